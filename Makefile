@@ -1,0 +1,45 @@
+# Every target does its own set-up; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+export RECURRA_DATA ?= $(wildcard ../shared/data)
+# pip builds the extension in a separate environment that sees only this variable.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+
+BASE := $(VENV)/.base-installed
+ALL := $(VENV)/.all-installed
+NATIVE := $(wildcard CMakeLists.txt src/recurra/kernels/native/*)
+
+.PHONY: help demo setup check test bench docs data clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(BASE): $(VENV)/bin/python pyproject.toml constraints.txt $(NATIVE)
+	$(PIP) --editable .
+	@touch $@
+
+$(ALL): $(BASE)
+	$(PIP) --editable '.[all,test]'
+	@touch $@
+
+demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.html
+	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0
+	@echo "Open runs/demo/report.html"
+
+setup: $(ALL) ## install everything, tests and examples included
+
+check: $(ALL) ## format, lint, types
+	$(PY) -m ruff format --check src tests examples benchmarks
+	$(PY) -m ruff check src tests examples benchmarks
+	$(PY) -m mypy
+
+test: $(ALL) ## the whole test suite
+	$(PY) -m pytest
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build dist

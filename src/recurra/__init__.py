@@ -1,0 +1,58 @@
+"""recurra: recurrent neural networks on real sequences.
+
+Names are loaded when first used, so that ``import recurra`` costs nothing: neither numpy nor torch is imported
+before it is needed.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name -> (module, attribute there; None for the module itself).
+_LAZY: dict[str, tuple[str, str | None]] = {
+    "Dataset": ("recurra.records", "Dataset"),
+    "Ragged": ("recurra.ragged", "Ragged"),
+    "Record": ("recurra.records", "Record"),
+    "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
+    "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
+    "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+    "datasets": ("recurra.datasets", None),
+    "errors": ("recurra.errors", None),
+    "evaluate": ("recurra.cli.eval", "evaluate"),
+    "kernels": ("recurra.kernels", None),
+    "load": ("recurra.datasets", "load_any"),
+    "load_model": ("recurra.estimators.loading", "load_model"),
+    "look": ("recurra.cli.look", "look"),
+    "nn": ("recurra.nn", None),
+    "train": ("recurra.cli.train", "train"),
+}
+
+__all__ = [*sorted(_LAZY), "__version__"]  # noqa: PLE0604 - names of the table above
+
+if TYPE_CHECKING:
+    from recurra import datasets, errors, kernels, nn
+    from recurra.cli.eval import evaluate
+    from recurra.cli.look import look
+    from recurra.cli.train import train
+    from recurra.datasets import load_any as load
+    from recurra.estimators.loading import load_model
+    from recurra.estimators.sequence_classifier import SequenceClassifier
+    from recurra.estimators.sequence_labeler import SequenceLabeler
+    from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.ragged import Ragged
+    from recurra.records import Dataset, Record
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    found = importlib.import_module(module)
+    value = found if attribute is None else getattr(found, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,153 @@
+"""Checks of what a user gives, and the one-sentence messages they fail with.
+
+Every message says who complains, which value, the rule, what came, and what to do. Functions that only
+build a message return it; functions named ``check_`` raise.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def listing(names: Iterable[object], limit: int = 8) -> str:
+    """Return names as ``'a', 'b', 'c', ... (12 in all)``."""
+    everything = list(names)
+    shown = ", ".join(repr(n) for n in everything[:limit])
+    return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
+
+
+def check_choice(who: str, word: str, value: object, choices: Sequence[object]) -> None:
+    """Raise UsageError unless ``value`` is one of ``choices``."""
+    if value in choices:
+        return
+    hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
+    raise UsageError(f"{who}: {word} must be one of {listing(choices)}; got {value!r}.{hint}")
+
+
+def check_number(
+    who: str,
+    word: str,
+    value: Any,
+    *,
+    integer: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> None:
+    """Raise UsageError unless ``value`` is a number (not a bool) within the bounds, which are included unless open."""
+    wanted = "a whole number" if integer else "a number"
+    kinds = (int, np.integer) if integer else (int, float, np.integer, np.floating)
+    rule = wanted
+    if low is not None and high is not None:
+        rule += f" in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+    elif low is not None:
+        rule += f" {'greater than' if low_open else 'of at least'} {low:g}"
+    fits = isinstance(value, kinds) and not isinstance(value, bool | np.bool_) and np.isfinite(value)
+    if fits and low is not None:
+        fits = value > low if low_open else value >= low
+    if fits and high is not None:
+        fits = value < high if high_open else value <= high
+    if not fits:
+        raise UsageError(f"{who}: {word} must be {rule}; got {value!r}.")
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """Return the error for an optional package that is not installed."""
+    return MissingExtraError(f"{purpose} needs the package {package}: pip install 'recurra[{extra}]'")
+
+
+def where(index: int, names: Sequence[str | None] | None = None) -> str:
+    """Return ``sequence 3`` or ``sequence 3 ('rec_07')``."""
+    name = names[index] if names is not None and index < len(names) else None
+    return f"sequence {index}" + (f" ({name!r})" if name else "")
+
+
+def as_sequence(value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X") -> np.ndarray:
+    """Return one sequence as a float array of shape (time, channels); a 1-D array becomes one channel.
+
+    Raises
+    ------
+    DataError
+        If it holds text or complex numbers, or has no time step.
+    ShapeError
+        If it has more than two dimensions.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            array = array.astype(str)
+    if array.dtype.kind in "USmM":
+        sample = str(array.reshape(-1)[0]) if array.size else ""
+        raise DataError(
+            f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
+            "Convert text to numbers first, or use TextClassifier for text."
+        )
+    if array.dtype.kind == "c":
+        raise DataError(f"{who}: {where(index, names)} must hold real numbers. Complex data not supported; pass real and imaginary parts as two channels.")
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ShapeError(
+            f"{who}: {where(index, names)} must have shape (time, channels); got {array.shape}. "
+            "Pass one two-dimensional array per sequence."
+        )
+    if array.shape[0] == 0:
+        raise DataError(
+            f"{who}: {where(index, names)} has no time step; a sequence needs at least one. Remove it or its label."
+        )
+    if array.shape[1] == 0:
+        raise ShapeError(f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one.")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def check_same_channels(
+    sequences: Sequence[np.ndarray], *, names: Sequence[str | None] | None = None, expected: int | None = None, who: str = "X"
+) -> int:
+    """Return the number of channels all sequences share; raise ShapeError naming the first that differs."""
+    channels = expected if expected is not None else sequences[0].shape[1]
+    for index, sequence in enumerate(sequences):
+        if sequence.shape[1] != channels:
+            rule = (
+                f"the fitted network expects {channels} channels"
+                if expected is not None
+                else f"{where(0, names)} has {channels} channels"
+            )
+            turned = " It looks turned round: pass the transpose." if sequence.shape[0] == channels else ""
+            raise ShapeError(
+                f"{who}: {rule}, but {where(index, names)} has {sequence.shape[1]} (shape {sequence.shape}, "
+                f"read as (time, channels)).{turned} Give every sequence the same channels."
+            )
+    return channels
+
+
+def check_finite(
+    sequences: Sequence[np.ndarray], *, names: Sequence[str | None] | None = None, allow_nan: bool = False, who: str = "X"
+) -> None:
+    """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity."""
+    for index, sequence in enumerate(sequences):
+        bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
+        if bad.any():
+            step, channel = np.argwhere(bad)[0]
+            kind = "infinity" if np.isinf(sequence[step, channel]) else "NaN"
+            advice = (
+                "Replace it before fitting."
+                if kind == "infinity"
+                else "Fill it, or use missing='mask', which fills it and tells the network so."
+            )
+            raise DataError(
+                f"{who}: {where(index, names)} contains {kind} at step {step}, channel {channel} "
+                f"({int(bad.sum())} such values in it). {advice}"
+            )

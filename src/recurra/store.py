@@ -1,0 +1,233 @@
+"""Arrays with a JSON manifest as one safe file: models, checkpoints and stream states.
+
+The file is a plain safetensors file. Its header's ``__metadata__`` holds three strings: ``format``
+("recurra-1"), ``manifest`` (JSON) and ``sha256`` over the manifest and every array. Reading runs no code,
+follows no path, and allocates nothing that the file merely claims: sizes are compared with the bytes present
+before anything is built.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save as to_safetensors
+
+from recurra.errors import StoreError
+
+FORMAT = "recurra-1"
+SUFFIX = ".recurra"
+
+# Far above any real file of ours (a header entry takes about 100 bytes), far below what could hurt a reader.
+MAX_HEADER_BYTES = 16 * 2**20
+MAX_ARRAYS = 20_000
+MAX_DEPTH = 64
+MAX_DIMENSIONS = 16
+
+DTYPES = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+
+
+def dumps(manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the bytes of a file.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Anything JSON can hold, with string keys; NaN and infinities are refused.
+    arrays : mapping of str to ndarray
+        Numbers or booleans, any shape.
+    """
+    text = json.dumps(manifest, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    # ascontiguousarray would turn a scalar into a vector of one.
+    plain = {name: np.array(arrays[name], order="C", copy=None) for name in sorted(arrays)}
+    metadata = {"format": FORMAT, "manifest": text, "sha256": _digest(text, plain)}
+    return to_safetensors(plain, metadata=metadata)
+
+
+def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return manifest and arrays of the bytes of a file.
+
+    Raises
+    ------
+    StoreError
+        If anything disagrees: cut, changed, foreign, of a newer format, or beyond the limits above.
+    """
+    header, body = _header(data, who)
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or "format" not in metadata:
+        raise StoreError(f"{who}: not a recurra file: the header carries no recurra manifest.")
+    if metadata["format"] != FORMAT:
+        raise StoreError(
+            f"{who}: has format {str(metadata['format'])[:40]!r}, this version of recurra reads {FORMAT!r}. Update recurra."
+        )
+    text, stated = metadata.get("manifest"), metadata.get("sha256")
+    if not isinstance(text, str) or not isinstance(stated, str):
+        raise StoreError(f"{who}: the manifest or its checksum is missing. Use a backup or train again.")
+    if len(header) > MAX_ARRAYS:
+        raise StoreError(f"{who}: claims {len(header)} arrays, more than the {MAX_ARRAYS} a file may hold.")
+    arrays = _arrays(header, body, who)
+    if _digest(text, arrays) != stated:
+        raise StoreError(f"{who}: the checksum does not agree with the content: the file was changed or damaged. Use a backup.")
+    manifest = _json(text.encode(), who)
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{who}: the manifest must be a JSON object; got {type(manifest).__name__}.")
+    return manifest, arrays
+
+
+def save(path: str | os.PathLike[str], manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a file so that a crash at any instant leaves the old file or the new one, whole."""
+    write_bytes(path, dumps(manifest, arrays))
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return manifest and arrays of a file; see `loads` for the errors."""
+    try:
+        data = Path(path).read_bytes()
+    except IsADirectoryError:
+        raise StoreError(f"{path}: is a folder, not a model file.") from None
+    return loads(data, who=str(path))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder."""
+    target = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    with contextlib.suppress(OSError), _directory(target.parent) as folder:  # absent on some systems
+        os.fsync(folder)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Replace a UTF-8 text file in one step; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+@contextlib.contextmanager
+def _directory(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _header(data: bytes, who: str) -> tuple[dict[str, Any], memoryview]:
+    if len(data) < 8:
+        raise StoreError(f"{who}: not a recurra file: it has {len(data)} bytes, a header alone takes more.")
+    size = int.from_bytes(data[:8], "little")
+    if size > MAX_HEADER_BYTES:
+        raise StoreError(f"{who}: not a recurra file, or damaged: its header claims {size} bytes (at most {MAX_HEADER_BYTES}).")
+    if size > len(data) - 8:
+        raise StoreError(f"{who}: cut short: the header claims {size} bytes, {len(data) - 8} are there. Use a backup.")
+    header = _json(data[8 : 8 + size], who)
+    if not isinstance(header, dict):
+        raise StoreError(f"{who}: not a recurra file: its header is no JSON object.")
+    return header, memoryview(data)[8 + size :]
+
+
+def _json(data: bytes, who: str) -> Any:
+    """Parse JSON; refuse repeated keys, and nesting that would exhaust the parser's stack."""
+    depth = 0
+    quoted = escaped = False
+    for byte in data if data.count(b"[") + data.count(b"{") > MAX_DEPTH else b"":
+        if quoted:
+            quoted, escaped = (True, False) if escaped else (byte != 0x22, byte == 0x5C)
+        elif byte == 0x22:
+            quoted = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise StoreError(f"{who}: damaged: its JSON is nested more than {MAX_DEPTH} deep.")
+        elif byte in b"]}":
+            depth -= 1
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            raise StoreError(f"{who}: damaged: a key appears twice in its JSON.")
+        return out
+
+    try:
+        return json.loads(data, object_pairs_hook=unique)
+    except StoreError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{who}: not a recurra file, or damaged: its JSON cannot be read ({str(error)[:80]}).") from None
+
+
+def _arrays(header: Mapping[str, Any], body: memoryview, who: str) -> dict[str, np.ndarray]:
+    spans = []
+    arrays = {}
+    for name, entry in header.items():
+        dtype, shape, first, last = _entry(name, entry, who)
+        if last > len(body):
+            raise StoreError(f"{who}: cut short: array {name[:80]!r} ends at byte {last}, {len(body)} are there. Use a backup.")
+        spans.append((first, last))
+        # A copy, so that an array is aligned and does not keep the whole file alive.
+        arrays[name] = np.frombuffer(body[first:last], dtype=dtype).reshape(shape).copy()
+    spans.sort()
+    ends = [0, *(last for _, last in spans)]
+    if [first for first, _ in spans] != ends[:-1] or ends[-1] != len(body):
+        raise StoreError(f"{who}: damaged: its arrays overlap or leave gaps.")
+    return arrays
+
+
+def _entry(name: str, entry: Any, who: str) -> tuple[np.dtype, tuple[int, ...], int, int]:
+    problem = StoreError(f"{who}: damaged: the header's entry for array {name[:80]!r} makes no sense.")
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise problem
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    whole = all(
+        isinstance(numbers, list) and all(type(n) is int and 0 <= n < 2**62 for n in numbers)
+        for numbers in (shape, offsets)
+    )
+    if not whole or len(offsets) != 2 or len(shape) > MAX_DIMENSIONS or entry["dtype"] not in DTYPES:
+        raise problem
+    dtype = DTYPES[entry["dtype"]]
+    if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
+        raise problem
+    return dtype, tuple(shape), offsets[0], offsets[1]
