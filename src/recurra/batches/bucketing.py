@@ -1,4 +1,4 @@
-"""Which examples go into which batch: similar lengths together, random enough, and repeatable from two numbers."""
+"""Which examples go into which batch: similar lengths together, random enough, and repeatable."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ import numpy as np
 # its members from a random part of it.
 POOL_BATCHES = 50
 
-# Lengths are multiplied by a random factor of up to this much before sorting. Without it a small data set, which
-# is one pool, would be cut into the same batches in every epoch.
+# Lengths are multiplied by a random factor of up to this much before sorting. Without it a small data set,
+# which is one pool, would be cut into the same batches in every epoch.
 JITTER = 0.2
 
 
@@ -18,9 +18,9 @@ def plan(
 ) -> list[np.ndarray]:
     """Return the batches of one epoch.
 
-    The same arguments give the same batches, on every machine: resuming needs no generator state. Batches are as
-    equal in size as can be, since a last batch of two or three sequences would weigh them far above the others.
-    How many there are depends on neither seed nor epoch.
+    The same arguments give the same batches, on every machine: resuming needs no generator state. Batches are
+    as equal in size as can be, since a last batch of two or three sequences would weigh them far above the
+    others. How many there are depends on neither seed nor epoch.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def plan(
 
 
 def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """Return the share of time steps that padding each batch to its longest sequence would have wasted, in [0, 1).
+    """Return the share of steps, in [0, 1), that padding each batch to its longest sequence would waste.
 
     The main path pads nothing; the figure says what these batches would cost elsewhere.
     """

@@ -103,7 +103,9 @@ class Examples:
         where_to = np.asarray(indices, dtype=np.int64)
         chosen = where_to.tolist()
         targets: Targets = (
-            self.targets[where_to] if isinstance(self.targets, np.ndarray) else [self.targets[i] for i in chosen]
+            self.targets[where_to]
+            if isinstance(self.targets, np.ndarray)
+            else [self.targets[i] for i in chosen]
         )
         return Examples(
             inputs=[self.inputs[i] for i in chosen],

@@ -24,11 +24,15 @@ class TrainingConfig:
 
     max_epochs: int = 50  # passes over the data, at least 1
     batch_size: int = 32  # most sequences a batch has
-    optimizer: str | type[torch.optim.Optimizer] = "adam"  # "adam", "adamw", "sgd", "rmsprop" or a torch optimizer class
+    optimizer: str | type[torch.optim.Optimizer] = (
+        "adam"  # "adam", "adamw", "sgd", "rmsprop" or a torch optimizer class
+    )
     learning_rate: float = 1e-3  # step size before the schedule's factor; Adam's usual one
     lr_schedule: str | Mapping[str, Any] = "constant"  # a name of schedules.py, or {"name": ..., its options}
     weight_decay: float = 0.0  # per step, as the optimizer understands it (decoupled for "adamw")
-    grad_clip: float | None = 1.0  # greatest global gradient norm; on, because recurrent gradients explode; None: off
+    grad_clip: float | None = (
+        1.0  # greatest global gradient norm; on, because recurrent gradients explode; None: off
+    )
     patience: int | None = None  # epochs without a lower validation loss before stopping; None: never
     seed: int = 0  # decides order and dropout, 0 to 2**63 - 1
     device: str = "cpu"  # a torch device
@@ -69,7 +73,8 @@ class TrainingConfig:
         for name in values:
             if name not in known:
                 raise UsageError(
-                    f"TrainingConfig.from_dict: {name!r} is no setting; known are {listing(known, len(known))}."
+                    f"TrainingConfig.from_dict: {name!r} is no setting; known are "
+                    f"{listing(known, len(known))}."
                     f"{did_you_mean(name, known)}"
                 )
         return cls(**values)
@@ -84,4 +89,6 @@ def check_device(device: str) -> None:
             f"TrainingConfig: device must be a torch device such as 'cpu' or 'cuda'; got {device!r}."
         ) from None
     if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"TrainingConfig: device is {device!r}, but torch finds no CUDA device here. Use device='cpu'.")
+        raise UsageError(
+            f"TrainingConfig: device is {device!r}, but torch finds no CUDA device here. Use device='cpu'."
+        )

@@ -1,8 +1,9 @@
 """Losses as functions (outputs, targets, weights) -> scalar: the weighted mean over rows.
 
-A row is a sequence, or a time step where every step has its target; then a step has the weight of its sequence
-(`recurra.batches.examples.Batch` repeats it), so one function serves both. The mean is ``sum(w * l) / sum(w)``,
-which makes a weight of two the same as giving a sequence twice. If all weights are zero, so is the loss.
+A row is a sequence, or a time step where every step has its target; then a step has the weight of its
+sequence (`recurra.batches.examples.Batch` repeats it), so one function serves both. The mean is ``sum(w * l)
+/ sum(w)``, which makes a weight of two the same as giving a sequence twice. If all weights are zero, so is
+the loss.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,14 +28,20 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
     Returns
     -------
     function
-        Of outputs (rows, classes), before softmax; targets (rows,), int64 in [0, classes); weights (rows,) or None.
+        Of outputs (rows, classes), before softmax; targets (rows,), int64 in [0, classes); weights (rows,) or
+        None.
     """
-    by_class = None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
+    by_class = (
+        None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
+    )
 
-    def loss(outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    def loss(
+        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
             raise ShapeError(
-                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got {tuple(outputs.shape)}. "
+                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
+                f"{tuple(outputs.shape)}. "
                 "The network must give one row of class scores per target."
             )
         if by_class is not None:
@@ -77,4 +84,7 @@ def _weighted_mean(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 def _check_same_shape(who: str, outputs: torch.Tensor, targets: torch.Tensor) -> None:
     # Broadcasting (rows, 1) against (rows,) would compare every row with every other.
     if outputs.shape != targets.shape:
-        raise ShapeError(f"{who}: outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} must have the same shape.")
+        raise ShapeError(
+            f"{who}: outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} must have the same "
+            f"shape."
+        )

@@ -11,7 +11,8 @@ from typing import Any
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import UsageError
 
-# In all of them: epoch counts from 0, step counts optimizer steps from 0, steps_per_epoch and max_epochs from 1.
+# In all of them: epoch counts from 0, step counts optimizer steps from 0, steps_per_epoch and max_epochs from
+# 1.
 
 
 def constant(*, epoch: int, step: int, steps_per_epoch: int, max_epochs: int) -> float:
@@ -20,7 +21,13 @@ def constant(*, epoch: int, step: int, steps_per_epoch: int, max_epochs: int) ->
 
 
 def step(
-    *, epoch: int, step: int, steps_per_epoch: int, max_epochs: int, step_size: int | None = None, gamma: float = 0.1
+    *,
+    epoch: int,
+    step: int,
+    steps_per_epoch: int,
+    max_epochs: int,
+    step_size: int | None = None,
+    gamma: float = 0.1,
 ) -> float:
     """Multiply by ``gamma`` every ``step_size`` epochs (a third of all epochs if not given)."""
     every = max(1, math.ceil(max_epochs / 3)) if step_size is None else step_size
@@ -47,13 +54,14 @@ def onecycle(
     start: float = 1 / 25,
     final: float = 4e-6,
 ) -> float:
-    """Rise from ``start`` to 1 in the first ``rise`` of the steps, then fall to ``final``, both on half a cosine.
+    """Rise from ``start`` to 1 in the first ``rise`` of the steps, then fall to ``final``, on half cosines.
 
     The defaults are torch's (``pct_start=0.3``, ``div_factor=25``, ``final_div_factor=1e4``).
 
     References
     ----------
-    .. [1] Smith, Topin, "Super-convergence: very fast training of neural networks using large learning rates",
+    .. [1] Smith, Topin, "Super-convergence: very fast training of neural networks using large learning
+    rates",
        2018, arXiv:1708.07120.
     """
     total = steps_per_epoch * max_epochs
@@ -84,7 +92,9 @@ def warmup(
 def plateau(
     *, epoch: int, step: int, steps_per_epoch: int, max_epochs: int, factor: float = 0.5, patience: int = 5
 ) -> float:
-    """Multiply by ``factor`` after more than ``patience`` epochs without a lower loss; see `Schedule.epoch_end`."""
+    """Multiply by ``factor`` after more than ``patience`` epochs without a lower loss; see
+    `Schedule.epoch_end`.
+    """
     return 1.0
 
 
@@ -113,13 +123,15 @@ class Schedule:
     Parameters
     ----------
     lr_schedule : str or mapping
-        A name ("constant", "step", "cosine", "plateau", "onecycle", "warmup"), or a mapping with ``name`` and any
-        options of the function of that name.
+        A name ("constant", "step", "cosine", "plateau", "onecycle", "warmup"), or a mapping with ``name`` and
+        any options of the function of that name.
     steps_per_epoch, max_epochs : int
         At least 1.
     """
 
-    def __init__(self, lr_schedule: str | Mapping[str, Any], *, steps_per_epoch: int, max_epochs: int) -> None:
+    def __init__(
+        self, lr_schedule: str | Mapping[str, Any], *, steps_per_epoch: int, max_epochs: int
+    ) -> None:
         self.name, self.options = check_schedule(lr_schedule)
         self.steps_per_epoch = steps_per_epoch
         self.max_epochs = max_epochs
@@ -138,7 +150,9 @@ class Schedule:
         )
 
     def epoch_end(self, loss: float) -> None:
-        """Take note of an epoch's loss, as torch's ReduceLROnPlateau does; other schedules than "plateau" ignore it."""
+        """Take note of an epoch's loss, as torch's ReduceLROnPlateau does; other schedules than "plateau"
+        ignore it.
+        """
         if self.name != "plateau":
             return
         # A threshold below 0 would be needed for negative losses; ours are at least 0.
@@ -165,11 +179,17 @@ def check_schedule(lr_schedule: Any) -> tuple[str, dict[str, Any]]:
     options = dict(lr_schedule) if isinstance(lr_schedule, Mapping) else {"name": lr_schedule}
     name = options.pop("name", None)
     check_choice(who, "lr_schedule", name, list(NAMED))
-    known = [w for w in inspect.signature(NAMED[name]).parameters if w not in inspect.signature(constant).parameters]
+    known = [
+        w
+        for w in inspect.signature(NAMED[name]).parameters
+        if w not in inspect.signature(constant).parameters
+    ]
     for word, value in options.items():
         if word not in known:
             choice = f"its options are {listing(known)}" if known else "it has no options"
-            raise UsageError(f"{who}: lr_schedule {name!r} has no option {word!r}; {choice}.{did_you_mean(word, known)}")
+            raise UsageError(
+                f"{who}: lr_schedule {name!r} has no option {word!r}; {choice}.{did_you_mean(word, known)}"
+            )
         if word == "then":
             check_choice(who, "lr_schedule option 'then'", value, ["constant", "cosine"])
         elif value is not None or word != "step_size":

@@ -1,7 +1,7 @@
 """The state of a training run as plain data, and an optimizer's state in the same form.
 
-Any nesting of dictionaries, lists, numbers and tensors becomes a tree that JSON can hold and numpy arrays beside
-it: what `recurra.store` writes. Nothing is pickled.
+Any nesting of dictionaries, lists, numbers and tensors becomes a tree that JSON can hold and numpy arrays
+beside it: what `recurra.store` writes. Nothing is pickled.
 """
 
 import math
@@ -19,7 +19,8 @@ from recurra.errors import StoreError
 class TrainingState:
     """Everything needed to go on as if training had never stopped.
 
-    ``store.save(path, state.manifest, state.arrays)`` writes it, ``TrainingState(*store.load(path))`` reads it.
+    ``store.save(path, state.manifest, state.arrays)`` writes it, ``TrainingState(*store.load(path))`` reads
+    it.
 
     Parameters
     ----------
@@ -43,14 +44,17 @@ def pack(tree: Any) -> TrainingState:
     """
     arrays: dict[str, np.ndarray] = {}
 
+    def keep(array: np.ndarray, path: str) -> str:
+        while path in arrays:  # {"a.b": ...} beside {"a": {"b": ...}}
+            path += "'"
+        arrays[path] = array.copy()
+        return path
+
     def convert(value: Any, path: str) -> Any:
         if isinstance(value, torch.Tensor):
-            value = value.detach().cpu().numpy()
-            arrays[path] = value.copy()
-            return {"tensor": path}
+            return {"tensor": keep(value.detach().cpu().numpy(), path)}
         if isinstance(value, np.ndarray):
-            arrays[path] = value.copy()
-            return {"array": path}
+            return {"array": keep(value, path)}
         if isinstance(value, Mapping):
             return {"dict": [[convert(k, path), convert(v, f"{path}.{k}")] for k, v in value.items()]}
         if isinstance(value, list | tuple):
@@ -77,7 +81,9 @@ def unpack(state: TrainingState) -> Any:
 
     def array(path: Any) -> np.ndarray:
         if not isinstance(path, str) or path not in state.arrays:
-            raise StoreError(f"TrainingState: damaged: the array {str(path)[:80]!r} is missing. Use another checkpoint.")
+            raise StoreError(
+                f"TrainingState: damaged: the array {str(path)[:80]!r} is missing. Use another checkpoint."
+            )
         return state.arrays[path].copy()
 
     def restore(node: Any) -> Any:
@@ -94,7 +100,11 @@ def unpack(state: TrainingState) -> Any:
             if kind == "float":
                 return float(value)
             return {"list": list, "tuple": tuple}[kind](restore(v) for v in value)
+        except StoreError:
+            raise
         except (KeyError, TypeError, ValueError):
-            raise StoreError("TrainingState: damaged: its tree makes no sense. Use another checkpoint.") from None
+            raise StoreError(
+                "TrainingState: damaged: its tree makes no sense. Use another checkpoint."
+            ) from None
 
     return restore(state.manifest.get("state"))
