@@ -86,7 +86,9 @@ def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, 
         raise StoreError(f"{who}: claims {len(header)} arrays, more than the {MAX_ARRAYS} a file may hold.")
     arrays = _arrays(header, body, who)
     if _digest(text, arrays) != stated:
-        raise StoreError(f"{who}: the checksum does not agree with the content: the file was changed or damaged. Use a backup.")
+        raise StoreError(
+            f"{who}: the checksum does not agree with the content: the file was changed or damaged. Use a backup."
+        )
     manifest = _json(text.encode(), who)
     if not isinstance(manifest, dict):
         raise StoreError(f"{who}: the manifest must be a JSON object; got {type(manifest).__name__}.")
@@ -160,9 +162,13 @@ def _header(data: bytes, who: str) -> tuple[dict[str, Any], memoryview]:
         raise StoreError(f"{who}: not a recurra file: it has {len(data)} bytes, a header alone takes more.")
     size = int.from_bytes(data[:8], "little")
     if size > MAX_HEADER_BYTES:
-        raise StoreError(f"{who}: not a recurra file, or damaged: its header claims {size} bytes (at most {MAX_HEADER_BYTES}).")
+        raise StoreError(
+            f"{who}: not a recurra file, or damaged: its header claims {size} bytes (at most {MAX_HEADER_BYTES})."
+        )
     if size > len(data) - 8:
-        raise StoreError(f"{who}: cut short: the header claims {size} bytes, {len(data) - 8} are there. Use a backup.")
+        raise StoreError(
+            f"{who}: cut short: the header claims {size} bytes, {len(data) - 8} are there. Use a backup."
+        )
     header = _json(data[8 : 8 + size], who)
     if not isinstance(header, dict):
         raise StoreError(f"{who}: not a recurra file: its header is no JSON object.")
@@ -196,7 +202,9 @@ def _json(data: bytes, who: str) -> Any:
     except StoreError:
         raise
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{who}: not a recurra file, or damaged: its JSON cannot be read ({str(error)[:80]}).") from None
+        raise StoreError(
+            f"{who}: not a recurra file, or damaged: its JSON cannot be read ({str(error)[:80]})."
+        ) from None
 
 
 def _arrays(header: Mapping[str, Any], body: memoryview, who: str) -> dict[str, np.ndarray]:
@@ -205,7 +213,9 @@ def _arrays(header: Mapping[str, Any], body: memoryview, who: str) -> dict[str, 
     for name, entry in header.items():
         dtype, shape, first, last = _entry(name, entry, who)
         if last > len(body):
-            raise StoreError(f"{who}: cut short: array {name[:80]!r} ends at byte {last}, {len(body)} are there. Use a backup.")
+            raise StoreError(
+                f"{who}: cut short: array {name[:80]!r} ends at byte {last}, {len(body)} are there. Use a backup."
+            )
         spans.append((first, last))
         # A copy, so that an array is aligned and does not keep the whole file alive.
         arrays[name] = np.frombuffer(body[first:last], dtype=dtype).reshape(shape).copy()
