@@ -1,1 +1,8 @@
-"""TODO"""
+"""Torch modules: recurrent layers that know where each sequence ends, pooling, whole networks."""
+
+from recurra.nn.gru import GRU
+from recurra.nn.layouts import pad, to_ragged
+from recurra.nn.lstm import LSTM
+from recurra.nn.rnn import RNN
+
+__all__ = ["GRU", "LSTM", "RNN", "pad", "to_ragged"]
