@@ -77,8 +77,8 @@ class LSTM(torch.nn.LSTM):
     ----------
     .. [1] Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; with the
        forget gate of Gers et al., "Learning to Forget", Neural Computation 12(10), 2000.
-    .. [2] Sak et al., "Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary
-       Speech Recognition", 2014, arXiv:1402.1128.
+    .. [2] Sak et al., "Long Short-Term Memory Based Recurrent Neural Network Architectures for Large
+       Vocabulary Speech Recognition", 2014, arXiv:1402.1128.
     """
 
     def forward(
@@ -91,8 +91,8 @@ class LSTM(torch.nn.LSTM):
         input : Tensor of shape (time, batch, input_size), or (batch, time, input_size) with batch_first
             One sequence of shape (time, input_size), a PackedSequence or a Ragged is taken as well.
         hx : pair of Tensor of shape (num_layers * num_directions, batch, hidden_size), optional
-            Initial h_0 (of ``proj_size`` channels with a projection) and c_0; zeros if omitted. Without batch for
-            one sequence.
+            Initial h_0 (of ``proj_size`` channels with a projection) and c_0; zeros if omitted. Without batch
+            for one sequence.
         lengths : sequence of int, shape (batch,), optional
             Valid steps, 0 <= lengths <= time: a list, array or tensor of any integer type. Later steps change
             neither output, state nor gradient.
