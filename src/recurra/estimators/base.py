@@ -178,7 +178,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             pooling=self.pooling if self._pools else "none",
             dropout=float(self.dropout),
         )
-        return from_arrays(config, self.model_.weights) if resume else build(config, self.seed_)
+        return from_arrays(config, self.model_.weights) if resume else build(config, seed=self.seed_)
 
     def _training_config(self) -> Any:
         from recurra.training.config import TrainingConfig
