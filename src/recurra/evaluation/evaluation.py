@@ -234,7 +234,11 @@ def evaluate_classification(
     proba = np.asarray(proba)
     _check_proba("evaluate_classification", proba, items=len(true), classes=len(known))
     everything, unknown = _with_unknown(true, known)
-    pred = np.asarray(everything, dtype=object)[proba.argmax(axis=1)] if y_pred is None else np.asarray(y_pred).reshape(-1)
+    pred = (
+        np.asarray(everything, dtype=object)[proba.argmax(axis=1)]
+        if y_pred is None
+        else np.asarray(y_pred).reshape(-1)
+    )
     wide = np.hstack([proba, np.zeros((len(true), len(unknown)))])
     true, pred, labels = as_objects(true.tolist()), as_objects(pred.tolist()), as_objects(everything)
     clusters = _clusters(groups)
@@ -268,7 +272,10 @@ def evaluate_classification(
         unknown_classes=unknown,
         naive_class=baseline.majority if baseline else None,
         intervals={"accuracy": interval} if interval else {},
-        tables={"per_class": per_class_table(true, pred, classes=labels, clusters=clusters), "reliability": bins},
+        tables={
+            "per_class": per_class_table(true, pred, classes=labels, clusters=clusters),
+            "reliability": bins,
+        },
         confusion=confusion_table(true, pred, classes=labels),
         predictions=rows,
         sequences=sequences,
@@ -347,7 +354,10 @@ def evaluate_labeling(
         unknown_classes=unknown,
         naive_class=baseline.majority if baseline else None,
         intervals={"accuracy": interval} if interval else {},
-        tables={"per_class": per_class_table(true, pred, classes=labels, clusters=clusters), "reliability": bins},
+        tables={
+            "per_class": per_class_table(true, pred, classes=labels, clusters=clusters),
+            "reliability": bins,
+        },
         confusion=confusion_table(true, pred, classes=labels),
         predictions=rows,
         sequences=sequences,
@@ -390,7 +400,10 @@ def evaluate_regression(
             f"evaluate_regression: y_true and y_pred must be finite; {int((~np.isfinite(both)).sum())} values are not."
         )
     true, pred = true.reshape(len(true), -1), pred.reshape(len(true), -1)
-    targets = list(context.target_names or ([f"target {j + 1}" for j in range(true.shape[1])] if true.shape[1] > 1 else ["target"]))
+    targets = list(
+        context.target_names
+        or ([f"target {j + 1}" for j in range(true.shape[1])] if true.shape[1] > 1 else ["target"])
+    )
     metrics: dict[str, Any] = regression_metrics(true, pred) | (baseline.metrics(true) if baseline else {})
     lengths = _lengths(sequences, len(true))
     # Targets of different units are made comparable before the largest error is looked for.
@@ -402,7 +415,9 @@ def evaluate_regression(
             "length": lengths[i],
             "true": true[i].tolist() if true.shape[1] > 1 else float(true[i, 0]),
             "predicted": pred[i].tolist() if true.shape[1] > 1 else float(pred[i, 0]),
-            "error": float((np.abs(pred[i] - true[i]) / spread).max() if true.shape[1] > 1 else pred[i, 0] - true[i, 0]),
+            "error": float(
+                (np.abs(pred[i] - true[i]) / spread).max() if true.shape[1] > 1 else pred[i, 0] - true[i, 0]
+            ),
         }
         for i in range(len(true))
     ]
@@ -455,12 +470,18 @@ def _error_intervals(true: np.ndarray, pred: np.ndarray, groups: Any) -> dict[st
 
 def _check_proba(who: str, proba: np.ndarray, *, items: int, classes: int) -> None:
     if items == 0:
-        raise DataError(f"{who}: there is nothing to judge: y_true is empty. Give at least one labelled sequence.")
+        raise DataError(
+            f"{who}: there is nothing to judge: y_true is empty. Give at least one labelled sequence."
+        )
     if proba.shape != (items, classes):
-        raise ShapeError(f"{who}: proba must have shape (items={items}, classes={classes}); got {proba.shape}.")
+        raise ShapeError(
+            f"{who}: proba must have shape (items={items}, classes={classes}); got {proba.shape}."
+        )
     if not np.isfinite(proba).all():
         first = int(np.argwhere(~np.isfinite(proba).all(axis=1))[0, 0])
-        raise DataError(f"{who}: proba must be finite; row {first} is not. The network has diverged; train it again.")
+        raise DataError(
+            f"{who}: proba must be finite; row {first} is not. The network has diverged; train it again."
+        )
 
 
 def _with_unknown(true: np.ndarray, known: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -116,7 +116,15 @@ def _draw_trace(
         kind = "true" if role == "green" else "predicted"
         curve = 100 * trace[:, place]
         marker = "o" if len(curve) < 2 else ""
-        ax.plot(times, curve, color=PAGE[role], linewidth=1.9, linestyle=dashes, label=f"{kind}: {plain(what, 14)}", marker=marker)
+        ax.plot(
+            times,
+            curve,
+            color=PAGE[role],
+            linewidth=1.9,
+            linestyle=dashes,
+            label=f"{kind}: {plain(what, 14)}",
+            marker=marker,
+        )
         words += f" Probability of the {kind} class from {curve[0]:.0f} % to {curve[-1]:.0f} %."
     ax.set_ylim(-3, 103)
     ax.yaxis.set_major_locator(MaxNLocator(2))
@@ -151,9 +159,24 @@ def labelled_signal(
         for first, last, what in _runs([str(v) for v in labels]):
             k = [str(c) for c in classes].index(what) if what in [str(c) for c in classes] else 0
             role = LINE_ROLES[k % 4]
-            ax.fill_between([first * step, last * step], row - 0.45, row + 0.45, color=PAGE[role], alpha=0.35 + 0.3 * (k // 4 % 2), linewidth=0)
+            ax.fill_between(
+                [first * step, last * step],
+                row - 0.45,
+                row + 0.45,
+                color=PAGE[role],
+                alpha=0.35 + 0.3 * (k // 4 % 2),
+                linewidth=0,
+            )
             if (last - first) / len(true) * WIDTH * 0.8 > 6.5 * len(plain(what, 12)):
-                ax.text((first + last) / 2 * step, row, plain(what, 12), ha="center", va="center", fontsize=9.5, color=PAGE["ink"])
+                ax.text(
+                    (first + last) / 2 * step,
+                    row,
+                    plain(what, 12),
+                    ha="center",
+                    va="center",
+                    fontsize=9.5,
+                    color=PAGE["ink"],
+                )
     for first, last, wrong in _runs((~right).tolist()):
         if wrong:
             ax.fill_between([first * step, last * step], 0.7, 1.3, color=PAGE["ink"], linewidth=0)

@@ -30,10 +30,16 @@ def headline(e: Evaluation) -> str:
     m = e.metrics
     if e.task == "regression":
         text = f"Off by {number(m['mae'])} on average"
-        return text + (f" where always answering the median is off by {number(m['mae_baseline'])}" if "mae_baseline" in m else "")
+        return text + (
+            f" where always answering the median is off by {number(m['mae_baseline'])}"
+            if "mae_baseline" in m
+            else ""
+        )
     unit = " of the time steps" if e.task == "labeling" else ""
     text = f"{percent(m['accuracy'])}{unit} right"
-    return text + (f" where guessing gives {percent(m['accuracy_baseline'])}" if "accuracy_baseline" in m else "")
+    return text + (
+        f" where guessing gives {percent(m['accuracy_baseline'])}" if "accuracy_baseline" in m else ""
+    )
 
 
 def summary(e: Evaluation) -> list[str]:
@@ -43,7 +49,9 @@ def summary(e: Evaluation) -> list[str]:
         out = [f"{headline(e)}, in {m['n_test']:,} test sequences."]
         if "mae" in e.intervals:
             low, high = e.intervals["mae"]
-            out.append(f"With other test sequences of the same kind: {number(low)} to {number(high)} (95 % interval).")
+            out.append(
+                f"With other test sequences of the same kind: {number(low)} to {number(high)} (95 % interval)."
+            )
         if "r2" in m:
             out.append(f"It explains {percent(max(0.0, m['r2']))} of the variance.")
         return out
@@ -78,14 +86,20 @@ def findings(e: Evaluation) -> list[str]:
     n = e.metrics["n_test"]
     if e.task == "regression":
         if "rmse_baseline" in e.metrics and e.metrics["rmse"] >= e.metrics["rmse_baseline"]:
-            out.append("The model is no better than the naive answer: always the training mean has no larger error.")
+            out.append(
+                "The model is no better than the naive answer: always the training mean has no larger error."
+            )
     else:
         out += _class_findings(e)
     if n < FEW_SEQUENCES:
-        out.append(f"The test part has only {n} {'sequence' if n == 1 else 'sequences'}; another part could give quite another figure.")
+        out.append(
+            f"The test part has only {n} {'sequence' if n == 1 else 'sequences'}; another part could give quite another figure."
+        )
     low, high = e.intervals.get("accuracy", (0.0, 0.0))
     if high - low > WIDE_INTERVAL:
-        out.append(f"The 95 % interval of the accuracy is {100 * (high - low):.0f} points wide; more test data would narrow it.")
+        out.append(
+            f"The 95 % interval of the accuracy is {100 * (high - low):.0f} points wide; more test data would narrow it."
+        )
     return out + _training_findings(e)
 
 
@@ -108,31 +122,45 @@ def _class_findings(e: Evaluation) -> list[str]:
     out = []
     p = better_than_naive(e)
     if e.metrics["accuracy"] <= e.metrics.get("accuracy_baseline", -1.0):
-        out.append("The model is no better than the naive answer: always the commonest training class is right as often.")
+        out.append(
+            "The model is no better than the naive answer: always the commonest training class is right as often."
+        )
     elif p is not None and p > 0.05:
         out.append(f"That the model beats the naive answer may be chance (exact test, p = {p:.2g}).")
     rows = e.tables["per_class"]
     if e.unknown_classes:
         n = sum(r["support"] for r in rows if r["class"] in e.unknown_classes)
-        out.append(f"The test part has labels the model was never trained on: {listing(e.unknown_classes)} ({n:,} items, always counted as wrong).")
+        out.append(
+            f"The test part has labels the model was never trained on: {listing(e.unknown_classes)} ({n:,} items, always counted as wrong)."
+        )
     absent = [r["class"] for r in rows if r["support"] == 0]
     if absent:
         out.append(f"Classes without a test item, so not judged: {listing(absent)}.")
     few = [r["class"] for r in rows if 0 < r["support"] < FEW_OF_A_CLASS]
     if few and e.task == "classification":
-        out.append(f"Classes with fewer than {FEW_OF_A_CLASS} test sequences, so hardly judged: {listing(few)}.")
+        out.append(
+            f"Classes with fewer than {FEW_OF_A_CLASS} test sequences, so hardly judged: {listing(few)}."
+        )
     if e.metrics["n_test"] >= FEW_SEQUENCES and e.metrics["calibration_error"] > POOR_CALIBRATION:
         wrong_by = 100 * e.metrics["calibration_error"]
-        out.append(f"Its probabilities are off by {wrong_by:.0f} points on average; do not read them as chances.")
+        out.append(
+            f"Its probabilities are off by {wrong_by:.0f} points on average; do not read them as chances."
+        )
     return out
 
 
 def _training_findings(e: Evaluation) -> list[str]:
     history: list[Any] = [row for row in e.context.history if is_number(row.get("train_loss"))]
     out = []
-    if len(history) >= 5 and e.context.best_epoch is not None and e.context.best_epoch >= history[-1]["epoch"]:
+    if (
+        len(history) >= 5
+        and e.context.best_epoch is not None
+        and e.context.best_epoch >= history[-1]["epoch"]
+    ):
         out.append("The last epoch was the best: training longer may help.")
     clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
     if clipped and np.mean(clipped) > 0.5:
-        out.append(f"{percent(float(np.mean(clipped)))} of the gradients were clipped: try a smaller learning rate.")
+        out.append(
+            f"{percent(float(np.mean(clipped)))} of the gradients were clipped: try a smaller learning rate."
+        )
     return out

@@ -36,7 +36,15 @@ class _PageRenderer(RendererSVG):
     """Writes text as ``<text>`` and measures it without asking a font for glyphs it may not have."""
 
     def draw_text(
-        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
+        self,
+        gc: Any,
+        x: float,
+        y: float,
+        s: str,
+        prop: Any,
+        angle: float,
+        ismath: Any = False,
+        mtext: Any = None,
     ) -> None:
         style = f"font-size: {prop.get_size_in_points():.4g}px; fill: {_hex(gc.get_rgb())}"
         if str(prop.get_weight()) in ("bold", "600", "700"):
@@ -144,5 +152,7 @@ def _ids(body: str) -> str:
     chart."""
     used = list(dict.fromkeys(re.findall(r'(?:url\(#|xlink:href="#)([\w-]+)', body)))
     for number, name in enumerate(used):
-        body = re.sub(rf'(url\(#|href="#|<[a-zA-Z]+ id="){re.escape(name)}(?=[")])', rf"\g<1>@chart@-{number}", body)
+        body = re.sub(
+            rf'(url\(#|href="#|<[a-zA-Z]+ id="){re.escape(name)}(?=[")])', rf"\g<1>@chart@-{number}", body
+        )
     return re.sub(r'(<[a-zA-Z]+) id="(?!@chart@)[^"]*"', r"\1", body)
