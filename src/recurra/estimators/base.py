@@ -48,6 +48,8 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     _pools: ClassVar[bool] = True
 
+    model_: FittedModel
+
     @abstractmethod
     def _fit_target(self, given: Given) -> Target:
         """Learn classes or scaling from the training labels."""
