@@ -1,0 +1,211 @@
+r"""What stands before and after the recurrent layers at prediction: scaling, pooling, linear head, softmax.
+
+Every sum runs in one fixed order (bias first, then feature by feature or step by step), so that a result does
+not depend, in any bit, on the other rows of the batch. Pooling over time is one running computation per
+sequence: what a stream computes step by step is what the whole sequence gives.
+
+Attention pooling, with the softmax over the steps of one sequence [1]_:
+
+.. math:: s_t = v \cdot \tanh(W h_t + b), \qquad y = \sum_t \frac{e^{s_t}}{\sum_u e^{s_u}} h_t
+
+References
+----------
+.. [1] Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate",
+   2014, arXiv:1409.0473; the running form of the softmax: Milakov and Gimelshein, 2018, arXiv:1805.02867.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import check_choice
+from recurra.errors import ShapeError
+from recurra.kernels.sequences import Steps, as_lengths, check_shapes
+
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+def scale(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return ``(x - mean) / scale`` in the dtype of x.
+
+    Parameters
+    ----------
+    x : array of shape (rows, channels)
+    mean, scale : array of shape (channels,)
+        ``scale`` without zeros.
+    """
+    check_shapes("scale", mean=(mean, x.shape[-1:]), scale=(scale, x.shape[-1:]))
+    return (x - mean.astype(x.dtype)) / scale.astype(x.dtype)
+
+
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """Return ``x @ weight.T + bias``, summed bias first, then feature by feature.
+
+    Parameters
+    ----------
+    x : array of shape (rows, features)
+    weight : array of shape (outputs, features)
+    bias : array of shape (outputs,), optional
+    """
+    check_shapes("linear", weight=(weight, (weight.shape[0], x.shape[-1])), bias=(bias, (weight.shape[0],)))
+    result = np.zeros((x.shape[0], weight.shape[0]), x.dtype)
+    if bias is not None:
+        result += bias
+    columns = np.ascontiguousarray(weight.T, x.dtype)
+    for k in range(x.shape[1]):
+        result += x[:, k, None] * columns[k]
+    return result
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Return exp(x) of shape (rows, classes) divided by its row sums, without overflow."""
+    e = np.exp(np.ascontiguousarray(x - x.max(axis=-1, keepdims=True, initial=-np.inf)))
+    # accumulate adds one by one; sum would choose its order by shape and layout
+    return e / np.add.accumulate(e, axis=-1)[..., -1:]
+
+
+class RunningPool:
+    """Pooling over the steps of sequences, one step at a time.
+
+    Parameters
+    ----------
+    pooling : {"last", "mean", "max", "attention"}
+    batch, features : int
+        Sequences side by side and features of a step.
+    dtype : numpy float dtype
+    weight, bias, context : arrays of shape (A, features), (A,) and (A,), for attention only
+
+    Attributes
+    ----------
+    count : int64 array of shape (batch,)
+        Steps seen so far.
+    total : array of shape (batch, features)
+        The last step, the sum, the maximum or the weighted sum so far.
+    top, mass : array of shape (batch,)
+        For attention: the greatest score so far and the sum of exp(score - top).
+    """
+
+    def __init__(
+        self,
+        pooling: str,
+        *,
+        batch: int,
+        features: int,
+        dtype: Any = np.float32,
+        weight: np.ndarray | None = None,
+        bias: np.ndarray | None = None,
+        context: np.ndarray | None = None,
+    ) -> None:
+        check_choice("RunningPool", "pooling", pooling, POOLINGS)
+        self.pooling = pooling
+        self._attention: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        if pooling == "attention":
+            if weight is None or bias is None or context is None:
+                raise ShapeError(
+                    "RunningPool: attention needs weight, bias and context; at least one is missing."
+                )
+            size = weight.shape[0]
+            check_shapes(
+                "RunningPool",
+                weight=(weight, (size, features)),
+                bias=(bias, (size,)),
+                context=(context, (size,)),
+            )
+            self._attention = (weight, bias, context)
+        self.count = np.zeros(batch, np.int64)
+        self.total = np.zeros((batch, features), dtype)
+        self.top = np.full(batch, -np.inf, dtype)
+        self.mass = np.zeros(batch, dtype)
+
+    def step(self, values: np.ndarray) -> None:
+        """Take in one step, of shape (n, features), of each of the first n sequences."""
+        n = values.shape[0]
+        self.count[:n] += 1
+        if self.pooling == "last":
+            self.total[:n] = values
+        elif self.pooling == "mean":
+            self.total[:n] += values
+        elif self.pooling == "max":
+            first = self.count[:n, None] == 1
+            self.total[:n] = np.where(first, values, np.maximum(self.total[:n], values))
+        else:
+            self._attend(values)
+
+    def _attend(self, values: np.ndarray) -> None:
+        assert self._attention is not None
+        n, (weight, bias, context) = values.shape[0], self._attention
+        score = linear(np.tanh(linear(values, weight, bias)), context[None, :])[:, 0]
+        top = np.maximum(self.top[:n], score)
+        keep, new = np.exp(self.top[:n] - top), np.exp(score - top)
+        self.mass[:n] = self.mass[:n] * keep + new
+        self.total[:n] = self.total[:n] * keep[:, None] + new[:, None] * values
+        self.top[:n] = top
+
+    def value(self) -> np.ndarray:
+        """Return what the steps so far give, shape (batch, features); zeros before the first step."""
+        if self.pooling in ("last", "max"):
+            return self.total.copy()
+        parts = self.count.astype(self.total.dtype) if self.pooling == "mean" else self.mass
+        return self.total / np.where(self.count == 0, np.ones_like(parts), parts)[:, None]
+
+    def reset(self) -> None:
+        """Forget every step."""
+        self.count[:], self.total[:], self.top[:], self.mass[:] = 0, 0, -np.inf, 0
+
+
+def _pool(pooling: str, values: np.ndarray, lengths: Any, **attention: Any) -> np.ndarray:
+    lengths = as_lengths(f"pool_{pooling}", lengths, total_steps=values.shape[0])
+    steps = Steps(lengths, reverse=False)
+    running = RunningPool(
+        pooling, batch=len(lengths), features=values.shape[1], dtype=values.dtype, **attention
+    )
+    for rows in steps:
+        running.step(values[rows])
+    return steps.unsort(running.value())
+
+
+def pool_last(values: np.ndarray, *, lengths: Any, bidirectional: bool = False) -> np.ndarray:
+    """Return the state after each direction's last computed step; zeros for a sequence of length 0.
+
+    Parameters
+    ----------
+    values : array of shape (total_steps, features)
+        Output of the last layer; with ``bidirectional``, the second half of the features ran backward:
+        its last computed step is the first of the sequence.
+    lengths : int array of shape (batch,)
+    bidirectional : bool, default=False
+    """
+    lengths = as_lengths("pool_last", lengths, total_steps=values.shape[0])
+    result = np.zeros((len(lengths), values.shape[1]), values.dtype)
+    some = lengths > 0
+    end = np.cumsum(lengths)
+    result[some] = values[end[some] - 1]
+    if bidirectional:
+        half = values.shape[1] // 2
+        result[some, half:] = values[(end - lengths)[some], half:]
+    return result
+
+
+def pool_mean(values: np.ndarray, *, lengths: Any) -> np.ndarray:
+    """Return the mean over each sequence's steps of values (total_steps, features); zeros for length 0."""
+    return _pool("mean", values, lengths)
+
+
+def pool_max(values: np.ndarray, *, lengths: Any) -> np.ndarray:
+    """Return the maximum over each sequence's steps of values (total_steps, features); zeros for length 0."""
+    return _pool("max", values, lengths)
+
+
+def pool_attention(
+    values: np.ndarray, *, lengths: Any, weight: np.ndarray, bias: np.ndarray, context: np.ndarray
+) -> np.ndarray:
+    """Return the attention-weighted sum over each sequence's steps; zeros for length 0.
+
+    Parameters
+    ----------
+    values : array of shape (total_steps, features)
+    lengths : int array of shape (batch,)
+    weight, bias, context : array of shape (A, features), (A,) and (A,)
+        W, b and v of the score.
+    """
+    return _pool("attention", values, lengths, weight=weight, bias=bias, context=context)
