@@ -89,8 +89,9 @@ def non_finite(
     return FailedTrainingError(message, reason="non_finite", epoch=epoch, batch=number, indices=suspects)
 
 
-def out_of_memory(*, epoch: int, number: int, batch: Batch, examples: Examples, kept: str) ->
-FailedTrainingError:
+def out_of_memory(
+    *, epoch: int, number: int, batch: Batch, examples: Examples, kept: str
+) -> FailedTrainingError:
     """Return the error for a batch that did not fit, naming the batch size that would."""
     size, steps, longest = len(batch.indices), batch.inputs.total_steps, int(batch.inputs.lengths.max())
     advice = (

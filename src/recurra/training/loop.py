@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -262,7 +263,7 @@ class Run:
         if not self.whole:
             return None
         tree = {
-            "fingerprint": self._fingerprint(),
+            "fingerprint": self._fingerprint,
             "epoch": self.epoch,
             "batch": self.batch,
             "history": self.history,
@@ -279,7 +280,7 @@ class Run:
     def restore(self, state: TrainingState) -> None:
         """Go on from a state; UsageError if it belongs to something else."""
         tree = unpack(state)
-        if tree["fingerprint"] != self._fingerprint():
+        if tree["fingerprint"] != self._fingerprint:
             raise UsageError(
                 "train: start was taken with other data, batch_size, seed or optimizer; training cannot go "
                 "on from it. "
@@ -339,7 +340,9 @@ class Run:
         try:
             loss, norm, clipped = self._step(batch, seed=seed)
         except (RuntimeError, MemoryError) as error:
-            raise self._explained(error, batch, number=self.batch + 1) from error
+            if failures.is_out_of_memory(error):
+                raise self._out_of_memory(batch, number=self.batch + 1) from error
+            raise
         self.last_loss, self.last_grad_norm = loss, norm
         tally = self._tally
         weight = len(batch.targets) if batch.weights is None else float(batch.weights.sum())
@@ -416,7 +419,9 @@ class Run:
                 before_batch=before_batch,
             )
         except (RuntimeError, MemoryError) as error:
-            raise self._explained(error, under_way[0], number=0) from error
+            if failures.is_out_of_memory(error):
+                raise self._out_of_memory(under_way[0], number=0) from error
+            raise
         targets, weights = validation.rows()
         with torch.no_grad():
             value = self._loss(outputs, self._tensor(targets), self._tensor(weights)).item()
@@ -468,6 +473,7 @@ class Run:
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._began
 
+    @cached_property
     def _fingerprint(self) -> str:
         """What must be the same for training to go on: the data's shape and targets, and what orders and
         scales it.
@@ -501,10 +507,7 @@ class Run:
             kept=self._kept_words(),
         )
 
-    def _explained(self, error: Exception, batch: Batch, *, number: int) -> Exception:
-        """Return an error in our words where memory ran out, any other as it is."""
-        if not failures.is_out_of_memory(error):
-            return error
+    def _out_of_memory(self, batch: Batch, *, number: int) -> failures.FailedTrainingError:
         examples = self.examples if number or self.validation is None else self.validation
         return failures.out_of_memory(
             epoch=self.epoch, number=number, batch=batch, examples=examples, kept=self._kept_words()
