@@ -16,8 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from recurra.evaluation.svg import PAGE, render
 
 # Points of the drawing; a phone shows it at about 80 %, a desk at about 130 %.
-WIDTH = 420
-HEIGHT = 260
+WIDTH = 380
+HEIGHT = 250
 FONT = 12.0
 SMALL = 10.5
 MAX_POINTS = 2000
@@ -28,7 +28,7 @@ MAX_NUMBERED = 30
 def new_figure(height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)) -> tuple[Figure, list[Axes]]:
     """Return a figure of width x height points and its axes, one below the other with these relative heights."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none", edgecolor="none")
-    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.18)
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.2)
     axes = [figure.add_subplot(grid[i]) for i in range(len(rows))]
     for ax in axes[1:]:
         ax.sharex(axes[0])
@@ -36,6 +36,8 @@ def new_figure(height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[f
         ax.tick_params(labelbottom=False)
     for ax in axes:
         dress(ax)
+    if len(axes) > 1:
+        figure.align_ylabels(axes)
     return figure, axes
 
 
@@ -156,8 +158,8 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     up to 30 its count.
     """
     size = len(classes)
-    cell = max(14.0, min(64.0, 380 / size)) if size > 2 else 84.0
-    font = min(FONT, cell * 0.42)
+    cell = max(14.0, min(64.0, 372 / size)) if size > 2 else 84.0
+    font = min(13.5, cell * 0.42)
     cut = 14 if size <= 12 else 10
     side = cell * size + 30 + 7.5 * max(len(plain(c, cut)) for c in classes)
     figure, (ax,) = new_figure(side, width=side + 8)
@@ -185,7 +187,7 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for spine in ax.spines.values():
         spine.set_visible(False)
     label(ax, x="Predicted class", y="True class")
-    return render(figure, title="Confusion chart", description=_confusion_words(matrix, classes, items), scroll=size > 6)
+    return render(figure, title="Confusion chart", description=_confusion_words(matrix, classes, items), scroll=size > 12)
 
 
 def _cell_text(ax: Axes, row: int, column: int, count: int, share: float, *, font: float, with_share: bool) -> None:
@@ -217,7 +219,7 @@ def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: st
     """Points (true, predicted) of shape (items,) each, and the line on which they would lie if all were right."""
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     step = max(1, math.ceil(len(true) / MAX_POINTS))
-    figure, (ax,) = new_figure(340, width=380)
+    figure, (ax,) = new_figure(360)
     dress(ax, grid="both")
     low, high = float(min(true.min(), pred.min())), float(max(true.max(), pred.max()))
     ax.plot([low, high], [low, high], color=PAGE["muted"], linewidth=1.2, linestyle=(0, (4, 3)), label="exactly right")
@@ -272,7 +274,7 @@ def length_histogram(lengths: Mapping[str, Any], *, sample_rate_hz: float | None
 
 def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> str:
     """Share that is right against how sure the network was; ``bins`` from `metrics.reliability`."""
-    figure, (ax,) = new_figure(300, width=380)
+    figure, (ax,) = new_figure(300)
     dress(ax, grid="both")
     x = [100 * b["confidence"] for b in bins]
     y = [100 * b["accuracy"] for b in bins]
@@ -316,7 +318,7 @@ def log_axis(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if len(decades) <= 3 else (1,)
+    steps = (1, 2, 5) if high < 500 * low else (1,)
     every = max(1, len(decades) // 6)
     ticks = [s * 10.0**d for d in list(decades)[::every] for s in steps if low <= s * 10.0**d <= high]
     ax.yaxis.set_major_locator(FixedLocator(ticks))

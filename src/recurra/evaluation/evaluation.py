@@ -151,9 +151,9 @@ class Evaluation:
 
     def summary(self) -> str:
         """Say in one to three sentences how good, compared with what, and where it is weakest."""
-        from recurra.evaluation.summary import summary
+        from recurra.evaluation.summary import headline, summary
 
-        return " ".join(summary(self))
+        return " ".join([headline(self) + ".", *summary(self)])
 
     def to_json(self) -> str:
         """Return the metrics as one flat JSON object; figures that are not finite numbers are left out."""

@@ -14,7 +14,7 @@ import recurra
 from recurra.evaluation import charts, signals
 from recurra.evaluation.charts import is_number, number
 from recurra.evaluation.evaluation import Evaluation, installed_versions
-from recurra.evaluation.summary import findings, headline, percent, summary
+from recurra.evaluation.summary import findings, headline, percent, span, summary
 
 N_WORST = 6
 # What a figure is called, and whether it is a share shown in per cent.
@@ -41,8 +41,8 @@ class Picture:
 
 def report(e: Evaluation) -> str:
     """Return the page; everything a user named is escaped by the template, drawings are made by `charts`."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "percent": percent, "cell": _cell}
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_keep_together)
+    environment.filters |= {"number": number, "percent": percent}
     text = (files("recurra.evaluation") / "report.html.jinja").read_text(encoding="utf-8")
     c = e.context
     return environment.from_string(text).render(
@@ -57,7 +57,8 @@ def report(e: Evaluation) -> str:
         failed=_failed(e),
         worst=worst(e),
         described=_described(e),
-        data=[(k.replace("_", " "), _cell(v)) for k, v in c.data.items() if k != "class_counts" and v not in (None, "", [], ())],
+        data=data_rows(c.data),
+        span=span,
         versions={**installed_versions(), **c.versions},
         parameters={k: _cell(v) for k, v in c.parameters.items()},
         per_class=e.tables.get("per_class", []),
@@ -79,9 +80,20 @@ def tiles(e: Evaluation) -> list[dict[str, str]]:
             tile["naive"] = show(e.metrics[f"{key}_baseline"])
         if key in e.intervals:
             low, high = e.intervals[key]
-            tile["interval"] = f"{show(low)} to {show(high)}"
+            tile["interval"] = span(low, high, 1) if share else f"{number(low)} to {number(high)}"
         out.append(tile)
     return out
+
+
+def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of what `Dataset.summary` tells, in words; what has its own chart is left out."""
+    rest = {k: v for k, v in data.items() if k != "class_counts" and v not in (None, "", [], ())}
+    out = []
+    if "length_min" in rest and "length_max" in rest:
+        low, high, middle = rest.pop("length_min"), rest.pop("length_max"), rest.pop("length_median", None)
+        text = f"{_cell(low)} to {_cell(high)} time steps"
+        out.append(("lengths", text + (f", median {_cell(middle)}" if middle is not None else "")))
+    return [(k.removeprefix("n_").replace("_", " "), _cell(v)) for k, v in rest.items()] + out
 
 
 def worst_positions(e: Evaluation, n: int = N_WORST) -> list[int]:
@@ -188,6 +200,11 @@ def _described(e: Evaluation) -> list[Picture]:
             parts = {"training": {str(k): v for k, v in c.train_counts.items()}, "test": test}
         out.append(Picture(Markup(charts.class_balance(parts, items=items)), f"How the {items} are spread over the classes."))
     return out
+
+
+def _keep_together(value: Any) -> Any:
+    """Do not break a line between a number and its per cent sign."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _cell(value: Any) -> str:

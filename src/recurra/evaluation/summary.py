@@ -25,6 +25,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{text} %"
 
 
+def span(low: float, high: float, digits: int = 0) -> str:
+    """Return ``87.1 to 93.1 %``."""
+    return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
+
+
 def headline(e: Evaluation) -> str:
     """One line: the figure beside the naive one."""
     m = e.metrics
@@ -37,24 +42,22 @@ def headline(e: Evaluation) -> str:
 
 
 def summary(e: Evaluation) -> list[str]:
-    """Sentences: headline with the interval, then where the model is weakest."""
+    """Sentences: on what it was judged and how sure the figure is, then where the model is weakest."""
     m = e.metrics
+    n = f"Judged on {m['n_test']:,} test {'sequence' if m['n_test'] == 1 else 'sequences'}"
     if e.task == "regression":
-        out = [f"{headline(e)}, in {m['n_test']:,} test sequences."]
         if "mae" in e.intervals:
             low, high = e.intervals["mae"]
-            out.append(f"With other test sequences of the same kind: {number(low)} to {number(high)} (95 % interval).")
+            n += f" (95 % interval {number(low)} to {number(high)})"
+        out = [n + "."]
         if "r2" in m:
             out.append(f"It explains {percent(max(0.0, m['r2']))} of the variance.")
         return out
-    items = "time steps" if e.task == "labeling" else "sequences"
-    text = f"{headline(e)}"
+    if "n_test_steps" in m:
+        n += f" with {m['n_test_steps']:,} time steps"
     if "accuracy" in e.intervals:
-        low, high = e.intervals["accuracy"]
-        text += f" ({m['n_test']:,} test sequences; 95 % interval {percent(low, 1)} to {percent(high, 1)})"
-    else:
-        text += f" ({m['n_test']:,} test {'sequence' if m['n_test'] == 1 else 'sequences'})"
-    return [text + ".", *_weakest(e, items)]
+        n += f" (95 % interval {span(*e.intervals['accuracy'], 1)})"
+    return [n + ".", *_weakest(e, "time steps" if e.task == "labeling" else "sequences")]
 
 
 def _weakest(e: Evaluation, items: str) -> list[str]:
@@ -63,12 +66,12 @@ def _weakest(e: Evaluation, items: str) -> list[str]:
     if worst["recall"] == 1.0:
         return ["Every class is always found."]
     out = [
-        f"Weakest at {worst['class']!s}: {worst['hits']:,} of {worst['support']:,} found ({percent(worst['recall'])})."
+        f"Weakest at '{worst['class']!s}': {worst['hits']:,} of {worst['support']:,} found ({percent(worst['recall'])})."
     ]
     pairs = confused_pairs(e.confusion, classes=e.classes) if e.confusion is not None else []
     if pairs:
         true, predicted, n, of = pairs[0]
-        out.append(f"Most frequent confusion: {true!s} taken for {predicted!s}, {n:,} of {of:,} {items}.")
+        out.append(f"Most frequent confusion: '{true!s}' taken for '{predicted!s}', {n:,} of {of:,} {items}.")
     return out
 
 
@@ -122,8 +125,11 @@ def _class_findings(e: Evaluation) -> list[str]:
     if few and e.task == "classification":
         out.append(f"Classes with fewer than {FEW_OF_A_CLASS} test sequences, so hardly judged: {listing(few)}.")
     if e.metrics["n_test"] >= FEW_SEQUENCES and e.metrics["calibration_error"] > POOR_CALIBRATION:
+        sure = sum(row["n"] * row["confidence"] for row in e.tables["reliability"])
+        n = sum(row["n"] for row in e.tables["reliability"])
+        claim = "too sure" if sure / n > e.metrics["accuracy"] else "less sure than it could be"
         wrong_by = 100 * e.metrics["calibration_error"]
-        out.append(f"Its probabilities are off by {wrong_by:.0f} points on average; do not read them as chances.")
+        out.append(f"It is {claim}: its probabilities are off by {wrong_by:.0f} points on average; do not read them as chances.")
     return out
 
 
