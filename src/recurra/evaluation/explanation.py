@@ -14,7 +14,7 @@ from recurra.checks import check_choice
 from recurra.errors import ShapeError
 from recurra.evaluation.charts import SMALL, WIDTH, dress, label, legend, number, plain
 from recurra.evaluation.signals import draw_channels, time_axis
-from recurra.evaluation.svg import PAGE, PLAIN, render
+from recurra.evaluation.svg import PAGE, PLAIN, fit, render
 
 KINDS = ("sequence", "text", "video")
 # Colours of the heat map: against, nothing, for. The middle is grey so that it reads on white and on black.
@@ -160,13 +160,14 @@ class Explanation:
             _draw_steps(figure.add_subplot(), self, colours)
             label(figure.axes[0], x="Time in seconds" if self.sample_rate_hz else "Frame", colours=colours)
         else:
-            grid = figure.add_gridspec(2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.15)
+            grid = figure.add_gridspec(2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.25)
             signal = figure.add_subplot(grid[0])
             below = figure.add_subplot(grid[1], sharex=signal)
             _draw_signal(signal, self, colours)
             (_draw_heat if heat else _draw_steps)(below, self, colours)
             label(below, x=time_axis(0, self.sample_rate_hz)[1], colours=colours)
             figure.align_ylabels([signal, below])
+        fit(figure)
         return figure
 
 
@@ -176,7 +177,7 @@ def _draw_signal(ax: Axes, e: Explanation, colours: Any) -> None:
     draw_channels(ax, values, channel_names=e.channel_names, sample_rate_hz=e.sample_rate_hz, colours=colours)
     ax.tick_params(labelbottom=False)
     label(ax, y="Signal", colours=colours)
-    legend(ax, columns=4, colours=colours)
+    legend(ax, columns=3, colours=colours)
 
 
 def _draw_heat(ax: Axes, e: Explanation, colours: Any) -> None:

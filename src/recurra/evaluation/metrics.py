@@ -154,7 +154,9 @@ def accuracy_interval(correct: np.ndarray, *, clusters: Any = None, confidence: 
     return bootstrap_interval(sum_by_cluster(both, cluster_codes(clusters)), _share, confidence=confidence)
 
 
-def reliability(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = N_BINS) -> tuple[list[dict[str, float]], float]:
+def reliability(
+    confidence: np.ndarray, correct: np.ndarray, *, clusters: np.ndarray | None = None, n_bins: int = N_BINS
+) -> tuple[list[dict[str, float]], float]:
     r"""Reliability curve and expected calibration error: is 80 % sure right 80 % of the time?
 
     .. math:: ECE = \sum_b \frac{n_b}{n} \left| acc_b - conf_b \right|
@@ -165,6 +167,8 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = N_
         Probability of the predicted class, in [0, 1].
     correct : bool ndarray of shape (items,)
         Whether the prediction was right.
+    clusters : array of shape (items,), optional
+        As in `per_class_table`; a bin from a single cluster has the interval (0, 1), which says nothing.
     n_bins : int, default=10
         Bins of equal width; the upper edge belongs to the bin.
 
@@ -189,7 +193,8 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = N_
         if not n:
             continue
         mean, right = float(np.mean(confidence[inside])), int(np.sum(correct[inside]))
-        low, high = wilson_interval(right, n)
+        inner = None if clusters is None else clusters[inside]
+        low, high = accuracy_interval(correct[inside], clusters=inner) or (0.0, 1.0)
         error += n / len(confidence) * abs(right / n - mean)
         bins.append(
             {

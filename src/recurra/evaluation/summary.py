@@ -77,7 +77,7 @@ def _weakest(e: Evaluation, items: str) -> list[str]:
 
 def findings(e: Evaluation) -> list[str]:
     """Reasons to read the figures with care, each one sentence; empty if none was found."""
-    out = [*e.context.leaks, *e.context.warnings]
+    out = [*(e.context.leaks or ()), *e.context.warnings]
     n = e.metrics["n_test"]
     if e.task == "regression":
         if "rmse_baseline" in e.metrics and e.metrics["rmse"] >= e.metrics["rmse_baseline"]:
