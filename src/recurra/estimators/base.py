@@ -25,8 +25,8 @@ from recurra.features.chain import Chain
 from recurra.records import Dataset
 from recurra.serving.model import FittedModel
 
-# With fewer distinct sequences, or groups, a held-out part says nothing; all of them are trained on.
-FEWEST_SEQUENCES = 20
+# Fewer held-out sequences, or groups in all, are too weak a witness to stop training on; everything is then trained on.
+FEWEST_HELD_OUT = 25
 FEWEST_GROUPS = 5
 
 
@@ -144,8 +144,8 @@ class SequenceEstimator(BaseEstimator, ABC):
                 )
             return given, Given(sequences, encoded, None, np.ones(len(sequences)), names)
         keys = content_keys(given.sequences)
-        distinct = len(set(keys)) if given.groups is None else len(set(given.groups.tolist()))
-        if distinct < (FEWEST_SEQUENCES if given.groups is None else FEWEST_GROUPS):
+        enough = self.validation_fraction * len(set(keys)) >= FEWEST_HELD_OUT
+        if not enough or (given.groups is not None and len(set(given.groups.tolist())) < FEWEST_GROUPS):
             return given, None
         train, held_out = holdout(
             given.y if target.task == "classification" else len(given.sequences),

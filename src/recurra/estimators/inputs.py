@@ -77,9 +77,10 @@ def _is_table(X: Any) -> bool:
         X, "tocsr"
     ):  # DataFrame; a sparse matrix is refused by scikit-learn's check
         return True
-    if isinstance(X, list | tuple | str | bytes) or not hasattr(X, "__array__"):
-        return False
-    return np.asarray(X).ndim in (0, 2)
+    if isinstance(X, list | tuple):  # nested lists of numbers; a list of arrays is a list of sequences
+        rows = all(isinstance(row, list | tuple) and len(row) == len(X[0]) for row in X)
+        return bool(X) and rows and all(np.ndim(value) == 0 for row in X for value in row)
+    return hasattr(X, "__array__") and np.asarray(X).ndim in (0, 2)
 
 
 def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any) -> Given:
@@ -100,6 +101,7 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
+    y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
     for word, values in (("y", y), ("groups", groups)):
         if values is not None and len(values) != len(sequences):
             raise DataError(

@@ -43,8 +43,8 @@ class SequenceLabeler(SequenceEstimator):
     class_weight : None, "balanced" or dict of class to weight, default=None
         Weight of each class in the loss.
     validation_fraction : float, default=0.1
-        Share held out for early stopping, by group where groups are given; 0 switches off. With fewer than 20
-        distinct sequences (or 5 groups) nothing is held out.
+        Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
+        than 25 sequences, or there are fewer than 5 groups, nothing is held out.
     patience : int or None, default=10
         Epochs without a better validation loss before training stops; the best weights are kept.
     scaling : {"zscore", "robust", "none"}, default="zscore"
