@@ -324,6 +324,23 @@ def test_lengths_of_any_integer_type(lengths):
     assert torch.equal(h_n[:, 1], h[:, 1])
 
 
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_output_can_be_viewed_as_torchs(batch_first):
+    output, _ = recurra.nn.GRU(3, 4, batch_first=batch_first)(torch.randn(5, 2, 3))
+    assert output.view(-1).shape == (40,)
+
+
+def test_parametrized_weights_are_used():
+    layer = recurra.nn.GRU(3, 4)
+    x = torch.randn(5, 2, 3)
+    before, _ = layer(x)
+    torch.nn.utils.parametrizations.weight_norm(layer, "weight_hh_l0")
+    torch.testing.assert_close(layer(x)[0], before)
+    with torch.no_grad():
+        layer.parametrizations.weight_hh_l0.original0.zero_()
+    assert not torch.allclose(layer(x)[0], before)
+
+
 def test_nothing_to_read_gives_nothing_or_the_initial_state():
     layer = recurra.nn.LSTM(3, 4)
     output, (h_n, _) = layer(torch.randn(5, 0, 3))
