@@ -49,10 +49,12 @@ def plan(
     if not shuffle:
         return np.array_split(np.argsort(lengths, kind="stable"), n_batches)
     keys = np.asarray(lengths) * (1 + JITTER * rng.uniform(-1, 1, size=n))
+    parts = np.array_split(order, n_batches)
     batches = []
-    for pool in np.array_split(order, -(-n_batches // POOL_BATCHES)):
-        pooled = pool[np.argsort(keys[pool], kind="stable")]
-        batches += np.array_split(pooled, -(-len(pooled) // batch_size))
+    for first in range(0, n_batches, POOL_BATCHES):
+        pool = np.concatenate(parts[first : first + POOL_BATCHES])
+        by_length = pool[np.argsort(keys[pool], kind="stable")]
+        batches += np.array_split(by_length, len(parts[first : first + POOL_BATCHES]))
     return [batches[i] for i in rng.permutation(len(batches))]
 
 

@@ -86,7 +86,7 @@ class Examples:
     @property
     def per_step(self) -> bool:
         """Whether there is one target per time step instead of one per sequence."""
-        return not isinstance(self.targets, np.ndarray)
+        return not isinstance(self.targets, np.ndarray) or self.targets.dtype.kind == "O"
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -128,7 +128,7 @@ class Examples:
 
     def _rows(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         weights = None if self.weights is None else self.weights[indices]
-        if isinstance(self.targets, np.ndarray):
+        if isinstance(self.targets, np.ndarray) and not self.per_step:
             return self.targets[indices], weights
         targets = np.concatenate([self.targets[i] for i in indices.tolist()])
         return targets, None if weights is None else np.repeat(weights, self.lengths[indices])

@@ -179,7 +179,7 @@ class Run:
     Attributes
     ----------
     epoch : int
-        The epoch under way, counted from 1.
+        The epoch under way, counted from 1; after an epoch's end the next one.
     batch : int
         Batches finished in it.
     batches_per_epoch : int

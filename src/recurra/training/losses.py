@@ -54,6 +54,11 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
     return loss
 
 
+def step_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
+    """Return `cross_entropy` for one target per time step: rows are steps, each with its sequence's weight."""
+    return cross_entropy(class_weights)
+
+
 def mean_squared_error(
     outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
 ) -> torch.Tensor:

@@ -153,7 +153,9 @@ def batches_done(run: "Run") -> int:
 def line(run: "Run", *, bar: bool = True, seconds_left: float | None = None) -> str:
     """Return where training stands, in one line."""
     epochs = run.config.max_epochs
-    parts = [f"epoch {min(run.epoch, epochs)}/{epochs}"]
+    # Right after an epoch's end the run stands at the beginning of the next.
+    epoch = run.epoch if run.batch else max(1, len(run.history))
+    parts = [f"epoch {epoch}/{epochs}"]
     if bar:
         filled = round(BAR * batches_done(run) / (epochs * run.batches_per_epoch))
         parts.append("━" * filled + "╌" * (BAR - filled))
