@@ -89,7 +89,8 @@ class Dataset:
     @property
     def y(self) -> np.ndarray | None:
         """Labels: an array of shape (records,) or (records, targets), an object array of arrays if there is one
-        per time step, None if no record has any."""
+        per time step, None if no record has any.
+        """
         labels = [record.label for record in self.records]
         if all(label is None for label in labels):
             return None
@@ -180,7 +181,8 @@ class Dataset:
 
     def class_counts(self) -> dict[str, int]:
         """Return how many records (or time steps, with a label per step) each class has; empty if labels are
-        floats or absent."""
+        floats or absent.
+        """
         y = self.y
         if y is None:
             return {}
