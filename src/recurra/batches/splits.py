@@ -34,10 +34,10 @@ def split(
     test : float or int, default=0.2
         Share of the records in (0, 1), or their number; met as nearly as groups allow.
     by : {"group", "time", "record"} or None, default=None
-        "group" keeps each group on one side. "time" puts what came last into the test part: the last records by
-        ``start`` where all have one, else by order; of a single record, or of each series, its last steps.
-        "record" ignores groups. None means "group" where there are groups, else "record". Except by time, identical
-        sequences stay on one side.
+        "group" keeps each group on one side. "time" puts what came last into the test part: the last records
+        by ``start`` where all have one, else by order; of a single record, or of each series, its last steps.
+        "record" ignores groups. None means "group" where there are groups, else "record". Except by time,
+        identical sequences stay on one side.
     stratify : bool, default=True
         Keep the share of each class alike on both sides, as nearly as groups allow. Numbers to predict are
         not stratified.
@@ -57,6 +57,10 @@ def split(
         If there is only one group, or one distinct sequence, or nothing would be left to train on.
     """
     check_choice("split", "by", by, [None, "group", "time", "record"])
+    if len(dataset) < 2 and by != "time":
+        raise DataError(
+            f"split: needs at least 2 records; there are {len(dataset)}. Give a test set of its own."
+        )
     fraction = _fraction(test, len(dataset))
     groups = dataset.groups
     if by == "group" and groups is None:
@@ -331,7 +335,7 @@ def _round_to(shares: np.ndarray, total: float) -> np.ndarray:
 
 
 def _score(chosen: np.ndarray, per_unit: np.ndarray, sizes: np.ndarray, fraction: float) -> float:
-    """Distance from the fraction in size and in every class; a class absent from the training part costs most."""
+    """Distance from the fraction, in size and by class; a class with nothing left to train on costs most."""
     totals = per_unit.sum(axis=0)
     shares = per_unit[chosen].sum(axis=0) / np.maximum(totals, 1)
     size = sizes[chosen].sum() / sizes.sum()

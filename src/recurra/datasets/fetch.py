@@ -152,13 +152,20 @@ def _download(source: Source, file: SourceFile, target: Path) -> None:
             temporary = Path(out.name)
             while chunk := answer.read(_CHUNK_BYTES):
                 out.write(chunk)
-        _check(temporary, file, source)
+        found = digest(temporary)
+        if found != file.sha256:
+            raise MissingDataError(
+                f"data set {source.name!r}: {file.download} answered with a file of SHA-256 {found}, "
+                f"expected {file.sha256}. Get it from {source.page} and put it into {target.parent}."
+            )
         os.replace(temporary, target)
         temporary = None
-    except DataError as error:
-        raise MissingDataError(f"{str(error).replace(str(temporary), file.download)} ") from None
+    except MissingDataError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection open
         raise _missing(source, file, target, f"the download failed ({reason})") from None
     finally:
         if temporary is not None:

@@ -196,7 +196,7 @@ def read_arrays(path: Path, *, labels: Any = None, **words: Any) -> Dataset:
         raise DataError(
             f"{path}: its sequences must be numbered from 0 without a gap; there is no x{absent}."
         )
-    found = {
+    found: dict[str, Any] = {
         "labels": arrays.get("y"),
         "groups": arrays.get("groups"),
         "names": arrays.get("names"),
@@ -218,6 +218,9 @@ def load(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: the file is empty (0 bytes). Check that writing it was finished.")
     try:
         if path.suffix.lower() == ".npy":
+            with path.open("rb") as stream:
+                if stream.read(6) != b"\x93NUMPY":  # numpy would take it for a pickle
+                    raise ValueError("it does not begin like one")
             # Mapping compares the size the header claims with the bytes there are, before anything is
             # allocated.
             return {"X": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}

@@ -197,10 +197,10 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
             and not (word == "target" and words.label)
             and not (word == "label" and words.target)
         ):
-            name = next((lower[n] for n in usual if n in lower), None)
-            if name is not None:
-                found[word] = name
-    if "text" in found and columns["" + found["text"]].dtype.kind in "fiub":
+            present = [lower[n] for n in usual if n in lower]
+            if present:
+                found[word] = present[0]
+    if "text" in found and columns[found["text"]].dtype.kind in "fiub":
         del found["text"]
     if not found:
         return words, []

@@ -46,7 +46,7 @@ def read_ts(path: Path, *, encoding: str = "utf-8", part: str | None = None) -> 
             f"{path}: has a time stamp at every value (@timeStamps true), which is not supported. "
             "Write it as a table with the columns id, time, label."
         )
-    records = []
+    records: list[Record] = []
     for number in range(first, len(lines)):
         line = lines[number].strip()
         if line and line[0] not in "#%":
