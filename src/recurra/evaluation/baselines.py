@@ -48,11 +48,16 @@ class ClassBaseline:
 
         A label the training part did not have gets probability 0.
         """
-        classes = [*self.classes, *(c for c in dict.fromkeys(np.asarray(y_true).tolist()) if c not in self.classes)]
+        classes = [
+            *self.classes,
+            *(c for c in dict.fromkeys(np.asarray(y_true).tolist()) if c not in self.classes),
+        ]
         proba = np.zeros((len(y_true), len(classes)))
         proba[:, : len(self.classes)] = self.prior
         pred = np.asarray([self.majority] * len(y_true))
-        figures = classification_metrics(y_true, pred, proba=proba if with_proba else None, classes=_objects(classes))
+        figures = classification_metrics(
+            y_true, pred, proba=proba if with_proba else None, classes=_objects(classes)
+        )
         return {f"{name}_baseline": value for name, value in figures.items()}
 
     def to_dict(self) -> dict[str, Any]:
