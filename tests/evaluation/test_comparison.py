@@ -115,13 +115,23 @@ def test_messages(vowels):
     other = evaluate_classification(["a", "b"], np.eye(2), classes=["a", "b"])
     renamed = evaluate_classification(["a", "b"], np.eye(2), classes=["a", "b"], names=["p", "q"])
     swapped = evaluate_classification(["b", "a"], np.eye(2), classes=["a", "b"])
-    with pytest.raises(UsageError, match=r"^compare: needs at least two runs of one task; got 1 of classification\.$"):
+    with pytest.raises(
+        UsageError, match=r"^compare: needs at least two runs of one task; got 1 of classification\.$"
+    ):
         compare({"x": e})
-    with pytest.raises(DataError, match=r"^compare: runs 'x' and 'y' were not judged on the same test sequences; eval"):
+    with pytest.raises(
+        DataError, match=r"^compare: runs 'x' and 'y' were not judged on the same test sequences; eval"
+    ):
         compare({"x": other, "y": renamed})
-    with pytest.raises(DataError, match=r"^compare: runs 'x' and 'y' have different true answers; evaluate both on"):
+    with pytest.raises(
+        DataError, match=r"^compare: runs 'x' and 'y' have different true answers; evaluate both on"
+    ):
         compare({"x": other, "y": swapped})
-    with pytest.raises(UsageError, match=r"^compare_classification: needs the predictions of at least two runs; got 1"):
+    with pytest.raises(
+        UsageError, match=r"^compare_classification: needs the predictions of at least two runs; got 1"
+    ):
         compare_classification(["a"], {"x": ["a"]})
-    with pytest.raises(DataError, match=r"every run must have one prediction per test sequence; run 'y' has 2, there"):
+    with pytest.raises(
+        DataError, match=r"every run must have one prediction per test sequence; run 'y' has 2, there"
+    ):
         compare_regression([1.0], {"x": [1.0], "y": [1.0, 2.0]})

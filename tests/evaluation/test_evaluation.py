@@ -49,7 +49,9 @@ def test_metrics_are_written_as_one_flat_json_object(vowels, tmp_path):
 
 
 def test_figures_that_are_not_numbers_are_left_out_of_json():
-    e = Evaluation(task="regression", metrics={"rmse": np.float64("inf"), "mae": np.float32(0.5)}, y_true=[], y_pred=[])
+    e = Evaluation(
+        task="regression", metrics={"rmse": np.float64("inf"), "mae": np.float32(0.5)}, y_true=[], y_pred=[]
+    )
     assert json.loads(e.to_json()) == {"mae": 0.5}
 
 
@@ -65,7 +67,9 @@ def test_a_label_the_model_does_not_know_counts_as_wrong():
 
 def test_long_names_of_classes_are_not_cut():
     classes = ["a", "a much longer name"]
-    e = evaluate_classification(["a", "a much longer name"], np.array([[0.9, 0.1], [0.1, 0.9]]), classes=classes)
+    e = evaluate_classification(
+        ["a", "a much longer name"], np.array([[0.9, 0.1], [0.1, 0.9]]), classes=classes
+    )
     assert e.metrics["accuracy"] == 1.0
     assert e.y_pred[1] == "a much longer name"
 
@@ -86,7 +90,11 @@ def test_groups_widen_the_interval():
 def test_labeling():
     classes = ["rest", "walk"]
     y_true = [np.array(["rest", "rest", "walk"]), np.array(["walk"]), np.array(["rest", "walk"])]
-    proba = [np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), np.array([[0.1, 0.9]]), np.array([[0.7, 0.3]] * 2)]
+    proba = [
+        np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]),
+        np.array([[0.1, 0.9]]),
+        np.array([[0.7, 0.3]] * 2),
+    ]
     baseline = ClassBaseline.fit([["rest", "rest", "walk"]], classes=classes)
     e = evaluate_labeling(y_true, proba, classes=classes, baseline=baseline, names=["p", "q", "r"])
     assert e.metrics["accuracy"] == pytest.approx(4 / 6)
@@ -122,17 +130,29 @@ def test_versions_name_what_decides_a_figure():
 
 
 def test_messages():
-    with pytest.raises(ShapeError, match=r"^evaluate_classification: proba must have shape \(items=2, classes=2\); got"):
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_classification: proba must have shape \(items=2, classes=2\); got"
+    ):
         evaluate_classification(["a", "b"], np.zeros((3, 2)), classes=["a", "b"])
-    with pytest.raises(DataError, match=r"^evaluate_classification: there is nothing to judge: y_true is empty\. Give"):
+    with pytest.raises(
+        DataError, match=r"^evaluate_classification: there is nothing to judge: y_true is empty\. Give"
+    ):
         evaluate_classification([], np.zeros((0, 2)), classes=["a", "b"])
-    with pytest.raises(DataError, match=r"^evaluate_classification: proba must be finite; row 1 is not\. The network"):
+    with pytest.raises(
+        DataError, match=r"^evaluate_classification: proba must be finite; row 1 is not\. The network"
+    ):
         evaluate_classification(["a", "b"], np.array([[1.0, 0.0], [np.nan, 0.0]]), classes=["a", "b"])
-    with pytest.raises(ShapeError, match=r"^evaluate_labeling: y_true and proba must have one entry per sequence, at"):
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_labeling: y_true and proba must have one entry per sequence, at"
+    ):
         evaluate_labeling([["a"]], [], classes=["a", "b"])
-    with pytest.raises(ShapeError, match=r"^evaluate_regression: y_true and y_pred must have the same shape \(items,\)"):
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_regression: y_true and y_pred must have the same shape \(items,\)"
+    ):
         evaluate_regression([1.0, 2.0], [1.0])
-    with pytest.raises(DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"):
+    with pytest.raises(
+        DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"
+    ):
         evaluate_regression([1.0, 2.0], [1.0, np.inf])
     with pytest.raises(UsageError, match=r"task must be one of .* Did you mean 'regression'\?$"):
         Evaluation(task="regresion", metrics={}, y_true=[], y_pred=[])

@@ -34,7 +34,9 @@ def test_cluster_codes_and_sums():
 def test_bootstrap_agrees_with_scipy():
     values = np.random.default_rng(0).gamma(2.0, size=200)
     low, high = bootstrap_interval(np.stack([values, np.ones(200)], axis=1), lambda t: t[:, 0] / t[:, 1])
-    theirs = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    theirs = bootstrap(
+        (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
 
 

@@ -72,7 +72,9 @@ def test_clusters_change_the_interval_not_the_share():
     plain = per_class_table(y_true, y_pred, classes=["a", "b"])[0]
     clustered = per_class_table(y_true, y_pred, classes=["a", "b"], clusters=np.arange(400) // 20)[0]
     assert plain["recall"] == clustered["recall"]
-    assert clustered["recall_high"] - clustered["recall_low"] > 1.5 * (plain["recall_high"] - plain["recall_low"])
+    assert clustered["recall_high"] - clustered["recall_low"] > 1.5 * (
+        plain["recall_high"] - plain["recall_low"]
+    )
 
 
 def test_a_single_cluster_gives_no_interval():
@@ -93,7 +95,9 @@ def test_a_predicted_class_that_does_not_occur_is_counted_without_a_warning():
 
 def test_labels_of_mixed_types_are_compared():
     mixed = np.array(["a", 1, 1], dtype=object)
-    assert classification_metrics(mixed, np.array(["a", 1, "a"], dtype=object))["accuracy"] == pytest.approx(2 / 3)
+    assert classification_metrics(mixed, np.array(["a", 1, "a"], dtype=object))["accuracy"] == pytest.approx(
+        2 / 3
+    )
 
 
 def test_reliability_agrees_with_scikit_learn():
@@ -143,11 +147,17 @@ def test_labeling_counts_steps_not_sequences():
 
 
 def test_messages():
-    with pytest.raises(ShapeError, match=r"^metrics: sequence 1 has 2 true labels and 3 predicted ones; give one per"):
+    with pytest.raises(
+        ShapeError, match=r"^metrics: sequence 1 has 2 true labels and 3 predicted ones; give one per"
+    ):
         labeling_metrics([["a"], ["a", "b"]], [["a"], ["a", "b", "b"]])
-    with pytest.raises(ShapeError, match=r"^metrics: y_true and y_pred must have one entry per item; got \(2,\) and"):
+    with pytest.raises(
+        ShapeError, match=r"^metrics: y_true and y_pred must have one entry per item; got \(2,\) and"
+    ):
         classification_metrics(["a", "b"], ["a"])
-    with pytest.raises(ShapeError, match=r"^metrics: y_true and y_pred must have the same shape; got \(2, 1\) and"):
+    with pytest.raises(
+        ShapeError, match=r"^metrics: y_true and y_pred must have the same shape; got \(2, 1\) and"
+    ):
         regression_metrics([1.0, 2.0], [1.0])
     with pytest.raises(DataError, match=r"^labels must be among the classes 'a', 'b'; got 'c'\.$"):
         encode(["a", "c"], ["a", "b"])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from recurra.evaluation.svg import PAGE, render
@@ -196,14 +197,9 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for row, column in zip(*np.nonzero(matrix), strict=True):
         count, share = int(matrix[row, column]), float(shares[row, column])
         role = "blue" if row == column else "orange"
-        ax.fill_between(
-            [column - 0.5, column + 0.5],
-            row - 0.5,
-            row + 0.5,
-            color=PAGE[role],
-            alpha=0.12 + 0.88 * share,
-            linewidth=0,
-        )
+        corner = (column - 0.5, row - 0.5)
+        paint = {"facecolor": PAGE[role], "alpha": 0.12 + 0.88 * share, "linewidth": 0}
+        ax.add_artist(Rectangle(corner, 1, 1, **paint))
         if size <= MAX_NUMBERED:
             _cell_text(ax, row, column, count, share, font=font, with_share=size <= 12)
     for edge in np.arange(size + 1) - 0.5:

@@ -94,6 +94,7 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     scroll : bool, default=False
         Keep the text readable on a phone by not shrinking below the drawn size.
     """
+    title, description = _printable(title), _printable(description)
     fit(figure)
     width, height = figure.get_size_inches() * 72
     buffer = io.StringIO()
@@ -142,6 +143,11 @@ def _renderer(width: float, height: float, buffer: io.StringIO) -> Any:
     return make(width, height, buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
 
 
+def _printable(text: str) -> str:
+    """Without control characters, which XML forbids."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _hex(rgb: Any) -> str:
     return "#" + "".join(f"{round(255 * value):02x}" for value in rgb[:3])
 
@@ -158,8 +164,14 @@ def _colours(body: str) -> str:
 
 def _ids(body: str) -> str:
     """Keep the ids that something points at, numbered; matplotlib's are random or repeat in each chart."""
-    used = list(dict.fromkeys(re.findall(r'(?:url\(#|xlink:href="#)([\w-]+)', body)))
-    for number, name in enumerate(used):
-        place = rf'(url\(#|href="#|<[a-zA-Z]+ id="){re.escape(name)}(?=[")])'
-        body = re.sub(place, rf"\g<1>@chart@-{number}", body)
-    return re.sub(r'(<[a-zA-Z]+) id="(?!@chart@)[^"]*"', r"\1", body)
+    used = re.findall(r'(?:url\(#|xlink:href="#)([\w-]+)', body)
+    numbers = {name: f"@chart@-{k}" for k, name in enumerate(dict.fromkeys(used))}
+
+    def renamed(found: re.Match[str]) -> str:
+        before, name = found.groups()
+        if name in numbers:
+            return f"{before}{numbers[name]}"
+        return before.removesuffix(' id="') + "\0"  # nothing points at it; the rest goes below
+
+    body = re.sub(r'(url\(#|xlink:href="#|<[a-zA-Z]+ id=")([\w.-]+)', renamed, body)
+    return body.replace('\0"', "")
