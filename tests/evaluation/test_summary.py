@@ -44,8 +44,8 @@ def test_headline_sets_the_figure_beside_the_naive_one():
     e = judged("aaaabbbb", "aaabbbbb")
     assert headline(e) == "88 % right where guessing gives 50 %"
     assert e.summary() == (
-        "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 52.9 to 97.8 %). Weakest at 'a': "
-        "3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
+        "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 52.9 to 97.8 %). "
+        "Weakest at 'a': 3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
     )
 
 

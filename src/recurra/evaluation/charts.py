@@ -197,9 +197,9 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for row, column in zip(*np.nonzero(matrix), strict=True):
         count, share = int(matrix[row, column]), float(shares[row, column])
         role = "blue" if row == column else "orange"
-        corner = (column - 0.5, row - 0.5)
-        paint = {"facecolor": PAGE[role], "alpha": 0.12 + 0.88 * share, "linewidth": 0}
-        ax.add_artist(Rectangle(corner, 1, 1, **paint))
+        cell_at = (column - 0.5, row - 0.5)
+        depth = 0.12 + 0.88 * share
+        ax.add_artist(Rectangle(cell_at, 1, 1, facecolor=PAGE[role], alpha=depth, linewidth=0))
         if size <= MAX_NUMBERED:
             _cell_text(ax, row, column, count, share, font=font, with_share=size <= 12)
     for edge in np.arange(size + 1) - 0.5:
