@@ -6,11 +6,12 @@ Signals and what a network makes of them are drawn in `signals.py`.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from recurra.evaluation.svg import PAGE, render
@@ -25,8 +26,12 @@ MAX_POINTS = 2000
 MAX_NUMBERED = 30
 
 
-def new_figure(height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)) -> tuple[Figure, list[Axes]]:
-    """Return a figure of width x height points and its axes, one below the other with these relative heights."""
+def new_figure(
+    height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of width x height points and its axes, one below the other with these relative
+    heights.
+    """
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none", edgecolor="none")
     grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.2)
     axes = [figure.add_subplot(grid[i]) for i in range(len(rows))]
@@ -41,17 +46,23 @@ def new_figure(height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[f
     return figure, axes
 
 
-def dress(ax: Axes, *, colours: Mapping[str, str] = PAGE, grid: str | None = "y") -> None:
+def dress(
+    ax: Axes, *, colours: Mapping[str, str] = PAGE, grid: Literal["x", "y", "both"] | None = "y"
+) -> None:
     """Set everything that the reader's matplotlib settings might otherwise decide."""
     ax.set_facecolor("none")
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(colours["muted"])
         spine.set_linewidth(0.8)
-    ax.tick_params(which="both", colors=colours["muted"], labelcolor=colours["ink"], labelsize=SMALL, width=0.8, length=3)
+    ax.tick_params(
+        which="both", colors=colours["muted"], labelcolor=colours["ink"], labelsize=SMALL, width=0.8, length=3
+    )
     ax.grid(False, which="both")
     if grid:
-        ax.grid(True, axis=grid, which="major", color=colours["grid"], linewidth=0.7, linestyle="-", alpha=1.0)  # type: ignore[arg-type]
+        ax.grid(
+            True, axis=grid, which="major", color=colours["grid"], linewidth=0.7, linestyle="-", alpha=1.0
+        )
     ax.set_axisbelow(True)
     ax.margins(x=0.02)
 
@@ -80,7 +91,9 @@ def legend(ax: Axes, *, columns: int = 3, colours: Mapping[str, str] = PAGE) -> 
 
 
 def plain(text: object, limit: int = 18) -> str:
-    """Return a name fit for a label: one line, no control characters, cut with an ellipsis, no mathematics."""
+    """Return a name fit for a label: one line, no control characters, cut with an ellipsis, no
+    mathematics.
+    """
     line = "".join(c if c.isprintable() else " " for c in str(text))
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return line.replace("$", r"\$")
@@ -108,7 +121,13 @@ def learning_curves(
     panels = [(axes[0], "Loss", [("train_loss", "training", "blue"), ("valid_loss", "validation", "orange")])]
     if score:
         words = score.replace("_", " ")
-        panels.append((axes[1], words, [(f"train_{score}", "training", "blue"), (f"valid_{score}", "validation", "orange")]))
+        panels.append(
+            (
+                axes[1],
+                words,
+                [(f"train_{score}", "training", "blue"), (f"valid_{score}", "validation", "orange")],
+            )
+        )
     for ax, title, lines in panels:
         for key, name, role in lines:
             points = [(row["epoch"], row[key]) for row in history if is_number(row.get(key))]
@@ -117,7 +136,13 @@ def learning_curves(
                 marker = "o" if len(points) < 3 else ""
                 ax.plot(x, y, color=PAGE[role], linewidth=1.8, label=name, marker=marker, markersize=4)
         if best_epoch is not None:
-            ax.axvline(best_epoch, color=PAGE["green"], linewidth=1.4, linestyle=(0, (4, 3)), label=f"kept: epoch {best_epoch}")
+            ax.axvline(
+                best_epoch,
+                color=PAGE["green"],
+                linewidth=1.4,
+                linestyle=(0, (4, 3)),
+                label=f"kept: epoch {best_epoch}",
+            )
         label(ax, y=title.capitalize() if title.islower() else title)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
@@ -144,7 +169,11 @@ def is_number(value: Any) -> bool:
 
 def _learning_words(history: Sequence[Mapping[str, Any]], best_epoch: int | None, score: str | None) -> str:
     words = f"{len(history)} epochs."
-    for key, name in (("train_loss", "Training loss"), ("valid_loss", "Validation loss"), (f"valid_{score}", "Validation score")):
+    for key, name in (
+        ("train_loss", "Training loss"),
+        ("valid_loss", "Validation loss"),
+        (f"valid_{score}", "Validation score"),
+    ):
         values = [row[key] for row in history if is_number(row.get(key))]
         if values:
             words += f" {name} from {number(values[0])} to {number(values[-1])}."
@@ -154,8 +183,8 @@ def _learning_words(history: Sequence[Mapping[str, Any]], best_epoch: int | None
 def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = "sequences") -> str:
     """Counts of true class (rows) by predicted class (columns), coloured by the share of the row.
 
-    ``matrix`` has shape (classes, classes). Up to 12 classes a cell also carries its share of the row in per cent,
-    up to 30 its count.
+    ``matrix`` has shape (classes, classes). Up to 12 classes a cell also carries its share of the row in per
+    cent, up to 30 its count.
     """
     size = len(classes)
     cell = max(14.0, min(64.0, 372 / size)) if size > 2 else 84.0
@@ -168,9 +197,9 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for row, column in zip(*np.nonzero(matrix), strict=True):
         count, share = int(matrix[row, column]), float(shares[row, column])
         role = "blue" if row == column else "orange"
-        ax.fill_between(
-            [column - 0.5, column + 0.5], row - 0.5, row + 0.5, color=PAGE[role], alpha=0.12 + 0.88 * share, linewidth=0
-        )
+        cell_at = (column - 0.5, row - 0.5)
+        depth = 0.12 + 0.88 * share
+        ax.add_artist(Rectangle(cell_at, 1, 1, facecolor=PAGE[role], alpha=depth, linewidth=0))
         if size <= MAX_NUMBERED:
             _cell_text(ax, row, column, count, share, font=font, with_share=size <= 12)
     for edge in np.arange(size + 1) - 0.5:
@@ -187,10 +216,17 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for spine in ax.spines.values():
         spine.set_visible(False)
     label(ax, x="Predicted class", y="True class")
-    return render(figure, title="Confusion chart", description=_confusion_words(matrix, classes, items), scroll=size > 12)
+    return render(
+        figure,
+        title="Confusion chart",
+        description=_confusion_words(matrix, classes, items),
+        scroll=size > 12,
+    )
 
 
-def _cell_text(ax: Axes, row: int, column: int, count: int, share: float, *, font: float, with_share: bool) -> None:
+def _cell_text(
+    ax: Axes, row: int, column: int, count: int, share: float, *, font: float, with_share: bool
+) -> None:
     role = ("on-blue" if share > 0.5 else "ink") if row == column else ("paper" if share > 0.8 else "ink")
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": PAGE[role]}
     ax.text(column, row - (0.16 if with_share else 0), number(count), fontsize=font, **style)
@@ -211,20 +247,35 @@ def _confusion_words(matrix: np.ndarray, classes: Sequence[Any], items: str) -> 
     words = f"{int(np.trace(matrix))} of {total} {items} lie on the diagonal, predicted as what they are."
     pairs = confused_pairs(matrix, classes=classes)[:5]
     if pairs:
-        words += " Most frequent confusions: " + "; ".join(f"{t} taken for {p}, {n} of {of}" for t, p, n, of in pairs) + "."
+        words += (
+            " Most frequent confusions: "
+            + "; ".join(f"{t} taken for {p}, {n} of {of}" for t, p, n, of in pairs)
+            + "."
+        )
     return words
 
 
 def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: str = "target") -> str:
-    """Points (true, predicted) of shape (items,) each, and the line on which they would lie if all were right."""
+    """Points (true, predicted) of shape (items,) each, and the line on which they would lie if all were
+    right.
+    """
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     step = max(1, math.ceil(len(true) / MAX_POINTS))
     figure, (ax,) = new_figure(360)
     dress(ax, grid="both")
     low, high = float(min(true.min(), pred.min())), float(max(true.max(), pred.max()))
-    ax.plot([low, high], [low, high], color=PAGE["muted"], linewidth=1.2, linestyle=(0, (4, 3)), label="exactly right")
+    ax.plot(
+        [low, high],
+        [low, high],
+        color=PAGE["muted"],
+        linewidth=1.2,
+        linestyle=(0, (4, 3)),
+        label="exactly right",
+    )
     size = float(np.clip(400 / math.sqrt(len(true) / step) / 3, 5, 22))
-    ax.scatter(true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label="one item")
+    ax.scatter(
+        true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label="one item"
+    )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
@@ -232,14 +283,17 @@ def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: st
     legend(ax)
     shown = "" if step == 1 else f" Every {step}th of {len(true):,} is drawn."
     words = (
-        f"{len(true):,} items. True values from {number(float(true.min()))} to {number(float(true.max()))}, predicted from "
+        f"{len(true):,} items. True values from {number(float(true.min()))} to {number(float(true.max()))}, "
+        f"predicted from "
         f"{number(float(pred.min()))} to {number(float(pred.max()))}.{shown}"
     )
     return render(figure, title=f"Predicted against true: {target}", description=words)
 
 
 def length_histogram(lengths: Mapping[str, Any], *, sample_rate_hz: float | None = None) -> str:
-    """How long the sequences of each part are; ``lengths`` maps a part's name to its lengths in time steps."""
+    """How long the sequences of each part are; ``lengths`` maps a part's name to its lengths in time
+    steps.
+    """
     parts = {name: np.asarray(v, dtype=float) for name, v in lengths.items() if len(v)}
     unit, scale = ("seconds", 1 / sample_rate_hz) if sample_rate_hz else ("time steps", 1.0)
     everything = np.concatenate(list(parts.values()))
@@ -278,17 +332,37 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> s
     dress(ax, grid="both")
     x = [100 * b["confidence"] for b in bins]
     y = [100 * b["accuracy"] for b in bins]
-    spread = [[100 * (b["accuracy"] - b["accuracy_low"]) for b in bins], [100 * (b["accuracy_high"] - b["accuracy"]) for b in bins]]
-    ax.plot([0, 100], [0, 100], color=PAGE["muted"], linewidth=1.2, linestyle=(0, (4, 3)), label="as sure as right")
+    spread = [
+        [100 * (b["accuracy"] - b["accuracy_low"]) for b in bins],
+        [100 * (b["accuracy_high"] - b["accuracy"]) for b in bins],
+    ]
+    ax.plot(
+        [0, 100],
+        [0, 100],
+        color=PAGE["muted"],
+        linewidth=1.2,
+        linestyle=(0, (4, 3)),
+        label="as sure as right",
+    )
     ax.errorbar(
-        x, y, yerr=spread, color=PAGE["blue"], linewidth=1.8, marker="o", markersize=4, elinewidth=1.2, capsize=0, label="the network"
+        x,
+        y,
+        yerr=spread,
+        color=PAGE["blue"],
+        linewidth=1.8,
+        marker="o",
+        markersize=4,
+        elinewidth=1.2,
+        capsize=0,
+        label="the network",
     )
     ax.set_xlim(0, 102)
     ax.set_ylim(0, 102)
     label(ax, x="Sure, in %", y="Right, in %")
     legend(ax)
     words = f"Expected calibration error {100 * error:.1f} points. " + " ".join(
-        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({int(b['n'])} items)." for b in bins
+        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({int(b['n'])} items)."
+        for b in bins
     )
     return render(figure, title="Reliability curve", description=words)
 
@@ -301,7 +375,15 @@ def gradient_norms(history: Sequence[Mapping[str, Any]]) -> str:
         points = [(row["epoch"], row[key]) for row in history if is_number(row.get(key)) and row[key] > 0]
         if points:
             x, y = zip(*points, strict=True)
-            ax.plot(x, y, color=PAGE[role], linewidth=1.8, label=name, marker="o" if len(points) < 3 else "", markersize=4)
+            ax.plot(
+                x,
+                y,
+                color=PAGE[role],
+                linewidth=1.8,
+                label=name,
+                marker="o" if len(points) < 3 else "",
+                markersize=4,
+            )
             words.append(f"{name.capitalize()} norm from {number(y[0])} to {number(y[-1])}.")
     log_axis(ax)
     label(ax, x="Epoch", y="Gradient norm")
@@ -314,7 +396,9 @@ def gradient_norms(history: Sequence[Mapping[str, Any]]) -> str:
 
 
 def log_axis(ax: Axes) -> None:
-    """Make the y axis logarithmic with 1-2-5 ticks in plain numbers (matplotlib writes them as mathematics)."""
+    """Make the y axis logarithmic with 1-2-5 ticks in plain numbers (matplotlib writes them as
+    mathematics).
+    """
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -334,11 +418,20 @@ def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequ
     figure, (ax,) = new_figure(height)
     dress(ax, grid="x")
     thick = 0.8 / len(counts)
-    for k, ((part, numbers), role) in enumerate(zip(counts.items(), ("blue", "orange", "green"), strict=False)):
+    for k, ((part, numbers), role) in enumerate(
+        zip(counts.items(), ("blue", "orange", "green"), strict=False)
+    ):
         total = max(1, sum(numbers.values()))
         places = [i - 0.4 + thick * (k + 0.5) for i in range(len(shown))]
         shares = [100 * numbers.get(name, 0) / total for name in shown]
-        ax.barh(places, shares, height=thick * 0.9, color=PAGE[role], linewidth=0, label=f"{plain(part, 24)} ({total:,})")
+        ax.barh(
+            places,
+            shares,
+            height=thick * 0.9,
+            color=PAGE[role],
+            linewidth=0,
+            label=f"{plain(part, 24)} ({total:,})",
+        )
     ax.set_yticks(range(len(shown)), [plain(name) for name in shown], fontsize=SMALL)
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -346,6 +439,7 @@ def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequ
     label(ax, x=f"Share of the {items} in %", y="Class")
     legend(ax)
     words = " ".join(
-        f"{part}: " + ", ".join(f"{name} {n}" for name, n in list(numbers.items())[:40]) + "." for part, numbers in counts.items()
+        f"{part}: " + ", ".join(f"{name} {n}" for name, n in list(numbers.items())[:40]) + "."
+        for part, numbers in counts.items()
     )
     return render(figure, title="Class balance", description=words)

@@ -62,11 +62,13 @@ class Pair:
 
     def __str__(self) -> str:
         if self.figure == "accuracy":
-            values = f"{self.first} is right in {100 * self.first_value:.1f} %, {self.second} in {100 * self.second_value:.1f} %"
-            size = f"{100 * abs(self.second_value - self.first_value):.1f} points"
+            first, second = 100 * self.first_value, 100 * self.second_value
+            values = f"{self.first} is right in {first:.1f} %, {self.second} in {second:.1f} %"
+            size = f"{abs(second - first):.1f} points"
         else:
-            values = f"{self.first} has an RMSE of {self.first_value:.4g}, {self.second} of {self.second_value:.4g}"
-            size = f"{abs(self.second_value - self.first_value):.3g}"
+            first, second = self.first_value, self.second_value
+            values = f"{self.first} has an RMSE of {first:.4g}, {self.second} of {second:.4g}"
+            size = f"{abs(second - first):.3g}"
         verdict = "is more than noise" if self.more_than_noise else "is not more than noise"
         return f"{values}: the difference of {size} {verdict} ({self.detail})."
 
@@ -91,7 +93,9 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds."""
-        pairs = [{**vars(pair), "more_than_noise": pair.more_than_noise, "words": str(pair)} for pair in self.pairs]
+        pairs = [
+            {**vars(pair), "more_than_noise": pair.more_than_noise, "words": str(pair)} for pair in self.pairs
+        ]
         return {"runs": self.runs, "pairs": pairs}
 
 
@@ -108,7 +112,8 @@ def compare(evaluations: Mapping[str, Evaluation], *, groups: Any = None, alpha:
     tasks = {e.task for e in evaluations.values()}
     if len(evaluations) < 2 or len(tasks) > 1:
         raise UsageError(
-            f"compare: needs at least two runs of one task; got {len(evaluations)} of {', '.join(sorted(tasks)) or 'none'}."
+            f"compare: needs at least two runs of one task; got {len(evaluations)} of "
+            f"{', '.join(sorted(tasks)) or 'none'}."
         )
     (task,) = tasks
     (first_name, first), *others = evaluations.items()
@@ -149,39 +154,47 @@ def compare_classification(
 
     References
     ----------
-    .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-       Psychometrika 12, 1947.
+    .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+       percentages", Psychometrika 12, 1947.
     .. [2] T. G. Dietterich, "Approximate statistical tests for comparing supervised classification learning
        algorithms", Neural Computation 10, 1998, which recommends it for one test set.
-    .. [3] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian J. of Statistics 6, 1979.
+    .. [3] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian J. of Statistics
+       6, 1979.
     """
     _check_runs("compare_classification", predictions, len(y_true), alpha)
-    labels = list(dict.fromkeys(itertools.chain(*([*np.asarray(v).tolist()] for v in (y_true, *predictions.values())))))
+    labels = list(
+        dict.fromkeys(itertools.chain(*([*np.asarray(v).tolist()] for v in (y_true, *predictions.values()))))
+    )
     classes = np.empty(len(labels), dtype=object)
     classes[:] = labels
     true = encode(y_true, classes)
     right = {name: encode(p, classes) == true for name, p in predictions.items()}
-    pairs = []
+    pairs: list[tuple] = []
     for first, second in itertools.combinations(right, 2):
         a, b = right[first], right[second]
         only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-        interval, p = None, 1.0
+        p = 1.0
         counts = f"only {first} is right on {only_a}, only {second} on {only_b} of {len(true)}"
         if groups is None:
             if only_a + only_b:
                 p = float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
-            pairs.append((first, second, a.mean(), b.mean(), interval, p, f"exact McNemar test, {counts}"))
+            pairs.append((first, second, a.mean(), b.mean(), None, p, f"exact McNemar test, {counts}"))
         else:
             columns = np.stack([a, b, np.ones(len(true))], axis=1).astype(float)
             interval, p, how = _paired_bootstrap(columns, groups, lambda t: (t[:, 1] - t[:, 0]) / t[:, 2])
             pairs.append((first, second, a.mean(), b.mean(), interval, p, f"{how}, {counts}"))
-    runs = [{"name": name, "accuracy": float(r.mean())} for name, r in right.items()]
+    runs: list[dict[str, Any]] = [{"name": name, "accuracy": float(r.mean())} for name, r in right.items()]
     runs.sort(key=lambda run: -run["accuracy"])
     return Comparison(runs, _finish(pairs, figure="accuracy", n=len(true), alpha=alpha))
 
 
 def compare_regression(
-    y_true: Any, predictions: Mapping[str, Any], *, groups: Any = None, alpha: float = ALPHA, random_state: int = 0
+    y_true: Any,
+    predictions: Mapping[str, Any],
+    *,
+    groups: Any = None,
+    alpha: float = ALPHA,
+    random_state: int = 0,
 ) -> Comparison:
     """Compare RMSEs (mean over targets) by a paired bootstrap over sequences, or over ``groups``.
 
@@ -194,8 +207,8 @@ def compare_regression(
 
     Notes
     -----
-    The other parameters are those of `compare_classification`. The p-value is twice the smaller share of bootstrap
-    differences on either side of zero.
+    The other parameters are those of `compare_classification`. The p-value is twice the smaller share of
+    bootstrap differences on either side of zero.
 
     References
     ----------
@@ -203,7 +216,9 @@ def compare_regression(
     """
     _check_runs("compare_regression", predictions, len(y_true), alpha)
     true = np.asarray(y_true, dtype=float).reshape(len(y_true), -1)
-    squares = {name: (np.asarray(p, dtype=float).reshape(true.shape) - true) ** 2 for name, p in predictions.items()}
+    squares = {
+        name: (np.asarray(p, dtype=float).reshape(true.shape) - true) ** 2 for name, p in predictions.items()
+    }
     rmse = {name: float(np.sqrt(s.mean(axis=0)).mean()) for name, s in squares.items()}
     targets = true.shape[1]
 
@@ -217,12 +232,14 @@ def compare_regression(
         clusters = np.arange(len(true)) if groups is None else groups
         interval, p, how = _paired_bootstrap(columns, clusters, difference, random_state=random_state)
         pairs.append((first, second, rmse[first], rmse[second], interval, p, how))
-    runs = sorted(({"name": name, "rmse": value} for name, value in rmse.items()), key=lambda run: float(run["rmse"]))
+    runs = [{"name": name, "rmse": rmse[name]} for name in sorted(rmse, key=lambda name: rmse[name])]
     return Comparison(runs, _finish(pairs, figure="rmse", n=len(true), alpha=alpha))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for their number, so that the chance of any false alarm stays below alpha (Holm 1979)."""
+    """Correct p-values for their number, so that the chance of any false alarm stays below alpha (Holm
+    1979).
+    """
     order = np.argsort(p_values, kind="stable")
     out = [0.0] * len(p_values)
     largest = 0.0
@@ -263,14 +280,23 @@ def _check_runs(who: str, predictions: Mapping[str, Any], n: int, alpha: float) 
     for name, pred in predictions.items():
         if len(pred) != n or n == 0:
             raise DataError(
-                f"{who}: every run must have one prediction per test sequence; run {name!r} has {len(pred)}, there are {n}."
+                f"{who}: every run must have one prediction per test sequence; run {name!r} has "
+                f"{len(pred)}, there are {n}."
             )
 
 
 def _check_same(first_name: str, first: Evaluation, name: str, other: Evaluation) -> None:
     names = [[row["name"] for row in e.predictions] for e in (first, other)]
     if names[0] != names[1]:
-        raise DataError(f"compare: runs {first_name!r} and {name!r} were not judged on the same test sequences; evaluate both on one file.")
-    a, b = (join(e.y_true) if e.task == "labeling" else np.asarray(e.y_true).reshape(-1) for e in (first, other))
+        raise DataError(
+            f"compare: runs {first_name!r} and {name!r} were not judged on the same test sequences; "
+            f"evaluate both on one file."
+        )
+    a, b = (
+        join(e.y_true) if e.task == "labeling" else np.asarray(e.y_true).reshape(-1) for e in (first, other)
+    )
     if len(a) != len(b) or any(x != y for x, y in zip(a.tolist(), b.tolist(), strict=True)):
-        raise DataError(f"compare: runs {first_name!r} and {name!r} have different true answers; evaluate both on one file.")
+        raise DataError(
+            f"compare: runs {first_name!r} and {name!r} have different true answers; evaluate both on one "
+            f"file."
+        )

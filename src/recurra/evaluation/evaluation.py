@@ -1,4 +1,6 @@
-"""`Evaluation`: figures, tables and predictions of one model on one set of data, and the report made of them."""
+"""`Evaluation`: figures, tables and predictions of one model on one set of data, and the report made of
+them.
+"""
 
 import json
 import os
@@ -30,7 +32,8 @@ from recurra.store import write_text
 
 TASKS = ("classification", "regression", "labeling")
 
-# What the network thought over time of the sequence at this position: (time, classes), row t after t + 1 steps.
+# What the network thought over time of the sequence at this position: (time, classes), row t after t + 1
+# steps.
 Trace = Callable[[int], np.ndarray] | Sequence[np.ndarray]
 
 
@@ -70,7 +73,8 @@ class ReportContext:
     warnings : sequence of str
         What the user was warned of.
     leaks : sequence of str, optional
-        What may be on both sides of the split; empty if that was checked and nothing found, None if not checked.
+        What may be on both sides of the split; empty if that was checked and nothing found, None if not
+        checked.
     channel_names, target_names : sequence of str, optional
         Names for charts and tables.
     sample_rate_hz : float, optional
@@ -107,14 +111,15 @@ class Evaluation:
     task : {"classification", "regression", "labeling"}
         What was predicted: one label a sequence, numbers, or one label per time step.
     metrics : dict of str to float or int
-        Flat, the content of ``metrics.json``: figures that apply, ``<figure>_baseline`` of the naive answer, ``n_test``
-        (sequences), with one label a step ``n_test_steps``, and ``train_seconds`` where known.
+        Flat, the content of ``metrics.json``: figures that apply, ``<figure>_baseline`` of the naive answer,
+        ``n_test`` (sequences), with one label a step ``n_test_steps``, and ``train_seconds`` where known.
     intervals : dict of str to (low, high)
         95 % intervals of some of the figures.
     tables : dict of str to list of dict
         ``per_class`` (or ``per_target``) and ``reliability``; each row a flat dict.
     predictions : list of dict
-        A row per sequence: ``sequence`` (position), ``name``, ``length``, ``true``, ``predicted``, ``correct``,
+        A row per sequence: ``sequence`` (position), ``name``, ``length``, ``true``, ``predicted``,
+        ``correct``,
         ``confidence``; numbers for regression; for labelling the share of steps that is right.
     y_true, y_pred, proba : list or ndarray
         As given; ``proba`` is None where there is none.
@@ -173,7 +178,8 @@ class Evaluation:
         Raises
         ------
         OSError
-            If the folder is not there, cannot be written, or the disk is full; an earlier file is then untouched.
+            If the folder is not there, cannot be written, or the disk is full; an earlier file is then
+            untouched.
         """
         target = Path(path)
         write_text(target, self.to_json() if target.suffix == ".json" else self.to_html())
@@ -219,7 +225,8 @@ def evaluate_classification(
     groups : array of shape (items,), optional
         Sequences of one group (a person, a machine) are not independent; intervals are then over groups.
     trace : callable or sequence, optional
-        ``trace(i)`` or ``trace[i]``: what the network thought of sequence i over time, shape (time, classes), row t
+        ``trace(i)`` or ``trace[i]``: what the network thought of sequence i over time, shape (time,
+        classes), row t
         the probabilities after t + 1 steps. Asked only for the few sequences that are drawn.
     train_seconds : float, optional
         How long training took.
@@ -309,13 +316,14 @@ def evaluate_labeling(
 
     Notes
     -----
-    The other parameters are those of `evaluate_classification`. Steps of one sequence are not independent, so every
-    interval is a bootstrap over sequences (or ``groups``), and is absent with a single one.
+    The other parameters are those of `evaluate_classification`. Steps of one sequence are not independent,
+    so every interval is a bootstrap over sequences (or ``groups``), and is absent with a single one.
     """
     known = np.asarray(classes).tolist()
     if len(y_true) != len(proba) or not len(y_true):
         raise ShapeError(
-            f"evaluate_labeling: y_true and proba must have one entry per sequence, at least one; got {len(y_true)} and "
+            f"evaluate_labeling: y_true and proba must have one entry per sequence, at least one; got "
+            f"{len(y_true)} and "
             f"{len(proba)}."
         )
     lengths = [len(t) for t in y_true]
@@ -387,19 +395,22 @@ def evaluate_regression(
 
     Notes
     -----
-    The other parameters are those of `evaluate_classification`. The intervals are a bootstrap over sequences or groups.
+    The other parameters are those of `evaluate_classification`. The intervals are a bootstrap over sequences
+    or groups.
     """
     context = context or ReportContext()
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     if true.shape != pred.shape or true.ndim not in (1, 2) or not len(true):
         raise ShapeError(
-            f"evaluate_regression: y_true and y_pred must have the same shape (items,) or (items, targets), at least one "
+            f"evaluate_regression: y_true and y_pred must have the same shape (items,) or (items, targets), "
+            f"at least one "
             f"item; got {true.shape} and {pred.shape}."
         )
     both = np.concatenate([true.reshape(-1), pred.reshape(-1)])
     if not np.isfinite(both).all():
         raise DataError(
-            f"evaluate_regression: y_true and y_pred must be finite; {int((~np.isfinite(both)).sum())} values are not."
+            f"evaluate_regression: y_true and y_pred must be finite; {int((~np.isfinite(both)).sum())} "
+            f"values are not."
         )
     true, pred = true.reshape(len(true), -1), pred.reshape(len(true), -1)
     targets = list(

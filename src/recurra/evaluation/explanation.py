@@ -28,7 +28,8 @@ class Explanation:
     Parameters
     ----------
     values : ndarray
-        Contributions in the unit of the output, aligned with ``input``: (time, channels) for a sequence, (tokens,) for
+        Contributions in the unit of the output, aligned with ``input``: (time, channels) for a sequence,
+        (tokens,) for
         a text, (frames,) or (frames, ...) for a video. Positive speaks for the target, negative against it.
     input : ndarray of shape (time, channels), sequence of str, or ndarray of shape (frames, ...)
         What was explained.
@@ -41,8 +42,8 @@ class Explanation:
     output : float, optional
         The network's output for the target (a logit for a class).
     error : float or None
-        Completeness error: the sum of ``values`` minus the change of the output they ought to add up to; None where a
-        method promises no sum.
+        Completeness error: the sum of ``values`` minus the change of the output they ought to add up to;
+        None where a method promises no sum.
     channel_names : sequence of str, optional
         One name per channel of a sequence.
     sample_rate_hz : float, optional
@@ -140,27 +141,32 @@ class Explanation:
         for word, value in zip(self.input, self.per_step.tolist(), strict=True):
             share = round(70 * abs(value) / top)
             colour = PLAIN["blue"] if value > 0 else PLAIN["orange"]
-            style = f"background:color-mix(in srgb, {colour} {share}%, transparent);border-radius:3px;padding:0 2px"
+            style = f"background:color-mix(in srgb, {colour} {share}%, transparent);border-radius:3px"
             words.append(f'<span style="{style}" title="{value:.3g}">{html.escape(str(word))}</span>')
         return f'<p style="line-height:1.8">{" ".join(words)}</p><p>{html.escape(self.summary())}</p>'
 
     def __repr__(self) -> str:
         shape = tuple(np.shape(self.values))
-        return f"Explanation({self.kind}, {self.method}, target={self.target!r}, values {shape}, error={self.error})"
+        what = f"{self.kind}, {self.method}, target={self.target!r}"
+        return f"Explanation({what}, values {shape}, error={self.error})"
 
     def _draw(self, colours: Any) -> Figure:
         bars = self.kind == "text"
         channels = self.values.shape[1] if self.kind == "sequence" else 1
         heat = self.kind == "sequence" and channels > 1
         height = 40 + 18 * len(self.values) if bars else 200 + (min(14 * channels, 200) if heat else 0)
-        figure = Figure(figsize=(WIDTH / 72, max(120, height) / 72), dpi=72, facecolor="none", edgecolor="none")
+        figure = Figure(
+            figsize=(WIDTH / 72, max(120, height) / 72), dpi=72, facecolor="none", edgecolor="none"
+        )
         if bars:
             _draw_words(figure.add_subplot(), self, colours)
         elif self.kind == "video":
             _draw_steps(figure.add_subplot(), self, colours)
             label(figure.axes[0], x="Time in seconds" if self.sample_rate_hz else "Frame", colours=colours)
         else:
-            grid = figure.add_gridspec(2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.25)
+            grid = figure.add_gridspec(
+                2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.25
+            )
             signal = figure.add_subplot(grid[0])
             below = figure.add_subplot(grid[1], sharex=signal)
             _draw_signal(signal, self, colours)
@@ -181,7 +187,9 @@ def _draw_signal(ax: Axes, e: Explanation, colours: Any) -> None:
 
 
 def _draw_heat(ax: Axes, e: Explanation, colours: Any) -> None:
-    """Channels by time, each cell's opacity its contribution: nothing is see-through, so it suits any background."""
+    """Channels by time, each cell's opacity its contribution: nothing is see-through, so it suits any
+    background.
+    """
     dress(ax, grid=None, colours=colours)
     values = np.asarray(e.values, dtype=float)
     steps, channels = values.shape
@@ -213,7 +221,9 @@ def _draw_steps(ax: Axes, e: Explanation, colours: Any) -> None:
     share = e.per_step
     ax.axhline(0.0, color=colours["muted"], linewidth=0.8)
     ax.fill_between(times, 0, np.maximum(share, 0), color=colours["blue"], alpha=0.6, linewidth=0, step="mid")
-    ax.fill_between(times, 0, np.minimum(share, 0), color=colours["orange"], alpha=0.6, linewidth=0, step="mid")
+    ax.fill_between(
+        times, 0, np.minimum(share, 0), color=colours["orange"], alpha=0.6, linewidth=0, step="mid"
+    )
     label(ax, y="Contribution", colours=colours)
 
 

@@ -1,7 +1,7 @@
 """Explanations by gradients of a torch network.
 
-Every function here runs the network in evaluation mode and leaves it as it was: mode of every submodule, gradients
-of the weights, the generators of random numbers.
+Every function here runs the network in evaluation mode and leaves it as it was: mode of every submodule,
+gradients of the weights, the generators of random numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,8 +37,8 @@ def gradient_times_input(
     Parameters
     ----------
     network : Module
-        Takes a `Ragged` of torch values of shape (total_steps, channels) and returns outputs of shape (1, outputs), or
-        (time, outputs) with one output per step.
+        Takes a `Ragged` of torch values of shape (total_steps, channels) and returns outputs of shape (1,
+        outputs), or (time, outputs) with one output per step.
     sequence : ndarray of shape (time, channels)
         What the network receives: after scaling and other features.
     target : int, default=0
@@ -51,8 +51,8 @@ def gradient_times_input(
     Returns
     -------
     Explanation
-        ``error`` is the sum of the values minus f(x) - f(0): zero for a linear network, otherwise a measure of how
-        far the slope at x is from the way between nothing and x.
+        ``error`` is the sum of the values minus f(x) - f(0): zero for a linear network, otherwise a measure
+        of how far the slope at x is from the way between nothing and x.
 
     Raises
     ------
@@ -61,10 +61,10 @@ def gradient_times_input(
 
     References
     ----------
-    .. [1] A. Shrikumar et al., "Not Just a Black Box: Learning Important Features Through Propagating Activation
-       Differences", 2016, arXiv:1605.01713.
-    .. [2] M. Ancona et al., "Towards better understanding of gradient-based attribution methods for deep neural
-       networks", ICLR 2018, arXiv:1711.06104.
+    .. [1] A. Shrikumar et al., "Not Just a Black Box: Learning Important Features Through Propagating
+       Activation Differences", 2016, arXiv:1605.01713.
+    .. [2] M. Ancona et al., "Towards better understanding of gradient-based attribution methods for deep
+       neural networks", ICLR 2018, arXiv:1711.06104.
     """
     check_number("gradient_times_input", "target", target, integer=True, low=0)
     given = as_sequence(sequence, index=0, who="gradient_times_input")
@@ -73,7 +73,9 @@ def gradient_times_input(
         values.requires_grad_(True)
         output = _output(network, values, target=target, step=step)
         if not output.requires_grad:
-            raise ShapeError("gradient_times_input: the network's output does not depend on its input, so it has no slope.")
+            raise ShapeError(
+                "gradient_times_input: the network's output does not depend on its input, so it has no slope."
+            )
         (slope,) = torch.autograd.grad(output, values)
     with evaluation_mode(network), torch.no_grad():
         nothing = _output(network, torch.zeros_like(values), target=target, step=step)
@@ -116,9 +118,14 @@ def _kind(network: torch.nn.Module) -> dict[str, Any]:
 def _output(network: torch.nn.Module, values: torch.Tensor, *, target: int, step: int | None) -> torch.Tensor:
     outputs = network(Ragged(values, [len(values)]))
     outputs = outputs.values if isinstance(outputs, Ragged) else outputs
-    if outputs.ndim != 2 or target >= outputs.shape[1] or (step is not None and not -len(outputs) <= step < len(outputs)):
+    if (
+        outputs.ndim != 2
+        or target >= outputs.shape[1]
+        or (step is not None and not -len(outputs) <= step < len(outputs))
+    ):
         raise ShapeError(
-            f"gradient_times_input: the network must give outputs of shape (1 or time, more than target={target}), and step "
+            f"gradient_times_input: the network must give outputs of shape (1 or time, more than "
+            f"target={target}), and step "
             f"must be one of them; got {tuple(outputs.shape)} and step={step}."
         )
     column = outputs[:, target]

@@ -1,7 +1,7 @@
 """How sure a figure is: 95 % intervals for shares, and the bootstrap over whole sequences or groups.
 
-Items that belong together (time steps of one sequence, sequences of one person) are not independent; the bootstrap
-here draws whole clusters, so that its intervals do not pretend they were.
+Items that belong together (time steps of one sequence, sequences of one person) are not independent; the
+bootstrap here draws whole clusters, so that its intervals do not pretend they were.
 """
 
 from collections.abc import Callable
@@ -34,9 +34,10 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tupl
 
     References
     ----------
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
-    .. [2] L. D. Brown, T. T. Cai, A. DasGupta, "Interval estimation for a binomial proportion", Statistical Science
-       16(2), 2001, which recommends it.
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22,
+       1927.
+    .. [2] L. D. Brown, T. T. Cai, A. DasGupta, "Interval estimation for a binomial proportion", Statistical
+       Science 16(2), 2001, which recommends it.
     """
     if n == 0:
         return 0.0, 1.0
@@ -56,7 +57,9 @@ def cluster_codes(clusters: np.ndarray) -> np.ndarray:
 
 
 def sum_by_cluster(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Sum rows of each cluster: values of shape (items, columns), codes (items,), result (clusters, columns)."""
+    """Sum rows of each cluster: values of shape (items, columns), codes (items,), result (clusters,
+    columns).
+    """
     out = np.zeros((int(codes.max()) + 1, values.shape[1]))
     np.add.at(out, codes, values)
     return out

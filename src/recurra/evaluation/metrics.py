@@ -61,13 +61,15 @@ def classification_metrics(
     Returns
     -------
     dict of str to float
-        ``accuracy``, ``balanced_accuracy`` (mean recall over the classes that occur in ``y_true``), ``macro_f1``
-        (mean over the classes that occur in either), and ``log_loss`` in nats, probabilities clipped at 2.2e-16 as
-        scikit-learn does.
+        ``accuracy``, ``balanced_accuracy`` (mean recall over the classes that occur in ``y_true``),
+        ``macro_f1`` (mean over the classes that occur in either), and ``log_loss`` in nats, probabilities
+        clipped at 2.2e-16 as scikit-learn does.
     """
     true, pred = np.asarray(y_true).reshape(-1), np.asarray(y_pred).reshape(-1)
     if true.shape != pred.shape:
-        raise ShapeError(f"metrics: y_true and y_pred must have one entry per item; got {true.shape} and {pred.shape}.")
+        raise ShapeError(
+            f"metrics: y_true and y_pred must have one entry per item; got {true.shape} and {pred.shape}."
+        )
     present = sorted(set(true.tolist()), key=lambda label: (str(type(label)), label))
     names = np.array(sorted({str(label) for label in [*true.tolist(), *pred.tolist()]}))
     if true.dtype.kind == "O" or pred.dtype.kind != true.dtype.kind:
@@ -77,7 +79,9 @@ def classification_metrics(
     out = {
         "accuracy": float(accuracy_score(true, pred)),
         # recall over the classes present, not balanced_accuracy_score: that warns when others are predicted.
-        "balanced_accuracy": float(recall_score(true, pred, labels=present, average="macro", zero_division=0.0)),
+        "balanced_accuracy": float(
+            recall_score(true, pred, labels=present, average="macro", zero_division=0.0)
+        ),
         "macro_f1": float(f1_score(true, pred, average="macro", zero_division=0.0)) if len(names) else 0.0,
     }
     if proba is not None:
@@ -94,7 +98,9 @@ def log_loss(codes: np.ndarray, proba: np.ndarray) -> float:
 def confusion_table(y_true: Any, y_pred: Any, *, classes: Any) -> np.ndarray:
     """Counts of shape (classes, classes): row the true class, column the predicted one."""
     size = len(classes)
-    return np.asarray(confusion_matrix(encode(y_true, classes), encode(y_pred, classes), labels=np.arange(size)))
+    return np.asarray(
+        confusion_matrix(encode(y_true, classes), encode(y_pred, classes), labels=np.arange(size))
+    )
 
 
 def per_class_table(
@@ -107,22 +113,24 @@ def per_class_table(
     y_true, y_pred : array of shape (items,)
         Labels among ``classes``.
     clusters : array of shape (items,), optional
-        Items of the same cluster are not independent (steps of one sequence): the intervals are then a bootstrap
-        over clusters, else Wilson's.
+        Items of the same cluster are not independent (steps of one sequence): the intervals are then a
+        bootstrap over clusters, else Wilson's.
 
     Returns
     -------
     list of dict
-        ``class``, ``support`` (items truly of it), ``predicted`` (items said to be of it), ``hits``, ``recall``,
-        ``precision``, ``f1``, and ``recall_low``, ``recall_high``, ``precision_low``, ``precision_high``. A share
-        without a case to judge it by is None, and so are its limits.
+        ``class``, ``support`` (items truly of it), ``predicted`` (items said to be of it), ``hits``,
+        ``recall``,
+        ``precision``, ``f1``, and ``recall_low``, ``recall_high``, ``precision_low``, ``precision_high``. A
+        share without a case to judge it by is None, and so are its limits.
     """
     true, pred = encode(y_true, classes), encode(y_pred, classes)
     codes = np.zeros(len(true), dtype=np.int64) if clusters is None else cluster_codes(clusters)
-    sums = np.zeros((codes.max(initial=0) + 1, 3, len(classes)))  # (truly, said to be, both) of each cluster
-    np.add.at(sums, (codes, 0, true), 1)
-    np.add.at(sums, (codes, 1, pred), 1)
-    np.add.at(sums, (codes[true == pred], 2, true[true == pred]), 1)
+    # Of each cluster and class: items truly of it, said to be of it, both.
+    sums = np.zeros((int(codes.max(initial=0)) + 1, 3, len(classes)))
+    hit = true == pred
+    for which, (cluster, code) in enumerate([(codes, true), (codes, pred), (codes[hit], true[hit])]):
+        np.add.at(sums[:, which], (cluster, code), 1)
     totals = None
     if len(sums) > 1:
         totals = resample_sums(sums.reshape(len(sums), -1)).reshape(-1, 3, len(classes))
@@ -143,7 +151,9 @@ def per_class_table(
     return rows
 
 
-def accuracy_interval(correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95) -> tuple[float, float] | None:
+def accuracy_interval(
+    correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95
+) -> tuple[float, float] | None:
     """Interval of the share that is right: Wilson's, or with ``clusters`` the bootstrap over them.
 
     ``correct`` is a bool array of shape (items,); None if a single cluster leaves nothing to say.
@@ -175,8 +185,8 @@ def reliability(
     Returns
     -------
     bins : list of dict
-        ``low``, ``high``, ``n``, ``confidence`` (mean), ``accuracy``, ``accuracy_low``, ``accuracy_high`` of each bin
-        that is not empty.
+        ``low``, ``high``, ``n``, ``confidence`` (mean), ``accuracy``, ``accuracy_low``, ``accuracy_high`` of
+        each bin that is not empty.
     error : float
         Expected calibration error in [0, 1]; 0 without items.
 
@@ -217,7 +227,9 @@ def regression_metrics(y_true: Any, y_pred: Any) -> dict[str, float]:
     """
     true, pred = _columns(y_true), _columns(y_pred)
     if true.shape != pred.shape:
-        raise ShapeError(f"metrics: y_true and y_pred must have the same shape; got {true.shape} and {pred.shape}.")
+        raise ShapeError(
+            f"metrics: y_true and y_pred must have the same shape; got {true.shape} and {pred.shape}."
+        )
     out = {"rmse": float(root_mean_squared_error(true, pred)), "mae": float(mean_absolute_error(true, pred))}
     if len(true) > 1:
         out["r2"] = float(r2_score(true, pred))
@@ -228,19 +240,30 @@ def per_target_table(y_true: Any, y_pred: Any, *, target_names: Sequence[str]) -
     """One row per target: ``target``, ``rmse``, ``mae``, ``r2``, ``bias`` (mean of predicted minus true)."""
     true, pred = _columns(y_true), _columns(y_pred)
     return [
-        {"target": name, **regression_metrics(true[:, j], pred[:, j]), "bias": float((pred[:, j] - true[:, j]).mean())}
+        {
+            "target": name,
+            **regression_metrics(true[:, j], pred[:, j]),
+            "bias": float((pred[:, j] - true[:, j]).mean()),
+        }
         for j, name in enumerate(target_names)
     ]
 
 
 def labeling_metrics(
-    y_true: Sequence[Any], y_pred: Sequence[Any], *, proba: Sequence[np.ndarray] | None = None, classes: Any = None
+    y_true: Sequence[Any],
+    y_pred: Sequence[Any],
+    *,
+    proba: Sequence[np.ndarray] | None = None,
+    classes: Any = None,
 ) -> dict[str, float]:
-    """Figures of `classification_metrics` over all time steps of all sequences; each list has one entry a sequence."""
+    """Figures of `classification_metrics` over all time steps of all sequences; each list has one entry a
+    sequence.
+    """
     for index, (t, p) in enumerate(zip(y_true, y_pred, strict=True)):
         if len(t) != len(p):
             raise ShapeError(
-                f"metrics: {where(index)} has {len(t)} true labels and {len(p)} predicted ones; give one per time step."
+                f"metrics: {where(index)} has {len(t)} true labels and {len(p)} predicted ones; give one "
+                f"per time step."
             )
     flat = None if proba is None else np.concatenate(list(proba))
     return classification_metrics(join(y_true), join(y_pred), proba=flat, classes=classes)

@@ -41,7 +41,13 @@ class Picture:
 
 def report(e: Evaluation) -> str:
     """Return the page; everything a user named is escaped by the template, drawings are made by `charts`."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_keep_together)
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_keep_together,
+    )
     environment.filters |= {"number": number, "percent": percent}
     text = (files("recurra.evaluation") / "report.html.jinja").read_text(encoding="utf-8")
     c = e.context
@@ -97,7 +103,9 @@ def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def worst_positions(e: Evaluation, n: int = N_WORST) -> list[int]:
-    """Positions of the sequences on which the model errs most: most surely wrong, largest error, most steps wrong."""
+    """Positions of the sequences on which the model errs most: most surely wrong, largest error, most steps
+    wrong.
+    """
     if e.task == "classification":
         wrong = [r for r in e.predictions if not r["correct"]]
         wrong.sort(key=lambda r: r["true_probability"] - r["confidence"])
@@ -115,10 +123,14 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
         row = e.predictions[i]
         if e.task == "classification":
             heading = f"{row['true']} taken for {row['predicted']}"
-            text = f"{percent(row['confidence'])} sure; {percent(row['true_probability'])} for the true class."
+            text = (
+                f"{percent(row['confidence'])} sure; {percent(row['true_probability'])} for the true class."
+            )
         elif e.task == "regression":
             heading = f"{_cell(row['true'])} predicted as {_cell(row['predicted'])}"
-            text = f"Off by {number(abs(row['error']))}" + (" standard deviations of its worst target." if e.y_true.shape[1] > 1 else ".")
+            text = f"Off by {number(abs(row['error']))}" + (
+                " standard deviations of its worst target." if e.y_true.shape[1] > 1 else "."
+            )
         else:
             heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
             text = f"{percent(row['share_correct'])} of its steps are right."
@@ -137,15 +149,19 @@ def _signal(e: Evaluation, i: int) -> Markup | None:
         "sample_rate_hz": e.context.sample_rate_hz,
     }
     if e.task == "labeling":
-        drawing = signals.labelled_signal(values, true=e.y_true[i], predicted=e.y_pred[i], classes=e.classes, **shared)
+        drawing = signals.labelled_signal(
+            values, true=e.y_true[i], predicted=e.y_pred[i], classes=e.classes, **shared
+        )
     else:
         trace = None
         if e.trace is not None:
             trace = np.asarray(e.trace(i) if callable(e.trace) else e.trace[i])
         row = e.predictions[i]
         true, predicted = _cell(row["true"]), _cell(row["predicted"])
-        drawing = signals.worst_mistake(values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared)
-    return Markup(drawing)  # noqa: S704 - made by svg.render, which escapes names
+        drawing = signals.worst_mistake(
+            values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared
+        )
+    return Markup(drawing)
 
 
 def _learned(e: Evaluation) -> list[Picture]:
@@ -153,12 +169,23 @@ def _learned(e: Evaluation) -> list[Picture]:
     out = []
     if any(is_number(row.get("train_loss")) for row in history):
         score = charts.find_score(history)
-        caption = "Loss of the training part" + (" and of the validation part" if any("valid_loss" in r for r in history) else "")
-        caption += ", by epoch." + (" The weights of the marked epoch were kept." if e.context.best_epoch is not None else "")
-        out.append(Picture(Markup(charts.learning_curves(history, best_epoch=e.context.best_epoch, score=score)), caption))
+        caption = "Loss of the training part" + (
+            " and of the validation part" if any("valid_loss" in r for r in history) else ""
+        )
+        caption += ", by epoch." + (
+            " The weights of the marked epoch were kept." if e.context.best_epoch is not None else ""
+        )
+        out.append(
+            Picture(
+                Markup(charts.learning_curves(history, best_epoch=e.context.best_epoch, score=score)), caption
+            )
+        )
     if any(is_number(row.get("grad_norm_median")) and row["grad_norm_median"] > 0 for row in history):
         clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
-        caption = "Norm of the gradient before clipping, by epoch. Steady is good; a climbing maximum means unstable training."
+        caption = (
+            "Norm of the gradient before clipping, by epoch. Steady is good; a climbing maximum means "
+            "unstable training."
+        )
         if clipped:
             caption += f" {percent(float(np.mean(clipped)))} of the batches were clipped."
         out.append(Picture(Markup(charts.gradient_norms(history)), caption))
@@ -170,18 +197,26 @@ def _failed(e: Evaluation) -> list[Picture]:
     if e.confusion is not None and len(e.classes) > 1:
         items = "time steps" if e.task == "labeling" else "sequences"
         svg = charts.confusion_chart(e.confusion, classes=e.classes, items=items)
-        caption = f"Each row holds the {items} of one true class: blue where predicted right, orange where taken for another."
+        caption = (
+            f"Each row holds the {items} of one true class: blue where predicted right, orange where taken "
+            "for another."
+        )
         out.append(Picture(Markup(svg), caption, wide=len(e.classes) > 12))
     if e.tables.get("reliability"):
         error = e.metrics["calibration_error"]
         caption = (
-            "How often the network is right when it is so sure; bars are 95 % intervals. Below the dashed line it claims too "
+            "How often the network is right when it is so sure; bars are 95 % intervals. Below the dashed "
+            "line it claims too "
             f"much. Expected calibration error {percent(error, 1)}."
         )
         out.append(Picture(Markup(charts.reliability_chart(e.tables["reliability"], error=error)), caption))
     for j, row in enumerate(e.tables.get("per_target", [])[:8]):
         svg = charts.predicted_against_true(e.y_true[:, j], e.y_pred[:, j], target=row["target"])
-        out.append(Picture(Markup(svg), "Each point is one sequence; on the dashed line the prediction is exactly right."))
+        out.append(
+            Picture(
+                Markup(svg), "Each point is one sequence; on the dashed line the prediction is exactly right."
+            )
+        )
     return out
 
 
@@ -198,7 +233,12 @@ def _described(e: Evaluation) -> list[Picture]:
         parts: dict[str, Mapping[Any, int]] = {"test": test}
         if c.train_counts:
             parts = {"training": {str(k): v for k, v in c.train_counts.items()}, "test": test}
-        out.append(Picture(Markup(charts.class_balance(parts, items=items)), f"How the {items} are spread over the classes."))
+        out.append(
+            Picture(
+                Markup(charts.class_balance(parts, items=items)),
+                f"How the {items} are spread over the classes.",
+            )
+        )
     return out
 
 

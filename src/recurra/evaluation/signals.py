@@ -1,5 +1,6 @@
 """Signals drawn with what a network makes of them over time."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,15 +25,16 @@ def time_axis(steps: int, sample_rate_hz: float | None) -> tuple[np.ndarray, str
 
 
 def thin(values: np.ndarray) -> np.ndarray:
-    """Positions to draw of a long curve of shape (time,): the lowest and the highest of each stretch, so that no peak
-    is lost."""
+    """Positions to draw of a long curve of shape (time,): the lowest and the highest of each stretch, so
+    that no peak is lost.
+    """
     steps = len(values)
     if steps <= MAX_DRAWN_STEPS:
         return np.arange(steps)
     edges = np.linspace(0, steps, MAX_DRAWN_STEPS // 2 + 1).astype(int)
     clean = np.nan_to_num(values)
     chosen = {0, steps - 1}
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         chosen |= {int(first + np.argmin(clean[first:last])), int(first + np.argmax(clean[first:last]))}
     return np.array(sorted(chosen))
 
@@ -45,8 +47,9 @@ def draw_channels(
     sample_rate_hz: float | None = None,
     colours: Mapping[str, str] = PAGE,
 ) -> None:
-    """Draw the channels of (time, channels) as lines: with few of them all, with many those that vary most, the rest
-    pale and without a name."""
+    """Draw the channels of (time, channels) as lines: with few of them all, with many those that vary most,
+    the rest pale and without a name.
+    """
     times, _ = time_axis(len(values), sample_rate_hz)
     channels = values.shape[1]
     spread = np.nanstd(values, axis=0) if len(values) else np.zeros(channels)
@@ -92,7 +95,8 @@ def worst_mistake(
     axes[0].yaxis.set_major_locator(MaxNLocator(4))
     axes[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
     legend(axes[0], columns=4)
-    words = f"Sequence {name}: {len(sequence)} time steps, {sequence.shape[1]} channels. True: {true}, predicted: {predicted}."
+    words = f"Sequence {name}: {len(sequence)} time steps, {sequence.shape[1]} channels."
+    words += f" True: {true}, predicted: {predicted}."
     times, axis_name = time_axis(len(sequence), sample_rate_hz)
     if trace is not None and with_trace:
         words += _draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)
@@ -144,7 +148,9 @@ def labelled_signal(
     channel_names: Sequence[str] | None = None,
     sample_rate_hz: float | None = None,
 ) -> str:
-    """One sequence with its true and predicted label at every time step as two ribbons, errors marked between them."""
+    """One sequence with its true and predicted label at every time step as two ribbons, errors marked
+    between them.
+    """
     figure, axes = new_figure(290, rows=(1.6, 1))
     draw_channels(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
     label(axes[0], y="Signal")

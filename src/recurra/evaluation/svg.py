@@ -1,8 +1,9 @@
-"""A matplotlib figure as inline SVG for a page: real text, colours that follow the page, nothing random in it.
+"""A matplotlib figure as inline SVG for a page: real text, colours that follow the page, nothing random.
 
-matplotlib's own SVG writer turns text into outlines and takes its options from process-wide settings. This renderer
-writes text as text (searchable, in the reader's font, any script), never reads it as mathematics (a class may be
-called ``$x$``), names colours by their role so that one file serves light, dark and paper, and numbers the ids.
+matplotlib's own SVG writer turns text into outlines and takes its options from process-wide settings. This
+renderer writes text as text (searchable, in the reader's font, any script), never reads it as mathematics (a
+class may be called ``$x$``), names colours by their role so that one file serves light, dark and paper, and
+numbers the ids.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from typing import Any
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 
-# Role -> (colour written by matplotlib, colour where the page defines none). The first is a mark that nothing else
-# uses; the page's style sheet sets --ink and so on, for light and for dark.
+# Role -> (colour written by matplotlib, colour where the page defines none). The first is a mark that nothing
+# else uses; the page's style sheet sets --ink and so on, for light and for dark.
 ROLES = {
     "ink": ("#010101", "#1d2329"),
     "muted": ("#020202", "#5b6672"),
@@ -58,7 +59,8 @@ class _PageRenderer(RendererSVG):
         attributes["x"], attributes["y"] = f"{x:.2f}", f"{y:.2f}"
         if angle:
             attributes["transform"] = f"rotate({-angle:g} {x:.2f} {y:.2f})"
-        self.writer.element("text", s, attrib={"style": style, **attributes})
+        writer: Any = self.writer
+        writer.element("text", s, attrib={"style": style, **attributes})
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
         size = prop.get_size_in_points()
@@ -66,7 +68,7 @@ class _PageRenderer(RendererSVG):
 
 
 def text_width(text: str) -> float:
-    """Width of one line in units of the font size, for a common sans-serif font (rather too wide than too narrow)."""
+    """Width of one line in units of the font size, for a common sans-serif font; rather too wide."""
     total = 0.0
     for char in text:
         if unicodedata.east_asian_width(char) in "WF":
@@ -92,11 +94,11 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     scroll : bool, default=False
         Keep the text readable on a phone by not shrinking below the drawn size.
     """
+    title, description = _printable(title), _printable(description)
     fit(figure)
     width, height = figure.get_size_inches() * 72
     buffer = io.StringIO()
-    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    renderer = _PageRenderer(width, height, buffer, metadata=nothing)
+    renderer = _renderer(width, height, buffer)
     figure.draw(renderer)
     renderer.finalize()
     body = buffer.getvalue()
@@ -107,10 +109,12 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     body = body.replace("@chart@", key)
     size = f"min-width:{width:.0f}px;" if scroll else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="chart" role="img" '
-        f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" style="{size}font-family:inherit" '
-        f'stroke-linejoin="round" stroke-linecap="butt" aria-labelledby="{key}-title {key}-text">\n'
-        f'<title id="{key}-title">{html.escape(title)}</title>\n<desc id="{key}-text">{html.escape(description)}</desc>\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="chart" '
+        f'role="img" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
+        f'style="{size}font-family:inherit" stroke-linejoin="round" stroke-linecap="butt" '
+        f'aria-labelledby="{key}-title {key}-text">\n'
+        f'<title id="{key}-title">{html.escape(title)}</title>\n'
+        f'<desc id="{key}-text">{html.escape(description)}</desc>\n'
         f"{body}\n</svg>"
     )
 
@@ -120,8 +124,8 @@ def fit(figure: Figure, *, pad: float = 4.0) -> None:
     width, height = figure.get_size_inches() * 72
     figure.set_dpi(72)
     for _ in range(2):  # ticks, and so label widths, may change once the axes have moved
-        renderer = _PageRenderer(width, height, io.StringIO(), metadata={"Date": None})
-        boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
+        renderer = _renderer(width, height, io.StringIO())
+        boxes = [box for axes in figure.axes if (box := axes.get_tightbbox(renderer)) is not None]
         left, bottom = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
         right, top = max(b.x1 for b in boxes), max(b.y1 for b in boxes)
         now = figure.subplotpars
@@ -133,12 +137,23 @@ def fit(figure: Figure, *, pad: float = 4.0) -> None:
         )
 
 
+def _renderer(width: float, height: float, buffer: io.StringIO) -> Any:
+    """A renderer that writes no metadata: the date would differ from call to call."""
+    make: Any = _PageRenderer  # matplotlib's class has no types
+    return make(width, height, buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which XML forbids."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _hex(rgb: Any) -> str:
     return "#" + "".join(f"{round(255 * value):02x}" for value in rgb[:3])
 
 
 def _colours(body: str) -> str:
-    """Replace each mark inside style attributes by the page's variable, with its plain colour to fall back on."""
+    """Replace each mark inside style attributes by the page's variable and the colour to fall back on."""
     marks = {mark: f"var(--{role}, {plain})" for role, (mark, plain) in ROLES.items()}
 
     def named(style: re.Match[str]) -> str:
@@ -148,11 +163,15 @@ def _colours(body: str) -> str:
 
 
 def _ids(body: str) -> str:
-    """Keep the ids that something points at, numbered in order; matplotlib's own are random or repeat from chart to
-    chart."""
-    used = list(dict.fromkeys(re.findall(r'(?:url\(#|xlink:href="#)([\w-]+)', body)))
-    for number, name in enumerate(used):
-        body = re.sub(
-            rf'(url\(#|href="#|<[a-zA-Z]+ id="){re.escape(name)}(?=[")])', rf"\g<1>@chart@-{number}", body
-        )
-    return re.sub(r'(<[a-zA-Z]+) id="(?!@chart@)[^"]*"', r"\1", body)
+    """Keep the ids that something points at, numbered; matplotlib's are random or repeat in each chart."""
+    used = re.findall(r'(?:url\(#|xlink:href="#)([\w-]+)', body)
+    numbers = {name: f"@chart@-{k}" for k, name in enumerate(dict.fromkeys(used))}
+
+    def renamed(found: re.Match[str]) -> str:
+        before, name = found.groups()
+        if name in numbers:
+            return f"{before}{numbers[name]}"
+        return before.removesuffix(' id="') + "\0"  # nothing points at it; the rest goes below
+
+    body = re.sub(r'(url\(#|xlink:href="#|<[a-zA-Z]+ id=")([\w.-]+)', renamed, body)
+    return body.replace('\0"', "")

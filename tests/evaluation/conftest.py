@@ -1,8 +1,10 @@
-"""Predictions like those on the Japanese vowels' test part: 9 speakers, 370 utterances of 7 to 29 steps, 12 channels."""
+"""Made-up predictions that look like those of a real network."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from recurra.evaluation.baselines import ClassBaseline
 
@@ -10,8 +12,9 @@ from recurra.evaluation.baselines import ClassBaseline
 COUNTS = (31, 35, 88, 44, 29, 24, 40, 50, 29)
 
 
-def vowel_like(*, accuracy: float = 0.95, seed: int = 3) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arguments of `evaluate_classification` and of `ReportContext`."""
+def make_vowels(*, accuracy: float = 0.95, seed: int = 3) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments of `evaluate_classification` and of `ReportContext`, like those of the Japanese vowels' test
+    part: 9 speakers, 370 utterances of 7 to 29 steps, 12 channels."""
     rng = np.random.default_rng(seed)
     classes = [str(k) for k in range(1, 10)]
     codes = np.repeat(np.arange(9), COUNTS)
@@ -30,7 +33,9 @@ def vowel_like(*, accuracy: float = 0.95, seed: int = 3) -> tuple[dict[str, Any]
 
     def trace(i: int) -> np.ndarray:
         grow = np.linspace(0.05, 1, lengths[i])[:, None]
-        walk = logits[i] * grow + np.random.default_rng(i).normal(scale=0.5, size=(lengths[i], 9)) * (1 - grow)
+        walk = logits[i] * grow + np.random.default_rng(i).normal(scale=0.5, size=(lengths[i], 9)) * (
+            1 - grow
+        )
         return np.exp(walk) / np.exp(walk).sum(axis=1, keepdims=True)
 
     epochs = np.arange(1, 41)
@@ -38,7 +43,9 @@ def vowel_like(*, accuracy: float = 0.95, seed: int = 3) -> tuple[dict[str, Any]
         {
             "epoch": int(k),
             "train_loss": float(2.2 * np.exp(-k / 9) + 0.01),
-            "valid_loss": float(2.2 * np.exp(-k / 8) + 0.1 + 0.002 * max(0, k - 25) + rng.normal(scale=0.012)),
+            "valid_loss": float(
+                2.2 * np.exp(-k / 8) + 0.1 + 0.002 * max(0, k - 25) + rng.normal(scale=0.012)
+            ),
             "valid_accuracy": float(min(0.99, 1 - 0.9 * np.exp(-k / 7) - abs(rng.normal(scale=0.01)))),
             "learning_rate": 0.01,
             "grad_norm_median": float(0.9 * np.exp(-k / 15)),
@@ -65,15 +72,33 @@ def vowel_like(*, accuracy: float = 0.95, seed: int = 3) -> tuple[dict[str, Any]
         "title": "Japanese vowels: who is speaking?",
         "history": history,
         "best_epoch": 31,
-        "command": "recurra train japanese-vowels --output runs/demo --cell lstm --bidirectional --hidden-size 100 --seed 0",
+        "command": "recurra train japanese-vowels --output runs/demo --bidirectional --seed 0",
         "seed": 0,
-        "data": {"n_sequences": 640, "length_min": 7, "length_median": 15.0, "length_max": 29, "n_channels": 12, "n_classes": 9},
+        "data": {
+            "n_sequences": 640,
+            "length_min": 7,
+            "length_median": 15.0,
+            "length_max": 29,
+            "n_channels": 12,
+            "n_classes": 9,
+        },
         "split": "The official one: 270 utterances to train, 370 to test, the same nine speakers in both.",
         "licence": "CC BY 4.0",
-        "citation": "M. Kudo, J. Toyama, M. Shimbo, Multidimensional curve classification using passing-through regions, 1999.",
+        "citation": "M. Kudo, J. Toyama, M. Shimbo, Pattern Recognition Letters 20, 1999.",
         "network": "LSTM, bidirectional, 1 layer of 100, pooling last, 91,809 weights",
-        "parameters": {"cell": "lstm", "hidden_size": 100, "bidirectional": True, "dropout": 0.0, "random_state": 0},
+        "parameters": {
+            "cell": "lstm",
+            "hidden_size": 100,
+            "bidirectional": True,
+            "dropout": 0.0,
+            "random_state": 0,
+        },
         "train_lengths": rng.integers(7, 27, 270).tolist(),
         "train_counts": dict.fromkeys(classes, 30),
     }
     return arguments, context
+
+
+@pytest.fixture(scope="session")
+def vowels() -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
+    return make_vowels
