@@ -26,6 +26,8 @@ class Record:
         Time steps per second.
     part : {"train", "test"}, optional
         Side of the official split, for data that has one.
+    start : float, optional
+        When the first step was recorded, in seconds since 1970; orders the records of a split by time.
     """
 
     values: Any
@@ -34,6 +36,7 @@ class Record:
     name: str | None = None
     sample_rate_hz: float | None = None
     part: str | None = None
+    start: float | None = None
 
     @property
     def length(self) -> int:

@@ -1,7 +1,8 @@
 """Arrays with a JSON manifest as one safe file: models, checkpoints and stream states.
 
-The file is a plain safetensors file. Its header's ``__metadata__`` holds three strings: ``format``
-("recurra-1"), ``manifest`` (JSON) and ``sha256`` over the manifest and every array. Reading runs no code,
+The file is a plain safetensors file. Its header's ``__metadata__`` holds one string, ``recurra``, of three lines:
+the format ("recurra-1"), a SHA-256 over the manifest and every array, and the manifest as JSON. One string, because
+safetensors writes several in any order and the same content shall give the same bytes. Reading runs no code,
 follows no path, and allocates nothing that the file merely claims: sizes are compared with the bytes present
 before anything is built.
 """
@@ -59,8 +60,7 @@ def dumps(manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> byte
     text = json.dumps(manifest, sort_keys=True, allow_nan=False, separators=(",", ":"))
     # ascontiguousarray would turn a scalar into a vector of one.
     plain = {name: np.array(arrays[name], order="C", copy=None) for name in sorted(arrays)}
-    metadata = {"format": FORMAT, "manifest": text, "sha256": _digest(text, plain)}
-    return to_safetensors(plain, metadata=metadata)
+    return to_safetensors(plain, metadata={"recurra": f"{FORMAT}\n{_digest(text, plain)}\n{text}"})
 
 
 def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -73,15 +73,15 @@ def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, 
     """
     header, body = _header(data, who)
     metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or "format" not in metadata:
+    envelope = metadata.get("recurra") if isinstance(metadata, dict) else None
+    if not isinstance(envelope, str):
         raise StoreError(f"{who}: not a recurra file: the header carries no recurra manifest.")
-    if metadata["format"] != FORMAT:
+    form, _, rest = envelope.partition("\n")
+    if form != FORMAT:
         raise StoreError(
-            f"{who}: has format {str(metadata['format'])[:40]!r}, this version of recurra reads {FORMAT!r}. Update recurra."
+            f"{who}: has format {form[:40]!r}, this version of recurra reads {FORMAT!r}. Update recurra."
         )
-    text, stated = metadata.get("manifest"), metadata.get("sha256")
-    if not isinstance(text, str) or not isinstance(stated, str):
-        raise StoreError(f"{who}: the manifest or its checksum is missing. Use a backup or train again.")
+    stated, _, text = rest.partition("\n")
     if len(header) > MAX_ARRAYS:
         raise StoreError(f"{who}: claims {len(header)} arrays, more than the {MAX_ARRAYS} a file may hold.")
     arrays = _arrays(header, body, who)

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Records become ragged batches: `splits` decides which side of a split a record is on."""

@@ -1,8 +1,6 @@
 """What all sequence estimators share: fit, predict, explain, evaluate, save."""
 
 import os
-import platform
-import sys
 import time
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
@@ -16,9 +14,11 @@ from recurra.batches.splits import holdout
 from recurra.checks import as_sequence, check_choice
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.estimators.inputs import Given, content_ids, merged, read_sequences, read_training
+from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
 from recurra.estimators.targets import Target, class_weights, target_from_manifest
 from recurra.estimators.words import check_params
+from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.records import Dataset
@@ -123,7 +123,8 @@ class SequenceEstimator(BaseEstimator, ABC):
             },
             callbacks=self.callbacks,
         )
-        self._keep(network, shape_only, result)
+        facts = training_facts(target, given.y, given.weights, [len(x) for x in given.sequences])
+        self._keep(network, shape_only, result, facts)
         return self
 
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
@@ -178,7 +179,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             pooling=self.pooling if self._pools else "none",
             dropout=float(self.dropout),
         )
-        return from_arrays(config, self.model_.weights) if resume else build(config, self.seed_)
+        return from_arrays(config, self.model_.weights) if resume else build(config, seed=self.seed_)
 
     def _training_config(self) -> Any:
         from recurra.training.config import TrainingConfig
@@ -213,7 +214,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             },
         }
 
-    def _keep(self, network: Any, shape_only: FittedModel, result: Any) -> None:
+    def _keep(self, network: Any, shape_only: FittedModel, result: Any, facts: dict[str, Any]) -> None:
         """Turn the trained module into the fitted model."""
         from recurra.nn.network import to_arrays
 
@@ -222,9 +223,10 @@ class SequenceEstimator(BaseEstimator, ABC):
             **shape_only.manifest,
             "network": None if own else network.config.to_dict(),
             "recurra": recurra.__version__,
-            "versions": versions(),
+            "versions": installed_versions(),
             "seed": self.seed_,
             "training": {
+                **facts,
                 "epochs": len(result.history),
                 "best_epoch": result.best_epoch,
                 "stopped": result.stopped,
@@ -275,6 +277,36 @@ class SequenceEstimator(BaseEstimator, ABC):
         """
         self._check_fitted()
         return self.model_.predict(*read_sequences(self, X, reset=False))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
+    ) -> Evaluation:
+        """Judge on labelled data.
+
+        Parameters
+        ----------
+        X, y, groups : as in ``fit``
+            Data the model has not seen; intervals are over groups where given.
+        context : ReportContext, optional
+            What the report should tell beside what the model knows, such as the command.
+
+        Returns
+        -------
+        Evaluation
+            ``.metrics`` is a flat dictionary with the naive answer beside every figure;
+            ``.save("report.html")`` writes the report.
+        """
+        self._check_fitted()
+        if isinstance(X, Dataset):
+            y = X.y if y is None else y
+            groups = X.groups if groups is None else groups
+        sequences, names = read_sequences(self, X, reset=False)
+        if y is None or len(y) != len(sequences):
+            raise DataError(
+                f"{type(self).__name__}: evaluate needs one label per sequence; got {len(sequences)} sequences and "
+                f"{'no labels' if y is None else f'{len(y)} labels'}."
+            )
+        return evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
 
     def explain(self, x: Any, *, method: str = "gradient_times_input", target: Any = None) -> Explanation:
         """Say how much each input value speaks for an answer.
@@ -360,19 +392,6 @@ class SequenceEstimator(BaseEstimator, ABC):
         estimator.model_ = model
         estimator._learned()
         return estimator
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result."""
-    from importlib.metadata import version
-
-    names = ("numpy", "scipy", "scikit-learn", "torch")
-    return {
-        "recurra": recurra.__version__,
-        "python": platform.python_version(),
-        "platform": sys.platform,
-        **{name: version(name) for name in names},
-    }
 
 
 def _seed(random_state: Any) -> int:

@@ -68,7 +68,10 @@ class Chain:
         """Return the float32 array of shape (time, input_size) that the network reads."""
         for step in self.steps:
             sequence = step.transform(sequence)
-        return np.ascontiguousarray(sequence, dtype=np.float32)
+        with np.errstate(
+            over="ignore"
+        ):  # what does not fit becomes infinity, which the caller reports by place
+            return np.ascontiguousarray(sequence, dtype=np.float32)
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps; arrays are named ``<position>.<array>``."""

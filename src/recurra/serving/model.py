@@ -145,6 +145,15 @@ class FittedModel:
 
 
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    for word in ("input_size", "hidden_size", "output_size", "num_layers"):
+        if type(network[word]) is not int or network[word] < 1:
+            raise StoreError(
+                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
+            )
+    if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
+        raise StoreError(
+            f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."
+        )
     expected = expected_shapes(network)
     for name, shape in expected.items():
         if name not in weights:
