@@ -5,6 +5,7 @@ Plain text through click, so that it reads the same in a terminal, a log and a l
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,3 +73,9 @@ def plain(figures: Mapping[str, Any]) -> dict[str, Any]:
         if number is None or isinstance(number, str | bool | int | float):
             out[name] = number
     return out
+
+
+def next_command(*words: str) -> None:
+    """Write the next command to run as the last line, so that it can be copied."""
+    click.echo("Next:")
+    click.echo(shlex.join(words))
