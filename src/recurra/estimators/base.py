@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 import recurra
-from recurra.batches.splits import holdout
+from recurra.batches.splits import content_keys, holdout
 from recurra.checks import as_sequence, check_choice
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators.inputs import Given, content_ids, merged, read_sequences, read_training
+from recurra.estimators.inputs import Given, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
 from recurra.estimators.targets import Target, class_weights, target_from_manifest
@@ -24,8 +24,9 @@ from recurra.features.chain import Chain
 from recurra.records import Dataset
 from recurra.serving.model import FittedModel
 
-# Below this many distinct sequences (or groups) a held-out part says nothing; all of them are trained on.
-FEWEST_TO_HOLD_OUT = 20
+# With fewer distinct sequences, or groups, a held-out part says nothing; all of them are trained on.
+FEWEST_SEQUENCES = 20
+FEWEST_GROUPS = 5
 
 
 class NotFittedError(RecurraError, SklearnNotFittedError):
@@ -46,6 +47,8 @@ class SequenceEstimator(BaseEstimator, ABC):
     """
 
     _pools: ClassVar[bool] = True
+
+    model_: FittedModel
 
     @abstractmethod
     def _fit_target(self, given: Given) -> Target:
@@ -139,18 +142,19 @@ class SequenceEstimator(BaseEstimator, ABC):
                     f"got {len(sequences)} sequences and {len(encoded)} labels."
                 )
             return given, Given(sequences, encoded, None, np.ones(len(sequences)), names)
-        units = given.groups if given.groups is not None else content_ids(given.sequences)
-        if not self.validation_fraction or len(set(units.tolist())) < FEWEST_TO_HOLD_OUT // (
-            4 if given.groups is not None else 1
-        ):
+        keys = content_keys(given.sequences)
+        distinct = len(set(keys)) if given.groups is None else len(set(given.groups.tolist()))
+        if distinct < (FEWEST_SEQUENCES if given.groups is None else FEWEST_GROUPS):
             return given, None
-        labels = given.y if target.task == "classification" else None
         train, held_out = holdout(
-            labels if labels is not None else len(given.sequences),
-            groups=units,
+            given.y if target.task == "classification" else len(given.sequences),
+            groups=given.groups,
             fraction=self.validation_fraction,
-            seed=self.seed_,
+            random_state=self.seed_,
+            keys=keys,
         )
+        if not len(held_out):
+            return given, None
         return given.take(train), given.take(held_out)
 
     def _build(self, input_size: int, output_size: int, resume: bool) -> Any:

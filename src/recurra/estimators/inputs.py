@@ -144,14 +144,6 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
     return Given(out.sequences, out.y, out.groups, weights, out.names)
 
 
-def content_ids(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a number per sequence that is the same for identical sequences: int64 array of shape (sequences,)."""
-    seen: dict[bytes, int] = {}
-    return np.array(
-        [seen.setdefault(_digest(s, np.empty(0), None), len(seen)) for s in sequences], dtype=np.int64
-    )
-
-
 def _digest(sequence: np.ndarray, target: Any, group: Any) -> bytes:
     values = np.ascontiguousarray(sequence, dtype=np.float64)
     digest = hashlib.blake2b(values.tobytes(), digest_size=16)

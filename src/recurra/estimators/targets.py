@@ -23,8 +23,15 @@ from recurra.serving.model import classes_from_manifest, classes_to_manifest
 class Target(Protocol):
     """What every kind of target offers."""
 
-    task: str
-    score_name: str
+    @property
+    def task(self) -> str:
+        """One of "classification", "regression", "labeling"."""
+        ...
+
+    @property
+    def score_name(self) -> str:
+        """Name of the figure that `score` gives."""
+        ...
 
     @property
     def output_size(self) -> int:
@@ -172,13 +179,13 @@ class NumberTarget:
             raise ShapeError(f"y: must have {self.output_size} numbers per sequence; got {columns.shape[1]}.")
         return columns
 
-    def fitted_on(self, encoded: np.ndarray, weights: np.ndarray) -> "NumberTarget":
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> "NumberTarget":
         """Learn mean and deviation of every target."""
         center = np.average(encoded, axis=0, weights=weights)
         spread = np.sqrt(np.average((encoded - center) ** 2, axis=0, weights=weights))
         return replace(self, center=center, spread=np.where(spread > 1e-12 * np.abs(center), spread, 1.0))
 
-    def scaled(self, encoded: np.ndarray) -> np.ndarray:
+    def scaled(self, encoded: Any) -> np.ndarray:
         """Return numbers of mean 0 and deviation 1: float32 array of shape (sequences, targets)."""
         return ((encoded - self.center) / self.spread).astype(np.float32)
 

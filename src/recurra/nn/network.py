@@ -1,4 +1,4 @@
-"""A whole network, recurrent layers, pooling and a linear head: how it is described, built and kept as arrays."""
+"""A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

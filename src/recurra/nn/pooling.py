@@ -97,6 +97,8 @@ def _sum(values: Tensor, sequence: Tensor, batch: int) -> Tensor:
 
 
 def _max(values: Tensor, sequence: Tensor, batch: int) -> Tensor:
-    empty = values.new_zeros(batch, values.shape[1])
-    index = sequence[:, None].expand_as(values)
-    return empty.scatter_reduce(0, index, values, reduce="amax", include_self=False)
+    # Not include_self=False from zeros: torch's backward (2.13) counts a start value equal to the maximum.
+    start = values.new_full((batch, values.shape[1]), -torch.inf)
+    largest = start.scatter_reduce(0, sequence[:, None].expand_as(values), values, reduce="amax")
+    empty = torch.ones(batch, dtype=torch.bool, device=values.device).index_fill(0, sequence, False)
+    return largest.masked_fill(empty[:, None], 0.0)

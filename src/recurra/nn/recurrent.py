@@ -93,7 +93,8 @@ def scan(
     """
     sizes = steps.batch_sizes
     if not sizes:
-        return inputs.new_zeros(0, states[0].shape[1]), states
+        # No row, but still joined to the weights, so that a loss of it can be differentiated (to zeros).
+        return inputs[:, : states[0].shape[1]], states
     running = _scan_reverse if reverse else _scan_forward
     outputs, finals = running(step, inputs.split(sizes), sizes, states)
     return torch.cat(outputs), finals
