@@ -3,6 +3,7 @@
 import os
 import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -329,7 +330,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         Explanation
             Values of shape (time, channels), aligned with x.
         """
-        from recurra.evaluation.gradients import explain_sequence
+        from recurra.evaluation.gradients import gradient_times_input
 
         self._check_fitted()
         who = type(self).__name__
@@ -338,13 +339,12 @@ class SequenceEstimator(BaseEstimator, ABC):
         (prepared,) = self.model_.prepare([raw])
         outputs = self.model_.outputs([raw])
         index = self._target_index(outputs, target)
-        values = explain_sequence(self.torch_network(), prepared, method=method, target=index)
-        label = None if self.model_.task == "regression" else self.classes_[index]
-        return Explanation(
-            values=_fold_mask(values, raw.shape[1]),
+        found = gradient_times_input(self.torch_network(), prepared, target=index)
+        return replace(
+            found,
+            values=_fold_mask(found.values, raw.shape[1]),
             input=raw,
-            method=method,
-            target=label,
+            target=index if self.model_.task == "regression" else self.classes_.tolist()[index],
             channel_names=self.model_.manifest["channel_names"],
             sample_rate_hz=self.model_.manifest["sample_rate_hz"],
         )
@@ -423,7 +423,7 @@ def _examples(model: FittedModel, given: Given, target: Target) -> Any:
     return Examples(
         inputs=model.prepare(given.sequences, given.names),
         targets=target.scaled(given.y),
-        weights=given.weights.astype(np.float32),
+        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
         names=given.names,
     )
 
@@ -433,8 +433,7 @@ def _loss(target: Target, weight_of_class: np.ndarray | None) -> Any:
 
     if target.task == "regression":
         return losses.mean_squared_error
-    make = losses.cross_entropy if target.task == "classification" else losses.step_cross_entropy
-    return make(weight_of_class)
+    return losses.cross_entropy(weight_of_class)
 
 
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from recurra.evaluation.svg import PAGE, render
 
 # Points of the drawing; a phone shows it at about 80 %, a desk at about 130 %.
-WIDTH = 420
-HEIGHT = 260
+WIDTH = 380
+HEIGHT = 250
 FONT = 12.0
 SMALL = 10.5
 MAX_POINTS = 2000
@@ -25,12 +25,10 @@ MAX_POINTS = 2000
 MAX_NUMBERED = 30
 
 
-def new_figure(
-    height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)
-) -> tuple[Figure, list[Axes]]:
+def new_figure(height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)) -> tuple[Figure, list[Axes]]:
     """Return a figure of width x height points and its axes, one below the other with these relative heights."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none", edgecolor="none")
-    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.18)
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.2)
     axes = [figure.add_subplot(grid[i]) for i in range(len(rows))]
     for ax in axes[1:]:
         ax.sharex(axes[0])
@@ -38,6 +36,8 @@ def new_figure(
         ax.tick_params(labelbottom=False)
     for ax in axes:
         dress(ax)
+    if len(axes) > 1:
+        figure.align_ylabels(axes)
     return figure, axes
 
 
@@ -48,14 +48,10 @@ def dress(ax: Axes, *, colours: Mapping[str, str] = PAGE, grid: str | None = "y"
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(colours["muted"])
         spine.set_linewidth(0.8)
-    ax.tick_params(
-        which="both", colors=colours["muted"], labelcolor=colours["ink"], labelsize=SMALL, width=0.8, length=3
-    )
+    ax.tick_params(which="both", colors=colours["muted"], labelcolor=colours["ink"], labelsize=SMALL, width=0.8, length=3)
     ax.grid(False, which="both")
     if grid:
-        ax.grid(
-            True, axis=grid, which="major", color=colours["grid"], linewidth=0.7, linestyle="-", alpha=1.0
-        )  # type: ignore[arg-type]
+        ax.grid(True, axis=grid, which="major", color=colours["grid"], linewidth=0.7, linestyle="-", alpha=1.0)  # type: ignore[arg-type]
     ax.set_axisbelow(True)
     ax.margins(x=0.02)
 
@@ -112,13 +108,7 @@ def learning_curves(
     panels = [(axes[0], "Loss", [("train_loss", "training", "blue"), ("valid_loss", "validation", "orange")])]
     if score:
         words = score.replace("_", " ")
-        panels.append(
-            (
-                axes[1],
-                words,
-                [(f"train_{score}", "training", "blue"), (f"valid_{score}", "validation", "orange")],
-            )
-        )
+        panels.append((axes[1], words, [(f"train_{score}", "training", "blue"), (f"valid_{score}", "validation", "orange")]))
     for ax, title, lines in panels:
         for key, name, role in lines:
             points = [(row["epoch"], row[key]) for row in history if is_number(row.get(key))]
@@ -127,13 +117,7 @@ def learning_curves(
                 marker = "o" if len(points) < 3 else ""
                 ax.plot(x, y, color=PAGE[role], linewidth=1.8, label=name, marker=marker, markersize=4)
         if best_epoch is not None:
-            ax.axvline(
-                best_epoch,
-                color=PAGE["green"],
-                linewidth=1.4,
-                linestyle=(0, (4, 3)),
-                label=f"kept: epoch {best_epoch}",
-            )
+            ax.axvline(best_epoch, color=PAGE["green"], linewidth=1.4, linestyle=(0, (4, 3)), label=f"kept: epoch {best_epoch}")
         label(ax, y=title.capitalize() if title.islower() else title)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
@@ -160,11 +144,7 @@ def is_number(value: Any) -> bool:
 
 def _learning_words(history: Sequence[Mapping[str, Any]], best_epoch: int | None, score: str | None) -> str:
     words = f"{len(history)} epochs."
-    for key, name in (
-        ("train_loss", "Training loss"),
-        ("valid_loss", "Validation loss"),
-        (f"valid_{score}", "Validation score"),
-    ):
+    for key, name in (("train_loss", "Training loss"), ("valid_loss", "Validation loss"), (f"valid_{score}", "Validation score")):
         values = [row[key] for row in history if is_number(row.get(key))]
         if values:
             words += f" {name} from {number(values[0])} to {number(values[-1])}."
@@ -178,8 +158,8 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     up to 30 its count.
     """
     size = len(classes)
-    cell = max(14.0, min(64.0, 380 / size)) if size > 2 else 84.0
-    font = min(FONT, cell * 0.42)
+    cell = max(14.0, min(64.0, 372 / size)) if size > 2 else 84.0
+    font = min(13.5, cell * 0.42)
     cut = 14 if size <= 12 else 10
     side = cell * size + 30 + 7.5 * max(len(plain(c, cut)) for c in classes)
     figure, (ax,) = new_figure(side, width=side + 8)
@@ -189,12 +169,7 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
         count, share = int(matrix[row, column]), float(shares[row, column])
         role = "blue" if row == column else "orange"
         ax.fill_between(
-            [column - 0.5, column + 0.5],
-            row - 0.5,
-            row + 0.5,
-            color=PAGE[role],
-            alpha=0.12 + 0.88 * share,
-            linewidth=0,
+            [column - 0.5, column + 0.5], row - 0.5, row + 0.5, color=PAGE[role], alpha=0.12 + 0.88 * share, linewidth=0
         )
         if size <= MAX_NUMBERED:
             _cell_text(ax, row, column, count, share, font=font, with_share=size <= 12)
@@ -212,14 +187,10 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     for spine in ax.spines.values():
         spine.set_visible(False)
     label(ax, x="Predicted class", y="True class")
-    return render(
-        figure, title="Confusion chart", description=_confusion_words(matrix, classes, items), scroll=size > 6
-    )
+    return render(figure, title="Confusion chart", description=_confusion_words(matrix, classes, items), scroll=size > 12)
 
 
-def _cell_text(
-    ax: Axes, row: int, column: int, count: int, share: float, *, font: float, with_share: bool
-) -> None:
+def _cell_text(ax: Axes, row: int, column: int, count: int, share: float, *, font: float, with_share: bool) -> None:
     role = ("on-blue" if share > 0.5 else "ink") if row == column else ("paper" if share > 0.8 else "ink")
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": PAGE[role]}
     ax.text(column, row - (0.16 if with_share else 0), number(count), fontsize=font, **style)
@@ -240,11 +211,7 @@ def _confusion_words(matrix: np.ndarray, classes: Sequence[Any], items: str) -> 
     words = f"{int(np.trace(matrix))} of {total} {items} lie on the diagonal, predicted as what they are."
     pairs = confused_pairs(matrix, classes=classes)[:5]
     if pairs:
-        words += (
-            " Most frequent confusions: "
-            + "; ".join(f"{t} taken for {p}, {n} of {of}" for t, p, n, of in pairs)
-            + "."
-        )
+        words += " Most frequent confusions: " + "; ".join(f"{t} taken for {p}, {n} of {of}" for t, p, n, of in pairs) + "."
     return words
 
 
@@ -252,21 +219,12 @@ def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: st
     """Points (true, predicted) of shape (items,) each, and the line on which they would lie if all were right."""
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     step = max(1, math.ceil(len(true) / MAX_POINTS))
-    figure, (ax,) = new_figure(340, width=380)
+    figure, (ax,) = new_figure(360)
     dress(ax, grid="both")
     low, high = float(min(true.min(), pred.min())), float(max(true.max(), pred.max()))
-    ax.plot(
-        [low, high],
-        [low, high],
-        color=PAGE["muted"],
-        linewidth=1.2,
-        linestyle=(0, (4, 3)),
-        label="exactly right",
-    )
+    ax.plot([low, high], [low, high], color=PAGE["muted"], linewidth=1.2, linestyle=(0, (4, 3)), label="exactly right")
     size = float(np.clip(400 / math.sqrt(len(true) / step) / 3, 5, 22))
-    ax.scatter(
-        true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label="one item"
-    )
+    ax.scatter(true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label="one item")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
@@ -316,41 +274,21 @@ def length_histogram(lengths: Mapping[str, Any], *, sample_rate_hz: float | None
 
 def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> str:
     """Share that is right against how sure the network was; ``bins`` from `metrics.reliability`."""
-    figure, (ax,) = new_figure(300, width=380)
+    figure, (ax,) = new_figure(300)
     dress(ax, grid="both")
     x = [100 * b["confidence"] for b in bins]
     y = [100 * b["accuracy"] for b in bins]
-    spread = [
-        [100 * (b["accuracy"] - b["accuracy_low"]) for b in bins],
-        [100 * (b["accuracy_high"] - b["accuracy"]) for b in bins],
-    ]
-    ax.plot(
-        [0, 100],
-        [0, 100],
-        color=PAGE["muted"],
-        linewidth=1.2,
-        linestyle=(0, (4, 3)),
-        label="as sure as right",
-    )
+    spread = [[100 * (b["accuracy"] - b["accuracy_low"]) for b in bins], [100 * (b["accuracy_high"] - b["accuracy"]) for b in bins]]
+    ax.plot([0, 100], [0, 100], color=PAGE["muted"], linewidth=1.2, linestyle=(0, (4, 3)), label="as sure as right")
     ax.errorbar(
-        x,
-        y,
-        yerr=spread,
-        color=PAGE["blue"],
-        linewidth=1.8,
-        marker="o",
-        markersize=4,
-        elinewidth=1.2,
-        capsize=0,
-        label="the network",
+        x, y, yerr=spread, color=PAGE["blue"], linewidth=1.8, marker="o", markersize=4, elinewidth=1.2, capsize=0, label="the network"
     )
     ax.set_xlim(0, 102)
     ax.set_ylim(0, 102)
     label(ax, x="Sure, in %", y="Right, in %")
     legend(ax)
     words = f"Expected calibration error {100 * error:.1f} points. " + " ".join(
-        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({int(b['n'])} items)."
-        for b in bins
+        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({int(b['n'])} items)." for b in bins
     )
     return render(figure, title="Reliability curve", description=words)
 
@@ -363,15 +301,7 @@ def gradient_norms(history: Sequence[Mapping[str, Any]]) -> str:
         points = [(row["epoch"], row[key]) for row in history if is_number(row.get(key)) and row[key] > 0]
         if points:
             x, y = zip(*points, strict=True)
-            ax.plot(
-                x,
-                y,
-                color=PAGE[role],
-                linewidth=1.8,
-                label=name,
-                marker="o" if len(points) < 3 else "",
-                markersize=4,
-            )
+            ax.plot(x, y, color=PAGE[role], linewidth=1.8, label=name, marker="o" if len(points) < 3 else "", markersize=4)
             words.append(f"{name.capitalize()} norm from {number(y[0])} to {number(y[-1])}.")
     log_axis(ax)
     label(ax, x="Epoch", y="Gradient norm")
@@ -388,7 +318,7 @@ def log_axis(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if len(decades) <= 3 else (1,)
+    steps = (1, 2, 5) if high < 500 * low else (1,)
     every = max(1, len(decades) // 6)
     ticks = [s * 10.0**d for d in list(decades)[::every] for s in steps if low <= s * 10.0**d <= high]
     ax.yaxis.set_major_locator(FixedLocator(ticks))
@@ -404,20 +334,11 @@ def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequ
     figure, (ax,) = new_figure(height)
     dress(ax, grid="x")
     thick = 0.8 / len(counts)
-    for k, ((part, numbers), role) in enumerate(
-        zip(counts.items(), ("blue", "orange", "green"), strict=False)
-    ):
+    for k, ((part, numbers), role) in enumerate(zip(counts.items(), ("blue", "orange", "green"), strict=False)):
         total = max(1, sum(numbers.values()))
         places = [i - 0.4 + thick * (k + 0.5) for i in range(len(shown))]
         shares = [100 * numbers.get(name, 0) / total for name in shown]
-        ax.barh(
-            places,
-            shares,
-            height=thick * 0.9,
-            color=PAGE[role],
-            linewidth=0,
-            label=f"{plain(part, 24)} ({total:,})",
-        )
+        ax.barh(places, shares, height=thick * 0.9, color=PAGE[role], linewidth=0, label=f"{plain(part, 24)} ({total:,})")
     ax.set_yticks(range(len(shown)), [plain(name) for name in shown], fontsize=SMALL)
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -425,7 +346,6 @@ def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequ
     label(ax, x=f"Share of the {items} in %", y="Class")
     legend(ax)
     words = " ".join(
-        f"{part}: " + ", ".join(f"{name} {n}" for name, n in list(numbers.items())[:40]) + "."
-        for part, numbers in counts.items()
+        f"{part}: " + ", ".join(f"{name} {n}" for name, n in list(numbers.items())[:40]) + "." for part, numbers in counts.items()
     )
     return render(figure, title="Class balance", description=words)

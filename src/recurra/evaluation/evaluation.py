@@ -67,8 +67,10 @@ class ReportContext:
         Time steps of the training sequences.
     train_counts : mapping
         Training items of each class.
-    warnings, leaks : sequence of str
-        What the user was warned of; what may be on both sides of the split.
+    warnings : sequence of str
+        What the user was warned of.
+    leaks : sequence of str, optional
+        What may be on both sides of the split; empty if that was checked and nothing found, None if not checked.
     channel_names, target_names : sequence of str, optional
         Names for charts and tables.
     sample_rate_hz : float, optional
@@ -90,7 +92,7 @@ class ReportContext:
     train_lengths: Sequence[int] = ()
     train_counts: Mapping[Any, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
-    leaks: Sequence[str] = ()
+    leaks: Sequence[str] | None = None
     channel_names: Sequence[str] | None = None
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
@@ -151,9 +153,9 @@ class Evaluation:
 
     def summary(self) -> str:
         """Say in one to three sentences how good, compared with what, and where it is weakest."""
-        from recurra.evaluation.summary import summary
+        from recurra.evaluation.summary import headline, summary
 
-        return " ".join(summary(self))
+        return " ".join([headline(self) + ".", *summary(self)])
 
     def to_json(self) -> str:
         """Return the metrics as one flat JSON object; figures that are not finite numbers are left out."""
@@ -244,7 +246,7 @@ def evaluate_classification(
     clusters = _clusters(groups)
     correct = true == pred
     confidence = proba.max(axis=1)
-    bins, error = reliability(confidence, correct)
+    bins, error = reliability(confidence, correct, clusters=clusters)
     interval = accuracy_interval(correct, clusters=clusters)
     metrics: dict[str, Any] = classification_metrics(true, pred, proba=wide, classes=labels)
     metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
@@ -331,7 +333,7 @@ def evaluate_labeling(
     metrics: dict[str, Any] = labeling_metrics(
         np.split(true, cuts), np.split(pred, cuts), proba=np.split(wide, cuts), classes=labels
     )
-    bins, error = reliability(flat_proba.max(axis=1), correct)
+    bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
     metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
     interval = accuracy_interval(correct, clusters=clusters)
     rows = [

@@ -67,9 +67,7 @@ def classification_metrics(
     """
     true, pred = np.asarray(y_true).reshape(-1), np.asarray(y_pred).reshape(-1)
     if true.shape != pred.shape:
-        raise ShapeError(
-            f"metrics: y_true and y_pred must have one entry per item; got {true.shape} and {pred.shape}."
-        )
+        raise ShapeError(f"metrics: y_true and y_pred must have one entry per item; got {true.shape} and {pred.shape}.")
     present = sorted(set(true.tolist()), key=lambda label: (str(type(label)), label))
     names = np.array(sorted({str(label) for label in [*true.tolist(), *pred.tolist()]}))
     if true.dtype.kind == "O" or pred.dtype.kind != true.dtype.kind:
@@ -79,9 +77,7 @@ def classification_metrics(
     out = {
         "accuracy": float(accuracy_score(true, pred)),
         # recall over the classes present, not balanced_accuracy_score: that warns when others are predicted.
-        "balanced_accuracy": float(
-            recall_score(true, pred, labels=present, average="macro", zero_division=0.0)
-        ),
+        "balanced_accuracy": float(recall_score(true, pred, labels=present, average="macro", zero_division=0.0)),
         "macro_f1": float(f1_score(true, pred, average="macro", zero_division=0.0)) if len(names) else 0.0,
     }
     if proba is not None:
@@ -98,9 +94,7 @@ def log_loss(codes: np.ndarray, proba: np.ndarray) -> float:
 def confusion_table(y_true: Any, y_pred: Any, *, classes: Any) -> np.ndarray:
     """Counts of shape (classes, classes): row the true class, column the predicted one."""
     size = len(classes)
-    return np.asarray(
-        confusion_matrix(encode(y_true, classes), encode(y_pred, classes), labels=np.arange(size))
-    )
+    return np.asarray(confusion_matrix(encode(y_true, classes), encode(y_pred, classes), labels=np.arange(size)))
 
 
 def per_class_table(
@@ -149,9 +143,7 @@ def per_class_table(
     return rows
 
 
-def accuracy_interval(
-    correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95
-) -> tuple[float, float] | None:
+def accuracy_interval(correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95) -> tuple[float, float] | None:
     """Interval of the share that is right: Wilson's, or with ``clusters`` the bootstrap over them.
 
     ``correct`` is a bool array of shape (items,); None if a single cluster leaves nothing to say.
@@ -163,7 +155,7 @@ def accuracy_interval(
 
 
 def reliability(
-    confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = N_BINS
+    confidence: np.ndarray, correct: np.ndarray, *, clusters: np.ndarray | None = None, n_bins: int = N_BINS
 ) -> tuple[list[dict[str, float]], float]:
     r"""Reliability curve and expected calibration error: is 80 % sure right 80 % of the time?
 
@@ -175,6 +167,8 @@ def reliability(
         Probability of the predicted class, in [0, 1].
     correct : bool ndarray of shape (items,)
         Whether the prediction was right.
+    clusters : array of shape (items,), optional
+        As in `per_class_table`; a bin from a single cluster has the interval (0, 1), which says nothing.
     n_bins : int, default=10
         Bins of equal width; the upper edge belongs to the bin.
 
@@ -199,7 +193,8 @@ def reliability(
         if not n:
             continue
         mean, right = float(np.mean(confidence[inside])), int(np.sum(correct[inside]))
-        low, high = wilson_interval(right, n)
+        inner = None if clusters is None else clusters[inside]
+        low, high = accuracy_interval(correct[inside], clusters=inner) or (0.0, 1.0)
         error += n / len(confidence) * abs(right / n - mean)
         bins.append(
             {
@@ -222,9 +217,7 @@ def regression_metrics(y_true: Any, y_pred: Any) -> dict[str, float]:
     """
     true, pred = _columns(y_true), _columns(y_pred)
     if true.shape != pred.shape:
-        raise ShapeError(
-            f"metrics: y_true and y_pred must have the same shape; got {true.shape} and {pred.shape}."
-        )
+        raise ShapeError(f"metrics: y_true and y_pred must have the same shape; got {true.shape} and {pred.shape}.")
     out = {"rmse": float(root_mean_squared_error(true, pred)), "mae": float(mean_absolute_error(true, pred))}
     if len(true) > 1:
         out["r2"] = float(r2_score(true, pred))
@@ -235,21 +228,13 @@ def per_target_table(y_true: Any, y_pred: Any, *, target_names: Sequence[str]) -
     """One row per target: ``target``, ``rmse``, ``mae``, ``r2``, ``bias`` (mean of predicted minus true)."""
     true, pred = _columns(y_true), _columns(y_pred)
     return [
-        {
-            "target": name,
-            **regression_metrics(true[:, j], pred[:, j]),
-            "bias": float((pred[:, j] - true[:, j]).mean()),
-        }
+        {"target": name, **regression_metrics(true[:, j], pred[:, j]), "bias": float((pred[:, j] - true[:, j]).mean())}
         for j, name in enumerate(target_names)
     ]
 
 
 def labeling_metrics(
-    y_true: Sequence[Any],
-    y_pred: Sequence[Any],
-    *,
-    proba: Sequence[np.ndarray] | None = None,
-    classes: Any = None,
+    y_true: Sequence[Any], y_pred: Sequence[Any], *, proba: Sequence[np.ndarray] | None = None, classes: Any = None
 ) -> dict[str, float]:
     """Figures of `classification_metrics` over all time steps of all sequences; each list has one entry a sequence."""
     for index, (t, p) in enumerate(zip(y_true, y_pred, strict=True)):

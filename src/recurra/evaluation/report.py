@@ -14,7 +14,7 @@ import recurra
 from recurra.evaluation import charts, signals
 from recurra.evaluation.charts import is_number, number
 from recurra.evaluation.evaluation import Evaluation, installed_versions
-from recurra.evaluation.summary import findings, headline, percent, summary
+from recurra.evaluation.summary import findings, headline, percent, span, summary
 
 N_WORST = 6
 # What a figure is called, and whether it is a share shown in per cent.
@@ -41,10 +41,8 @@ class Picture:
 
 def report(e: Evaluation) -> str:
     """Return the page; everything a user named is escaped by the template, drawings are made by `charts`."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": number, "percent": percent, "cell": _cell}
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_keep_together)
+    environment.filters |= {"number": number, "percent": percent}
     text = (files("recurra.evaluation") / "report.html.jinja").read_text(encoding="utf-8")
     c = e.context
     return environment.from_string(text).render(
@@ -59,11 +57,8 @@ def report(e: Evaluation) -> str:
         failed=_failed(e),
         worst=worst(e),
         described=_described(e),
-        data=[
-            (k.replace("_", " "), _cell(v))
-            for k, v in c.data.items()
-            if k != "class_counts" and v not in (None, "", [], ())
-        ],
+        data=data_rows(c.data),
+        span=span,
         versions={**installed_versions(), **c.versions},
         parameters={k: _cell(v) for k, v in c.parameters.items()},
         per_class=e.tables.get("per_class", []),
@@ -85,9 +80,20 @@ def tiles(e: Evaluation) -> list[dict[str, str]]:
             tile["naive"] = show(e.metrics[f"{key}_baseline"])
         if key in e.intervals:
             low, high = e.intervals[key]
-            tile["interval"] = f"{show(low)} to {show(high)}"
+            tile["interval"] = span(low, high, 1) if share else f"{number(low)} to {number(high)}"
         out.append(tile)
     return out
+
+
+def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of what `Dataset.summary` tells, in words; what has its own chart is left out."""
+    rest = {k: v for k, v in data.items() if k != "class_counts" and v not in (None, "", [], ())}
+    out = []
+    if "length_min" in rest and "length_max" in rest:
+        low, high, middle = rest.pop("length_min"), rest.pop("length_max"), rest.pop("length_median", None)
+        text = f"{_cell(low)} to {_cell(high)} time steps"
+        out.append(("lengths", text + (f", median {_cell(middle)}" if middle is not None else "")))
+    return [(k.removeprefix("n_").replace("_", " "), _cell(v)) for k, v in rest.items()] + out
 
 
 def worst_positions(e: Evaluation, n: int = N_WORST) -> list[int]:
@@ -109,14 +115,10 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
         row = e.predictions[i]
         if e.task == "classification":
             heading = f"{row['true']} taken for {row['predicted']}"
-            text = (
-                f"{percent(row['confidence'])} sure; {percent(row['true_probability'])} for the true class."
-            )
+            text = f"{percent(row['confidence'])} sure; {percent(row['true_probability'])} for the true class."
         elif e.task == "regression":
             heading = f"{_cell(row['true'])} predicted as {_cell(row['predicted'])}"
-            text = f"Off by {number(abs(row['error']))}" + (
-                " standard deviations of its worst target." if e.y_true.shape[1] > 1 else "."
-            )
+            text = f"Off by {number(abs(row['error']))}" + (" standard deviations of its worst target." if e.y_true.shape[1] > 1 else ".")
         else:
             heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
             text = f"{percent(row['share_correct'])} of its steps are right."
@@ -135,18 +137,14 @@ def _signal(e: Evaluation, i: int) -> Markup | None:
         "sample_rate_hz": e.context.sample_rate_hz,
     }
     if e.task == "labeling":
-        drawing = signals.labelled_signal(
-            values, true=e.y_true[i], predicted=e.y_pred[i], classes=e.classes, **shared
-        )
+        drawing = signals.labelled_signal(values, true=e.y_true[i], predicted=e.y_pred[i], classes=e.classes, **shared)
     else:
         trace = None
         if e.trace is not None:
             trace = np.asarray(e.trace(i) if callable(e.trace) else e.trace[i])
         row = e.predictions[i]
         true, predicted = _cell(row["true"]), _cell(row["predicted"])
-        drawing = signals.worst_mistake(
-            values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared
-        )
+        drawing = signals.worst_mistake(values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared)
     return Markup(drawing)  # noqa: S704 - made by svg.render, which escapes names
 
 
@@ -155,17 +153,9 @@ def _learned(e: Evaluation) -> list[Picture]:
     out = []
     if any(is_number(row.get("train_loss")) for row in history):
         score = charts.find_score(history)
-        caption = "Loss of the training part" + (
-            " and of the validation part" if any("valid_loss" in r for r in history) else ""
-        )
-        caption += ", by epoch." + (
-            " The weights of the marked epoch were kept." if e.context.best_epoch is not None else ""
-        )
-        out.append(
-            Picture(
-                Markup(charts.learning_curves(history, best_epoch=e.context.best_epoch, score=score)), caption
-            )
-        )
+        caption = "Loss of the training part" + (" and of the validation part" if any("valid_loss" in r for r in history) else "")
+        caption += ", by epoch." + (" The weights of the marked epoch were kept." if e.context.best_epoch is not None else "")
+        out.append(Picture(Markup(charts.learning_curves(history, best_epoch=e.context.best_epoch, score=score)), caption))
     if any(is_number(row.get("grad_norm_median")) and row["grad_norm_median"] > 0 for row in history):
         clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
         caption = "Norm of the gradient before clipping, by epoch. Steady is good; a climbing maximum means unstable training."
@@ -191,11 +181,7 @@ def _failed(e: Evaluation) -> list[Picture]:
         out.append(Picture(Markup(charts.reliability_chart(e.tables["reliability"], error=error)), caption))
     for j, row in enumerate(e.tables.get("per_target", [])[:8]):
         svg = charts.predicted_against_true(e.y_true[:, j], e.y_pred[:, j], target=row["target"])
-        out.append(
-            Picture(
-                Markup(svg), "Each point is one sequence; on the dashed line the prediction is exactly right."
-            )
-        )
+        out.append(Picture(Markup(svg), "Each point is one sequence; on the dashed line the prediction is exactly right."))
     return out
 
 
@@ -212,13 +198,13 @@ def _described(e: Evaluation) -> list[Picture]:
         parts: dict[str, Mapping[Any, int]] = {"test": test}
         if c.train_counts:
             parts = {"training": {str(k): v for k, v in c.train_counts.items()}, "test": test}
-        out.append(
-            Picture(
-                Markup(charts.class_balance(parts, items=items)),
-                f"How the {items} are spread over the classes.",
-            )
-        )
+        out.append(Picture(Markup(charts.class_balance(parts, items=items)), f"How the {items} are spread over the classes."))
     return out
+
+
+def _keep_together(value: Any) -> Any:
+    """Do not break a line between a number and its per cent sign."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _cell(value: Any) -> str:

@@ -86,6 +86,7 @@ def worst_mistake(
     """
     with_trace = trace is not None and len(trace) > 0
     figure, axes = new_figure(300 if with_trace else 210, rows=(1.3, 1) if with_trace else (1,))
+    figure.subplots_adjust(hspace=0.32)  # room for the second legend
     draw_channels(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
     label(axes[0], y="Signal")
     axes[0].yaxis.set_major_locator(MaxNLocator(4))
@@ -127,7 +128,7 @@ def _draw_trace(
         )
         words += f" Probability of the {kind} class from {curve[0]:.0f} % to {curve[-1]:.0f} %."
     ax.set_ylim(-3, 103)
-    ax.yaxis.set_major_locator(MaxNLocator(2))
+    ax.set_yticks([0, 50, 100])
     label(ax, y="Sure, in %")
     legend(ax, columns=2)
     return words
