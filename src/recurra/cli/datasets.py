@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import screen
+from recurra.cli import flags, screen
 
 
 def listed() -> list[dict[str, Any]]:
@@ -35,12 +35,19 @@ def _here(source: Any) -> bool:
 
     given = os.environ.get("RECURRA_DATA")
     folders = [cache_folder(), *([Path(given)] if given else [])]
-    return all(any((folder / source.folder / file.name).is_file() for folder in folders) for file in source.files)
+    return all(
+        any((folder / source.folder / file.name).is_file() for folder in folders) for file in source.files
+    )
 
 
-@click.command(epilog="Examples:  recurra datasets  ·  recurra datasets japanese-vowels")
+@click.command(epilog=flags.examples("recurra datasets", "recurra datasets japanese-vowels"))
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Write one flat JSON object: name and title of each, or one's facts.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write one flat JSON object: name and title of each, or one's facts.",
+)
 def command(name: str | None, as_json: bool) -> None:
     """List the data sets that can be named, or show one with licence and citation."""
     if name is not None:
@@ -48,12 +55,11 @@ def command(name: str | None, as_json: bool) -> None:
     rows = listed()
     if as_json:
         return screen.flat_json({row["name"]: row["title"] for row in rows})
-    screen.table(["name", "here", "what"], [[r["name"], "yes" if r["here"] else "no", r["title"]] for r in rows])
-    return screen.result(f"\nNext:  recurra look {rows[0]['name'] if not rows[0]['here'] else _first_here(rows)}")
-
-
-def _first_here(rows: list[dict[str, Any]]) -> str:
-    return next((row["name"] for row in rows if row["here"]), rows[0]["name"])
+    screen.table(
+        ["name", "here", "what"], [[r["name"], "yes" if r["here"] else "no", r["title"]] for r in rows]
+    )
+    here = [row["name"] for row in rows if row["here"]]
+    return screen.next_command("recurra", "look", "japanese-vowels" if "japanese-vowels" in here else here[0])
 
 
 def _one(name: str, as_json: bool) -> None:
@@ -65,5 +71,7 @@ def _one(name: str, as_json: bool) -> None:
         return screen.flat_json(row)
     screen.result(row["title"])
     facts = [(key, row[key]) for key in ("page", "licence", "citation")]
-    screen.facts([*facts, ("here", "yes" if row["here"] else "no; it is downloaded when asked for")], err=False)
-    return screen.result(f"\nNext:  recurra look {name}")
+    screen.facts(
+        [*facts, ("here", "yes" if row["here"] else "no; it is downloaded when asked for")], err=False
+    )
+    return screen.next_command("recurra", "look", name)

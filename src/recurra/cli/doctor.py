@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import recurra
-from recurra.cli import screen
+from recurra.cli import flags, screen
 
 BASE = {
     "numpy": "numpy", "scipy": "scipy", "scikit-learn": "sklearn", "torch": "torch", "safetensors": "safetensors",
@@ -45,7 +45,9 @@ def doctor() -> dict[str, Any]:
     for package, module in {**BASE, **{name: module for name, (module, _) in EXTRAS.items()}}.items():
         found[package] = _version(package, module)
     found |= _try("kernels", _kernels)
-    found["compiler"] = next((path for name in ("c++", "g++", "clang++", "cl") if (path := shutil.which(name))), None)
+    found["compiler"] = next(
+        (path for name in ("c++", "g++", "clang++", "cl") if (path := shutil.which(name))), None
+    )
     found |= _threads()
     found |= _try("data", _data)
     return found
@@ -83,27 +85,38 @@ def _data() -> dict[str, Any]:
     fetch = importlib.import_module("recurra.datasets.fetch")
     given = os.environ.get("RECURRA_DATA")
     there = f" ({'there' if os.path.isdir(given) else 'not there'})" if given else ""
-    return {"data_recurra_data": f"{given}{there}" if given else None, "data_cache": str(fetch.cache_folder())}
+    return {
+        "data_recurra_data": f"{given}{there}" if given else None,
+        "data_cache": str(fetch.cache_folder()),
+    }
 
 
 def _advice(found: dict[str, Any]) -> list[str]:
     out = []
     absent = [name for name in BASE if found[name] is None]
     if any(name in SERVING for name in absent):
-        out.append(f"Nothing works without {' and '.join(n for n in absent if n in SERVING)}: pip install recurra")
+        out.append(
+            f"Nothing works without {' and '.join(n for n in absent if n in SERVING)}: pip install recurra"
+        )
     elif absent:
         out.append(f"A trained model predicts; to train, {', '.join(absent)} is missing: pip install recurra")
     if found.get("kernels_native") is False:
         where = "A compiler is there" if found["compiler"] else "Install a C++17 compiler"
-        out.append(f"Runs on the reference kernels ({found['kernels_reason']}). {where}; reinstall recurra to build them.")
+        out.append(
+            f"Runs on the reference kernels ({found['kernels_reason']}). {where}; reinstall recurra to build them."
+        )
     extras = sorted({extra for name, (_, extra) in EXTRAS.items() if extra and found[name] is None})
     if extras:
         out.append(f"For more kinds of data: pip install 'recurra[{','.join(extras)}]'")
-    out += [f"{name.removesuffix('_problem')}: {value}" for name, value in found.items() if name.endswith("_problem")]
+    out += [
+        f"{name.removesuffix('_problem')}: {value}"
+        for name, value in found.items()
+        if name.endswith("_problem")
+    ]
     return out
 
 
-@click.command(epilog="Example:  recurra doctor")
+@click.command(epilog=flags.examples("recurra doctor", "recurra doctor --json"))
 @click.option("--json", "as_json", is_flag=True, help="Write one flat JSON object.")
 def command(as_json: bool) -> int:
     """Show versions, kernels, threads and where data are looked for."""
@@ -121,13 +134,23 @@ def _show(found: dict[str, Any]) -> None:
     for heading, names in (("Packages", list(BASE)), ("Extras", list(EXTRAS))):
         screen.result(f"\n{heading}")
         screen.facts([(name, found[name] or "absent") for name in names], err=False)
-    for heading, prefix in (("Kernels", "kernels_"), ("Threads", "threads_"), ("Data are looked for in", "data_")):
+    for heading, prefix in (
+        ("Kernels", "kernels_"),
+        ("Threads", "threads_"),
+        ("Data are looked for in", "data_"),
+    ):
         screen.result(f"\n{heading}")
-        rows = [(name.removeprefix(prefix).replace("_", " "), v) for name, v in found.items() if name.startswith(prefix)]
-        screen.facts([(n, "not set" if v is None else v) for n, v in rows], err=False)
-    screen.result(f"  compiler: {found['compiler'] or 'none found'}")
+        rows = [
+            (name.removeprefix(prefix).replace("_", " "), v)
+            for name, v in found.items()
+            if name.startswith(prefix)
+        ]
+        rows += [("compiler", found["compiler"] or "none found")] if prefix == "kernels_" else []
+        screen.facts(
+            [(n, "not set" if v is None and prefix != "kernels_" else v) for n, v in rows], err=False
+        )
     advice = _advice(found)
     screen.result()
     for line in advice or ["All is well."]:
         screen.result(line)
-    screen.result("\nNext:  recurra datasets")
+    screen.next_command("recurra", "datasets")

@@ -55,7 +55,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     folder = run_folder.open_run(run)
     config = folder.config()
     estimator = load_model(folder / run_folder.MODEL)
-    test, how = (own_test_part(folder, config) if data is None else given_part(config, data, words))
+    test, how = judged_part(folder, config, data, words)
     if test.y is None:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "
@@ -88,6 +88,17 @@ def check_data_words(who: str, words: Mapping[str, Any]) -> None:
             raise UsageError(f"{who}: there is no word {word!r}.{did_you_mean(word, flags.DATA_WORDS)}")
 
 
+def judged_part(
+    folder: RunFolder, config: Mapping[str, Any], data: Any, words: Mapping[str, Any]
+) -> tuple[Any, str]:
+    """Return what a network is judged on, and how it came to be: never what it was trained on, as far as is known.
+
+    Without data, and with the very data of the training, that is the run's own test part.
+    """
+    own = data is None or (not words and config.get("n_test") and parts.place(data) == config.get("data"))
+    return own_test_part(folder, config) if own else given_part(config, data, words)
+
+
 def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:
     """Return the test part a run was judged on, read and split again as then.
 
@@ -99,9 +110,13 @@ def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, st
         If the data are no longer the same.
     """
     if not config.get("n_test"):
-        raise UsageError(f"{folder.path}: the run held nothing out; give the data to judge on: recurra eval RUN DATA.")
+        raise UsageError(
+            f"{folder.path}: the run held nothing out; give the data to judge on: recurra eval RUN DATA."
+        )
     if config.get("data") is None or config.get("test") == "given in Python":
-        raise UsageError(f"{folder.path}: the run was trained on objects of Python; give the data to judge on.")
+        raise UsageError(
+            f"{folder.path}: the run was trained on objects of Python; give the data to judge on."
+        )
     words = config.get("data_words", {})
     data = parts.load(config["data"], words)
     divided = parts.divide(data, test=config["test"], by=config.get("by"), seed=config["seed"], words=words)
@@ -153,7 +168,7 @@ def _slug(name: str) -> str:
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog="Examples:  recurra eval runs/demo  ·  recurra eval runs/gestures new.csv --name march",
+    epilog=flags.examples("recurra eval runs/demo", "recurra eval runs/gestures new.csv --name march"),
 )
 @click.argument("run")
 @click.argument("data", required=False)

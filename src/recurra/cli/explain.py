@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, run_folder, screen
-from recurra.cli.eval import check_data_words, own_test_part, read_as_trained
+from recurra.cli.eval import check_data_words, judged_part
 from recurra.errors import UsageError
 
 SUFFIXES = (".png", ".svg", ".json")
@@ -31,7 +31,7 @@ def explain(
     data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
         The run's own test part by default.
     index : int, default=0
-        Which sequence, from 0.
+        Which sequence of what ``evaluate`` judges on, from 0.
     method : {"gradient_times_input"}
         How it is found out.
     target : label or int, optional
@@ -53,28 +53,47 @@ def explain(
     check_data_words("explain", words)
     folder = run_folder.open_run(run)
     config = folder.config()
-    dataset = own_test_part(folder, config)[0] if data is None else read_as_trained(config, data, words)
+    dataset, _ = judged_part(folder, config, data, words)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     estimator = load_model(folder / run_folder.MODEL)
-    known = {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
+    known = (
+        {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
+    )
     return estimator.explain(dataset[index].values, method=method, target=known.get(str(target), target))
 
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog="Example:  recurra explain runs/demo --index 3 -o why.svg",
+    epilog=flags.examples("recurra explain runs/demo --index 3 -o why.svg"),
 )
 @click.argument("run")
 @click.argument("data", required=False)
-@click.option("--index", type=int, default=0, show_default=True, help="Which sequence of the test part or of DATA, from 0.")
+@click.option(
+    "--index",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Which sequence of the test part or of DATA, from 0.",
+)
 @click.option("--method", default="gradient_times_input", show_default=True, help="How it is found out.")
-@click.option("--for", "target", help="Class, or number of the output, to explain.  [default: the predicted class]")
-@click.option("-o", "--output", "--out", "out", help="PNG, SVG or JSON file.  [default: figures/explain-N.svg in RUN]")
+@click.option(
+    "--for", "target", help="Class, or number of the output, to explain.  [default: the predicted class]"
+)
+@click.option(
+    "-o", "--output", "--out", "out", help="PNG, SVG or JSON file.  [default: figures/explain-N.svg in RUN]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Write name, target and file as one flat JSON object.")
 @flags.data_flags
 def command(
-    run: str, data: str | None, index: int, method: str, target: str | None, out: str | None, as_json: bool, **given: Any
+    run: str,
+    data: str | None,
+    index: int,
+    method: str,
+    target: str | None,
+    out: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Show which values of one sequence speak for, and which against, its prediction by the network of RUN."""
     folder = run_folder.open_run(run)
@@ -86,10 +105,14 @@ def command(
         path.parent.mkdir(exist_ok=True)
     _write(found, path)
     if as_json:
-        return screen.flat_json({"index": index, "target": found.target, "method": method, "output": str(path)})
+        return screen.flat_json(
+            {"index": index, "target": found.target, "method": method, "output": str(path)}
+        )
     screen.result(found.summary())
     screen.result(f"Picture: {path}" if path.suffix.lower() != ".json" else f"Values: {path}")
-    return screen.next_command("recurra", "explain", run, *([data] if data else []), "--index", str(index + 1))
+    return screen.next_command(
+        "recurra", "explain", run, *([data] if data else []), "--index", str(index + 1)
+    )
 
 
 def _write(found: Any, path: Path) -> None:

@@ -44,10 +44,16 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
     "text": DataWord("Column with text; every row is then one record."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
-    "layout": DataWord("A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")),
-    "label_per": DataWord("Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")),
+    "layout": DataWord(
+        "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
+    ),
+    "label_per": DataWord(
+        "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
+    ),
     "sort": DataWord("Put the rows of each sequence in order of time first.", type=bool),
-    "time_unit": DataWord("Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")),
+    "time_unit": DataWord(
+        "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")
+    ),
     "sample_rate_hz": DataWord("Time steps per second, where no column tells.", type=float),
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
@@ -79,7 +85,10 @@ _CONSTRUCTOR_WORDS = (
     "patience", "scaling", "missing", "device", "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
-FLAG_WORDS: Mapping[str, str] = {word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS)}
+_VERB_WORDS = ("task", "test", "by", "force", "out", "seed", "proba", "index", "method", "name")
+FLAG_WORDS: Mapping[str, str] = {
+    word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
+}
 
 
 class SectionedCommand(click.Command):
@@ -90,11 +99,16 @@ class SectionedCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+def examples(*commands: str) -> str:
+    """Return the lines below a help text, each a command to copy."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
 
 
 class SectionedOption(click.Option):
@@ -136,13 +150,15 @@ class NumberOrNone(click.ParamType):
 
 def data_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that say how data are read."""
-    for word, about in reversed(DATA_WORDS.items()):
+    for word, about in reversed(list(DATA_WORDS.items())):
         option = click.option(
             flag_of(word),
             word,
             cls=SectionedOption,
             section="How the data are read",
-            type=click.Choice(about.choices) if about.choices else (None if about.type is bool else about.type),
+            type=click.Choice(about.choices)
+            if about.choices
+            else (None if about.type is bool else about.type),
             is_flag=about.type is bool,
             multiple=about.many,
             default=None,
@@ -172,7 +188,9 @@ def _option(word: str) -> dict[str, Any]:
     from recurra.estimators.words import WORDS
 
     about = WORDS[word]
-    kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(about.kind, str)
+    kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(
+        about.kind, str
+    )
     if about.kind == "choice":
         kind = click.Choice([*about.choices, "none"] if about.none else about.choices)
     elif about.none and kind in (int, float):
@@ -252,7 +270,9 @@ def as_arguments(words: Mapping[str, Any]) -> list[str]:
     """Return words as they are given on the command line; those it cannot give are left out."""
     out: list[str] = []
     for word, value in words.items():
-        if word in PYTHON_ONLY or (isinstance(value, type) or (callable(value) and not isinstance(value, str))):
+        if word in PYTHON_ONLY or (
+            isinstance(value, type) or (callable(value) and not isinstance(value, str))
+        ):
             continue
         if isinstance(value, bool):
             if value or word not in DATA_WORDS:

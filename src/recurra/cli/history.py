@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from recurra import store
 from recurra.cli import screen
-from recurra.cli.run_folder import RunFolder
+from recurra.cli.run_folder import CHECKPOINTS, RunFolder
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from recurra.training.loop import Run
 
-CHECKPOINT = "checkpoints/interrupted.recurra"
+CHECKPOINT = f"{CHECKPOINTS}/interrupted.recurra"
 
 
 class HistoryFile(Callback):

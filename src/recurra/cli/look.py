@@ -11,6 +11,7 @@ import click
 
 from recurra.cli import flags, parts, screen
 from recurra.cli.eval import check_data_words
+from recurra.cli.main import in_flags
 
 
 def look(data: Any, **words: Any) -> Any:
@@ -57,20 +58,22 @@ def _next(data: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> s
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog="Examples:  recurra look recordings/  ·  recurra look steps.csv --id recording --label gesture",
+    epilog=flags.examples(
+        "recurra look recordings/", "recurra look steps.csv --id recording --label gesture"
+    ),
 )
 @click.argument("data")
 @click.option("--json", "as_json", is_flag=True, help="Write one flat JSON object.")
 @flags.data_flags
 def command(data: str, as_json: bool, **given: Any) -> None:
     """Show what is in DATA: counts, lengths, channels, classes, missing values, possible leaks, suggested settings."""
-    from recurra.cli.main import in_flags
-
     found = look(data, **flags.given(given))
     if as_json:
         return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     for line in found.lines()[:-1]:
-        screen.result(in_flags(line))
-    if found.class_counts:
-        screen.bars(found.class_counts, err=False)
+        if line.startswith("Classes: "):
+            screen.result("Classes:")
+            screen.bars(found.class_counts)
+        else:
+            screen.result(in_flags(line))
     return screen.next_command(*shlex.split(found.next_command))

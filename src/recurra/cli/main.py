@@ -3,6 +3,7 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
+import contextlib
 import importlib
 import os
 import re
@@ -29,6 +30,11 @@ VERBS: dict[str, str] = {
 }
 
 OK, NOT_DONE, WRONG_USAGE, BAD_DATA, RESUMABLE = range(5)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during training, after which a checkpoint is there to go on from."""
+
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.UsageError, WRONG_USAGE),
@@ -76,7 +82,7 @@ class Desk(click.Group):
     cls=Desk,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Example:  recurra train japanese-vowels -o runs/demo",
+    epilog="\b\nExamples:\n  recurra look japanese-vowels\n  recurra train japanese-vowels -o runs/demo",
 )
 @click.version_option(recurra.__version__, prog_name="recurra")
 @click.option("--debug", is_flag=True, envvar="RECURRA_DEBUG", help="Show the traceback of an error.")
@@ -117,19 +123,18 @@ def in_flags(message: str) -> str:
     from recurra.cli.flags import FLAG_WORDS
 
     def flag(found: re.Match[str]) -> str:
-        word, value = found.group(1), found.group(2)
+        word, value = found.group(1), found.group(2) or found.group(3)
         if word not in FLAG_WORDS:
             return found.group(0)
-        return f"{FLAG_WORDS[word]} {value}" if value else FLAG_WORDS[word]
+        return f"{FLAG_WORDS[word]} {value}" if value and value != "True" else FLAG_WORDS[word]
 
-    return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)')?(?=[\s,.;:)]|$)", flag, message)
+    return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
 
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever read the output has enough of it; nothing may be written to the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop_unwritable_output()
+    if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
         return OK
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else NOT_DONE
@@ -139,6 +144,9 @@ def _failed(error: BaseException, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, click.ClickException):
         return _wrong_usage(error)
+    if isinstance(error, Interrupted):
+        click.echo(f"Interrupted: {error}", err=True)
+        return RESUMABLE
     if isinstance(error, KeyboardInterrupt | click.Abort):
         click.echo("Interrupted.", err=True)
         return NOT_DONE
@@ -146,7 +154,9 @@ def _failed(error: BaseException, debug: bool) -> int:
         click.echo(f"Error: {in_flags(str(error))}", err=True)
         return exit_code(error)
     if isinstance(error, MemoryError):
-        click.echo("Error: out of memory. Use a smaller --batch-size, or shorter or fewer sequences.", err=True)
+        click.echo(
+            "Error: out of memory. Use a smaller --batch-size, or shorter or fewer sequences.", err=True
+        )
         return NOT_DONE
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
@@ -159,6 +169,15 @@ def _failed(error: BaseException, debug: bool) -> int:
         )
         return NOT_DONE
     raise error
+
+
+def _drop_unwritable_output() -> None:
+    """Make sure that nothing is left to be written to a closed pipe or a full disk when the interpreter exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wrong_usage(error: click.ClickException) -> int:

@@ -47,7 +47,8 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
     sequences = as_sequences(dataset.X, names=dataset.names)
     predicted = model.predict(sequences, dataset.names)
     rows: list[dict[str, Any]] = [
-        {"name": name, "prediction": _plain(answer)} for name, answer in zip(dataset.names, predicted, strict=True)
+        {"name": name, "prediction": _plain(answer)}
+        for name, answer in zip(dataset.names, predicted, strict=True)
     ]
     if proba:
         if model.task == "regression":
@@ -135,7 +136,9 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     flat = [line for row in rows for line in _csv_lines(row)]
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n")
+    writer = csv.DictWriter(
+        out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(flat)
     return out.getvalue()
@@ -156,8 +159,10 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog="Examples:  recurra predict runs/demo new/ --proba -o predictions.csv  ·  "
-    "cat steps.csv | recurra predict runs/gestures - --format jsonl",
+    epilog=flags.examples(
+        "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "cat steps.csv | recurra predict runs/gestures - --format jsonl",
+    ),
 )
 @click.argument("run")
 @click.argument("data")
@@ -166,10 +171,14 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
 @click.option("--json", "as_json", is_flag=True, help="Write counts as one flat JSON object; needs -o.")
 @flags.data_flags
-def command(run: str, data: str, out: str | None, kind: str | None, proba: bool, as_json: bool, **given: Any) -> None:
+def command(
+    run: str, data: str, out: str | None, kind: str | None, proba: bool, as_json: bool, **given: Any
+) -> None:
     """Predict with the network of RUN on DATA, a file, a folder, or - for a table on standard input."""
     if as_json and out is None:
-        raise UsageError("predict: predictions and --json both want standard output; write the predictions with -o FILE.")
+        raise UsageError(
+            "predict: predictions and --json both want standard output; write the predictions with -o FILE."
+        )
     by_name = "jsonl" if out is not None and Path(out).suffix in (".jsonl", ".ndjson", ".json") else "csv"
     rows = predict(run, data, proba=proba, **flags.given(given))
     text = as_text(rows, kind or by_name)

@@ -16,10 +16,9 @@ from typing import Any
 from recurra.errors import MissingDataError, StoreError, UsageError
 from recurra.store import write_text
 
-CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES = (
-    "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures",
+CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS = OURS = (
+    "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
 )  # fmt: skip
-OURS = (CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise MissingDataError(f"{path}: there is no such file.") from None
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: is damaged: it cannot be read as JSON ({str(error)[:80]}). Use a backup.") from None
+        raise StoreError(
+            f"{path}: is damaged: it cannot be read as JSON ({str(error)[:80]}). Use a backup."
+        ) from None
     if not isinstance(content, dict):
         raise StoreError(f"{path}: is damaged: it must hold a JSON object. Use a backup.")
     return content
@@ -131,7 +132,7 @@ def check_free(path: str | os.PathLike[str], *, force: bool) -> Path:
     if any((folder / name).exists() for name in OURS):
         if not force:
             state = "holds a run" if (folder / MODEL).exists() else "holds a run that was not finished"
-            raise UsageError(f"train: {folder} {state}; give another folder, or replace it with --force (force=True).")
+            raise UsageError(f"train: {folder} {state}; give another folder, or replace it with force=True.")
         return folder
     if any(folder.iterdir()):
         raise UsageError(f"train: {folder} holds files that are no run; give another folder.")
@@ -168,7 +169,7 @@ def new_run(folder: Path) -> Iterator[RunFolder]:
 
 
 def _remove_unless_begun(folder: Path, *, keep_folder: bool) -> None:
-    if (folder / HISTORY).exists():
+    if (folder / HISTORY).exists() or (folder / CHECKPOINTS).exists():
         return
     for name in OURS:
         with contextlib.suppress(OSError):

@@ -29,7 +29,11 @@ def result(text: str = "") -> None:
 
 def facts(rows: Mapping[str, Any] | Sequence[tuple[str, Any]], *, err: bool = True) -> None:
     """Write names and values in two columns; values that are None are left out."""
-    pairs = [(name, value) for name, value in (rows.items() if isinstance(rows, Mapping) else rows) if value is not None]
+    pairs = [
+        (name, value)
+        for name, value in (rows.items() if isinstance(rows, Mapping) else rows)
+        if value is not None
+    ]
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
         click.echo(f"  {name:<{width}}  {value}", err=err)
@@ -44,7 +48,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, err: bool = F
         click.echo(line.rstrip(), err=err)
 
 
-def bars(counts: Mapping[str, int], *, err: bool = True, width: int = 24, limit: int = 12) -> None:
+def bars(counts: Mapping[str, int], *, err: bool = False, width: int = 24, limit: int = 12) -> None:
     """Write counts with a bar each; of many, the largest and how many more there are."""
     total = sum(counts.values()) or 1
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])

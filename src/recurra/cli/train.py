@@ -14,6 +14,8 @@ import click
 
 import recurra
 from recurra.cli import flags, parts, run_folder, screen
+from recurra.cli.history import CHECKPOINT, HistoryFile
+from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, RecurraWarning, UsageError
 
@@ -67,7 +69,11 @@ class _Plan:
         source = self.source if self.source is not None else "DATA"
         out = ["recurra", "train", source, "-o", str(self.folder), "--task", self.task]
         if self.test is not None:
-            test = f"{self.test:g}" if isinstance(self.test, float) else (parts.place(self.test) and str(self.test)) or "TEST"
+            test = (
+                f"{self.test:g}"
+                if isinstance(self.test, float)
+                else (parts.place(self.test) and str(self.test)) or "TEST"
+            )
             out += ["--test", test]
         if self.by is not None:
             out += ["--by", self.by]
@@ -135,17 +141,16 @@ def train(
     folder = run_folder.check_free(_folder(data, out), force=force)
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
-    if task is not None:
-        _check_words(task, model_words)
+    _check_words(task, model_words)
     dataset = parts.load(data, data_words)
     task = task or choose_task(dataset)
-    estimator = flags.estimator_class(task)(**{**model_words, flags.SEED: seed})
     _check_words(task, model_words)
     _check_labelled(dataset, task)
+    estimator = flags.estimator_class(task)(**{**model_words, flags.SEED: seed})
     plan = _Plan(_named(data), folder, task, seed, data_words, model_words, test, by)
     divided = parts.divide(dataset, test=test, by=by, seed=seed, words=data_words)
     problems = _tell_data(dataset, divided, task, tell)
-    with run_folder.new_run(folder) as run:
+    with _resumable(folder), run_folder.new_run(folder) as run:
         run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with _noted(problems.warnings):
             _fit(estimator, divided.train, run)
@@ -188,17 +193,19 @@ def _seed(seed: int | None, words: dict[str, Any]) -> int:
     return value
 
 
-def _check_words(task: str, words: Mapping[str, Any]) -> None:
-    """Raise UsageError at a word that the task's estimator does not take, or a value out of range."""
+def _check_words(task: str | None, words: Mapping[str, Any]) -> None:
+    """Raise UsageError at a value out of range, or a word that the task's estimator does not take."""
     from recurra.checks import check_choice, listing
     from recurra.estimators.words import check_params
 
-    check_choice("train", "task", task, list(flags.TASKS))
+    check_choice("train", "task", task, [*flags.TASKS, None])
+    check_params("train", words)
+    if task is None:
+        return
     known = flags.defaults(task)
     foreign = [word for word in words if word not in known]
     if foreign:
-        raise UsageError(f"train: the task {task!r} takes no {listing(flags.flag_of(word) for word in foreign)}.")
-    check_params(flags.TASKS[task][1], words)
+        raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}.")
 
 
 def _check_labelled(dataset: Any, task: str) -> None:
@@ -213,11 +220,23 @@ def _check_labelled(dataset: Any, task: str) -> None:
             "sort the files into one folder per class, or add a labels.csv."
         )
     if task == "label" and not dataset.labels_per_step:
-        raise DataError("train: the task 'label' needs one label per time step; the data have one per sequence.")
+        raise DataError(
+            "train: the task 'label' needs one label per time step; the data have one per sequence."
+        )
     if task == "label" and not dataset.class_counts():
-        raise DataError("train: a number per time step cannot be learned by this version; give classes with label=.")
+        raise DataError(
+            "train: a number per time step cannot be learned by this version; give classes with label=."
+        )
     if task != "label" and dataset.labels_per_step:
-        raise DataError(f"train: the task {task!r} needs one label per sequence; the data have one per time step.")
+        raise DataError(
+            f"train: the task {task!r} needs one label per sequence; the data have one per time step."
+        )
+    if task == "regress" and dataset.y.dtype.kind not in "iufb":
+        raise DataError(f"train: the task 'regress' needs numbers; the first label is {dataset[0].label!r}.")
+    if task == "classify" and not dataset.class_counts():
+        raise DataError(
+            "train: the task 'classify' needs classes; the labels are numbers. Use task='regress'."
+        )
 
 
 @dataclass
@@ -257,6 +276,18 @@ def _sizes(summary: Mapping[str, Any]) -> str:
 
 
 @contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into `Interrupted` where training left a checkpoint in the run folder."""
+    before = (folder / CHECKPOINT).exists()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if before or not (folder / CHECKPOINT).exists():
+            raise
+        raise Interrupted(f"where training stood is kept in {folder / CHECKPOINT}.") from None
+
+
+@contextmanager
 def _noted(kept: list[str]) -> Iterator[None]:
     """Keep our own warnings for the report, and show them as always."""
     with warnings.catch_warnings():
@@ -273,8 +304,6 @@ def _noted(kept: list[str]) -> Iterator[None]:
 
 def _fit(estimator: Any, data: Any, run: RunFolder) -> None:
     """Fit, writing a line of history per epoch."""
-    from recurra.cli.history import HistoryFile
-
     given = estimator.callbacks
     estimator.set_params(callbacks=[*given, HistoryFile(run)])
     try:
@@ -375,18 +404,24 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     for column, row in enumerate(evaluation.tables.get("per_target", [])):
         true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
         name = "predicted-against-true" + (f"-{column + 1}" if column else "")
-        write_text(folder / f"{name}.svg", charts.predicted_against_true(true, predicted, target=row["target"]))
+        write_text(
+            folder / f"{name}.svg", charts.predicted_against_true(true, predicted, target=row["target"])
+        )
 
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog="Examples:  recurra train japanese-vowels -o runs/demo --bidirectional --seed 0  ·  "
-    "recurra train recordings/ -o runs/first  ·  "
-    "recurra train steps.csv --id recording --label gesture --group person -o runs/gestures --test new.csv",
+    epilog=flags.examples(
+        "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
+        "recurra train recordings/ -o runs/first",
+        "recurra train steps.csv --id recording --label gesture --group person --test new.csv",
+    ),
 )
 @click.argument("data")
 @click.option("-o", "--output", "--out", "out", help="Run folder.  [default: runs/ and the name of the data]")
-@click.option("--task", type=click.Choice(list(flags.TASKS)), help="What to learn.  [default: what the labels say]")
+@click.option(
+    "--task", type=click.Choice(list(flags.TASKS)), help="What to learn.  [default: what the labels say]"
+)
 @click.option(
     "--test",
     metavar="FILE|SHARE|0",
@@ -394,7 +429,9 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
 )
 @click.option("--by", type=click.Choice(["group", "time", "record"]), help="How a share is held out.")
 @click.option("--force", is_flag=True, help="Replace the run in the folder once the new one is whole.")
-@click.option("--json", "as_json", is_flag=True, help="Write metrics.json, flat, as the only line on standard output.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write metrics.json, flat, as the only line on standard output."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary of the data.")
 @flags.data_flags
 @flags.word_flags
@@ -413,12 +450,10 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     run = train(data, tell=None if quiet else _tell, **own, **words)
     if as_json:
         return screen.flat_json(run.metrics)
-    return _show(run)
+    return _show(run, quiet)
 
 
 def _tell(line: str) -> None:
-    from recurra.cli.main import in_flags
-
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
 
@@ -434,9 +469,12 @@ def _log_to_stderr() -> None:
     logger.addHandler(handler)
 
 
-def _show(run: Run) -> None:
+def _show(run: Run, quiet: bool) -> None:
     training = run.estimator.model_.manifest["training"]
-    screen.say(f"Trained {training['epochs']} epochs in {training['seconds']:.1f} s, seed {run.metrics['seed']}.")
+    if not quiet:
+        screen.say(
+            f"Trained {training['epochs']} epochs in {training['seconds']:.1f} s, seed {run.metrics['seed']}."
+        )
     if run.evaluation is None:
         screen.result("Trained on everything; nothing was held out to judge it on.")
         screen.result(f"Model:  {run.path / run_folder.MODEL}")
