@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, parts, run_folder, screen
-from recurra.cli.run_folder import RunFolder
-from recurra.errors import DataError, UsageError
+from recurra.cli import flags, run_folder, screen
+from recurra.cli.reading import check_data_words, judged_part
+from recurra.errors import DataError
 
 
 def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool = True, **words: Any) -> Any:
@@ -77,78 +77,6 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
         evaluation.save(folder / f"{stem}.html")
         folder.write_json(f"{stem}.json", screen.plain(evaluation.metrics))
     return evaluation
-
-
-def check_data_words(who: str, words: Mapping[str, Any]) -> None:
-    """Raise UsageError at a word that does not say how data are read."""
-    from recurra.checks import did_you_mean
-
-    for word in words:
-        if word not in flags.DATA_WORDS:
-            raise UsageError(f"{who}: there is no word {word!r}.{did_you_mean(word, flags.DATA_WORDS)}")
-
-
-def judged_part(
-    folder: RunFolder, config: Mapping[str, Any], data: Any, words: Mapping[str, Any]
-) -> tuple[Any, str]:
-    """Return what a network is judged on, and how it came to be: never what it was trained on, as far as is known.
-
-    Without data, and with the very data of the training, that is the run's own test part.
-    """
-    own = data is None or (not words and config.get("n_test") and parts.place(data) == config.get("data"))
-    return own_test_part(folder, config) if own else given_part(config, data, words)
-
-
-def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return the test part a run was judged on, read and split again as then.
-
-    Raises
-    ------
-    UsageError
-        If there was none, or the data were objects of Python.
-    DataError
-        If the data are no longer the same.
-    """
-    if not config.get("n_test"):
-        raise UsageError(
-            f"{folder.path}: the run held nothing out; give the data to judge on: recurra eval RUN DATA."
-        )
-    if config.get("data") is None or config.get("test") == "given in Python":
-        raise UsageError(
-            f"{folder.path}: the run was trained on objects of Python; give the data to judge on."
-        )
-    words = config.get("data_words", {})
-    data = parts.load(config["data"], words)
-    divided = parts.divide(data, test=config["test"], by=config.get("by"), seed=config["seed"], words=words)
-    if divided.test is None or parts.digest(divided.test) != config.get("test_digest"):
-        raise DataError(
-            f"{config['data']}: is no longer what {folder.path} was trained on, so its test part cannot be found "
-            "again. Give the data to judge on, or train again."
-        )
-    return divided.test, str(config.get("split", divided.how))
-
-
-def given_part(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return new data to judge on, read as the training data were where no word says otherwise."""
-    dataset = read_as_trained(config, data, words)
-    official = dataset.part("test")
-    if len(official) and len(official) < len(dataset):
-        return official, f"The test part of the data's own split: {len(official)} sequences."
-    return dataset, f"All {len(dataset)} sequences; none of them should have been trained on."
-
-
-def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
-    """Read data with the words of the run, and those given.
-
-    Words of the run that do not fit the kind of the new data are left out: a folder has no id column.
-    """
-    stored = dict(config.get("data_words", {}))
-    try:
-        return parts.load(data, {**stored, **words})
-    except UsageError:
-        if not stored:
-            raise
-        return parts.load(data, words)
 
 
 def _targets(config: Mapping[str, Any]) -> list[str] | None:

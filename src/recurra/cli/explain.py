@@ -1,13 +1,14 @@
 """``recurra explain``: which values of one sequence speak for its prediction."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recurra.cli import flags, run_folder, screen
-from recurra.cli.eval import check_data_words, judged_part
+from recurra.cli.reading import check_data_words, judged_part
 from recurra.errors import UsageError
 
 SUFFIXES = (".png", ".svg", ".json")
@@ -53,7 +54,7 @@ def explain(
     check_data_words("explain", words)
     folder = run_folder.open_run(run)
     config = folder.config()
-    dataset, _ = judged_part(folder, config, data, words)
+    dataset, _ = judged_part(folder, config, data, words, labelled=False)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     estimator = load_model(folder / run_folder.MODEL)
@@ -84,7 +85,7 @@ def explain(
     "-o", "--output", "--out", "out", help="PNG, SVG or JSON file.  [default: figures/explain-N.svg in RUN]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Write name, target and file as one flat JSON object.")
-@flags.data_flags
+@partial(flags.data_flags, leave_out=("target",))
 def command(
     run: str,
     data: str | None,

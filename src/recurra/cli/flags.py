@@ -5,7 +5,7 @@ A flag that is not given is not passed on, so that every default is the one writ
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,9 +148,11 @@ class NumberOrNone(click.ParamType):
             self.fail(f"{value!r} is neither a number nor none.", param, ctx)
 
 
-def data_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) -> Callable[..., Any]:
     """Add the flags that say how data are read."""
-    for word, about in reversed(list(DATA_WORDS.items())):
+    for word, about in reversed(
+        [(word, about) for word, about in DATA_WORDS.items() if word not in leave_out]
+    ):
         option = click.option(
             flag_of(word),
             word,

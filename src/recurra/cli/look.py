@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from recurra.cli import flags, parts, screen
-from recurra.cli.eval import check_data_words
 from recurra.cli.main import in_flags
+from recurra.cli.reading import check_data_words
 
 
 def look(data: Any, **words: Any) -> Any:

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import click
 
 from recurra.cli import flags, run_folder, screen
-from recurra.errors import DataError, RecurraError, UsageError
+from recurra.cli.reading import check_data_words, read_unlabelled
+from recurra.errors import RecurraError, UsageError
 
 FORMATS = ("csv", "jsonl")
 
@@ -39,11 +39,10 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
     """
     from recurra.checks import as_sequences
-    from recurra.cli.eval import check_data_words
 
     check_data_words("predict", words)
     model, config = _open(run)
-    dataset = _read(config, data, words, model)
+    dataset = read_unlabelled(config, data, words)
     sequences = as_sequences(dataset.X, names=dataset.names)
     predicted = model.predict(sequences, dataset.names)
     rows: list[dict[str, Any]] = [
@@ -77,47 +76,6 @@ def _open(run: Any) -> tuple[Any, dict[str, Any]]:
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
     return model, config
-
-
-def _read(config: Mapping[str, Any], data: Any, words: Mapping[str, Any], model: Any) -> Any:
-    """Read data that need not have labels: where the training data's columns of labels are absent, do without."""
-    from recurra.cli.eval import read_as_trained
-
-    if (data if isinstance(data, str) else "") == "-":
-        with _standard_input() as path:
-            return _read_file(config, path, words, model)
-    try:
-        return read_as_trained(config, data, words)
-    except DataError as first:
-        stored = dict(config.get("data_words", {}))
-        labels = [word for word in ("label", "target", "group") if word in stored and word not in words]
-        if not labels:
-            raise
-        without = {word: value for word, value in stored.items() if word not in labels}
-        names = model.manifest.get("channel_names")
-        if names and "channels" not in words:
-            without["channels"] = list(names)
-        try:
-            return read_as_trained({"data_words": without}, data, words)
-        except RecurraError:
-            raise first from None
-
-
-def _read_file(config: Mapping[str, Any], path: Path, words: Mapping[str, Any], model: Any) -> Any:
-    """Read the copy of standard input; messages name what the user knows."""
-    try:
-        return _read(config, str(path), words, model)
-    except RecurraError as error:
-        raise type(error)(str(error).replace(str(path), "standard input")) from None
-
-
-@contextlib.contextmanager
-def _standard_input() -> Iterator[Path]:
-    """Give a file with what comes on standard input, a table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard-input.csv"
-        path.write_bytes(click.get_binary_stream("stdin").read())
-        yield path
 
 
 def _plain(answer: Any) -> Any:

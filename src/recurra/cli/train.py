@@ -371,6 +371,7 @@ def _config(plan: _Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> 
         "seed": plan.seed,
         "words": {word: value for word, value in plan.words.items() if word not in flags.PYTHON_ONLY},
         "params": {k: v for k, v in estimator.get_params(deep=False).items() if k not in flags.PYTHON_ONLY},
+        "channel_names": None if dataset.channel_names is None else list(dataset.channel_names),
         "licence": dataset.licence,
         "citation": dataset.citation,
         "versions": installed_versions(),
