@@ -30,7 +30,7 @@ EVERY = recurrent_case(
     max_length=7,
     max_batch=6,
 )
-# Wider than the common table for gradients in float32: tanh' = 1 - h^2 loses its digits where |h| is near 1, and
+# Wider than the common table for gradients in float32: tanh' = 1 - h^2 loses its digits for |h| near 1, and
 # torch rounds h differently by a bit there (1.8e-5 was seen); float64 keeps the common, narrow one.
 GRADIENT_TOLERANCE = {**oracles.TOLERANCE, np.dtype(np.float32): {"rtol": 1e-4, "atol": 1e-4}}
 PAST_THE_END = 2  # padding after the longest sequence
