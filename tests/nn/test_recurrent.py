@@ -5,18 +5,18 @@ import dataclasses
 import pickle
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import RecurrentCase, recurrent_case
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
+import oracles
 import recurra.nn
 from recurra.errors import RecurraError, ShapeError, UsageError
 from recurra.nn.layouts import Steps, from_padded, to_padded
 from recurra.ragged import Ragged
+from strategies import RecurrentCase, recurrent_case
 
 # torch's own layer says so when it runs without gradients in float32
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")

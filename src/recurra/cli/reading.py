@@ -120,5 +120,5 @@ def _standard_input() -> Iterator[Path]:
     """Give a file with what comes on standard input, a table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "standard-input.csv"
-        path.write_bytes(click.get_binary_stream("stdin").read())
+        path.write_bytes(sys.stdin.buffer.read())
         yield path
