@@ -1,12 +1,11 @@
 """Data for a network that is trained: its own test part, or new data read as the training data were."""
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import click
 
 from recurra.cli import flags, parts
 from recurra.cli.run_folder import RunFolder
