@@ -17,8 +17,15 @@ from recurra.errors import StoreError
 class FeatureStream(Protocol):
     """What the stream of every feature offers."""
 
-    row_wise: bool
-    delay: int
+    @property
+    def row_wise(self) -> bool:
+        """Whether every row gives one row at once."""
+        ...
+
+    @property
+    def delay(self) -> int:
+        """Rows by which the newest row given lies behind the newest taken in."""
+        ...
 
     def push(self, chunk: np.ndarray, slot: int) -> np.ndarray:
         """Take in rows (time, channels) of one sequence; return the rows that are ready, perhaps none."""

@@ -48,7 +48,9 @@ class LookAheadStream:
         self._per_step = model.task == "labeling"
         self._room = 2 * self._ahead if self._per_step else self._ahead
         self.latency = Latency()
-        self.reset()
+        self.steps = 0
+        self._window = np.empty((0, model.features.n_channels))
+        self._finished = False
 
     def step(self, row: Any) -> Answer:
         """Take in one row; see `Stream.step`."""
