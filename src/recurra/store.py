@@ -31,7 +31,7 @@ MAX_ARRAYS = 20_000
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 16
 
-DTYPES = {
+DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),

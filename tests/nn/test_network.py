@@ -63,7 +63,7 @@ def alone(network: SequenceNetwork, x: torch.Tensor) -> torch.Tensor:
     return features @ network.head.weight.T + network.head.bias
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     config=configs(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=7), seed=st.integers(0, 999)
 )

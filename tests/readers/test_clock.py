@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,18 @@ def test_a_counter_tells_no_rate():
 def test_dates(cells):
     found = read(cells)
     assert found.dates
+    np.testing.assert_allclose(found.seconds, [1704067200, 1704069000])
+
+
+def test_dates_without_zone_do_not_follow_the_machine(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        # The first cell decides how a column is read; the second has no zone.
+        found = read(["2024-01-01T00:00:00Z", "2024-01-01T00:30:00"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
     np.testing.assert_allclose(found.seconds, [1704067200, 1704069000])
 
 

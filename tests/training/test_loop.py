@@ -26,6 +26,11 @@ def accuracy(outputs, examples):
     return {"accuracy": (outputs.argmax(1) == examples.targets).mean()}
 
 
+def turned(examples):
+    """Labels turned round: the better training goes, the worse validation gets."""
+    return Examples(inputs=examples.inputs, targets=1 - examples.targets)
+
+
 def weights_of(network):
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
@@ -168,6 +173,20 @@ def test_same_seed_same_weights_and_other_seed_other_weights(make_network, make_
     assert not same(one, run(8))
 
 
+def test_every_epoch_meets_every_sequence_once_in_an_order_of_its_own(make_network, make_examples):
+    class Meet(Callback):
+        def __init__(self):
+            self.met = {}
+
+        def on_batch_begin(self, run, batch):
+            self.met.setdefault(run.epoch, []).extend(batch.indices.tolist())
+
+    meet = Meet()
+    train(make_network(), make_examples(), config=config(), loss=LOSS, callbacks=[meet])
+    assert all(sorted(met) == list(range(40)) for met in meet.met.values())
+    assert len({tuple(met) for met in meet.met.values()}) == 5
+
+
 def test_global_generators_are_untouched(make_network, make_examples):
     class Drawing(Callback):
         def on_batch_end(self, run):
@@ -216,7 +235,7 @@ def test_resuming_after_any_batch_is_bit_exact(
             seed=3,
         ),
         "loss": LOSS,
-        "validation": make_examples(n=9, seed=1) if validated else None,
+        "validation": turned(make_examples(n=9, seed=1)) if validated else None,
     }
     moments = Moments()
     network = make_network(dropout=0.3)
@@ -262,15 +281,13 @@ def test_start_with_other_data_or_another_network_is_refused(make_network, make_
 
 def test_early_stopping_keeps_the_best_weights(make_network, make_examples):
     validation = make_examples(n=12, seed=1)
-    # Labels turned round: the better training goes, the worse validation gets.
-    turned = Examples(inputs=validation.inputs, targets=1 - validation.targets)
     network, moments = make_network(), Moments()
     result = train(
         network,
         make_examples(),
         config=config(max_epochs=50, patience=3),
         loss=LOSS,
-        validation=turned,
+        validation=turned(validation),
         callbacks=[moments],
     )
     losses = [row["valid_loss"] for row in result.history]

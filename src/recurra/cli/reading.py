@@ -1,12 +1,11 @@
 """Data for a network that is trained: its own test part, or new data read as the training data were."""
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import click
 
 from recurra.cli import flags, parts
 from recurra.cli.run_folder import RunFolder
@@ -123,5 +122,5 @@ def _standard_input() -> Iterator[Path]:
     """Give a file with what comes on standard input, a table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "standard-input.csv"
-        path.write_bytes(click.get_binary_stream("stdin").read())
+        path.write_bytes(sys.stdin.buffer.read())
         yield path

@@ -75,7 +75,8 @@ class Chain:
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps; arrays are named ``<position>.<array>``."""
-        configs, arrays = [], {}
+        configs: list[dict[str, Any]] = []
+        arrays: dict[str, np.ndarray] = {}
         for position, step in enumerate(self.steps):
             config, own = step.to_manifest()
             configs.append(config)

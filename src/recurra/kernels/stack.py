@@ -104,7 +104,9 @@ def stack_forward(
     if current() == "reference":
         # numpy's matrix products sum in an order that depends on the batch; computed in double, rounding hides it.
         x = x.astype(np.float64)
-        weights = {name: array.astype(np.float64) for name, array in weights.items() if name.startswith(prefix)}
+        weights = {
+            name: array.astype(np.float64) for name, array in weights.items() if name.startswith(prefix)
+        }
     directions = (False, True) if bidirectional else (False,)
     final = []
     for layer in range(num_layers):

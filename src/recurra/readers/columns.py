@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,11 @@ class Columns:
         return len(self.arrays[0]) if self.arrays else 0
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.arrays[self.names.index(name)]
+        return self.arrays[self._position[name]]
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.names)}
 
     def check_name(self, name: str, word: str) -> None:
         """Raise DataError with the nearest name unless there is such a column."""
