@@ -124,7 +124,7 @@ def test_force_replaces_and_failing_force_does_not(cli, forms, tmp_path):
 
 
 def test_data_that_fail_leave_no_folder(cli, forms, tmp_path):
-    rows = (forms / "old.csv").read_text().replace("old3,0.0000,", "old3,inf,", 1)
+    rows = (forms / "old.csv").read_text().replace("old3,0.0000,", "old3,,", 1)
     (tmp_path / "bad.csv").write_text(rows)
     done = cli(
         "train",
@@ -141,7 +141,9 @@ def test_data_that_fail_leave_no_folder(cli, forms, tmp_path):
         0,
     )
     assert done.code == 3
-    assert "('old3') contains infinity at step 0, channel 0" in done.err.splitlines()[-1]
+    last = done.err.splitlines()[-1]
+    assert "('old3') contains NaN at step 0, channel 0" in last
+    assert "use --missing mask" in last
     assert not (tmp_path / "run").exists()
 
 
