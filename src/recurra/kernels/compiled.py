@@ -27,7 +27,7 @@ def runs_native(dtype: Any) -> bool:
 
 @functools.cache
 def thread_count() -> int:
-    """Return the threads the kernels use outside torch: OMP_NUM_THREADS, else the cores this process may use."""
+    """Return the threads used outside torch: OMP_NUM_THREADS, else the cores this process may use."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)
@@ -62,6 +62,12 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
         back=back,
         **arrays,
     )
+
+
+def linear(weight: np.ndarray, bias: np.ndarray | None, dtype: Any) -> Any:
+    """Return a linear head of shape (outputs, features) laid out for the kernels."""
+    arrays = (contiguous(weight, dtype), contiguous(bias, dtype))
+    return native_module().Linear(np.dtype(dtype) == np.float64, *arrays, *weight.shape)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,10 @@ namespace {
 const Isa& isa() {
   static const char* why = "";
   static const Isa* chosen = choose_isa(&why);
-  if (!chosen) throw std::runtime_error("RECURRA_ISA names an instruction set that is not there");
+  if (!chosen)
+    throw nb::import_error((std::string("RECURRA_ISA names '") + std::getenv("RECURRA_ISA") +
+                            "', which is not there; this machine has: " + available_isas())
+                               .c_str());
   return *chosen;
 }
 
@@ -313,6 +316,7 @@ void py_apply(const std::string& name, bool is_double, nb::handle x, int64_t n) 
 }  // namespace
 
 NB_MODULE(_native, m) {
+  isa();  // an unknown RECURRA_ISA fails the import, with its message
   m.def("isa", [] { return std::string(isa().name); }, "The instruction set in use.");
   m.def("isas", [] { return std::string(available_isas()); }, "All this machine can run, best first.");
   nb::class_<PyWeights>(m, "Weights", "Weights of one layer and direction, packed for the kernels.")

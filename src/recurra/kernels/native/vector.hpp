@@ -117,12 +117,13 @@ template <class T> RECURRA_INLINE void store_some(T* p, V<T> v, int n) {
     store_part(p, v, n);
 }
 
-// 2^t for t in [-126, 126]; NaN stays NaN. Rounding to the nearest integer by adding 1.5 * 2^23, whose low bits then
-// hold it; the polynomial is a minimax fit on [-1/2, 1/2], relative error 2e-9.
-RECURRA_INLINE F exp2_within(F t) {
-  const F magic = splat(12582912.0f);
-  F m = t + magic;
-  F f = t - (m - magic);
+// e^x for |x| <= 87.3; NaN stays NaN. x = (n + f) ln 2 with n whole and |f| <= 1/2: adding 1.5 * 2^23 rounds to n and
+// leaves it in the low bits; f is exact to double the precision thanks to the fused operations. The polynomial is a
+// minimax fit of 2^f, relative error 2e-9.
+RECURRA_INLINE F exp_within(F x) {
+  const F magic = splat(12582912.0f), log2e = splat(0x1.715476p0f);
+  F m = fma(x, log2e, magic), n = m - magic;
+  F f = fma(x, splat(0x1.4ae0cp-26f), fma(x, log2e, -n));
   F p = fma(splat(0x1.41d334p-13f), f, splat(0x1.5f456cp-10f));
   p = fma(p, f, splat(0x1.3b2dbcp-7f));
   p = fma(p, f, splat(0x1.c6aed4p-5f));
@@ -133,15 +134,9 @@ RECURRA_INLINE F exp2_within(F t) {
   return p * (F)scale;
 }
 
-RECURRA_INLINE F exp(F x) {
-  F t = at_least(splat(-126.0f), at_most(splat(126.0f), x * splat(0x1.715476p0f)));
-  return exp2_within(t);
-}
+RECURRA_INLINE F exp(F x) { return exp_within(at_least(splat(-87.3f), at_most(splat(87.3f), x))); }
 
-RECURRA_INLINE F sigmoid(F x) {
-  F t = at_least(splat(-126.0f), at_most(splat(126.0f), x * splat(-0x1.715476p0f)));
-  return reciprocal(splat(1.0f) + exp2_within(t));
-}
+RECURRA_INLINE F sigmoid(F x) { return reciprocal(splat(1.0f) + exp(-x)); }
 
 // x p(x^2) / q(x^2), both of degree 4, fitted by Lawson's iteration on [0, 9.011], relative error 2.1e-8; beyond,
 // tanh is 1 in float.
