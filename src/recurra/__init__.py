@@ -28,7 +28,24 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "train": ("recurra.cli.train", "train"),
 }
 
-__all__ = [*sorted(_LAZY), "__version__"]  # noqa: PLE0604 - names of the table above
+__all__ = [
+    "Dataset",
+    "Ragged",
+    "Record",
+    "SequenceClassifier",
+    "SequenceLabeler",
+    "SequenceRegressor",
+    "__version__",
+    "datasets",
+    "errors",
+    "evaluate",
+    "kernels",
+    "load",
+    "load_model",
+    "look",
+    "nn",
+    "train",
+]
 
 if TYPE_CHECKING:
     from recurra import datasets, errors, kernels, nn

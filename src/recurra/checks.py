@@ -73,7 +73,9 @@ def where(index: int, names: Sequence[str | None] | None = None) -> str:
     return f"sequence {index}" + (f" ({name!r})" if name else "")
 
 
-def as_sequence(value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X") -> np.ndarray:
+def as_sequence(
+    value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X"
+) -> np.ndarray:
     """Return one sequence as a float array of shape (time, channels); a 1-D array becomes one channel.
 
     Raises
@@ -96,7 +98,10 @@ def as_sequence(value: Any, *, index: int, names: Sequence[str | None] | None = 
             "Convert text to numbers first, or use TextClassifier for text."
         )
     if array.dtype.kind == "c":
-        raise DataError(f"{who}: {where(index, names)} must hold real numbers. Complex data not supported; pass real and imaginary parts as two channels.")
+        raise DataError(
+            f"{who}: {where(index, names)} must hold real numbers. Complex data not supported; "
+            "pass real and imaginary parts as two channels."
+        )
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -109,12 +114,18 @@ def as_sequence(value: Any, *, index: int, names: Sequence[str | None] | None = 
             f"{who}: {where(index, names)} has no time step; a sequence needs at least one. Remove it or its label."
         )
     if array.shape[1] == 0:
-        raise ShapeError(f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one.")
+        raise ShapeError(
+            f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
+        )
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def check_same_channels(
-    sequences: Sequence[np.ndarray], *, names: Sequence[str | None] | None = None, expected: int | None = None, who: str = "X"
+    sequences: Sequence[np.ndarray],
+    *,
+    names: Sequence[str | None] | None = None,
+    expected: int | None = None,
+    who: str = "X",
 ) -> int:
     """Return the number of channels all sequences share; raise ShapeError naming the first that differs."""
     channels = expected if expected is not None else sequences[0].shape[1]
@@ -134,7 +145,11 @@ def check_same_channels(
 
 
 def check_finite(
-    sequences: Sequence[np.ndarray], *, names: Sequence[str | None] | None = None, allow_nan: bool = False, who: str = "X"
+    sequences: Sequence[np.ndarray],
+    *,
+    names: Sequence[str | None] | None = None,
+    allow_nan: bool = False,
+    who: str = "X",
 ) -> None:
     """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity."""
     for index, sequence in enumerate(sequences):
@@ -151,3 +166,35 @@ def check_finite(
                 f"{who}: {where(index, names)} contains {kind} at step {step}, channel {channel} "
                 f"({int(bad.sum())} such values in it). {advice}"
             )
+
+
+def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str = "X") -> list[np.ndarray]:
+    """Return a list of float arrays of shape (time, channels).
+
+    Parameters
+    ----------
+    X : list or object array of arrays, array of shape (sequences, time, channels), or of (sequences, time)
+        A two-dimensional array holds one univariate sequence a row.
+
+    Raises
+    ------
+    DataError, ShapeError
+        Naming the sequence that cannot be used.
+    """
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+        raise ShapeError(
+            f"{who}: expected several sequences, got one array of shape {X.shape}. "
+            f"Reshape your data: pass [{who}] for a single sequence, or shape (sequences, time, channels)."
+        )
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise DataError(
+            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}."
+        )
+    if len(X) == 0:
+        raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
+    if np.ndim(X[0]) == 0 and not (isinstance(X, np.ndarray) and X.dtype != object):
+        raise ShapeError(
+            f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
+            f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."
+        )
+    return [as_sequence(x, index=i, names=names, who=who) for i, x in enumerate(X)]

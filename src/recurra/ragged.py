@@ -1,6 +1,7 @@
 """`Ragged`: sequences of unequal length as flat rows and lengths, for numpy and torch arrays alike."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Ragged:
 
     def __iter__(self) -> Iterator[Any]:
         offsets = self.offsets
-        for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+        for first, last in pairwise(offsets):
             yield self.values[int(first) : int(last)]
 
     def replace(self, values: Any) -> "Ragged":

@@ -26,6 +26,8 @@ class Record:
         Time steps per second.
     part : {"train", "test"}, optional
         Side of the official split, for data that has one.
+    start : float, optional
+        When the first step was recorded, in seconds since 1970; orders the records of a split by time.
     """
 
     values: Any
@@ -34,6 +36,7 @@ class Record:
     name: str | None = None
     sample_rate_hz: float | None = None
     part: str | None = None
+    start: float | None = None
 
     @property
     def length(self) -> int:
@@ -86,7 +89,8 @@ class Dataset:
     @property
     def y(self) -> np.ndarray | None:
         """Labels: an array of shape (records,) or (records, targets), an object array of arrays if there is one
-        per time step, None if no record has any."""
+        per time step, None if no record has any.
+        """
         labels = [record.label for record in self.records]
         if all(label is None for label in labels):
             return None
@@ -97,13 +101,16 @@ class Dataset:
             out = np.empty(len(labels), dtype=object)
             out[:] = labels if len(sizes) > 1 else [np.asarray(label) for label in labels]
             return out
-        return np.asarray(labels, dtype=object) if any(label is None for label in labels) else np.asarray(labels)
+        return (
+            np.asarray(labels, dtype=object) if any(label is None for label in labels) else np.asarray(labels)
+        )
 
     @property
     def labels_per_step(self) -> bool:
         """Whether every label is an array with one entry per time step."""
         return bool(self.records) and all(
-            np.ndim(r.label) == 1 and not isinstance(r.values, str) and len(r.label) == r.length for r in self.records
+            np.ndim(r.label) == 1 and not isinstance(r.values, str) and len(r.label) == r.length
+            for r in self.records
         )
 
     @property
@@ -177,7 +184,8 @@ class Dataset:
 
     def class_counts(self) -> dict[str, int]:
         """Return how many records (or time steps, with a label per step) each class has; empty if labels are
-        floats or absent."""
+        floats or absent.
+        """
         y = self.y
         if y is None:
             return {}
@@ -189,7 +197,11 @@ class Dataset:
 
     def __repr__(self) -> str:
         s = self.summary()
-        parts = [f"{s['n_sequences']} {self.kind}s" if self.kind == "sequence" else f"{s['n_sequences']} {self.kind} records"]
+        parts = [
+            f"{s['n_sequences']} {self.kind}s"
+            if self.kind == "sequence"
+            else f"{s['n_sequences']} {self.kind} records"
+        ]
         if "length_min" in s:
             parts.append(f"length {s['length_min']} to {s['length_max']}")
         if "n_channels" in s:

@@ -1,7 +1,8 @@
 """Arrays with a JSON manifest as one safe file: models, checkpoints and stream states.
 
-The file is a plain safetensors file. Its header's ``__metadata__`` holds three strings: ``format``
-("recurra-1"), ``manifest`` (JSON) and ``sha256`` over the manifest and every array. Reading runs no code,
+The file is a plain safetensors file. Its header's ``__metadata__`` holds one string, ``recurra``, of three lines:
+the format ("recurra-1"), a SHA-256 over the manifest and every array, and the manifest as JSON. One string, because
+safetensors writes several in any order and the same content shall give the same bytes. Reading runs no code,
 follows no path, and allocates nothing that the file merely claims: sizes are compared with the bytes present
 before anything is built.
 """
@@ -30,7 +31,7 @@ MAX_ARRAYS = 20_000
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 16
 
-DTYPES = {
+DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -59,8 +60,7 @@ def dumps(manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> byte
     text = json.dumps(manifest, sort_keys=True, allow_nan=False, separators=(",", ":"))
     # ascontiguousarray would turn a scalar into a vector of one.
     plain = {name: np.array(arrays[name], order="C", copy=None) for name in sorted(arrays)}
-    metadata = {"format": FORMAT, "manifest": text, "sha256": _digest(text, plain)}
-    return to_safetensors(plain, metadata=metadata)
+    return to_safetensors(plain, metadata={"recurra": f"{FORMAT}\n{_digest(text, plain)}\n{text}"})
 
 
 def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -73,20 +73,22 @@ def loads(data: bytes, *, who: str = "data") -> tuple[dict[str, Any], dict[str, 
     """
     header, body = _header(data, who)
     metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or "format" not in metadata:
+    envelope = metadata.get("recurra") if isinstance(metadata, dict) else None
+    if not isinstance(envelope, str):
         raise StoreError(f"{who}: not a recurra file: the header carries no recurra manifest.")
-    if metadata["format"] != FORMAT:
+    form, _, rest = envelope.partition("\n")
+    if form != FORMAT:
         raise StoreError(
-            f"{who}: has format {str(metadata['format'])[:40]!r}, this version of recurra reads {FORMAT!r}. Update recurra."
+            f"{who}: has format {form[:40]!r}, this version of recurra reads {FORMAT!r}. Update recurra."
         )
-    text, stated = metadata.get("manifest"), metadata.get("sha256")
-    if not isinstance(text, str) or not isinstance(stated, str):
-        raise StoreError(f"{who}: the manifest or its checksum is missing. Use a backup or train again.")
+    stated, _, text = rest.partition("\n")
     if len(header) > MAX_ARRAYS:
         raise StoreError(f"{who}: claims {len(header)} arrays, more than the {MAX_ARRAYS} a file may hold.")
     arrays = _arrays(header, body, who)
     if _digest(text, arrays) != stated:
-        raise StoreError(f"{who}: the checksum does not agree with the content: the file was changed or damaged. Use a backup.")
+        raise StoreError(
+            f"{who}: the checksum does not agree with the content: the file was changed or damaged. Use a backup."
+        )
     manifest = _json(text.encode(), who)
     if not isinstance(manifest, dict):
         raise StoreError(f"{who}: the manifest must be a JSON object; got {type(manifest).__name__}.")
@@ -160,9 +162,13 @@ def _header(data: bytes, who: str) -> tuple[dict[str, Any], memoryview]:
         raise StoreError(f"{who}: not a recurra file: it has {len(data)} bytes, a header alone takes more.")
     size = int.from_bytes(data[:8], "little")
     if size > MAX_HEADER_BYTES:
-        raise StoreError(f"{who}: not a recurra file, or damaged: its header claims {size} bytes (at most {MAX_HEADER_BYTES}).")
+        raise StoreError(
+            f"{who}: not a recurra file, or damaged: its header claims {size} bytes (at most {MAX_HEADER_BYTES})."
+        )
     if size > len(data) - 8:
-        raise StoreError(f"{who}: cut short: the header claims {size} bytes, {len(data) - 8} are there. Use a backup.")
+        raise StoreError(
+            f"{who}: cut short: the header claims {size} bytes, {len(data) - 8} are there. Use a backup."
+        )
     header = _json(data[8 : 8 + size], who)
     if not isinstance(header, dict):
         raise StoreError(f"{who}: not a recurra file: its header is no JSON object.")
@@ -196,7 +202,9 @@ def _json(data: bytes, who: str) -> Any:
     except StoreError:
         raise
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{who}: not a recurra file, or damaged: its JSON cannot be read ({str(error)[:80]}).") from None
+        raise StoreError(
+            f"{who}: not a recurra file, or damaged: its JSON cannot be read ({str(error)[:80]})."
+        ) from None
 
 
 def _arrays(header: Mapping[str, Any], body: memoryview, who: str) -> dict[str, np.ndarray]:
@@ -205,7 +213,9 @@ def _arrays(header: Mapping[str, Any], body: memoryview, who: str) -> dict[str, 
     for name, entry in header.items():
         dtype, shape, first, last = _entry(name, entry, who)
         if last > len(body):
-            raise StoreError(f"{who}: cut short: array {name[:80]!r} ends at byte {last}, {len(body)} are there. Use a backup.")
+            raise StoreError(
+                f"{who}: cut short: array {name[:80]!r} ends at byte {last}, {len(body)} are there. Use a backup."
+            )
         spans.append((first, last))
         # A copy, so that an array is aligned and does not keep the whole file alive.
         arrays[name] = np.frombuffer(body[first:last], dtype=dtype).reshape(shape).copy()

@@ -1,1 +1,23 @@
-"""TODO"""
+"""Torch modules: recurrent layers that know where each sequence ends, pooling, whole networks."""
+
+from recurra.nn.gru import GRU
+from recurra.nn.layouts import pad, to_ragged
+from recurra.nn.lstm import LSTM
+from recurra.nn.network import NetworkConfig, SequenceNetwork, build, from_arrays, initialize, to_arrays
+from recurra.nn.pooling import AttentionPooling
+from recurra.nn.rnn import RNN
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AttentionPooling",
+    "NetworkConfig",
+    "SequenceNetwork",
+    "build",
+    "from_arrays",
+    "initialize",
+    "pad",
+    "to_arrays",
+    "to_ragged",
+]

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Training: the loop, losses, schedules, stopping, progress. Scores come in as functions."""

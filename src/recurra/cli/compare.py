@@ -1,0 +1,95 @@
+"""``recurra compare``: runs side by side, and whether their difference is more than noise."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.cli import flags, screen
+from recurra.cli.eval import evaluate
+from recurra.errors import UsageError
+
+SHOWN = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "log_loss",
+    "rmse",
+    "mae",
+    "r2",
+    "n_test",
+    "train_seconds",
+)
+
+
+def compare(*runs: Any, data: Any = None, **words: Any) -> Any:
+    """Compare two or more runs on the same test sequences.
+
+    Parameters
+    ----------
+    *runs : path
+        Run folders, at least two.
+    data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
+        Labelled data to judge all of them on; by default each run's test part, which must be the same.
+    **words
+        How the data are read.
+
+    Returns
+    -------
+    Comparison
+        ``runs``, a row each, the best first; ``pairs``, every two with the test; ``str()`` says it in words.
+    """
+    from recurra.evaluation.comparison import compare as compare_evaluations
+
+    if len(runs) < 2:
+        raise UsageError(f"compare: needs at least two runs; got {len(runs)}.")
+    names = _names([Path(run) for run in runs])
+    judged = {name: evaluate(run, data, write=False, **words) for name, run in zip(names, runs, strict=True)}
+    return compare_evaluations(judged)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return the last part of each path, or the whole path where these are not all different."""
+    short = [path.resolve().name for path in paths]
+    names = short if len(set(short)) == len(short) else [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise UsageError("compare: a run is given twice; give different runs.")
+    return names
+
+
+@click.command(
+    cls=flags.SectionedCommand,
+    epilog=flags.examples("recurra compare runs/lstm runs/gru runs/rnn --data new.csv"),
+)
+@click.argument("runs", nargs=-1, metavar="RUN RUN...")
+@click.option("--data", help="Labelled data to judge all runs on.  [default: their test part]")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write one flat JSON object, each figure as RUN.FIGURE."
+)
+@flags.data_flags
+def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any) -> None:
+    """Put runs side by side on the same test sequences and say whether their difference is more than noise."""
+    found = compare(*runs, data=data, **flags.given(given))
+    if as_json:
+        figures = {f"{run['name']}.{figure}": value for run in found.runs for figure, value in run.items()}
+        tests = {f"{pair.first}.{pair.second}.p_value": pair.p_value for pair in found.pairs}
+        return screen.flat_json(
+            {name: value for name, value in (figures | tests).items() if not name.endswith(".name")}
+        )
+    shown = [figure for figure in SHOWN if any(figure in run for run in found.runs)]
+    rows = [[run["name"], *(_cell(run.get(figure)) for figure in shown)] for run in found.runs]
+    screen.table(["run", *shown], rows)
+    screen.result()
+    screen.result(str(found))
+    best = next(
+        run
+        for run in runs
+        if Path(run).resolve().name == found.runs[0]["name"] or run == found.runs[0]["name"]
+    )
+    return screen.next_command("recurra", "eval", best, *([data] if data else []))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,287 @@
+"""Flags made from the words of Python: columns of the data, and the constructors of the estimators.
+
+A flag that is not given is not passed on, so that every default is the one written in the constructor.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from recurra.errors import UsageError
+
+
+@dataclass(frozen=True)
+class DataWord:
+    """A word that says how data are read.
+
+    Parameters
+    ----------
+    help : str
+        One line.
+    choices : tuple of str
+        If only these are allowed.
+    many : bool
+        May be given several times.
+    type : type
+        str, float or bool; a bool is a flag without a value.
+    """
+
+    help: str
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    type: type = str
+
+
+DATA_WORDS: Mapping[str, DataWord] = {
+    "id": DataWord("Column that names the sequence a row belongs to."),
+    "time": DataWord("Column with the time of each step."),
+    "label": DataWord("Column with the class, of the sequence or of each step."),
+    "group": DataWord("Column with what a split must not cut in two, such as the person."),
+    "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
+    "text": DataWord("Column with text; every row is then one record."),
+    "channels": DataWord("Column to use as channel; may be given several times.", many=True),
+    "layout": DataWord(
+        "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
+    ),
+    "label_per": DataWord(
+        "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
+    ),
+    "sort": DataWord("Put the rows of each sequence in order of time first.", type=bool),
+    "time_unit": DataWord(
+        "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")
+    ),
+    "sample_rate_hz": DataWord("Time steps per second, where no column tells.", type=float),
+    "encoding": DataWord("Encoding of text files."),
+    "delimiter": DataWord("Separator of text files; found by itself."),
+    "decimal": DataWord("Decimal mark of text files."),
+}
+
+# Task -> module and class of its estimator; the first task a word belongs to shows its default.
+TASKS: Mapping[str, tuple[str, str]] = {
+    "classify": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
+    "regress": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+    "label": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
+}
+
+# Words whose values are Python objects; they have no flag.
+PYTHON_ONLY = ("network", "callbacks")
+
+# The one word that has another name on the command line.
+SEED = "random_state"
+
+
+def flag_of(word: str) -> str:
+    """Return the flag of a word of Python: ``hidden_size`` is ``--hidden-size``."""
+    return "--seed" if word == SEED else "--" + word.replace("_", "-")
+
+
+_CONSTRUCTOR_WORDS = (
+    "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
+    "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "class_weight", "validation_fraction",
+    "patience", "scaling", "missing", "device", "random_state", "verbose",
+)  # fmt: skip
+# For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
+_VERB_WORDS = ("task", "test", "by", "force", "out", "seed", "proba", "index", "method", "name")
+FLAG_WORDS: Mapping[str, str] = {
+    word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
+}
+
+
+class SectionedCommand(click.Command):
+    """Command whose help shows its flags under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by section, those of the command itself first."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def examples(*commands: str) -> str:
+    """Return the lines below a help text, each a command to copy."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+class SectionedOption(click.Option):
+    """Option that stands under a heading.
+
+    Parameters
+    ----------
+    section : str
+        The heading.
+    """
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class NumberOrNone(click.ParamType):
+    """A number, or ``none`` for None.
+
+    Parameters
+    ----------
+    number : {int, float}
+        Kind of number.
+    """
+
+    def __init__(self, number: type) -> None:
+        self.number = number
+        self.name = f"{'integer' if number is int else 'float'}|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or the string ``none``, which `given` turns into None."""
+        if value == "none" or isinstance(value, self.number):
+            return value
+        try:
+            return self.number(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor none.", param, ctx)
+
+
+def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) -> Callable[..., Any]:
+    """Add the flags that say how data are read."""
+    for word, about in reversed(
+        [(word, about) for word, about in DATA_WORDS.items() if word not in leave_out]
+    ):
+        option = click.option(
+            flag_of(word),
+            word,
+            cls=SectionedOption,
+            section="How the data are read",
+            type=click.Choice(about.choices)
+            if about.choices
+            else (None if about.type is bool else about.type),
+            is_flag=about.type is bool,
+            multiple=about.many,
+            default=None,
+            help=about.help,
+        )
+        command = option(command)
+    return command
+
+
+def word_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add a flag for every constructor word of the estimators that the command line can give."""
+    from recurra.estimators.words import WORDS
+
+    for word in reversed([word for word in WORDS if word not in PYTHON_ONLY]):
+        command = click.option(*_declaration(word), **_option(word))(command)
+    return command
+
+
+def _declaration(word: str) -> tuple[str, ...]:
+    from recurra.estimators.words import WORDS
+
+    flag = flag_of(word)
+    return (f"{flag}/--no-{flag[2:]}", word) if WORDS[word].kind == "bool" else (flag, word)
+
+
+def _option(word: str) -> dict[str, Any]:
+    from recurra.estimators.words import WORDS
+
+    about = WORDS[word]
+    kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(
+        about.kind, str
+    )
+    if about.kind == "choice":
+        kind = click.Choice([*about.choices, "none"] if about.none else about.choices)
+    elif about.none and kind in (int, float):
+        kind = NumberOrNone(kind)
+    return {
+        "cls": SectionedOption,
+        "section": "Network and training",
+        "type": kind,
+        "default": None,
+        "help": f"{about.help}  [default: {_shown_default(word)}]",
+    }
+
+
+def _shown_default(word: str) -> str:
+    value = next(words[word] for words in (defaults(task) for task in TASKS) if word in words)
+    if word == SEED:
+        return "a new one, which is written down"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
+
+
+def estimator_class(task: str) -> Any:
+    """Return the estimator of a task."""
+    module, name = TASKS[task]
+    return getattr(importlib.import_module(module), name)
+
+
+def defaults(task: str) -> dict[str, Any]:
+    """Return the constructor words of a task's estimator with their defaults."""
+    signature = inspect.signature(estimator_class(task))
+    return {name: parameter.default for name, parameter in signature.parameters.items()}
+
+
+def given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags that were given, as words of Python."""
+    out: dict[str, Any] = {}
+    for word, value in flags.items():
+        if value is None or value == () or (word in DATA_WORDS and value is False):
+            continue
+        if isinstance(value, tuple):
+            value = list(value)
+            value = value[0] if word == "target" and len(value) == 1 else value
+        out[word] = None if value == "none" and _takes_none(word) else value
+    return out
+
+
+def _takes_none(word: str) -> bool:
+    if word in DATA_WORDS:
+        return False
+    from recurra.estimators.words import WORDS
+
+    return word in WORDS and WORDS[word].none
+
+
+def divide(who: str, words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return words of the data and words of the estimators.
+
+    Raises
+    ------
+    UsageError
+        If a word is neither.
+    """
+    from recurra.checks import did_you_mean
+    from recurra.estimators.words import WORDS
+
+    for word in words:
+        if word not in DATA_WORDS and word not in WORDS:
+            raise UsageError(f"{who}: there is no word {word!r}.{did_you_mean(word, [*DATA_WORDS, *WORDS])}")
+    return (
+        {word: value for word, value in words.items() if word in DATA_WORDS},
+        {word: value for word, value in words.items() if word in WORDS},
+    )
+
+
+def as_arguments(words: Mapping[str, Any]) -> list[str]:
+    """Return words as they are given on the command line; those it cannot give are left out."""
+    out: list[str] = []
+    for word, value in words.items():
+        if word in PYTHON_ONLY or (
+            isinstance(value, type) or (callable(value) and not isinstance(value, str))
+        ):
+            continue
+        if isinstance(value, bool):
+            if value or word not in DATA_WORDS:
+                out.append(flag_of(word) if value else f"--no-{flag_of(word)[2:]}")
+        elif isinstance(value, list | tuple):
+            for item in value:
+                out += [flag_of(word), str(item)]
+        elif not isinstance(value, dict):
+            out += [flag_of(word), "none" if value is None else str(value)]
+    return out

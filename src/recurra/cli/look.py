@@ -1,0 +1,79 @@
+"""``recurra look``: what is in the data, what to watch out for, and settings to begin with."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.cli import flags, parts, screen
+from recurra.cli.main import in_flags
+from recurra.cli.reading import check_data_words
+
+
+def look(data: Any, **words: Any) -> Any:
+    """Look at data before training on them.
+
+    Parameters
+    ----------
+    data : path, name of a data set, Dataset, DataFrame or list of arrays
+        See `recurra.load`.
+    **words
+        How the data are read (``id``, ``label``, ...).
+
+    Returns
+    -------
+    Inspection
+        ``summary``, ``channels``, ``problems``, ``leaks``, ``remarks``, ``settings``, ``next_command``; ``lines()``
+        are sentences.
+
+    Raises
+    ------
+    MissingDataError, DataError, UsageError
+        If the data cannot be read.
+
+    Examples
+    --------
+    >>> import recurra
+    >>> recurra.look("japanese-vowels").summary["n_sequences"]
+    640
+    """
+    from recurra.evaluation.inspection import inspect
+
+    check_data_words("look", words)
+    found = inspect(parts.load(data, words))
+    return replace(found, next_command=_next(data, words, found.settings))
+
+
+def _next(data: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return the command that trains with the suggested settings, on data read the same way."""
+    source = str(data) if isinstance(data, str | Path) else "DATA"
+    name = Path(source).stem or "first"
+    command = ["recurra", "train", source, "-o", f"runs/{name}", *flags.as_arguments(words)]
+    return shlex.join(command + flags.as_arguments(settings))
+
+
+@click.command(
+    cls=flags.SectionedCommand,
+    epilog=flags.examples(
+        "recurra look recordings/", "recurra look steps.csv --id recording --label gesture"
+    ),
+)
+@click.argument("data")
+@click.option("--json", "as_json", is_flag=True, help="Write one flat JSON object.")
+@flags.data_flags
+def command(data: str, as_json: bool, **given: Any) -> None:
+    """Show what is in DATA: counts, lengths, channels, classes, missing values, possible leaks, suggested settings."""
+    found = look(data, **flags.given(given))
+    if as_json:
+        return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    for line in found.lines()[:-1]:
+        if line.startswith("Classes: "):
+            screen.result("Classes:")
+            screen.bars(found.class_counts)
+        else:
+            screen.result(in_flags(line))
+    return screen.next_command(*shlex.split(found.next_command))

@@ -1,0 +1,203 @@
+"""The command ``recurra``: finds the verb, turns errors into one sentence and an exit code.
+
+Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import recurra
+from recurra import errors
+
+# Verb -> what it does in a line; the command of the same name lives in `recurra.cli.<verb>` as ``command``.
+VERBS: dict[str, str] = {
+    "look": "Show what is in the data, and what to watch out for.",
+    "train": "Train, judge and save a network.",
+    "eval": "Judge a trained network on its test part, or on new data.",
+    "predict": "Predict with a trained network, as CSV or JSON lines.",
+    "explain": "Show which values of one sequence speak for its prediction.",
+    "compare": "Put runs side by side and test the difference.",
+    "datasets": "List the data sets that can be named.",
+    "doctor": "Show versions, kernels, threads and where data are looked for.",
+}
+
+OK, NOT_DONE, WRONG_USAGE, BAD_DATA, RESUMABLE = range(5)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during training, after which a checkpoint is there to go on from."""
+
+
+_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (errors.UsageError, WRONG_USAGE),
+    (errors.MissingDataError, BAD_DATA),
+    (errors.DataError, BAD_DATA),
+    (errors.ShapeError, BAD_DATA),
+    (errors.StoreError, BAD_DATA),
+)
+
+
+class Desk(click.Group):
+    """Group whose verbs are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of a project's life."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"recurra.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an unknown one is answered with the nearest known."""
+        import difflib
+
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" The commands are: {', '.join(VERBS)}."
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=Desk,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n  recurra look japanese-vowels\n  recurra train japanese-vowels -o runs/demo",
+)
+@click.version_option(recurra.__version__, prog_name="recurra")
+@click.option("--debug", is_flag=True, envvar="RECURRA_DEBUG", help="Show the traceback of an error.")
+@click.pass_context
+def desk(ctx: click.Context, debug: bool) -> None:
+    """Recurrent neural networks on real sequences: from a folder of recordings to a trained, judged network."""
+    ctx.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line and return its exit code.
+
+    0 fine; 1 could not be done; 2 wrong usage; 3 bad data; 4 interrupted but resumable.
+    """
+    debug = "--debug" in args or os.environ.get("RECURRA_DEBUG", "") not in ("", "0")
+    with warnings.catch_warnings():
+        _own_warnings()
+        try:
+            code = desk.main(args=list(args), prog_name="recurra", standalone_mode=False)
+            sys.stdout.flush()
+        except BaseException as error:
+            return _failed(error, debug)
+    return code if isinstance(code, int) else OK
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code that an error stands for."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), NOT_DONE)
+
+
+def in_flags(message: str) -> str:
+    """Return a message of the library in the words of the command line: ``missing='mask'`` is ``--missing mask``."""
+    from recurra.cli.flags import FLAG_WORDS
+
+    def flag(found: re.Match[str]) -> str:
+        word, value = found.group(1), found.group(2) or found.group(3)
+        if word not in FLAG_WORDS:
+            return found.group(0)
+        return f"{FLAG_WORDS[word]} {value}" if value and value != "True" else FLAG_WORDS[word]
+
+    return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
+
+
+def _failed(error: BaseException, debug: bool) -> int:
+    """Say what went wrong in one sentence, on standard error."""
+    _drop_unwritable_output()
+    if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
+        return OK
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else NOT_DONE
+    if debug and not isinstance(error, click.ClickException):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, click.ClickException):
+        return _wrong_usage(error)
+    if isinstance(error, Interrupted):
+        click.echo(f"Interrupted: {error}", err=True)
+        return RESUMABLE
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("Interrupted.", err=True)
+        return NOT_DONE
+    if isinstance(error, errors.RecurraError):
+        click.echo(f"Error: {in_flags(str(error))}", err=True)
+        return exit_code(error)
+    if isinstance(error, MemoryError):
+        click.echo(
+            "Error: out of memory. Use a smaller --batch-size, or shorter or fewer sequences.", err=True
+        )
+        return NOT_DONE
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+        return NOT_DONE
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        click.echo(
+            f"Error: this command needs the package {error.name}, which is not installed: pip install recurra",
+            err=True,
+        )
+        return NOT_DONE
+    raise error
+
+
+def _drop_unwritable_output() -> None:
+    """Make sure that nothing is left to be written to a closed pipe or a full disk when the interpreter exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _wrong_usage(error: click.ClickException) -> int:
+    ctx = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return WRONG_USAGE
+    click.echo(f"Error: {error.format_message()}", err=True)
+    if ctx is not None:
+        click.echo(f"See '{ctx.command_path} --help'.", err=True)
+    return error.exit_code if not isinstance(error, click.UsageError) else WRONG_USAGE
+
+
+def _own_warnings() -> None:
+    """Show warnings as one line, without the line of code that issued them."""
+
+    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, errors.RecurraWarning):
+            click.echo(f"Warning: {in_flags(str(message))}", err=True)
+        elif not issubclass(category, DeprecationWarning):
+            click.echo(f"Warning ({category.__name__}): {str(message).splitlines()[0]}", err=True)
+
+    warnings.showwarning = show

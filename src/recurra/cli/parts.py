@@ -1,0 +1,142 @@
+"""Which records train and which are kept for judging: the official split, a file, or a share held out."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.batches.splits import content_keys
+from recurra.datasets import load_any
+from recurra.errors import DataError, UsageError
+from recurra.records import Dataset, Record
+
+DEFAULT_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Both sides of a split.
+
+    Parameters
+    ----------
+    train : Dataset
+        What is learned from.
+    test : Dataset or None
+        What is judged on; None if nothing is held out.
+    how : str
+        How they came to be, in a sentence for people.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    how: str
+
+
+def load(source: Any, words: Mapping[str, Any]) -> Dataset:
+    """Load data; see `recurra.load`. A Dataset is taken as it is."""
+    return load_any(source, **words)
+
+
+def test_of(value: Any) -> Any:
+    """Return what ``test`` says: a share in (0, 1), 0 for none, or a source of data.
+
+    Raises
+    ------
+    UsageError
+        If it is a number that is no share.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < 1:
+            raise UsageError(
+                f"train: test must be a file, a share of at least 0 and less than 1, or 0 for none; got {value:g}."
+            )
+        return float(value)
+    return value
+
+
+def divide(data: Dataset, *, test: Any, by: str | None, seed: int, words: Mapping[str, Any]) -> Parts:
+    """Split data as asked.
+
+    Parameters
+    ----------
+    data : Dataset
+        All of it.
+    test : as returned by `test_of`, or None
+        None takes the official split where there is one, else a fifth.
+    by : {"group", "time", "record"} or None
+        See `recurra.batches.splits.split`.
+    seed : int
+        Decides the split.
+    words : mapping
+        How a test file is read.
+    """
+    if test == 0:
+        return Parts(data, None, f"Nothing is held out: all {len(data)} sequences train.")
+    if test is not None and not isinstance(test, float):
+        other = load(test, words)
+        name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
+        how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
+        return Parts(data, other, how)
+    if test is None and by is None:
+        train, official = data.part("train"), data.part("test")
+        if len(train) and len(official):
+            return Parts(train, official, f"The data's own split: {len(train)} train, {len(official)} test.")
+    share = DEFAULT_SHARE if test is None else test
+    train, held = data.split(test=share, by=by, random_state=seed)
+    if not len(train) or not len(held):
+        raise DataError(
+            f"train: {share:.0%} of {len(data)} sequences leaves nothing to train or to test on. "
+            "Give a test file with test=, or 0 to hold nothing out."
+        )
+    return Parts(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
+
+
+def _reason(data: Dataset, share: float, by: str | None) -> str:
+    groups = data.groups
+    if by == "time":
+        return f"The last {share:.0%} in time are held out"
+    if by != "record" and groups is not None:
+        return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
+    return f"{share:.0%} are held out at random, classes in balance"
+
+
+def digest(data: Dataset) -> str:
+    """Return 32 hexadecimal digits that change when a sequence or its place does."""
+    return hashlib.blake2b(b"".join(content_keys(data.X)), digest_size=16).hexdigest()
+
+
+def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:
+    """Return the data with labels as the model writes them: a folder called ``1`` is the class 1 of a table."""
+    if data.y is None:
+        return data
+    known = {str(label): label for label in classes.tolist()}
+
+    def one(label: Any) -> Any:
+        return known.get(str(label), label)
+
+    def renamed(record: Record) -> Record:
+        label = record.label
+        if np.ndim(label) == 0:
+            return replace(record, label=one(label))
+        names = [one(step) for step in np.asarray(label).tolist()]
+        kinds = {type(name) for name in names}
+        return replace(record, label=np.asarray(names, dtype=object if len(kinds) > 1 else None))
+
+    return replace(data, records=[renamed(record) for record in data.records])
+
+
+def place(source: Any) -> str | None:
+    """Return the absolute path of a source on disk, the name of a data set, or None for objects of Python."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(source)
+    return str(path.resolve()) if path.exists() else str(source)

@@ -1,0 +1,153 @@
+"""``recurra predict``: predictions of a trained network as CSV or JSON lines; needs neither torch nor scikit-learn."""
+
+import contextlib
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.cli import flags, run_folder, screen
+from recurra.cli.reading import check_data_words, read_unlabelled
+from recurra.errors import RecurraError, UsageError
+
+FORMATS = ("csv", "jsonl")
+
+
+def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[dict[str, Any]]:
+    """Predict with the network of a run.
+
+    Parameters
+    ----------
+    run : path
+        Run folder, or model file.
+    data : path, name of a data set, Dataset, DataFrame or list of arrays
+        Sequences, with or without labels.
+    proba : bool, default=False
+        Whether each row also has the probability of every class.
+    **words
+        How the data are read; by default as the training data were.
+
+    Returns
+    -------
+    list of dict
+        A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
+        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
+    """
+    from recurra.checks import as_sequences
+
+    check_data_words("predict", words)
+    model, config = _open(run)
+    dataset = read_unlabelled(config, data, words)
+    sequences = as_sequences(dataset.X, names=dataset.names)
+    predicted = model.predict(sequences, dataset.names)
+    rows: list[dict[str, Any]] = [
+        {"name": name, "prediction": _plain(answer)}
+        for name, answer in zip(dataset.names, predicted, strict=True)
+    ]
+    if proba:
+        if model.task == "regression":
+            raise UsageError("predict: proba needs classes; this network predicts numbers.")
+        classes = [str(label) for label in model.classes.tolist()]
+        for row, shares in zip(rows, model.predict_proba(sequences, dataset.names), strict=True):
+            row["probabilities"] = _shares(classes, shares)
+    return rows
+
+
+def _open(run: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the model and the configuration of the run; a model file alone has none."""
+    from recurra.serving.model import FittedModel
+
+    path = Path(run)
+    config: dict[str, Any] = {}
+    if not path.is_file():
+        folder = run_folder.open_run(path)
+        path = folder / run_folder.MODEL
+        with contextlib.suppress(RecurraError):
+            config = folder.config()
+    model = FittedModel.load(path)
+    if model.manifest["network"] is None:
+        raise UsageError(
+            f"{path}: holds weights of an own network, whose code is not in the file. "
+            "Predict in Python: recurra.load_model(path, network=function).predict(X)."
+        )
+    return model, config
+
+
+def _plain(answer: Any) -> Any:
+    return answer.tolist() if hasattr(answer, "tolist") else answer
+
+
+def _shares(classes: list[str], shares: Any) -> Any:
+    if shares.ndim == 1:
+        return dict(zip(classes, (round(float(share), 7) for share in shares), strict=True))
+    return [_shares(classes, step) for step in shares]
+
+
+def as_text(rows: list[dict[str, Any]], kind: str) -> str:
+    """Return rows as CSV (a label per step gives a line per step) or as JSON lines."""
+    if kind == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    flat = [line for row in rows for line in _csv_lines(row)]
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(
+        out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()
+
+
+def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    answer, shares = row["prediction"], row.get("probabilities")
+    if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
+        yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
+    elif isinstance(answer, list):
+        for step, label in enumerate(answer):
+            named = {f"p_{name}": share for name, share in shares[step].items()} if shares else {}
+            yield {"name": row["name"], "step": step, "prediction": label, **named}
+    else:
+        named = {f"p_{name}": share for name, share in shares.items()} if shares else {}
+        yield {"name": row["name"], "prediction": answer, **named}
+
+
+@click.command(
+    cls=flags.SectionedCommand,
+    epilog=flags.examples(
+        "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "cat steps.csv | recurra predict runs/gestures - --format jsonl",
+    ),
+)
+@click.argument("run")
+@click.argument("data")
+@click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
+@click.option("--proba", is_flag=True, help="Add the probability of every class.")
+@click.option("--json", "as_json", is_flag=True, help="Write counts as one flat JSON object; needs -o.")
+@flags.data_flags
+def command(
+    run: str, data: str, out: str | None, kind: str | None, proba: bool, as_json: bool, **given: Any
+) -> None:
+    """Predict with the network of RUN on DATA, a file, a folder, or - for a table on standard input."""
+    if as_json and out is None:
+        raise UsageError(
+            "predict: predictions and --json both want standard output; write the predictions with -o FILE."
+        )
+    by_name = "jsonl" if out is not None and Path(out).suffix in (".jsonl", ".ndjson", ".json") else "csv"
+    rows = predict(run, data, proba=proba, **flags.given(given))
+    text = as_text(rows, kind or by_name)
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return None
+    from recurra.store import write_text
+
+    write_text(out, text)
+    if as_json:
+        return screen.flat_json({"n_predicted": len(rows), "output": out})
+    screen.result(f"{len(rows)} predictions in {out}")
+    return screen.next_command("recurra", "eval", run, data)

@@ -1,0 +1,123 @@
+"""Data for a network that is trained: its own test part, or new data read as the training data were."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recurra.cli import flags, parts
+from recurra.cli.run_folder import RunFolder
+from recurra.errors import DataError, RecurraError, UsageError
+
+
+def check_data_words(who: str, words: Mapping[str, Any]) -> None:
+    """Raise UsageError at a word that does not say how data are read."""
+    from recurra.checks import did_you_mean
+
+    for word in words:
+        if word not in flags.DATA_WORDS:
+            raise UsageError(f"{who}: there is no word {word!r}.{did_you_mean(word, flags.DATA_WORDS)}")
+
+
+def judged_part(
+    folder: RunFolder,
+    config: Mapping[str, Any],
+    data: Any,
+    words: Mapping[str, Any],
+    *,
+    labelled: bool = True,
+) -> tuple[Any, str]:
+    """Return what a network is judged on, and how it came to be: never what it was trained on, as far as is known.
+
+    Without data, and with the very data of the training, that is the run's own test part. Of data with an official
+    split it is the test part.
+
+    Parameters
+    ----------
+    labelled : bool, default=True
+        Whether new data must have the labels that the training data had.
+    """
+    own = data is None or (not words and config.get("n_test") and parts.place(data) == config.get("data"))
+    if own:
+        return own_test_part(folder, config)
+    dataset = read_as_trained(config, data, words) if labelled else read_unlabelled(config, data, words)
+    official = dataset.part("test")
+    if len(official) and len(official) < len(dataset):
+        return official, f"The test part of the data's own split: {len(official)} sequences."
+    return dataset, f"All {len(dataset)} sequences; none of them should have been trained on."
+
+
+def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the test part a run was judged on, read and split again as then.
+
+    Raises
+    ------
+    UsageError
+        If there was none, or the data were objects of Python.
+    DataError
+        If the data are no longer the same.
+    """
+    if not config.get("n_test"):
+        raise UsageError(
+            f"{folder.path}: the run held nothing out; give the data to judge on: recurra eval RUN DATA."
+        )
+    if config.get("data") is None or config.get("test") == "given in Python":
+        raise UsageError(
+            f"{folder.path}: the run was trained on objects of Python; give the data to judge on."
+        )
+    words = config.get("data_words", {})
+    data = parts.load(config["data"], words)
+    divided = parts.divide(data, test=config["test"], by=config.get("by"), seed=config["seed"], words=words)
+    if divided.test is None or parts.digest(divided.test) != config.get("test_digest"):
+        raise DataError(
+            f"{config['data']}: is no longer what {folder.path} was trained on, so its test part cannot be found "
+            "again. Give the data to judge on, or train again."
+        )
+    return divided.test, str(config.get("split", divided.how))
+
+
+def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
+    """Read data with the words of the run, and those given.
+
+    Words of the run that do not fit the kind of the new data are left out: a folder has no id column.
+    """
+    stored = dict(config.get("data_words", {}))
+    try:
+        return parts.load(data, {**stored, **words})
+    except UsageError:
+        if not stored:
+            raise
+        return parts.load(data, words)
+
+
+def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
+    """Read data that need not have the labels of the training data; ``-`` is a table on standard input."""
+    if isinstance(data, str) and data == "-":
+        with _standard_input() as path:
+            try:
+                return read_unlabelled(config, str(path), words)
+            except RecurraError as error:  # messages name what the user knows
+                kind: Any = type(error)
+                raise kind(str(error).replace(str(path), "standard input")) from None
+    try:
+        return read_as_trained(config, data, words)
+    except DataError:
+        stored = dict(config.get("data_words", {}))
+        labels = [word for word in ("label", "target", "group") if word in stored and word not in words]
+        if not labels:
+            raise
+        without = {word: value for word, value in stored.items() if word not in labels}
+        if config.get("channel_names") and "channels" not in words:
+            without["channels"] = list(config["channel_names"])
+        return read_as_trained({"data_words": without}, data, words)
+
+
+@contextlib.contextmanager
+def _standard_input() -> Iterator[Path]:
+    """Give a file with what comes on standard input, a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard-input.csv"
+        path.write_bytes(sys.stdin.buffer.read())
+        yield path

@@ -1,0 +1,85 @@
+"""What the commands write: results on standard output, everything else on standard error.
+
+Plain text through click, so that it reads the same in a terminal, a log and a light install without rich.
+"""
+
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def say(text: str = "", *, bold: bool = False) -> None:
+    """Write a line for the person watching, on standard error."""
+    click.echo(click.style(text, bold=True) if bold else text, err=True)
+
+
+def warn(text: str) -> None:
+    """Write a warning on standard error."""
+    click.echo(click.style("Warning: ", fg="yellow", bold=True) + text, err=True)
+
+
+def result(text: str = "") -> None:
+    """Write a line of the result, on standard output."""
+    click.echo(text)
+
+
+def facts(rows: Mapping[str, Any] | Sequence[tuple[str, Any]], *, err: bool = True) -> None:
+    """Write names and values in two columns; values that are None are left out."""
+    pairs = [
+        (name, value)
+        for name, value in (rows.items() if isinstance(rows, Mapping) else rows)
+        if value is not None
+    ]
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        click.echo(f"  {name:<{width}}  {value}", err=err)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, err: bool = False) -> None:
+    """Write rows in columns as wide as their content, the last one as it is."""
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip(), err=err)
+
+
+def bars(counts: Mapping[str, int], *, err: bool = False, width: int = 24, limit: int = 12) -> None:
+    """Write counts with a bar each; of many, the largest and how many more there are."""
+    total = sum(counts.values()) or 1
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    shown = dict(ordered[:limit])
+    names = max((len(name) for name in shown), default=0)
+    for name, count in counts.items():
+        if name in shown:
+            bar = "#" * max(1, round(width * count / max(counts.values()))) if count else ""
+            click.echo(f"  {name:<{names}}  {count:>7}  {100 * count / total:5.1f} %  {bar}", err=err)
+    if len(ordered) > limit:
+        click.echo(f"  ... and {len(ordered) - limit} smaller classes", err=err)
+
+
+def flat_json(figures: Mapping[str, Any]) -> None:
+    """Write one flat JSON object on standard output; what JSON cannot hold is left out."""
+    click.echo(json.dumps(plain(figures), ensure_ascii=False))
+
+
+def plain(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures JSON can hold: numpy numbers as Python's, without NaN, infinities and nested values."""
+    out = {}
+    for name, value in figures.items():
+        number = value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
+        if isinstance(number, float) and not math.isfinite(number):
+            continue
+        if number is None or isinstance(number, str | bool | int | float):
+            out[name] = number
+    return out
+
+
+def next_command(*words: str) -> None:
+    """Write the next command to run as the last line, so that it can be copied."""
+    click.echo("Next:")
+    click.echo(shlex.join(words))

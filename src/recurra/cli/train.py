@@ -1,0 +1,491 @@
+"""``recurra train``: data to a trained, judged and saved network in a run folder."""
+
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+import recurra
+from recurra.cli import flags, parts, run_folder, screen
+from recurra.cli.history import CHECKPOINT, HistoryFile
+from recurra.cli.main import Interrupted, in_flags
+from recurra.cli.run_folder import RunFolder
+from recurra.errors import DataError, RecurraWarning, UsageError
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``train`` made.
+
+    Parameters
+    ----------
+    path : Path
+        The run folder.
+    estimator : fitted estimator
+        The trained network.
+    metrics : dict
+        The content of ``metrics.json``.
+    evaluation : Evaluation or None
+        On the test part; None if nothing was held out.
+    command : str
+        The command that repeats the run.
+    """
+
+    path: Path
+    estimator: Any
+    metrics: dict[str, Any]
+    evaluation: Any
+    command: str
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.evaluation.summary() if self.evaluation else 'not judged'})"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything decided before the training starts."""
+
+    source: Any
+    folder: Path
+    task: str
+    seed: int
+    data_words: Mapping[str, Any]
+    words: Mapping[str, Any]
+    test: Any
+    by: str | None
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the run."""
+        source = self.source if self.source is not None else "DATA"
+        out = ["recurra", "train", source, "-o", str(self.folder), "--task", self.task]
+        if self.test is not None:
+            test = (
+                f"{self.test:g}"
+                if isinstance(self.test, float)
+                else (parts.place(self.test) and str(self.test)) or "TEST"
+            )
+            out += ["--test", test]
+        if self.by is not None:
+            out += ["--by", self.by]
+        given = {word: value for word, value in self.words.items() if word not in (flags.SEED, "verbose")}
+        out += flags.as_arguments(self.data_words) + flags.as_arguments(given)
+        return shlex.join([*out, "--seed", str(self.seed)])
+
+
+def train(
+    data: Any,
+    task: str | None = None,
+    *,
+    out: Any = None,
+    test: Any = None,
+    by: str | None = None,
+    force: bool = False,
+    seed: int | None = None,
+    tell: Tell | None = None,
+    **words: Any,
+) -> Run:
+    """Train a network, judge it, and write the run folder.
+
+    Parameters
+    ----------
+    data : path, name of a data set, Dataset, DataFrame or list of arrays
+        See `recurra.load`.
+    task : {"classify", "regress", "label"}, optional
+        By default what the labels say: "label" with a label per time step, "regress" with numbers, else "classify".
+    out : path, optional
+        Run folder; ``runs/`` and the name of the data by default.
+    test : path, data, or share in (0, 1), or 0, optional
+        What is judged on. By default the data's own split, else 20 % held out, no group on both sides; 0 holds nothing
+        out.
+    by : {"group", "time", "record"}, optional
+        How a share is held out; see `Dataset.split`.
+    force : bool, default=False
+        Replace a run that is in ``out``; it stays untouched until the new one is whole.
+    seed : int, optional
+        Decides everything random; the same as the word ``random_state``. By default a new one, which is written down.
+    tell : callable, optional
+        Is given each line about what happens; by default nothing is written.
+    **words
+        Words of `recurra.load` (``label``, ``group``, ...) and of the estimator (``hidden_size``, ...).
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    UsageError
+        If a word is unknown or out of range, or a run is in ``out``.
+    DataError, ShapeError, MissingDataError
+        If the data cannot be used.
+    OSError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> run = recurra.train("japanese-vowels", out="runs/demo", bidirectional=True, seed=0)  # doctest: +SKIP
+    >>> run.metrics["accuracy"]  # doctest: +SKIP
+    """
+    tell = tell or (lambda line: None)
+    data_words, model_words = flags.divide("train", words)
+    folder = run_folder.check_free(_folder(data, out), force=force)
+    seed = _seed(seed, model_words)
+    test = parts.test_of(test)
+    _check_words(task, model_words)
+    dataset = parts.load(data, data_words)
+    task = task or choose_task(dataset)
+    _check_words(task, model_words)
+    _check_labelled(dataset, task)
+    estimator = flags.estimator_class(task)(**{**model_words, flags.SEED: seed})
+    plan = _Plan(_named(data), folder, task, seed, data_words, model_words, test, by)
+    divided = parts.divide(dataset, test=test, by=by, seed=seed, words=data_words)
+    problems = _tell_data(dataset, divided, task, tell)
+    with _resumable(folder), run_folder.new_run(folder) as run:
+        run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
+        with _noted(problems.warnings):
+            _fit(estimator, divided.train, run)
+        evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
+        _write(run, estimator, evaluation, metrics)
+    return Run(folder, estimator, metrics, evaluation, plan.command)
+
+
+def choose_task(dataset: Any) -> str:
+    """Return the task the labels say: "label", "regress" or "classify"."""
+    if dataset.labels_per_step:
+        return "label"
+    return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
+
+
+def _folder(data: Any, out: Any) -> Path:
+    if out is not None:
+        return Path(out)
+    source = str(data) if isinstance(data, str | Path) else getattr(data, "source", "")
+    return Path("runs") / (Path(source).stem or "run")
+
+
+def _named(data: Any) -> str | None:
+    """Return what names the data on a command line, None for objects of Python."""
+    return str(data) if isinstance(data, str | Path) else None
+
+
+def _seed(seed: int | None, words: dict[str, Any]) -> int:
+    """Return the one seed; a new one where none is given."""
+    given = words.pop(flags.SEED, None)
+    if seed is not None and given is not None and seed != given:
+        raise UsageError(f"train: seed and random_state are the same word; got {seed!r} and {given!r}.")
+    value = seed if seed is not None else given
+    if value is None:
+        import numpy as np
+
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"train: seed must be a whole number of at least 0; got {value!r}.")
+    return value
+
+
+def _check_words(task: str | None, words: Mapping[str, Any]) -> None:
+    """Raise UsageError at a value out of range, or a word that the task's estimator does not take."""
+    from recurra.checks import check_choice, listing
+    from recurra.estimators.words import check_params
+
+    check_choice("train", "task", task, [*flags.TASKS, None])
+    check_params("train", words)
+    if task is None:
+        return
+    known = flags.defaults(task)
+    foreign = [word for word in words if word not in known]
+    if foreign:
+        raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}.")
+
+
+def _check_labelled(dataset: Any, task: str) -> None:
+    if dataset.kind != "sequence":
+        raise DataError(
+            f"train: {dataset.source or 'the data'} holds {dataset.kind} records; this version trains on numbers over "
+            "time. Give a table, folder or array of signals."
+        )
+    if dataset.y is None:
+        raise DataError(
+            f"train: {dataset.source or 'the data'} has no labels. Name their column with label= or target=, "
+            "sort the files into one folder per class, or add a labels.csv."
+        )
+    if task == "label" and not dataset.labels_per_step:
+        raise DataError(
+            "train: the task 'label' needs one label per time step; the data have one per sequence."
+        )
+    if task == "label" and not dataset.class_counts():
+        raise DataError(
+            "train: a number per time step cannot be learned by this version; give classes with label=."
+        )
+    if task != "label" and dataset.labels_per_step:
+        raise DataError(
+            f"train: the task {task!r} needs one label per sequence; the data have one per time step."
+        )
+    if task == "regress" and dataset.y.dtype.kind not in "iufb":
+        raise DataError(f"train: the task 'regress' needs numbers; the first label is {dataset[0].label!r}.")
+    if task == "classify" and not dataset.class_counts():
+        raise DataError(
+            "train: the task 'classify' needs classes; the labels are numbers. Use task='regress'."
+        )
+
+
+@dataclass
+class _Problems:
+    """What was found odd, for the report."""
+
+    leaks: list[str]
+    warnings: list[str]
+
+
+def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Problems:
+    """Say what is in the data, how it is split, and what is odd about it."""
+    from recurra.evaluation.inspection import inspect
+
+    found = inspect(dataset, train=divided.train, test=divided.test) if divided.test else inspect(dataset)
+    summary = found.summary
+    tell(f"Data:   {dataset.source or 'given in Python'}: {_sizes(summary)}")
+    for note in dataset.notes:
+        tell(f"        {note}")
+    tell(f"Split:  {divided.how}")
+    leaks = list(found.leaks)
+    others = [problem for problem in found.problems if problem not in leaks]
+    for problem in [*leaks, *others]:
+        tell(f"Warning: {problem}")
+    if divided.test is None:
+        tell("Warning: without a test part no figure says how good the network is on new data.")
+    return _Problems(leaks, others)
+
+
+def _sizes(summary: Mapping[str, Any]) -> str:
+    out = f"{summary['n_sequences']} sequences of {summary['length_min']} to {summary['length_max']} steps"
+    if "n_channels" in summary:
+        out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
+    if "n_classes" in summary:
+        out += f", {summary['n_classes']} classes"
+    return out + (f", {summary['n_groups']} groups" if "n_groups" in summary else "")
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into `Interrupted` where training left a checkpoint in the run folder."""
+    before = (folder / CHECKPOINT).exists()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if before or not (folder / CHECKPOINT).exists():
+            raise
+        raise Interrupted(f"where training stood is kept in {folder / CHECKPOINT}.") from None
+
+
+@contextmanager
+def _noted(kept: list[str]) -> Iterator[None]:
+    """Keep our own warnings for the report, and show them as always."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if issubclass(category, RecurraWarning):
+                kept.append(str(message))
+            show(message, category, *args, **kwargs)
+
+        warnings.showwarning = keep
+        yield
+
+
+def _fit(estimator: Any, data: Any, run: RunFolder) -> None:
+    """Fit, writing a line of history per epoch."""
+    given = estimator.callbacks
+    estimator.set_params(callbacks=[*given, HistoryFile(run)])
+    try:
+        estimator.fit(data)
+    finally:
+        estimator.set_params(callbacks=given)
+
+
+def _judge(
+    estimator: Any, plan: _Plan, dataset: Any, divided: parts.Parts, problems: _Problems
+) -> tuple[Any, dict[str, Any]]:
+    """Return the evaluation on the test part, if there is one, and the metrics."""
+    seconds = estimator.model_.manifest["training"]["seconds"]
+    sizes = {"n_train": len(divided.train), "seed": plan.seed, "epochs": len(estimator.history_)}
+    if divided.test is None:
+        return None, {"n_test": 0, "train_seconds": seconds, **sizes}
+    from recurra.evaluation.evaluation import ReportContext
+
+    context = ReportContext(
+        title=f"{estimator.__class__.__name__} on {Path(dataset.source).name or 'data'}",
+        command=plan.command,
+        seed=plan.seed,
+        data={**dataset.summary(), "source": dataset.source, "notes": list(dataset.notes)},
+        split=divided.how,
+        licence=dataset.licence,
+        citation=dataset.citation,
+        warnings=problems.warnings,
+        leaks=problems.leaks,
+        target_names=_target_names(plan.data_words),
+    )
+    test = known_labels(estimator, divided.test)
+    evaluation = estimator.evaluate(test, context=context)
+    return evaluation, {**screen.plain(evaluation.metrics), **sizes}
+
+
+def known_labels(estimator: Any, data: Any) -> Any:
+    """Return the data with labels written as the estimator's classes are."""
+    return parts.with_known_labels(data, estimator.classes_) if hasattr(estimator, "classes_") else data
+
+
+def _target_names(words: Mapping[str, Any]) -> list[str] | None:
+    target = words.get("target")
+    return [target] if isinstance(target, str) else target
+
+
+def _config(plan: _Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> dict[str, Any]:
+    from recurra.evaluation.evaluation import installed_versions
+
+    test = plan.test
+    return {
+        "recurra": recurra.__version__,
+        "command": plan.command,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "data": parts.place(plan.source),
+        "data_words": dict(plan.data_words),
+        "data_summary": {**dataset.summary(), "source": dataset.source},
+        "test": test if test is None or isinstance(test, float) else parts.place(test) or "given in Python",
+        "by": plan.by,
+        "split": divided.how,
+        "n_train": len(divided.train),
+        "n_test": 0 if divided.test is None else len(divided.test),
+        "test_digest": None if divided.test is None else parts.digest(divided.test),
+        "task": plan.task,
+        "estimator": type(estimator).__name__,
+        "seed": plan.seed,
+        "words": {word: value for word, value in plan.words.items() if word not in flags.PYTHON_ONLY},
+        "params": {k: v for k, v in estimator.get_params(deep=False).items() if k not in flags.PYTHON_ONLY},
+        "channel_names": None if dataset.channel_names is None else list(dataset.channel_names),
+        "licence": dataset.licence,
+        "citation": dataset.citation,
+        "versions": installed_versions(),
+    }
+
+
+def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str, Any]) -> None:
+    """Write the results; the model file comes last and says that the run is whole."""
+    if evaluation is not None:
+        evaluation.save(run / run_folder.REPORT)
+        write_figures(run, evaluation, estimator)
+    run.write_json(run_folder.METRICS, metrics)
+    estimator.save(run / run_folder.MODEL)
+
+
+def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
+    """Write learning curves and the chart of the mistakes as SVG."""
+    from recurra.evaluation import charts
+    from recurra.store import write_text
+
+    folder = run / run_folder.FIGURES
+    folder.mkdir(exist_ok=True)
+    if estimator.history_:
+        score = charts.find_score(estimator.history_)
+        svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
+        write_text(folder / "learning-curves.svg", svg)
+    if evaluation.confusion is not None:
+        items = "time steps" if evaluation.task == "labeling" else "sequences"
+        svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
+        write_text(folder / "confusion.svg", svg)
+    for column, row in enumerate(evaluation.tables.get("per_target", [])):
+        true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
+        name = "predicted-against-true" + (f"-{column + 1}" if column else "")
+        write_text(
+            folder / f"{name}.svg", charts.predicted_against_true(true, predicted, target=row["target"])
+        )
+
+
+@click.command(
+    cls=flags.SectionedCommand,
+    epilog=flags.examples(
+        "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
+        "recurra train recordings/ -o runs/first",
+        "recurra train steps.csv --id recording --label gesture --group person --test new.csv",
+    ),
+)
+@click.argument("data")
+@click.option("-o", "--output", "--out", "out", help="Run folder.  [default: runs/ and the name of the data]")
+@click.option(
+    "--task", type=click.Choice(list(flags.TASKS)), help="What to learn.  [default: what the labels say]"
+)
+@click.option(
+    "--test",
+    metavar="FILE|SHARE|0",
+    help="What to judge on.  [default: the data's own split, else 0.2 with no group on both sides]",
+)
+@click.option("--by", type=click.Choice(["group", "time", "record"]), help="How a share is held out.")
+@click.option("--force", is_flag=True, help="Replace the run in the folder once the new one is whole.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write metrics.json, flat, as the only line on standard output."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary of the data.")
+@flags.data_flags
+@flags.word_flags
+def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
+    """Train a network on DATA, judge it and save it in a run folder.
+
+    DATA is a folder with one sub-folder per class, a folder with labels.csv, a table with a row per time step or per
+    sequence, a .ts, .npy or .npz file, or the name of a data set (recurra datasets).
+    """
+    own = {word: given.pop(word) for word in ("out", "task", "test", "by", "force")}
+    words = flags.given(given)
+    if quiet:
+        words.setdefault("verbose", 0)
+    if int(words.get("verbose", 1)) > 1:
+        _log_to_stderr()
+    run = train(data, tell=None if quiet else _tell, **own, **words)
+    if as_json:
+        return screen.flat_json(run.metrics)
+    return _show(run, quiet)
+
+
+def _tell(line: str) -> None:
+    head, _, rest = line.partition(": ")
+    screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
+
+
+def _log_to_stderr() -> None:
+    """Show the log line of each epoch."""
+    import logging
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("recurra")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+
+def _show(run: Run, quiet: bool) -> None:
+    training = run.estimator.model_.manifest["training"]
+    if not quiet:
+        screen.say(
+            f"Trained {training['epochs']} epochs in {training['seconds']:.1f} s, seed {run.metrics['seed']}."
+        )
+    if run.evaluation is None:
+        screen.result("Trained on everything; nothing was held out to judge it on.")
+        screen.result(f"Model:  {run.path / run_folder.MODEL}")
+        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+    from recurra.evaluation.report import worst_positions
+    from recurra.evaluation.summary import findings
+
+    screen.result(run.evaluation.summary())
+    for finding in findings(run.evaluation):
+        screen.warn(finding)
+    screen.result(f"Report: {run.path / run_folder.REPORT}")
+    worst = next(iter(worst_positions(run.evaluation)), 0)
+    return screen.next_command("recurra", "explain", str(run.path), "--index", str(worst))

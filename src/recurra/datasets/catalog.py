@@ -1,0 +1,70 @@
+"""Which named data sets there are; each is one module of this room with `SOURCE` and `read()`."""
+
+import importlib
+from dataclasses import replace
+from types import ModuleType
+
+from recurra.checks import check_choice, did_you_mean, listing
+from recurra.datasets.fetch import Source
+from recurra.errors import UsageError
+from recurra.records import Dataset
+
+# Name -> module. Modules are imported when asked for.
+_MODULES = {
+    "chickenpox": "chickenpox",
+    "cmapss-fd001": "cmapss_fd001",
+    "factory-reports": "factory_reports",
+    "japanese-vowels": "japanese_vowels",
+    "smartphone-activity": "smartphone_activity",
+}
+
+
+def names() -> list[str]:
+    """Return the names `load` takes, in alphabetical order."""
+    return sorted(_MODULES)
+
+
+def info(name: str) -> Source:
+    """Return title, address, files, licence and citation of a data set."""
+    return _module(name).SOURCE
+
+
+def load(name: str, split: str = "all") -> Dataset:
+    """Load a named public data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    split : {"all", "train", "test"}, default="all"
+        Side of the official split; with "all" each record carries its side in ``part``.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown, or a side is asked for of data without an official split.
+    MissingDataError
+        If its files are nowhere and cannot be downloaded.
+    """
+    check_choice("datasets.load", "split", split, ["all", "train", "test"])
+    module = _module(name)
+    dataset: Dataset = module.read()
+    source: Source = module.SOURCE
+    dataset = replace(dataset, source=source.name, licence=source.licence, citation=source.citation)
+    if split == "all":
+        return dataset
+    side = dataset.part(split)
+    if not len(side):
+        raise UsageError(
+            f"datasets.load: {name!r} has no official split, so there is no {split!r} part. "
+            "Load all of it and call split(), which never cuts a group."
+        )
+    return side
+
+
+def _module(name: str) -> ModuleType:
+    if name not in _MODULES:
+        raise UsageError(
+            f"there is no data set {name!r}; known are {listing(names())}.{did_you_mean(name, _MODULES)}"
+        )
+    return importlib.import_module(f"recurra.datasets.{_MODULES[name]}")

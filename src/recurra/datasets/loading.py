@@ -1,0 +1,123 @@
+"""`load_any`: a path of any kind, the name of a data set, a DataFrame, or arrays."""
+
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from recurra.checks import did_you_mean, listing
+from recurra.datasets import catalog
+from recurra.errors import MissingDataError, UsageError
+from recurra.readers import arrays, table, ts
+from recurra.readers.columns import is_frame
+from recurra.readers.folder import read_folder
+from recurra.readers.table import TableWords, read_table
+from recurra.records import Dataset
+
+_FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES)
+
+
+def load_any(source: Any, **words: Any) -> Dataset:
+    """Load sequences from wherever they are.
+
+    Parameters
+    ----------
+    source : path, str, DataFrame, list of arrays, ndarray or Dataset
+        A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), an array file (``.npy``, ``.npz``), an archive's
+        ``.ts`` file, a folder of files, the name of a public data set, a pandas or polars DataFrame, or
+        arrays.
+    **words
+        For tables and folders those of `recurra.readers.table.TableWords` (``id``, ``time``, ``label``,
+        ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
+        (``labels``, ``groups``, ``names``, ``lengths``, ``channel_names``, ``sample_rate_hz``, ``parts``);
+        for a named data set ``split``.
+
+    Returns
+    -------
+    Dataset
+        Records in order; ``notes`` tell what was decided and what is odd.
+
+    Raises
+    ------
+    MissingDataError
+        If there is neither such a file nor such a data set.
+    UsageError
+        If the kind of file is unknown, or a word does not apply.
+    DataError
+        If the data cannot be used as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> load_any([np.zeros((5, 2)), np.zeros((3, 2))], labels=["a", "b"])
+    Dataset(2 sequences, length 3 to 5, 2 channels, 2 classes)
+    """
+    if isinstance(source, Dataset):
+        _check_words(words, [], "a Dataset")
+        return source
+    if is_frame(source):
+        return read_table(source, TableWords.from_dict(words, who="DataFrame"))
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.exists():
+            return _load_path(path, words)
+        return _load_name(str(source), words)
+    if isinstance(source, list | tuple) or hasattr(source, "__array__"):
+        return _with_words(arrays.from_arrays, source, words, "arrays")
+    raise UsageError(
+        "load: source must be a path, the name of a data set, a DataFrame, or a list of arrays; got "
+        f"{type(source).__name__}."
+    )
+
+
+def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
+    if path.is_dir():
+        return read_folder(path, TableWords.from_dict(words, who=str(path)))
+    suffix = path.suffix.lower()
+    if suffix in table.SUFFIXES:
+        return read_table(path, TableWords.from_dict(words, who=str(path)))
+    if suffix in arrays.SUFFIXES:
+        _check_words(words, _keywords(arrays.from_arrays), str(path))
+        return arrays.read_arrays(path, **words)
+    if suffix in ts.SUFFIXES:
+        return _with_words(ts.read_ts, path, words, str(path))
+    raise UsageError(
+        f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "
+        f"{', '.join(_FILE_SUFFIXES)}, and folders of such."
+    )
+
+
+def _load_name(name: str, words: dict[str, Any]) -> Dataset:
+    if name in catalog.names():
+        return _with_words(catalog.load, name, words, f"the data set {name!r}")
+    if "://" in name:
+        raise UsageError(f"load: {name!r} is an address; download the file first and give its path.")
+    looks_like_path = os.sep in name or "/" in name or Path(name).suffix.lower() in _FILE_SUFFIXES
+    if looks_like_path:
+        parent = Path(name).parent
+        near = [child.name for child in parent.iterdir()] if parent.is_dir() else []
+        raise MissingDataError(
+            f"load: there is no file or folder {name!r}.{did_you_mean(Path(name).name, near)}"
+        )
+    raise MissingDataError(
+        f"load: there is neither a file or folder nor a data set called {name!r}; data sets are "
+        f"{listing(catalog.names())}."
+        f"{did_you_mean(name, catalog.names())}"
+    )
+
+
+def _keywords(function: Callable[..., Any]) -> list[str]:
+    return [word for word in list(inspect.signature(function).parameters)[1:] if word != "who"]
+
+
+def _with_words(function: Callable[..., Dataset], source: Any, words: dict[str, Any], who: str) -> Dataset:
+    _check_words(words, _keywords(function), who)
+    return function(source, **words)
+
+
+def _check_words(words: dict[str, Any], known: list[str], who: str) -> None:
+    for word in words:
+        if word not in known:
+            takes = f"it takes {listing(known, 20)}" if known else "it takes none"
+            raise UsageError(f"load: {word!r} does not apply to {who}; {takes}.{did_you_mean(word, known)}")

@@ -1,0 +1,459 @@
+"""What all sequence estimators share: fit, predict, explain, evaluate, save."""
+
+import os
+import time
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+import recurra
+from recurra.batches.splits import content_keys, holdout
+from recurra.checks import as_sequence, check_choice
+from recurra.errors import DataError, RecurraError, UsageError
+from recurra.estimators.inputs import Given, merged, read_sequences, read_training
+from recurra.estimators.judging import evaluate, training_facts
+from recurra.estimators.own_network import OwnNetwork
+from recurra.estimators.targets import Target, class_weights, target_from_manifest
+from recurra.estimators.words import check_params
+from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
+from recurra.evaluation.explanation import Explanation
+from recurra.features.chain import Chain
+from recurra.records import Dataset
+from recurra.serving.model import FittedModel
+
+# Fewer held-out sequences, or groups in all, are too weak a witness to stop training on; everything is then trained on.
+FEWEST_HELD_OUT = 25
+FEWEST_GROUPS = 5
+
+
+class NotFittedError(RecurraError, SklearnNotFittedError):
+    """The estimator is used before ``fit``."""
+
+
+class SequenceEstimator(BaseEstimator, ABC):
+    """Base of the sequence estimators; a subclass gives its words in ``__init__`` and its target.
+
+    Attributes
+    ----------
+    model_ : FittedModel
+        The trained network as data; predicts without torch.
+    history_ : list of dict
+        One flat record per epoch.
+    seed_ : int
+        The seed that decided everything, also where ``random_state`` was None.
+    """
+
+    _pools: ClassVar[bool] = True
+
+    model_: FittedModel
+
+    @abstractmethod
+    def _fit_target(self, given: Given) -> Target:
+        """Learn classes or scaling from the training labels."""
+
+    # ------------------------------------------------------------------ fit
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        sample_weight: Any = None,
+        validation: Any = None,
+        resume: bool = False,
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : Dataset, or list or object array of arrays of shape (time, channels), or array of shape
+            (sequences, time, channels), or table of shape (sequences, time) with one univariate sequence a row
+        y : array-like
+            One label per sequence; not needed where X is a Dataset with labels.
+        groups : array-like of shape (sequences,), optional
+            What early stopping must not cut in two, such as the person recorded.
+        sample_weight : array-like of shape (sequences,), optional
+            A weight of 2 is the same as the sequence twice.
+        validation : (X, y) or Dataset, optional
+            Decides early stopping instead of a part held out of X.
+        resume : bool, default=False
+            Go on from the fitted weights, features and classes.
+
+        Raises
+        ------
+        DataError, ShapeError, UsageError
+            Naming the value that cannot be used.
+        TrainingError
+            If the loss stops being finite; the last good weights are kept.
+        """
+        from recurra.training.loop import train
+
+        who = type(self).__name__
+        check_params(who, self.get_params(deep=False))
+        if resume:
+            self._check_fitted()
+        given = read_training(self, X, y, groups, sample_weight)
+        target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
+        target = target or self._fit_target(given)
+        given = merged(given, target.encode(given.y, given.names))
+        self.seed_ = _seed(self.random_state)
+        given, held_out = self._hold_out(given, target, validation)
+        if not resume:
+            target = target.fitted_on(given.y, given.weights)
+        features = (
+            self.model_.features
+            if resume
+            else Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
+        )
+        network = self._build(features.input_size, target.output_size, resume)
+        shape_only = FittedModel(self._manifest(X, target), features, {})
+        examples = _examples(shape_only, given, target)
+        result = train(
+            network,
+            examples,
+            config=self._training_config(),
+            loss=_loss(
+                target,
+                class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights),
+            ),
+            validation=_examples(shape_only, held_out, target) if held_out is not None else None,
+            score=lambda outputs, those: {
+                target.score_name: target.score(outputs, those.targets, those.weights)
+            },
+            callbacks=self.callbacks,
+        )
+        facts = training_facts(target, given.y, given.weights, [len(x) for x in given.sequences])
+        self._keep(network, shape_only, result, facts)
+        return self
+
+    def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
+        """Return the part to learn from and the part that decides early stopping, if there is one."""
+        if validation is not None:
+            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation[:2]
+            sequences, names = read_sequences(self, X, reset=False)
+            encoded = target.encode(y, names)
+            if len(encoded) != len(sequences):
+                raise DataError(
+                    f"{type(self).__name__}: validation must hold one label per sequence; "
+                    f"got {len(sequences)} sequences and {len(encoded)} labels."
+                )
+            return given, Given(sequences, encoded, None, np.ones(len(sequences)), names)
+        keys = content_keys(given.sequences)
+        enough = self.validation_fraction * len(set(keys)) >= FEWEST_HELD_OUT
+        if not enough or (given.groups is not None and len(set(given.groups.tolist())) < FEWEST_GROUPS):
+            return given, None
+        train, held_out = holdout(
+            given.y if target.task == "classification" else len(given.sequences),
+            groups=given.groups,
+            fraction=self.validation_fraction,
+            random_state=self.seed_,
+            keys=keys,
+        )
+        if not len(held_out):
+            return given, None
+        return given.take(train), given.take(held_out)
+
+    def _build(self, input_size: int, output_size: int, resume: bool) -> Any:
+        import torch
+
+        from recurra.nn.network import NetworkConfig, build, from_arrays
+
+        if self.network is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed_)
+                module = self.network(input_size, output_size)
+            if not isinstance(module, torch.nn.Module):
+                raise UsageError(
+                    f"{type(self).__name__}: network must return a torch.nn.Module; got {type(module).__name__}."
+                )
+            if resume:
+                module.load_state_dict({name: torch.from_numpy(a) for name, a in self.model_.weights.items()})
+            return module
+        config = NetworkConfig(
+            cell=self.cell,
+            input_size=input_size,
+            hidden_size=int(self.hidden_size),
+            output_size=output_size,
+            num_layers=int(self.num_layers),
+            bidirectional=bool(self.bidirectional),
+            pooling=self.pooling if self._pools else "none",
+            dropout=float(self.dropout),
+        )
+        return from_arrays(config, self.model_.weights) if resume else build(config, seed=self.seed_)
+
+    def _training_config(self) -> Any:
+        from recurra.training.config import TrainingConfig
+
+        return TrainingConfig(
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            lr_schedule=self.lr_schedule,
+            weight_decay=self.weight_decay,
+            grad_clip=self.grad_clip,
+            patience=self.patience,
+            seed=self.seed_,
+            device=self.device,
+            verbose=self.verbose,
+        )
+
+    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
+        return {
+            "estimator": type(self).__name__,
+            "params": _plain_params(self.get_params(deep=False)),
+            "task": target.task,
+            "target": target.to_manifest(),
+            "channel_names": list(X.channel_names)
+            if isinstance(X, Dataset) and X.channel_names is not None
+            else None,
+            "sample_rate_hz": X.sample_rate_hz if isinstance(X, Dataset) else None,
+            "input": {
+                "n_features_in": getattr(self, "n_features_in_", None),
+                "feature_names_in": [str(n) for n in getattr(self, "feature_names_in_", [])],
+            },
+        }
+
+    def _keep(self, network: Any, shape_only: FittedModel, result: Any, facts: dict[str, Any]) -> None:
+        """Turn the trained module into the fitted model."""
+        from recurra.nn.network import to_arrays
+
+        own = self.network is not None
+        manifest = {
+            **shape_only.manifest,
+            "network": None if own else network.config.to_dict(),
+            "recurra": recurra.__version__,
+            "versions": installed_versions(),
+            "seed": self.seed_,
+            "training": {
+                **facts,
+                "epochs": len(result.history),
+                "best_epoch": result.best_epoch,
+                "stopped": result.stopped,
+                "seconds": result.train_seconds,
+                "history": result.history,
+                "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            },
+        }
+        weights = to_arrays(network)
+        self.model_ = FittedModel(
+            manifest, shape_only.features, weights, OwnNetwork(network) if own else None
+        )
+        self._learned()
+
+    def _learned(self) -> None:
+        """Set the attributes that ``fit`` learned from ``model_``."""
+        self.history_ = self.model_.manifest["training"]["history"]
+        self.best_epoch_ = self.model_.manifest["training"]["best_epoch"]
+        self.n_channels_ = self.model_.features.n_channels
+        self.seed_ = self.model_.manifest["seed"]
+        if self.model_.task != "regression":
+            self.classes_ = self.model_.classes
+
+    # -------------------------------------------------------------- predict
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training data first."
+            )
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Sequences of the same channels, of any length of at least one step.
+
+        Returns
+        -------
+        ndarray
+            One label or number per sequence; shape (sequences, targets) with several targets; a one-dimensional
+            object array of arrays with a label per time step.
+        """
+        self._check_fitted()
+        return self.model_.predict(*read_sequences(self, X, reset=False))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
+    ) -> Evaluation:
+        """Judge on labelled data.
+
+        Parameters
+        ----------
+        X, y, groups : as in ``fit``
+            Data the model has not seen; intervals are over groups where given.
+        context : ReportContext, optional
+            What the report should tell beside what the model knows, such as the command.
+
+        Returns
+        -------
+        Evaluation
+            ``.metrics`` is a flat dictionary with the naive answer beside every figure;
+            ``.save("report.html")`` writes the report.
+        """
+        self._check_fitted()
+        if isinstance(X, Dataset):
+            y = X.y if y is None else y
+            groups = X.groups if groups is None else groups
+        sequences, names = read_sequences(self, X, reset=False)
+        if y is None or len(y) != len(sequences):
+            raise DataError(
+                f"{type(self).__name__}: evaluate needs one label per sequence; got {len(sequences)} sequences and "
+                f"{'no labels' if y is None else f'{len(y)} labels'}."
+            )
+        return evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
+
+    def explain(self, x: Any, *, method: str = "gradient_times_input", target: Any = None) -> Explanation:
+        """Say how much each input value speaks for an answer.
+
+        Parameters
+        ----------
+        x : array of shape (time, channels), or of shape (time,)
+            One sequence.
+        method : {"gradient_times_input"}
+            How it is found out.
+        target : label or int, optional
+            The class, or the index of the number, to explain; the predicted class by default.
+
+        Returns
+        -------
+        Explanation
+            Values of shape (time, channels), aligned with x.
+        """
+        from recurra.evaluation.gradients import gradient_times_input
+
+        self._check_fitted()
+        who = type(self).__name__
+        check_choice(who, "method", method, ("gradient_times_input",))
+        raw = as_sequence(x, index=0)
+        (prepared,) = self.model_.prepare([raw])
+        outputs = self.model_.outputs([raw])
+        index = self._target_index(outputs, target)
+        found = gradient_times_input(self.torch_network(), prepared, target=index)
+        return replace(
+            found,
+            values=_fold_mask(found.values, raw.shape[1]),
+            input=raw,
+            target=index if self.model_.task == "regression" else self.classes_.tolist()[index],
+            channel_names=self.model_.manifest["channel_names"],
+            sample_rate_hz=self.model_.manifest["sample_rate_hz"],
+        )
+
+    def _target_index(self, outputs: np.ndarray, target: Any) -> int:
+        if self.model_.task == "regression":
+            index = 0 if target is None else int(target)
+            if not 0 <= index < outputs.shape[1]:
+                raise UsageError(f"explain: target must be in 0..{outputs.shape[1] - 1}; got {target!r}.")
+            return index
+        if target is None:
+            return int(outputs.sum(axis=0).argmax())
+        known = self.classes_.tolist()
+        check_choice("explain", "target", target, known)
+        return known.index(target)
+
+    def torch_network(self) -> Any:
+        """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
+        from recurra.nn.network import NetworkConfig, from_arrays
+
+        self._check_fitted()
+        if isinstance(self.model_.own_network, OwnNetwork):
+            return self.model_.own_network.module
+        return from_arrays(
+            NetworkConfig.from_dict(self.model_.manifest["network"]), self.model_.weights
+        ).eval()
+
+    # ----------------------------------------------------------------- save
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file; see `recurra.load_model`."""
+        self._check_fitted()
+        self.model_.save(path)
+
+    @classmethod
+    def _from_model(cls, model: FittedModel, own: dict[str, Any]) -> Self:
+        """Build a fitted estimator around a loaded model; ``own`` are words a file cannot hold."""
+        known = cls._get_param_names()
+        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known} | own)
+        if isinstance(weights := getattr(estimator, "class_weight", None), dict):
+            estimator.class_weight = {
+                label: weights[str(label)] for label in model.classes.tolist() if str(label) in weights
+            }
+        given = model.manifest["input"]
+        if given["n_features_in"] is not None:
+            estimator.n_features_in_ = given["n_features_in"]
+        if given["feature_names_in"]:
+            estimator.feature_names_in_ = np.array(given["feature_names_in"], dtype=object)
+        estimator.model_ = model
+        estimator._learned()
+        return estimator
+
+
+def _seed(random_state: Any) -> int:
+    """Return the seed, without touching a global generator."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if (
+        isinstance(random_state, int | np.integer)
+        and not isinstance(random_state, bool)
+        and random_state >= 0
+    ):
+        return int(random_state)
+    raise UsageError(
+        f"random_state must be None, a whole number of at least 0 or a generator; got {random_state!r}."
+    )
+
+
+def _examples(model: FittedModel, given: Given, target: Target) -> Any:
+    from recurra.batches.examples import Examples
+
+    return Examples(
+        inputs=model.prepare(given.sequences, given.names),
+        targets=target.scaled(given.y),
+        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
+        names=given.names,
+    )
+
+
+def _loss(target: Target, weight_of_class: np.ndarray | None) -> Any:
+    from recurra.training import losses
+
+    if target.task == "regression":
+        return losses.mean_squared_error
+    return losses.cross_entropy(weight_of_class)
+
+
+def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the words a file can hold; an optimizer class by its name, no callbacks, no function."""
+    out = {}
+    for name, value in params.items():
+        if name in ("callbacks", "network", "device") or (
+            name == "random_state" and not isinstance(value, int)
+        ):
+            continue
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, type):
+            value = f"{value.__module__}.{value.__qualname__}"
+        if name == "class_weight" and isinstance(value, dict):
+            value = {str(label): float(weight) for label, weight in value.items()}
+        out[name] = value
+    return out
+
+
+def _fold_mask(values: np.ndarray, channels: int) -> np.ndarray:
+    """Add what the mask channels contributed to the channels they belong to."""
+    return values if values.shape[1] == channels else values.reshape(len(values), -1, channels).sum(axis=1)

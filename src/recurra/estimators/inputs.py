@@ -1,0 +1,164 @@
+"""What a user passes as X, y, groups and weights becomes sequences; repeated ones are merged and put in order."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+
+from recurra.checks import as_sequences, check_same_channels, where
+from recurra.errors import DataError
+from recurra.records import Dataset
+
+
+@dataclass(frozen=True)
+class Given:
+    """Training data as read: lists of equal length.
+
+    Parameters
+    ----------
+    sequences : list of ndarray of shape (time, channels)
+        Raw values.
+    y : array or list
+        As given, not yet encoded.
+    groups : ndarray of object or None
+        What a split must not cut.
+    weights : ndarray of float64, shape (sequences,)
+        Sample weights.
+    names : list of str or None
+        For messages.
+    """
+
+    sequences: list[np.ndarray]
+    y: Any
+    groups: np.ndarray | None
+    weights: np.ndarray
+    names: list[str] | None
+
+    def take(self, indices: np.ndarray) -> "Given":
+        """Return these rows, in this order."""
+        chosen = indices.tolist()
+        return Given(
+            [self.sequences[i] for i in chosen],
+            self.y[indices] if isinstance(self.y, np.ndarray) else [self.y[i] for i in chosen],
+            None if self.groups is None else self.groups[indices],
+            self.weights[indices],
+            None if self.names is None else [self.names[i] for i in chosen],
+        )
+
+
+def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndarray], list[str] | None]:
+    """Return X as a list of (time, channels) arrays, and the names where it is a Dataset.
+
+    A table (two-dimensional array or DataFrame) is one univariate sequence a row. Its number of columns and their
+    names are learned in ``fit`` (``reset=True``) and must be the same afterwards, as in scikit-learn; sequences
+    of other lengths are passed as a list.
+    """
+    if isinstance(X, Dataset):
+        return as_sequences(X.X, names=X.names), X.names
+    if _is_table(X):
+        # "mask" wants to see NaN; infinity is refused either way.
+        finite = "allow-nan" if estimator.missing == "mask" else True
+        options = {"dtype": "numeric", "ensure_all_finite": finite}
+        if reset or hasattr(estimator, "n_features_in_"):
+            X = validate_data(estimator, X, reset=reset, **options)
+        else:
+            X = check_array(X, **options)
+    elif reset:
+        for learned in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(learned, None)
+    return as_sequences(X), None
+
+
+def _is_table(X: Any) -> bool:
+    if hasattr(X, "columns") or hasattr(
+        X, "tocsr"
+    ):  # DataFrame; a sparse matrix is refused by scikit-learn's check
+        return True
+    if isinstance(X, list | tuple):  # nested lists of numbers; a list of arrays is a list of sequences
+        rows = all(isinstance(row, list | tuple) and len(row) == len(X[0]) for row in X)
+        return bool(X) and rows and all(np.ndim(value) == 0 for row in X for value in row)
+    return hasattr(X, "__array__") and np.asarray(X).ndim in (0, 2)
+
+
+def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any) -> Given:
+    """Return the training data checked for agreeing lengths.
+
+    Raises
+    ------
+    DataError
+        If y is missing, of another length than X, or no sequence has a positive weight.
+    """
+    who = type(estimator).__name__
+    if isinstance(X, Dataset):
+        y = X.y if y is None else y
+        groups = X.groups if groups is None else groups
+    sequences, names = read_sequences(estimator, X, reset=True)
+    check_same_channels(sequences, names=names)
+    if y is None:
+        raise DataError(
+            f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
+        )
+    y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
+    for word, values in (("y", y), ("groups", groups)):
+        if values is not None and len(values) != len(sequences):
+            raise DataError(
+                f"{who}: X and {word} must have one entry per sequence, found inconsistent numbers of samples: "
+                f"{len(sequences)} sequences in X, {len(values)} entries in {word}. Give one entry per sequence."
+            )
+    weights = _check_sample_weight(
+        sample_weight, np.empty(len(sequences)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not (weights > 0).any():
+        raise DataError(
+            f"{who}: sample_weight must be positive for at least one sequence; all {len(weights)} are 0."
+        )
+    kept = None
+    if groups is not None:
+        kept = np.empty(len(sequences), dtype=object)
+        kept[:] = list(groups)
+    return Given(sequences, y, kept, weights, names)
+
+
+def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
+    """Merge identical rows, drop those of weight 0, and order the rest by content.
+
+    After this, a sequence given twice and a sequence of weight two are the same data, and so is the same data in
+    another order: everything drawn at random later depends on the content only.
+
+    Parameters
+    ----------
+    given : Given
+        As read.
+    encoded : ndarray or list of ndarray
+        One encoded target per sequence; becomes ``y`` of the result.
+    """
+    rows: dict[bytes, list[int]] = {}
+    for index in np.flatnonzero(given.weights > 0).tolist():
+        group = None if given.groups is None else given.groups[index]
+        rows.setdefault(_digest(given.sequences[index], encoded[index], group), []).append(index)
+    chosen = [rows[key] for key in sorted(rows)]
+    first = np.array([same[0] for same in chosen])
+    out = Given(given.sequences, encoded, given.groups, given.weights, given.names).take(first)
+    weights = np.array([given.weights[same].sum() for same in chosen])
+    return Given(out.sequences, out.y, out.groups, weights, out.names)
+
+
+def _digest(sequence: np.ndarray, target: Any, group: Any) -> bytes:
+    values = np.ascontiguousarray(sequence, dtype=np.float64)
+    digest = hashlib.blake2b(values.tobytes(), digest_size=16)
+    digest.update(f"{sequence.shape}{group!r}".encode())
+    digest.update(np.ascontiguousarray(target).tobytes())
+    return digest.digest()
+
+
+def check_labels_present(who: str, labels: Sequence[Any], names: Sequence[str] | None) -> None:
+    """Raise DataError naming the first sequence without a label (None or NaN)."""
+    for index, label in enumerate(labels):
+        if label is None or (isinstance(label, float | np.floating) and np.isnan(label)):
+            raise DataError(
+                f"{who}: Input y contains NaN: {where(index, names)} has no label (missing values are {label!r}). "
+                "Give it one or leave the sequence out."
+            )

@@ -1,0 +1,142 @@
+"""A fitted model on labelled data becomes an `Evaluation`, with what the report should tell about the training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from recurra.estimators.targets import Target
+from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
+from recurra.evaluation.evaluation import (
+    Evaluation,
+    ReportContext,
+    evaluate_classification,
+    evaluate_labeling,
+    evaluate_regression,
+)
+from recurra.serving.model import FittedModel
+
+# Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
+TRACE_POINTS = 120
+
+
+def training_facts(
+    target: Target, encoded: Any, weights: np.ndarray, lengths: Sequence[int]
+) -> dict[str, Any]:
+    """Return what the model file keeps of the training part: the naive answer, counts and lengths.
+
+    Parameters
+    ----------
+    encoded : ndarray or list of ndarray
+        Labels of the training part, encoded by ``target``.
+    weights : ndarray of shape (sequences,)
+        Sample weights.
+    lengths : sequence of int
+        Steps of each training sequence.
+    """
+    facts: dict[str, Any] = {"lengths": [int(n) for n in lengths]}
+    if target.task == "regression":
+        return facts | {"baseline": NumberBaseline.fit(encoded).to_dict()}
+    flat, each = encoded, weights
+    if target.task == "labeling":
+        flat, each = np.concatenate(encoded), np.repeat(weights, [len(e) for e in encoded])
+    counts = np.bincount(flat, weights=each, minlength=target.output_size)
+    return facts | {"baseline": ClassBaseline(tuple(range(len(counts))), tuple(counts.tolist())).to_dict()}
+
+
+def evaluate(
+    model: FittedModel,
+    sequences: list[np.ndarray],
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    groups: Any = None,
+    context: ReportContext | None = None,
+) -> Evaluation:
+    """Judge a fitted model.
+
+    Parameters
+    ----------
+    sequences : list of ndarray of shape (time, channels)
+        Raw values.
+    y : array-like
+        True labels: one a sequence, several numbers, or an array per sequence.
+    names, groups : sequence, optional
+        One per sequence; intervals are over groups where given.
+    context : ReportContext, optional
+        What the report should tell beside what the model knows.
+    """
+    training = model.manifest["training"]
+    told: dict[str, Any] = {
+        "names": names,
+        "sequences": sequences,
+        "groups": groups,
+        "train_seconds": training["seconds"],
+        "context": _told(model, context),
+    }
+    if model.task == "regression":
+        baseline = NumberBaseline.from_dict(training["baseline"])
+        return evaluate_regression(y, model.predict(sequences, names), baseline=baseline, **told)
+    classes = model.classes
+    counts = tuple(training["baseline"]["counts"])
+    told |= {"classes": classes, "baseline": ClassBaseline(tuple(classes.tolist()), counts)}
+    proba = model.predict_proba(sequences, names)
+    if model.task == "labeling":
+        return evaluate_labeling(y, list(proba), **told)
+    return evaluate_classification(
+        y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
+    )
+
+
+def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray:
+    """Return what the model answers after each step: shape (time, classes), row t after t + 1 steps.
+
+    A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
+    """
+    steps = len(sequence)
+    asked = np.unique(np.linspace(1, steps, min(steps, TRACE_POINTS)).astype(int))
+    answers = model.predict_proba([sequence[:n] for n in asked])
+    latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
+    return answers[np.maximum(latest, 0)]
+
+
+def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
+    """Fill in what the caller left out from what the model knows about its training."""
+    manifest, training = model.manifest, model.manifest["training"]
+    counts: Mapping[Any, int] = {}
+    if model.task != "regression":
+        counts = dict(zip(model.classes.tolist(), map(int, training["baseline"]["counts"]), strict=True))
+    known = ReportContext(
+        title=manifest["estimator"],
+        history=training["history"],
+        best_epoch=training["best_epoch"],
+        seed=manifest["seed"],
+        versions=manifest["versions"],
+        network=describe_network(model),
+        parameters=manifest["params"],
+        train_lengths=training["lengths"],
+        train_counts=counts,
+        channel_names=manifest["channel_names"],
+        sample_rate_hz=manifest["sample_rate_hz"],
+    )
+    if context is None:
+        return known
+    default = ReportContext()
+    given = {f.name: getattr(context, f.name) for f in fields(context)}
+    return replace(known, **{name: value for name, value in given.items() if value != getattr(default, name)})
+
+
+def describe_network(model: FittedModel) -> str:
+    """Return the network in one sentence."""
+    size = sum(int(w.size) for w in model.weights.values())
+    network = model.manifest["network"]
+    if network is None:
+        return f"own network, {size:,} weights"
+    layers = f"{network['num_layers']} layers of " if network["num_layers"] > 1 else ""
+    direction = "bidirectional " if network["bidirectional"] else ""
+    pooling = "an answer per step" if network["pooling"] == "none" else f"{network['pooling']} pooling"
+    return (
+        f"{layers}{direction}{network['cell'].upper()} with {network['hidden_size']} units, {pooling}, "
+        f"{network['input_size']} inputs, {network['output_size']} outputs, {size:,} weights"
+    )

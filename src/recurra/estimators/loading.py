@@ -1,0 +1,69 @@
+"""`load_model`: a model file becomes the estimator that wrote it."""
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from recurra.checks import listing
+from recurra.errors import StoreError, UsageError
+from recurra.estimators.own_network import OwnNetwork
+from recurra.serving.model import FittedModel
+
+# The name in a file chooses from this table and nothing else: loading never imports what a file names.
+ESTIMATORS = {
+    "SequenceClassifier": "recurra.estimators.sequence_classifier",
+    "SequenceLabeler": "recurra.estimators.sequence_labeler",
+    "SequenceRegressor": "recurra.estimators.sequence_regressor",
+}
+
+
+def load_model(path: str | os.PathLike[str], *, network: Callable[[int, int], Any] | None = None) -> Any:
+    """Read a model file and return the fitted estimator.
+
+    Parameters
+    ----------
+    path : path
+        Written by ``save`` of an estimator.
+    network : callable (input_size, output_size) -> torch.nn.Module, optional
+        The function the model was trained with, for a network of the user's own; a file never holds code.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    StoreError
+        If the file is damaged, foreign, or of a newer version.
+    UsageError
+        If the model needs ``network``, or its weights do not fit it.
+    """
+    model = FittedModel.load(path)
+    name = model.manifest["estimator"]
+    if name not in ESTIMATORS:
+        raise StoreError(
+            f"{path}: was written by {name!r}; this version knows {listing(ESTIMATORS)}. Update recurra."
+        )
+    estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
+    if model.manifest["network"] is not None:
+        return estimator._from_model(model, {})
+    if network is None:
+        raise UsageError(
+            f"{path}: holds weights of an own network, whose code is not in the file. "
+            "Pass the function: load_model(path, network=function)."
+        )
+    return estimator._from_model(_with_network(model, network, path), {"network": network})
+
+
+def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: Any) -> FittedModel:
+    import torch
+
+    target = model.manifest["target"]
+    output_size = len(target["classes"] if "classes" in target else target["center"])
+    with torch.random.fork_rng(devices=[]):
+        module = network(model.features.input_size, output_size)
+    try:
+        module.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})
+    except RuntimeError as error:
+        raise UsageError(f"{path}: the weights do not fit the given network: {error}") from None
+    return replace(model, own_network=OwnNetwork(module.eval()))

@@ -1,0 +1,141 @@
+"""One class per time step."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+
+from recurra.estimators.base import SequenceEstimator
+from recurra.estimators.inputs import Given, read_sequences
+from recurra.estimators.targets import StepTarget
+
+
+class SequenceLabeler(SequenceEstimator):
+    """Recurrent network that gives every time step a class.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}, default="lstm"
+        Recurrent cell.
+    hidden_size : int, default=100
+        Hidden units per direction and layer.
+    num_layers : int, default=1
+        Recurrent layers, one on top of the other.
+    bidirectional : bool, default=False
+        Read every sequence in both directions.
+    dropout : float, default=0.0
+        Share of features in [0, 1) zeroed in training, between layers and before the output.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
+        How weights are changed.
+    learning_rate : float, default=0.002
+        Its step.
+    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="constant"
+        How the learning rate changes; a dictionary holds the ``name`` and its options.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    max_epochs : int, default=50
+        Passes over the training data at most.
+    batch_size : int, default=32
+        Sequences per training step.
+    grad_clip : float or None, default=1.0
+        Largest global norm of the gradient.
+    class_weight : None, "balanced" or dict of class to weight, default=None
+        Weight of each class in the loss.
+    validation_fraction : float, default=0.1
+        Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
+        than 25 sequences, or there are fewer than 5 groups, nothing is held out.
+    patience : int or None, default=10
+        Epochs without a better validation loss before training stops; the best weights are kept.
+    scaling : {"zscore", "robust", "none"}, default="zscore"
+        Scaling per channel, learned on the training part.
+    missing : {"error", "mask"}, default="error"
+        NaN is an error, or is filled with the channel's last value and marked in a mask channel.
+    network : callable (input_size, output_size) -> torch.nn.Module, optional
+        An own design; called with a `Ragged` of torch values.
+    callbacks : sequence of recurra.training.callbacks.Callback, default=()
+        Called during training.
+    device : str, default="cpu"
+        torch device to train on; prediction is on the CPU.
+    random_state : int, RandomState, Generator or None, default=None
+        Decides everything random; global generators are never touched.
+    verbose : {0, 1, 2}, default=1
+        Silent; a progress line on a terminal; one log line per epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (classes,)
+        Labels in the order of the probabilities.
+    model_ : FittedModel
+        The trained network as data.
+    history_ : list of dict
+        One flat record per epoch.
+
+    """
+
+    _pools: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 100,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        optimizer: Any = "adam",
+        learning_rate: float = 0.002,
+        lr_schedule: Any = "constant",
+        weight_decay: float = 0.0,
+        max_epochs: int = 50,
+        batch_size: int = 32,
+        grad_clip: float | None = 1.0,
+        class_weight: Any = None,
+        validation_fraction: float = 0.1,
+        patience: int | None = 10,
+        scaling: str = "zscore",
+        missing: str = "error",
+        network: Callable[[int, int], Any] | None = None,
+        callbacks: Sequence[Any] = (),
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 1,
+    ) -> None:
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.grad_clip = grad_clip
+        self.class_weight = class_weight
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.scaling = scaling
+        self.missing = missing
+        self.network = network
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_target(self, given: Given) -> StepTarget:
+        return StepTarget.fit(type(self).__name__, given.y, given.names)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities: object array of float32 arrays of shape (time, classes)."""
+        self._check_fitted()
+        return self.model_.predict_proba(*read_sequences(self, X, reset=False))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""
+        predicted = self.predict(X)
+        lengths = [len(labels) for labels in predicted]
+        weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
+        truth = np.concatenate([np.asarray(labels) for labels in y])
+        return float(accuracy_score(truth, np.concatenate(predicted), sample_weight=weights))

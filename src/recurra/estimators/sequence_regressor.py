@@ -1,0 +1,122 @@
+"""One or several numbers per sequence."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.base import RegressorMixin
+
+from recurra.estimators.base import SequenceEstimator
+from recurra.estimators.inputs import Given
+from recurra.estimators.targets import NumberTarget
+
+
+class SequenceRegressor(RegressorMixin, SequenceEstimator):
+    """Recurrent network that gives every sequence one number, or several.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}, default="lstm"
+        Recurrent cell.
+    hidden_size : int, default=100
+        Hidden units per direction and layer.
+    num_layers : int, default=1
+        Recurrent layers, one on top of the other.
+    bidirectional : bool, default=False
+        Read every sequence in both directions.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the states over time become one answer.
+    dropout : float, default=0.0
+        Share of features in [0, 1) zeroed in training, between layers and before the output.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
+        How weights are changed.
+    learning_rate : float, default=0.002
+        Its step.
+    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="constant"
+        How the learning rate changes; a dictionary holds the ``name`` and its options.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    max_epochs : int, default=50
+        Passes over the training data at most.
+    batch_size : int, default=32
+        Sequences per training step.
+    grad_clip : float or None, default=1.0
+        Largest global norm of the gradient.
+    validation_fraction : float, default=0.1
+        Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
+        than 25 sequences, or there are fewer than 5 groups, nothing is held out.
+    patience : int or None, default=10
+        Epochs without a better validation loss before training stops; the best weights are kept.
+    scaling : {"zscore", "robust", "none"}, default="zscore"
+        Scaling per channel, learned on the training part.
+    missing : {"error", "mask"}, default="error"
+        NaN is an error, or is filled with the channel's last value and marked in a mask channel.
+    network : callable (input_size, output_size) -> torch.nn.Module, optional
+        An own design; called with a `Ragged` of torch values.
+    callbacks : sequence of recurra.training.callbacks.Callback, default=()
+        Called during training.
+    device : str, default="cpu"
+        torch device to train on; prediction is on the CPU.
+    random_state : int, RandomState, Generator or None, default=None
+        Decides everything random; global generators are never touched.
+    verbose : {0, 1, 2}, default=1
+        Silent; a progress line on a terminal; one log line per epoch.
+
+    Attributes
+    ----------
+    model_ : FittedModel
+        The trained network as data.
+    history_ : list of dict
+        One flat record per epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 100,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        pooling: str = "last",
+        dropout: float = 0.0,
+        optimizer: Any = "adam",
+        learning_rate: float = 0.002,
+        lr_schedule: Any = "constant",
+        weight_decay: float = 0.0,
+        max_epochs: int = 50,
+        batch_size: int = 32,
+        grad_clip: float | None = 1.0,
+        validation_fraction: float = 0.1,
+        patience: int | None = 10,
+        scaling: str = "zscore",
+        missing: str = "error",
+        network: Callable[[int, int], Any] | None = None,
+        callbacks: Sequence[Any] = (),
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 1,
+    ) -> None:
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.grad_clip = grad_clip
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.scaling = scaling
+        self.missing = missing
+        self.network = network
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_target(self, given: Given) -> NumberTarget:
+        return NumberTarget.fit(type(self).__name__, given.y)

@@ -1,0 +1,279 @@
+"""What the network learns to answer, per task: classes, numbers, or a class per time step.
+
+Each target encodes y for training and knows what the model file must keep to turn outputs back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from recurra.checks import listing, where
+from recurra.errors import DataError, ShapeError, UsageError
+from recurra.estimators.inputs import check_labels_present
+from recurra.serving.model import classes_from_manifest, classes_to_manifest
+
+
+class Target(Protocol):
+    """What every kind of target offers."""
+
+    @property
+    def task(self) -> str:
+        """One of "classification", "regression", "labeling"."""
+        ...
+
+    @property
+    def score_name(self) -> str:
+        """Name of the figure that `score` gives."""
+        ...
+
+    @property
+    def output_size(self) -> int:
+        """Outputs of the network."""
+        ...
+
+    def encode(self, y: Any, names: Sequence[str] | None = None) -> Any:
+        """Return y as class indices, or as float64 columns in its own units."""
+        ...
+
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> "Target":
+        """Return the target with what it learns from the training part only."""
+        ...
+
+    def scaled(self, encoded: Any) -> Any:
+        """Return encoded labels as the loss reads them."""
+        ...
+
+    def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
+        """Return the figure shown while training; targets as the loss reads them."""
+        ...
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return what the model file keeps."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClassTarget:
+    """One class per sequence."""
+
+    classes: np.ndarray
+    task: str = "classification"
+    score_name: str = "accuracy"
+
+    @classmethod
+    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
+        """Learn the classes.
+
+        Raises
+        ------
+        DataError
+            If a label is missing or there is one class only.
+        """
+        labels = _labels(who, y, names)
+        return cls(_two_or_more(who, np.unique(labels)))
+
+    @property
+    def output_size(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    def encode(self, y: Any, names: Sequence[str] | None = None) -> np.ndarray:
+        """Return class indices: int64 array of shape (sequences,)."""
+        return _indices("y", _labels("y", y, names), self.classes)
+
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> Self:
+        """Return itself: classes are known from all labels."""
+        return self
+
+    def scaled(self, encoded: Any) -> Any:
+        """Return the class indices as they are."""
+        return encoded
+
+    def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
+        """Return the accuracy."""
+        return float(accuracy_score(targets, outputs.argmax(axis=1), sample_weight=weights))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the classes."""
+        return classes_to_manifest(self.classes)
+
+
+@dataclass(frozen=True)
+class StepTarget:
+    """One class per time step."""
+
+    classes: np.ndarray
+    task: str = "labeling"
+    score_name: str = "accuracy"
+
+    @classmethod
+    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
+        """Learn the classes over all time steps."""
+        steps = [_labels(who, labels, None) for labels in y]
+        return cls(_two_or_more(who, np.unique(np.concatenate(steps))))
+
+    @property
+    def output_size(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    def encode(self, y: Any, names: Sequence[str] | None = None) -> list[np.ndarray]:
+        """Return a list of int64 arrays of shape (time,)."""
+        return [
+            _indices(f"y: {where(i, names)}", np.asarray(labels), self.classes) for i, labels in enumerate(y)
+        ]
+
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> Self:
+        """Return itself: classes are known from all labels."""
+        return self
+
+    def scaled(self, encoded: Any) -> Any:
+        """Return the class indices as they are."""
+        return encoded
+
+    def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
+        """Return the accuracy over all steps."""
+        flat = np.concatenate(targets)
+        each = None if weights is None else np.repeat(weights, [len(t) for t in targets])
+        return float(accuracy_score(flat, outputs.argmax(axis=1), sample_weight=each))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the classes."""
+        return classes_to_manifest(self.classes)
+
+
+@dataclass(frozen=True)
+class NumberTarget:
+    """One or several numbers per sequence, scaled to mean 0 and deviation 1 while training."""
+
+    center: np.ndarray
+    spread: np.ndarray
+    single: bool
+    task: str = "regression"
+    score_name: str = "rmse"
+
+    @classmethod
+    def fit(cls, who: str, y: Any) -> Self:
+        """Learn how many numbers a sequence has; their scaling is learned by `fitted_on`."""
+        numbers = _numbers(who, y)
+        size = 1 if numbers.ndim == 1 else numbers.shape[1]
+        return cls(np.zeros(size), np.ones(size), numbers.ndim == 1)
+
+    @property
+    def output_size(self) -> int:
+        """Number of targets."""
+        return len(self.center)
+
+    def encode(self, y: Any, names: Sequence[str] | None = None) -> np.ndarray:
+        """Return numbers in their own units: float64 array of shape (sequences, targets)."""
+        numbers = _numbers("y", y)
+        columns = numbers.reshape(len(numbers), -1)
+        if columns.shape[1] != self.output_size:
+            raise ShapeError(f"y: must have {self.output_size} numbers per sequence; got {columns.shape[1]}.")
+        return columns
+
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> "NumberTarget":
+        """Learn mean and deviation of every target."""
+        center = np.average(encoded, axis=0, weights=weights)
+        spread = np.sqrt(np.average((encoded - center) ** 2, axis=0, weights=weights))
+        return replace(self, center=center, spread=np.where(spread > 1e-12 * np.abs(center), spread, 1.0))
+
+    def scaled(self, encoded: Any) -> np.ndarray:
+        """Return numbers of mean 0 and deviation 1: float32 array of shape (sequences, targets)."""
+        return ((encoded - self.center) / self.spread).astype(np.float32)
+
+    def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
+        """Return the root mean squared error in the units of y."""
+        squared = ((outputs - targets) * self.spread) ** 2
+        return float(np.sqrt(np.average(squared.mean(axis=1), weights=weights)))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the scaling."""
+        return {"center": self.center.tolist(), "spread": self.spread.tolist(), "single": self.single}
+
+
+def target_from_manifest(task: str, manifest: Mapping[str, Any]) -> Target:
+    """Rebuild a target from what the model file keeps."""
+    if task == "regression":
+        return NumberTarget(
+            np.array(manifest["center"]), np.array(manifest["spread"]), bool(manifest["single"])
+        )
+    return (ClassTarget if task == "classification" else StepTarget)(classes_from_manifest(manifest))
+
+
+def class_weights(
+    who: str, given: Any, target: Target, encoded: Any, weights: np.ndarray
+) -> np.ndarray | None:
+    """Return one loss weight per class, float32, or None.
+
+    Parameters
+    ----------
+    given : None, "balanced" or dict of class to weight
+        The constructor's word; classes a dictionary leaves out weigh 1.
+    encoded : ndarray or list of ndarray
+        Class indices of the training part.
+    weights : ndarray of shape (sequences,)
+        Sample weights of the training part.
+    """
+    if given is None or not isinstance(target, ClassTarget | StepTarget):
+        return None
+    size = target.output_size
+    if isinstance(given, str):
+        flat = encoded if isinstance(target, ClassTarget) else np.concatenate(encoded)
+        each = weights if isinstance(target, ClassTarget) else np.repeat(weights, [len(e) for e in encoded])
+        present = np.unique(flat)
+        out = np.ones(size)
+        out[present] = compute_class_weight("balanced", classes=present, y=flat, sample_weight=each)
+        return out.astype(np.float32)
+    known = target.classes.tolist()
+    unknown = [label for label in given if label not in known]
+    if unknown:
+        raise UsageError(f"{who}: class_weight names {listing(unknown)}, the classes are {listing(known)}.")
+    return np.array([given.get(label, 1.0) for label in known], dtype=np.float32)
+
+
+def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
+    array = y if isinstance(y, np.ndarray) else np.asarray(y)
+    if array.dtype == object or array.dtype.kind == "f":
+        check_labels_present(who, array.reshape(-1).tolist(), names)
+    labels = column_or_1d(y, warn=True)
+    check_classification_targets(labels)
+    return labels
+
+
+def _two_or_more(who: str, classes: np.ndarray) -> np.ndarray:
+    if len(classes) < 2:
+        raise DataError(
+            f"{who}: y must hold at least two classes; all labels are {classes.tolist()[0]!r}. "
+            "A classifier can't train when only one class is present."
+        )
+    return classes
+
+
+def _indices(who: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    lookup = {label: index for index, label in enumerate(classes.tolist())}
+    found = [lookup.get(label, -1) for label in labels.tolist()]
+    if -1 in found:
+        unknown = labels.tolist()[found.index(-1)]
+        raise DataError(
+            f"{who}: the label {unknown!r} is none of the fitted classes {listing(classes.tolist())}."
+        )
+    return np.array(found, dtype=np.int64)
+
+
+def _numbers(who: str, y: Any) -> np.ndarray:
+    numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = column_or_1d(numbers, warn=True)
+    if numbers.ndim > 2:
+        raise ShapeError(
+            f"{who}: y must have shape (sequences,) or (sequences, targets); got {numbers.shape}."
+        )
+    return numbers

@@ -1,0 +1,139 @@
+"""The constructor words: one table for Python, the command line and the reference page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recurra.checks import check_choice, check_number, listing
+from recurra.errors import UsageError
+
+CELLS = ("rnn", "lstm", "gru")
+POOLINGS = ("last", "mean", "max", "attention")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
+SCALINGS = ("zscore", "robust", "none")
+MISSING = ("error", "mask")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One constructor word.
+
+    Parameters
+    ----------
+    help : str
+        One line, for ``--help``.
+    kind : {"int", "float", "bool", "choice", "object"}
+        What a value is; an "object" cannot be given on the command line.
+    choices : tuple of str
+        For "choice".
+    low, high : float, optional
+        Bounds of a number.
+    low_open, high_open : bool
+        Whether a bound itself is left out.
+    none : bool
+        Whether None is allowed ("none" on the command line).
+    also : tuple of type
+        Types that are accepted beside, in Python only.
+    """
+
+    help: str
+    kind: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    none: bool = False
+    also: tuple[type, ...] = ()
+
+
+WORDS: Mapping[str, Word] = {
+    "cell": Word("Recurrent cell.", "choice", CELLS),
+    "hidden_size": Word("Hidden units per direction and layer.", "int", low=1),
+    "num_layers": Word("Recurrent layers, one on top of the other.", "int", low=1),
+    "bidirectional": Word("Read every sequence in both directions.", "bool"),
+    "pooling": Word("How the states over time become one answer.", "choice", POOLINGS),
+    "dropout": Word(
+        "Share of features zeroed in training, between layers and before the output.",
+        "float",
+        low=0,
+        high=1,
+        high_open=True,
+    ),
+    "optimizer": Word("Optimizer.", "choice", OPTIMIZERS, also=(type,)),
+    "learning_rate": Word("Learning rate.", "float", low=0, low_open=True),
+    "lr_schedule": Word("How the learning rate changes over training.", "choice", SCHEDULES, also=(dict,)),
+    "weight_decay": Word("Weight decay of the optimizer.", "float", low=0),
+    "max_epochs": Word("Passes over the training data at most.", "int", low=1),
+    "batch_size": Word("Sequences per training step.", "int", low=1),
+    "grad_clip": Word(
+        "Largest global norm of the gradient; none switches off.", "float", low=0, low_open=True, none=True
+    ),
+    "class_weight": Word(
+        "Weight of each class in the loss; balanced makes all classes count the same.",
+        "choice",
+        ("balanced",),
+        none=True,
+        also=(dict,),
+    ),
+    "validation_fraction": Word(
+        "Share of the training data held out for early stopping; 0 switches off.",
+        "float",
+        low=0,
+        high=1,
+        high_open=True,
+    ),
+    "patience": Word(
+        "Epochs without a better validation loss before training stops; none switches off.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
+    "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "network": Word(
+        "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True
+    ),
+    "callbacks": Word("Objects with the methods of recurra.training.callbacks.Callback.", "object"),
+    "device": Word("torch device to train on, such as cpu or cuda.", "object"),
+    "random_state": Word("Seed of everything random; none draws a new one.", "object", none=True),
+    "verbose": Word("0 silent, 1 a progress line, 2 one line per epoch.", "int", low=0, high=2),
+}
+
+
+def check_params(who: str, params: Mapping[str, Any]) -> None:
+    """Raise UsageError at the first word whose value is out of its range."""
+    for name, value in params.items():
+        word = WORDS[name]
+        if (value is None and word.none) or (word.also and isinstance(value, word.also)):
+            continue
+        if word.kind in ("int", "float"):
+            bounds = {
+                "low": word.low,
+                "high": word.high,
+                "low_open": word.low_open,
+                "high_open": word.high_open,
+            }
+            check_number(who, name, value, integer=word.kind == "int", **bounds)  # type: ignore[arg-type] # bools and floats by name
+        elif word.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
+            raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
+        elif word.kind == "choice":
+            check_choice(who, name, value, (*word.choices, None) if word.none else word.choices)
+    if params.get("network") is not None and not callable(params["network"]):
+        raise UsageError(
+            f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
+        )
+    _check_callbacks(who, params.get("callbacks", ()))
+
+
+def _check_callbacks(who: str, callbacks: Any) -> None:
+    if not isinstance(callbacks, list | tuple):
+        raise UsageError(
+            f"{who}: callbacks must be a list of callback objects; got {callbacks!r}. Wrap it in a list."
+        )
+    wrong = [c for c in callbacks if isinstance(c, type)]
+    if wrong:
+        raise UsageError(
+            f"{who}: callbacks must be objects, not classes; got {listing(c.__name__ for c in wrong)}. Call the class."
+        )

@@ -1,0 +1,116 @@
+"""The long short-term memory: the torch reference and the layer."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recurra.nn.layouts import Steps
+from recurra.nn.recurrent import States, Weights, run_module, scan
+
+
+def lstm_direction(
+    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
+) -> tuple[Tensor, States]:
+    """Run one layer in one direction; arguments and results as `recurra.nn.recurrent.Direction` says."""
+    return lstm_reference(x, steps=steps, weights=weights, states=states, reverse=reverse)
+
+
+def lstm_reference(
+    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
+) -> tuple[Tensor, States]:
+    """Compute `lstm_direction` in torch operations: any device, any floating dtype, any derivative."""
+    bias = None if weights.bias_ih is None or weights.bias_hh is None else weights.bias_ih + weights.bias_hh
+    projected = F.linear(steps.pack(x), weights.weight_ih, bias)
+    weight_hh = weights.weight_hh.t()
+    weight_hr = None if weights.weight_hr is None else weights.weight_hr.t()
+
+    def step(rows: Tensor, states: States) -> States:
+        h, c = states
+        i, f, g, o = torch.addmm(rows, h, weight_hh).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return (h if weight_hr is None else h @ weight_hr), c
+
+    output, finals = scan(step, projected, steps=steps, states=steps.sort(states), reverse=reverse)
+    return steps.unpack(output), steps.unsort(finals)
+
+
+class LSTM(torch.nn.LSTM):
+    r"""Long short-term memory.
+
+    .. math::
+
+        i_t &= \sigma(W_{ii} x_t + b_{ii} + W_{hi} h_{t-1} + b_{hi}) \\
+        f_t &= \sigma(W_{if} x_t + b_{if} + W_{hf} h_{t-1} + b_{hf}) \\
+        g_t &= \tanh(W_{ig} x_t + b_{ig} + W_{hg} h_{t-1} + b_{hg}) \\
+        o_t &= \sigma(W_{io} x_t + b_{io} + W_{ho} h_{t-1} + b_{ho}) \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        h_t &= W_{hr} (o_t \odot \tanh c_t)
+
+    :math:`W_{hr}` is there with ``proj_size`` only [2]_. Constructor, state dict and return values are those
+    of `torch.nn.LSTM`; the gates i, f, g, o stand in torch's order.
+
+    Parameters
+    ----------
+    input_size : int
+        Features per time step, at least 1.
+    hidden_size : int
+        Size of the cell state, at least 1.
+    num_layers : int, default=1
+        Layers; each reads the output of the one before.
+    bias : bool, default=True
+        Whether the gates have biases (two vectors, as in torch).
+    batch_first : bool, default=False
+        Whether padded tensors are (batch, time, features) instead of (time, batch, features).
+    dropout : float, default=0.0
+        Probability in [0, 1] of zeroing an output feature between layers while training.
+    bidirectional : bool, default=False
+        Whether a second direction reads every sequence from its own end.
+    proj_size : int, default=0
+        Size of the output if it is projected, below ``hidden_size``; 0 for no projection.
+    device, dtype
+        Where the weights lie and what they are made of.
+
+    References
+    ----------
+    .. [1] Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; with the
+       forget gate of Gers et al., "Learning to Forget", Neural Computation 12(10), 2000.
+    .. [2] Sak et al., "Long Short-Term Memory Based Recurrent Neural Network Architectures for Large
+       Vocabulary Speech Recognition", 2014, arXiv:1402.1128.
+    """
+
+    def forward(
+        self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+        """Run every sequence of the batch to its own end.
+
+        Parameters
+        ----------
+        input : Tensor of shape (time, batch, input_size), or (batch, time, input_size) with batch_first
+            One sequence of shape (time, input_size), a PackedSequence or a Ragged is taken as well.
+        hx : pair of Tensor of shape (num_layers * num_directions, batch, hidden_size), optional
+            Initial h_0 (of ``proj_size`` channels with a projection) and c_0; zeros if omitted. Without batch
+            for one sequence.
+        lengths : sequence of int, shape (batch,), optional
+            Valid steps, 0 <= lengths <= time: a list, array or tensor of any integer type. Later steps change
+            neither output, state nor gradient.
+
+        Returns
+        -------
+        output : Tensor of shape (time, batch, num_directions * output_size), or as the input
+            Zero after each sequence's length. A PackedSequence gives a PackedSequence, a Ragged a Ragged.
+        (h_n, c_n) : (Tensor, Tensor) of the shapes of hx
+            States after each sequence's last valid step in each direction; the initial state if it has none.
+
+        Raises
+        ------
+        ShapeError
+            If input, hx or lengths disagree with the layer or with each other.
+        UsageError
+            If one of them has the wrong type or dtype.
+        """
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)
+        output, (h_n, c_n) = run_module(self, lstm_direction, input, hx, lengths, state_sizes=sizes)
+        return output, (h_n, c_n)

@@ -1,0 +1,231 @@
+"""A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recurra.checks import check_choice, check_number, did_you_mean, listing
+from recurra.errors import ShapeError, UsageError
+from recurra.nn.gru import GRU
+from recurra.nn.lstm import LSTM
+from recurra.nn.pooling import POOLINGS, AttentionPooling, last, maximum, mean
+from recurra.nn.rnn import RNN
+from recurra.ragged import Ragged
+
+CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a `SequenceNetwork` looks like; every field is checked when it is made.
+
+    Raises
+    ------
+    UsageError
+        If a field is not what its comment allows.
+    """
+
+    cell: str  # "rnn", "lstm" or "gru"
+    input_size: int  # channels of a step, at least 1
+    hidden_size: int  # channels of the state in each direction, at least 1
+    output_size: int  # numbers the head gives: classes, or targets, at least 1
+    num_layers: int = 1  # recurrent layers, at least 1
+    bidirectional: bool = False  # a second direction doubles what pooling and head see
+    pooling: str = "last"  # "last", "mean", "max", "attention"; "none" gives an output for every step
+    dropout: float = 0.0  # probability in [0, 1) of zeroing a feature, between layers and before the head
+
+    def __post_init__(self) -> None:
+        who = "NetworkConfig"
+        check_choice(who, "cell", self.cell, list(CELLS))
+        check_choice(who, "pooling", self.pooling, [*POOLINGS, "none"])
+        check_choice(who, "bidirectional", self.bidirectional, [False, True])
+        for word in ("input_size", "hidden_size", "output_size", "num_layers"):
+            check_number(who, word, getattr(self, word), integer=True, low=1)
+        check_number(who, "dropout", self.dropout, low=0, high=1, high_open=True)
+
+    @property
+    def features(self) -> int:
+        """Channels of the recurrent output: hidden_size for each direction."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> "NetworkConfig":
+        """Return the configuration of a dictionary.
+
+        Raises
+        ------
+        UsageError
+            If a key is unknown, a field without default is absent, or a value is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in config:
+            if key not in known:
+                raise UsageError(
+                    f"NetworkConfig: unknown key {key!r}; known are {listing(known)}."
+                    f"{did_you_mean(key, known)}"
+                )
+        absent = [name for name in ("cell", "input_size", "hidden_size", "output_size") if name not in config]
+        if absent:
+            raise UsageError(f"NetworkConfig: {listing(absent)} must be given; got only {listing(config)}.")
+        return cls(**config)
+
+
+class SequenceNetwork(nn.Module):
+    """Recurrent layers, pooling over time, dropout and a linear head.
+
+    Building one leaves torch's global generator as it was. The weights are torch's defaults until
+    `initialize`; `build` does both.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        What it looks like.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        with torch.random.fork_rng(devices=[]):
+            self.recurrent = CELLS[config.cell](
+                config.input_size,
+                config.hidden_size,
+                num_layers=config.num_layers,
+                bidirectional=config.bidirectional,
+                # torch warns of a dropout that has no two layers to stand between.
+                dropout=config.dropout if config.num_layers > 1 else 0.0,
+            )
+            self.pooling = AttentionPooling(config.features) if config.pooling == "attention" else None
+            self.head = nn.Linear(config.features, config.output_size)
+
+    def forward(self, ragged: Ragged) -> Tensor:
+        """Return the head's output.
+
+        Parameters
+        ----------
+        ragged : Ragged
+            Torch values of shape (total_steps, input_size).
+
+        Returns
+        -------
+        Tensor of shape (batch, output_size), or (total_steps, output_size) with pooling "none"
+            Logits or predicted numbers.
+
+        Raises
+        ------
+        ShapeError
+            If the values do not have input_size channels.
+        """
+        features = F.dropout(self.features(ragged), self.config.dropout, self.training)
+        return self.head(features)
+
+    def features(self, ragged: Ragged) -> Tensor:
+        """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
+        output, states = self.recurrent(ragged)
+        if self.config.pooling == "none":
+            return output.values
+        if self.config.pooling == "last":
+            h_n = states[0] if self.config.cell == "lstm" else states
+            return last(h_n, bidirectional=self.config.bidirectional)
+        if self.pooling is not None:
+            return self.pooling(output)
+        return mean(output) if self.config.pooling == "mean" else maximum(output)
+
+
+def build(config: NetworkConfig, *, seed: int) -> SequenceNetwork:
+    """Return an initialised network; equal seeds give equal weights, no global generator is touched."""
+    network = SequenceNetwork(config)
+    initialize(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def initialize(network: SequenceNetwork, generator: torch.Generator) -> None:
+    """Draw the weights of a network anew.
+
+    Recurrent weights are orthogonal, gate by gate [1]_, so that at first a state neither vanishes nor
+    explodes. Input weights, also gate by gate, attention and head are uniform after Glorot [2]_. Biases are
+    zero, but the LSTM's forget gates start with 1, so that at first it remembers [3]_: ``bias_ih`` carries
+    it, ``bias_hh`` is zero, as torch adds the two.
+
+    Parameters
+    ----------
+    network : SequenceNetwork
+        Changed in place; on the CPU.
+    generator : torch.Generator
+        Where the numbers come from.
+
+    References
+    ----------
+    .. [1] Saxe, McClelland and Ganguli, "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear
+       Neural Networks", 2013, arXiv:1312.6120.
+    .. [2] Glorot and Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks",
+       AISTATS 2010.
+    .. [3] Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network Architectures",
+       ICML 2015; first in Gers et al., "Learning to Forget", Neural Computation 12(10), 2000.
+    """
+    config = network.config
+    for name, weight in network.recurrent.named_parameters():
+        gates = weight.detach().chunk(GATES[config.cell])  # views
+        for gate in gates:
+            if name.startswith("weight_hh"):
+                nn.init.orthogonal_(gate, generator=generator)
+            elif name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(gate, generator=generator)
+            else:
+                nn.init.zeros_(gate)
+        if config.cell == "lstm" and name.startswith("bias_ih"):
+            nn.init.ones_(gates[1])
+    nn.init.xavier_uniform_(network.head.weight, generator=generator)
+    nn.init.zeros_(network.head.bias)
+    if network.pooling is not None:
+        nn.init.xavier_uniform_(network.pooling.weight, generator=generator)
+        nn.init.xavier_uniform_(network.pooling.context.detach()[None], generator=generator)
+        nn.init.zeros_(network.pooling.bias)
+
+
+def to_arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return copies of a network's weights as numpy arrays, by the names of its state dict."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def from_arrays(config: NetworkConfig, arrays: Mapping[str, np.ndarray]) -> SequenceNetwork:
+    """Return the network of a configuration with these weights, copied; their dtype becomes the network's.
+
+    Raises
+    ------
+    UsageError
+        If a weight is absent, unknown, or of another dtype than the rest.
+    ShapeError
+        If a weight has not the shape the configuration asks for.
+    """
+    network = SequenceNetwork(config)
+    expected = network.state_dict()
+    for name in [*arrays, *expected]:
+        if name not in expected or name not in arrays:
+            problem = f"has no weight {name!r}" if name not in expected else f"needs the weight {name!r}"
+            raise UsageError(
+                f"from_arrays: a network of this configuration {problem}; got {listing(arrays)}."
+                f"{did_you_mean(name, expected) if name not in expected else ''}"
+            )
+        if tuple(arrays[name].shape) != tuple(expected[name].shape):
+            raise ShapeError(
+                f"from_arrays: {name} must have shape {tuple(expected[name].shape)}; got "
+                f"{arrays[name].shape}. Use the configuration it was trained with."
+            )
+    dtypes = {array.dtype.name for array in arrays.values()}
+    if len(dtypes) != 1 or not dtypes <= {"float32", "float64"}:
+        raise UsageError(
+            f"from_arrays: weights must be all float32 or all float64; got {listing(sorted(dtypes))}."
+        )
+    network = network.to(getattr(torch, dtypes.pop()))
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    return network

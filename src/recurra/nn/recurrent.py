@@ -1,0 +1,320 @@
+"""What RNN, LSTM and GRU share: reading the arguments, the stack of layers and directions, the time loop.
+
+A layer's `forward` calls `run_module`, which brings the input to flat ragged rows, walks over layers and
+directions, and gives the result back in the form of the input. For each layer and direction it calls the
+cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`): the one place that decides how the
+recurrence is computed. Here it is the torch reference, a loop over time in torch operations (`scan`), which
+works on every device, in every floating dtype, and can be differentiated any number of times.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from recurra.errors import ShapeError, UsageError
+from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
+from recurra.ragged import Ragged
+
+States = tuple[Tensor, ...]
+
+
+class Weights(NamedTuple):
+    """Weights of one layer in one direction, with torch's names and shapes (G gates, in torch's order)."""
+
+    weight_ih: Tensor  # (G * hidden_size, layer input size)
+    weight_hh: Tensor  # (G * hidden_size, output size)
+    bias_ih: Tensor | None  # (G * hidden_size,)
+    bias_hh: (
+        Tensor | None
+    )  # (G * hidden_size,); kept for torch's state dicts, the GRU's maths alone needs two
+    weight_hr: Tensor | None  # (proj_size, hidden_size), LSTM with a projection only
+
+
+class Direction(Protocol):
+    """One layer in one direction over a ragged batch."""
+
+    def __call__(
+        self, x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
+    ) -> tuple[Tensor, States]:
+        """Return the output of every step and the final states.
+
+        Parameters
+        ----------
+        x : Tensor of shape (total_steps, layer input size)
+            Flat ragged rows, sequence after sequence.
+        steps : Steps
+            Their lengths (``steps.lengths``, a numpy array) and orders.
+        weights : Weights
+            Of this layer and direction.
+        states : tuple of Tensor, each of shape (batch, size)
+            Initial states: h_0, for the LSTM h_0 and c_0.
+        reverse : bool
+            Whether every sequence is read from its own last step to its first.
+
+        Returns
+        -------
+        output : Tensor of shape (total_steps, output size)
+            In the order of ``x``, whatever the direction.
+        states : tuple of Tensor, each of shape (batch, size)
+            After the last step read; the initial state for a sequence without steps.
+        """
+
+
+def scan(
+    step: Callable[[Tensor, States], States], inputs: Tensor, *, steps: Steps, states: States, reverse: bool
+) -> tuple[Tensor, States]:
+    """Loop over time, at each step with the sequences that are still running (or, in reverse, already are).
+
+    Parameters
+    ----------
+    step : callable (rows, states) -> states
+        Rows of one time step, (running, channels), and the states before it to the states after it; the first
+        state is the output.
+    inputs : Tensor of shape (total_steps, channels)
+        Packed order (see `Steps`).
+    steps : Steps
+        Supplies how many sequences run at each time step.
+    states : tuple of Tensor, each of shape (batch, size)
+        Initial states, in packed order.
+    reverse : bool
+        Whether time runs from each sequence's end to its start.
+
+    Returns
+    -------
+    output : Tensor of shape (total_steps, output size)
+        Packed order.
+    states : tuple of Tensor, each of shape (batch, size)
+        Final states, in packed order.
+    """
+    sizes = steps.batch_sizes
+    if not sizes:
+        # No row, but still joined to the weights, so that a loss of it can be differentiated (to zeros).
+        return inputs[:, : states[0].shape[1]], states
+    running = _scan_reverse if reverse else _scan_forward
+    outputs, finals = running(step, inputs.split(sizes), sizes, states)
+    return torch.cat(outputs), finals
+
+
+def _scan_forward(
+    step: Callable[[Tensor, States], States], rows: Sequence[Tensor], sizes: list[int], states: States
+) -> tuple[list[Tensor], States]:
+    outputs: list[Tensor] = []
+    ended: list[States] = []
+    for x, size in zip(rows, sizes, strict=True):
+        if size < len(states[0]):
+            ended.append(tuple(s[size:] for s in states))
+            states = tuple(s[:size] for s in states)
+        states = step(x, states)
+        outputs.append(states[0])
+    # The shortest ended first and stand last.
+    parts = [states, *reversed(ended)]
+    return outputs, tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True)) if ended else states
+
+
+def _scan_reverse(
+    step: Callable[[Tensor, States], States], rows: Sequence[Tensor], sizes: list[int], states: States
+) -> tuple[list[Tensor], States]:
+    initial = states
+    outputs: list[Tensor] = []
+    states = tuple(s[:0] for s in initial)
+    for x, size in zip(reversed(rows), reversed(sizes), strict=True):
+        before = len(states[0])
+        if size > before:
+            states = _join(states, tuple(s[before:size] for s in initial))
+        states = step(x, states)
+        outputs.append(states[0])
+    if sizes[0] < len(initial[0]):  # sequences without steps
+        states = _join(states, tuple(s[sizes[0] :] for s in initial))
+    return outputs[::-1], states
+
+
+def _join(first: States, second: States) -> States:
+    return second if not len(first[0]) else tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a user passed as input, as flat ragged rows, and how to give the output back."""
+
+    rows: Tensor
+    steps: Steps
+    batched: bool
+    restore: Callable[[Tensor], Any]
+
+
+def run_module(
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    *,
+    state_sizes: Sequence[int],
+) -> tuple[Any, States]:
+    """Run a layer of torch's constructor and weights over a batch of any form.
+
+    Parameters
+    ----------
+    module : torch.nn.RNNBase
+        Supplies weights, sizes, dropout and whether it is training.
+    direction : callable
+        The cell's `Direction`.
+    input : Tensor, PackedSequence or Ragged
+        As in the layers' ``forward``.
+    hx : Tensor, sequence of Tensor or None
+        Initial states, one for each of ``state_sizes``; zeros if None.
+    lengths : sequence of int or None
+        As in the layers' ``forward``.
+    state_sizes : sequence of int
+        Channels of each state.
+
+    Returns
+    -------
+    output : of the type of ``input``
+        The last layer's output.
+    states : tuple of Tensor, each (num_layers * num_directions, batch, size), or without batch
+        Final states.
+    """
+    who = f"{type(module).__name__}.forward"
+    batch = _read_input(who, module, input, lengths)
+    states = _read_states(who, module, hx, batch, state_sizes)
+    output, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
+    if not batch.batched:
+        finals = tuple(final.squeeze(1) for final in finals)
+    return batch.restore(output), finals
+
+
+def run_stack(
+    module: torch.nn.RNNBase, direction: Direction, rows: Tensor, *, steps: Steps, states: States
+) -> tuple[Tensor, States]:
+    """Walk over layers and directions; shapes as in `Direction`, states stacked as in torch."""
+    num_directions = 2 if module.bidirectional else 1
+    finals: list[States] = []
+    for layer in range(module.num_layers):
+        if layer and module.dropout:
+            rows = F.dropout(rows, module.dropout, module.training)
+        outputs = []
+        for reverse in (False, True)[:num_directions]:
+            index = layer * num_directions + int(reverse)
+            weights = _weights(module, layer, reverse)
+            initial = tuple(state[index] for state in states)
+            output, final = direction(rows, steps=steps, weights=weights, states=initial, reverse=reverse)
+            outputs.append(output)
+            finals.append(final)
+        rows = outputs[0] if num_directions == 1 else torch.cat(outputs, dim=1)
+    return rows, tuple(torch.stack(final) for final in zip(*finals, strict=True))
+
+
+def _weights(module: torch.nn.RNNBase, layer: int, reverse: bool) -> Weights:
+    suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
+    # By name, not from torch's flat list: so functional_call and parametrizations work.
+    return Weights(*(getattr(module, name + suffix, None) for name in Weights._fields))  # type: ignore[arg-type]
+
+
+def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) -> _Batch:
+    if isinstance(input, PackedSequence | Ragged) and lengths is not None:
+        raise UsageError(
+            f"{who}: a {type(input).__name__} carries its own lengths; call it without lengths=."
+        )
+    if isinstance(input, PackedSequence):
+        return _read_packed(who, module, input)
+    if isinstance(input, Ragged):
+        rows = ragged_values(who, input)
+        _check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
+        return _Batch(rows, Steps(input.lengths, rows.device), True, input.replace)
+    if not isinstance(input, Tensor):
+        raise UsageError(
+            f"{who}: input must be a Tensor, PackedSequence or Ragged; got {type(input).__name__}. "
+            "Convert an array with torch.as_tensor, a list of sequences with recurra.nn.to_ragged."
+        )
+    return _read_padded(who, module, input, lengths)
+
+
+def _read_packed(who: str, module: torch.nn.RNNBase, input: PackedSequence) -> _Batch:
+    _check_rows(
+        who, module, input.data, f"(total_steps, input_size={module.input_size}) inside the PackedSequence"
+    )
+    steps = steps_of(input)
+
+    def restore(output: Tensor) -> PackedSequence:
+        return PackedSequence(
+            steps.pack(output), input.batch_sizes, input.sorted_indices, input.unsorted_indices
+        )
+
+    return _Batch(steps.unpack(input.data), steps, True, restore)
+
+
+def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any) -> _Batch:
+    axes = "batch, time" if module.batch_first else "time, batch"
+    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
+    batched = input.ndim == 3
+    batch_first = module.batch_first or not batched  # one sequence: (1, time, input_size) is a view
+    padded = input if batched else input.unsqueeze(0)
+    batch, time = padded.shape[:2] if batch_first else (padded.shape[1], padded.shape[0])
+    steps = Steps(as_lengths(who, lengths, batch=batch, time=time), input.device)
+
+    def restore(output: Tensor) -> Tensor:
+        padded = to_padded(output, steps, time=time, batch_first=batch_first)
+        return padded if batched else padded.squeeze(0)
+
+    return _Batch(from_padded(padded, steps, batch_first=batch_first), steps, batched, restore)
+
+
+def _check_rows(
+    who: str, module: torch.nn.RNNBase, values: Tensor, rule: str, dims: Sequence[int] = (2,)
+) -> None:
+    if values.ndim not in dims or values.shape[-1] != module.input_size:
+        advice = "Put the features of a step last."
+        if values.ndim == 3:
+            advice = (
+                f"If the {'time' if module.batch_first else 'batch'} comes first, construct the layer with "
+            )
+            advice += f"batch_first={not module.batch_first}; the features come last."
+        raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
+    dtype = module.weight_ih_l0.dtype
+    if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+        raise UsageError(
+            f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
+            f"Convert with input.to({dtype}) or layer.to({values.dtype})."
+        )
+
+
+def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, sizes: Sequence[int]) -> States:
+    count = module.num_layers * (2 if module.bidirectional else 1)
+    sequences = len(batch.steps.lengths)
+    if hx is None:
+        return tuple(batch.rows.new_zeros(count, sequences, size) for size in sizes)
+    given = (hx,) if len(sizes) == 1 else hx
+    names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
+    if (
+        not isinstance(given, tuple | list)
+        or len(given) != len(sizes)
+        or not all(isinstance(g, Tensor) for g in given)
+    ):
+        wanted = "a Tensor" if len(sizes) == 1 else "a pair of Tensors (h_0, c_0)"
+        raise UsageError(
+            f"{who}: hx must be {wanted}; got {type(hx).__name__}. Leave it out to start from zeros."
+        )
+    for name, state, size in zip(names, given, sizes, strict=True):
+        expected = (count, sequences, size) if batch.batched else (count, size)
+        if tuple(state.shape) != expected:
+            rule = (
+                f"num_layers * num_directions={count}, "
+                + (f"batch={sequences}, " if batch.batched else "")
+                + str(size)
+            )
+            raise ShapeError(
+                f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
+                "Leave it out to start from zeros."
+            )
+        if state.dtype != batch.rows.dtype and not torch.is_autocast_enabled(state.device.type):
+            raise UsageError(
+                f"{who}: {name} must have the dtype of the input, {batch.rows.dtype}; got {state.dtype}. "
+                f"Convert with {name}.to({batch.rows.dtype})."
+            )
+    return tuple(state if batch.batched else state.unsqueeze(1) for state in given)

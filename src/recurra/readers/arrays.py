@@ -1,0 +1,244 @@
+"""numpy arrays, in memory or in ``.npy`` and ``.npz`` files, become records. Nothing is ever unpickled."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import as_sequence, check_same_channels, did_you_mean, listing
+from recurra.errors import DataError, MissingDataError, ShapeError
+from recurra.records import Dataset, Record
+
+SUFFIXES = (".npy", ".npz")
+
+_KNOWN = ("X", "lengths", "y", "groups", "names", "channel_names", "sample_rate_hz", "part")
+_ONE_EACH = re.compile(r"(x|arr_)(\d+)\Z")
+
+
+def from_arrays(
+    X: Any,
+    labels: Any = None,
+    *,
+    groups: Sequence[Any] | None = None,
+    names: Sequence[str] | None = None,
+    lengths: Any = None,
+    channel_names: Sequence[str] | None = None,
+    sample_rate_hz: float | None = None,
+    parts: Sequence[str] | None = None,
+    who: str = "arrays",
+) -> Dataset:
+    """Turn arrays into records.
+
+    Parameters
+    ----------
+    X : list of arrays of shape (time, channels) or (time,), object array of such, or array
+        As an array: (sequences, time, channels), or (sequences, time) for one channel; with ``lengths`` also
+        (total_steps, channels), sequence after sequence. A list of str makes a data set of texts.
+    labels : sequence, optional
+        One label, number or row of numbers per sequence; or an array per sequence with one label per time
+        step; or, for an array X, an array of shape (sequences, time), or (total_steps,) beside values of
+        that form.
+    groups, names, parts : sequence, optional
+        One per sequence.
+    lengths : sequence of int, optional
+        Steps of each sequence; what lies beyond is padding and dropped.
+    channel_names : sequence of str, optional
+        One per channel.
+    sample_rate_hz : float, optional
+        Time steps per second.
+    who : str
+        Named in messages.
+
+    Raises
+    ------
+    DataError, ShapeError
+        If the counts disagree, a sequence is empty or holds text, or the channels differ.
+    """
+    if isinstance(X, list | tuple) and X and all(isinstance(text, str) for text in X):
+        sequences: list[Any] = list(X)
+        kind = "text"
+    else:
+        sequences, labels = _cut(X, labels, lengths, who)
+        sequences = [as_sequence(values, index=i, names=names, who=who) for i, values in enumerate(sequences)]
+        kind = "sequence"
+        if sequences:
+            channels = check_same_channels(sequences, names=names, who=who)
+            if channel_names is not None and len(channel_names) != channels:
+                raise ShapeError(
+                    f"{who}: channel_names must have one name per channel: {channels}; got "
+                    f"{len(channel_names)}."
+                )
+    if not sequences:
+        raise DataError(f"{who}: holds no sequence; at least one is needed.")
+    columns = {"labels": labels, "groups": groups, "names": names, "parts": parts}
+    plain = {word: _one_each(word, given, len(sequences), who) for word, given in columns.items()}
+    for index, label in enumerate(plain["labels"]):
+        if (
+            (label is None or label != label if np.ndim(label) == 0 else False)
+            and labels is not None
+            and not _all_missing(plain["labels"])
+        ):
+            raise DataError(
+                f"{who}: the label of sequence {index} is missing. Give it, or leave the sequence out."
+            )
+    records = [
+        Record(
+            values,
+            label=label,
+            group=group,
+            name=None if name is None else str(name),
+            sample_rate_hz=sample_rate_hz,
+            part=part,
+        )
+        for values, label, group, name, part in zip(
+            sequences, plain["labels"], plain["groups"], plain["names"], plain["parts"], strict=True
+        )
+    ]
+    return Dataset(
+        records, channel_names=None if channel_names is None else list(channel_names), kind=kind, source=who
+    )
+
+
+def _all_missing(labels: Sequence[Any]) -> bool:
+    return all(label is None for label in labels)
+
+
+def _cut(X: Any, labels: Any, lengths: Any, who: str) -> tuple[list[Any], Any]:
+    """Return X as a list of sequences without padding, and labels per step cut alike."""
+    if not isinstance(X, np.ndarray) or X.dtype == object:
+        if lengths is not None:
+            raise ShapeError(
+                f"{who}: lengths go with one array, not with a list of sequences; leave them out."
+            )
+        return list(X), labels
+    if X.ndim not in (2, 3):
+        raise ShapeError(
+            f"{who}: X must have shape (sequences, time, channels), or (sequences, time) for one channel; "
+            f"got {X.shape}. "
+            "A single sequence goes in a list: [x]."
+        )
+    steps = None if lengths is None else _lengths(lengths, who)
+    if steps is not None and X.ndim == 2 and int(steps.sum()) == len(X):
+        bounds = np.cumsum(steps)[:-1]
+        if labels is not None and np.ndim(labels) == 1 and len(labels) == len(X) != len(steps):
+            labels = np.split(np.asarray(labels), bounds)
+        return np.split(X, bounds), labels
+    if steps is None:
+        steps = np.full(len(X), X.shape[1])
+        padded = False
+    else:
+        padded = True
+        if len(steps) != len(X) or (len(steps) and steps.max() > X.shape[1]):
+            raise ShapeError(
+                f"{who}: lengths must be one per sequence, at most the time axis of X, or sum to its rows; "
+                f"X has shape {X.shape}, "
+                f"{len(steps)} lengths go up to {int(steps.max()) if len(steps) else 0} and sum to "
+                f"{int(steps.sum())}."
+            )
+    per_step = isinstance(labels, np.ndarray) and labels.shape == X.shape[:2] and labels.dtype != object
+    if per_step and (padded or X.ndim == 3):
+        labels = [row[:n] for row, n in zip(labels, steps, strict=True)]
+    return [row[:n] for row, n in zip(X, steps, strict=True)], labels
+
+
+def _lengths(lengths: Any, who: str) -> np.ndarray:
+    array = np.asarray(lengths)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
+        raise DataError(
+            f"{who}: lengths must be whole numbers of at least 0, one per sequence; got {array.dtype} of "
+            f"shape {array.shape}."
+        )
+    return array.astype(np.int64)
+
+
+def _one_each(word: str, given: Any, count: int, who: str) -> list[Any]:
+    if given is None:
+        return [None] * count
+    items = list(given)
+    if len(items) != count:
+        raise ShapeError(f"{who}: {word} must have one entry per sequence: {count}; got {len(items)}.")
+    return [item.item() if isinstance(item, np.generic) else item for item in items]
+
+
+def read_arrays(path: Path, *, labels: Any = None, **words: Any) -> Dataset:
+    """Read a ``.npy`` or ``.npz`` file.
+
+    A ``.npy`` file holds X. A ``.npz`` file holds ``X`` (and ``lengths`` where sequences are padded or
+    joined; see `from_arrays`), or one array per sequence called ``x0``, ``x1``, ... or ``arr_0``, ``arr_1``,
+    ...; and, as far as known, ``y``, ``groups``, ``names``, ``part``, ``channel_names``, ``sample_rate_hz``.
+
+    Raises
+    ------
+    DataError
+        If the file is cut, empty or not numpy's, holds Python objects, or its arrays disagree.
+    """
+    arrays = load(path)
+    if path.suffix.lower() == ".npy":
+        return from_arrays(arrays["X"], labels, who=str(path), **words)
+    single = {int(m.group(2)): name for name in arrays if (m := _ONE_EACH.match(name))}
+    for name in arrays:
+        if name not in _KNOWN and name not in single.values():
+            raise DataError(
+                f"{path}: has an array {name!r}; known are {listing(_KNOWN)}, or one array per sequence as "
+                "x0, x1, ..."
+                f"{did_you_mean(name, _KNOWN)}"
+            )
+    if ("X" in arrays) == bool(single):
+        raise DataError(
+            f"{path}: must hold either X, or one array per sequence as x0, x1, ...; it holds "
+            f"{listing(arrays)}."
+        )
+    if single and sorted(single) != list(range(len(single))):
+        absent = min(set(range(len(single))) - set(single))
+        raise DataError(
+            f"{path}: its sequences must be numbered from 0 without a gap; there is no x{absent}."
+        )
+    found: dict[str, Any] = {
+        "labels": arrays.get("y"),
+        "groups": arrays.get("groups"),
+        "names": arrays.get("names"),
+        "parts": arrays.get("part"),
+        "lengths": arrays.get("lengths"),
+        "channel_names": arrays["channel_names"].tolist() if "channel_names" in arrays else None,
+        "sample_rate_hz": float(arrays["sample_rate_hz"]) if "sample_rate_hz" in arrays else None,
+    }
+    found |= {word: value for word, value in {"labels": labels, **words}.items() if value is not None}
+    X = arrays["X"] if "X" in arrays else [arrays[single[i]] for i in sorted(single)]
+    return from_arrays(X, who=str(path), **found)
+
+
+def load(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a ``.npy`` (as "X") or ``.npz`` file, without running anything in it."""
+    if not path.exists():
+        raise MissingDataError(f"{path}: there is no such file.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty (0 bytes). Check that writing it was finished.")
+    try:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as stream:
+                if stream.read(6) != b"\x93NUMPY":  # numpy would take it for a pickle
+                    raise ValueError("it does not begin like one")
+            # Mapping compares the size the header claims with the bytes there are, before anything is
+            # allocated.
+            return {"X": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            limit = 1100 * path.stat().st_size  # deflate cannot do better than 1032 to 1
+            if sum(member.file_size for member in members) > limit:
+                raise ValueError("its members claim more bytes than a zip file of this size can hold")
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, KeyError) as error:
+        reason = str(error) or type(error).__name__
+        if "pickle" in reason or "object" in reason.lower():
+            raise DataError(
+                f"{path}: holds Python objects, which are never loaded. "
+                "Save one array per sequence: np.savez(path, *sequences)."
+            ) from None
+        raise DataError(
+            f"{path}: cannot be read as numpy arrays: {reason.splitlines()[0]}. It may be cut or of another "
+            "kind."
+        ) from None

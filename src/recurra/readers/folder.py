@@ -1,0 +1,321 @@
+"""A folder of files, one sequence each, becomes records.
+
+Recognised, in this order: ``labels.csv`` (file, label, group) beside the files; the two files of an
+archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``); ``train`` and ``test`` folders of any of these kinds;
+one sub-folder per class; files without labels, or with a label per time step in a column of their own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from recurra.checks import did_you_mean, listing
+from recurra.errors import DataError, MissingDataError
+from recurra.readers import clock
+from recurra.readers.arrays import load
+from recurra.readers.columns import Columns, read_delimited
+from recurra.readers.table import USUAL_NAMES, TableWords, from_columns
+from recurra.readers.ts import read_ts_pair
+from recurra.records import Dataset, Record
+
+FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy")
+LABELS = "labels.csv"
+
+_MAX_NOTES = 10
+
+
+def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
+    """Read a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Folder. Each sequence is a ``.csv``, ``.tsv`` or ``.txt`` table (a row per time step, a column per
+        channel, with or without a first row of names; a time column is no channel) or a ``.npy`` array of
+        shape (time, channels).
+    words : TableWords, optional
+        Columns of the files (``time``, ``channels``, ``label`` for a label per step) and of ``labels.csv``
+        (``label``, ``group``, ``target``), and how text is written.
+
+    Returns
+    -------
+    Dataset
+        Records in order of their file names, named by path inside the folder.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such folder.
+    DataError
+        If there is no file to read, one cannot be read, or labels and files do not match.
+    """
+    words = words or TableWords()
+    if not path.is_dir():
+        raise MissingDataError(f"{path}: there is no such folder.")
+    dataset = _any_layout(path, words)
+    records, notes = _even_out(dataset, path)
+    return replace(
+        dataset, records=records, source=str(path), notes=tuple(dict.fromkeys((*dataset.notes, *notes)))
+    )
+
+
+def _any_layout(path: Path, words: TableWords) -> Dataset:
+    if (path / LABELS).is_file():
+        return _with_labels(path, words)
+    archives = sorted(path.glob("*_TRAIN.ts")), sorted(path.glob("*_TEST.ts"))
+    if [len(found) for found in archives] == [1, 1]:
+        return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding)
+    folders = sorted(child for child in path.iterdir() if child.is_dir() and not _hidden(child))
+    if {folder.name.lower() for folder in folders} == {"train", "test"}:
+        return _official_split(path, folders, words)
+    if folders:
+        return _classes(path, folders, words)
+    files, notes = _files(path)
+    return _join([_read(file, path, words, keep_labels=True) for file in files], notes)
+
+
+def _official_split(path: Path, folders: list[Path], words: TableWords) -> Dataset:
+    parts = {folder.name.lower(): _any_layout(folder, words) for folder in folders}
+    records = [
+        replace(record, part=name, name=f"{name}/{record.name}")
+        for name in ("train", "test")
+        for record in parts[name].records
+    ]
+    return replace(parts["train"], records=records, notes=(*parts["train"].notes, *parts["test"].notes))
+
+
+def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
+    read, notes = [], []
+    for folder in folders:
+        files, skipped = _files(folder, must=False)
+        notes += skipped
+        if not files:
+            notes.append(
+                f"{path}: the folder {folder.name!r} has no sequence file; there is no class of this name."
+            )
+        for file in files:
+            one = _read(file, path, words, keep_labels=False)
+            read.append(replace(one, records=[replace(one.records[0], label=folder.name)]))
+    if not read:
+        raise DataError(f"{path}: its folders hold no sequence file ({', '.join(FILE_SUFFIXES)}).")
+    return _join(read, notes)
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith((".", "__"))
+
+
+def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
+    """Return the sequence files of a folder by name, and a note on those of other kinds."""
+    children = sorted(child for child in folder.iterdir() if child.is_file() and not _hidden(child))
+    files = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
+    others = [child.name for child in children if child not in files]
+    if must and not files:
+        raise DataError(
+            f"{folder}: holds no sequence file; known are {', '.join(FILE_SUFFIXES)}"
+            f"{f', it holds {listing(others, 3)}' if others else ' and it is empty'}."
+        )
+    return files, [
+        f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."
+    ] if others else []
+
+
+def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:
+    """Read one file as one record."""
+    name = file.relative_to(root).as_posix()
+    if file.suffix.lower() == ".npy":
+        values = load(file)["X"]
+        if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
+            raise DataError(
+                f"{file}: must hold numbers of shape (time, channels); got {values.dtype} of shape "
+                f"{values.shape}."
+            )
+        if 0 in values.shape:
+            raise DataError(
+                f"{file}: has no time step: its shape is {values.shape}. Remove the file or its label."
+            )
+        values = values.reshape(len(values), -1).astype(
+            np.float64 if values.dtype.kind != "f" else values.dtype, copy=False
+        )
+        return Dataset([Record(values, name=name, sample_rate_hz=words.sample_rate_hz)])
+    columns = read_delimited(
+        file, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=None
+    )
+    own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
+    if not keep_labels:
+        own = replace(
+            own, label="", target="", group="", channels=words.channels or _plain_channels(columns, words)
+        )
+    dataset = from_columns(columns, own)
+    # Columns found by name and rates are told once for the whole folder.
+    notes = tuple(
+        note for note in dataset.notes if "found by name" not in note and "sampled irregularly" not in note
+    )
+    return replace(dataset, records=[replace(dataset.records[0], name=name)], notes=notes)
+
+
+def _plain_channels(columns: Columns, words: TableWords) -> list[str]:
+    """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
+    named = {words.label, words.group, words.time}
+    usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
+    return [n for n in columns.names if n not in named and n.lower() not in usual]
+
+
+def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
+    """Put records of one file each together; their channels must agree in number and names."""
+    first = read[0]
+    for other in read[1:]:
+        a, b = first.records[0], other.records[0]
+        if a.values.shape[1] != b.values.shape[1]:
+            turned = " It looks turned round." if b.values.shape[0] == a.values.shape[1] else ""
+            raise DataError(
+                f"{b.name}: has {b.values.shape[1]} channels, {a.name} has {a.values.shape[1]}.{turned} "
+                "Give every file the same columns."
+            )
+        if (
+            first.channel_names
+            and other.channel_names
+            and list(first.channel_names) != list(other.channel_names)
+        ):
+            odd = next(
+                i
+                for i, (x, y) in enumerate(zip(first.channel_names, other.channel_names, strict=True))
+                if x != y
+            )
+            raise DataError(
+                f"{b.name}: channel {odd} is called {other.channel_names[odd]!r}, in {a.name} "
+                f"{first.channel_names[odd]!r}. "
+                "Give every file the same columns in the same order."
+            )
+    records = [one.records[0] for one in read]
+    single = [note for one in read for note in one.notes]
+    more = (
+        [f"... and {len(single) - _MAX_NOTES} more notes on single files."]
+        if len(single) > _MAX_NOTES
+        else []
+    )
+    return replace(first, records=records, notes=(*notes, *single[:_MAX_NOTES], *more))
+
+
+def _with_labels(path: Path, words: TableWords) -> Dataset:
+    table = read_delimited(
+        path / LABELS, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal
+    )
+    column = next(
+        (name for name in table.names if name.lower() in ("file", "filename", "path", "name")), None
+    )
+    if column is None:
+        raise DataError(f"{path / LABELS}: has no column 'file'; its columns are {listing(table.names)}.")
+    files = table.strings(column)
+    by_name = _labelled_files(path)
+    _check_match(table, column, files, by_name)
+    targets = [words.target] if isinstance(words.target, str) and words.target else list(words.target or ())
+    labels = _label_column(table, words, targets)
+    group = _column(table, words.group, ("group", "subject", "subject_id"), "group")
+    groups = table.labels(group) if group else [None] * len(files)
+    part = _column(table, None, ("part", "split"), "part")
+    parts = _parts(table, part) if part else [None] * len(files)
+    read = []
+    for row, file in enumerate(files):
+        one = _read(
+            by_name[str(file)], path, replace(words, label="", target="", group=""), keep_labels=False
+        )
+        record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
+        read.append(replace(one, records=[record]))
+    return _join(read, [])
+
+
+def _labelled_files(path: Path) -> dict[str, Path]:
+    """Sequence files below the folder by path with forward slashes; links that leave it are not taken."""
+    found = (file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file))
+    return {
+        file.relative_to(path).as_posix(): file
+        for file in found
+        if file.suffix.lower() in FILE_SUFFIXES
+        and file != path / LABELS
+        and path.resolve() in file.resolve().parents
+    }
+
+
+def _check_match(table: Columns, column: str, files: Sequence[str | None], by_name: dict[str, Path]) -> None:
+    seen: dict[str, int] = {}
+    for row, file in enumerate(files):
+        if file is None:
+            raise DataError(
+                f"{table.who}: {table.place(row)} names no file in the column {column!r}. Fill it, or "
+                "remove the row."
+            )
+        if file in seen:
+            raise DataError(
+                f"{table.who}: {file!r} is named twice, at {table.place(seen[file])} and "
+                f"{table.place(row)}. Remove one."
+            )
+        if file not in by_name:
+            inside = not PurePosixPath(file).is_absolute() and ".." not in PurePosixPath(file).parts
+            rule = "which is not there" if inside else "which is outside the folder"
+            raise DataError(
+                f"{table.who}: {table.place(row)} names {file!r}, {rule}.{did_you_mean(file, by_name)} "
+                "Correct the name, or remove the row."
+            )
+        seen[file] = row
+    without = [file for file in by_name if file not in seen]
+    if without:
+        raise DataError(
+            f"{table.who}: has no row for {listing(without, 3)}. Add the label, or move the file away."
+        )
+
+
+def _label_column(table: Columns, words: TableWords, targets: list[str]) -> list[object]:
+    for name in targets:
+        table.check_name(name, "target")
+    target = targets or [n for n in (_column(table, None, ("target",), "target"),) if n and not words.label]
+    if target:
+        matrix = np.column_stack([table.numbers(name) for name in target])
+        missing = np.isnan(matrix).any(axis=1)
+        rows: list[object] = list(matrix) if len(target) > 1 else matrix[:, 0].tolist()
+        name = target[0]
+    else:
+        column = _column(table, words.label, USUAL_NAMES["label"], "label")
+        if column is None:
+            return [None] * table.rows
+        rows = list(table.labels(column))
+        missing = np.array([label is None for label in rows])
+        name = column
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise DataError(
+            f"{table.who}: the label column {name!r} must be filled; it is empty at {table.place(row)}. "
+            "Fill it, or remove row and file."
+        )
+    return rows
+
+
+def _column(table: Columns, given: str | None, usual: Sequence[str], word: str) -> str | None:
+    if given:
+        table.check_name(given, word)
+        return given
+    return next((name for name in table.names if name.lower() in usual), None) if given is None else None
+
+
+def _parts(table: Columns, name: str) -> list[str | None]:
+    parts = [part if part is None else part.lower() for part in table.strings(name)]
+    odd = next((row for row, part in enumerate(parts) if part not in (None, "train", "test")), None)
+    if odd is not None:
+        raise DataError(
+            f"{table.who}: the column {name!r} must hold 'train' or 'test'; {table.place(odd)} has "
+            f"{parts[odd]!r}."
+        )
+    return parts
+
+
+def _even_out(dataset: Dataset, path: Path) -> tuple[list[Record], list[str]]:
+    """Compare the rates of the files, which were read one by one."""
+    rates = [record.sample_rate_hz for record in dataset.records]
+    if all(rate is None for rate in rates):
+        return list(dataset.records), []
+    even, notes = clock.common_rate(rates, str(path))
+    return [
+        replace(record, sample_rate_hz=rate) for record, rate in zip(dataset.records, even, strict=True)
+    ], notes

@@ -1,0 +1,579 @@
+"""Tables become records: long (one row per time step), wide (one row per sequence), or one text per row."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import check_choice, did_you_mean, listing
+from recurra.errors import DataError, UsageError
+from recurra.readers import clock
+from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
+from recurra.records import Dataset, Record
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+
+# A long table has a column per channel; more than this is a wide table, or one that was turned round.
+MAX_CHANNELS = 10_000
+
+# Column names taken without being told, compared without case.
+USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "sequence_id", "sequence", "series_id", "record_id", "case_id", "recording"),
+    "time": ("time", "timestamp", "datetime", "date", "time_s", "time_ms", "seconds"),
+    "label": ("label", "class"),
+    "group": ("group", "subject", "subject_id"),
+    "target": ("target",),
+    "text": ("text",),
+}
+
+
+@dataclass(frozen=True)
+class TableWords:
+    """What the user says about a table.
+
+    Parameters
+    ----------
+    id : str, optional
+        Column that names the sequence a row belongs to. Each word is a column's name; without it a column of
+        a usual name is taken (`USUAL_NAMES`), and "" says there is none.
+    time : str, optional
+        Column with the time of the step: numbers or ISO dates. It is checked and is no channel.
+    label : str, optional
+        Column with the class, constant in each sequence or one per time step.
+    group : str, optional
+        Column with what a split must not cut, constant in each sequence.
+    target : str or sequence of str, optional
+        Column or columns of numbers to predict.
+    text : str, optional
+        Column with text: every row is then one record.
+    channels : sequence of str, optional
+        The columns to use as channels; by default every column without another part.
+    layout : {"auto", "long", "wide"}, default="auto"
+        Long: one row per time step. Wide: one row per sequence of one channel, its steps in columns from
+        left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
+        an id column in which a value comes twice; wide otherwise.
+    label_per : {"auto", "sequence", "step"}, default="auto"
+        Auto: one label per sequence if it is constant in every sequence, else one per time step.
+    sort : bool, default=False
+        Put the rows of each sequence in order of time first.
+    time_unit : {"ns", "us", "ms", "s", "min", "h", "d"}, optional
+        Unit of a numeric time column; see `recurra.readers.clock.read_clock`.
+    sample_rate_hz : float, optional
+        Time steps per second, where no time column tells.
+    encoding : str, default="utf-8"
+        Of text files.
+    delimiter : str, optional
+        Separator of text files; found by itself.
+    decimal : str, default="."
+        Decimal mark of text files.
+    """
+
+    id: str | None = None
+    time: str | None = None
+    label: str | None = None
+    group: str | None = None
+    target: str | Sequence[str] | None = None
+    text: str | None = None
+    channels: Sequence[str] | None = None
+    layout: str = "auto"
+    label_per: str = "auto"
+    sort: bool = False
+    time_unit: str | None = None
+    sample_rate_hz: float | None = None
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    decimal: str = "."
+
+    @classmethod
+    def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableWords":
+        """Build from keywords; unknown ones are refused with the nearest known."""
+        known = [field.name for field in fields(cls)]
+        for word in words:
+            if word not in known:
+                raise UsageError(
+                    f"load: a table takes no word {word!r} ({who}); it takes "
+                    f"{listing(known, 20)}.{did_you_mean(word, known)}"
+                )
+        made = cls(**words)
+        check_choice("load", "layout", made.layout, ["auto", "long", "wide"])
+        check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
+        if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
+            raise UsageError(
+                f"load: decimal and delimiter must be one character; got {made.decimal!r} and "
+                f"{made.delimiter!r}."
+            )
+        return made
+
+
+def read_table(source: Any, words: TableWords | None = None) -> Dataset:
+    """Read a table file or a DataFrame.
+
+    Parameters
+    ----------
+    source : path, or pandas or polars DataFrame
+        CSV, TSV or text with separators whose first row names the columns; Parquet where pyarrow is
+        installed.
+    words : TableWords, optional
+        Which column is what.
+
+    Returns
+    -------
+    Dataset
+        Values float64 of shape (time, channels), missing cells NaN. Notes say what was decided.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read as it is; the sentence names file, line and column.
+    """
+    words = words or TableWords()
+    return from_columns(read_columns(source, words), words)
+
+
+def read_columns(source: Any, words: TableWords, *, header: bool | None = True) -> Columns:
+    """Read the columns of a table file or DataFrame."""
+    if is_frame(source):
+        return from_frame(source)
+    path = Path(source)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return read_parquet(path)
+    return read_delimited(
+        path, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=header
+    )
+
+
+def from_columns(columns: Columns, words: TableWords) -> Dataset:
+    """Turn columns into records; see `read_table`."""
+    words, notes = _find_usual_names(columns, words)
+    targets = _targets(words)
+    if words.text:
+        _check_full_rows(columns)
+        dataset = _texts(columns, words)
+    else:
+        layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
+        special = {words.id, words.time, words.label, words.group, *targets}
+        channels = _channels(columns, words, special)
+        if layout == "long":
+            _check_full_rows(columns)
+            dataset = _long(columns, words, channels)
+        else:
+            notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
+            dataset = _wide(columns, words, channels)
+    return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
+
+
+def _targets(words: TableWords) -> list[str]:
+    if not words.target:
+        return []
+    return [words.target] if isinstance(words.target, str) else list(words.target)
+
+
+def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, list[str]]:
+    """Check the columns the user named, and find those of usual names for the rest."""
+    for word in ("id", "time", "label", "group", "text"):
+        if getattr(words, word):
+            columns.check_name(getattr(words, word), word)
+    for name in _targets(words):
+        columns.check_name(name, "target")
+    for name in words.channels or ():
+        columns.check_name(name, "channels")
+    taken = {
+        words.id,
+        words.time,
+        words.label,
+        words.group,
+        words.text,
+        *_targets(words),
+        *(words.channels or ()),
+    }
+    found: dict[str, str] = {}
+    lower = {name.lower(): name for name in reversed(columns.names) if name not in taken}
+    for word, usual in USUAL_NAMES.items():
+        if (
+            getattr(words, word) is None
+            and not (word == "target" and words.label)
+            and not (word == "label" and words.target)
+        ):
+            present = [lower[n] for n in usual if n in lower]
+            if present:
+                found[word] = present[0]
+    if "text" in found and columns[found["text"]].dtype.kind in "fiub":
+        del found["text"]
+    if not found:
+        return words, []
+    told = ", ".join(f"{word}={name!r}" for word, name in found.items())
+    return replace(words, **found), [f"{columns.who}: found by name: {told}."]  # type: ignore[arg-type]
+
+
+def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> list[str]:
+    names = (
+        list(words.channels) if words.channels is not None else [n for n in columns.names if n not in special]
+    )
+    first = columns.arrays[0]
+    # The index pandas writes when it is not told otherwise is no channel.
+    if (
+        words.channels is None
+        and names[:1] in (["column_0"], ["Unnamed: 0"])
+        and names[0] == columns.names[0]
+    ):
+        counted = [str(cell) for cell in first[: min(len(first), 1000)].tolist()]
+        if counted == [str(i) for i in range(len(counted))]:
+            names = names[1:]
+    if not names:
+        raise DataError(
+            f"{columns.who}: has no column left for the values; its columns are {listing(columns.names)}. "
+            "Name the values' columns with channels=, or give the text column with text=."
+        )
+    return names
+
+
+def _check_full_rows(columns: Columns) -> None:
+    if columns.first_short is not None:
+        raise DataError(
+            f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
+            f"{len(columns.names)}. "
+            "Complete the row; if every row is a whole sequence, pass layout='wide'."
+        )
+
+
+def _guess_layout(columns: Columns, words: TableWords) -> str:
+    if words.time:
+        return "long"
+    if words.id:
+        ids = columns.strings(words.id)
+        return "wide" if len(set(ids)) == len(ids) > 1 else "long"
+    return "wide"
+
+
+def _texts(columns: Columns, words: TableWords) -> Dataset:
+    """One record per row, its value the text."""
+    texts = columns.strings(str(words.text))
+    empty = next((row for row, text in enumerate(texts) if text is None), None)
+    if empty is not None:
+        raise DataError(
+            f"{columns.who}: the text column {words.text!r} must be filled; it is empty at "
+            f"{columns.place(empty)}. "
+            "Fill or remove the row."
+        )
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * len(texts)
+    names = _unique_names(columns, words)
+    records = [
+        Record(text, label=label, group=group, name=name)
+        for text, label, group, name in zip(texts, labels, groups, names, strict=True)
+    ]
+    return Dataset(records, kind="text")
+
+
+def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
+    """Names from the id column where every row is a record; doubled ones are refused."""
+    if not words.id:
+        return [None] * columns.rows
+    names = columns.strings(words.id)
+    seen: dict[str | None, int] = {}
+    for row, name in enumerate(names):
+        if name in seen:
+            raise DataError(
+                f"{columns.who}: id {name!r} is given twice, at {columns.place(seen[name])} and "
+                f"{columns.place(row)}. "
+                "Give every sequence its own id, or pass layout='long' if each row is one time step."
+            )
+        seen[name] = row
+    return names
+
+
+def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
+    """One label or target per row of a table in which every row is a record."""
+    targets = _targets(words)
+    if targets:
+        matrix = _target_matrix(columns, targets)
+        return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
+    if not words.label:
+        return [None] * columns.rows
+    labels = columns.labels(words.label)
+    _check_labels(columns, words.label, labels)
+    return labels
+
+
+def _target_matrix(columns: Columns, targets: list[str]) -> np.ndarray:
+    matrix = np.column_stack([columns.numbers(name) for name in targets])
+    _check_labels(
+        columns,
+        targets[0] if len(targets) == 1 else ", ".join(targets),
+        [None if row else 1 for row in np.isnan(matrix).any(axis=1)],
+    )
+    return matrix
+
+
+def _check_labels(columns: Columns, name: str, labels: Sequence[Any]) -> None:
+    """Refuse labels of which some are missing; all missing means there are none yet."""
+    missing = [row for row, label in enumerate(labels) if label is None]
+    if missing and len(missing) < len(labels):
+        raise DataError(
+            f"{columns.who}: the label column {name!r} must be filled; it is empty at "
+            f"{columns.place(missing[0])}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. Fill it, or remove these rows."
+        )
+
+
+def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record of one channel per row."""
+    advice = (
+        "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
+    )
+    matrix = np.column_stack([columns.numbers(name, advice=advice) for name in channels])
+    # Steps up to the last cell that is filled; gaps before it are missing values.
+    lengths = matrix.shape[1] - np.argmin(np.isnan(matrix[:, ::-1]), axis=1)
+    lengths[np.isnan(matrix).all(axis=1)] = 0
+    if not lengths.all():
+        row = int(np.flatnonzero(lengths == 0)[0])
+        raise DataError(
+            f"{columns.who}: {columns.place(row)} has no value: a sequence needs at least one time step. "
+            "Remove the row."
+        )
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * len(matrix)
+    names = _unique_names(columns, words)
+    records = [
+        Record(
+            matrix[i, :length, None],
+            label=labels[i],
+            group=groups[i],
+            name=names[i],
+            sample_rate_hz=words.sample_rate_hz,
+        )
+        for i, length in enumerate(lengths)
+    ]
+    return Dataset(records, notes=_odd_values(columns.who, [r.values for r in records]))
+
+
+def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record per value of the id column, or one in all."""
+    if len(channels) > MAX_CHANNELS:
+        raise DataError(
+            f"{columns.who}: has {len(columns.names)} columns; a long table has one column per channel, at "
+            f"most {MAX_CHANNELS}. "
+            "If every row is a whole sequence, pass layout='wide'; else pick the channels with channels=."
+        )
+    rows = _Rows(columns, words)
+    advice = "Leave the column out with channels=, or say what it is with label=, group= or id=."
+    matrix = np.column_stack([columns.numbers(name, advice=advice) for name in channels])
+    if rows.order is not None:
+        matrix = matrix[rows.order]
+    labels, label_notes = _long_labels(columns, words, rows)
+    groups = _constant(columns, words.group, rows) if words.group else [None] * len(rows.names)
+    rates, rate_notes = rows.rates()
+    bounds = zip(rows.starts[:-1].tolist(), rows.starts[1:].tolist(), strict=True)
+    records = [
+        Record(
+            matrix[first:last],
+            label=labels[i],
+            group=groups[i],
+            name=rows.names[i],
+            sample_rate_hz=words.sample_rate_hz or rates[i],
+            start=rows.first_time(i),
+        )
+        for i, (first, last) in enumerate(bounds)
+    ]
+    notes = (*rows.notes, *label_notes, *rate_notes, *_odd_values(columns.who, [matrix]))
+    return Dataset(records, channel_names=channels, notes=notes)
+
+
+class _Rows:
+    """Which rows of a long table make up which sequence, in which order."""
+
+    def __init__(self, columns: Columns, words: TableWords) -> None:
+        self.columns, self.words = columns, words
+        self.notes: list[str] = []
+        self.clock = clock.read_clock(columns, words.time, unit=words.time_unit) if words.time else None
+        codes, names = self._codes()
+        self.names: list[str | None] = names
+        self.order: np.ndarray | None = None
+        self.blocks = np.flatnonzero(np.diff(codes, prepend=-1))  # first row of each run of one id
+        if len(self.blocks) > len(names):
+            self._check_scattered(codes)
+            self.order = np.argsort(codes, kind="stable")
+        if words.sort:
+            self._check_can_sort()
+            self.order = (
+                np.lexsort((self.clock.seconds, codes)) if self.clock else np.argsort(codes, kind="stable")
+            )
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
+        if self.clock is not None:
+            self.seconds = self.clock.seconds if self.order is None else self.clock.seconds[self.order]
+            self._check_forward()
+
+    def _codes(self) -> tuple[np.ndarray, list[str | None]]:
+        if not self.words.id:
+            return np.zeros(self.columns.rows, dtype=np.int64), [None]
+        ids = self.columns.strings(self.words.id)
+        if None in ids:
+            raise DataError(
+                f"{self.columns.who}: the id column {self.words.id!r} must be filled; it is empty at "
+                f"{self.columns.place(ids.index(None))}. Fill it, or remove the row."
+            )
+        return factorize(ids)
+
+    def _check_can_sort(self) -> None:
+        if self.clock is None and not self.words.id:
+            raise UsageError(
+                f"{self.columns.who}: sort=True needs a time column or an id column; name it with time= or "
+                "id=."
+            )
+
+    def _check_scattered(self, codes: np.ndarray) -> None:
+        """Rows of one sequence that do not stand together: fine with a time column, which then decides."""
+        runs = codes[self.blocks]
+        seen: set[int] = set()
+        for position, code in enumerate(runs.tolist()):
+            if code in seen:
+                row = int(self.blocks[position])
+                break
+            seen.add(code)
+        if self.clock is None and not self.words.sort:
+            raise DataError(
+                f"{self.columns.who}: id {self.names[runs[position]]!r} comes back at "
+                f"{self.columns.place(row)} after another sequence. "
+                "If two sequences share the id, rename one; if its rows belong together in this order, pass "
+                "sort=True."
+            )
+        self.notes.append(
+            f"{self.columns.who}: the rows of {len(self.names)} sequences stand in {len(self.blocks)} "
+            "pieces; they were joined by id."
+        )
+
+    def _check_forward(self) -> None:
+        steps = np.diff(self.seconds)
+        inside = np.ones(len(self.seconds), dtype=bool)
+        inside[self.starts[:-1]] = False
+        backwards = np.flatnonzero((steps < 0) & inside[1:])
+        if backwards.size:
+            row = int(backwards[0]) + 1
+            restarts = self.order is not None and self._row(row) in self.blocks
+            advice = (
+                "Two sequences may share this id: rename one."
+                if restarts
+                else "Sort the table, or pass sort=True."
+            )
+            raise DataError(
+                f"{self.columns.who}: time must not go back within a sequence; "
+                f"{self.columns.place(self._row(row))}"
+                f"{self._of(row)} has {self._time(row)} after {self._time(row - 1)}. {advice}"
+            )
+        doubled = np.flatnonzero((steps == 0) & inside[1:])
+        if doubled.size:
+            row = int(doubled[0]) + 1
+            self.notes.append(
+                f"{self.columns.who}: {len(doubled)} time stamps repeat the one before, first at "
+                f"{self.columns.place(self._row(row))}"
+                f"{self._of(row)}; the rows were kept. Remove them if they were written twice."
+            )
+
+    def _row(self, position: int) -> int:
+        return int(self.order[position]) if self.order is not None else position
+
+    def _of(self, position: int) -> str:
+        name = self.names[int(np.searchsorted(self.starts, position, side="right")) - 1]
+        return f" (sequence {name!r})" if name is not None else ""
+
+    def _time(self, position: int) -> str:
+        return str(self.columns[str(self.words.time)][self._row(position)])
+
+    def rates(self) -> tuple[list[float | None], list[str]]:
+        """Sampling rate of every sequence, with notes."""
+        if self.clock is None or self.clock.counter or self.words.sample_rate_hz is not None:
+            return [None] * len(self.names), []
+        rates = [
+            clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
+        ]
+        return clock.common_rate(rates, self.columns.who)
+
+    def first_time(self, index: int) -> float | None:
+        """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
+        return (
+            float(self.seconds[self.starts[index]]) if self.clock is not None and self.clock.dates else None
+        )
+
+
+def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list[Any], list[str]]:
+    """Return one label per sequence, or one array per sequence with a label per step."""
+    targets = _targets(words)
+    none: list[Any] = [None] * len(rows.names)
+    if targets:
+        matrix = _target_matrix(columns, targets)
+        if np.isnan(matrix).all():
+            return none, []
+        codes = np.column_stack([factorize(column.tolist())[0] for column in matrix.T])
+        values: Any = matrix[:, 0] if len(targets) == 1 else matrix
+    elif words.label:
+        cells = columns.labels(words.label)
+        _check_labels(columns, words.label, cells)
+        code, known = factorize(cells)
+        if known == [None]:
+            return none, []
+        codes = code[:, None]
+        values = np.array(known)[code]
+    else:
+        return none, []
+    if rows.order is not None:
+        codes, values = codes[rows.order], values[rows.order]
+    first = rows.starts[:-1]
+    constant = np.maximum.reduceat(codes, first) == np.minimum.reduceat(codes, first)
+    name = targets[0] if targets else str(words.label)
+    varying = np.flatnonzero(~constant.all(axis=1))
+    per_step = bool(varying.size) if words.label_per == "auto" else words.label_per == "step"
+    if per_step and len(targets) > 1:
+        raise DataError(
+            f"{columns.who}: several targets must be constant in each sequence; they vary in "
+            f"{rows.names[varying[0]]!r}. Name one target."
+        )
+    if per_step:
+        pieces: list[Any] = np.split(values, rows.starts[1:-1])
+        return pieces, [f"{columns.who}: {name!r} varies within sequences: read as one label per time step."]
+    if varying.size:
+        raise DataError(
+            f"{columns.who}: with label_per='sequence' the column {name!r} must be constant in each "
+            "sequence; it varies in "
+            f"{rows.names[varying[0]]!r} ({len(varying)} such sequences). Correct it, or pass "
+            "label_per='step'."
+        )
+    chosen = values[first]
+    return (list(chosen) if chosen.ndim > 1 else chosen.tolist()), []
+
+
+def _constant(columns: Columns, name: str, rows: _Rows) -> list[Any]:
+    codes, known = factorize(columns.labels(name))
+    codes = codes if rows.order is None else codes[rows.order]
+    first = rows.starts[:-1]
+    low, high = np.minimum.reduceat(codes, first), np.maximum.reduceat(codes, first)
+    if (low != high).any():
+        bad = int(np.flatnonzero(low != high)[0])
+        raise DataError(
+            f"{columns.who}: the group column {name!r} must be constant in each sequence; sequence "
+            f"{rows.names[bad]!r} has "
+            f"{known[low[bad]]!r} and {known[high[bad]]!r}. Correct it, or choose another column."
+        )
+    return [known[code] for code in low]
+
+
+def _odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
+    """Say how many values are missing or infinite; they are kept."""
+    count: Counter[str] = Counter()
+    for array in arrays:
+        count["missing"] += int(np.isnan(array).sum())
+        count["infinite"] += int(np.isinf(array).sum())
+    total = sum(array.size for array in arrays)
+    notes = []
+    if count["missing"]:
+        notes.append(
+            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
+            "missing='mask', or fill them."
+        )
+    if count["infinite"]:
+        notes.append(
+            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
+        )
+    return tuple(notes)

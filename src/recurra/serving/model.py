@@ -1,0 +1,186 @@
+"""`FittedModel`: a trained network as data, what the model file holds, and the one path that predicts."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recurra import store
+from recurra.checks import check_finite, check_same_channels
+from recurra.errors import StoreError
+from recurra.features.chain import Chain
+from recurra.kernels import heads
+from recurra.ragged import Ragged
+from recurra.serving.prediction import expected_shapes, network_outputs, portions
+
+SCHEMA = 1
+TASKS = ("classification", "regression", "labeling")
+
+# Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
+OwnNetwork = Callable[[Ragged], np.ndarray]
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A trained network with its features and the meaning of its outputs.
+
+    Parameters
+    ----------
+    manifest : dict
+        JSON-able: ``estimator``, ``params``, ``task``, ``network`` (None for a network given by the user),
+        ``features``, ``target``, ``input`` and what is known about training.
+    features : Chain
+        From a raw sequence to what the network reads.
+    weights : mapping of str to ndarray
+        The network's state dict, float32.
+    own_network : callable, optional
+        Runs the network where it is the user's own.
+    """
+
+    manifest: Mapping[str, Any]
+    features: Chain
+    weights: Mapping[str, np.ndarray]
+    own_network: OwnNetwork | None = None
+
+    @property
+    def task(self) -> str:
+        """One of "classification", "regression", "labeling"."""
+        return str(self.manifest["task"])
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Labels in the order of the outputs: array of shape (classes,)."""
+        return classes_from_manifest(self.manifest["target"])
+
+    def prepare(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> list[np.ndarray]:
+        """Check raw sequences of shape (time, channels) and apply the features."""
+        check_same_channels(sequences, names=names, expected=self.features.n_channels)
+        allow_nan = self.manifest["params"].get("missing") == "mask"
+        check_finite(sequences, names=names, allow_nan=allow_nan)
+        prepared = [self.features.transform(sequence) for sequence in sequences]
+        check_finite(prepared, names=names, who="X as 32-bit numbers")
+        return prepared
+
+    def outputs(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
+        found = []
+        for portion in portions(self.prepare(sequences, names)):
+            inputs = Ragged.from_list(portion)
+            if self.own_network is not None:
+                found.append(self.own_network(inputs))
+            else:
+                found.append(network_outputs(self.manifest["network"], self.weights, inputs))
+        return np.concatenate(found)
+
+    def predict_proba(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
+        probabilities = heads.softmax(self.outputs(sequences, names))
+        return probabilities if self.task == "classification" else per_sequence(probabilities, sequences)
+
+    def predict(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return labels, numbers, or an object array of label arrays with one entry per time step."""
+        outputs = self.outputs(sequences, names)
+        if self.task == "classification":
+            return self.classes[outputs.argmax(axis=1)]
+        if self.task == "labeling":
+            return per_sequence(self.classes[outputs.argmax(axis=1)], sequences)
+        target = self.manifest["target"]
+        numbers = outputs.astype(np.float64) * np.asarray(target["spread"]) + np.asarray(target["center"])
+        return numbers[:, 0] if target["single"] else numbers
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file; the old file or the new one is there after a crash, whole."""
+        features, arrays = self.features.to_manifest()
+        named = {f"features.{name}": array for name, array in arrays.items()}
+        named |= {f"network.{name}": array for name, array in self.weights.items()}
+        store.save(path, {**self.manifest, "kind": "model", "schema": SCHEMA, "features": features}, named)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "FittedModel":
+        """Read a model file.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, no model, of a newer version, or lacks a weight.
+        """
+        manifest, arrays = store.load(path)
+        if manifest.get("kind") != "model":
+            raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+        if manifest.get("schema") != SCHEMA:
+            raise StoreError(
+                f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
+                f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+            )
+        try:
+            return cls._from_parts(manifest, arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, StoreError):
+                raise StoreError(f"{path}: {error}") from None
+            raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+
+    @classmethod
+    def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
+        own = {
+            part: {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
+            for part in ("features.", "network.")
+        }
+        features = Chain.from_manifest(manifest["features"], own["features."])
+        weights = own["network."]
+        if manifest["task"] not in TASKS:
+            raise StoreError(f"the task {manifest['task']!r} is unknown to this version. Update recurra.")
+        if manifest["network"] is not None:
+            _check_weights(manifest["network"], weights)
+        return cls(manifest, features, weights)
+
+
+def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    for word in ("input_size", "hidden_size", "output_size", "num_layers"):
+        if type(network[word]) is not int or network[word] < 1:
+            raise StoreError(
+                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
+            )
+    if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
+        raise StoreError(
+            f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."
+        )
+    expected = expected_shapes(network)
+    for name, shape in expected.items():
+        if name not in weights:
+            raise StoreError(f"the weight {name!r} is missing.")
+        if weights[name].shape != shape or weights[name].dtype != np.float32:
+            raise StoreError(
+                f"the weight {name!r} must be float32 of shape {shape}; got {weights[name].dtype} of {weights[name].shape}."
+            )
+    extra = set(weights) - set(expected)
+    if extra:
+        raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
+
+
+def per_sequence(flat: np.ndarray, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Cut rows of all steps into a one-dimensional object array with one array per sequence."""
+    out = np.empty(len(sequences), dtype=object)
+    ends = np.cumsum([len(s) for s in sequences])
+    for index, (first, last) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        out[index] = flat[first:last]
+    return out
+
+
+def classes_to_manifest(classes: np.ndarray) -> dict[str, Any]:
+    """Return labels as JSON with their dtype, so that they come back as what they were."""
+    return {"classes": classes.tolist(), "dtype": classes.dtype.str}
+
+
+def classes_from_manifest(target: Mapping[str, Any]) -> np.ndarray:
+    """Return the labels of `classes_to_manifest`."""
+    return np.array(target["classes"], dtype=target["dtype"])

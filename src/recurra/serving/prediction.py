@@ -1,0 +1,110 @@
+"""The network's answer from its configuration and weights, through the kernels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from recurra.kernels import heads
+from recurra.kernels.stack import stack_forward
+from recurra.ragged import Ragged
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+# Steps run at once: bounds the memory of a prediction, far above what fills the machine.
+STEPS_AT_ONCE = 200_000
+
+
+def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return name and shape of every weight that a network configuration needs."""
+    hidden, gates = network["hidden_size"], GATES[network["cell"]]
+    suffixes = ["", "_reverse"] if network["bidirectional"] else [""]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in range(network["num_layers"]):
+        input_size = network["input_size"] if layer == 0 else hidden * len(suffixes)
+        for suffix in suffixes:
+            name = f"l{layer}{suffix}"
+            shapes[f"recurrent.weight_ih_{name}"] = (gates * hidden, input_size)
+            shapes[f"recurrent.weight_hh_{name}"] = (gates * hidden, hidden)
+            shapes[f"recurrent.bias_ih_{name}"] = (gates * hidden,)
+            shapes[f"recurrent.bias_hh_{name}"] = (gates * hidden,)
+    features = hidden * len(suffixes)
+    if network["pooling"] == "attention":
+        shapes |= {
+            "pooling.weight": (features, features),
+            "pooling.bias": (features,),
+            "pooling.context": (features,),
+        }
+    shapes |= {"head.weight": (network["output_size"], features), "head.bias": (network["output_size"],)}
+    return shapes
+
+
+def network_outputs(
+    network: Mapping[str, Any], weights: Mapping[str, np.ndarray], inputs: Ragged
+) -> np.ndarray:
+    """Return what the network answers before softmax or target scaling.
+
+    Parameters
+    ----------
+    network : mapping
+        `recurra.nn.network.NetworkConfig` as a dictionary.
+    weights : mapping of str to ndarray
+        The network's state dict as float32 arrays.
+    inputs : Ragged with values of shape (total_steps, input_size), float32
+        Sequences of at least one step.
+
+    Returns
+    -------
+    ndarray of shape (batch, output_size), or (total_steps, output_size) with pooling "none"
+    """
+    states, last = stack_forward(
+        inputs.values,
+        lengths=inputs.lengths,
+        cell=network["cell"],
+        weights=weights,
+        prefix="recurrent.",
+        num_layers=network["num_layers"],
+        bidirectional=network["bidirectional"],
+    )
+    return heads.linear(
+        _pool(network, weights, inputs, states, last), weights["head.weight"], weights["head.bias"]
+    )
+
+
+def _pool(
+    network: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    inputs: Ragged,
+    states: np.ndarray,
+    last: np.ndarray,
+) -> np.ndarray:
+    pooling = network["pooling"]
+    if pooling == "none":
+        return states
+    if pooling == "last":
+        directions = 2 if network["bidirectional"] else 1
+        return np.concatenate(list(last[-directions:]), axis=1)
+    if pooling == "attention":
+        return heads.pool_attention(
+            states,
+            lengths=inputs.lengths,
+            weight=weights["pooling.weight"],
+            bias=weights["pooling.bias"],
+            context=weights["pooling.context"],
+        )
+    pool = heads.pool_mean if pooling == "mean" else heads.pool_max
+    return pool(states, lengths=inputs.lengths)
+
+
+def portions(sequences: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Yield the sequences in order, in portions of about `STEPS_AT_ONCE` steps."""
+    portion: list[np.ndarray] = []
+    steps = 0
+    for sequence in sequences:
+        if portion and steps + len(sequence) > STEPS_AT_ONCE:
+            yield portion
+            portion, steps = [], 0
+        portion.append(sequence)
+        steps += len(sequence)
+    if portion:
+        yield portion

@@ -1,0 +1,94 @@
+"""`TrainingConfig`: everything that decides how a network is trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from recurra.checks import check_choice, check_number, did_you_mean, listing
+from recurra.errors import UsageError
+from recurra.training.optimizers import check_optimizer
+from recurra.training.schedules import check_schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of its range or a name unknown.
+    """
+
+    max_epochs: int = 50  # passes over the data, at least 1
+    batch_size: int = 32  # most sequences a batch has
+    optimizer: str | type[torch.optim.Optimizer] = (
+        "adam"  # "adam", "adamw", "sgd", "rmsprop" or a torch optimizer class
+    )
+    learning_rate: float = 1e-3  # step size before the schedule's factor; Adam's usual one
+    lr_schedule: str | Mapping[str, Any] = "constant"  # a name of schedules.py, or {"name": ..., its options}
+    weight_decay: float = 0.0  # per step, as the optimizer understands it (decoupled for "adamw")
+    grad_clip: float | None = (
+        1.0  # greatest global gradient norm; on, because recurrent gradients explode; None: off
+    )
+    patience: int | None = None  # epochs without a lower validation loss before stopping; None: never
+    seed: int = 0  # decides order and dropout, 0 to 2**63 - 1
+    device: str = "cpu"  # a torch device
+    verbose: int = 0  # 0 silent, 1 a live line on a terminal, 2 a log line an epoch
+
+    def __post_init__(self) -> None:
+        who = "TrainingConfig"
+        check_number(who, "max_epochs", self.max_epochs, integer=True, low=1)
+        check_number(who, "batch_size", self.batch_size, integer=True, low=1)
+        check_optimizer(self.optimizer, weight_decay=self.weight_decay)
+        check_number(who, "learning_rate", self.learning_rate, low=0, low_open=True)
+        check_schedule(self.lr_schedule)
+        if self.grad_clip is not None:
+            check_number(who, "grad_clip", self.grad_clip, low=0, low_open=True)
+        if self.patience is not None:
+            check_number(who, "patience", self.patience, integer=True, low=1)
+        check_number(who, "seed", self.seed, integer=True, low=0, high=2**63 - 1)
+        check_device(self.device)
+        check_choice(who, "verbose", self.verbose, [0, 1, 2])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields; an optimizer class by its full name, which `from_dict` does not take back."""
+        out = asdict(self)
+        if isinstance(self.optimizer, type):
+            out["optimizer"] = f"{self.optimizer.__module__}.{self.optimizer.__qualname__}"
+        return out
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainingConfig":
+        """Return the configuration with these fields, the others at their defaults.
+
+        Raises
+        ------
+        UsageError
+            If a field does not exist.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UsageError(
+                    f"TrainingConfig.from_dict: {name!r} is no setting; known are "
+                    f"{listing(known, len(known))}."
+                    f"{did_you_mean(name, known)}"
+                )
+        return cls(**values)
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError unless torch knows the device and this machine has it."""
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError):
+        raise UsageError(
+            f"TrainingConfig: device must be a torch device such as 'cpu' or 'cuda'; got {device!r}."
+        ) from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            f"TrainingConfig: device is {device!r}, but torch finds no CUDA device here. Use device='cpu'."
+        )

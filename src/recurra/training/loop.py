@@ -1,0 +1,514 @@
+"""`train`: the loop over epochs and batches, in small named steps.
+
+How a run can be stopped after any batch and go on bit for bit: the order of the data follows from (seed,
+epoch), torch's generator is seeded before every batch from (seed, epoch, batch), and everything else that
+decides the next batch is in `Run.state`.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from recurra.batches.bucketing import padding_share, plan
+from recurra.batches.examples import Batch, Examples
+from recurra.errors import UsageError
+from recurra.training import failures
+from recurra.training.callbacks import Callback
+from recurra.training.config import TrainingConfig
+from recurra.training.losses import Loss
+from recurra.training.optimizers import clip, global_norm, make_optimizer
+from recurra.training.progress import make_progress
+from recurra.training.schedules import Schedule
+from recurra.training.state import TrainingState, pack, unpack
+from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.validation import outputs_in_order, to_device
+
+Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How training went; the weights themselves are in the network.
+
+    Parameters
+    ----------
+    history : list of dict
+        One flat row per finished epoch: ``epoch`` (from 1), ``train_loss`` (mean over the epoch, while the
+        weights changed), ``valid_loss`` and ``valid_<figure>`` with validation, ``learning_rate`` (of the
+        last batch), ``grad_norm_median`` and ``grad_norm_max`` (before clipping), ``clipped_share`` (of
+        batches), ``seconds`` (training and validation), ``steps_per_second`` (time steps trained on),
+        ``padding_share`` (what padding these batches would have wasted).
+    best_epoch : int
+        The epoch the weights are from, counted from 1; 0 if none was finished.
+    stopped : {"max_epochs", "patience", "callback", "non_finite", "out_of_memory"}
+        Why training ended.
+    train_seconds : float
+        Over all parts of a run that was stopped and went on.
+    state : TrainingState or None
+        What `train` takes as ``start`` to go on; None after an error.
+    """
+
+    history: list[dict[str, Any]]
+    best_epoch: int
+    stopped: str
+    train_seconds: float
+    state: TrainingState | None
+
+
+def train(
+    network: torch.nn.Module,
+    examples: Examples,
+    *,
+    config: TrainingConfig,
+    loss: Loss,
+    validation: Examples | None = None,
+    score: Score | None = None,
+    callbacks: Sequence[Callback] = (),
+    start: TrainingState | None = None,
+) -> TrainingResult:
+    """Train a network in place.
+
+    At the end the network is in evaluation mode, on the configured device, and has the weights of the epoch
+    with the lowest validation loss; without validation, the last. The global random generators of torch,
+    numpy and Python are as they were before.
+
+    Parameters
+    ----------
+    network : Module
+        Called with a Ragged of torch float32 values; gives one row per sequence, or per time step.
+    examples : Examples
+        What to train on.
+    config : TrainingConfig
+        How.
+    loss : function
+        Of (outputs, targets, weights), see `recurra.training.losses`.
+    validation : Examples, optional
+        Judged after every epoch.
+    score : function, optional
+        Of (outputs of shape (rows, ...) for all of validation in its order, validation); its figures join the
+        history, the first is shown while training.
+    callbacks : sequence of Callback
+        Called in this order.
+    start : TrainingState, optional
+        Go on from here, with the same data and settings (``max_epochs`` may be raised), instead of from the
+        network's weights.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    FailedTrainingError
+        (a `TrainingError`) If the loss or a gradient is no longer finite, or memory ran out. The network then
+        has the best weights if there was validation, else those of the last finished epoch, else those it
+        began with.
+    UsageError
+        If ``start`` belongs to other data, settings or another network.
+    KeyboardInterrupt
+        After Ctrl-C, which is held back until the batch is finished.
+    """
+    shown = make_progress(config.verbose)
+    everyone = [*callbacks, shown] if shown is not None else list(callbacks)
+    device = torch.device(config.device)
+    forked = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked), held_back_interrupt() as interrupt:
+        run = Run(
+            network.to(device),
+            examples,
+            config=config,
+            loss=loss,
+            validation=validation,
+            score=score,
+            callbacks=everyone,
+            interrupt=interrupt,
+        )
+        if start is not None:
+            run.restore(start)
+        return _carry_out(run)
+
+
+def _carry_out(run: "Run") -> TrainingResult:
+    """Run to the end, whatever the end is, and leave good weights behind."""
+    try:
+        for callback in run.callbacks:
+            callback.on_train_begin(run)
+        stopped = run.all_epochs()
+        result = run.result(stopped, state=run.state())
+        run.leave_best_weights()
+        for callback in run.callbacks:
+            callback.on_train_end(run, result)
+        return result
+    except KeyboardInterrupt:
+        for callback in run.callbacks:
+            callback.on_interrupt(run)
+        run.leave_best_weights()
+        raise
+    except Exception as error:
+        run.whole = False
+        run.leave_best_weights()
+        if isinstance(error, failures.FailedTrainingError):
+            error.result = run.result(error.reason, state=None)
+        for callback in run.callbacks:
+            callback.on_error(run, error)
+        raise
+
+
+@dataclass
+class Tally:
+    """Sums over the batches of the epoch under way."""
+
+    loss: float = 0.0  # sum of weight times mean loss
+    weight: float = 0.0
+    steps: int = 0  # time steps
+    clipped: int = 0  # batches
+    seconds: float = 0.0
+    grad_norms: list[float] = field(default_factory=list)  # one per batch, before clipping
+
+
+class Run:
+    """One training run: where it stands, and the steps it is made of. Built by `train`, handed to callbacks.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch under way, counted from 1; after an epoch's end the next one.
+    batch : int
+        Batches finished in it.
+    batches_per_epoch : int
+        The same in every epoch.
+    history : list of dict
+        See `TrainingResult`.
+    last_loss, last_grad_norm : float
+        Of the last batch; the norm is that before clipping.
+    network, examples, validation, config
+        As given to `train`.
+    whole : bool
+        False while a batch is being computed, when weights and figures may disagree.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        examples: Examples,
+        *,
+        config: TrainingConfig,
+        loss: Loss,
+        validation: Examples | None,
+        score: Score | None,
+        callbacks: Sequence[Callback],
+        interrupt: Interrupt,
+    ) -> None:
+        self.network, self.examples, self.validation = network, examples, validation
+        self.config, self.callbacks = config, callbacks
+        self._loss, self._score, self._interrupt = loss, score, interrupt
+        self.device = torch.device(config.device)
+        self.optimizer = make_optimizer(
+            config.optimizer,
+            network.parameters(),
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+        )
+        self._parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
+        self.schedule = Schedule(
+            config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
+        )
+        self.stopping = EarlyStopping(config.patience if validation is not None else None)
+        self.epoch, self.batch = 1, 0
+        self.history: list[dict[str, Any]] = []
+        self.last_loss = self.last_grad_norm = math.nan
+        self.whole = True
+        self._tally = Tally()
+        self._asked_to_stop = False
+        self._seconds_before = 0.0
+        self._began = time.perf_counter()
+        # Best weights with validation, else those of the last finished epoch; at first those training began
+        # with.
+        self._kept = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+
+    # What callbacks may ask.
+
+    def ask_to_stop(self) -> None:
+        """End training after the batch or epoch under way, as if it had been the last."""
+        self._asked_to_stop = True
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss over the batches of this epoch so far, or of the last epoch if none is finished; NaN
+        before.
+        """
+        if self._tally.weight:
+            return self._tally.loss / self._tally.weight
+        return float(self.history[-1]["train_loss"]) if self.history else math.nan
+
+    @property
+    def steps_per_second(self) -> float:
+        """Time steps trained on a second in this epoch, or in the last if this one has not begun; 0
+        before.
+        """
+        if self._tally.seconds:
+            return self._tally.steps / self._tally.seconds
+        return float(self.history[-1]["steps_per_second"]) if self.history else 0.0
+
+    def state(self) -> TrainingState | None:
+        """Return a copy of everything that decides how training goes on; None in the middle of a batch."""
+        if not self.whole:
+            return None
+        tree = {
+            "fingerprint": self._fingerprint,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "history": self.history,
+            "seconds": self._seconds(),
+            "tally": asdict(self._tally) | {"grad_norms": np.array(self._tally.grad_norms)},
+            "schedule": self.schedule.state(),
+            "stopping": self.stopping.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "weights": self._weights(),
+            "kept": self._kept,
+        }
+        return pack(tree)
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from a state; UsageError if it belongs to something else."""
+        tree = unpack(state)
+        if tree["fingerprint"] != self._fingerprint:
+            raise UsageError(
+                "train: start was taken with other data, batch_size, seed or optimizer; training cannot go "
+                "on from it. "
+                "Give what it was taken with, or train from the network's weights without start."
+            )
+        shapes = {name: tuple(tensor.shape) for name, tensor in self._weights().items()}
+        if {name: tuple(tensor.shape) for name, tensor in tree["weights"].items()} != shapes:
+            raise UsageError(
+                "train: start was taken with another network: names or shapes of its weights differ."
+            )
+        self._load(tree["weights"])
+        self._kept = {name: tensor.to(self.device) for name, tensor in tree["kept"].items()}
+        self.optimizer.load_state_dict(tree["optimizer"])
+        self.schedule.restore(tree["schedule"])
+        self.stopping.restore(tree["stopping"])
+        self.epoch, self.batch, self.history = tree["epoch"], tree["batch"], tree["history"]
+        self._seconds_before = tree["seconds"]
+        self._tally = Tally(**tree["tally"] | {"grad_norms": tree["tally"]["grad_norms"].tolist()})
+
+    # What `train` is made of.
+
+    def all_epochs(self) -> str:
+        """Train until the end and return why it is the end."""
+        while True:
+            if self._asked_to_stop:
+                return "callback"
+            if self.stopping.exhausted:
+                return "patience"
+            if self.epoch > self.config.max_epochs:
+                return "max_epochs"
+            self._interrupt.check()
+            self._one_epoch()
+
+    def _one_epoch(self) -> None:
+        if self.batch == 0:
+            for callback in self.callbacks:
+                callback.on_epoch_begin(self)
+        batches = plan(self.examples.lengths, self.config.batch_size, seed=self.config.seed, epoch=self.epoch)
+        # One more than batches: the last is for validation, should a network draw random numbers there as
+        # well.
+        seeds = np.random.default_rng([self.config.seed, self.epoch, 1]).integers(
+            2**63, size=len(batches) + 1
+        )
+        self.network.train()
+        while self.batch < len(batches):
+            if self._asked_to_stop:
+                return
+            self._interrupt.check()
+            self._one_batch(self.examples.batch(batches[self.batch]), seed=int(seeds[self.batch]))
+        self._finish_epoch(batches, seed=int(seeds[-1]))
+
+    def _one_batch(self, batch: Batch, *, seed: int) -> None:
+        began = time.perf_counter()
+        self.whole = False
+        for callback in self.callbacks:
+            callback.on_batch_begin(self, batch)
+        try:
+            loss, norm, clipped = self._step(batch, seed=seed)
+        except (RuntimeError, MemoryError) as error:
+            if failures.is_out_of_memory(error):
+                raise self._out_of_memory(batch, number=self.batch + 1) from error
+            raise
+        self.last_loss, self.last_grad_norm = loss, norm
+        tally = self._tally
+        weight = len(batch.targets) if batch.weights is None else float(batch.weights.sum())
+        tally.loss += weight * loss
+        tally.weight += weight
+        tally.steps += batch.inputs.total_steps
+        tally.clipped += clipped
+        tally.grad_norms.append(norm)
+        self.batch += 1
+        self.whole = True
+        tally.seconds += time.perf_counter() - began
+        for callback in self.callbacks:
+            callback.on_batch_end(self)
+
+    def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
+        """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
+        self._seed(seed)
+        self.optimizer.zero_grad(set_to_none=True)
+        outputs = self.network(to_device(batch.inputs, self.device))
+        loss = self._loss(outputs, self._tensor(batch.targets), self._tensor(batch.weights))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
+        loss.backward()
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = global_norm(gradients)
+        if not math.isfinite(norm):
+            raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
+        clipped = clip(gradients, norm=norm, grad_clip=self.config.grad_clip)
+        factor = self.schedule.factor(epoch=self.epoch - 1, batch=self.batch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+        self.optimizer.step()
+        return value, norm, clipped
+
+    def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
+        began = time.perf_counter()
+        figures = {} if self.validation is None else self._validate(self.validation, seed=seed)
+        tally = self._tally
+        row: dict[str, Any] = {"epoch": self.epoch, "train_loss": self.train_loss if tally.weight else 0.0}
+        row |= figures
+        row |= {
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "grad_norm_median": float(np.median(tally.grad_norms)),
+            "grad_norm_max": max(tally.grad_norms),
+            "clipped_share": tally.clipped / len(batches),
+            "seconds": tally.seconds + time.perf_counter() - began,
+            "steps_per_second": tally.steps / tally.seconds,
+            "padding_share": padding_share(self.examples.lengths, batches),
+        }
+        self.history.append(row)
+        if self.validation is None or self.stopping.improved(row["valid_loss"], epoch=self.epoch):
+            self._keep()
+        self.schedule.epoch_end(row.get("valid_loss", row["train_loss"]))
+        self.epoch, self.batch, self._tally = self.epoch + 1, 0, Tally()
+        for callback in self.callbacks:
+            callback.on_epoch_end(self)
+
+    def _validate(self, validation: Examples, *, seed: int) -> dict[str, float]:
+        self._seed(seed)
+        self.network.eval()
+        under_way: list[Batch] = []
+
+        def before_batch(batch: Batch) -> None:
+            self._interrupt.check()
+            under_way[:] = [batch]
+
+        try:
+            outputs = outputs_in_order(
+                self.network,
+                validation,
+                batch_size=self.config.batch_size,
+                device=self.device,
+                before_batch=before_batch,
+            )
+        except (RuntimeError, MemoryError) as error:
+            if failures.is_out_of_memory(error):
+                raise self._out_of_memory(under_way[0], number=0) from error
+            raise
+        targets, weights = validation.rows()
+        with torch.no_grad():
+            value = self._loss(outputs, self._tensor(targets), self._tensor(weights)).item()
+        if not math.isfinite(value):
+            everything = validation.batch(np.arange(len(validation)))
+            raise self._non_finite("validation loss", value, everything, number=0, outputs=outputs)
+        scores = {} if self._score is None else self._score(outputs.cpu().numpy(), validation)
+        return {"valid_loss": value} | {f"valid_{name}": float(figure) for name, figure in scores.items()}
+
+    # What is left behind.
+
+    def result(self, stopped: str, *, state: TrainingState | None) -> TrainingResult:
+        """Return how it went."""
+        best = len(self.history) if self.validation is None else self.stopping.best_epoch
+        return TrainingResult(
+            history=self.history, best_epoch=best, stopped=stopped, train_seconds=self._seconds(), state=state
+        )
+
+    def leave_best_weights(self) -> None:
+        """Give the network the best weights; without validation, the last that are whole."""
+        if not self.whole or self.stopping.best_epoch:
+            self._load(self._kept)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.network.eval()
+
+    # Small things.
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {name: t for name, t in self.network.state_dict().items() if isinstance(t, torch.Tensor)}
+
+    def _load(self, weights: Mapping[str, torch.Tensor]) -> None:
+        for name, tensor in self._weights().items():
+            tensor.copy_(weights[name])
+
+    def _keep(self) -> None:
+        for name, tensor in self._weights().items():
+            self._kept[name].copy_(tensor)
+
+    def _tensor(self, array: Any) -> Any:
+        return None if array is None else torch.from_numpy(array).to(self.device)
+
+    def _seed(self, seed: int) -> None:
+        # torch.manual_seed takes 0.17 ms and seeds every kind of device there is.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(seed)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._began
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """What must be the same for training to go on: the data's shape and targets, and what orders and
+        scales it.
+        """
+        digest = hashlib.sha256(self.examples.lengths.tobytes())
+        digest.update(np.ascontiguousarray(self.examples.rows()[0]).tobytes())
+        config = self.config.to_dict()
+        words = ("batch_size", "seed", "optimizer", "learning_rate", "weight_decay", "grad_clip")
+        digest.update(repr([config[word] for word in words]).encode())
+        return digest.hexdigest()
+
+    def _kept_words(self) -> str:
+        if not self.history:
+            return "the weights it began with"
+        best = self.stopping.best_epoch
+        return f"the best weights, of epoch {best}" if best else f"the weights of epoch {len(self.history)}"
+
+    def _non_finite(
+        self, what: str, value: float, batch: Batch, *, number: int, outputs: torch.Tensor
+    ) -> failures.FailedTrainingError:
+        examples = self.examples if number or self.validation is None else self.validation
+        return failures.non_finite(
+            what,
+            value,
+            epoch=self.epoch,
+            number=number,
+            batch=batch,
+            examples=examples,
+            outputs=outputs,
+            config=self.config,
+            kept=self._kept_words(),
+        )
+
+    def _out_of_memory(self, batch: Batch, *, number: int) -> failures.FailedTrainingError:
+        examples = self.examples if number or self.validation is None else self.validation
+        return failures.out_of_memory(
+            epoch=self.epoch, number=number, batch=batch, examples=examples, kept=self._kept_words()
+        )

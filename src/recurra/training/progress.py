@@ -1,0 +1,178 @@
+"""What the user sees of training, on standard error: a live line, or a log line an epoch."""
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from recurra.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Run, TrainingResult
+
+logger = logging.getLogger("recurra.training")
+
+# Drawing the line takes about a millisecond.
+SECONDS_BETWEEN_DRAWINGS = 0.25
+
+BAR = 20  # characters
+
+# Figures that say how fast it goes or how training went, not how good the network is.
+_NO_SCORES = ("valid_loss",)
+
+
+def make_progress(verbose: int) -> Callback | None:
+    """Return what shows progress for this ``verbose``, None if nothing is to be shown."""
+    if verbose == 2:
+        return EpochLog()
+    if verbose == 1 and sys.stderr.isatty():
+        return LiveLine()
+    return None
+
+
+class LiveLine(Callback):
+    """One line that is drawn over: epoch, loss, validation score, time steps a second, time left.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to draw; standard error if not given.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+        self._live: Live | None = None
+        self._next = 0.0
+        self._began = 0.0
+        self._done_before = 0
+
+    def on_train_begin(self, run: "Run") -> None:
+        """Open the line."""
+        self._began = time.monotonic()
+        self._done_before = batches_done(run)
+        console = self.console or Console(stderr=True)
+        self._live = Live(console=console, auto_refresh=False)
+        self._live.start()
+
+    def on_batch_end(self, run: "Run") -> None:
+        """Draw, if the last drawing is long enough ago."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + SECONDS_BETWEEN_DRAWINGS
+            self._draw(run)
+
+    def on_epoch_end(self, run: "Run") -> None:
+        """As after a batch."""
+        self.on_batch_end(run)
+
+    def on_train_end(self, run: "Run", result: "TrainingResult") -> None:
+        """Draw the end and leave the line standing."""
+        self._close(run)
+
+    def on_interrupt(self, run: "Run") -> None:
+        """Leave the line standing."""
+        self._close(run)
+
+    def on_error(self, run: "Run", error: Exception) -> None:
+        """Leave the line standing."""
+        self._close(run)
+
+    def _draw(self, run: "Run") -> None:
+        if self._live is None:
+            return
+        done = batches_done(run) - self._done_before
+        left = run.config.max_epochs * run.batches_per_epoch - batches_done(run)
+        seconds_left = (time.monotonic() - self._began) / done * left if done else None
+        self._live.update(
+            Text(line(run, seconds_left=seconds_left), no_wrap=True, overflow="ellipsis"), refresh=True
+        )
+
+    def _close(self, run: "Run") -> None:
+        if self._live is None:
+            return
+        self._draw(run)
+        self._live.stop()
+        self._live = None
+
+
+class EpochLog(Callback):
+    """One line an epoch to the logger ``recurra.training``, at level INFO.
+
+    Where nobody listens to that logger, it goes to standard error for as long as training takes: who asks for
+    ``verbose=2`` wants to see it.
+    """
+
+    def __init__(self) -> None:
+        self._own: logging.Handler | None = None
+        self._level = logging.NOTSET
+
+    def on_train_begin(self, run: "Run") -> None:
+        """Listen to the logger unless someone does."""
+        if logger.hasHandlers():
+            return
+        self._own = logging.StreamHandler(sys.stderr)
+        self._level = logger.level
+        logger.addHandler(self._own)
+        logger.setLevel(logging.INFO)
+
+    def on_epoch_end(self, run: "Run") -> None:
+        """Write the line."""
+        logger.info("%s", line(run, bar=False))
+
+    def on_train_end(self, run: "Run", result: "TrainingResult") -> None:
+        """Say how it ended."""
+        logger.info(
+            "stopped: %s, best epoch %d, %.1f s", result.stopped, result.best_epoch, result.train_seconds
+        )
+        self._close()
+
+    def on_interrupt(self, run: "Run") -> None:
+        """Listen no more."""
+        self._close()
+
+    def on_error(self, run: "Run", error: Exception) -> None:
+        """Listen no more."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._own is not None:
+            logger.removeHandler(self._own)
+            logger.setLevel(self._level)
+            self._own = None
+
+
+def batches_done(run: "Run") -> int:
+    """Return how many batches the run has finished in all epochs."""
+    return len(run.history) * run.batches_per_epoch + (run.batch if run.epoch > len(run.history) else 0)
+
+
+def line(run: "Run", *, bar: bool = True, seconds_left: float | None = None) -> str:
+    """Return where training stands, in one line."""
+    epochs = run.config.max_epochs
+    # Right after an epoch's end the run stands at the beginning of the next.
+    epoch = run.epoch if run.batch else max(1, len(run.history))
+    parts = [f"epoch {epoch}/{epochs}"]
+    if bar:
+        filled = round(BAR * batches_done(run) / (epochs * run.batches_per_epoch))
+        parts.append("━" * filled + "╌" * (BAR - filled))
+    parts.append(f"loss {run.train_loss:.4g}")
+    if run.history:
+        last = run.history[-1]
+        if "valid_loss" in last:
+            parts.append(f"valid loss {last['valid_loss']:.4g}")
+        scores = [k for k in last if k.startswith("valid_") and k not in _NO_SCORES]
+        parts += [f"{k.removeprefix('valid_').replace('_', ' ')} {last[k]:.3f}" for k in scores[:1]]
+    if run.steps_per_second:
+        parts.append(f"{run.steps_per_second:,.0f} steps/s")
+    if seconds_left is not None:
+        minutes, seconds = divmod(round(seconds_left), 60)
+        parts.append(
+            f"at most {minutes}:{seconds:02d} left"
+            if run.config.patience
+            else f"{minutes}:{seconds:02d} left"
+        )
+    return "  ".join(parts)

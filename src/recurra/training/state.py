@@ -1,0 +1,110 @@
+"""The state of a training run as plain data, and an optimizer's state in the same form.
+
+Any nesting of dictionaries, lists, numbers and tensors becomes a tree that JSON can hold and numpy arrays
+beside it: what `recurra.store` writes. Nothing is pickled.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from recurra.errors import StoreError
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything needed to go on as if training had never stopped.
+
+    ``store.save(path, state.manifest, state.arrays)`` writes it, ``TrainingState(*store.load(path))`` reads
+    it.
+
+    Parameters
+    ----------
+    manifest : dict
+        What JSON can hold.
+    arrays : dict of str to ndarray
+        Copies, not views of what goes on changing.
+    """
+
+    manifest: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def pack(tree: Any) -> TrainingState:
+    """Turn nested dictionaries, lists, tuples, numbers, strings, tensors and arrays into plain data.
+
+    Raises
+    ------
+    TypeError
+        If it holds anything else.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def keep(array: np.ndarray, path: str) -> str:
+        while path in arrays:  # {"a.b": ...} beside {"a": {"b": ...}}
+            path += "'"
+        arrays[path] = array.copy()
+        return path
+
+    def convert(value: Any, path: str) -> Any:
+        if isinstance(value, torch.Tensor):
+            return {"tensor": keep(value.detach().cpu().numpy(), path)}
+        if isinstance(value, np.ndarray):
+            return {"array": keep(value, path)}
+        if isinstance(value, Mapping):
+            return {"dict": [[convert(k, path), convert(v, f"{path}.{k}")] for k, v in value.items()]}
+        if isinstance(value, list | tuple):
+            return {type(value).__name__: [convert(v, f"{path}.{i}") for i, v in enumerate(value)]}
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"float": str(value)}  # JSON has no infinity
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise TypeError(f"TrainingState: cannot hold {path}, a {type(value).__name__}.")
+
+    return TrainingState(manifest={"state": convert(tree, "state")}, arrays=arrays)
+
+
+def unpack(state: TrainingState) -> Any:
+    """Return the tree that `pack` was given; tensors are copies on the CPU.
+
+    Raises
+    ------
+    StoreError
+        If it is not what `pack` writes.
+    """
+
+    def array(path: Any) -> np.ndarray:
+        if not isinstance(path, str) or path not in state.arrays:
+            raise StoreError(
+                f"TrainingState: damaged: the array {str(path)[:80]!r} is missing. Use another checkpoint."
+            )
+        return state.arrays[path].copy()
+
+    def restore(node: Any) -> Any:
+        if not isinstance(node, dict):
+            return node
+        try:
+            ((kind, value),) = node.items()
+            if kind == "tensor":
+                return torch.from_numpy(array(value))
+            if kind == "array":
+                return array(value)
+            if kind == "dict":
+                return {restore(k): restore(v) for k, v in value}
+            if kind == "float":
+                return float(value)
+            return {"list": list, "tuple": tuple}[kind](restore(v) for v in value)
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError):
+            raise StoreError(
+                "TrainingState: damaged: its tree makes no sense. Use another checkpoint."
+            ) from None
+
+    return restore(state.manifest.get("state"))

@@ -1,0 +1,69 @@
+"""What a network says about examples that it is not trained on."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from recurra.batches.bucketing import plan
+from recurra.batches.examples import Batch, Examples
+from recurra.ragged import Ragged
+
+# Without a graph to keep, a batch takes a fraction of the memory it takes in training.
+BATCH_FACTOR = 4
+
+
+def to_device(inputs: Ragged, device: torch.device) -> Ragged:
+    """Return numpy values as a tensor on the device (sharing memory on the CPU)."""
+    return inputs.replace(torch.from_numpy(inputs.values).to(device))
+
+
+def outputs_in_order(
+    network: torch.nn.Module,
+    examples: Examples,
+    *,
+    batch_size: int,
+    device: torch.device,
+    before_batch: Callable[[Batch], None],
+) -> torch.Tensor:
+    """Return the outputs for all examples, in their order, without gradients.
+
+    Parameters
+    ----------
+    network : Module
+        In the mode the caller chose.
+    examples : Examples
+        Any number; batches are of similar length.
+    batch_size : int
+        Of training; `BATCH_FACTOR` times as many are computed at once.
+    device : torch.device
+        Where the network is.
+    before_batch : function
+        Called with each batch before it is computed.
+
+    Returns
+    -------
+    Tensor of shape (rows, ...)
+        One row per sequence, or per time step if targets are per step.
+    """
+    batches = plan(examples.lengths, batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
+    parts = []
+    with torch.no_grad():
+        for indices in batches:
+            batch = examples.batch(indices)
+            before_batch(batch)
+            parts.append(network(to_device(batch.inputs, device)))
+    joined = torch.cat(parts)
+    order = np.concatenate(batches)
+    if examples.per_step:
+        order = _rows(order, examples.lengths)
+    out = torch.empty_like(joined)
+    out[torch.from_numpy(order).to(device)] = joined
+    return out
+
+
+def _rows(order: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the flat rows of sequences taken in this order."""
+    taken = lengths[order]
+    first = np.cumsum(lengths) - lengths
+    return np.repeat(first[order] - (np.cumsum(taken) - taken), taken) + np.arange(int(taken.sum()))

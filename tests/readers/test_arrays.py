@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from recurra.errors import DataError, MissingDataError, ShapeError
+from recurra.readers.arrays import from_arrays, read_arrays
+
+
+def message(kind, *args, **kwargs):
+    call = read_arrays if hasattr(args[0], "suffix") else from_arrays
+    with pytest.raises(kind) as caught:
+        call(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_list():
+    data = from_arrays(
+        [np.zeros((3, 2)), [[1, 2]]], ["p", "q"], groups=[1, 2], names=["a", "b"], sample_rate_hz=5.0
+    )
+    assert data.lengths.tolist() == [3, 1]
+    assert data.y.tolist() == ["p", "q"]
+    assert data.groups.tolist() == [1, 2]
+    assert data.names == ["a", "b"]
+    assert data.sample_rate_hz == 5.0
+
+
+def test_one_array():
+    X = np.arange(24.0).reshape(2, 4, 3)
+    assert from_arrays(X).X[1].tolist() == X[1].tolist()
+    assert from_arrays(X[:, :, 0]).X[1].tolist() == X[1, :, :1].tolist()  # two dimensions: one channel
+    assert from_arrays(X, lengths=[2, 4]).lengths.tolist() == [2, 4]
+    assert from_arrays(X.reshape(8, 3), lengths=[5, 3]).lengths.tolist() == [5, 3]
+
+
+def test_labels_per_step_are_cut_like_the_values():
+    y = np.arange(8).reshape(2, 4)
+    data = from_arrays(np.zeros((2, 4, 3)), y, lengths=[2, 4])
+    assert [label.tolist() for label in data.y] == [[0, 1], [4, 5, 6, 7]]
+    flat = from_arrays(np.zeros((8, 3)), np.arange(8), lengths=[5, 3])
+    assert [label.tolist() for label in flat.y] == [[0, 1, 2, 3, 4], [5, 6, 7]]
+    many = from_arrays(np.zeros((2, 4, 3)), np.zeros((2, 5)))
+    assert many.y.shape == (2, 5)
+
+
+def test_texts():
+    assert from_arrays(["a b", "c"], ["p", "q"]).kind == "text"
+
+
+def test_file_of_each_form(tmp_path):
+    X = np.arange(24.0).reshape(2, 4, 3)
+    np.save(tmp_path / "a.npy", X)
+    assert read_arrays(tmp_path / "a.npy", labels=["p", "q"]).y.tolist() == ["p", "q"]
+    np.savez(
+        tmp_path / "b.npz",
+        X=X,
+        y=np.array(["p", "q"]),
+        lengths=[2, 4],
+        groups=[7, 8],
+        names=np.array(["u", "v"]),
+        part=np.array(["train", "test"]),
+        channel_names=np.array(["x", "y", "z"]),
+        sample_rate_hz=50.0,
+    )
+    data = read_arrays(tmp_path / "b.npz")
+    assert data.lengths.tolist() == [2, 4]
+    assert (data[1].label, data[1].group, data[1].name, data[1].part) == ("q", 8, "v", "test")
+    assert data.channel_names == ["x", "y", "z"]
+    assert data.sample_rate_hz == 50.0
+    np.savez(tmp_path / "c.npz", *[np.full((n, 2), n) for n in range(1, 12)])
+    assert read_arrays(tmp_path / "c.npz").lengths.tolist() == list(range(1, 12))
+
+
+def test_objects_are_never_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert message(DataError, tmp_path / "a.npy").endswith(
+        "a.npy: holds Python objects, which are never loaded. Save one array per sequence: np.savez(path, "
+        "*sequences)."
+    )
+    np.savez(tmp_path / "a.npz", X=np.array([[1], [2, 3]], dtype=object))
+    assert "holds Python objects" in message(DataError, tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_cut_and_empty_files(tmp_path, name):
+    path = tmp_path / name
+    np.save(path, np.zeros((5, 4, 3))) if name == "a.npy" else np.savez(path, X=np.zeros((5, 4, 3)))
+    path.write_bytes(path.read_bytes()[:-30])
+    assert f"{name}: cannot be read as numpy arrays: " in message(DataError, path)
+    path.write_bytes(b"")
+    assert f"{name}: the file is empty (0 bytes)." in message(DataError, path)
+    path.write_bytes(b"nonsense" * 9)
+    assert f"{name}: cannot be read as numpy arrays: " in message(DataError, path)
+    path.unlink()
+    assert message(MissingDataError, path).endswith(f"{name}: there is no such file.")
+
+
+def test_a_size_that_is_only_claimed_is_not_allocated(tmp_path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 9), }"
+    data = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(data)
+    assert "a.npy: cannot be read as numpy arrays: " in message(DataError, tmp_path / "a.npy")
+
+
+def test_unknown_and_missing_arrays(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3, 1)), length=[1, 2])
+    assert "has an array 'length'; known are 'X', 'lengths'" in message(DataError, tmp_path / "a.npz")
+    assert "Did you mean 'lengths'?" in message(DataError, tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", y=[1])
+    assert "must hold either X, or one array per sequence as x0, x1, ...; it holds 'y'." in message(
+        DataError, tmp_path / "b.npz"
+    )
+    np.savez(tmp_path / "c.npz", x0=np.zeros((2, 1)), x2=np.zeros((2, 1)))
+    assert "there is no x1" in message(DataError, tmp_path / "c.npz")
+
+
+def test_bad_arrays():
+    one = np.zeros((3, 2))
+    assert message(DataError, []) == "arrays: holds no sequence; at least one is needed."
+    assert "sequence 1 has no time step" in message(DataError, [one, one[:0]])
+    assert "sequence 1 ('b') has 3 (shape (4, 3)" in message(
+        ShapeError, [one, np.zeros((4, 3))], names=["a", "b"]
+    )
+    assert (
+        message(ShapeError, [one], ["p", "q"]) == "arrays: labels must have one entry per sequence: 1; got 2."
+    )
+    assert "the label of sequence 1 is missing." in message(DataError, [one, one], ["p", None])
+    assert "the label of sequence 0 is missing." in message(DataError, [one, one], [np.nan, 1.0])
+    assert "X must have shape (sequences, time, channels)" in message(ShapeError, np.zeros(3))
+    assert "lengths must be one per sequence" in message(ShapeError, np.zeros((2, 3, 1)), lengths=[1, 4])
+    assert "lengths must be whole numbers" in message(DataError, np.zeros((2, 3, 1)), lengths=[1.0, 2.0])
+    assert "lengths go with one array" in message(ShapeError, [one], lengths=[3])
+    assert "channel_names must have one name per channel: 2; got 1." in message(
+        ShapeError, [one], channel_names=["a"]
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    data=st.lists(
+        hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(2)), elements=st.floats(width=64)),
+        min_size=1,
+        max_size=5,
+    ),
+    flat=st.booleans(),
+)
+def test_what_was_saved_is_read(tmp_path_factory, data, flat):
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    if flat:
+        np.savez(path, X=np.concatenate(data), lengths=[len(x) for x in data])
+    else:
+        np.savez(path, *data)
+    for a, b in zip(data, read_arrays(path).X, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from recurra.errors import DataError, MissingDataError
+from recurra.readers.folder import read_folder
+from recurra.readers.table import TableWords
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def make(files):
+        for name, content in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, np.ndarray):
+                np.save(path, content)
+            else:
+                path.write_text(content)
+        return tmp_path
+
+    return make
+
+
+def message(path, kind=DataError, words=None):
+    with pytest.raises(kind) as caught:
+        read_folder(path, words)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_folder_per_class(folder):
+    root = folder(
+        {
+            "up/b.csv": "time,x,y\n0,1,2\n0.5,3,4\n1,5,6\n",
+            "up/a.csv": "time,x,y\n0,7,8\n0.5,9,10\n1,1,1\n",
+            "down/c.csv": "time,x,y\n0,0,0\n",
+            "down/readme.md": "hello",
+            "down/.hidden.csv": "x",
+            "none/notes.md": "hello",
+        }
+    )
+    data = read_folder(root)
+    assert data.names == ["down/c.csv", "up/a.csv", "up/b.csv"]
+    assert data.y.tolist() == ["down", "up", "up"]
+    assert data.channel_names == ["x", "y"]
+    assert data[2].sample_rate_hz == 2.0
+    assert data[2].values.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert any("left out 1 files of other kinds: 'readme.md'" in note for note in data.notes)
+    assert any("the folder 'none' has no sequence file" in note for note in data.notes)
+
+
+def test_files_without_header_and_arrays(folder):
+    data = read_folder(
+        folder({"a/1.tsv": "1\t2\n3\t4\n", "a/3.txt": "5 6\n".replace(" ", ","), "b/2.npy": np.ones((5, 2))})
+    )
+    assert data.lengths.tolist() == [2, 1, 5]
+    assert data.X[0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_labels_csv(folder):
+    root = folder(
+        {
+            "labels.csv": "file,label,group,part\nb.csv,p,1,train\nsub/a.csv,q,2,test\n",
+            "b.csv": "x\n1\n2\n",
+            "sub/a.csv": "x\n3\n",
+        }
+    )
+    data = read_folder(root)
+    assert data.names == ["b.csv", "sub/a.csv"]
+    assert data.y.tolist() == ["p", "q"]
+    assert data.groups.tolist() == [1, 2]
+    assert [record.part for record in data] == ["train", "test"]
+
+
+def test_labels_csv_with_other_columns(folder):
+    root = folder({"labels.csv": "file,who,life\na.csv,p,0.5\n", "a.csv": "x\n1\n"})
+    assert read_folder(root, TableWords(target="life", group="who"))[0].label == 0.5
+    assert "has no column 'whom' (given as group)" in message(root, words=TableWords(group="whom"))
+
+
+def test_official_split_and_label_per_step(folder):
+    root = folder(
+        {
+            "train/a.csv": "x,label\n1,p\n2,q\n",
+            "test/b.csv": "x,label\n3,p\n",
+        }
+    )
+    data = read_folder(root)
+    assert [(r.part, r.name) for r in data] == [("train", "train/a.csv"), ("test", "test/b.csv")]
+    assert [label.tolist() for label in (data[0].label, data[1].label)] == [["p", "q"], ["p"]]
+
+
+def test_pair_of_ts_files(folder):
+    head = "@classLabel true a b\n@data\n"
+    data = read_folder(folder({"P_TRAIN.ts": head + "1,2:a\n", "P_TEST.ts": head + "3:b\n"}))
+    assert [record.part for record in data] == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a/x.csv": "x\n1\n", "b/y.csv": ""}, "y.csv: the file is empty (0 bytes)."),
+        ({"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x\n1\n"}, "b/y.csv: has 1 channels, a/x.csv has 2."),
+        (
+            {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "y,x\n1,2\n"},
+            "b/y.csv: channel 0 is called 'y', in a/x.csv 'x'.",
+        ),
+        (
+            {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x,y\n1,no\n"},
+            "y.csv: column 'y' must hold numbers; line 2 has 'no'.",
+        ),
+        ({"a/x.csv": "x,y\n"}, "x.csv: has a header but no row: there is no time step in it."),
+        ({"a/x.npy": np.zeros((0, 2))}, "x.npy: has no time step: its shape is (0, 2)."),
+        (
+            {"a/x.npy": np.zeros((2, 2, 2))},
+            "x.npy: must hold numbers of shape (time, channels); got float64 of shape (2, 2, 2).",
+        ),
+        ({"a/x.md": "x"}, "its folders hold no sequence file (.csv, .tsv, .txt, .npy)."),
+        ({"x.md": "x"}, "holds no sequence file; known are .csv, .tsv, .txt, .npy, it holds 'x.md'."),
+        ({}, "holds no sequence file; known are .csv, .tsv, .txt, .npy and it is empty."),
+        (
+            {"labels.csv": "datei,label\na.csv,p\n"},
+            "labels.csv: has no column 'file'; its columns are 'datei', 'label'.",
+        ),
+        (
+            {
+                "labels.csv": "file,label\nrec_1.csv,p\nrec_3.csv,p\n",
+                "rec_1.csv": "x\n1\n",
+                "rec_2.csv": "x\n1\n",
+            },
+            "labels.csv: line 3 names 'rec_3.csv', which is not there. Did you mean 'rec_2.csv'?",
+        ),
+        (
+            {"labels.csv": "file,label\na.csv,p\n", "a.csv": "x\n1\n", "b.csv": "x\n1\n"},
+            "labels.csv: has no row for 'b.csv'. Add the label, or move the file away.",
+        ),
+        (
+            {"labels.csv": "file,label\na.csv,p\na.csv,q\n", "a.csv": "x\n1\n"},
+            "labels.csv: 'a.csv' is named twice, at line 2 and line 3. Remove one.",
+        ),
+        (
+            {"labels.csv": "file,label\n../secret.csv,p\n", "a.csv": "x\n1\n"},
+            "labels.csv: line 2 names '../secret.csv', which is outside the folder.",
+        ),
+        (
+            {"labels.csv": "file,label\na.csv,p\nb.csv,\n", "a.csv": "x\n1\n", "b.csv": "x\n1\n"},
+            "labels.csv: the label column 'label' must be filled; it is empty at line 3.",
+        ),
+        (
+            {"labels.csv": "file,label\n,p\n", "a.csv": "x\n1\n"},
+            "labels.csv: line 2 names no file in the column 'file'.",
+        ),
+        (
+            {"labels.csv": "file,label,part\na.csv,p,dev\n", "a.csv": "x\n1\n"},
+            "labels.csv: the column 'part' must hold 'train' or 'test'; line 2 has 'dev'.",
+        ),
+    ],
+)
+def test_bad_folders(folder, files, expected):
+    assert expected in message(folder(files))
+
+
+def test_no_such_folder(tmp_path):
+    assert message(tmp_path / "no", MissingDataError).endswith("no: there is no such folder.")
+
+
+def test_mixed_rates_are_told_once(folder):
+    rows = lambda step: "time,x\n" + "".join(f"{k * step},1\n" for k in range(5))  # noqa: E731
+    data = read_folder(folder({"a/1.csv": rows(0.5), "a/2.csv": rows(0.1), "b/3.csv": rows(0.1)}))
+    assert [note for note in data.notes if "different rates: 10 Hz (2), 2 Hz (1)" in note]
+    assert [record.sample_rate_hz for record in data] == [2.0, 10.0, 10.0]

@@ -1,0 +1,57 @@
+"""The public surface, and that importing it costs nothing."""
+
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+import recurra
+
+PUBLIC = {
+    "Dataset",
+    "Ragged",
+    "Record",
+    "SequenceClassifier",
+    "SequenceLabeler",
+    "SequenceRegressor",
+    "__version__",
+    "datasets",
+    "errors",
+    "evaluate",
+    "kernels",
+    "load",
+    "load_model",
+    "look",
+    "nn",
+    "train",
+}
+
+
+def test_public_names_are_pinned():
+    assert set(recurra.__all__) == PUBLIC
+    assert set(recurra._LAZY) == PUBLIC - {"__version__"}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_public_name_resolves(name):
+    assert getattr(recurra, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'recurra' has no attribute 'SequenceClasifier'"):
+        recurra.SequenceClasifier  # noqa: B018
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy():
+    loaded = run("import sys, recurra; print(*sys.modules)").split()
+    assert not {"numpy", "torch", "sklearn", "scipy", "matplotlib", "click"} & set(loaded)
+
+
+def test_import_takes_under_50_ms_over_a_bare_interpreter():
+    code = "import time; t = time.perf_counter(); import recurra; print(time.perf_counter() - t)"
+    assert statistics.median(float(run(code)) for _ in range(5)) < 0.050

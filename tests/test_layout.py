@@ -1,0 +1,115 @@
+"""The import rule of ARCHITECTURE.md, read off every file, function-local imports included."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import recurra
+
+SOURCE = Path(recurra.__file__).parent
+
+GROUND = frozenset({"errors", "checks", "records", "ragged", "store"})
+DATA = ("readers", "datasets", "features", "batches")
+ARITHMETIC = ("kernels", "nn")
+SIBLINGS = ("training", "evaluation", "serving")
+
+# What each room may import, beside itself and the ground floor.
+BELOW = {
+    "readers": set(),
+    "datasets": {"readers"},
+    "features": {"readers", "datasets"},
+    "batches": {"readers", "datasets", "features"},
+    "kernels": set(),
+    "nn": {"kernels"},
+    **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
+    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS},
+    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "estimators"},
+}
+TORCH_FREE = GROUND | {"readers", "datasets", "features", "batches", "kernels", "serving"}
+
+# The one call upwards: Dataset.split is promised on the ground floor, its work is done in batches/.
+EXCEPTIONS = {("records.py", "batches")}
+
+# The front door loads everything by name when it is first asked for.
+FRONT_DOOR = {"__init__.py", "__main__.py"}
+
+
+def imports(text):
+    """Yield (line, dotted module) of every import in a source text."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            yield node.lineno, node.module
+            if node.module == "recurra":
+                for alias in node.names:
+                    yield node.lineno, f"recurra.{alias.name}"
+        elif isinstance(node, ast.Call) and "import_module" in ast.dump(node.func):
+            for argument in node.args[:1]:
+                if isinstance(argument, ast.Constant):
+                    yield node.lineno, argument.value
+
+
+def violations(path, text):
+    """Return one line per import that the house forbids; ``path`` is relative to the package."""
+    room = path.parts[0] if len(path.parts) > 1 else path.stem
+    if len(path.parts) == 1 and path.name in FRONT_DOOR:
+        return []
+    allowed = GROUND | BELOW.get(room, set()) | ({room} if room in BELOW else set())
+    found = []
+    for line, module in imports(text):
+        parts = module.split(".")
+        if parts[0] == "torch" and room in TORCH_FREE:
+            found.append(f"{path}:{line}: {room} must not import torch")
+        if parts[0] != "recurra" or len(parts) == 1:
+            continue
+        target = parts[1]
+        known = target in GROUND or target in BELOW
+        if known and target not in allowed and (str(path), target) not in EXCEPTIONS:
+            found.append(f"{path}:{line}: {room} must not import {target}")
+    return found
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_every_file_keeps_the_import_rule():
+    found = [v for file in FILES for v in violations(file.relative_to(SOURCE), file.read_text())]
+    assert not found, "\n".join(found)
+
+
+def test_every_room_is_known():
+    rooms = {p.name for p in SOURCE.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert rooms <= set(BELOW), f"a new room needs a reason in ARCHITECTURE.md: {rooms - set(BELOW)}"
+    files = {p.stem for p in SOURCE.glob("*.py") if p.name not in FRONT_DOOR}
+    assert files == GROUND
+
+
+def test_names_say_something():
+    odd = {"utils", "util", "misc", "common", "helpers", "tmp"}
+    assert not [f for f in FILES if f.stem in odd]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(SOURCE)))
+def test_no_file_outgrows_its_reader(file):
+    assert len(file.read_text().splitlines()) <= 600
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "complaint"),
+    [
+        ("readers/table.py", "from recurra.features.chain import Chain", "readers must not import features"),
+        ("nn/lstm.py", "def f():\n    import recurra.batches", "nn must not import batches"),
+        ("features/scaling.py", "from recurra import kernels", "features must not import kernels"),
+        ("serving/model.py", "def f():\n    import torch", "serving must not import torch"),
+        ("training/loop.py", "import recurra.evaluation.metrics", "training must not import evaluation"),
+        ("store.py", "from recurra.readers import table", "store must not import readers"),
+        ("batches/splits.py", "importlib.import_module('recurra.nn')", "batches must not import nn"),
+    ],
+)
+def test_the_rule_itself_is_seen_to_fail(path, text, complaint):
+    (found,) = violations(Path(path), text)
+    assert complaint in found

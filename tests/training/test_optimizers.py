@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from recurra.errors import UsageError
+from recurra.training.optimizers import NAMED, clip, global_norm, make_optimizer
+
+PLAIN = {
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1, foreach=False),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, foreach=False),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.01, weight_decay=0.1, momentum=0.9, foreach=False),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, weight_decay=0.1, foreach=False),
+}
+
+
+def parameters():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.nn.Parameter(torch.randn(*s, generator=generator)) for s in [(5, 7), (7,), (33, 3)]]
+
+
+def gradients(scale):
+    generator = torch.Generator().manual_seed(1)
+    return [scale * torch.randn(p.shape, generator=generator) for p in parameters()]
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_named_optimizers_agree_with_torchs_plain_loop(name):
+    ours, theirs = parameters(), parameters()
+    one = make_optimizer(name, ours, learning_rate=0.01, weight_decay=0.1)
+    other = PLAIN[name](theirs)
+    for _ in range(5):
+        for p, q, g in zip(ours, theirs, gradients(1.0), strict=True):
+            p.grad, q.grad = g.clone(), g.clone()
+        one.step()
+        other.step()
+    for p, q, start in zip(ours, theirs, parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+        assert not torch.equal(p, start)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_clipping_agrees_with_torch(scale):
+    ours, theirs = gradients(scale), parameters()
+    for p, g in zip(theirs, gradients(scale), strict=True):
+        p.grad = g
+    expected = torch.nn.utils.clip_grad_norm_(theirs, 1.0)
+    norm = global_norm(ours)
+    clipped = clip(ours, norm=norm, grad_clip=1.0)
+    assert norm == pytest.approx(float(expected), rel=1e-6)
+    assert clipped == (norm > 1)
+    for g, p in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(g, p.grad)
+
+
+def test_without_a_limit_nothing_is_clipped():
+    ours = gradients(100.0)
+    assert not clip(ours, norm=global_norm(ours), grad_clip=None)
+    assert all(torch.equal(a, b) for a, b in zip(ours, gradients(100.0), strict=True))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_norm_shows_a_single_bad_entry(bad):
+    ours = gradients(1.0)
+    ours[2][30, 1] = bad
+    assert not torch.isfinite(torch.tensor(global_norm(ours)))
+
+
+def test_a_network_without_anything_to_train_is_refused():
+    frozen = parameters()
+    for p in frozen:
+        p.requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter to train"):
+        make_optimizer("adam", frozen, learning_rate=0.1, weight_decay=0.0)
