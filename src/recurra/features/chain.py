@@ -84,6 +84,12 @@ class Chain:
             size = step.output_size(size)
         return ChainStream(streams)
 
+    @property
+    def only_scaling(self) -> Scaling | None:
+        """The scaling, where nothing else is done to a row."""
+        (first, *more) = self.steps or [None]
+        return first if isinstance(first, Scaling) and not more else None
+
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps; arrays are named ``<position>.<array>``."""
         configs: list[dict[str, Any]] = []

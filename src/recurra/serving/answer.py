@@ -1,7 +1,6 @@
 """`Answer`: what a stream says after the rows so far."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,8 @@ class Answer:
         Rows taken in so far.
     state : callable
         Gives the steps its stream has taken in by now, and the state as bytes.
+    probabilities : ndarray, optional
+        Where they are known already.
 
     Attributes
     ----------
@@ -33,39 +34,38 @@ class Answer:
         float32 of shape (classes,), or (rows answered, classes) with a label per step.
     """
 
-    __slots__ = ("__dict__", "_model", "_outputs", "_state", "probabilities", "steps")
-
     def __init__(
         self,
         model: "FittedModel",
         outputs: np.ndarray | None,
         steps: int,
         state: Callable[[], tuple[int, bytes]],
+        probabilities: np.ndarray | None = None,
     ) -> None:
         self._model = model
         self._outputs = outputs
         self._state = state
         self.steps = steps
-        self.probabilities = None if outputs is None or model.task == "regression" else heads.softmax(outputs)
+        if probabilities is None and outputs is not None and model.task != "regression":
+            probabilities = heads.softmax(outputs)
+        self.probabilities = probabilities
 
-    @cached_property
+    @property
     def label(self) -> Any:
         """The class now, as ``predict`` gives it: of the sequence so far, or of the newest row answered."""
-        labels = self.labels
-        if labels is not None:
-            return labels[-1] if len(labels) else None
-        if self._outputs is None or self._model.task != "classification":
+        if self._outputs is None or not len(self._outputs) or self._model.task == "regression":
             return None
-        return self._model.classes[int(self._outputs.argmax())]
+        newest = self._outputs if self._model.task == "classification" else self._outputs[-1]
+        return self._model.classes[int(newest.argmax())]
 
-    @cached_property
+    @property
     def labels(self) -> np.ndarray | None:
         """With a label per step: the class of every row answered by this call, in order."""
         if self._outputs is None or self._model.task != "labeling":
             return None
         return self._model.classes[self._outputs.argmax(axis=1)]
 
-    @cached_property
+    @property
     def value(self) -> Any:
         """Of a regressor: the number now, or an array of shape (targets,) with several."""
         if self._outputs is None or self._model.task != "regression":

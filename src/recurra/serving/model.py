@@ -49,7 +49,7 @@ class FittedModel:
     weights: Mapping[str, np.ndarray]
     own_network: OwnNetwork | None = None
 
-    @property
+    @cached_property
     def task(self) -> str:
         """One of "classification", "regression", "labeling"."""
         return str(self.manifest["task"])

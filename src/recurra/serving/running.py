@@ -9,6 +9,7 @@ from recurra.errors import StoreError
 from recurra.features.streaming import check_state
 from recurra.kernels import heads
 from recurra.kernels.dispatch import current
+from recurra.kernels.running import fused
 from recurra.kernels.stack import StackStep
 
 
@@ -62,6 +63,28 @@ class RunningNetwork:
     def head(self, states: np.ndarray) -> np.ndarray:
         """Return the outputs for states (rows, hidden_size)."""
         return heads.linear(states, *self._head)
+
+    def fused(self, scaling: tuple[np.ndarray, np.ndarray] | None, channels: int) -> Any:
+        """Return the native step of one stream from its raw row on; None where there is none.
+
+        Parameters
+        ----------
+        scaling : (center, spread), optional
+            The only thing done to a row before the network reads it.
+        channels : int
+            Numbers of a row.
+        """
+        weight, bias = self._head
+        center, spread = scaling if scaling is not None else (None, None)
+        return fused(
+            self._stack,
+            pool=self._pool,
+            weight=weight,
+            bias=bias,
+            center=center,
+            spread=spread,
+            channels=channels,
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return views of everything remembered, the first axis of each over the batch."""

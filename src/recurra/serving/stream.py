@@ -46,9 +46,19 @@ class Stream:
         self._features = model.features.stream()
         self._network = RunningNetwork(model.manifest["network"], model.weights)
         self._per_step = model.task == "labeling"
+        self._fused = self._fuse()
+        size = model.manifest["network"]["output_size"]
+        self._shape = (1, size) if self._per_step else (size,)
         self.steps = 0
         self._rows = 0  # that the network has read; fewer than steps where a feature waits
         self.latency = Latency()
+
+    def _fuse(self) -> Any:
+        scaling = self._model.features.only_scaling
+        if scaling is None:
+            return None
+        numbers = None if scaling.kind == "none" else (scaling.center, scaling.spread)
+        return self._network.fused(numbers, scaling.n_channels)
 
     def step(self, row: Any) -> Answer:
         """Take in one row.
@@ -68,9 +78,22 @@ class Stream:
             If the row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, np.asarray(row), self.steps, one=True))
+        row = np.asarray(row)
+        answer = self._take_fused(row) if self._fused is not None else None
+        if answer is None:
+            answer = self._take(as_rows(self._model, row, self.steps, one=True))
         self.latency.record(time.perf_counter() - start)
         return answer
+
+    def _take_fused(self, row: np.ndarray) -> Answer | None:
+        """Take in a row in one native call; None, with nothing changed, where that cannot be."""
+        outputs = np.empty(self._shape, np.float32)
+        probabilities = None if self._model.task == "regression" else np.empty(self._shape, np.float32)
+        if not self._fused.step(row, outputs, probabilities):
+            return None
+        self.steps += 1
+        self._rows += 1
+        return Answer(self._model, outputs, self.steps, self._counted_state, probabilities)
 
     def push(self, chunk: Any) -> Answer:
         """Take in rows.
