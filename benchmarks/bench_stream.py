@@ -32,7 +32,9 @@ def model_of(args):
         "num_layers": 1, "bidirectional": False, "pooling": "last", "dropout": 0.0,
     }  # fmt: skip
     bound = args.hidden**-0.5
-    weights = {n: rng.uniform(-bound, bound, s).astype(np.float32) for n, s in expected_shapes(network).items()}
+    weights = {
+        n: rng.uniform(-bound, bound, s).astype(np.float32) for n, s in expected_shapes(network).items()
+    }
     scaling = Scaling("zscore", rng.normal(size=args.channels), rng.uniform(0.5, 2, args.channels))
     manifest = {
         "estimator": "SequenceClassifier", "params": {"missing": "error"}, "task": "classification",
@@ -56,14 +58,18 @@ class Onnx:
             i, f, g, o = np.split(array, 4)
             return np.concatenate([i, o, f, g])
 
-        named = {n: gates(weights[f"recurrent.{n}_l0"]) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        named = {
+            n: gates(weights[f"recurrent.{n}_l0"]) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        }
         constants = {
             "W": named["weight_ih"][None], "R": named["weight_hh"][None],
             "B": np.concatenate([named["bias_ih"], named["bias_hh"]])[None],
             "head": weights["head.weight"], "bias": weights["head.bias"], "axis": np.array([0]),
         }  # fmt: skip
         nodes = [
-            helper.make_node("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h_n", "c_n"], hidden_size=hidden),
+            helper.make_node(
+                "LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h_n", "c_n"], hidden_size=hidden
+            ),
             helper.make_node("Squeeze", ["h_n", "axis"], ["last"]),
             helper.make_node("Gemm", ["last", "head", "bias"], ["outputs"], transB=1),
             helper.make_node("Softmax", ["outputs"], ["probabilities"], axis=-1),
@@ -83,7 +89,9 @@ class Onnx:
         onnx.checker.check_model(built)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(built.SerializeToString(), options, ["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            built.SerializeToString(), options, ["CPUExecutionProvider"]
+        )
         self._classes = model.classes
         self._zeros = np.zeros((1, 1, hidden), np.float32)
         self.reset()
@@ -111,7 +119,11 @@ class OnnxBound(Onnx):
             pairs = (("x", self._row), ("h", states[turn][0]), ("c", states[turn][1]))
             for name, array in pairs:
                 binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-            pairs = (("probabilities", self._probabilities), ("h_n", states[1 - turn][0]), ("c_n", states[1 - turn][1]))
+            pairs = (
+                ("probabilities", self._probabilities),
+                ("h_n", states[1 - turn][0]),
+                ("c_n", states[1 - turn][1]),
+            )
             for name, array in pairs:
                 binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
             self._bindings.append(binding)
@@ -135,7 +147,11 @@ class Torch:
         self._lstm = torch.nn.LSTM(network["input_size"], network["hidden_size"])
         self._head = torch.nn.Linear(network["hidden_size"], network["output_size"])
         for module, prefix in ((self._lstm, "recurrent."), (self._head, "head.")):
-            own = {n.removeprefix(prefix): torch.from_numpy(w) for n, w in model.weights.items() if n.startswith(prefix)}
+            own = {
+                n.removeprefix(prefix): torch.from_numpy(w)
+                for n, w in model.weights.items()
+                if n.startswith(prefix)
+            }
             module.load_state_dict(own)
         self._classes = model.classes
         self.reset()
@@ -181,7 +197,12 @@ def timed(work):
 
 def bench_one(model, args, rng):
     """Return seconds per step of one stream, by contender."""
-    contenders = {"recurra": Ours(model), "onnxruntime": Onnx(model), "onnxruntime, bound": OnnxBound(model), "torch": Torch(model)}
+    contenders = {
+        "recurra": Ours(model),
+        "onnxruntime": Onnx(model),
+        "onnxruntime, bound": OnnxBound(model),
+        "torch": Torch(model),
+    }
     raw = rng.normal(size=(args.steps, args.channels))
     scaled = model.features.transform(raw)
     check(contenders, raw, scaled, model.predict_proba([raw])[0])
@@ -256,7 +277,9 @@ def machine():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, default in (("hidden", 128), ("channels", 12), ("classes", 9), ("steps", 2000), ("streams", 1000),
                           ("rounds", 9), ("seed", 0)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -87,8 +87,8 @@ class Chain:
     @property
     def only_scaling(self) -> Scaling | None:
         """The scaling, where nothing else is done to a row."""
-        (first, *more) = self.steps or [None]
-        return first if isinstance(first, Scaling) and not more else None
+        found = [step for step in self.steps if isinstance(step, Scaling)]
+        return found[0] if len(found) == len(self.steps) == 1 else None
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps; arrays are named ``<position>.<array>``."""
