@@ -48,7 +48,8 @@ def answers(model, recording, *options):
 
 def predicted(model, recording):
     """Return what `recurra predict` says of the same recording."""
-    command = [sys.executable, "-m", "recurra", "predict", str(model), str(recording), "--format", "jsonl"]
+    command = [sys.executable, "-m", "recurra", "predict", str(model), str(recording)]
+    command += ["--layout", "long", "--format", "jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["prediction"]
 
