@@ -54,7 +54,7 @@ class Streams:
         self._features = self._model.features.stream()
         self._work = self._network(1)
         self._loaded = np.empty(0, np.int64)  # slots whose state is in the working network, not in the store
-        self._store = {name: np.zeros_like(a) for name, a in self._work.arrays().items()}
+        self._store = {name: array.copy() for name, array in self._work.arrays().items()}
         self._fresh = self._work.state()
         self._steps = np.zeros(1, np.int64)
         self._rows = np.zeros(1, np.int64)
@@ -206,7 +206,7 @@ class Streams:
         self._load(np.array([slot]))
         self._steps[slot] += len(values)
         self._rows[slot] += len(inputs)
-        states = np.array([self._work.advance(inputs[i : i + 1])[0] for i in range(len(inputs))], np.float32)
+        states = np.array([self._work.advance(inputs[i : i + 1])[0].copy() for i in range(len(inputs))], np.float32)
         outputs: np.ndarray | None
         if self._model.task == "labeling":
             size = self._model.manifest["network"]["hidden_size"]
