@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from recurra.cli import flags, run_folder, screen
+from recurra.cli.main import in_flags
 from recurra.cli.stream_lines import FORMATS, BadLineError, Lines, Row
 from recurra.errors import DataError, UsageError
 
@@ -169,7 +170,7 @@ def stream(
             if strict:
                 raise DataError(f"stream: {message}") from None
             session.skipped += 1
-            screen.say(f"Skipped {message}")
+            screen.say(f"Skipped {in_flags(message)}")
             continue
         if said is not None:
             write(json.dumps(said, ensure_ascii=False))
