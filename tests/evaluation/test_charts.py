@@ -98,6 +98,14 @@ def test_confusion_chart_is_readable_whatever_the_number_of_classes(size, length
         assert all(right - left <= cell + 1 for text, left, _, right, _ in boxes(svg) if text.endswith("%"))
 
 
+def test_long_names_keep_both_ends():
+    assert charts.plain("failure type number 12", 12) == "failur…er 12"
+    names = [f"failure type number {k} of the press" for k in range(13)]
+    shown = [t for t in texts(charts.confusion_chart(np.eye(13), classes=names)) if t.startswith("failure")]
+    assert len(shown) == 26
+    assert max(len(t) for t in shown) == 18
+
+
 def test_confusion_chart_says_what_is_confused():
     matrix = np.array([[8, 2, 0], [0, 9, 1], [5, 0, 5]])
     svg = charts.confusion_chart(matrix, classes=["a", "b", "c"])
