@@ -2,13 +2,14 @@
 
 A layer's `forward` calls `run_module`, which brings the input to flat ragged rows, walks over layers and
 directions, and gives the result back in the form of the input. For each layer and direction it calls the
-cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`): the one place that decides how the
-recurrence is computed. Here it is the torch reference, a loop over time in torch operations (`scan`), which
-works on every device, in every floating dtype, and can be differentiated any number of times.
+cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`), the torch reference: a loop over time
+in torch operations (`scan`), which works on every device, in every floating dtype, and can be differentiated
+any number of times. Where the native kernels run (`recurra.nn.bridge`), they take a layer in all its
+directions, padded or ragged, in place of it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.errors import ShapeError, UsageError
+from recurra.nn import bridge
+from recurra.nn.bridge import Call, runs_native
 from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
 
@@ -139,12 +142,30 @@ def _join(first: States, second: States) -> States:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What a user passed as input, as flat ragged rows, and how to give the output back."""
+    """What a user passed as input, and how to give the output back.
 
-    rows: Tensor
+    ``values`` are flat ragged rows, or a padded tensor of three dimensions whose batch comes first or not.
+    """
+
+    values: Tensor
     steps: Steps
     batched: bool
     restore: Callable[[Tensor], Any]
+    batch_first: bool | None = None  # None: ragged rows
+
+    @property
+    def rows(self) -> Tensor:
+        """Flat ragged rows, (total_steps, channels)."""
+        if self.batch_first is None:
+            return self.values
+        return from_padded(self.values, self.steps, batch_first=self.batch_first)
+
+    def padded(self, rows: Tensor) -> Tensor:
+        """Return rows in the form of ``values``."""
+        if self.batch_first is None:
+            return rows
+        time = self.values.shape[1 if self.batch_first else 0]
+        return to_padded(rows, self.steps, time=time, batch_first=self.batch_first)
 
 
 def run_module(
@@ -154,6 +175,7 @@ def run_module(
     hx: Any,
     lengths: Any,
     *,
+    cell: str,
     state_sizes: Sequence[int],
 ) -> tuple[Any, States]:
     """Run a layer of torch's constructor and weights over a batch of any form.
@@ -164,6 +186,8 @@ def run_module(
         Supplies weights, sizes, dropout and whether it is training.
     direction : callable
         The cell's `Direction`.
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+        Its name among the kernels.
     input : Tensor, PackedSequence or Ragged
         As in the layers' ``forward``.
     hx : Tensor, sequence of Tensor or None
@@ -183,10 +207,57 @@ def run_module(
     who = f"{type(module).__name__}.forward"
     batch = _read_input(who, module, input, lengths)
     states = _read_states(who, module, hx, batch, state_sizes)
-    output, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
+    weights = _all_weights(module)
+    if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
+        output, finals = _run_native(module, direction, cell, batch, states, weights)
+    else:
+        rows, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
+        output = batch.padded(rows)
     if not batch.batched:
         finals = tuple(final.squeeze(1) for final in finals)
     return batch.restore(output), finals
+
+
+def _run_native(
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    cell: str,
+    batch: _Batch,
+    states: States,
+    weights: list[list[Weights]],
+) -> tuple[Tensor, States]:
+    """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
+    values, finals = batch.values, []
+
+    def reference(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
+        rows, outputs, ends = replace(batch, values=x).rows, [], []
+        for d, one in enumerate(given):
+            initial = tuple(s[d] for s in states)
+            output, end = direction(
+                rows, steps=batch.steps, weights=Weights(*one), states=initial, reverse=d == 1
+            )
+            outputs.append(output)
+            ends.append(end)
+        return batch.padded(torch.cat(outputs, dim=1)), tuple(torch.stack(e) for e in zip(*ends, strict=True))
+
+    call = Call(cell, batch.steps.lengths, batch.batch_first, reference)
+    for layer, pair in enumerate(weights):
+        if layer and module.dropout:
+            values = F.dropout(values, module.dropout, module.training)
+        first, last = layer * len(pair), (layer + 1) * len(pair)
+        values, final = bridge.layer(call, values, [s[first:last] for s in states], pair)
+        finals.append(final)
+    if len(finals) == 1:
+        return values, finals[0]
+    return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
+
+
+def _all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
+    """Weights of every layer, in each of its directions."""
+    directions = (False, True) if module.bidirectional else (False,)
+    return [
+        [_weights(module, layer, reverse) for reverse in directions] for layer in range(module.num_layers)
+    ]
 
 
 def run_stack(
@@ -259,10 +330,9 @@ def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any
     steps = Steps(as_lengths(who, lengths, batch=batch, time=time), input.device)
 
     def restore(output: Tensor) -> Tensor:
-        padded = to_padded(output, steps, time=time, batch_first=batch_first)
-        return padded if batched else padded.squeeze(0)
+        return output if batched else output.squeeze(0)
 
-    return _Batch(from_padded(padded, steps, batch_first=batch_first), steps, batched, restore)
+    return _Batch(padded, steps, batched, restore, batch_first)
 
 
 def _check_rows(
@@ -288,7 +358,7 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
     count = module.num_layers * (2 if module.bidirectional else 1)
     sequences = len(batch.steps.lengths)
     if hx is None:
-        return tuple(batch.rows.new_zeros(count, sequences, size) for size in sizes)
+        return tuple(batch.values.new_zeros(count, sequences, size) for size in sizes)
     given = (hx,) if len(sizes) == 1 else hx
     names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
     if (
@@ -312,9 +382,9 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
                 f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
                 "Leave it out to start from zeros."
             )
-        if state.dtype != batch.rows.dtype and not torch.is_autocast_enabled(state.device.type):
+        if state.dtype != batch.values.dtype and not torch.is_autocast_enabled(state.device.type):
             raise UsageError(
-                f"{who}: {name} must have the dtype of the input, {batch.rows.dtype}; got {state.dtype}. "
-                f"Convert with {name}.to({batch.rows.dtype})."
+                f"{who}: {name} must have the dtype of the input, {batch.values.dtype}; got {state.dtype}. "
+                f"Convert with {name}.to({batch.values.dtype})."
             )
     return tuple(state if batch.batched else state.unsqueeze(1) for state in given)
