@@ -9,7 +9,7 @@ directions, padded or ragged, in place of it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -205,6 +205,8 @@ def run_module(
         Final states.
     """
     who = f"{type(module).__name__}.forward"
+    if torch.compiler.is_compiling() and isinstance(input, Tensor):
+        return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
     batch = _read_input(who, module, input, lengths)
     states = _read_states(who, module, hx, batch, state_sizes)
     weights = _all_weights(module)
@@ -218,6 +220,62 @@ def run_module(
     return batch.restore(output), finals
 
 
+def _run_opaque(
+    who: str, module: torch.nn.RNNBase, cell: str, input: Tensor, hx: Any, lengths: Any, sizes: Sequence[int]
+) -> tuple[Tensor, States]:
+    """Walk over layers as one operator each: what `torch.compile` traces. Lengths are checked when it runs."""
+    from recurra.nn.opaque import opaque_layer
+
+    axes = "batch, time" if module.batch_first else "time, batch"
+    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
+    batched = input.ndim == 3
+    values = input if batched else input.unsqueeze(0)
+    batch_first = module.batch_first or not batched
+    directions = 2 if module.bidirectional else 1
+    shape = (module.num_layers * directions, values.shape[0 if batch_first else 1])
+    states = tuple(values.new_zeros(*shape, size) for size in sizes)
+    if hx is not None:
+        given = (hx,) if len(sizes) == 1 else tuple(hx)
+        states = given if batched else tuple(s.unsqueeze(1) for s in given)
+    where = None if lengths is None else torch.as_tensor(lengths)
+    finals: list[States] = []
+    for layer, pair in enumerate(_all_weights(module)):
+        if layer and module.dropout:
+            values = F.dropout(values, module.dropout, module.training)
+        h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
+        flat = [w for one in pair for w in one if w is not None]
+        values, h_n, c_n = opaque_layer(
+            values, flat, h_0, c_0, where, cell, batch_first, directions, module.bias
+        )
+        finals.append((h_n,) if c_0 is None else (h_n, c_n))
+    joined = tuple(torch.cat(final) for final in zip(*finals, strict=True))
+    if batched:
+        return values, joined
+    return values.squeeze(0), tuple(final.squeeze(1) for final in joined)
+
+
+def reference_of(
+    direction: Direction, steps: Steps, batch_first: bool | None
+) -> Callable[..., tuple[Tensor, States]]:
+    """Return the function that computes a layer in all its directions in torch operations.
+
+    It takes rows (or a padded tensor, see `recurra.nn.bridge.Call`), states of shape (directions, batch, size)
+    and the weights of each direction; it returns output and final states of the same forms.
+    """
+
+    def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
+        batch = _Batch(x, steps, True, lambda output: output, batch_first)
+        rows, outputs, ends = batch.rows, [], []
+        for d, one in enumerate(given):
+            initial = tuple(s[d] for s in states)
+            output, end = direction(rows, steps=steps, weights=Weights(*one), states=initial, reverse=d == 1)
+            outputs.append(output)
+            ends.append(end)
+        return batch.padded(torch.cat(outputs, dim=1)), tuple(torch.stack(e) for e in zip(*ends, strict=True))
+
+    return compute
+
+
 def _run_native(
     module: torch.nn.RNNBase,
     direction: Direction,
@@ -228,19 +286,9 @@ def _run_native(
 ) -> tuple[Tensor, States]:
     """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
-
-    def reference(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
-        rows, outputs, ends = replace(batch, values=x).rows, [], []
-        for d, one in enumerate(given):
-            initial = tuple(s[d] for s in states)
-            output, end = direction(
-                rows, steps=batch.steps, weights=Weights(*one), states=initial, reverse=d == 1
-            )
-            outputs.append(output)
-            ends.append(end)
-        return batch.padded(torch.cat(outputs, dim=1)), tuple(torch.stack(e) for e in zip(*ends, strict=True))
-
-    call = Call(cell, batch.steps.lengths, batch.batch_first, reference)
+    call = Call(
+        cell, batch.steps.lengths, batch.batch_first, reference_of(direction, batch.steps, batch.batch_first)
+    )
     for layer, pair in enumerate(weights):
         if layer and module.dropout:
             values = F.dropout(values, module.dropout, module.training)
