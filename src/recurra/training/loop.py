@@ -28,6 +28,7 @@ from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
@@ -119,7 +120,7 @@ def train(
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
     device = torch.device(config.device)
     forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), held_back_interrupt() as interrupt:
+    with torch.random.fork_rng(devices=forked), shared_out(network), held_back_interrupt() as interrupt:
         run = Run(
             network.to(device),
             examples,
