@@ -1,6 +1,7 @@
 """``train``: the same on every kind of data; the run folder; refusals that leave everything as it was."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from recurra.records import Dataset, Record
 def test_every_kind_of_data_trains_alike_and_is_judged_on_a_file_of_its_kind(cli, forms, trained, form):
     _, words, new = FORMS[form]
     run = trained(form)
+    for figure in (run.path / "figures").glob("*.svg"):
+        assert ElementTree.parse(figure).getroot().tag.endswith("svg")
     names = {"config.json", "history.jsonl", "metrics.json", "model.recurra", "report.html", "figures"}
     assert names <= {p.name for p in run.path.iterdir()}
     metrics = json.loads((run.path / "metrics.json").read_text())
