@@ -168,3 +168,11 @@ def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
         f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
     )
     return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))
+
+
+def kind(source: Any) -> str:
+    """Return what a source is: "folder", "file", "name" of a data set, or "python" for objects."""
+    if not isinstance(source, str | os.PathLike):
+        return "python"
+    path = Path(source)
+    return "folder" if path.is_dir() else "file" if path.exists() else "name"
