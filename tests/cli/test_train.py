@@ -256,6 +256,9 @@ def test_labels_choose_the_task(tmp_path):
     one = recurra.train(numbers(), out=tmp_path / "numbers", seed=0, **TINY)
     assert type(one.estimator).__name__ == "SequenceRegressor"
     assert {"rmse", "mae", "rmse_baseline"} <= set(one.metrics)
+    config = json.loads((one.path / "config.json").read_text())
+    assert config["split"] == "20% are held out at random: 24 train, 6 test."
+    assert config["data_kind"] == "python"
     assert (one.path / "figures" / "predicted-against-true.svg").exists()
     two = recurra.train(steps(), out=tmp_path / "steps", seed=0, **TINY)
     assert type(two.estimator).__name__ == "SequenceLabeler"

@@ -107,7 +107,7 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
         return f"The last {share:.0%} in time are held out"
     if by != "record" and groups is not None:
         return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
-    return f"{share:.0%} are held out at random, classes in balance"
+    return f"{share:.0%} are held out at random{', classes in balance' if data.class_counts() else ''}"
 
 
 def digest(data: Dataset) -> str:
