@@ -320,3 +320,9 @@ def test_verbose_2_writes_a_line_per_epoch(cli, forms, tmp_path):
         assert done.code == 0
     finally:
         logger.handlers[:], logger.level = before, level
+
+
+def test_words_are_checked_before_data_are_read(cli, tmp_path):
+    done = cli("train", tmp_path / "absent.csv", "--learning-rate", "-1")
+    assert done.code == 2
+    assert done.err == "Error: train: learning_rate must be a number greater than 0; got -1.0.\n"
