@@ -111,6 +111,9 @@ def test_a_model_file_alone(forms, trained, tmp_path):
     shutil.copy(run.path / "model.recurra", tmp_path / "alone.recurra")
     rows = predict(tmp_path / "alone.recurra", forms / "new-unlabelled.csv", id="recording")
     assert rows == predict(run.path, forms / "new-unlabelled.csv")
+    table = [line.split(",") for line in (forms / "new-unlabelled.csv").read_text().splitlines()]
+    (tmp_path / "turned.csv").write_text("".join(f"{row[0]},{row[2]},{row[1]}\n" for row in table))
+    assert predict(tmp_path / "alone.recurra", tmp_path / "turned.csv", id="recording") == rows
 
 
 def test_numbers_and_labels_per_step(tmp_path):
