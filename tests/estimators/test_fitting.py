@@ -109,6 +109,16 @@ def test_class_weight_dictionary_equals_sample_weights():
     np.testing.assert_allclose(by_class, by_sample, atol=1e-6)
 
 
+def test_balanced_counts_a_weight_of_two_as_the_sequence_twice():
+    X, y = two_classes(20)
+    weights = np.arange(20) % 3
+    clf = SequenceClassifier(**QUICK, class_weight="balanced")
+    weighted = clf.fit(X, y, sample_weight=weights).predict_proba(X)
+    repeated = [i for i in range(20) for _ in range(weights[i])]
+    again = clf.fit([X[i] for i in repeated], [y[i] for i in repeated]).predict_proba(X)
+    np.testing.assert_array_equal(weighted, again)
+
+
 def test_class_weight_of_an_unknown_class_is_named():
     X, y = two_classes()
     text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"upp": 2}).fit, X, y)

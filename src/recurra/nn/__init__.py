@@ -1,5 +1,6 @@
 """Torch modules: recurrent layers that know where each sequence ends, pooling, whole networks."""
 
+from recurra.nn.accelerate import AccelerateReport, accelerate
 from recurra.nn.gru import GRU
 from recurra.nn.layouts import pad, to_ragged
 from recurra.nn.lstm import LSTM
@@ -11,9 +12,11 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AccelerateReport",
     "AttentionPooling",
     "NetworkConfig",
     "SequenceNetwork",
+    "accelerate",
     "build",
     "from_arrays",
     "initialize",

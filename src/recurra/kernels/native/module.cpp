@@ -316,6 +316,7 @@ void py_apply(const std::string& name, bool is_double, nb::handle x, int64_t n) 
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // a saved pass held by a graph at exit is no fault
   isa();  // an unknown RECURRA_ISA fails the import, with its message
   m.def("isa", [] { return std::string(isa().name); }, "The instruction set in use.");
   m.def("isas", [] { return std::string(available_isas()); }, "All this machine can run, best first.");
