@@ -3,7 +3,6 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
-import contextlib
 import importlib
 import os
 import re
@@ -137,7 +136,6 @@ def in_flags(message: str) -> str:
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
-    _drop_unwritable_output()
     if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
         return OK
     if isinstance(error, SystemExit):
@@ -173,15 +171,6 @@ def _failed(error: BaseException, debug: bool) -> int:
         )
         return NOT_DONE
     raise error
-
-
-def _drop_unwritable_output() -> None:
-    """Make sure that nothing is left to be written to a closed pipe or a full disk when the interpreter exits."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wrong_usage(error: click.ClickException) -> int:
