@@ -18,7 +18,7 @@ import torch
 
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
-from recurra.errors import UsageError
+from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
@@ -278,8 +278,17 @@ class Run:
         return pack(tree)
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from a state; UsageError if it belongs to something else."""
-        tree = unpack(state)
+        """Go on from a state; UsageError if it belongs to something else, StoreError if it makes no sense."""
+        try:
+            self._restore(unpack(state))
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, RecurraError):
+                raise
+            raise StoreError(
+                f"train: start is damaged: it makes no sense ({error!r:.80}). Use another checkpoint."
+            ) from error
+
+    def _restore(self, tree: Any) -> None:
         if tree["fingerprint"] != self._fingerprint:
             raise UsageError(
                 "train: start was taken with other data, batch_size, seed or optimizer; training cannot go "
