@@ -21,8 +21,8 @@ def test_mcnemar_counts_only_the_disagreements():
     assert pair.p_value == pytest.approx(binomtest(only_y, only_x + only_y).pvalue)
     assert pair.more_than_noise
     assert str(pair) == (
-        "x is right in 80.0 %, y in 95.0 %: the difference of 15.0 points is more than noise (exact McNemar test, "
-        "only x is right on 5, only y on 20 of 100; p = 0.0041)."
+        "x is right in 80.0 %, y in 95.0 %: the difference of 15.0 points is more than noise "
+        "(exact McNemar test, only x is right on 5, only y on 20 of 100; p = 0.0041)."
     )
     assert [run["name"] for run in result.runs] == ["y", "x"]
 

@@ -21,7 +21,7 @@ from recurra.evaluation.metrics import (
 
 @st.composite
 def answers(draw):
-    """True and predicted labels, probabilities and classes; every class occurs, or scikit-learn would warn."""
+    """True and predicted labels, probabilities and classes; every class occurs, or sklearn would warn."""
     classes = draw(st.sampled_from([["a", "b"], [0, 1, 2], ["x", "y", "z", "w " * 20]]))
     n = draw(st.integers(len(classes), 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
