@@ -179,7 +179,9 @@ def _failed(error: BaseException, debug: bool) -> int:
 def _advice(error: OSError) -> list[str]:
     """Return what to do about a file that cannot be written or read."""
     out = []
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if not error.filename:  # a stream, not a place
+        pass
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         out.append("What was there before is untouched; free some space.")
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         out.append("What was there before is untouched; give a place that may be read and written.")

@@ -164,7 +164,7 @@ def new_run(folder: Path) -> Iterator[RunFolder]:
 
     In a folder of its own a run is written in place, so that its history can be followed. Where a run is already, the
     new one grows beside it and takes its place at the end. If training fails before anything was reached, what was
-    written is removed again; after Ctrl-C, or with an epoch finished, it stays to go on from.
+    written is removed again; after Ctrl-C, or with a checkpoint, it stays to go on from.
     """
     replacing = any((folder / name).exists() for name in OURS) if folder.exists() else False
     where_to = _growing(folder) if replacing else folder
@@ -215,7 +215,7 @@ def _growing(folder: Path) -> Path:
 def _can_go_on(folder: Path, error: BaseException) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return (folder / CONFIG).exists()
-    return (folder / HISTORY).exists() or any((folder / CHECKPOINTS).glob("*.recurra"))
+    return any((folder / CHECKPOINTS).glob("*.recurra"))
 
 
 def _remove(folder: Path, *, keep_folder: bool) -> None:
@@ -249,7 +249,7 @@ def _settle(folder: Path) -> None:
         return
     growing, old = _growing(folder), _old(folder)
     if not folder.exists():
-        os.replace(growing if (growing / MODEL).exists() else old, folder)
+        os.replace(growing if growing.exists() else old, folder)
     if old.is_dir():
         for child in old.iterdir():  # what is not ours belongs to the user and moves along
             if child.name not in OURS and not child.name.startswith("eval-") and child.suffix != PARTIAL:

@@ -97,8 +97,7 @@ class Checkpoints(Callback):
         self._took = 0.0  # seconds it took
 
     def on_train_begin(self, run: "Run") -> None:
-        """Make the folder and clear away what a killed process left half written."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Clear away what a killed process left half written."""
         for left in self._folder.glob(f".step-*{store.PARTIAL}"):
             with contextlib.suppress(OSError):
                 left.unlink()
@@ -133,6 +132,7 @@ class Checkpoints(Callback):
         if state is None:
             return
         began = time.monotonic()
+        self._folder.mkdir(parents=True, exist_ok=True)
         step = _step(run)
         about = {
             "kind": "checkpoint",

@@ -300,9 +300,20 @@ class Run:
             raise UsageError(
                 "train: start was taken with another network: names or shapes of its weights differ."
             )
+        _check_place(tree, self.batches_per_epoch)
+        if {name: tuple(tensor.shape) for name, tensor in tree["kept"].items()} != shapes:
+            raise ValueError("the best weights have other shapes")
         self._load(tree["weights"])
         self._kept = {name: tensor.to(self.device) for name, tensor in tree["kept"].items()}
         self.optimizer.load_state_dict(tree["optimizer"])
+        for parameter, state in self.optimizer.state.items():
+            wrong = [
+                t
+                for t in state.values()
+                if isinstance(t, torch.Tensor) and t.ndim and t.shape != parameter.shape
+            ]
+            if wrong:
+                raise ValueError("the optimizer's state has other shapes than the weights")
         self.schedule.restore(tree["schedule"])
         self.stopping.restore(tree["stopping"])
         self.epoch, self.batch, self.history = tree["epoch"], tree["batch"], tree["history"]
@@ -521,3 +532,16 @@ class Run:
         return failures.out_of_memory(
             epoch=self.epoch, number=number, batch=batch, examples=examples, kept=self._kept_words()
         )
+
+
+def _check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
+    """Raise ValueError if a state says where it stands in a way that no run does."""
+    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
+    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
+        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
+    if (
+        not isinstance(history, list)
+        or len(history) != epoch - 1
+        or not all(isinstance(r, dict) for r in history)
+    ):
+        raise ValueError(f"a history that does not end with epoch {epoch - 1}")
