@@ -303,7 +303,7 @@ def test_callbacks_are_called_and_ctrl_c_leaves_a_checkpoint(tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(
-        Interrupted, match=r"where training stood is kept in .*checkpoints.interrupted\.recurra\.$"
+        Interrupted, match=r"where training stood is kept\. Go on with: recurra resume .*run$"
     ):
         recurra.train(numbers(), out=tmp_path / "run", seed=0, callbacks=[Stop()], **TINY)
     left = sorted(p.name for p in (tmp_path / "run").iterdir())

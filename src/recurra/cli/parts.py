@@ -115,6 +115,18 @@ def digest(data: Dataset) -> str:
     return hashlib.blake2b(b"".join(content_keys(data.X)), digest_size=16).hexdigest()
 
 
+def fingerprint(divided: Parts) -> str:
+    """Return 32 hexadecimal digits that change when a sequence, a label or a group of either part does."""
+    out = hashlib.blake2b(digest_size=16)
+    for part in (divided.train, divided.test):
+        for key, record in zip(content_keys(part.X), part.records, strict=True) if part is not None else ():
+            label = np.asarray(record.label)
+            out.update(key + f"{record.group!r}{label.dtype}{label.shape}".encode())
+            out.update(repr(label.tolist()).encode() if label.dtype == object else label.tobytes())
+        out.update(b"part")
+    return out.hexdigest()
+
+
 def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:
     """Return the data with labels as the model writes them: a folder called ``1`` is the class 1 of a table."""
     if data.y is None:
