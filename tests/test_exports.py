@@ -15,6 +15,7 @@ PUBLIC = {
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
+    "Streams",
     "__version__",
     "datasets",
     "errors",

@@ -17,6 +17,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+    "Streams": ("recurra.serving.streams", "Streams"),
     "datasets": ("recurra.datasets", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.cli.eval", "evaluate"),
@@ -35,6 +36,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
+    "Streams",
     "__version__",
     "datasets",
     "errors",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
+    from recurra.serving.streams import Streams
 
 
 def __getattr__(name: str) -> Any:

@@ -92,7 +92,21 @@ _CONSTRUCTOR_WORDS = (
     "patience", "scaling", "missing", "checkpoint_dir", "device", "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
-_VERB_WORDS = ("task", "test", "by", "force", "out", "seed", "proba", "index", "method", "name")
+_VERB_WORDS = (
+    "task",
+    "test",
+    "by",
+    "force",
+    "out",
+    "seed",
+    "proba",
+    "index",
+    "method",
+    "name",
+    "look_ahead",
+    "realtime",
+    "state",
+)
 FLAG_WORDS: Mapping[str, str] = {
     word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
 }

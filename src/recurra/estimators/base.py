@@ -24,7 +24,9 @@ from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_v
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.records import Dataset
+from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
+from recurra.serving.stream import Stream
 
 # Fewer held-out sequences, or groups in all, are too weak a witness to stop training on; everything is then trained on.
 FEWEST_HELD_OUT = 25
@@ -297,6 +299,28 @@ class SequenceEstimator(BaseEstimator, ABC):
         """
         self._check_fitted()
         return self.model_.predict(*read_sequences(self, X, reset=False))
+
+    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+        """Begin a sequence whose rows come one by one.
+
+        Parameters
+        ----------
+        look_ahead : int, optional
+            For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
+            the newest rows; see `recurra.serving.look_ahead.LookAheadStream`.
+
+        Returns
+        -------
+        Stream
+            ``step(row)`` and ``push(chunk)`` answer as ``predict`` does for all rows so far.
+
+        Raises
+        ------
+        UsageError
+            If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
+        """
+        self._check_fitted()
+        return self.model_.stream(look_ahead=look_ahead)
 
     def evaluate(
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
