@@ -17,6 +17,7 @@ PUBLIC = {
     "SequenceRegressor",
     "__version__",
     "datasets",
+    "draw",
     "errors",
     "evaluate",
     "kernels",

@@ -18,6 +18,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "datasets": ("recurra.datasets", None),
+    "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.cli.eval", "evaluate"),
     "kernels": ("recurra.kernels", None),
@@ -37,6 +38,7 @@ __all__ = [
     "SequenceRegressor",
     "__version__",
     "datasets",
+    "draw",
     "errors",
     "evaluate",
     "kernels",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.evaluation import draw
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
 
