@@ -129,8 +129,7 @@ class GradientFlow:
                 axes[1].axvline(layer.horizon, color=PAGE[role], linewidth=0.9, linestyle=(0, (2, 2)))
         axes[1].axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
         axes[2].axhline(1.0, color=PAGE["muted"], linewidth=0.9)
-        for ax, title in zip(axes, _TITLES, strict=True):
-            # The legend stands above the first title.
+        for ax, title in zip(axes[1:], _TITLES, strict=True):
             ax.set_title(title, fontsize=SMALL, color=PAGE["ink"], loc="left", pad=4)
         for ax in axes[:2]:
             _log(ax)
@@ -152,7 +151,6 @@ class GradientFlow:
 
 
 _TITLES = (
-    "Gradient of the loss by the state",
     "Share of the last step's gradient left (dashed: 1 %)",
     "One step's Jacobian: spectral radius (line), norm (dashes)",
 )
@@ -298,9 +296,9 @@ def _curve(ax: Axes, values: np.ndarray, role: str, name: str) -> None:
 
 
 def _log(ax: Axes) -> None:
-    high = ax.get_ylim()[1]
-    smallest = min(
-        float(np.min(line.get_ydata())) for line in ax.get_lines() if len(np.atleast_1d(line.get_ydata()))
-    )
-    ax.set_ylim(max(FLOOR, smallest / 3), max(high, 10 * smallest))
+    """Make the y axis logarithmic around the curves; lines that span the axes do not count."""
+    curves = [np.asarray(line.get_ydata(), float) for line in ax.get_lines() if len(line.get_xydata()) > 2]
+    smallest = min((float(curve.min()) for curve in curves), default=GONE)
+    largest = max((float(curve.max()) for curve in curves), default=1.0)
+    ax.set_ylim(smallest / 3, max(largest, 10 * smallest) * 1.2)
     log_axis(ax)
