@@ -99,7 +99,7 @@ class GradientFlow:
     @property
     def verdict(self) -> str:
         """One of "vanishes", "explodes", "reaches"."""
-        return judge(self.horizon, self.layers[-1].growth)
+        return judge(self.horizon, self.layers[-1].growth, float(np.median(self.lengths)))
 
     def summary(self) -> str:
         """Say in words what was found, and what to do about it."""
@@ -262,16 +262,16 @@ def middle(curves: Sequence[np.ndarray]) -> np.ndarray:
     return np.nanmedian(table, axis=0)
 
 
-def judge(horizon: float, growth: float) -> str:
-    """Return "explodes", "vanishes" or "reaches"."""
+def judge(horizon: float, growth: float, length: float) -> str:
+    """Return "explodes", "vanishes" or "reaches", for sequences of this length."""
     if growth > 1 / EXPLODED:
         return "explodes"
-    return "vanishes" if math.isfinite(horizon) else "reaches"
+    return "vanishes" if horizon < length else "reaches"
 
 
 def in_words(horizon: float, growth: float, length: float) -> str:
     """Return what a memory horizon means for sequences of this length, and what to do."""
-    verdict = judge(horizon, growth)
+    verdict = judge(horizon, growth, length)
     if verdict == "explodes":
         return (
             f"The gradient explodes: on its way back it grows {number(growth)} times. Clip it (grad_clip=1.0), lower "

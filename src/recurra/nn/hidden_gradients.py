@@ -18,6 +18,8 @@ from recurra.ragged import Ragged
 # EXPLODED.
 GONE = 0.01
 EXPLODED = 0.001
+# Stands for a norm beyond the range of numbers, so that a history stays plain JSON.
+LARGEST = 1e300
 
 # From outputs of shape (rows, output_size) to a scalar.
 LossOfOutputs = Callable[[torch.Tensor], torch.Tensor]
@@ -110,8 +112,12 @@ def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray
     list of ndarray of shape (length,)
         For each sequence with steps and a gradient: its norm after 0, 1, 2, ... steps back, over that of the seed.
     """
-    hidden = direction.backward(None, grad_h_n=np.ascontiguousarray(seed, direction.output.dtype))["hidden"]
-    norms = np.linalg.norm(hidden.astype(np.float64), axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what explodes may leave the range of numbers
+        hidden = direction.backward(None, grad_h_n=np.ascontiguousarray(seed, direction.output.dtype))[
+            "hidden"
+        ]
+        norms = np.linalg.norm(hidden.astype(np.float64), axis=1)
+    norms = np.nan_to_num(norms, nan=LARGEST, posinf=LARGEST)
     ends = np.cumsum(direction.lengths)
     out = []
     for first, last in zip(ends - direction.lengths, ends, strict=True):
