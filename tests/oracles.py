@@ -1,9 +1,18 @@
 """torch.nn as the third party: each sequence of a case run alone, with every gradient by autograd."""
 
+import warnings
+
 import numpy as np
+import pytest
 import torch
 
+import recurra.kernels
 from strategies import RecurrentCase
+
+NATIVE = recurra.kernels.describe()["native"]
+needs_native = pytest.mark.skipif(not NATIVE, reason="the compiled extension is not there")
+# Both versions of the kernels; the native one is skipped where there is none.
+WHICH = ("reference", pytest.param("native", marks=needs_native))
 
 # torch.testing's own defaults
 TOLERANCE = {
@@ -40,6 +49,15 @@ def torch_gradients(
     case: RecurrentCase, cotangents: dict[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the values, and the gradients of sum(value * cotangent) by x, h_0, c_0 and every weight."""
+    with warnings.catch_warnings():
+        # torch says that it is slow with a projection
+        warnings.simplefilter("ignore", UserWarning)
+        return _torch_gradients(case, cotangents)
+
+
+def _torch_gradients(
+    case: RecurrentCase, cotangents: dict[str, np.ndarray] | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     layer = torch_layer(case)
     x, h_0 = torch.from_numpy(case.x).requires_grad_(), torch.from_numpy(case.h_0).requires_grad_()
     c_0 = None if case.c_0 is None else torch.from_numpy(case.c_0).requires_grad_()

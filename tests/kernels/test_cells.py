@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import oracles
+import recurra.kernels
 from recurra.errors import ShapeError
 from recurra.kernels.gru import gru_backward, gru_forward, gru_step
 from recurra.kernels.lstm import lstm_backward, lstm_forward, lstm_step
@@ -13,6 +15,9 @@ from recurra.kernels.rnn import rnn_backward, rnn_forward, rnn_step
 from strategies import RecurrentCase, make_case, recurrent_case
 
 CELLS = ("rnn", "rnn_relu", "lstm", "gru")
+TOLERANCE = oracles.TOLERANCE
+# A gradient is a sum over every step: in float its last digits depend on the order of summation, torch's too.
+GRADIENT_TOLERANCE = {**TOLERANCE, np.dtype(np.float32): {"rtol": 1e-4, "atol": 1e-4}}
 FORWARD = {"rnn": rnn_forward, "rnn_relu": rnn_forward, "lstm": lstm_forward, "gru": gru_forward}
 BACKWARD = {"rnn": rnn_backward, "rnn_relu": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}
 
@@ -35,31 +40,43 @@ def forward(case: RecurrentCase, *, reverse: bool = False, save: bool = False):
     return dict(zip(names, result[:-1], strict=True)), result[-1]
 
 
-@settings(deadline=None, max_examples=40)
-@given(case=recurrent_case(directions=(False, True)))
-def test_forward_agrees_with_torch(case):
+@pytest.mark.parametrize("which", oracles.WHICH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_forward_agrees_with_torch(data, dtype, which):
+    case = data.draw(recurrent_case(directions=(False, True), dtypes=(dtype,)))
     expected = oracles.torch_forward(case)
     for d in range(case.directions):
-        values, saved = forward(case, reverse=bool(d))
+        with recurra.kernels.use(which):
+            values, saved = forward(case, reverse=bool(d))
         size = values["output"].shape[1]
         assert saved is None
+        assert values["output"].dtype == dtype
         assert_allclose(
-            values["output"], expected["output"][:, d * size : (d + 1) * size], rtol=1e-7, atol=1e-9
+            values["output"], expected["output"][:, d * size : (d + 1) * size], **TOLERANCE[case.x.dtype]
         )
         for state in ("h_n", "c_n"):
             if state in values:
-                assert_allclose(values[state], expected[state][d], rtol=1e-7, atol=1e-9)
+                assert_allclose(values[state], expected[state][d], **TOLERANCE[case.x.dtype])
 
 
-@settings(deadline=None, max_examples=40)
-@given(case=recurrent_case(directions=(True,)))
-def test_every_gradient_agrees_with_torch(case):
+@pytest.mark.parametrize("which", oracles.WHICH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_every_gradient_agrees_with_torch(data, dtype, which):
+    case = data.draw(recurrent_case(directions=(True,), dtypes=(dtype,)))
+    tolerance = GRADIENT_TOLERANCE[case.x.dtype]
     rng = np.random.default_rng(1)
-    cotangents = {n: rng.standard_normal(v.shape) for n, v in oracles.torch_forward(case).items()}
+    cotangents = {
+        n: rng.standard_normal(v.shape).astype(dtype) for n, v in oracles.torch_forward(case).items()
+    }
     _, expected = oracles.torch_gradients(case, cotangents)
     grad_x = 0
     for d, end in enumerate(("_l0", "_l0_reverse")):
-        _, saved = forward(case, reverse=bool(d), save=True)
+        with recurra.kernels.use(which):
+            _, saved = forward(case, reverse=bool(d), save=True)
         size = case.proj_size or case.hidden_size
         given_grads = {f"grad_{n}": cotangents[n][d] for n in ("h_n", "c_n") if n in cotangents}
         grads = BACKWARD[case.cell](
@@ -67,12 +84,13 @@ def test_every_gradient_agrees_with_torch(case):
         )
         grad_x = grad_x + grads["x"]
         for state in case.states():
-            assert_allclose(grads[state], expected[state][d], rtol=1e-7, atol=1e-9, err_msg=state)
+            assert_allclose(grads[state], expected[state][d], **tolerance, err_msg=state)
         for name in case.layer():
-            assert_allclose(grads[name], expected[name + end], rtol=1e-7, atol=1e-9, err_msg=name)
-    assert_allclose(grad_x, expected["x"], rtol=1e-7, atol=1e-9)
+            assert_allclose(grads[name], expected[name + end], **tolerance, err_msg=name)
+    assert_allclose(grad_x, expected["x"], **tolerance)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("cell", CELLS)
 def test_hidden_is_the_whole_derivative_by_each_state(cell):
     case = make_case(cell, batch_lengths=[4], input_size=2, hidden_size=3)
@@ -89,6 +107,7 @@ def test_hidden_is_the_whole_derivative_by_each_state(cell):
     assert_allclose(grads["hidden"][1:2], tail_grads["h_0"] + 1, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_steps_equal_the_whole(cell, dtype):
@@ -107,6 +126,7 @@ def test_steps_equal_the_whole(cell, dtype):
         assert_allclose(state["h"], whole[:, t], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("cell", CELLS)
 def test_reversed_input_of_one_direction_equals_the_other(cell):
     case = make_case(cell, batch_lengths=[3, 0, 6], input_size=2, hidden_size=5, bidirectional=True)
@@ -119,6 +139,7 @@ def test_reversed_input_of_one_direction_equals_the_other(cell):
     assert_allclose(np.concatenate([p[::-1] for p in parts]), backward["output"], rtol=1e-12)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("cell", CELLS)
 def test_empty_sequences_keep_their_state(cell):
     case = make_case(cell, batch_lengths=[0, 0], input_size=2, hidden_size=3)

@@ -7,6 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from recurra.kernels import heads
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 RNG = np.random.default_rng(0)
 LENGTHS = np.array([3, 0, 7, 1, 12])
 VALUES = RNG.standard_normal((LENGTHS.sum(), 5)).astype(np.float32)

@@ -6,31 +6,35 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
 import oracles
+import recurra.kernels
 from recurra.errors import ShapeError, UsageError
 from recurra.kernels.stack import StackStep, stack_forward
 from strategies import make_case, recurrent_case
 
 
+@pytest.mark.parametrize("which", oracles.WHICH)
 @settings(deadline=None, max_examples=30)
 @given(case=recurrent_case(max_layers=3, directions=(False, True), max_size=9))
-def test_stack_agrees_with_torch(case):
+def test_stack_agrees_with_torch(case, which):
     weights = {"recurrent." + name: w for name, w in case.weights.items()}
-    output, h_n = stack_forward(
-        case.x,
-        lengths=case.lengths,
-        cell=case.cell,
-        weights=weights,
-        num_layers=case.num_layers,
-        bidirectional=case.bidirectional,
-        prefix="recurrent.",
-        h_0=case.h_0,
-        c_0=case.c_0,
-    )
+    with recurra.kernels.use(which):
+        output, h_n = stack_forward(
+            case.x,
+            lengths=case.lengths,
+            cell=case.cell,
+            weights=weights,
+            num_layers=case.num_layers,
+            bidirectional=case.bidirectional,
+            prefix="recurrent.",
+            h_0=case.h_0,
+            c_0=case.c_0,
+        )
     expected = oracles.torch_forward(case)
     assert_allclose(output, expected["output"], rtol=1e-7, atol=1e-9)
     assert_allclose(h_n, expected["h_n"], rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("cell", ["rnn", "rnn_relu", "lstm", "gru"])
 @pytest.mark.parametrize("proj_size", [0, 2])
 def test_stack_step_equals_the_whole(cell, proj_size):

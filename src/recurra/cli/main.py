@@ -106,8 +106,12 @@ def run(args: Sequence[str]) -> int:
     with warnings.catch_warnings():
         _own_warnings()
         try:
-            code = desk.main(args=list(args), prog_name="recurra", standalone_mode=False)
+            # Not desk.main: that answers a closed pipe and Ctrl-C in its own way, with codes of its own.
+            with desk.make_context("recurra", list(args)) as context:
+                code = desk.invoke(context)
             sys.stdout.flush()
+        except click.exceptions.Exit as end:
+            return end.exit_code
         except BaseException as error:
             return _failed(error, debug)
     return code if isinstance(code, int) else OK

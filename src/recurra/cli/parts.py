@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.splits import content_keys
+from recurra.checks import did_you_mean, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
@@ -82,7 +83,7 @@ def divide(data: Dataset, *, test: Any, by: str | None, seed: int, words: Mappin
     if test == 0:
         return Parts(data, None, f"Nothing is held out: all {len(data)} sequences train.")
     if test is not None and not isinstance(test, float):
-        other = load(test, words)
+        other = aligned(load(test, words), data.channel_names)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
         how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
         return Parts(data, other, how)
@@ -140,3 +141,30 @@ def place(source: Any) -> str | None:
         return None
     path = Path(source)
     return str(path.resolve()) if path.exists() else str(source)
+
+
+def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
+    """Return the data with the channels the network was trained on, in that order, found by their names.
+
+    Raises
+    ------
+    DataError
+        If a channel is not there by name.
+    """
+    there = data.channel_names
+    if not names or not there or list(there) == list(names):
+        return data
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise DataError(
+            f"{data.source or 'the data'}: has no channel {listing(absent)}; the network was trained on {listing(names)}, "
+            f"the data have {listing(there)}.{did_you_mean(absent[0], there)} Rename the columns."
+        )
+    order = [list(there).index(name) for name in names]
+    records = [
+        replace(record, values=np.ascontiguousarray(record.values[:, order])) for record in data.records
+    ]
+    note = (
+        f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
+    )
+    return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))

@@ -39,7 +39,9 @@ def judged_part(
     labelled : bool, default=True
         Whether new data must have the labels that the training data had.
     """
-    own = data is None or (not words and config.get("n_test") and parts.place(data) == config.get("data"))
+    place = parts.place(data)
+    same = place is not None and place == config.get("data") and not words
+    own = data is None or (same and config.get("n_test"))
     if own:
         return own_test_part(folder, config)
     dataset = read_as_trained(config, data, words) if labelled else read_unlabelled(config, data, words)
@@ -85,11 +87,12 @@ def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, An
     """
     stored = dict(config.get("data_words", {}))
     try:
-        return parts.load(data, {**stored, **words})
+        dataset = parts.load(data, {**stored, **words})
     except UsageError:
         if not stored:
             raise
-        return parts.load(data, words)
+        dataset = parts.load(data, words)
+    return parts.aligned(dataset, config.get("channel_names"))
 
 
 def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
@@ -111,7 +114,7 @@ def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, An
         without = {word: value for word, value in stored.items() if word not in labels}
         if config.get("channel_names") and "channels" not in words:
             without["channels"] = list(config["channel_names"])
-        return read_as_trained({"data_words": without}, data, words)
+        return read_as_trained({**config, "data_words": without}, data, words)
 
 
 @contextlib.contextmanager

@@ -121,6 +121,7 @@ def train(
     Returns
     -------
     Run
+        The folder, the figures, and the fitted estimator.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.estimators import insight
-from recurra.estimators.inputs import Given, merged, read_sequences, read_training
+from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
 from recurra.estimators.targets import Target, class_weights, target_from_manifest
@@ -103,7 +103,10 @@ class SequenceEstimator(BaseEstimator, ABC):
         given = read_training(self, X, y, groups, sample_weight)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
-        given = merged(given, target.encode(given.y, given.names))
+        encoded = target.encode(given.y, given.names)
+        if target.task == "labeling":
+            check_steps(who, given.sequences, encoded, given.names)
+        given = merged(given, encoded)
         self.seed_ = _seed(self.random_state)
         given, held_out = self._hold_out(given, target, validation)
         if not resume:

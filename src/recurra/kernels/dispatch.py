@@ -24,10 +24,15 @@ def _chosen() -> str:
     return choice
 
 
-def _native_module() -> tuple[Any, str]:
+def native_module() -> Any:
+    """Return the compiled extension; ImportError if it is absent."""
+    return importlib.import_module("recurra.kernels._native")
+
+
+def _found() -> tuple[Any, str]:
     """Return the compiled extension, or None and the reason it is absent."""
     try:
-        return importlib.import_module("recurra.kernels._native"), ""
+        return native_module(), ""
     except ImportError as error:
         return None, f"the compiled extension is not there ({error})"
 
@@ -43,7 +48,7 @@ def current() -> str:
     choice = _chosen()
     if choice == "reference":
         return "reference"
-    module, reason = _native_module()
+    module, reason = _found()
     if module is not None:
         return "native"
     if choice == "native":
@@ -78,11 +83,13 @@ def use(which: str) -> Iterator[None]:
 
 
 def describe() -> dict[str, Any]:
-    """Return what runs and why: keys ``chosen``, ``runs``, ``native``, ``isa``, ``reason``."""
-    module, reason = _native_module()
+    """Return what runs and why: keys ``chosen``, ``runs``, ``native``, ``isa``, ``isas``, ``reason``."""
+    module, reason = _found()
     choice = _chosen()
     native = module is not None
     runs = "native" if native and choice != "reference" else "reference"
     if native:
         reason = "chosen by name" if choice != "auto" else "the compiled extension is there"
-    return {"chosen": choice, "runs": runs, "native": native, "isa": None, "reason": reason}
+    isa = module.isa() if native else None
+    isas = module.isas().split() if native else []
+    return {"chosen": choice, "runs": runs, "native": native, "isa": isa, "isas": isas, "reason": reason}

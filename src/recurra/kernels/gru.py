@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels import compiled
 from recurra.kernels.sequences import Steps, as_lengths, check_shapes, sigmoid, state_or_zeros
 
 
@@ -39,8 +40,8 @@ class GRUSaved:
     """
 
     x: np.ndarray
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
+    lengths: np.ndarray
+    weights: dict[str, Any]
     gates: np.ndarray
     q: np.ndarray
     h_prev: np.ndarray
@@ -87,7 +88,7 @@ def gru_forward(
     h_0: np.ndarray | None = None,
     reverse: bool = False,
     save: bool = False,
-) -> tuple[np.ndarray, np.ndarray, GRUSaved | None]:
+) -> tuple[np.ndarray, np.ndarray, GRUSaved | compiled.NativeSaved | None]:
     """Run every sequence to its own end.
 
     Parameters
@@ -120,6 +121,11 @@ def gru_forward(
     lengths = as_lengths("gru_forward", lengths, total_steps=x.shape[0])
     weights = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
     _check("gru_forward", x, len(lengths), weights, {"h_0": h_0})
+    if compiled.runs_native(x.dtype):
+        output, h_n, native = compiled.forward(
+            "gru", x, lengths=lengths, directions=[weights], states=[{"h_0": h_0}], reverse=reverse, save=save
+        )
+        return output, h_n[0], native
     total, hidden_size = x.shape[0], weight_hh.shape[-1]
     steps = Steps(lengths, reverse=reverse)
     projected = _add(x @ weight_ih.T, bias_ih)
@@ -128,7 +134,7 @@ def gru_forward(
     saved = None
     if save:
         gates = np.empty((total, 3 * hidden_size), x.dtype)
-        saved = GRUSaved(x, weight_ih, weight_hh, gates, np.empty_like(output), np.empty_like(output), steps)
+        saved = GRUSaved(x, lengths, weights, gates, np.empty_like(output), np.empty_like(output), steps)
     for rows in steps:
         running = len(rows)
         if saved is not None:
@@ -142,7 +148,10 @@ def gru_forward(
 
 
 def gru_backward(
-    grad_output: np.ndarray | None, *, grad_h_n: np.ndarray | None = None, saved: GRUSaved
+    grad_output: np.ndarray | None,
+    *,
+    grad_h_n: np.ndarray | None = None,
+    saved: GRUSaved | compiled.NativeSaved,
 ) -> dict[str, np.ndarray]:
     """Return the gradient of every input of `gru_forward`.
 
@@ -159,13 +168,16 @@ def gru_backward(
         ``x``, ``h_0``, ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` shaped as the inputs, and
         ``hidden`` of shape (total_steps, hidden_size): the whole derivative by the state after each step.
     """
-    steps, dtype = saved.steps, saved.x.dtype
-    (total, hidden_size), batch = saved.q.shape, len(steps.order)
+    total, hidden_size = saved.x.shape[0], saved.weights["weight_hh"].shape[1]
+    batch = len(saved.lengths)
     check_shapes(
         "gru_backward",
         grad_output=(grad_output, (total, hidden_size)),
         grad_h_n=(grad_h_n, (batch, hidden_size)),
     )
+    if isinstance(saved, compiled.NativeSaved):
+        return compiled.backward(grad_output, grad_h_n=grad_h_n, saved=saved)
+    steps, dtype = saved.steps, saved.x.dtype
     g_h = steps.sort(state_or_zeros(grad_h_n, batch, hidden_size, dtype))
     hidden = np.zeros((total, hidden_size), dtype)
     grad_a, grad_u = (np.zeros((total, 3 * hidden_size), dtype) for _ in range(2))
@@ -179,9 +191,9 @@ def gru_backward(
         u = np.concatenate([d_r, d_z, d_n * r], axis=1)
         hidden[rows], grad_u[rows] = g_t, u
         grad_a[rows] = np.concatenate([d_r, d_z, d_n], axis=1)
-        g_h[:running] = g_t * z + u @ saved.weight_hh
+        g_h[:running] = g_t * z + u @ saved.weights["weight_hh"]
     return {
-        "x": grad_a @ saved.weight_ih,
+        "x": grad_a @ saved.weights["weight_ih"],
         "h_0": steps.unsort(g_h),
         "weight_ih": grad_a.T @ saved.x,
         "weight_hh": grad_u.T @ saved.h_prev,

@@ -20,6 +20,8 @@ import numpy as np
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError
+from recurra.kernels import compiled
+from recurra.kernels.dispatch import native_module
 from recurra.kernels.sequences import Steps, as_lengths, check_shapes
 
 POOLINGS = ("last", "mean", "max", "attention")
@@ -49,6 +51,9 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) ->
     """
     check_shapes("linear", weight=(weight, (weight.shape[0], x.shape[-1])), bias=(bias, (weight.shape[0],)))
     result = np.zeros((x.shape[0], weight.shape[0]), x.dtype)
+    if compiled.runs_native(x.dtype):
+        compiled.linear(weight, bias, x.dtype).apply(np.ascontiguousarray(x), len(x), result)
+        return result
     if bias is not None:
         result += bias
     columns = np.ascontiguousarray(weight.T, x.dtype)
@@ -59,6 +64,11 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) ->
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """Return exp(x) of shape (rows, classes) divided by its row sums, without overflow."""
+    if compiled.runs_native(x.dtype):
+        result = np.array(x, order="C")
+        rows = result.size // max(x.shape[-1], 1)
+        native_module().softmax(x.dtype == np.float64, result, rows, x.shape[-1])
+        return result
     e = np.exp(np.ascontiguousarray(x - x.max(axis=-1, keepdims=True, initial=-np.inf)))
     # accumulate adds one by one; sum would choose its order by shape and layout
     return e / np.add.accumulate(e, axis=-1)[..., -1:]
@@ -112,6 +122,12 @@ class RunningPool:
                 context=(context, (size,)),
             )
             self._attention = (weight, bias, context)
+        self._heads: tuple[Any, Any] | None = None
+        if compiled.runs_native(dtype):
+            self._heads = (None, None)
+            if weight is not None and bias is not None and context is not None and pooling == "attention":
+                score = compiled.linear(weight, bias, dtype)
+                self._heads = (score, compiled.linear(context[None, :], None, dtype))
         self.count = np.zeros(batch, np.int64)
         self.total = np.zeros((batch, features), dtype)
         self.top = np.full(batch, -np.inf, dtype)
@@ -120,6 +136,9 @@ class RunningPool:
     def step(self, values: np.ndarray) -> None:
         """Take in one step, of shape (n, features), of each of the first n sequences."""
         n = values.shape[0]
+        if self._heads is not None:
+            self._take(values, np.ones(n, np.int64))
+            return
         self.count[:n] += 1
         if self.pooling == "last":
             self.total[:n] = values
@@ -130,6 +149,24 @@ class RunningPool:
             self.total[:n] = np.where(first, values, np.maximum(self.total[:n], values))
         else:
             self._attend(values)
+
+    def _take(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Take in ``lengths[b]`` rows of each of the first sequences, natively."""
+        assert self._heads is not None
+        native_module().pool(
+            kind=POOLINGS.index(self.pooling),
+            is_double=self.total.dtype == np.float64,
+            score=self._heads[0],
+            context=self._heads[1],
+            values=np.ascontiguousarray(values, self.total.dtype),
+            lengths=lengths,
+            batch=len(lengths),
+            features=self.total.shape[1],
+            total=self.total,
+            top=self.top,
+            mass=self.mass,
+            count=self.count,
+        )
 
     def _attend(self, values: np.ndarray) -> None:
         assert self._attention is not None
@@ -155,10 +192,13 @@ class RunningPool:
 
 def _pool(pooling: str, values: np.ndarray, lengths: Any, **attention: Any) -> np.ndarray:
     lengths = as_lengths(f"pool_{pooling}", lengths, total_steps=values.shape[0])
-    steps = Steps(lengths, reverse=False)
     running = RunningPool(
         pooling, batch=len(lengths), features=values.shape[1], dtype=values.dtype, **attention
     )
+    if running._heads is not None:
+        running._take(values, lengths)
+        return running.value()
+    steps = Steps(lengths, reverse=False)
     for rows in steps:
         running.step(values[rows])
     return steps.unsort(running.value())

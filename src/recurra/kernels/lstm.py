@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels import compiled
 from recurra.kernels.sequences import Steps, as_lengths, check_shapes, sigmoid, state_or_zeros
 
 
@@ -41,9 +42,8 @@ class LSTMSaved:
     """
 
     x: np.ndarray
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    weight_hr: np.ndarray | None
+    lengths: np.ndarray
+    weights: dict[str, Any]
     gates: np.ndarray
     c: np.ndarray
     c_prev: np.ndarray
@@ -101,7 +101,7 @@ def lstm_forward(
     c_0: np.ndarray | None = None,
     reverse: bool = False,
     save: bool = False,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, LSTMSaved | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, LSTMSaved | compiled.NativeSaved | None]:
     """Run every sequence to its own end.
 
     Parameters
@@ -136,7 +136,19 @@ def lstm_forward(
     """
     lengths = as_lengths("lstm_forward", lengths, total_steps=x.shape[0])
     weights = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-    _check("lstm_forward", x, len(lengths), {**weights, "weight_hr": weight_hr}, {"h_0": h_0, "c_0": c_0})
+    weights["weight_hr"] = weight_hr
+    _check("lstm_forward", x, len(lengths), weights, {"h_0": h_0, "c_0": c_0})
+    if compiled.runs_native(x.dtype):
+        output, h_n, c_n, native = compiled.forward(
+            "lstm",
+            x,
+            lengths=lengths,
+            directions=[weights],
+            states=[{"h_0": h_0, "c_0": c_0}],
+            reverse=reverse,
+            save=save,
+        )
+        return output, h_n[0], c_n[0], native
     total, hidden_size, output_size = x.shape[0], weight_ih.shape[0] // 4, weight_hh.shape[1]
     steps = Steps(lengths, reverse=reverse)
     projected = _project(x, weight_ih, bias_ih, bias_hh)
@@ -146,9 +158,7 @@ def lstm_forward(
     saved = None
     if save:
         gates, cells, c_prev = (np.empty((total, n * hidden_size), x.dtype) for n in (4, 1, 1))
-        saved = LSTMSaved(
-            x, weight_ih, weight_hh, weight_hr, gates, cells, c_prev, np.empty_like(output), steps
-        )
+        saved = LSTMSaved(x, lengths, weights, gates, cells, c_prev, np.empty_like(output), steps)
     for rows in steps:
         running = len(rows)
         if saved is not None:
@@ -166,7 +176,7 @@ def lstm_backward(
     *,
     grad_h_n: np.ndarray | None = None,
     grad_c_n: np.ndarray | None = None,
-    saved: LSTMSaved,
+    saved: LSTMSaved | compiled.NativeSaved,
 ) -> dict[str, np.ndarray]:
     """Return the gradient of every input of `lstm_forward`.
 
@@ -183,14 +193,18 @@ def lstm_backward(
         ``x``, ``h_0``, ``c_0``, ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` (and ``weight_hr``)
         shaped as the inputs, and ``hidden``, shaped as the output: the whole derivative by each state.
     """
-    steps, dtype = saved.steps, saved.x.dtype
-    (total, hidden_size), output_size, batch = saved.c.shape, saved.weight_hh.shape[1], len(steps.order)
+    total, batch = saved.x.shape[0], len(saved.lengths)
+    hidden_size, output_size = saved.weights["weight_ih"].shape[0] // 4, saved.weights["weight_hh"].shape[1]
+    weight_hr = saved.weights.get("weight_hr")
     check_shapes(
         "lstm_backward",
         grad_output=(grad_output, (total, output_size)),
         grad_h_n=(grad_h_n, (batch, output_size)),
         grad_c_n=(grad_c_n, (batch, hidden_size)),
     )
+    if isinstance(saved, compiled.NativeSaved):
+        return compiled.backward(grad_output, grad_h_n=grad_h_n, grad_c_n=grad_c_n, saved=saved)
+    steps, dtype = saved.steps, saved.x.dtype
     g_h = steps.sort(state_or_zeros(grad_h_n, batch, output_size, dtype))
     g_c = steps.sort(state_or_zeros(grad_c_n, batch, hidden_size, dtype))
     hidden, grad_a = np.zeros((total, output_size), dtype), np.zeros((total, 4 * hidden_size), dtype)
@@ -198,7 +212,7 @@ def lstm_backward(
         running = len(rows)
         g_t = g_h[:running] if grad_output is None else g_h[:running] + grad_output[rows]
         hidden[rows] = g_t
-        g_m = g_t if saved.weight_hr is None else g_t @ saved.weight_hr
+        g_m = g_t if weight_hr is None else g_t @ weight_hr
         i, f, g, o = np.split(saved.gates[rows], 4, axis=1)
         tanh_c = np.tanh(saved.c[rows])
         d_c = g_c[:running] + g_m * o * (1 - tanh_c * tanh_c)
@@ -207,10 +221,10 @@ def lstm_backward(
         a = np.concatenate([d_c * g * i * (1 - i), d_f, d_c * i * (1 - g * g), d_o], axis=1)
         grad_a[rows] = a
         g_c[:running] = d_c * f
-        g_h[:running] = a @ saved.weight_hh
+        g_h[:running] = a @ saved.weights["weight_hh"]
     bias = grad_a.sum(axis=0)
     result = {
-        "x": grad_a @ saved.weight_ih,
+        "x": grad_a @ saved.weights["weight_ih"],
         "h_0": steps.unsort(g_h),
         "c_0": steps.unsort(g_c),
         "weight_ih": grad_a.T @ saved.x,
@@ -219,7 +233,7 @@ def lstm_backward(
         "bias_hh": bias.copy(),
         "hidden": hidden,
     }
-    if saved.weight_hr is not None:
+    if weight_hr is not None:
         result["weight_hr"] = hidden.T @ (saved.gates[:, 3 * hidden_size :] * np.tanh(saved.c))
     return result
 

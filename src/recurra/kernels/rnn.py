@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import check_choice
+from recurra.kernels import compiled
 from recurra.kernels.sequences import Steps, as_lengths, check_shapes, state_or_zeros
 
 NONLINEARITIES = ("tanh", "relu")
@@ -38,8 +39,8 @@ class RNNSaved:
     """
 
     x: np.ndarray
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
+    lengths: np.ndarray
+    weights: dict[str, Any]
     h: np.ndarray
     h_prev: np.ndarray
     steps: Steps
@@ -76,7 +77,7 @@ def rnn_forward(
     reverse: bool = False,
     nonlinearity: str = "tanh",
     save: bool = False,
-) -> tuple[np.ndarray, np.ndarray, RNNSaved | None]:
+) -> tuple[np.ndarray, np.ndarray, RNNSaved | compiled.NativeSaved | None]:
     """Run every sequence to its own end.
 
     Parameters
@@ -110,6 +111,12 @@ def rnn_forward(
     lengths = as_lengths("rnn_forward", lengths, total_steps=x.shape[0])
     weights = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
     _check("rnn_forward", x, len(lengths), weights, {"h_0": h_0}, nonlinearity)
+    if compiled.runs_native(x.dtype):
+        cell = "rnn_relu" if nonlinearity == "relu" else "rnn"
+        output, h_n, native = compiled.forward(
+            cell, x, lengths=lengths, directions=[weights], states=[{"h_0": h_0}], reverse=reverse, save=save
+        )
+        return output, h_n[0], native
     hidden_size = weight_hh.shape[-1]
     steps = Steps(lengths, reverse=reverse)
     projected = _project(x, weight_ih, bias_ih, bias_hh)
@@ -124,7 +131,7 @@ def rnn_forward(
         output[rows] = h[:running]
     saved = None
     if h_prev is not None:
-        saved = RNNSaved(x, weight_ih, weight_hh, output, h_prev, steps, nonlinearity)
+        saved = RNNSaved(x, lengths, weights, output, h_prev, steps, nonlinearity)
     return output, steps.unsort(h), saved
 
 
@@ -137,7 +144,10 @@ def _project(x: np.ndarray, weight_ih: np.ndarray, *biases: np.ndarray | None) -
 
 
 def rnn_backward(
-    grad_output: np.ndarray | None, *, grad_h_n: np.ndarray | None = None, saved: RNNSaved
+    grad_output: np.ndarray | None,
+    *,
+    grad_h_n: np.ndarray | None = None,
+    saved: RNNSaved | compiled.NativeSaved,
 ) -> dict[str, np.ndarray]:
     """Return the gradient of every input of `rnn_forward`.
 
@@ -154,13 +164,13 @@ def rnn_backward(
         ``x``, ``h_0``, ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` shaped as the inputs, and
         ``hidden`` of shape (total_steps, hidden_size): the whole derivative by the state after each step.
     """
+    shape = saved.h.shape
+    batch = len(saved.lengths)
+    check_shapes("rnn_backward", grad_output=(grad_output, shape), grad_h_n=(grad_h_n, (batch, shape[1])))
+    if isinstance(saved, compiled.NativeSaved):
+        return compiled.backward(grad_output, grad_h_n=grad_h_n, saved=saved)
     steps, dtype = saved.steps, saved.x.dtype
-    hidden_size = saved.weight_hh.shape[-1]
-    check_shapes(
-        "rnn_backward",
-        grad_output=(grad_output, saved.h.shape),
-        grad_h_n=(grad_h_n, (len(steps.order), hidden_size)),
-    )
+    hidden_size = saved.weights["weight_hh"].shape[-1]
     g = steps.sort(state_or_zeros(grad_h_n, len(steps.order), hidden_size, dtype))
     hidden = np.zeros(saved.h.shape, dtype)
     grad_a = np.zeros(saved.h.shape, dtype)
@@ -170,10 +180,10 @@ def rnn_backward(
         h = saved.h[rows]
         a = g_t * (1 - h * h if saved.nonlinearity == "tanh" else (h > 0))
         hidden[rows], grad_a[rows] = g_t, a
-        g[:running] = a @ saved.weight_hh
+        g[:running] = a @ saved.weights["weight_hh"]
     bias = grad_a.sum(axis=0)
     return {
-        "x": grad_a @ saved.weight_ih,
+        "x": grad_a @ saved.weights["weight_ih"],
         "h_0": steps.unsort(g),
         "weight_ih": grad_a.T @ saved.x,
         "weight_hh": grad_a.T @ saved.h_prev,

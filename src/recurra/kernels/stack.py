@@ -7,10 +7,12 @@ import numpy as np
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
-from recurra.kernels.dispatch import current
+from recurra.kernels import compiled
+from recurra.kernels.dispatch import current, native_module
 from recurra.kernels.gru import gru_forward, gru_step
 from recurra.kernels.lstm import lstm_forward, lstm_step
 from recurra.kernels.rnn import rnn_forward, rnn_step
+from recurra.kernels.sequences import as_lengths, check_shapes
 
 CELLS = ("rnn", "rnn_relu", "lstm", "gru")
 _WORDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -39,6 +41,27 @@ def layer_weights(
     return found
 
 
+def check_layer(
+    who: str, cell: str, x: np.ndarray, batch: int, weights: dict[str, Any], states: dict[str, Any]
+) -> None:
+    """Raise ShapeError unless weights, states and x of one layer and direction agree."""
+    gates, weight_ih, weight_hr = compiled.GATES[cell], weights["weight_ih"], weights.get("weight_hr")
+    hidden_size, input_size = weight_ih.shape[0] // gates, weight_ih.shape[-1]
+    output_size = hidden_size if weight_hr is None else weight_hr.shape[0]
+    rows = gates * hidden_size
+    check_shapes(
+        who,
+        weight_ih=(weight_ih, (rows, input_size)),
+        weight_hh=(weights["weight_hh"], (rows, output_size)),
+        x=(x, (x.shape[0], input_size)),
+        bias_ih=(weights.get("bias_ih"), (rows,)),
+        bias_hh=(weights.get("bias_hh"), (rows,)),
+        weight_hr=(weight_hr, (output_size, hidden_size)),
+        h_0=(states.get("h_0"), (batch, output_size)),
+        c_0=(states.get("c_0"), (batch, hidden_size)),
+    )
+
+
 def _forward(
     cell: str,
     x: np.ndarray,
@@ -55,6 +78,26 @@ def _forward(
     nonlinearity = "relu" if cell == "rnn_relu" else "tanh"
     named = {**weights, **states, "nonlinearity": nonlinearity}
     return rnn_forward(x, lengths=lengths, reverse=reverse, **named)[:2]
+
+
+def _native_layer(
+    cell: str,
+    x: np.ndarray,
+    lengths: np.ndarray,
+    weights: Mapping[str, np.ndarray],
+    layer: int,
+    directions: int,
+    prefix: str,
+    **states: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return output and h_n (directions, batch, .) of one layer, both directions computed side by side."""
+    named = [layer_weights(weights, layer=layer, reverse=d == 1, prefix=prefix) for d in range(directions)]
+    given = []
+    for d in range(directions):
+        index = layer * directions + d
+        given.append({name: s[index] for name, s in states.items() if s is not None})
+        check_layer("stack_forward", cell, x, len(lengths), named[d], given[d])
+    return compiled.forward(cell, x, lengths=lengths, directions=named, states=given)[:2]
 
 
 def stack_forward(
@@ -102,14 +145,21 @@ def stack_forward(
     check_choice("stack_forward", "cell", cell, CELLS)
     dtype = x.dtype
     if current() == "reference":
-        # numpy's matrix products sum in an order that depends on the batch; computed in double, rounding hides it.
+        # numpy's matrix products sum in an order that depends on the batch; computed in double, rounding hides it
         x = x.astype(np.float64)
         weights = {
             name: array.astype(np.float64) for name, array in weights.items() if name.startswith(prefix)
         }
     directions = (False, True) if bidirectional else (False,)
-    final = []
+    final: list[np.ndarray] = []
+    lengths = as_lengths("stack_forward", lengths, total_steps=x.shape[0])
     for layer in range(num_layers):
+        if compiled.runs_native(x.dtype):
+            x, h_n = _native_layer(
+                cell, x, lengths, weights, layer, len(directions), prefix, h_0=h_0, c_0=c_0
+            )
+            final.extend(h_n)
+            continue
         outputs = []
         for reverse in directions:
             named = layer_weights(weights, layer=layer, reverse=reverse, prefix=prefix)
@@ -165,27 +215,85 @@ class StackStep:
         self.cell = cell
         self._layers = [layer_weights(weights, layer=layer, prefix=prefix) for layer in range(num_layers)]
         first = self._layers[0]
-        dtype, gates = first["weight_hh"].dtype, {"lstm": 4, "gru": 3}.get(cell, 1)
-        self.h = np.zeros((num_layers, batch, first["weight_hh"].shape[1]), dtype)
+        dtype, gates = first["weight_hh"].dtype, compiled.GATES[cell]
+        self._h = np.zeros((num_layers, batch, first["weight_hh"].shape[1]), dtype)
         hidden_size = first["weight_hh"].shape[0] // gates
-        self.c = np.zeros((num_layers, batch, hidden_size), dtype) if cell == "lstm" else None
+        self._c = np.zeros((num_layers, batch, hidden_size), dtype) if cell == "lstm" else None
+        self._native: Any = None
+        for layer, named in enumerate(self._layers):
+            x = self._h[0] if layer else np.empty((batch, first["weight_ih"].shape[-1]), dtype)
+            check_layer("StackStep", cell, x, batch, named, {})
+        if compiled.runs_native(dtype):
+            packed = [compiled.pack(cell, named, dtype=dtype, back=False) for named in self._layers]
+            if self._c is not None:
+                # the kernels keep the cell state in whole vectors; the units beyond hidden_size stay zero
+                padded = np.zeros((num_layers, batch, packed[0].padded), dtype)
+                self._c = padded[..., :hidden_size]
+            self._native = native_module().Step(
+                packed, batch, self._h, None if self._c is None else self._c.base, self._h[-1]
+            )
+
+    @property
+    def h(self) -> np.ndarray:
+        """State of every layer; a view, so that writing into it sets the state."""
+        return self._h
+
+    @h.setter
+    def h(self, value: np.ndarray) -> None:
+        self._h[:] = value
+
+    @property
+    def c(self) -> np.ndarray | None:
+        """Cell state of every layer; a view. None unless the cell is an LSTM."""
+        return self._c
+
+    @c.setter
+    def c(self, value: np.ndarray) -> None:
+        if self._c is None:
+            raise UsageError(f"StackStep: a {self.cell!r} has no cell state c; set h alone.")
+        self._c[:] = value
 
     def step(self, x: np.ndarray) -> np.ndarray:
-        """Feed one step of each sequence, x of shape (batch, input_size); return the last layer's state."""
-        x = np.asarray(x, self.h.dtype)
+        """Feed one step of each sequence.
+
+        Parameters
+        ----------
+        x : array of shape (batch, input_size)
+
+        Returns
+        -------
+        array of shape (batch, proj_size or hidden_size)
+            The last layer's state: the same array each time, overwritten by the next step.
+
+        Raises
+        ------
+        ShapeError
+            If x has another shape.
+        """
+        if self._native is not None:
+            # None: x is not contiguous or of another dtype
+            result = self._native.step(x)
+            if result is not None:
+                return result
+        x = np.ascontiguousarray(x, self._h.dtype)
+        shape = (self._h.shape[1], self._layers[0]["weight_ih"].shape[-1])
+        check_shapes("StackStep.step", x=(x, shape))
+        return self._native.step(x) if self._native is not None else self._reference(x)
+
+    def _reference(self, x: np.ndarray) -> np.ndarray:
         for layer, named in enumerate(self._layers):
-            if self.c is not None:
-                self.h[layer], self.c[layer] = lstm_step(x, h=self.h[layer], c=self.c[layer], **named)
+            if self._c is not None:
+                self._h[layer], self._c[layer] = lstm_step(x, h=self._h[layer], c=self._c[layer], **named)
             elif self.cell == "gru":
-                self.h[layer] = gru_step(x, h=self.h[layer], **named)
+                self._h[layer] = gru_step(x, h=self._h[layer], **named)
             else:
                 nonlinearity = "relu" if self.cell == "rnn_relu" else "tanh"
-                self.h[layer] = rnn_step(x, h=self.h[layer], nonlinearity=nonlinearity, **named)
-            x = self.h[layer]
-        return x.copy()
+                self._h[layer] = rnn_step(x, h=self._h[layer], nonlinearity=nonlinearity, **named)
+            x = self._h[layer]
+        return x
 
     def reset(self) -> None:
         """Set every state to zero."""
-        self.h[:] = 0
-        if self.c is not None:
-            self.c[:] = 0
+        self._h[:] = 0
+        if self._c is not None:
+            self._c[:] = 0

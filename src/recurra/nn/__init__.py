@@ -1,5 +1,6 @@
 """Torch modules: recurrent layers that know where each sequence ends, pooling, whole networks."""
 
+from recurra.nn.accelerate import AccelerateReport, accelerate
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
 from recurra.nn.layouts import pad, to_ragged
@@ -12,9 +13,11 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AccelerateReport",
     "AttentionPooling",
     "NetworkConfig",
     "SequenceNetwork",
+    "accelerate",
     "build",
     "from_arrays",
     "initialize",

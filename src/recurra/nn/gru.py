@@ -102,5 +102,7 @@ class GRU(torch.nn.GRU):
         UsageError
             If one of them has the wrong type or dtype.
         """
-        output, (h_n,) = run_module(self, gru_direction, input, hx, lengths, state_sizes=(self.hidden_size,))
+        output, (h_n,) = run_module(
+            self, gru_direction, input, hx, lengths, cell="gru", state_sizes=(self.hidden_size,)
+        )
         return output, h_n

@@ -112,5 +112,7 @@ class LSTM(torch.nn.LSTM):
             If one of them has the wrong type or dtype.
         """
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
-        output, (h_n, c_n) = run_module(self, lstm_direction, input, hx, lengths, state_sizes=sizes)
+        output, (h_n, c_n) = run_module(
+            self, lstm_direction, input, hx, lengths, cell="lstm", state_sizes=sizes
+        )
         return output, (h_n, c_n)

@@ -101,5 +101,8 @@ class RNN(torch.nn.RNN):
             If one of them has the wrong type or dtype.
         """
         direction = partial(rnn_direction, nonlinearity=self.nonlinearity)
-        output, (h_n,) = run_module(self, direction, input, hx, lengths, state_sizes=(self.hidden_size,))
+        cell = "rnn_relu" if self.nonlinearity == "relu" else "rnn"
+        output, (h_n,) = run_module(
+            self, direction, input, hx, lengths, cell=cell, state_sizes=(self.hidden_size,)
+        )
         return output, h_n

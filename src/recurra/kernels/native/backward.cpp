@@ -1,0 +1,430 @@
+// The backward pass of a layer, in two forks: back through time, then the gradients of weights and input.
+//
+// Through time, gates become gate gradients in place. The gradients of the weights are then sums over all samples in
+// flat order, tile by tile of the result, so that no bit depends on who computes which tile.
+#include <algorithm>
+#include <cstring>
+
+#include "pool.hpp"
+#include "recurrence.hpp"
+#include "slots.hpp"
+
+namespace recurra {
+
+namespace {
+
+template <class T> struct BackwardCall;
+
+// One direction: where things lie.
+template <class T> struct Lane {
+  const Weights<T>& weights;
+  const Batch<T>& batch;
+  const Gradients<T>& g;
+  int64_t direction;
+  const int64_t* flat;
+  T* gates;   // total x sizes.saved
+  T* cells;   // total x sizes.padded (LSTM)
+  T* hidden;  // total x P, or null
+  T* m;       // total x sizes.padded with projection
+
+  bool reverse() const { return batch.directions == 2 ? direction == 1 : batch.reverse; }
+  int64_t time(int64_t seq, int64_t tau) const { return reverse() ? batch.lengths[seq] - 1 - tau : tau; }
+  int64_t row(int64_t seq, int64_t tau) const { return flat[seq] + time(seq, tau); }
+  int64_t out_at(int64_t seq, int64_t tau) const {
+    return batch.out_start[seq] + time(seq, tau) * batch.out_step + direction * weights.sizes.P;
+  }
+  int64_t state(int64_t seq) const { return direction * batch.size + seq; }
+};
+
+template <class T> void copy_some(const T* from, T* to, int64_t first, int64_t last) {
+  if (first < last) std::copy(from + first, from + last, to + first);
+}
+
+// Steps of the backward pass count down: step j of a slot is tau = length - 1 - j.
+template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& span) {
+  const Weights<T>& weights = lane.weights;
+  const Sizes& s = weights.sizes;
+  const Table<T>& table = weights.table;
+  const bool lstm = s.cell == Cell::lstm;
+  const int64_t n = slots.count(), p_width = (s.P + s.w - 1) / s.w * s.w;
+  Rows<T> r(n);
+  T* dh = r.reserve(n * (p_width + 3 * s.padded) + s.padded + s.P + 64);
+  T* dc = dh + n * p_width;
+  T* dm = dc + n * s.padded;
+  T* first_c = dm + n * s.padded;
+  T* zeros = first_c + n * s.padded;
+  std::fill(zeros, zeros + s.padded + s.P, T(0));
+
+  Backward<T> b{};
+  const bool apart = s.projected;  // then the derivative by the state is summed before the element-wise part
+  b.dout = lane.g.out && !apart ? r.dout.data() : nullptr;
+  b.dh = apart ? r.m.data() : r.dh.data();
+  b.dc = r.dc.data();
+  b.gates = r.gates.data();
+  b.c = r.x.data();
+  b.c_prev = r.c_prev.data();
+  b.h = r.h.data();
+  b.hidden_out = lane.hidden && !apart ? r.hidden.data() : nullptr;
+  b.m_out = apart ? r.m_out.data() : nullptr;
+  b.hidden = s.H;
+  b.relu = s.cell == Cell::rnn_relu;
+  b.first = span.unit_first / s.w;
+  b.last = std::min(s.blocks, span.unit_last / s.w);
+  auto* element_wise = lstm ? table.lstm_backward : s.cell == Cell::gru ? table.gru_backward : table.rnn_backward;
+
+  Multiply<T> back{};
+  back.a = const_cast<const T* const*>(r.gates.data());
+  back.b = &weights.hh_back;
+  back.parts = 1;
+  back.onto = s.cell == Cell::gru;
+  back.c = r.dh.data();
+  back.columns = p_width;
+  back.first = span.panel_first;
+  back.last = span.panel_last;
+
+  for (int64_t count = 0; slots.next(); ++count) {
+    b.rows = back.rows = int64_t(slots.places().size());
+    for (int64_t j = 0; j < b.rows; ++j) {
+      const Place& p = slots.places()[size_t(j)];
+      const int64_t tau = lane.batch.lengths[p.seq] - 1 - p.tau, row = lane.row(p.seq, tau);
+      r.dh[j] = dh + p.slot * p_width;
+      r.gates[j] = lane.gates + row * s.saved;
+      if (lane.g.out) r.dout[j] = lane.g.out + lane.out_at(p.seq, tau);
+      if (lane.hidden) r.hidden[j] = lane.hidden + row * s.P;
+      if (p.tau == 0) {
+        std::fill(r.dh[j], r.dh[j] + p_width, T(0));
+        if (lane.g.h_n) std::copy_n(lane.g.h_n + lane.state(p.seq) * s.P, s.P, r.dh[j]);
+      }
+      if (lstm) {
+        r.dc[j] = dc + p.slot * s.padded;
+        if (p.tau == 0) {
+          std::fill(r.dc[j], r.dc[j] + s.padded, T(0));
+          if (lane.g.c_n) std::copy_n(lane.g.c_n + lane.state(p.seq) * s.H, s.H, r.dc[j]);
+        }
+        r.x[j] = lane.cells + row * s.padded;
+        if (tau) {
+          r.c_prev[j] = lane.cells + lane.row(p.seq, tau - 1) * s.padded;
+        } else if (lane.batch.c_0) {
+          T* c = first_c + p.slot * s.padded;
+          std::fill(c, c + s.padded, T(0));
+          std::copy_n(lane.batch.c_0 + lane.state(p.seq) * s.H, s.H, c);
+          r.c_prev[j] = c;
+        } else {
+          r.c_prev[j] = zeros;
+        }
+      } else {
+        // the GRU needs the state before the step, the RNN the one after it
+        const int64_t at = s.cell == Cell::gru ? tau - 1 : tau;
+        r.h[j] = at >= 0 ? lane.batch.out + lane.out_at(p.seq, at)
+                 : lane.batch.h_0 ? lane.batch.h_0 + lane.state(p.seq) * s.P
+                                  : zeros;
+      }
+      if (apart) {
+        T* h = lane.hidden + row * s.P;
+        for (int64_t k = 0; k < s.P; ++k) h[k] = r.dh[j][k] + (lane.g.out ? r.dout[j][k] : T(0));
+        r.m[j] = dm + p.slot * s.padded;
+        r.m_out[j] = lane.m + row * s.padded;
+      }
+    }
+    if (apart) {
+      Multiply<T> project{};
+      project.rows = b.rows;
+      project.a = const_cast<const T* const*>(r.hidden.data());
+      project.b = &weights.hr_back;
+      project.parts = 1;
+      project.c = r.m.data();
+      project.columns = s.padded;
+      project.last = (weights.hr_back.total + 3) / 4;
+      table.multiply(project);
+    }
+    element_wise(b);
+    if (span.barrier) span.barrier->wait();
+    back.down = count % 2;
+    table.multiply(back);
+    for (int64_t j = 0; j < b.rows; ++j) {
+      const Place& p = slots.places()[size_t(j)];
+      if (p.tau + 1 < lane.batch.lengths[p.seq]) continue;
+      const int64_t state = lane.state(p.seq);
+      if (lane.g.h_0)
+        copy_some(r.dh[j], lane.g.h_0 + state * s.P, span.unit_first, std::min(span.unit_last, s.P));
+      if (lane.g.c_0 && lstm)
+        copy_some(r.dc[j], lane.g.c_0 + state * s.H, span.unit_first, std::min(span.unit_last, s.H));
+    }
+  }
+}
+
+// One gradient of a weight or bias: its tiles, and how they go back into torch's order.
+template <class T> struct Sum {
+  Outer<T> outer;
+  T* to;  // rows of M
+  int64_t gate[4], unit_start[4], unit_step;
+  int64_t H;
+  int64_t tiles;
+
+  void unpack(int64_t first, int64_t last, int64_t w, int64_t rows) const {
+    const int64_t per_block = (outer.M + rows - 1) / rows;
+    for (int64_t tile = first; tile < last; ++tile) {
+      const int64_t block = tile / per_block, m = tile % per_block * rows, n = std::min(rows, outer.M - m);
+      const T* c = outer.c + (block * outer.M + m) * outer.vectors * w;
+      for (int64_t v = 0; v < outer.vectors; ++v) {
+        const int64_t unit = unit_start[v] + block * unit_step, lanes = std::min(w, H - unit);
+        T* row = to + (gate[v] * H + unit) * outer.M + m;
+        for (int64_t lane = 0; lane < lanes; ++lane, row += outer.M)
+          for (int64_t j = 0; j < n; ++j) row[j] = c[(j * outer.vectors + v) * w + lane];
+      }
+    }
+  }
+};
+
+template <class T> struct BackwardCall {
+  Plan plan;
+  std::vector<Lane<T>> lanes;
+  const Batch<T>& batch;
+  const Gradients<T>& g;
+  std::vector<const T*> x_rows, h_rows[2], hidden_rows[2];
+  std::vector<Sum<T>> sums;
+  int64_t total;
+
+  static void back_part(void* self, int index) { static_cast<BackwardCall*>(self)->back(index); }
+  static void sum_part(void* self, int index) { static_cast<BackwardCall*>(self)->sum(index); }
+
+  void back(int index) {
+    FlushDenormals flush;
+    for (const Lane<T>& lane : lanes) {
+      const Weights<T>& w = lane.weights;
+      const int64_t panels = (w.hh_back.total + 3) / 4, units = 4 * w.sizes.w;
+      if (plan.split) {
+        run_back(lane, Slots(plan.sequences[size_t(lane.direction)], batch.lengths, plan.slots(lane.direction)),
+                 Span::of(index, plan.parts, panels, units, &plan.barrier()));
+        plan.barrier().wait();
+      } else {
+        const Share& share = plan.share(index, lane.direction);
+        if (share.sequences.empty()) continue;
+        Span span = Span::of(0, 1, panels, units, nullptr);
+        span.unit_last = std::max(span.unit_last, w.sizes.padded);
+        run_back(lane, Slots(share.sequences, batch.lengths, share.slots), span);
+      }
+    }
+  }
+
+  void sum(int index) {
+    FlushDenormals flush;
+    if (g.x) input_gradient(total * index / plan.parts, total * (index + 1) / plan.parts);
+    int64_t all = 0, at = 0;
+    for (const Sum<T>& s : sums) all += s.tiles;
+    const int64_t first = all * index / plan.parts, last = all * (index + 1) / plan.parts;
+    const Table<T>& table = lanes[0].weights.table;
+    for (const Sum<T>& s : sums) {
+      const int64_t from = std::max<int64_t>(first - at, 0), to = std::min(last - at, s.tiles);
+      if (from < to) {
+        table.outer(s.outer, from, to);
+        s.unpack(from, to, table.lanes, table.rows);
+      }
+      at += s.tiles;
+    }
+  }
+
+  // x gradient of flat rows [from, to): the first direction writes, the second adds.
+  void input_gradient(int64_t from, int64_t to) {
+    std::vector<T*> c;
+    std::vector<const T*> a;
+    int64_t seq = std::upper_bound(plan.flat.begin(), plan.flat.end(), from) - plan.flat.begin() - 1;
+    constexpr int64_t ROWS_AT_ONCE = 96;
+    for (int64_t row = from; row < to; row += ROWS_AT_ONCE) {
+      const int64_t end = std::min(row + ROWS_AT_ONCE, to);
+      c.clear();
+      for (int64_t k = row; k < end; ++k) {
+        while (k >= plan.flat[size_t(seq) + 1]) ++seq;
+        c.push_back(g.x + batch.x_start[seq] + (k - plan.flat[size_t(seq)]) * batch.x_step);
+      }
+      for (const Lane<T>& lane : lanes) {
+        const Sizes& s = lane.weights.sizes;
+        a.clear();
+        for (int64_t k = row; k < end; ++k) a.push_back(lane.gates + k * s.saved);
+        Multiply<T> m{};
+        m.rows = end - row;
+        m.a = a.data();
+        m.b = lane.weights.ih_back;
+        m.parts = s.cell == Cell::gru ? 2 : 1;
+        m.offset[1] = 3 * s.padded;
+        m.onto = lane.direction == 1;
+        m.c = c.data();
+        m.columns = s.I;
+        m.last = (lane.weights.ih_back[0].total + 3) / 4;
+        lane.weights.table.multiply(m);
+      }
+    }
+  }
+
+  // Lists the sums of one direction; returns how many numbers their tiles need. `memory` null: only counts.
+  int64_t list_sums(const Lane<T>& lane, T* memory) {
+    const Sizes& s = lane.weights.sizes;
+    const int64_t d = lane.direction;
+    int64_t used = 0;
+    auto add = [&](T* to, const T* const* a, int64_t M, const T* rows, int64_t stride, int64_t blocks, int64_t vectors,
+                   auto place) {
+      if (!to || blocks <= 0) return;
+      Sum<T> sum{};
+      sum.to = to;
+      sum.H = s.H;
+      sum.outer.samples = total;
+      sum.outer.a = a;
+      sum.outer.M = M;
+      sum.outer.g = rows;
+      sum.outer.stride = stride;
+      sum.outer.vectors = vectors;
+      sum.outer.blocks = blocks;
+      for (int64_t v = 0; v < vectors; ++v) place(sum, v);
+      sum.outer.c = memory ? memory + used : nullptr;
+      used += blocks * M * vectors * s.w;
+      sum.tiles = lane.weights.table.outer_tiles(sum.outer);
+      if (memory) sums.push_back(sum);
+    };
+    // Gates side by side (LSTM), or r, z and then q or n in a place of its own (GRU).
+    auto gates = [&](T* to, const T* const* a, int64_t M, bool recurrent) {
+      if (s.gates > 1) {
+        add(to, a, M, lane.gates, s.saved, s.blocks, s.gates, [&](Sum<T>& sum, int64_t v) {
+          const bool own = s.cell == Cell::gru && v == 2;
+          sum.outer.start[v] = own ? (recurrent ? 2 : 3) * s.padded : v * s.w;
+          sum.outer.step[v] = own ? s.w : (s.cell == Cell::gru ? 2 : 4) * s.w;
+          sum.gate[v] = v;
+          sum.unit_start[v] = 0;
+          sum.unit_step = s.w;
+        });
+        return;
+      }
+      side_by_side(add, s, to, a, M, lane.gates, s.saved);
+    };
+    const T* const* h = h_rows[d].data();
+    gates(g.weight_ih[d], x_rows.data(), s.I, false);
+    gates(g.weight_hh[d], h, s.P, true);
+    gates(g.bias_ih[d], nullptr, 1, false);
+    if (s.cell == Cell::gru || !g.bias_ih[d]) gates(g.bias_hh[d], nullptr, 1, true);
+    if (s.projected && g.weight_hr[d]) {
+      // dW_hr is P x H: the roles are turned, so it is summed as H x P and transposed on the way out
+      side_by_side(add, s, g.weight_hr[d], hidden_rows[d].data(), s.P, lane.m, s.padded);
+    }
+    return used;
+  }
+
+  // A row of one number per unit: four blocks of units to a tile, the rest in narrower ones.
+  template <class Add>
+  static void side_by_side(Add& add, const Sizes& s, T* to, const T* const* a, int64_t M, const T* rows,
+                           int64_t stride) {
+    const int64_t whole = s.blocks / 4, rest = s.blocks % 4;
+    auto place = [&](int64_t first, int64_t vectors) {
+      return [&s, first, vectors](Sum<T>& sum, int64_t v) {
+        sum.outer.start[v] = (first + v) * s.w;
+        sum.outer.step[v] = vectors * s.w;
+        sum.gate[v] = 0;
+        sum.unit_start[v] = (first + v) * s.w;
+        sum.unit_step = vectors * s.w;
+      };
+    };
+    add(to, a, M, rows, stride, whole, 4, place(0, 4));
+    add(to, a, M, rows, stride, rest ? 1 : 0, rest, place(whole * 4, rest));
+  }
+
+  void list_rows(const T* zeros) {
+    const bool x_wanted = std::any_of(lanes.begin(), lanes.end(), [&](auto& l) { return g.weight_ih[l.direction]; });
+    if (x_wanted) x_rows.reserve(size_t(total));
+    for (int64_t seq = 0; seq < batch.size && x_wanted; ++seq)
+      for (int64_t t = 0; t < batch.lengths[seq]; ++t)
+        x_rows.push_back(batch.x + batch.x_start[seq] + t * batch.x_step);
+    for (const Lane<T>& lane : lanes) {
+      if (!g.weight_hh[lane.direction]) continue;
+      const Sizes& s = lane.weights.sizes;
+      auto& rows = h_rows[lane.direction];
+      rows.resize(size_t(total));
+      for (int64_t seq = 0; seq < batch.size; ++seq)
+        for (int64_t tau = 0; tau < batch.lengths[seq]; ++tau)
+          rows[size_t(lane.row(seq, tau))] = tau             ? batch.out + lane.out_at(seq, tau - 1)
+                                             : batch.h_0 ? batch.h_0 + lane.state(seq) * s.P
+                                                         : zeros;
+    }
+    for (const Lane<T>& lane : lanes)
+      if (lane.weights.sizes.projected)
+        for (int64_t k = 0; k < total; ++k)
+          hidden_rows[lane.direction].push_back(lane.hidden + k * lane.weights.sizes.P);
+  }
+};
+
+// The state of a sequence of length 0 goes straight through, and so does its gradient.
+template <class T> void pass_empty(const Sizes& s, const Batch<T>& batch, const Gradients<T>& g) {
+  auto pass = [&](const T* from, T* to, int64_t n, int64_t state) {
+    if (!to) return;
+    if (from)
+      std::copy_n(from + state * n, n, to + state * n);
+    else
+      std::fill_n(to + state * n, n, T(0));
+  };
+  for (int64_t d = 0; d < batch.directions; ++d)
+    for (int64_t b = 0; b < batch.size; ++b)
+      if (!batch.lengths[b]) {
+        pass(g.h_n, g.h_0, s.P, d * batch.size + b);
+        pass(g.c_n, g.c_0, s.H, d * batch.size + b);
+      }
+}
+
+template <class T> void clear(T* p, int64_t n) {
+  if (p) std::fill_n(p, n, T(0));
+}
+
+}  // namespace
+
+template <class T>
+void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Saved<T>* saved, const Gradients<T>& g,
+              int threads, int mode) {
+  const Sizes& s = weights[0]->sizes;
+  pass_empty(s, batch, g);
+  Grant grant(threads, batch.lengths, batch.size, batch.directions, s);
+  BackwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, grant.parts, mode, s),
+                       {}, batch, g, {}, {}, {}, {}, 0};
+  call.total = call.plan.flat.back();
+  if (call.total == 0) {
+    for (int64_t d = 0; d < batch.directions; ++d) {
+      clear(g.weight_ih[d], s.gates * s.H * s.I);
+      clear(g.weight_hh[d], s.gates * s.H * s.P);
+      clear(g.bias_ih[d], s.gates * s.H);
+      clear(g.bias_hh[d], s.gates * s.H);
+      clear(g.weight_hr[d], s.P * s.H);
+    }
+    return;
+  }
+  const int64_t total = call.total;
+  Memory work[2], zeros_memory(size_t(s.P) * sizeof(T)), tiles_memory;
+  T* zeros = zeros_memory.as<T>();
+  std::fill(zeros, zeros + s.P, T(0));
+  for (int64_t d = 0; d < batch.directions; ++d) {
+    const int64_t own_gates = saved && saved[d].gates ? 0 : total * s.saved;
+    const int64_t own_hidden = s.projected && !g.hidden[d] ? total * s.P : 0, m = s.projected ? total * s.padded : 0;
+    T* memory = static_cast<T*>(work[d].reserve(size_t(own_gates + own_hidden + m + 64) * sizeof(T)));
+    call.lanes.push_back(Lane<T>{*weights[d], batch, g, d, call.plan.flat.data(),
+                                 own_gates ? memory : saved[d].gates, saved ? saved[d].cells : nullptr,
+                                 own_hidden ? memory + own_gates : g.hidden[d], memory + own_gates + own_hidden});
+  }
+  call.list_rows(zeros);
+  int64_t numbers = 0;
+  for (const Lane<T>& lane : call.lanes) numbers += call.list_sums(lane, nullptr);
+  T* tiles = static_cast<T*>(tiles_memory.reserve(size_t(numbers + 64) * sizeof(T)));
+  for (const Lane<T>& lane : call.lanes) tiles += call.list_sums(lane, tiles);
+  grant.run(call.plan.parts, &BackwardCall<T>::back_part, &call);
+  grant.run(call.plan.parts, &BackwardCall<T>::sum_part, &call);
+  for (int64_t d = 0; d < batch.directions; ++d) {
+    if (s.cell != Cell::gru && g.bias_ih[d] && g.bias_hh[d])
+      std::copy_n(g.bias_ih[d], s.gates * s.H, g.bias_hh[d]);
+    if (s.projected && g.weight_hr[d]) {
+      // summed as H x P; see list_sums
+      std::vector<T> turned(g.weight_hr[d], g.weight_hr[d] + s.P * s.H);
+      for (int64_t h = 0; h < s.H; ++h)
+        for (int64_t p = 0; p < s.P; ++p) g.weight_hr[d][p * s.H + h] = turned[size_t(h * s.P + p)];
+    }
+  }
+}
+
+template void backward<float>(const Weights<float>* const*, const Batch<float>&, const Saved<float>*,
+                              const Gradients<float>&, int, int);
+template void backward<double>(const Weights<double>* const*, const Batch<double>&, const Saved<double>*,
+                               const Gradients<double>&, int, int);
+
+}  // namespace recurra

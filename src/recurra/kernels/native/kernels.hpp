@@ -1,0 +1,116 @@
+// What every instruction set offers: a table of functions on rows given by pointers, and their arguments.
+//
+// Legend: T type of the numbers (float or double), W lanes of a vector, I input, H hidden, P projection or H,
+// N columns. A block is W hidden units; Hp is H rounded up to whole blocks. Padded units have zero weights and stay
+// zero in every buffer of ours. The caller owns all memory; no function allocates or throws.
+#pragma once
+
+#include <cstdint>
+
+namespace recurra {
+
+// A matrix of K rows and N columns cut into panels of `vectors` * W columns, each panel contiguous: K rows of
+// `vectors` * W numbers. The last panel is narrower when the columns run out.
+template <class T> struct Panels {
+  const T* data = nullptr;  // 64-byte aligned
+  int64_t K = 0;
+  int64_t vectors = 4;  // per panel
+  int64_t total = 0;    // vectors in all panels together
+};
+
+// c[r][n] = start + sum over k rising of a[r][k] * b[k][n], where start is bias[n], or c[r][n] itself, or 0.
+template <class T> struct Multiply {
+  int64_t rows;
+  const T* const* a;    // rows pointers
+  const Panels<T>* b;   // one or two matrices, summed one after the other
+  int64_t parts;        // 1 or 2
+  int64_t offset[2];    // where in a row of `a` the part starts
+  const T* bias;        // laid out as the columns of b, or null
+  bool onto;            // start from c
+  T* const* c;          // rows pointers; must not overlap a
+  int64_t columns;      // valid columns of c: what lies beyond is neither read nor written
+  int64_t first, last;  // panels to compute
+  bool down;            // from the last to the first: what the previous step touched last is still in the cache
+};
+
+// One time step of the forward pass for some rows and blocks.
+template <class T> struct Forward {
+  int64_t rows;
+  const T* const* x;       // rows of I; null when `pre` is given
+  const T* const* pre;     // rows of bias + input projection, laid out as the panels; null when x is given
+  const T* const* h;       // rows of P: previous state
+  const T* const* c_prev;  // rows of Hp: previous cell state (LSTM)
+  T* const* c;             // rows of Hp: new cell state (LSTM); may be c_prev
+  T* const* gates;         // rows to save activated gates in, or null
+  T* const* out;           // rows of H: new state, or o * tanh(c) with projection
+  const Panels<T>* w_ih;
+  const Panels<T>* w_hh;
+  const T* bias;    // laid out as the panels of w_ih
+  const T* bias_n;  // Hp: recurrent bias of the candidate (GRU)
+  int64_t hidden;   // H
+  bool relu;        // RNN: max(0, .) in place of tanh
+  int64_t first, last;  // blocks (LSTM, GRU) or panels (RNN)
+  bool down;            // from the last to the first
+};
+
+// One time step of the backward pass, element by element: gates become gate gradients in place.
+template <class T> struct Backward {
+  int64_t rows;
+  const T* const* dout;    // rows of H: gradient of the output, or null
+  T* const* dh;            // rows of Hp: gradient that came back through time; GRU leaves dh * z in it
+  T* const* dc;            // rows of Hp: same for the cell state (LSTM), updated
+  T* const* gates;         // rows of gates, overwritten by their gradients
+  const T* const* c;       // rows of Hp (LSTM)
+  const T* const* c_prev;  // rows of Hp (LSTM)
+  const T* const* h;       // rows of H: state after the step (RNN), before it (GRU)
+  T* const* hidden_out;    // rows of H: whole derivative by the state, or null
+  T* const* m_out;         // rows of Hp: o * tanh(c) for the projection's gradient, or null
+  int64_t hidden;
+  bool relu;
+  int64_t first, last;  // blocks
+};
+
+// c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of ROWS m by one block of gates.
+template <class T> struct Outer {
+  int64_t samples;
+  const T* const* a;  // samples pointers to rows of M; null means M = 1 and every number 1 (the bias)
+  int64_t M;
+  const T* g;          // samples rows
+  int64_t stride;      // between rows of g
+  int64_t vectors;     // of a block, at most 4
+  int64_t step[4];     // offset of vector v of block u is start[v] + u * step[v]
+  int64_t start[4];
+  int64_t blocks;
+  T* c;  // blocks x M x vectors x W
+};
+
+template <class T> struct Table {
+  int64_t lanes, rows;
+  void (*multiply)(const Multiply<T>&);
+  void (*lstm_forward)(const Forward<T>&);
+  void (*gru_forward)(const Forward<T>&);
+  void (*rnn_forward)(const Forward<T>&);
+  void (*lstm_backward)(const Backward<T>&);
+  void (*gru_backward)(const Backward<T>&);
+  void (*rnn_backward)(const Backward<T>&);
+  void (*outer)(const Outer<T>&, int64_t first, int64_t last);  // range of tiles
+  int64_t (*outer_tiles)(const Outer<T>&);
+  // dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; zero for the lanes beyond
+  void (*transpose_into)(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride);
+  void (*exp_rows)(T* x, int64_t n);
+  void (*tanh_rows)(T* x, int64_t n);
+};
+
+struct Isa {
+  const char* name;
+  const Table<float>* f;
+  const Table<double>* d;
+};
+
+// The instruction set of this process: RECURRA_ISA if set and there, else the first the machine has. Null with `why`
+// filled in when RECURRA_ISA names one that is not there.
+const Isa* choose_isa(const char** why);
+// Names of all that this machine can run, best first, separated by spaces.
+const char* available_isas();
+
+}  // namespace recurra

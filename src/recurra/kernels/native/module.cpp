@@ -1,0 +1,371 @@
+// The Python module: pointers in, nothing copied, the interpreter's lock released while the kernels run.
+//
+// An array argument is an integer (the address, as torch's data_ptr gives it), an object with the buffer protocol, or
+// None. Shapes, types and strides have been checked in Python; this file trusts them.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "heads.hpp"
+#include "pool.hpp"
+#include "recurrence.hpp"
+#include "step.hpp"
+
+namespace nb = nanobind;
+using namespace recurra;
+
+namespace {
+
+const Isa& isa() {
+  static const char* why = "";
+  static const Isa* chosen = choose_isa(&why);
+  if (!chosen)
+    throw nb::import_error((std::string("RECURRA_ISA names '") + std::getenv("RECURRA_ISA") +
+                            "', which is not there; this machine has: " + available_isas())
+                               .c_str());
+  return *chosen;
+}
+
+template <class T> const Table<T>& table();
+template <> const Table<float>& table<float>() { return *isa().f; }
+template <> const Table<double>& table<double>() { return *isa().d; }
+
+// The address behind an argument; keeps a buffer open while it lives.
+class Address {
+ public:
+  Address(nb::handle object, bool writable = false) {
+    PyObject* o = object.ptr();
+    if (o == Py_None) return;
+    if (PyLong_Check(o)) {
+      data_ = PyLong_AsVoidPtr(o);
+      return;
+    }
+    if (PyObject_GetBuffer(o, &view_, writable ? PyBUF_WRITABLE | PyBUF_STRIDES : PyBUF_STRIDES) != 0)
+      throw nb::python_error();
+    held_ = true;
+    data_ = view_.buf;
+  }
+  ~Address() {
+    if (held_) PyBuffer_Release(&view_);
+  }
+  Address(const Address&) = delete;
+  Address& operator=(const Address&) = delete;
+  template <class T> operator T*() const { return static_cast<T*>(data_); }
+
+ private:
+  Py_buffer view_;
+  bool held_ = false;
+  void* data_ = nullptr;
+};
+
+struct PyWeights {
+  std::unique_ptr<Weights<float>> f;
+  std::unique_ptr<Weights<double>> d;
+  PyWeights(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::handle weight_ih, nb::handle weight_hh,
+            nb::handle bias_ih, nb::handle bias_hh, nb::handle weight_hr, bool back) {
+    Address ih(weight_ih), hh(weight_hh), bi(bias_ih), bh(bias_hh), hr(weight_hr);
+    nb::gil_scoped_release nogil;
+    if (is_double)
+      d = std::make_unique<Weights<double>>(table<double>(), Cell(cell), I, H, P, Raw<double>{ih, hh, bi, bh, hr}, back);
+    else
+      f = std::make_unique<Weights<float>>(table<float>(), Cell(cell), I, H, P, Raw<float>{ih, hh, bi, bh, hr}, back);
+  }
+  const Sizes& sizes() const { return f ? f->sizes : d->sizes; }
+  template <class T> const Weights<T>* get() const;
+};
+template <> const Weights<float>* PyWeights::get<float>() const { return f.get(); }
+template <> const Weights<double>* PyWeights::get<double>() const { return d.get(); }
+
+// Activated gates and cell states of every sample, one block of memory for each direction.
+struct PySaved {
+  Sizes sizes;
+  int64_t total;
+  size_t item;
+  Memory memory[2];
+  bool spent = false;
+  PySaved(const PyWeights& w, int64_t total_steps, int64_t directions)
+      : sizes(w.sizes()), total(total_steps), item(w.d ? 8 : 4) {
+    const int64_t cells = sizes.cell == Cell::lstm ? sizes.padded : 0;
+    const int64_t gates = sizes.gates > 1 ? sizes.saved : 0;
+    for (int64_t d = 0; d < directions; ++d) memory[d].reserve(size_t(total * (gates + cells) + 64) * item);
+  }
+  size_t bytes() const { return memory[0].bytes() + memory[1].bytes(); }
+  template <class T> Saved<T> get(int64_t d) const {
+    T* gates = sizes.gates > 1 ? memory[d].as<T>() : nullptr;
+    T* cells = sizes.cell == Cell::lstm ? gates + total * sizes.saved : nullptr;
+    return {gates, cells};
+  }
+  template <class T> void copy_gates(int64_t d, T* to) const {
+    const Saved<T> s = get<T>(d);
+    const int64_t w = sizes.w, H = sizes.H, width = sizes.gates > 1 ? 4 : 0;  // the GRU's q is the fourth
+    for (int64_t row = 0; row < total; ++row, to += width * H) {
+      const T* from = s.gates + row * sizes.saved;
+      for (int64_t unit = 0; unit < H; ++unit) {
+        const int64_t block = unit / w, lane = unit % w;
+        for (int64_t g = 0; g < width; ++g) {
+          if (sizes.cell == Cell::lstm)
+            to[g * H + unit] = from[(block * 4 + g) * w + lane];
+          else
+            to[g * H + unit] = g < 2    ? from[(block * 2 + g) * w + lane]
+                               : g == 2 ? from[3 * sizes.padded + unit]
+                                        : from[2 * sizes.padded + unit];
+        }
+      }
+    }
+  }
+  template <class T> void copy_cells(int64_t d, T* to) const {
+    const Saved<T> s = get<T>(d);
+    for (int64_t row = 0; row < total; ++row) std::copy_n(s.cells + row * sizes.padded, sizes.H, to + row * sizes.H);
+  }
+};
+
+struct Arguments {
+  std::vector<const PyWeights*> weights;
+  Address lengths, x, x_start, out, out_start, h_0, c_0;
+  int64_t size, x_step, out_step;
+  bool reverse;
+  Arguments(nb::sequence w, int64_t n, nb::handle lengths_, nb::handle x_, nb::handle x_start_, int64_t x_step_,
+            nb::handle out_, nb::handle out_start_, int64_t out_step_, nb::handle h_0_, nb::handle c_0_, bool reverse_)
+      : lengths(lengths_), x(x_), x_start(x_start_), out(out_), out_start(out_start_), h_0(h_0_), c_0(c_0_), size(n),
+        x_step(x_step_), out_step(out_step_), reverse(reverse_) {
+    for (nb::handle one : w) weights.push_back(nb::cast<const PyWeights*>(one));
+  }
+  template <class T> Batch<T> batch() const {
+    return Batch<T>{size, lengths, int64_t(weights.size()), reverse, x, x_start, x_step, out, out_start, out_step,
+                    h_0, c_0};
+  }
+};
+
+template <class T>
+void call_forward(const Arguments& a, T* h_n, T* c_n, const PySaved* saved, int threads, int mode) {
+  const Weights<T>* w[2] = {a.weights[0]->get<T>(), a.weights.back()->get<T>()};
+  const Batch<T> batch = a.batch<T>();
+  Saved<T> s[2];
+  if (saved)
+    for (int64_t d = 0; d < batch.directions; ++d) s[d] = saved->get<T>(d);
+  nb::gil_scoped_release nogil;
+  forward<T>(w, batch, h_n, c_n, saved ? s : nullptr, threads, mode);
+}
+
+void py_forward(nb::sequence weights, int64_t size, nb::handle lengths, nb::handle x, nb::handle x_start, int64_t x_step,
+                nb::handle out, nb::handle out_start, int64_t out_step, nb::handle h_0, nb::handle c_0, bool reverse,
+                nb::handle h_n, nb::handle c_n, PySaved* saved, int threads, int mode) {
+  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse);
+  Address h(h_n, true), c(c_n, true);
+  if (a.weights[0]->d)
+    call_forward<double>(a, h, c, saved, threads, mode);
+  else
+    call_forward<float>(a, h, c, saved, threads, mode);
+}
+
+template <class T>
+void call_backward(const Arguments& a, PySaved* saved, const std::vector<std::unique_ptr<Address>>& given,
+                   const std::vector<std::unique_ptr<Address>>& wanted, int threads, int mode) {
+  const Weights<T>* w[2] = {a.weights[0]->get<T>(), a.weights.back()->get<T>()};
+  const Batch<T> batch = a.batch<T>();
+  Saved<T> s[2];
+  if (saved)
+    for (int64_t d = 0; d < batch.directions; ++d) s[d] = saved->get<T>(d);
+  Gradients<T> g{};
+  g.out = *given[0];
+  g.h_n = *given[1];
+  g.c_n = *given[2];
+  g.x = *wanted[0];
+  g.h_0 = *wanted[1];
+  g.c_0 = *wanted[2];
+  for (int64_t d = 0; d < batch.directions; ++d) {
+    const size_t at = size_t(3 + d * 6);
+    g.weight_ih[d] = *wanted[at];
+    g.weight_hh[d] = *wanted[at + 1];
+    g.bias_ih[d] = *wanted[at + 2];
+    g.bias_hh[d] = *wanted[at + 3];
+    g.weight_hr[d] = *wanted[at + 4];
+    g.hidden[d] = *wanted[at + 5];
+  }
+  nb::gil_scoped_release nogil;
+  backward<T>(w, batch, saved ? s : nullptr, g, threads, mode);
+}
+
+void py_backward(nb::sequence weights, int64_t size, nb::handle lengths, nb::handle x, nb::handle x_start,
+                 int64_t x_step, nb::handle out, nb::handle out_start, int64_t out_step, nb::handle h_0, nb::handle c_0,
+                 bool reverse, PySaved* saved, nb::sequence given, nb::sequence wanted, int threads, int mode) {
+  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse);
+  std::vector<std::unique_ptr<Address>> from, to;
+  for (nb::handle one : given) from.push_back(std::make_unique<Address>(one));
+  for (nb::handle one : wanted) to.push_back(std::make_unique<Address>(one, true));
+  if (from.size() != 3 || to.size() != 3 + 6 * a.weights.size()) throw std::invalid_argument("backward: list sizes");
+  if (saved) saved->spent = true;
+  if (a.weights[0]->d)
+    call_backward<double>(a, saved, from, to, threads, mode);
+  else
+    call_backward<float>(a, saved, from, to, threads, mode);
+}
+
+// step(x) with numpy in and out. The array given back is the same each time: it shows the last layer's state.
+struct PyStep {
+  std::unique_ptr<Step<float>> f;
+  std::unique_ptr<Step<double>> d;
+  nb::object keep, result;
+  PyStep(nb::list layers, int64_t batch, nb::handle h, nb::handle c, nb::object out) : keep(layers), result(out) {
+    Address hp(h, true), cp(c, true);
+    if (nb::cast<const PyWeights*>(layers[0])->d) {
+      std::vector<const Weights<double>*> all;
+      for (nb::handle one : layers) all.push_back(nb::cast<const PyWeights*>(one)->d.get());
+      d = std::make_unique<Step<double>>(std::move(all), batch, hp, cp);
+    } else {
+      std::vector<const Weights<float>*> all;
+      for (nb::handle one : layers) all.push_back(nb::cast<const PyWeights*>(one)->f.get());
+      f = std::make_unique<Step<float>>(std::move(all), batch, hp, cp);
+    }
+  }
+  // None when x is not a contiguous array of the right type and size: the caller then converts or complains.
+  nb::object step(nb::handle x) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(x.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+      PyErr_Clear();
+      return nb::none();
+    }
+    const int64_t wanted = f ? f->input_numbers() * 4 : d->input_numbers() * 8;
+    const bool fits = view.len == wanted && view.format && view.format[0] == (f ? 'f' : 'd') && !view.format[1];
+    if (fits) {
+      if (f)
+        f->step(static_cast<const float*>(view.buf));
+      else
+        d->step(static_cast<const double*>(view.buf));
+    }
+    PyBuffer_Release(&view);
+    return fits ? result : nb::none();
+  }
+};
+
+template <class T> struct Head {
+  LinearHead<T> linear;
+};
+
+struct PyLinear {
+  std::unique_ptr<LinearHead<float>> f;
+  std::unique_ptr<LinearHead<double>> d;
+  PyLinear(bool is_double, nb::handle weight, nb::handle bias, int64_t outputs, int64_t features) {
+    Address w(weight), b(bias);
+    if (is_double)
+      d = std::make_unique<LinearHead<double>>(table<double>(), w, b, outputs, features);
+    else
+      f = std::make_unique<LinearHead<float>>(table<float>(), w, b, outputs, features);
+  }
+  void apply(nb::handle x, int64_t rows, nb::handle y) {
+    Address from(x), to(y, true);
+    nb::gil_scoped_release nogil;
+    FlushDenormals flush;
+    if (d)
+      d->apply(from, rows, to);
+    else
+      f->apply(from, rows, to);
+  }
+};
+
+void py_softmax(bool is_double, nb::handle x, int64_t rows, int64_t classes) {
+  Address data(x, true);
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  if (is_double)
+    softmax<double>(table<double>(), data, rows, classes);
+  else
+    softmax<float>(table<float>(), data, rows, classes);
+}
+
+template <class T>
+void call_pool(int kind, const LinearHead<T>* score, const LinearHead<T>* context, const T* values,
+               const int64_t* lengths, int64_t batch, int64_t features, T* total, T* top, T* mass, int64_t* count) {
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  for (int64_t b = 0; b < batch; ++b) {
+    pool<T>(table<T>(), Pooling(kind), Attention<T>{score, context}, values, lengths[b], features, features,
+            PoolState<T>{total + b * features, top + b, mass + b, count + b});
+    values += lengths[b] * features;
+  }
+}
+
+// Takes lengths[b] rows of each sequence into its running state.
+void py_pool(int kind, bool is_double, PyLinear* score, PyLinear* context, nb::handle values, nb::handle lengths,
+             int64_t batch, int64_t features, nb::handle total, nb::handle top, nb::handle mass, nb::handle count) {
+  Address v(values), l(lengths), t(total, true), p(top, true), m(mass, true), c(count, true);
+  if (is_double)
+    call_pool<double>(kind, score ? score->d.get() : nullptr, context ? context->d.get() : nullptr, v, l, batch,
+                      features, t, p, m, c);
+  else
+    call_pool<float>(kind, score ? score->f.get() : nullptr, context ? context->f.get() : nullptr, v, l, batch, features,
+                     t, p, m, c);
+}
+
+// For the accuracy tests: exp or tanh of every number, in place.
+void py_apply(const std::string& name, bool is_double, nb::handle x, int64_t n) {
+  Address data(x, true);
+  if (is_double)
+    (name == "exp" ? table<double>().exp_rows : table<double>().tanh_rows)(data, n);
+  else
+    (name == "exp" ? table<float>().exp_rows : table<float>().tanh_rows)(data, n);
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // a saved pass held by a graph at exit is no fault
+  isa();  // an unknown RECURRA_ISA fails the import, with its message
+  m.def("isa", [] { return std::string(isa().name); }, "The instruction set in use.");
+  m.def("isas", [] { return std::string(available_isas()); }, "All this machine can run, best first.");
+  nb::class_<PyWeights>(m, "Weights", "Weights of one layer and direction, packed for the kernels.")
+      .def(nb::init<int, bool, int64_t, int64_t, int64_t, nb::handle, nb::handle, nb::handle, nb::handle, nb::handle,
+                    bool>(),
+           nb::arg("cell"), nb::arg("is_double"), nb::arg("input_size"), nb::arg("hidden_size"), nb::arg("output_size"),
+           nb::arg("weight_ih"), nb::arg("weight_hh"), nb::arg("bias_ih").none(), nb::arg("bias_hh").none(),
+           nb::arg("weight_hr").none(), nb::arg("back"))
+      .def_prop_ro("padded", [](const PyWeights& w) { return w.sizes().padded; })
+      .def_prop_ro("back", [](const PyWeights& w) { return w.f ? w.f->has_back : w.d->has_back; });
+  nb::class_<PySaved>(m, "Saved", "Gates and cell states of a forward pass.")
+      .def(nb::init<const PyWeights&, int64_t, int64_t>())
+      .def_ro("spent", &PySaved::spent)
+      .def_prop_ro("nbytes", &PySaved::bytes)
+      .def("copy_gates",
+           [](const PySaved& s, int64_t d, nb::handle to) {
+             Address a(to, true);
+             if (s.item == 8)
+               s.copy_gates<double>(d, a);
+             else
+               s.copy_gates<float>(d, a);
+           })
+      .def("copy_cells", [](const PySaved& s, int64_t d, nb::handle to) {
+        Address a(to, true);
+        if (s.item == 8)
+          s.copy_cells<double>(d, a);
+        else
+          s.copy_cells<float>(d, a);
+      });
+  m.def("forward", &py_forward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
+        nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
+        nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("h_n").none(), nb::arg("c_n").none(),
+        nb::arg("saved").none(), nb::arg("threads"), nb::arg("mode"));
+  m.def("backward", &py_backward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
+        nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
+        nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("saved").none(), nb::arg("given"),
+        nb::arg("wanted"), nb::arg("threads"), nb::arg("mode"));
+  nb::class_<PyStep>(m, "Step", "Stacked layers fed one time step at a time.")
+      .def(nb::init<nb::list, int64_t, nb::handle, nb::handle, nb::object>(), nb::arg("layers"), nb::arg("batch"),
+           nb::arg("h"), nb::arg("c").none(), nb::arg("out"))
+      .def("step", &PyStep::step);
+  nb::class_<PyLinear>(m, "Linear", "A linear head, packed.")
+      .def(nb::init<bool, nb::handle, nb::handle, int64_t, int64_t>(), nb::arg("is_double"), nb::arg("weight"),
+           nb::arg("bias").none(), nb::arg("outputs"), nb::arg("features"))
+      .def("apply", &PyLinear::apply);
+  m.def("softmax", &py_softmax);
+  m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
+        nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
+        nb::arg("mass"), nb::arg("count"));
+  m.def("apply", &py_apply);
+}

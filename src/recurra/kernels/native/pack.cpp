@@ -1,0 +1,142 @@
+// torch's weights into panels; see kernels.hpp for the layout.
+#include <algorithm>
+#include <cstring>
+
+#include "recurrence.hpp"
+
+namespace recurra {
+
+Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes) {
+  Sizes s{};
+  s.cell = cell;
+  s.I = I;
+  s.H = H;
+  s.P = P;
+  s.projected = projected;
+  s.w = lanes;
+  s.blocks = (H + lanes - 1) / lanes;
+  s.padded = s.blocks * lanes;
+  s.gates = cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
+  // One vector more than needed: rows a power of two apart would all fall into the same few sets of the cache.
+  s.saved = (cell == Cell::lstm || cell == Cell::gru ? 4 : 1) * s.padded + lanes;
+  s.gradient = s.gates * s.padded;
+  return s;
+}
+
+namespace {
+
+int64_t vectors_of(int64_t columns, int64_t w) { return (columns + w - 1) / w; }
+
+// Number of a panel matrix, tail panel included.
+int64_t numbers(int64_t K, int64_t vectors, int64_t w) { return K * vectors * w; }
+
+}  // namespace
+
+template <class T> T* Weights<T>::take(int64_t count) {
+  T* here = free_;
+  const int64_t line = 64 / int64_t(sizeof(T));
+  free_ += (count + line - 1) / line * line;
+  return here;
+}
+
+template <class T>
+Weights<T>::Weights(const Table<T>& t, Cell cell, int64_t I, int64_t H, int64_t P, const Raw<T>& raw, bool back)
+    : table(t), sizes(make_sizes(cell, I, H, P, raw.weight_hr != nullptr, t.lanes)), has_back(back) {
+  const Sizes& s = sizes;
+  const int64_t columns = s.gates * s.blocks, p = vectors_of(P, s.w), i = vectors_of(I, s.w);
+  int64_t count = numbers(I + P + 1, columns, s.w) + s.padded + 64;
+  if (s.projected) count += numbers(s.H, p, s.w);
+  if (back) {
+    count += numbers(s.gradient, p, s.w) + numbers(s.gates * s.padded, i, s.w);
+    if (s.projected) count += numbers(P, s.blocks, s.w);
+  }
+  free_ = static_cast<T*>(memory_.reserve(size_t(count + 16 * 16) * sizeof(T)));
+  pack_forward(raw);
+  if (back) pack_back(raw);
+}
+
+template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
+  const Sizes& s = sizes;
+  const int64_t w = s.w, G = s.gates, columns = G * s.blocks;
+  const int64_t per_panel = G == 1 ? 4 : G;
+  // Column vector v of the panels belongs to gate v % G of block v / G.
+  auto pack = [&](const T* weight, int64_t K) {
+    T* data = take(numbers(K, columns, w));
+    for (int64_t v = 0; v < columns; ++v) {
+      const int64_t panel = v / per_panel, width = std::min(per_panel, columns - panel * per_panel);
+      const int64_t gate = v % G, unit = v / G * w;
+      T* dst = data + panel * per_panel * w * K + (v - panel * per_panel) * w;
+      table.transpose_into(weight + (gate * s.H + unit) * K, std::min(w, s.H - unit), K, K, dst, width * w);
+    }
+    return Panels<T>{data, K, per_panel, columns};
+  };
+  ih = pack(raw.weight_ih, s.I);
+  hh = pack(raw.weight_hh, s.P);
+  T* sums = take(columns * w);
+  T* candidate = take(s.padded);
+  std::fill(candidate, candidate + s.padded, T(0));
+  for (int64_t v = 0; v < columns; ++v) {
+    for (int64_t lane = 0; lane < w; ++lane) {
+      const int64_t gate = v % G, unit = v / G * w + lane;
+      const bool valid = unit < s.H;
+      const T a = valid && raw.bias_ih ? raw.bias_ih[gate * s.H + unit] : T(0);
+      const T b = valid && raw.bias_hh ? raw.bias_hh[gate * s.H + unit] : T(0);
+      const bool apart = s.cell == Cell::gru && gate == 2;
+      sums[v * w + lane] = apart ? a : a + b;
+      if (apart) candidate[unit] = b;
+    }
+  }
+  bias = sums;
+  bias_n = candidate;
+  if (s.projected) {
+    const int64_t p = vectors_of(s.P, w);
+    T* data = take(numbers(s.H, p, w));
+    for (int64_t v = 0; v < p; ++v) {
+      const int64_t panel = v / 4, width = std::min<int64_t>(4, p - panel * 4);
+      T* dst = data + panel * 4 * w * s.H + (v - panel * 4) * w;
+      table.transpose_into(raw.weight_hr + v * w * s.H, std::min(w, s.P - v * w), s.H, s.H, dst, width * w);
+    }
+    hr = Panels<T>{data, s.H, 4, p};
+  }
+}
+
+template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
+  const Sizes& s = sizes;
+  const int64_t w = s.w;
+  // Rows (gate, unit) of `weight` in the order row_of gives them, its columns in panels of four vectors.
+  auto pack = [&](const T* weight, int64_t K, int64_t columns, auto row_of) {
+    const int64_t total = vectors_of(columns, w);
+    T* data = take(numbers(K, total, w));
+    for (int64_t panel = 0; panel * 4 < total; ++panel) {
+      const int64_t width = std::min<int64_t>(4, total - panel * 4) * w;
+      const int64_t valid = std::min(width, columns - panel * 4 * w);
+      T* dst = data + panel * 4 * w * K;
+      for (int64_t k = 0; k < K; ++k, dst += width) {
+        const int64_t row = row_of(k);
+        const T* src = row < 0 ? nullptr : weight + row * columns + panel * 4 * w;
+        if (src) std::memcpy(dst, src, size_t(valid) * sizeof(T));
+        std::fill(dst + (src ? valid : 0), dst + width, T(0));
+      }
+    }
+    return Panels<T>{data, K, 4, total};
+  };
+  auto row = [&](int64_t gate, int64_t unit) { return unit < s.H ? gate * s.H + unit : -1; };
+  const int64_t G = s.gates, two = 2 * s.padded;
+  auto interleaved = [&](int64_t k) { return row(k / w % G, k / w / G * w + k % w); };
+  auto reset_update = [&](int64_t k) { return row(k / w % 2, k / w / 2 * w + k % w); };
+  if (s.cell == Cell::gru) {
+    hh_back = pack(raw.weight_hh, s.gradient, s.P,
+                   [&](int64_t k) { return k < two ? reset_update(k) : row(2, k - two); });
+    ih_back[0] = pack(raw.weight_ih, two, s.I, reset_update);
+    ih_back[1] = pack(raw.weight_ih, s.padded, s.I, [&](int64_t k) { return row(2, k); });
+  } else {
+    hh_back = pack(raw.weight_hh, s.gradient, s.P, interleaved);
+    ih_back[0] = pack(raw.weight_ih, s.gradient, s.I, interleaved);
+  }
+  if (s.projected) hr_back = pack(raw.weight_hr, s.P, s.H, [](int64_t k) { return k; });
+}
+
+template class Weights<float>;
+template class Weights<double>;
+
+}  // namespace recurra

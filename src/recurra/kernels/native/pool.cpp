@@ -1,0 +1,157 @@
+#include "pool.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
+namespace recurra {
+
+namespace {
+
+inline void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Longer than the Python between two layers, far shorter than a time slice of the system.
+constexpr int64_t SPIN_NANOSECONDS = 50000;
+
+// Spins until ready() or time is up; returns whether ready.
+template <class Ready> bool spin(Ready ready) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(SPIN_NANOSECONDS);
+  for (;;) {
+    for (int j = 0; j < 64; ++j) {
+      if (ready()) return true;
+      pause_briefly();
+    }
+    if (std::chrono::steady_clock::now() > end) return ready();
+  }
+}
+
+}  // namespace
+
+struct Pool::State {
+  std::mutex taken;  // held by the caller between acquire and release
+  std::mutex mutex;
+  std::condition_variable wake, done;
+  // Number of the job << 16 | its parts, in one word so that a worker never sees half of it.
+  std::atomic<uint64_t> ticket{0};
+  std::atomic<int> asleep{0}, left{0};
+  void (*job)(void*, int) = nullptr;
+  void* context = nullptr;
+  int workers = 0;
+
+  void work(int index) {
+    uint64_t seen = 0;
+    for (;;) {
+      auto fresh = [&] { return ticket.load(std::memory_order_seq_cst) != seen; };
+      if (!spin(fresh)) {
+        std::unique_lock<std::mutex> lock(mutex);
+        asleep.fetch_add(1, std::memory_order_seq_cst);
+        wake.wait(lock, fresh);
+        asleep.fetch_sub(1, std::memory_order_seq_cst);
+      }
+      seen = ticket.load(std::memory_order_seq_cst);
+      if (index >= int(seen & 0xffff)) continue;
+      job(context, index);
+      if (left.fetch_sub(1, std::memory_order_seq_cst) == 1) {
+        std::lock_guard<std::mutex> lock(mutex);
+        done.notify_one();
+      }
+    }
+  }
+};
+
+namespace {
+std::atomic<Pool*> the_pool{nullptr};
+}
+
+Pool& Pool::get() {
+  Pool* pool = the_pool.load(std::memory_order_acquire);
+  if (pool) return *pool;
+  // Never destroyed: workers may still wait when the program ends.
+  static std::mutex once;
+  std::lock_guard<std::mutex> lock(once);
+  pool = the_pool.load(std::memory_order_acquire);
+  if (!pool) {
+    pool = new Pool(new State);
+    the_pool.store(pool, std::memory_order_release);
+#if defined(__unix__) || defined(__APPLE__)
+    // The child has none of our threads and perhaps a lock held by one of them: it begins anew.
+    static const bool registered = [] {
+      pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr, std::memory_order_release); });
+      return true;
+    }();
+    (void)registered;
+#endif
+  }
+  return *pool;
+}
+
+int Pool::acquire(int wanted) {
+  if (wanted <= 1 || !state_->taken.try_lock()) return 1;
+  try {
+    while (state_->workers < wanted - 1) {
+      State* state = state_;
+      const int index = state->workers + 1;
+      std::thread([state, index] { state->work(index); }).detach();
+      ++state->workers;
+    }
+  } catch (...) {  // no more threads to be had: go on with those there are
+  }
+  if (state_->workers == 0) {
+    state_->taken.unlock();
+    return 1;
+  }
+  return state_->workers + 1 < wanted ? state_->workers + 1 : wanted;
+}
+
+void Pool::release() { state_->taken.unlock(); }
+
+void Pool::run(int parts, void (*job)(void*, int), void* context) {
+  if (parts <= 1) {
+    job(context, 0);
+    return;
+  }
+  State& s = *state_;
+  s.job = job;
+  s.context = context;
+  s.left.store(parts - 1, std::memory_order_seq_cst);
+  s.ticket.store(((s.ticket.load() >> 16) + 1) << 16 | uint64_t(parts), std::memory_order_seq_cst);
+  if (s.asleep.load(std::memory_order_seq_cst) > 0) {
+    std::lock_guard<std::mutex> lock(s.mutex);
+    s.wake.notify_all();
+  }
+  job(context, 0);
+  auto finished = [&] { return s.left.load(std::memory_order_seq_cst) == 0; };
+  if (!spin(finished)) {
+    std::unique_lock<std::mutex> lock(s.mutex);
+    s.done.wait(lock, finished);
+  }
+}
+
+void Barrier::wait() {
+  if (parts_ == 1) return;
+  const int round = round_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    return;
+  }
+  auto passed = [&] { return round_.load(std::memory_order_acquire) != round; };
+  while (!spin(passed)) {
+#if defined(__unix__) || defined(__APPLE__)
+    sched_yield();
+#endif
+  }
+}
+
+}  // namespace recurra

@@ -1,0 +1,120 @@
+// Whole layers: weights packed for the kernels, forward and backward passes over sequences of unequal length.
+//
+// Rows of one time step need not share the time index: each slot runs through its own sequences back to back, so that
+// no step is spent on padding. A sequence is a pointer to its first row and a stride between its steps, which covers
+// (time, batch, .), (batch, time, .) and flat ragged layouts alike.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernels.hpp"
+
+namespace recurra {
+
+enum class Cell { rnn_tanh = 0, rnn_relu = 1, lstm = 2, gru = 3 };
+
+// Memory aligned to a cache line; large blocks ask for large pages, which halves the cost of touching them first.
+class Memory {
+ public:
+  Memory() = default;
+  explicit Memory(size_t bytes) { reserve(bytes); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory();
+  // At least `bytes`; what was there before is lost when it grows. Throws std::bad_alloc.
+  void* reserve(size_t bytes);
+  template <class T> T* as() const { return static_cast<T*>(data_); }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+// The sizes of a layer in one direction.
+struct Sizes {
+  Cell cell;
+  int64_t I, H, P;      // P: rows of weight_hr, or H
+  bool projected;
+  int64_t w, blocks, padded;  // lanes of a vector, ceil(H / w), blocks * w
+  int64_t gates;        // 4, 3 or 1
+  int64_t saved;        // stride of a saved row of gates
+  int64_t gradient;     // numbers of a row of recurrent gate gradients: K of the product that goes back in time
+};
+Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes);
+
+// Where torch's weights lie; biases and weight_hr may be null. Not owned.
+template <class T> struct Raw {
+  const T *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
+};
+
+// Weights of a layer in one direction, laid out in panels. `back` adds what the backward pass needs.
+template <class T> class Weights {
+ public:
+  Weights(const Table<T>& table, Cell cell, int64_t I, int64_t H, int64_t P, const Raw<T>& raw, bool back);
+  const Table<T>& table;
+  const Sizes sizes;
+  Panels<T> ih, hh, hr;
+  const T *bias, *bias_n;
+  Panels<T> hh_back, ih_back[2], hr_back;
+  bool has_back;
+
+ private:
+  void pack_forward(const Raw<T>& raw);
+  void pack_back(const Raw<T>& raw);
+  T* take(int64_t count);
+  Memory memory_;
+  T* free_ = nullptr;
+};
+
+// A batch of sequences and where their rows lie. All strides and offsets count numbers, not bytes.
+template <class T> struct Batch {
+  int64_t size;
+  const int64_t* lengths;   // size, each >= 0
+  int64_t directions;       // 1 or 2; the second runs backward
+  bool reverse;             // with one direction: run backward
+  const T* x;               // rows of I
+  const int64_t* x_start;   // size: offset of each sequence's first row
+  int64_t x_step;           // between steps
+  T* out;                   // rows of directions * P
+  const int64_t* out_start;
+  int64_t out_step;
+  const T *h_0, *c_0;       // directions x size x P (or H), or null for zeros
+};
+
+// What is kept for the backward pass, one per direction; rows in flat order, sequence after sequence.
+template <class T> struct Saved {
+  T* gates;  // total x sizes.saved; null for the RNN, which keeps nothing
+  T* cells;  // total x sizes.padded, for the LSTM
+};
+
+template <class T>
+void forward(const Weights<T>* const* weights, const Batch<T>& batch, T* h_n, T* c_n, const Saved<T>* saved,
+             int threads, int mode);
+
+// Gradients wanted are those whose pointer is not null; each is written, not added to.
+template <class T> struct Gradients {
+  const T *out, *h_n, *c_n;  // given: by the output (rows as batch.out), and by the final states; each may be null
+  T* x;                      // rows as batch.x; only rows within the lengths are written
+  T *h_0, *c_0;              // directions x size x .
+  T *weight_ih[2], *weight_hh[2], *bias_ih[2], *bias_hh[2], *weight_hr[2];
+  T* hidden[2];              // total x P: whole derivative by the state after each step, flat rows
+};
+
+// Overwrites saved.gates with gradients. The batch must be as it was in forward(), its output untouched.
+template <class T>
+void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Saved<T>* saved, const Gradients<T>& g,
+              int threads, int mode);
+
+// Sets the processor to flush denormal numbers for as long as it lives.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+
+ private:
+  uint64_t before_;
+};
+
+}  // namespace recurra

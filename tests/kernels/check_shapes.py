@@ -1,0 +1,89 @@
+"""Native against reference over random shapes, values and gradients: ``python check_shapes.py COUNT [SEED]``.
+
+Not a test module: test_native.py runs it once for every instruction set, sanitize.py with a sanitized build.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import recurra.kernels
+from recurra.kernels import compiled, heads
+from recurra.kernels.gru import gru_backward, gru_forward
+from recurra.kernels.lstm import lstm_backward, lstm_forward
+from recurra.kernels.rnn import rnn_backward, rnn_forward
+from recurra.kernels.stack import StackStep
+from strategies import make_case
+
+FORWARD = {"rnn": rnn_forward, "lstm": lstm_forward, "gru": gru_forward}
+BACKWARD = {"rnn": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}
+
+
+def both(case, reverse):
+    """Values and gradients of one case in the version of the kernels in use."""
+    cell = case.cell.split("_")[0]
+    options = {"nonlinearity": "relu"} if case.cell == "rnn_relu" else {}
+    *values, saved = FORWARD[cell](
+        case.x, lengths=case.lengths, reverse=reverse, save=True, **case.layer(), **case.states(), **options
+    )
+    rng = np.random.default_rng(0)
+    grads = [rng.standard_normal(v.shape).astype(case.x.dtype) for v in values]
+    final = {"grad_h_n": grads[1]} | ({"grad_c_n": grads[2]} if cell == "lstm" else {})
+    found = BACKWARD[cell](grads[0], saved=saved, **final)
+    return dict(enumerate(values)) | found
+
+
+def check(rng):
+    """One random case: native against reference, one thread against two, heads, a few steps."""
+    cell = str(rng.choice(["rnn", "rnn_relu", "lstm", "gru"]))
+    hidden_size, dtype = int(rng.integers(1, 150)), rng.choice([np.float32, np.float64])
+    case = make_case(
+        cell,
+        batch_lengths=rng.integers(0, 20, rng.integers(1, 40)).tolist(),
+        input_size=int(rng.integers(1, 120)),
+        hidden_size=hidden_size,
+        seed=int(rng.integers(1 << 30)),
+        dtype=dtype,
+        bias=bool(rng.integers(2)),
+        proj_size=int(rng.integers(1, hidden_size))
+        if cell == "lstm" and hidden_size > 1 and rng.integers(2)
+        else 0,
+    )
+    reverse = bool(rng.integers(2))
+    native = both(case, reverse)
+    with recurra.kernels.use("reference"):
+        reference = both(case, reverse)
+    for name, value in reference.items():
+        scale = max(1.0, float(np.abs(value).max(initial=0)))
+        np.testing.assert_allclose(
+            native[name],
+            value,
+            rtol=0,
+            atol=scale * (2e-4 if dtype == np.float32 else 1e-9),
+            err_msg=f"{case} {name}",
+        )
+    options = {"lengths": case.lengths, "directions": [case.layer()], "states": [case.states()]}
+    for mode in (1, 2):
+        two = compiled.forward(case.cell, case.x, threads=2, mode=mode, reverse=reverse, **options)[0]
+        np.testing.assert_array_equal(two, native[0])
+    rows = native[0]
+    heads.softmax(heads.linear(rows, case.layer()["weight_ih"][:, :1] @ np.ones((1, rows.shape[1]), dtype)))
+    heads.pool_mean(rows, lengths=case.lengths)
+    heads.pool_max(rows, lengths=case.lengths)
+    stream = StackStep(case.cell, case.weights, batch=3)
+    for _ in range(3):
+        stream.step(rng.standard_normal((3, case.x.shape[1])).astype(dtype))
+
+
+def main(count, seed=0):
+    rng = np.random.default_rng(seed)
+    with recurra.kernels.use("native"):
+        for _ in range(count):
+            check(rng)
+    print(f"{recurra.kernels.describe()['isa']}: {count} cases")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
