@@ -23,9 +23,9 @@ $(BASE): $(VENV)/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(PIP) --editable .
 	@touch $@
 
-$(ALL): $(BASE)
+$(ALL): $(VENV)/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(PIP) --editable '.[all,test]'
-	@touch $@
+	@touch $(BASE) $@
 
 demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.html
 	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0

@@ -24,6 +24,7 @@ from recurra.errors import StoreError
 
 FORMAT = "recurra-1"
 SUFFIX = ".recurra"
+PARTIAL = ".part"  # ends the name of a file that is being written, which begins with a dot
 
 # Far above any real file of ours (a header entry takes about 100 bytes), far below what could hurt a reader.
 MAX_HEADER_BYTES = 16 * 2**20
@@ -110,9 +111,22 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder."""
+    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    OSError
+        Naming the file, whichever step failed; the file is then what it was before.
+    """
     target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        _replace(target, data)
+    except OSError as error:  # write and fsync do not know the name
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -21,8 +21,8 @@ def test_mcnemar_counts_only_the_disagreements():
     assert pair.p_value == pytest.approx(binomtest(only_y, only_x + only_y).pvalue)
     assert pair.more_than_noise
     assert str(pair) == (
-        "x is right in 80.0 %, y in 95.0 %: the difference of 15.0 points is more than noise (exact McNemar test, "
-        "only x is right on 5, only y on 20 of 100; p = 0.0041)."
+        "x is right in 80.0 %, y in 95.0 %: the difference of 15.0 points is more than noise "
+        "(exact McNemar test, only x is right on 5, only y on 20 of 100; p = 0.0041)."
     )
     assert [run["name"] for run in result.runs] == ["y", "x"]
 
@@ -127,6 +127,11 @@ def test_messages(vowels):
         DataError, match=r"^compare: runs 'x' and 'y' have different true answers; evaluate both on"
     ):
         compare({"x": other, "y": swapped})
+    long, short = (
+        evaluate_labeling([["a"] * n], [np.tile([0.9, 0.1], (n, 1))], classes=["a", "b"]) for n in (3, 2)
+    )
+    with pytest.raises(DataError, match=r"have different true answers; evaluate both on one file\.$"):
+        compare({"x": long, "y": short})
     with pytest.raises(
         UsageError, match=r"^compare_classification: needs the predictions of at least two runs; got 1"
     ):

@@ -74,6 +74,12 @@ def test_summary_names_the_strongest_parts_and_the_error():
     assert "to 'b' (output 1.25)" in e.summary()
 
 
+def test_names_are_never_read_as_mathematics(tmp_path):
+    figure = of_sequence(channel_names=["$\\frac{$", "$x", "y$"]).plot()
+    figure.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
 def test_per_channel():
     e = of_sequence()
     np.testing.assert_allclose(e.per_channel, e.values.sum(axis=0))

@@ -21,7 +21,7 @@ from recurra.evaluation.metrics import (
 
 @st.composite
 def answers(draw):
-    """True and predicted labels, probabilities and classes; every class occurs, or scikit-learn would warn."""
+    """True and predicted labels, probabilities and classes; every class occurs, or sklearn would warn."""
     classes = draw(st.sampled_from([["a", "b"], [0, 1, 2], ["x", "y", "z", "w " * 20]]))
     n = draw(st.integers(len(classes), 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -83,7 +83,7 @@ def test_a_single_cluster_gives_no_interval():
 
 
 def test_confusion_agrees_with_scikit_learn():
-    y_true, y_pred = ["b", "a", "b", "c"], ["b", "b", "a", "c"]
+    y_true, y_pred = ["b", "a", "b", "c", "a"], ["b", "b", "a", "c", "b"]
     expected = theirs.confusion_matrix(y_true, y_pred, labels=["c", "a", "b", "d"])
     np.testing.assert_array_equal(confusion_table(y_true, y_pred, classes=["c", "a", "b", "d"]), expected)
 

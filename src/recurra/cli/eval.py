@@ -33,6 +33,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     Returns
     -------
     Evaluation
+        Figures beside the naive answer; the report is written into the run's folder.
 
     Raises
     ------

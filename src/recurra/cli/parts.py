@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.splits import content_keys
+from recurra.checks import did_you_mean, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
@@ -82,7 +83,7 @@ def divide(data: Dataset, *, test: Any, by: str | None, seed: int, words: Mappin
     if test == 0:
         return Parts(data, None, f"Nothing is held out: all {len(data)} sequences train.")
     if test is not None and not isinstance(test, float):
-        other = load(test, words)
+        other = aligned(load(test, words), data.channel_names)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
         how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
         return Parts(data, other, how)
@@ -106,12 +107,24 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
         return f"The last {share:.0%} in time are held out"
     if by != "record" and groups is not None:
         return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
-    return f"{share:.0%} are held out at random, classes in balance"
+    return f"{share:.0%} are held out at random{', classes in balance' if data.class_counts() else ''}"
 
 
 def digest(data: Dataset) -> str:
     """Return 32 hexadecimal digits that change when a sequence or its place does."""
     return hashlib.blake2b(b"".join(content_keys(data.X)), digest_size=16).hexdigest()
+
+
+def fingerprint(divided: Parts) -> str:
+    """Return 32 hexadecimal digits that change when a sequence, a label or a group of either part does."""
+    out = hashlib.blake2b(digest_size=16)
+    for part in (divided.train, divided.test):
+        for key, record in zip(content_keys(part.X), part.records, strict=True) if part is not None else ():
+            label = np.asarray(record.label)
+            out.update(key + f"{record.group!r}{label.dtype}{label.shape}".encode())
+            out.update(repr(label.tolist()).encode() if label.dtype == object else label.tobytes())
+        out.update(b"part")
+    return out.hexdigest()
 
 
 def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:
@@ -140,3 +153,38 @@ def place(source: Any) -> str | None:
         return None
     path = Path(source)
     return str(path.resolve()) if path.exists() else str(source)
+
+
+def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
+    """Return the data with the channels the network was trained on, in that order, found by their names.
+
+    Raises
+    ------
+    DataError
+        If a channel is not there by name.
+    """
+    there = data.channel_names
+    if not names or not there or list(there) == list(names):
+        return data
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise DataError(
+            f"{data.source or 'the data'}: has no channel {listing(absent)}; the network was trained on {listing(names)}, "
+            f"the data have {listing(there)}.{did_you_mean(absent[0], there)} Rename the columns."
+        )
+    order = [list(there).index(name) for name in names]
+    records = [
+        replace(record, values=np.ascontiguousarray(record.values[:, order])) for record in data.records
+    ]
+    note = (
+        f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
+    )
+    return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))
+
+
+def kind(source: Any) -> str:
+    """Return what a source is: "folder", "file", "name" of a data set, or "python" for objects."""
+    if not isinstance(source, str | os.PathLike):
+        return "python"
+    path = Path(source)
+    return "folder" if path.is_dir() else "file" if path.exists() else "name"

@@ -75,7 +75,7 @@ def _open(run: Any) -> tuple[Any, dict[str, Any]]:
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
-    return model, config
+    return model, {"channel_names": model.manifest["channel_names"], **config}
 
 
 def _plain(answer: Any) -> Any:

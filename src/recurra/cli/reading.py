@@ -1,9 +1,12 @@
 """Data for a network that is trained: its own test part, or new data read as the training data were."""
 
 import contextlib
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,9 @@ def judged_part(
     labelled : bool, default=True
         Whether new data must have the labels that the training data had.
     """
-    own = data is None or (not words and config.get("n_test") and parts.place(data) == config.get("data"))
+    place = parts.place(data)
+    same = place is not None and place == config.get("data") and not words
+    own = data is None or (same and config.get("n_test"))
     if own:
         return own_test_part(folder, config)
     dataset = read_as_trained(config, data, words) if labelled else read_unlabelled(config, data, words)
@@ -81,26 +86,28 @@ def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, st
 def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
     """Read data with the words of the run, and those given.
 
-    Words of the run that do not fit the kind of the new data are left out: a folder has no id column.
+    Words of the run that do not fit the kind of the new data are left out: a folder has no id column. After training on
+    a folder, a single file is one recording of it, unless ``id`` or ``layout`` say that it is a table of several.
     """
     stored = dict(config.get("data_words", {}))
+    if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(words):
+        with _folder_of(Path(data)) as folder, _named(folder, str(data)):
+            dataset = replace(parts.load(folder, {**stored, **words}), source=str(data))
+        return parts.aligned(dataset, config.get("channel_names"))
     try:
-        return parts.load(data, {**stored, **words})
+        dataset = parts.load(data, {**stored, **words})
     except UsageError:
         if not stored:
             raise
-        return parts.load(data, words)
+        dataset = parts.load(data, words)
+    return parts.aligned(dataset, config.get("channel_names"))
 
 
 def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
     """Read data that need not have the labels of the training data; ``-`` is a table on standard input."""
     if isinstance(data, str) and data == "-":
-        with _standard_input() as path:
-            try:
-                return read_unlabelled(config, str(path), words)
-            except RecurraError as error:  # messages name what the user knows
-                kind: Any = type(error)
-                raise kind(str(error).replace(str(path), "standard input")) from None
+        with _standard_input() as path, _named(path, "standard input"):
+            return read_unlabelled(config, str(path), words)
     try:
         return read_as_trained(config, data, words)
     except DataError:
@@ -111,7 +118,7 @@ def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, An
         without = {word: value for word, value in stored.items() if word not in labels}
         if config.get("channel_names") and "channels" not in words:
             without["channels"] = list(config["channel_names"])
-        return read_as_trained({"data_words": without}, data, words)
+        return read_as_trained({**config, "data_words": without}, data, words)
 
 
 @contextlib.contextmanager
@@ -121,3 +128,30 @@ def _standard_input() -> Iterator[Path]:
         path = Path(folder) / "standard-input.csv"
         path.write_bytes(sys.stdin.buffer.read())
         yield path
+
+
+def _is_recording(data: Any) -> bool:
+    from recurra.readers.folder import FILE_SUFFIXES
+
+    return (
+        isinstance(data, str | Path) and Path(data).is_file() and Path(data).suffix.lower() in FILE_SUFFIXES
+    )
+
+
+@contextlib.contextmanager
+def _folder_of(file: Path) -> Iterator[Path]:
+    """Give a folder that holds a copy of one file."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(file, Path(folder) / file.name)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _named(path: Path, name: str) -> Iterator[None]:
+    """Let messages name what the user knows instead of a temporary copy."""
+    try:
+        yield
+    except RecurraError as error:
+        kind: Any = type(error)
+        message = re.sub(re.escape(str(path)) + r"(/[^\s:'\"]+)?", lambda _: name, str(error))
+        raise kind(message) from None

@@ -14,7 +14,8 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import as_sequence, check_choice
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators.inputs import Given, merged, read_sequences, read_training
+from recurra.estimators import resuming
+from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
 from recurra.estimators.targets import Target, class_weights, target_from_manifest
@@ -82,7 +83,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         validation : (X, y) or Dataset, optional
             Decides early stopping instead of a part held out of X.
         resume : bool, default=False
-            Go on from the fitted weights, features and classes.
+            Go on: an estimator that is not fitted from the newest checkpoint in ``checkpoint_dir``, or from the
+            beginning if there is none yet; a fitted one from its weights, features and classes, or from where this very
+            training was interrupted.
 
         Raises
         ------
@@ -95,13 +98,21 @@ class SequenceEstimator(BaseEstimator, ABC):
 
         who = type(self).__name__
         check_params(who, self.get_params(deep=False))
-        if resume:
-            self._check_fitted()
+        found = resuming.find(self, resume)
+        if self.checkpoint_dir is None:
+            if resume:
+                self._check_fitted()
+        elif not resume and hasattr(self, "model_"):
+            del self.model_  # should this training be interrupted, it is the one to go on with
+        resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
-        given = merged(given, target.encode(given.y, given.names))
-        self.seed_ = _seed(self.random_state)
+        encoded = target.encode(given.y, given.names)
+        if target.task == "labeling":
+            check_steps(who, given.sequences, encoded, given.names)
+        given = merged(given, encoded)
+        self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
         if not resume:
             target = target.fitted_on(given.y, given.weights)
@@ -113,6 +124,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         network = self._build(features.input_size, target.output_size, resume)
         shape_only = FittedModel(self._manifest(X, target), features, {})
         examples = _examples(shape_only, given, target)
+        validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        words = shape_only.manifest["params"]
+        start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
         result = train(
             network,
             examples,
@@ -121,11 +135,12 @@ class SequenceEstimator(BaseEstimator, ABC):
                 target,
                 class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights),
             ),
-            validation=_examples(shape_only, held_out, target) if held_out is not None else None,
+            validation=validation_examples,
             score=lambda outputs, those: {
                 target.score_name: target.score(outputs, those.targets, those.weights)
             },
-            callbacks=self.callbacks,
+            callbacks=[*self.callbacks, *keepers],
+            start=start,
         )
         facts = training_facts(target, given.y, given.weights, [len(x) for x in given.sequences])
         self._keep(network, shape_only, result, facts)
@@ -440,7 +455,7 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return the words a file can hold; an optimizer class by its name, no callbacks, no function."""
     out = {}
     for name, value in params.items():
-        if name in ("callbacks", "network", "device") or (
+        if name in ("callbacks", "checkpoint_dir", "network", "device") or (
             name == "random_state" and not isinstance(value, int)
         ):
             continue

@@ -162,3 +162,15 @@ def check_labels_present(who: str, labels: Sequence[Any], names: Sequence[str] |
                 f"{who}: Input y contains NaN: {where(index, names)} has no label (missing values are {label!r}). "
                 "Give it one or leave the sequence out."
             )
+
+
+def check_steps(
+    who: str, sequences: Sequence[np.ndarray], labels: Sequence[Any], names: Sequence[str] | None
+) -> None:
+    """Raise DataError naming the first sequence whose labels are not one per time step."""
+    for index, (sequence, own) in enumerate(zip(sequences, labels, strict=True)):
+        if len(own) != len(sequence):
+            raise DataError(
+                f"{who}: y: {where(index, names)} must have one label per time step; "
+                f"got {len(own)} labels for {len(sequence)} steps."
+            )

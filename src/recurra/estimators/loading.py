@@ -66,4 +66,4 @@ def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: 
         module.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})
     except RuntimeError as error:
         raise UsageError(f"{path}: the weights do not fit the given network: {error}") from None
-    return replace(model, own_network=OwnNetwork(module.eval()))
+    return replace(model, own_network=OwnNetwork(module))

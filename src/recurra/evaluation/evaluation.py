@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import recurra
 from recurra.checks import check_choice
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
@@ -449,8 +450,8 @@ def evaluate_regression(
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a figure, without importing them."""
-    out = {"python": platform.python_version()}
-    for package in ("recurra", "numpy", "scipy", "scikit-learn", "torch", "safetensors"):
+    out = {"python": platform.python_version(), "recurra": recurra.__version__}
+    for package in ("numpy", "scipy", "scikit-learn", "torch", "safetensors"):
         try:
             out[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -107,7 +107,7 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     body = re.sub(r"\s*\n\s*", "\n", body).strip()
     key = "c" + hashlib.sha256((title + description + body).encode()).hexdigest()[:10]
     body = body.replace("@chart@", key)
-    size = f"min-width:{width:.0f}px;" if scroll else ""
+    size = f"max-width:{1.45 * width:.0f}px;" + (f"min-width:{width:.0f}px;" if scroll else "")
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="chart" '
         f'role="img" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.kernels.dispatch import current, native_module
+from recurra.kernels.dispatch import current, native_module, threads
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
@@ -140,7 +140,7 @@ def _forward(
         h_n.data_ptr(),
         _address(c_n),
         memory,
-        torch.get_num_threads(),
+        threads(torch.get_num_threads()),
         0,
     )
     return output, h_n, c_n, _Kept(packed, memory)
@@ -183,7 +183,7 @@ def _backward(
         kept.memory,
         [_address(g) for g in laid_out],
         _wanted_addresses(wanted, len(weights)),
-        torch.get_num_threads(),
+        threads(torch.get_num_threads()),
         0,
     )
     return wanted

@@ -1,0 +1,38 @@
+"""``datasets``: the list, and one of them."""
+
+import json
+
+import recurra
+
+
+def test_every_data_set_is_listed_and_the_next_command_runs(cli):
+    done = cli("datasets")
+    assert done.code == 0
+    for name in recurra.datasets.names():
+        assert f"\n{name} " in done.out
+    last = done.out.splitlines()[-1].split()
+    assert last == ["recurra", "look", "japanese-vowels"]
+    assert cli(*last[1:]).code == 0
+
+
+def test_one_data_set(cli):
+    done = cli("datasets", "japanese-vowels")
+    assert "CC BY 4.0" in done.out
+    assert "Kudo" in done.out
+    assert json.loads(cli("datasets", "japanese-vowels", "--json").out)["here"] is True
+
+
+def test_json_names_them_all(cli):
+    assert list(json.loads(cli("datasets", "--json").out)) == recurra.datasets.names()
+
+
+def test_an_unknown_name(cli):
+    done = cli("datasets", "japanese-vowel")
+    assert done.code == 2
+    assert "Did you mean 'japanese-vowels'?" in done.err
+
+
+def test_data_that_are_not_here(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("RECURRA_DATA", str(tmp_path))
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path))
+    assert "chickenpox           no " in cli("datasets").out

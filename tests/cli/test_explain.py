@@ -1,0 +1,50 @@
+"""``explain``: one sequence of the test part or of new data, as picture or values."""
+
+import json
+
+import pytest
+
+from recurra.cli.explain import explain
+
+
+def test_a_picture_in_the_run_folder(cli, trained):
+    run = trained("folder")
+    done = cli("explain", run.path, "--index", "2")
+    assert done.code == 0
+    assert (run.path / "figures" / "explain-2.svg").read_text().lstrip().startswith("<?xml")
+    assert "Contributions by gradient times input to " in done.out
+    assert done.out.splitlines()[-1] == f"recurra explain {run.path} --index 3"
+
+
+@pytest.mark.parametrize(("name", "start"), [("why.png", b"\x89PNG"), ("why.svg", b"<?xml")])
+def test_pictures(cli, trained, tmp_path, name, start):
+    done = cli("explain", trained("folder").path, "-o", tmp_path / name, "--json")
+    assert done.code == 0
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert json.loads(done.out)["output"] == str(tmp_path / name)
+
+
+def test_values_of_new_data_without_labels(cli, forms, trained, tmp_path):
+    run = trained("long")
+    out = tmp_path / "why.json"
+    done = cli("explain", run.path, forms / "new-unlabelled.csv", "--index", "4", "--for", "b", "-o", out)
+    assert done.code == 0, done.err
+    values = json.loads(out.read_text())
+    assert values["target"] == "b"
+    assert values["channel_names"] == ["ax", "ay"]
+    found = explain(run.path, forms / "new.csv", index=4, target="b")
+    assert values["values"] == found.values.tolist()
+
+
+def test_what_cannot_be_explained(cli, trained, tmp_path):
+    run = trained("folder")
+    done = cli("explain", run.path, "--index", "700")
+    assert done.code == 2
+    assert done.err.startswith("Error: explain: --index must be in 0..") or "index must be in 0.." in done.err
+    done = cli("explain", run.path, "--for", "z")
+    assert done.code == 2
+    assert "target must be one of 'a', 'b', 'c'; got 'z'" in done.err
+    done = cli("explain", run.path, "-o", tmp_path / "why.gif")
+    assert done.code == 2
+    assert "the file must end in .png, .svg, .json; got 'why.gif'" in done.err
+    assert cli("explain", run.path, "--method", "magic").code == 2

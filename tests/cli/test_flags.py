@@ -1,0 +1,127 @@
+"""Every constructor word is a flag with the same default, and every word of a table one of the data."""
+
+from dataclasses import fields
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from recurra.cli import flags
+from recurra.cli.train import command as train_command
+from recurra.errors import UsageError
+from recurra.estimators.words import WORDS
+from recurra.readers.table import TableWords
+
+OPTIONS = {option.name: option for option in train_command.params if isinstance(option, click.Option)}
+ON_THE_LINE = [word for word in WORDS if word not in flags.PYTHON_ONLY]
+
+
+def parsed(*args):
+    """Return the words that the train command's flags give."""
+    context = train_command.make_context("train", ["data", *args])
+    return flags.given(
+        {name: value for name, value in context.params.items() if name in {**WORDS, **flags.DATA_WORDS}}
+    )
+
+
+def test_only_objects_of_python_have_no_flag():
+    assert set(WORDS) - set(OPTIONS) == set(flags.PYTHON_ONLY) == {"network", "callbacks"}
+    assert set(flags._CONSTRUCTOR_WORDS) == set(ON_THE_LINE)
+
+
+@pytest.mark.parametrize("word", ON_THE_LINE)
+def test_the_flag_has_the_word_with_hyphens(word):
+    expected = "--seed" if word == "random_state" else "--" + word.replace("_", "-")
+    assert expected in OPTIONS[word].opts
+    assert WORDS[word].help in OPTIONS[word].help
+
+
+def test_a_flag_that_is_not_given_is_not_passed_on():
+    assert parsed() == {}
+
+
+@pytest.mark.parametrize("task", flags.TASKS)
+def test_flags_give_the_defaults_of_the_constructor(task):
+    estimator = flags.estimator_class(task)(**parsed())
+    assert estimator.get_params() == flags.estimator_class(task)().get_params()
+
+
+@pytest.mark.parametrize("word", [word for word in ON_THE_LINE if word != "random_state"])
+def test_the_help_shows_the_default_and_the_flag_takes_it(word):
+    default = next(flags.defaults(task)[word] for task in flags.TASKS if word in flags.defaults(task))
+    shown = OPTIONS[word].help.split("[default: ")[1].rstrip("]")
+    if isinstance(default, bool):
+        assert shown == ("on" if default else "off")
+        given = parsed(flags.flag_of(word) if default else "--no-" + flags.flag_of(word)[2:])
+    else:
+        assert shown == ("none" if default is None else str(default))
+        given = parsed(flags.flag_of(word), shown)
+    assert given == {word: default}
+    assert type(given[word]) is type(default)
+
+
+def test_estimators_agree_on_the_defaults_they_share():
+    """One default is shown in the help; where tasks differ one day, it must say so."""
+    for word in ON_THE_LINE:
+        values = [flags.defaults(task)[word] for task in flags.TASKS if word in flags.defaults(task)]
+        assert values.count(values[0]) == len(values), word
+
+
+def test_none_is_a_word():
+    assert parsed("--grad-clip", "none", "--patience", "none", "--class-weight", "none") == {
+        "grad_clip": None, "patience": None, "class_weight": None,
+    }  # fmt: skip
+    # "none" is a scaling, not the absence of one.
+    assert parsed("--scaling", "none") == {"scaling": "none"}
+    assert parsed("--grad-clip", "2.5", "--patience", "3") == {"grad_clip": 2.5, "patience": 3}
+
+
+def test_a_number_or_none_is_nothing_else():
+    done = CliRunner().invoke(train_command, ["data", "--grad-clip", "much"])
+    assert done.exit_code == 2
+    assert "'much' is neither a number nor none." in done.output
+
+
+def test_words_of_a_table_are_the_flags_of_the_data():
+    assert list(flags.DATA_WORDS) == [field.name for field in fields(TableWords)]
+    assert set(flags.DATA_WORDS) <= set(OPTIONS)
+
+
+def test_columns_given_once_and_several_times():
+    assert parsed("--target", "x") == {"target": "x"}
+    assert parsed("--target", "x", "--target", "y", "--channels", "a") == {
+        "target": ["x", "y"],
+        "channels": ["a"],
+    }
+    assert parsed("--sort", "--sample-rate-hz", "50") == {"sort": True, "sample_rate_hz": 50.0}
+
+
+def test_words_become_flags_and_come_back():
+    words = {
+        "hidden_size": 7, "bidirectional": True, "grad_clip": None, "scaling": "none", "learning_rate": 0.01,
+        "id": "the id", "target": ["x", "y"], "sort": True, "random_state": 5,
+    }  # fmt: skip
+    assert parsed(*flags.as_arguments(words)) == words
+    assert flags.as_arguments({"bidirectional": False}) == ["--no-bidirectional"]
+    assert (
+        flags.as_arguments({"network": len, "callbacks": [], "class_weight": {"a": 2}, "optimizer": int})
+        == []
+    )
+
+
+def test_an_unknown_word_names_the_nearest():
+    with pytest.raises(
+        UsageError, match=r"^train: there is no word 'hiden_size'\. Did you mean 'hidden_size'\?$"
+    ):
+        flags.divide("train", {"hiden_size": 3})
+    assert flags.divide("train", {"hidden_size": 3, "id": "x"}) == ({"id": "x"}, {"hidden_size": 3})
+
+
+def test_help_stands_in_sections():
+    text = CliRunner().invoke(train_command, ["--help"]).output
+    places = [
+        text.index(heading)
+        for heading in ("\nOptions:", "\nHow the data are read:", "\nNetwork and training:")
+    ]
+    assert places == sorted(places)
+    assert places[1] < text.index("--label-per") < places[2] < text.index("--hidden-size")

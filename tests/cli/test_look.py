@@ -1,0 +1,66 @@
+"""``look``: sentences for people, one flat object for programs."""
+
+import json
+
+import pytest
+
+import recurra
+from recurra.errors import UsageError
+
+
+def test_look_says_what_is_there_and_what_to_run_next(cli, forms):
+    done = cli("look", forms / "old.csv", "--id", "recording", "--label", "gesture", "--group", "who")
+    assert done.code == 0
+    assert done.out.startswith("36 sequences of 6 to 13 steps")
+    assert "5 groups" in done.out.splitlines()[0]
+    assert "  a       12   33.3 %  ########" in done.out
+    last = done.out.splitlines()[-1]
+    assert last.startswith(
+        f"recurra train {forms / 'old.csv'} -o runs/old --id recording --label gesture --group who"
+    )
+
+
+def test_the_next_command_trains(cli, forms, tmp_path, monkeypatch):
+    import shlex
+
+    monkeypatch.chdir(tmp_path)
+    command = shlex.split(recurra.look(forms / "old.ts").next_command)
+    assert cli(*command[1:], "--max-epochs", 1, "-q").code == 0
+    assert (tmp_path / "runs" / "old" / "model.recurra").exists()
+
+
+def test_data_that_cannot_be_trained_on_yet_are_not_offered_for_training(forms):
+    import numpy as np
+
+    from recurra.records import Dataset, Record
+
+    def command(label, values=None, **kind):
+        values = np.arange(4.0)[:, None] if values is None else values
+        return recurra.look(Dataset([Record(values, label=label)] * 3, **kind)).next_command
+
+    assert command("a").startswith("recurra train DATA ")
+    assert command(None) == "recurra look DATA --label COLUMN"
+    assert command(np.linspace(0, 1, 4)) == "recurra datasets"
+    assert command("a", values="some text", kind="text") == "recurra datasets"
+
+
+def test_json(cli, forms):
+    done = cli("look", forms / "old", "--json")
+    found = json.loads(done.out)
+    assert found["n_sequences"] == 36
+    assert found["class_a"] == 12
+    assert not any(isinstance(value, dict) for value in found.values())
+    assert done.err == ""
+
+
+def test_problems_speak_in_flags(cli, forms, tmp_path):
+    rows = (forms / "old.csv").read_text().replace("old3,0.0000,", "old3,,", 1)
+    (tmp_path / "gaps.csv").write_text(rows)
+    done = cli("look", tmp_path / "gaps.csv", "--id", "recording", "--label", "gesture", "--group", "who")
+    assert "values are missing (kept as NaN); fit with --missing mask, or fill them." in done.out
+    assert "--missing mask" in done.out.splitlines()[-1]
+
+
+def test_an_unknown_word():
+    with pytest.raises(UsageError, match=r"look: there is no word 'labl'\. Did you mean 'label'\?"):
+        recurra.look("japanese-vowels", labl="x")

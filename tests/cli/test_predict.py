@@ -1,0 +1,142 @@
+"""``predict``: CSV and JSON lines, with and without labels, without torch."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.cli.predict import as_text, predict
+from recurra.errors import UsageError
+from recurra.records import Dataset, Record
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_holds_what_the_estimator_predicts(cli, forms, trained):
+    run = trained("long")
+    done = cli("predict", run.path, forms / "new.csv", "--proba")
+    assert done.code == 0
+    assert done.err == ""
+    rows = rows_of(done.out)
+    data = recurra.load(forms / "new.csv", id="recording", label="gesture", group="who")
+    assert [row["name"] for row in rows] == data.names
+    assert [row["prediction"] for row in rows] == run.estimator.predict(data).tolist()
+    shares = np.array([[float(row[f"p_{name}"]) for name in "abc"] for row in rows])
+    np.testing.assert_allclose(shares, run.estimator.predict_proba(data), atol=1e-6)
+
+
+def test_labels_need_not_be_there(cli, forms, trained):
+    with_labels = cli("predict", trained("long").path, forms / "new.csv")
+    without = cli("predict", trained("long").path, forms / "new-unlabelled.csv")
+    assert without.code == 0
+    assert without.out == with_labels.out
+
+
+def test_json_lines_and_a_file(cli, forms, trained, tmp_path):
+    run = trained("ts")
+    out = tmp_path / "answers.jsonl"
+    done = cli("predict", run.path, forms / "new.ts", "-o", out)
+    assert done.out.splitlines() == [
+        f"9 predictions in {out}",
+        "Next:",
+        f"recurra eval {run.path} {forms / 'new.ts'}",
+    ]
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["prediction"] for row in rows] == [
+        r["prediction"] for r in rows_of(cli("predict", run.path, forms / "new.ts").out)
+    ]
+    done = cli("predict", run.path, forms / "new.ts", "-o", out, "--format", "csv", "--json")
+    assert json.loads(done.out) == {"n_predicted": 9, "output": str(out)}
+    assert out.read_text().startswith("name,prediction\n")
+    assert cli("predict", run.path, forms / "new.ts", "--json").code == 2
+
+
+def test_after_a_folder_a_single_file_is_one_recording(cli, forms, trained, tmp_path):
+    run = trained("folder")
+    everything = rows_of(cli("predict", run.path, forms / "new").out)
+    one = forms / "new" / everything[4]["name"]
+    done = cli("predict", run.path, one)
+    assert done.code == 0, done.err
+    assert rows_of(done.out) == [{"name": one.name, "prediction": everything[4]["prediction"]}]
+    several = cli("predict", run.path, forms / "new-unlabelled.csv", "--id", "recording")
+    assert len(rows_of(several.out)) == 9
+    (tmp_path / "bad.csv").write_text("ax,ay\n1,2\n1,x\n")
+    done = cli("predict", run.path, tmp_path / "bad.csv")
+    assert done.code == 3
+    assert done.err.startswith(
+        f"Error: {tmp_path / 'bad.csv'}: column 'ay' must hold numbers; line 3 has 'x'."
+    )
+
+
+def test_a_table_on_standard_input(forms, trained):
+    run = trained("long")
+    table = (forms / "new-unlabelled.csv").read_text()
+    command = [sys.executable, "-m", "recurra", "predict", str(run.path), "-"]
+    done = subprocess.run(command, input=table, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row["prediction"] for row in rows_of(done.stdout)] == [
+        row["prediction"] for row in predict(run.path, forms / "new-unlabelled.csv")
+    ]
+    done = subprocess.run(
+        command, input=table.replace("ax", "bx"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: standard input: ")
+
+
+def test_predicting_needs_neither_torch_nor_scikit_learn(forms, trained):
+    """As in the light install: numpy, safetensors and click only."""
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'sklearn', 'scipy', 'matplotlib', 'rich', 'jinja2'): sys.modules[name] = None\n"
+        "from recurra.cli.main import run\n"
+        f"sys.exit(run(['predict', {str(trained('long').path)!r}, {str(forms / 'new.csv')!r}, '--proba']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(rows_of(done.stdout)) == 9
+
+
+def test_a_model_file_alone(forms, trained, tmp_path):
+    import shutil
+
+    run = trained("long")
+    shutil.copy(run.path / "model.recurra", tmp_path / "alone.recurra")
+    rows = predict(tmp_path / "alone.recurra", forms / "new-unlabelled.csv", id="recording")
+    assert rows == predict(run.path, forms / "new-unlabelled.csv")
+    table = [line.split(",") for line in (forms / "new-unlabelled.csv").read_text().splitlines()]
+    (tmp_path / "turned.csv").write_text("".join(f"{row[0]},{row[2]},{row[1]}\n" for row in table))
+    assert predict(tmp_path / "alone.recurra", tmp_path / "turned.csv", id="recording") == rows
+
+
+def test_numbers_and_labels_per_step(tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(rng.integers(3, 6), 1)) for _ in range(20)]
+    words = {"hidden_size": 3, "max_epochs": 1, "verbose": 0, "test": 0, "seed": 0}
+    two = Dataset([Record(x, label=np.array([x.sum(), x.max()])) for x in X])
+    run = recurra.train(two, "regress", out=tmp_path / "two", **words)
+    rows = predict(run.path, two)
+    assert rows[0]["prediction"] == run.estimator.predict(two)[0].tolist()
+    assert list(rows_of(as_text(rows, "csv"))[0]) == ["name", "prediction_1", "prediction_2"]
+    with pytest.raises(UsageError, match="proba needs classes; this network predicts numbers"):
+        predict(run.path, two, proba=True)
+    steps = Dataset([Record(x, label=np.where(x[:, 0] > 0, "up", "down")) for x in X])
+    run = recurra.train(steps, out=tmp_path / "steps", **words)
+    rows = predict(run.path, steps, proba=True)
+    assert [len(row["prediction"]) for row in rows] == [len(x) for x in X]
+    lines = rows_of(as_text(rows, "csv"))
+    assert len(lines) == sum(len(x) for x in X)
+    assert list(lines[0]) == ["name", "step", "prediction", "p_down", "p_up"]
+    assert [line["prediction"] for line in lines] == np.concatenate(run.estimator.predict(steps)).tolist()
+
+
+def test_a_name_with_a_comma_is_quoted():
+    assert as_text([{"name": 'a,"b"', "prediction": "x"}], "csv") == 'name,prediction\n"a,""b""",x\n'
+    assert as_text([], "csv") == "name,prediction\n"

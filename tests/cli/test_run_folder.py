@@ -1,0 +1,169 @@
+"""Run folders: found, free, whole or as before."""
+
+import json
+
+import pytest
+
+from recurra.cli import run_folder
+from recurra.cli.run_folder import RunFolder
+from recurra.errors import MissingDataError, StoreError, UsageError
+
+
+def finished(folder, word="old"):
+    folder.mkdir(parents=True)
+    for name in ("config.json", "metrics.json", "model.recurra"):
+        (folder / name).write_text(word)
+    return folder
+
+
+def fails(folder, begin):
+    """Begin a run and fail."""
+
+    def attempt():
+        with run_folder.new_run(folder) as run:
+            begin(run)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        attempt()
+
+
+def test_a_run_is_found_by_folder_and_by_model_file(tmp_path):
+    run = finished(tmp_path / "run")
+    assert run_folder.open_run(run).path == run
+    assert run_folder.open_run(run / "model.recurra").path == run
+
+
+def test_a_missing_run_names_those_nearby(tmp_path):
+    finished(tmp_path / "one")
+    with pytest.raises(MissingDataError, match=r"two: there is no such run\. Runs there: .*one\.$"):
+        run_folder.open_run(tmp_path / "two")
+    with pytest.raises(
+        MissingDataError, match=r"there is no such run\. Train one first: recurra train DATA -o RUN\.$"
+    ):
+        run_folder.open_run(tmp_path / "a" / "b")
+
+
+def test_a_folder_that_is_no_run_and_one_not_finished(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(MissingDataError, match=r"x: is no run folder: it has no model\.recurra\."):
+        run_folder.open_run(tmp_path / "x")
+    (tmp_path / "x" / "config.json").write_text("{}")
+    with pytest.raises(
+        MissingDataError, match=r"not finished: it has no model\.recurra\. Go on with: recurra resume "
+    ):
+        run_folder.open_run(tmp_path / "x")
+
+
+def test_a_folder_is_free_empty_taken_or_foreign(tmp_path):
+    assert run_folder.check_free(tmp_path / "new", force=False) == tmp_path / "new"
+    (tmp_path / "empty").mkdir()
+    run_folder.check_free(tmp_path / "empty", force=False)
+    run = finished(tmp_path / "run")
+    with pytest.raises(
+        UsageError, match=r"run holds a run; give another folder, or replace it with force=True\.$"
+    ):
+        run_folder.check_free(run, force=False)
+    run_folder.check_free(run, force=True)
+    (run / "model.recurra").unlink()
+    with pytest.raises(
+        UsageError, match=r"holds a run that was not finished; .*, or go on with: recurra resume "
+    ):
+        run_folder.check_free(run, force=False)
+    (tmp_path / "empty" / "thesis.tex").write_text("mine")
+    with pytest.raises(UsageError, match="holds files that are no run; give another folder"):
+        run_folder.check_free(tmp_path / "empty", force=True)
+    with pytest.raises(UsageError, match="out must be a folder"):
+        run_folder.check_free(tmp_path / "empty" / "thesis.tex", force=True)
+
+
+def test_a_new_run_replaces_the_old_one_when_it_is_whole(tmp_path):
+    folder = finished(tmp_path / "run")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "eval-march.html").write_text("of the old network")
+    with run_folder.new_run(folder) as run:
+        run.write_json("config.json", {"new": True})
+        assert (folder / "config.json").read_text() == "old"
+    assert json.loads((folder / "config.json").read_text()) == {"new": True}
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "notes.txt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_fails_leaves_the_old_one(tmp_path):
+    folder = finished(tmp_path / "run")
+    fails(folder, lambda run: run.write_json("config.json", {"new": True}))
+    assert (folder / "config.json").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_fails_leaves_nothing_unless_there_is_a_checkpoint(tmp_path):
+    fails(tmp_path / "a", lambda run: run.write_json("config.json", {}))
+    assert not (tmp_path / "a").exists()
+
+    def with_checkpoint(run):
+        run.write_json("config.json", {})
+        (run / "checkpoints").mkdir()
+        (run / "checkpoints" / "step-00000001.recurra").write_text("x")
+
+    fails(tmp_path / "b", with_checkpoint)
+    assert run_folder.unfinished(tmp_path / "b").path == tmp_path / "b"
+    old = finished(tmp_path / "old")
+    fails(old, with_checkpoint)
+    assert (old / "config.json").read_text() == "old"
+    assert run_folder.unfinished(old).path == tmp_path / ".old.new"
+    (tmp_path / "c").mkdir()
+    fails(tmp_path / "c", lambda run: None)
+    assert (tmp_path / "c").exists()
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "config.json").write_text('{"half":')
+    with pytest.raises(StoreError, match=r"config\.json: is damaged: it cannot be read as JSON"):
+        RunFolder(tmp_path).config()
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(StoreError, match="must hold a JSON object"):
+        RunFolder(tmp_path).config()
+    with pytest.raises(MissingDataError, match=r"metrics\.json: there is no such file"):
+        RunFolder(tmp_path).metrics()
+
+
+def test_history_is_read_back_without_a_cut_line(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.history() == []
+    run.append_history({"epoch": 1, "train_loss": 0.5})
+    run.append_history({"epoch": 2, "train_loss": 0.4})
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "tr')
+    assert [row["epoch"] for row in run.history()] == [1, 2]
+
+
+def test_a_line_that_does_not_fit_is_not_written_in_part(tmp_path):
+    import resource
+    import signal
+
+    run = RunFolder(tmp_path)
+    run.append_history({"epoch": 1})
+    size = (tmp_path / "history.jsonl").stat().st_size
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*history\.jsonl"):
+            run.append_history({"epoch": 2, "train_loss": 0.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "history.jsonl").read_text() == '{"epoch": 1}\n'
+
+
+@pytest.mark.parametrize("moment", ["old moved away", "new moved in"])
+def test_a_replacement_killed_half_way_is_completed(tmp_path, moment):
+    folder = finished(tmp_path / "run")
+    (folder / "notes.txt").write_text("mine")
+    new = finished(tmp_path / ".run.new", "new")
+    folder.rename(tmp_path / ".run.old")
+    if moment == "new moved in":
+        new.rename(folder)
+    run = run_folder.open_run(folder)
+    assert (run / "config.json").read_text() == "new"
+    assert (run / "notes.txt").read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
