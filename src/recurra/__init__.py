@@ -17,7 +17,9 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+    "Streams": ("recurra.serving.streams", "Streams"),
     "datasets": ("recurra.datasets", None),
+    "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.cli.eval", "evaluate"),
     "kernels": ("recurra.kernels", None),
@@ -35,8 +37,10 @@ __all__ = [
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
+    "Streams",
     "__version__",
     "datasets",
+    "draw",
     "errors",
     "evaluate",
     "kernels",
@@ -57,8 +61,10 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.evaluation import draw
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
+    from recurra.serving.streams import Streams
 
 
 def __getattr__(name: str) -> Any:

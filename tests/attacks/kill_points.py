@@ -23,9 +23,8 @@ def attack(count, seed, place):
     data, whole, log = place / "data.csv", place / "whole", place / "log.txt"
     warm.write_data(data)
     warm.every_step()
-    began = time.monotonic()
-    assert warm.wait(warm.fork(warm.train_words(data, whole), log)) == 0, log.read_text()
-    seconds = time.monotonic() - began
+    warm.here(warm.train_words(data, place / "first"))
+    seconds = warm.here(warm.train_words(data, whole))
     found = {"kills": 0, "runs": 0, "readable": 0, "broken": 0, "same": 0, "other": 0, "failed": []}
     found["kills_with_checkpoint"] = 0
     while found["kills"] < count:
@@ -35,10 +34,10 @@ def attack(count, seed, place):
             shutil.copytree(whole, folder)
         args = warm.train_words(data, folder) + (["--force"] if replaced else [])
         while found["kills"] < count:
-            if warm.killed_after(warm.fork(args, log), float(rng.uniform(0, 1.1 * seconds))):
-                found["kills"] += 1
+            killed = warm.killed_after(warm.fork(args, log), float(rng.uniform(0, 1.1 * seconds)))
             left = warm.checkpoints_of(folder)
-            found["kills_with_checkpoint"] += bool(left)
+            found["kills"] += killed
+            found["kills_with_checkpoint"] += killed and bool(left)
             for path in left:
                 try:
                     checkpoints.read(path)

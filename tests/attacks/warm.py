@@ -4,19 +4,20 @@ Scripts of this folder import it as a neighbour; it is no test.
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: a process with threads must not fork
+
 import numpy as np
 
 from recurra import store
 from recurra.cli.main import run
-from recurra.evaluation import charts, report  # noqa: F401 - loaded once, in the parent
-from recurra.nn import network  # noqa: F401
-from recurra.training import checkpoints, loop  # noqa: F401
+from recurra.training import checkpoints
 
 N_SEQUENCES = 40
 WORDS = ("--hidden-size", "3", "--max-epochs", "3", "--batch-size", "8", "--seed", "1", "--quiet")
@@ -43,6 +44,15 @@ def every_step():
     """Let every batch be followed by a checkpoint."""
     checkpoints.EVERY_SECONDS = 0.0
     checkpoints.PAUSE = 0.0
+
+
+def here(args):
+    """Run a command line in this process, which loads everything children need; return the seconds it took."""
+    began = time.monotonic()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+        code = run(args)
+    assert code == 0, said.getvalue()
+    return time.monotonic() - began
 
 
 def fork(args, log, *, first=None):

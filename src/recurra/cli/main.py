@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "resume": "Go on with a run that was interrupted or killed.",
     "eval": "Judge a trained network on its test part, or on new data.",
     "predict": "Predict with a trained network, as CSV or JSON lines.",
+    "stream": "Answer rows as they come, at once.",
     "explain": "Show which values of one sequence speak for its prediction.",
     "compare": "Put runs side by side and test the difference.",
     "datasets": "List the data sets that can be named.",

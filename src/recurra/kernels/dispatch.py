@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,8 @@ def _chosen() -> str:
 
 def native_module() -> Any:
     """Return the compiled extension; ImportError if it is absent."""
-    return importlib.import_module("recurra.kernels._native")
+    # asked for at every step of a stream, and import_module takes longer than a step
+    return sys.modules.get("recurra.kernels._native") or importlib.import_module("recurra.kernels._native")
 
 
 def _found() -> tuple[Any, str]:
