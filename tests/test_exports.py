@@ -18,6 +18,7 @@ PUBLIC = {
     "Streams",
     "__version__",
     "datasets",
+    "draw",
     "errors",
     "evaluate",
     "kernels",

@@ -19,6 +19,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
     "datasets": ("recurra.datasets", None),
+    "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.cli.eval", "evaluate"),
     "kernels": ("recurra.kernels", None),
@@ -39,6 +40,7 @@ __all__ = [
     "Streams",
     "__version__",
     "datasets",
+    "draw",
     "errors",
     "evaluate",
     "kernels",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.evaluation import draw
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
     from recurra.serving.streams import Streams

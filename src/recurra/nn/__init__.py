@@ -2,9 +2,10 @@
 
 from recurra.nn.accelerate import AccelerateReport, accelerate
 from recurra.nn.gru import GRU
+from recurra.nn.initialization import initialize
 from recurra.nn.layouts import pad, to_ragged
 from recurra.nn.lstm import LSTM
-from recurra.nn.network import NetworkConfig, SequenceNetwork, build, from_arrays, initialize, to_arrays
+from recurra.nn.network import NetworkConfig, SequenceNetwork, build, from_arrays, to_arrays
 from recurra.nn.pooling import AttentionPooling
 from recurra.nn.rnn import RNN
 

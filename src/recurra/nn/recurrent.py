@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
 from recurra.nn import bridge
 from recurra.nn.bridge import Call, runs_native
@@ -286,9 +287,10 @@ def _run_native(
 ) -> tuple[Tensor, States]:
     """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
-    call = Call(
-        cell, batch.steps.lengths, batch.batch_first, reference_of(direction, batch.steps, batch.batch_first)
-    )
+    reference = reference_of(direction, batch.steps, batch.batch_first)
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
     for layer, pair in enumerate(weights):
         if layer and module.dropout:
             values = F.dropout(values, module.dropout, module.training)

@@ -411,4 +411,10 @@ NB_MODULE(_native, m) {
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
   m.def("apply", &py_apply);
+  // For the benchmarks: operations of one call of peak(rounds).
+  m.def("peak", [](int64_t rounds) {
+    nb::gil_scoped_release nogil;
+    table<float>().peak(rounds);
+    return double(rounds) * double(table<float>().rows * 4 * table<float>().lanes * 2);
+  });
 }
