@@ -12,7 +12,13 @@ from sklearn.model_selection import StratifiedKFold
 
 import recurra
 
-FIXED = {"cell": "lstm", "bidirectional": True, "hidden_size": 100, "batch_size": 27, "validation_fraction": 0}
+FIXED = {
+    "cell": "lstm",
+    "bidirectional": True,
+    "hidden_size": 100,
+    "batch_size": 27,
+    "validation_fraction": 0,
+}
 TRIED = [
     {"max_epochs": 30},
     {"max_epochs": 50},
@@ -32,7 +38,9 @@ def judged(X, y, words):
     accuracies, losses = [], []
     for seed in (0, 1):
         for train, held_out in StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y):
-            clf = recurra.SequenceClassifier(**FIXED, **words, random_state=seed, verbose=0).fit(X[train], y[train])
+            clf = recurra.SequenceClassifier(**FIXED, **words, random_state=seed, verbose=0).fit(
+                X[train], y[train]
+            )
             proba = clf.predict_proba(X[held_out])
             accuracies.append(np.mean(clf.classes_[proba.argmax(axis=1)] == y[held_out]))
             losses.append(log_loss(y[held_out], proba, labels=clf.classes_))
