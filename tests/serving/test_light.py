@@ -184,7 +184,18 @@ def test_in_an_environment_with_three_packages(tmp_path):
     table = tmp_path / "rows.csv"
     table.write_text("a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows.tolist()))
     environment = {**os.environ, "PYTHONPATH": str(Path(recurra.__file__).parents[1])}
-    command = [python, "-m", "recurra", "predict", str(path), str(table), "--layout", "long", "--format", "jsonl"]
+    command = [
+        python,
+        "-m",
+        "recurra",
+        "predict",
+        str(path),
+        str(table),
+        "--layout",
+        "long",
+        "--format",
+        "jsonl",
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["prediction"] == model.predict([rows])[0]
     command = [python, "-m", "recurra", "stream", str(path), str(table)]
