@@ -17,6 +17,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "__version__",
+    "accelerate",
     "datasets",
     "draw",
     "errors",
