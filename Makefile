@@ -11,7 +11,7 @@ BASE := $(VENV)/.base-installed
 ALL := $(VENV)/.all-installed
 NATIVE := $(wildcard CMakeLists.txt src/recurra/kernels/native/*)
 
-.PHONY: help demo setup check test bench docs data clean
+.PHONY: help demo setup check test bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,12 @@ check: $(ALL) ## format, lint, types
 
 test: $(ALL) ## the whole test suite
 	$(PY) -m pytest
+
+bench: $(ALL) ## every benchmark, one after the other, ours against torch's
+	@for file in benchmarks/bench_*.py; do echo "== $$file" && $(PY) $$file || exit 1; done
+
+docs: $(ALL) ## links between the pages, and the examples in docstrings
+	$(PY) -m pytest tests/test_docs.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist
