@@ -72,7 +72,11 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+        import difflib  # not recurra.checks, which loads numpy
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}{hint}")
     module, attribute = _LAZY[name]
     found = importlib.import_module(module)
     value = found if attribute is None else getattr(found, attribute)
