@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 import recurra
 from recurra.batches.splits import content_keys, holdout
-from recurra.checks import as_sequence, check_choice
+from recurra.checks import as_sequence, check_choice, check_finite
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.estimators import resuming
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
@@ -106,6 +106,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             del self.model_  # should this training be interrupted, it is the one to go on with
         resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
+        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
