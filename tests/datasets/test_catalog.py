@@ -18,7 +18,7 @@ def test_names_and_terms():
 def test_unknown_name():
     with pytest.raises(UsageError) as caught:
         datasets.load("japanese-vowel")
-    assert str(caught.value).startswith("there is no data set 'japanese-vowel'; known are 'chickenpox', ")
+    assert str(caught.value).startswith("there is no data set 'japanese-vowel'; known are 'adding-problem', ")
     assert str(caught.value).endswith("Did you mean 'japanese-vowels'?")
 
 

@@ -75,7 +75,9 @@ def test_learning_curves_of_a_run_without_validation(keys):
 
 def test_learning_curves_of_one_epoch_and_with_values_that_are_not_finite():
     assert_nothing_is_cut(charts.learning_curves(HISTORY[:1], best_epoch=1))
-    assert_nothing_is_cut(charts.learning_curves([*HISTORY, {"epoch": 13, "train_loss": float("nan")}]))
+    svg = charts.learning_curves([*HISTORY, {"epoch": 13, "train_loss": float("nan")}])
+    assert "Training loss from 1 to 0.0833." in described(svg)
+    assert_nothing_is_cut(svg)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,14 @@ def test_confusion_chart_is_readable_whatever_the_number_of_classes(size, length
         assert all(right - left <= cell + 1 for text, left, _, right, _ in boxes(svg) if text.endswith("%"))
 
 
+def test_long_names_keep_both_ends():
+    assert charts.plain("failure type number 12", 12) == "failur…er 12"
+    names = [f"failure type number {k} of the press" for k in range(13)]
+    shown = [t for t in texts(charts.confusion_chart(np.eye(13), classes=names)) if t.startswith("failure")]
+    assert len(shown) == 26
+    assert max(len(t) for t in shown) == 18
+
+
 def test_confusion_chart_says_what_is_confused():
     matrix = np.array([[8, 2, 0], [0, 9, 1], [5, 0, 5]])
     svg = charts.confusion_chart(matrix, classes=["a", "b", "c"])
@@ -105,6 +115,9 @@ def test_confusion_chart_says_what_is_confused():
     assert "c taken for a, 5 of 10; a taken for b, 2 of 10; b taken for c, 1 of 10." in described(svg)
     assert charts.confused_pairs(matrix, classes=["a", "b", "c"])[0] == ("c", "a", 5, 10)
     assert "80 %" in texts(svg)
+    middle = {text: (left + right) / 2 for text, left, _, right, _ in reversed(boxes(svg))}
+    assert middle["80 %"] == pytest.approx(middle["a"], abs=1)
+    assert middle["90 %"] == pytest.approx(middle["b"], abs=1)
 
 
 def test_predicted_against_true_draws_every_point_of_a_small_set_and_says_when_not():

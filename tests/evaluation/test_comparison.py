@@ -127,6 +127,11 @@ def test_messages(vowels):
         DataError, match=r"^compare: runs 'x' and 'y' have different true answers; evaluate both on"
     ):
         compare({"x": other, "y": swapped})
+    long, short = (
+        evaluate_labeling([["a"] * n], [np.tile([0.9, 0.1], (n, 1))], classes=["a", "b"]) for n in (3, 2)
+    )
+    with pytest.raises(DataError, match=r"have different true answers; evaluate both on one file\.$"):
+        compare({"x": long, "y": short})
     with pytest.raises(
         UsageError, match=r"^compare_classification: needs the predictions of at least two runs; got 1"
     ):

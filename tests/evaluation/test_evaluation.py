@@ -122,6 +122,7 @@ def test_regression():
         assert low < e.metrics[figure] < high
         # Of the size that the normal approximation of a mean of 80 gives.
         assert 0.02 < high - low < 0.2
+    assert (e.predictions[3]["true"], e.predictions[3]["predicted"]) == (y_true[3], y_pred[3])
     assert e.predictions[3]["error"] == pytest.approx(y_pred[3] - y_true[3])
 
 

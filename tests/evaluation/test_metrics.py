@@ -83,7 +83,7 @@ def test_a_single_cluster_gives_no_interval():
 
 
 def test_confusion_agrees_with_scikit_learn():
-    y_true, y_pred = ["b", "a", "b", "c"], ["b", "b", "a", "c"]
+    y_true, y_pred = ["b", "a", "b", "c", "a"], ["b", "b", "a", "c", "b"]
     expected = theirs.confusion_matrix(y_true, y_pred, labels=["c", "a", "b", "d"])
     np.testing.assert_array_equal(confusion_table(y_true, y_pred, classes=["c", "a", "b", "d"]), expected)
 

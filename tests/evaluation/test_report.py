@@ -79,7 +79,7 @@ def test_it_answers_the_five_questions(full):
         "Judged on 370 test sequences.",
         "How to repeat it",
         "recurra train japanese-vowels --output runs/demo",
-        "seed 0",
+        "seed 0 network LSTM",
         "CC BY 4.0",
         "The official one: 270 utterances",
         "numpy " + np.__version__,

@@ -19,8 +19,9 @@ def explain(
     data: Any = None,
     *,
     index: int = 0,
-    method: str = "gradient_times_input",
+    method: str = "integrated_gradients",
     target: Any = None,
+    step: int | None = None,
     **words: Any,
 ) -> Any:
     """Explain one prediction of the network of a run.
@@ -33,10 +34,12 @@ def explain(
         The run's own test part by default.
     index : int, default=0
         Which sequence of what ``evaluate`` judges on, from 0.
-    method : {"gradient_times_input"}
+    method : {"integrated_gradients", "occlusion", "gradient_times_input"}
         How it is found out.
     target : label or int, optional
         What to explain; the predicted class by default.
+    step : int, optional
+        With a label per time step: the step whose label is explained.
     **words
         How the data are read; by default as the training data were.
 
@@ -49,6 +52,12 @@ def explain(
     UsageError
         If there is no such sequence or class.
     """
+    estimator, sequence, _ = _chosen(run, data, index, words)
+    return _explained(estimator, sequence, method, target, step)
+
+
+def _chosen(run: Any, data: Any, index: int, words: dict[str, Any]) -> tuple[Any, Any, str]:
+    """Return the estimator of a run, one sequence, and what to call it."""
     from recurra.estimators.loading import load_model
 
     check_data_words("explain", words)
@@ -57,11 +66,15 @@ def explain(
     dataset, _ = judged_part(folder, config, data, words, labelled=False)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
-    estimator = load_model(folder / run_folder.MODEL)
+    record = dataset[index]
+    return load_model(folder / run_folder.MODEL), record.values, record.name or f"sequence {index}"
+
+
+def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
     known = (
         {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
     )
-    return estimator.explain(dataset[index].values, method=method, target=known.get(str(target), target))
+    return estimator.explain(sequence, method=method, target=known.get(str(target), target), step=step)
 
 
 @click.command(
@@ -77,7 +90,15 @@ def explain(
     show_default=True,
     help="Which sequence of the test part or of DATA, from 0.",
 )
-@click.option("--method", default="gradient_times_input", show_default=True, help="How it is found out.")
+@click.option(
+    "--method",
+    default="integrated_gradients",
+    show_default=True,
+    help="integrated_gradients, occlusion or gradient_times_input.",
+)
+@click.option(
+    "--step", type=int, help="With a label per time step: the step to explain, from 0.  [default: all]"
+)
 @click.option(
     "--for", "target", help="Class, or number of the output, to explain.  [default: the predicted class]"
 )
@@ -92,28 +113,52 @@ def command(
     index: int,
     method: str,
     target: str | None,
+    step: int | None,
     out: str | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Show which values of one sequence speak for, and which against, its prediction by the network of RUN."""
+    """Show which values of one sequence speak for, and which against, its prediction by the network of RUN.
+
+    Beside the picture a second one, its name ending in -inside.svg, shows every gate and state over time.
+    """
     folder = run_folder.open_run(run)
     path = Path(out) if out is not None else folder / run_folder.FIGURES / f"explain-{index}.svg"
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"explain: the file must end in {', '.join(SUFFIXES)}; got {path.name!r}.")
-    found = explain(run, data, index=index, method=method, target=target, **flags.given(given))
+    estimator, sequence, name = _chosen(run, data, index, flags.given(given))
+    found = _explained(estimator, sequence, method, target, step)
     if out is None:
         path.parent.mkdir(exist_ok=True)
     _write(found, path)
+    inside = _write_inside(estimator, sequence, name, path)
     if as_json:
-        return screen.flat_json(
-            {"index": index, "target": found.target, "method": method, "output": str(path)}
-        )
+        facts = {
+            "index": index,
+            "target": found.target,
+            "method": method,
+            "error": found.error,
+            "output": str(path),
+        }
+        return screen.flat_json(facts | ({"inside": str(inside[0])} if inside else {}))
     screen.result(found.summary())
     screen.result(f"Picture: {path}" if path.suffix.lower() != ".json" else f"Values: {path}")
+    if inside:
+        screen.result(inside[1])
+        screen.result(f"Gates and states: {inside[0]}")
     return screen.next_command(
         "recurra", "explain", run, *([data] if data else []), "--index", str(index + 1)
     )
+
+
+def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path, str] | None:
+    """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
+    if estimator.model_.manifest["network"] is None:
+        return None
+    trace = estimator.trace(sequence, name=name)
+    inside = path.with_name(f"{path.stem}-inside.svg")
+    trace.plot().save(inside)
+    return inside, trace.summary()
 
 
 def _write(found: Any, path: Path) -> None:

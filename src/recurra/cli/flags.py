@@ -88,11 +88,26 @@ def flag_of(word: str) -> str:
 
 _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
-    "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "class_weight", "validation_fraction",
-    "patience", "scaling", "missing", "checkpoint_dir", "device", "random_state", "verbose",
+    "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
+    "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",
+    "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
-_VERB_WORDS = ("task", "test", "by", "force", "out", "seed", "proba", "index", "method", "name")
+_VERB_WORDS = (
+    "task",
+    "test",
+    "by",
+    "force",
+    "out",
+    "seed",
+    "proba",
+    "index",
+    "method",
+    "name",
+    "look_ahead",
+    "realtime",
+    "state",
+)
 FLAG_WORDS: Mapping[str, str] = {
     word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
 }

@@ -3,7 +3,6 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
-import contextlib
 import errno
 import importlib
 import os
@@ -25,6 +24,7 @@ VERBS: dict[str, str] = {
     "resume": "Go on with a run that was interrupted or killed.",
     "eval": "Judge a trained network on its test part, or on new data.",
     "predict": "Predict with a trained network, as CSV or JSON lines.",
+    "stream": "Answer rows as they come, at once.",
     "explain": "Show which values of one sequence speak for its prediction.",
     "compare": "Put runs side by side and test the difference.",
     "datasets": "List the data sets that can be named.",
@@ -139,7 +139,6 @@ def in_flags(message: str) -> str:
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
-    _drop_unwritable_output()
     if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
         return OK
     if isinstance(error, SystemExit):
@@ -186,15 +185,6 @@ def _advice(error: OSError) -> list[str]:
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         out.append("What was there before is untouched; give a place that may be read and written.")
     return [*out, *getattr(error, "__notes__", [])]
-
-
-def _drop_unwritable_output() -> None:
-    """Make sure that nothing is left to be written to a closed pipe or a full disk when the interpreter exits."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wrong_usage(error: click.ClickException) -> int:

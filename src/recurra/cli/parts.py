@@ -107,7 +107,7 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
         return f"The last {share:.0%} in time are held out"
     if by != "record" and groups is not None:
         return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
-    return f"{share:.0%} are held out at random, classes in balance"
+    return f"{share:.0%} are held out at random{', classes in balance' if data.class_counts() else ''}"
 
 
 def digest(data: Dataset) -> str:
@@ -180,3 +180,11 @@ def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
         f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
     )
     return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))
+
+
+def kind(source: Any) -> str:
+    """Return what a source is: "folder", "file", "name" of a data set, or "python" for objects."""
+    if not isinstance(source, str | os.PathLike):
+        return "python"
+    path = Path(source)
+    return "folder" if path.is_dir() else "file" if path.exists() else "name"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import MissingDataError, StoreError, UsageError
+from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
 from recurra.store import PARTIAL, write_text
 
 CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS = OURS = (
@@ -120,6 +120,34 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     if folder.exists():
         raise MissingDataError(f"{folder}: is no run folder: it has no {MODEL}. {_nearby(folder)}".rstrip())
     raise MissingDataError(f"{folder}: there is no such run. {_nearby(folder.parent)}".rstrip())
+
+
+def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Return the `FittedModel` and the configuration of a run; a model file alone has none.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run or file.
+    UsageError
+        If the network is the user's own, whose code is not in the file.
+    """
+    from recurra.serving.model import FittedModel
+
+    path = Path(run)
+    config: dict[str, Any] = {}
+    if not path.is_file():
+        folder = open_run(path)
+        path = folder / MODEL
+        with contextlib.suppress(RecurraError):
+            config = folder.config()
+    model = FittedModel.load(path)
+    if model.manifest["network"] is None:
+        raise UsageError(
+            f"{path}: holds weights of an own network, whose code is not in the file. "
+            "Predict in Python: recurra.load_model(path, network=function).predict(X)."
+        )
+    return model, config
 
 
 def _nearby(folder: Path) -> str:

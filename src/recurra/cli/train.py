@@ -407,6 +407,7 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
         "command": plan.command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "data": parts.place(plan.source),
+        "data_kind": parts.kind(plan.source),
         "data_words": dict(plan.data_words),
         "data_summary": {**dataset.summary(), "source": dataset.source},
         "test": test if test is None or isinstance(test, float) else parts.place(test) or "given in Python",

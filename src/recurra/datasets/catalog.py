@@ -3,19 +3,25 @@
 import importlib
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 from recurra.checks import check_choice, did_you_mean, listing
+from recurra.datasets import problems
 from recurra.datasets.fetch import Source
 from recurra.errors import UsageError
 from recurra.records import Dataset
 
 # Name -> module. Modules are imported when asked for.
 _MODULES = {
+    "adding-problem": "adding_problem",
     "chickenpox": "chickenpox",
     "cmapss-fd001": "cmapss_fd001",
+    "copying-memory": "copying_memory",
     "factory-reports": "factory_reports",
     "japanese-vowels": "japanese_vowels",
+    "reber-grammar": "reber_grammar",
     "smartphone-activity": "smartphone_activity",
+    "temporal-order": "temporal_order",
 }
 
 
@@ -29,8 +35,8 @@ def info(name: str) -> Source:
     return _module(name).SOURCE
 
 
-def load(name: str, split: str = "all") -> Dataset:
-    """Load a named public data set.
+def load(name: str, split: str = "all", **options: Any) -> Dataset:
+    """Load a named public data set, or generate a named problem.
 
     Parameters
     ----------
@@ -38,18 +44,30 @@ def load(name: str, split: str = "all") -> Dataset:
         One of `names()`.
     split : {"all", "train", "test"}, default="all"
         Side of the official split; with "all" each record carries its side in ``part``.
+    **options
+        Of a generated problem: ``n`` sequences, their ``length``, ``random_state``; see
+        `recurra.datasets.problems.draw`.
 
     Raises
     ------
     UsageError
-        If the name is unknown, or a side is asked for of data without an official split.
+        If the name is unknown, a side is asked for of data without an official split, or an option does not
+        exist.
     MissingDataError
         If its files are nowhere and cannot be downloaded.
     """
     check_choice("datasets.load", "split", split, ["all", "train", "test"])
     module = _module(name)
-    dataset: Dataset = module.read()
     source: Source = module.SOURCE
+    if hasattr(module, "generate"):
+        dataset = problems.draw(module, split, **options)
+    elif options:
+        raise UsageError(
+            f"datasets.load: {name!r} is recorded, not generated, and takes no {listing(options)}. "
+            "Leave it out; split() and indexing choose from what there is."
+        )
+    else:
+        dataset = module.read()
     dataset = replace(dataset, source=source.name, licence=source.licence, citation=source.citation)
     if split == "all":
         return dataset

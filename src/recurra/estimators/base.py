@@ -3,8 +3,7 @@
 import os
 import time
 from abc import ABC, abstractmethod
-from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -12,9 +11,9 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 import recurra
 from recurra.batches.splits import content_keys, holdout
-from recurra.checks import as_sequence, check_choice, check_finite
+from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import resuming
+from recurra.estimators import insight, resuming
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
@@ -22,9 +21,15 @@ from recurra.estimators.targets import Target, class_weights, target_from_manife
 from recurra.estimators.words import check_params
 from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
 from recurra.records import Dataset
+from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
+from recurra.serving.stream import Stream
+
+if TYPE_CHECKING:
+    from recurra.evaluation.gradient_flow import GradientFlow
 
 # Fewer held-out sequences, or groups in all, are too weak a witness to stop training on; everything is then trained on.
 FEWEST_HELD_OUT = 25
@@ -106,12 +111,13 @@ class SequenceEstimator(BaseEstimator, ABC):
             del self.model_  # should this training be interrupted, it is the one to go on with
         resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
-        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
         if target.task == "labeling":
             check_steps(who, given.sequences, encoded, given.names)
+        # Before merging, which sorts: the message must name the sequence where the user has it.
+        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
         given = merged(given, encoded)
         self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
@@ -122,7 +128,8 @@ class SequenceEstimator(BaseEstimator, ABC):
             if resume
             else Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
         )
-        network = self._build(features.input_size, target.output_size, resume)
+        longest = max(len(x) for x in given.sequences)
+        network = self._build(features.input_size, target.output_size, resume, longest)
         shape_only = FittedModel(self._manifest(X, target), features, {})
         examples = _examples(shape_only, given, target)
         validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
@@ -150,7 +157,14 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
         if validation is not None:
-            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation[:2]
+            if not isinstance(validation, Dataset | tuple | list) or (
+                not isinstance(validation, Dataset) and len(validation) != 2
+            ):
+                raise UsageError(
+                    f"{type(self).__name__}: validation must be a pair (X, y) or a Dataset; "
+                    f"got {validation!r:.60}. To hold out a share of X, use validation_fraction."
+                )
+            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation
             sequences, names = read_sequences(self, X, reset=False)
             encoded = target.encode(y, names)
             if len(encoded) != len(sequences):
@@ -174,7 +188,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             return given, None
         return given.take(train), given.take(held_out)
 
-    def _build(self, input_size: int, output_size: int, resume: bool) -> Any:
+    def _build(self, input_size: int, output_size: int, resume: bool, longest: int) -> Any:
         import torch
 
         from recurra.nn.network import NetworkConfig, build, from_arrays
@@ -191,7 +205,7 @@ class SequenceEstimator(BaseEstimator, ABC):
                 module.load_state_dict({name: torch.from_numpy(a) for name, a in self.model_.weights.items()})
             return module
         config = NetworkConfig(
-            cell=self.cell,
+            cell="rnn_relu" if self.initialization == "identity" else self.cell,
             input_size=input_size,
             hidden_size=int(self.hidden_size),
             output_size=output_size,
@@ -200,7 +214,10 @@ class SequenceEstimator(BaseEstimator, ABC):
             pooling=self.pooling if self._pools else "none",
             dropout=float(self.dropout),
         )
-        return from_arrays(config, self.model_.weights) if resume else build(config, seed=self.seed_)
+        if resume:
+            return from_arrays(config, self.model_.weights)
+        # Chrono's shortest meaningful memory is three steps.
+        return build(config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest))
 
     def _training_config(self) -> Any:
         from recurra.training.config import TrainingConfig
@@ -213,6 +230,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             lr_schedule=self.lr_schedule,
             weight_decay=self.weight_decay,
             grad_clip=self.grad_clip,
+            curriculum=self.curriculum,
             patience=self.patience,
             seed=self.seed_,
             device=self.device,
@@ -299,6 +317,28 @@ class SequenceEstimator(BaseEstimator, ABC):
         self._check_fitted()
         return self.model_.predict(*read_sequences(self, X, reset=False))
 
+    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+        """Begin a sequence whose rows come one by one.
+
+        Parameters
+        ----------
+        look_ahead : int, optional
+            For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
+            the newest rows; see `recurra.serving.look_ahead.LookAheadStream`.
+
+        Returns
+        -------
+        Stream
+            ``step(row)`` and ``push(chunk)`` answer as ``predict`` does for all rows so far.
+
+        Raises
+        ------
+        UsageError
+            If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
+        """
+        self._check_fitted()
+        return self.model_.stream(look_ahead=look_ahead)
+
     def evaluate(
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
     ) -> Evaluation:
@@ -329,53 +369,87 @@ class SequenceEstimator(BaseEstimator, ABC):
             )
         return evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
 
-    def explain(self, x: Any, *, method: str = "gradient_times_input", target: Any = None) -> Explanation:
+    def explain(
+        self,
+        x: Any,
+        *,
+        method: str = "integrated_gradients",
+        target: Any = None,
+        step: int | None = None,
+        **options: Any,
+    ) -> Explanation:
         """Say how much each input value speaks for an answer.
 
         Parameters
         ----------
         x : array of shape (time, channels), or of shape (time,)
             One sequence.
-        method : {"gradient_times_input"}
-            How it is found out.
+        method : {"integrated_gradients", "occlusion", "gradient_times_input"}
+            How it is found out; ``error`` of the result says how far the parts fail to add up.
         target : label or int, optional
             The class, or the index of the number, to explain; the predicted class by default.
+        step : int, optional
+            With a label per time step: the step whose label is explained, all of them together by default.
+        **options
+            Of the method: ``points`` of integrated gradients, ``window`` of occlusion.
 
         Returns
         -------
         Explanation
             Values of shape (time, channels), aligned with x.
+
+        Raises
+        ------
+        UsageError
+            If method, target, step or an option does not exist.
         """
-        from recurra.evaluation.gradients import gradient_times_input
-
         self._check_fitted()
-        who = type(self).__name__
-        check_choice(who, "method", method, ("gradient_times_input",))
-        raw = as_sequence(x, index=0)
-        (prepared,) = self.model_.prepare([raw])
-        outputs = self.model_.outputs([raw])
-        index = self._target_index(outputs, target)
-        found = gradient_times_input(self.torch_network(), prepared, target=index)
-        return replace(
-            found,
-            values=_fold_mask(found.values, raw.shape[1]),
-            input=raw,
-            target=index if self.model_.task == "regression" else self.classes_.tolist()[index],
-            channel_names=self.model_.manifest["channel_names"],
-            sample_rate_hz=self.model_.manifest["sample_rate_hz"],
-        )
+        return insight.explain(self, x, method=method, target=target, step=step, options=options)
 
-    def _target_index(self, outputs: np.ndarray, target: Any) -> int:
-        if self.model_.task == "regression":
-            index = 0 if target is None else int(target)
-            if not 0 <= index < outputs.shape[1]:
-                raise UsageError(f"explain: target must be in 0..{outputs.shape[1] - 1}; got {target!r}.")
-            return index
-        if target is None:
-            return int(outputs.sum(axis=0).argmax())
-        known = self.classes_.tolist()
-        check_choice("explain", "target", target, known)
-        return known.index(target)
+    def trace(self, x: Any, *, name: str = "") -> Trace:
+        """Return every gate and state, of every layer, while the network reads one sequence.
+
+        Parameters
+        ----------
+        x : array of shape (time, channels), or of shape (time,)
+            One sequence.
+        name : str
+            What to call it in pictures.
+
+        Returns
+        -------
+        Trace
+            ``plot()`` draws a layer as heat maps below the sequence.
+
+        Raises
+        ------
+        UsageError
+            If the network is the user's own.
+        """
+        self._check_fitted()
+        return insight.trace_of(self, x, name=name)
+
+    def gradient_flow(self, X: Any, y: Any = None) -> "GradientFlow":
+        """Measure how far the gradient of the loss reaches back through the states, on up to 32 sequences.
+
+        Parameters
+        ----------
+        X, y : as in ``fit``
+            Real data, labelled.
+
+        Returns
+        -------
+        GradientFlow
+            ``summary()`` says what was found and what to do, ``plot()`` draws it.
+        """
+        self._check_fitted()
+        y = X.y if isinstance(X, Dataset) and y is None else y
+        sequences, names = read_sequences(self, X, reset=False)
+        if y is None or len(y) != len(sequences):
+            raise DataError(f"{type(self).__name__}: gradient_flow needs one label per sequence.")
+        target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
+        encoded = target.scaled(target.encode(y, names))
+        return insight.flow_of(self, sequences, encoded, names, _loss(target, None))
 
     def torch_network(self) -> Any:
         """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
@@ -468,8 +542,3 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
             value = {str(label): float(weight) for label, weight in value.items()}
         out[name] = value
     return out
-
-
-def _fold_mask(values: np.ndarray, channels: int) -> np.ndarray:
-    """Add what the mask channels contributed to the channels they belong to."""
-    return values if values.shape[1] == channels else values.reshape(len(values), -1, channels).sum(axis=1)

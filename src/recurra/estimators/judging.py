@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
+from recurra.evaluation.traces import trace
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -119,12 +121,21 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         train_counts=counts,
         channel_names=manifest["channel_names"],
         sample_rate_hz=manifest["sample_rate_hz"],
+        inside=None if manifest["network"] is None else partial(_inside, model),
     )
     if context is None:
         return known
     default = ReportContext()
     given = {f.name: getattr(context, f.name) for f in fields(context)}
     return replace(known, **{name: value for name, value in given.items() if value != getattr(default, name)})
+
+
+def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
+    """Return the drawing of gates and states over a raw sequence, and what they say."""
+    (prepared,) = model.prepare([sequence])
+    facts = {word: model.manifest[word] for word in ("channel_names", "sample_rate_hz")}
+    found = trace(model.manifest["network"], model.weights, prepared, raw=sequence, name=name, **facts)
+    return found.chart(), found.summary()
 
 
 def describe_network(model: FittedModel) -> str:

@@ -29,6 +29,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         How the states over time become one answer.
     dropout : float, default=0.0
         Share of features in [0, 1) zeroed in training, between layers and before the output.
+    initialization : {"default", "chrono", "identity", "torch"}, default="default"
+        How weights begin: orthogonal recurrent weights, Glorot inputs and forget bias 1; gates spread over memories up
+        to the longest training sequence; identity recurrent weights with ReLU in place of tanh (cell="rnn" only);
+        torch's own. Sources in `recurra.nn.initialize`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
         How weights are changed.
     learning_rate : float, default=0.002
@@ -43,6 +47,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Sequences per training step.
     grad_clip : float or None, default=1.0
         Largest global norm of the gradient.
+    curriculum : int, dict or None, default=None
+        Training begins with sequences up to this length and takes in longer ones as it goes on; a dictionary holds
+        ``start`` and the other fields of `recurra.training.curriculum.Curriculum`.
     class_weight : None, "balanced" or dict of class to weight, default=None
         Weight of each class in the loss.
     validation_fraction : float, default=0.1
@@ -96,6 +103,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         bidirectional: bool = False,
         pooling: str = "last",
         dropout: float = 0.0,
+        initialization: str = "default",
         optimizer: Any = "adam",
         learning_rate: float = 0.002,
         lr_schedule: Any = "constant",
@@ -103,6 +111,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         max_epochs: int = 50,
         batch_size: int = 32,
         grad_clip: float | None = 1.0,
+        curriculum: Any = None,
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
@@ -121,6 +130,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
+        self.initialization = initialization
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
@@ -128,6 +138,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.grad_clip = grad_clip
+        self.curriculum = curriculum
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.patience = patience

@@ -27,6 +27,10 @@ class SequenceLabeler(SequenceEstimator):
         Read every sequence in both directions.
     dropout : float, default=0.0
         Share of features in [0, 1) zeroed in training, between layers and before the output.
+    initialization : {"default", "chrono", "identity", "torch"}, default="default"
+        How weights begin: orthogonal recurrent weights, Glorot inputs and forget bias 1; gates spread over memories up
+        to the longest training sequence; identity recurrent weights with ReLU in place of tanh (cell="rnn" only);
+        torch's own. Sources in `recurra.nn.initialize`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
         How weights are changed.
     learning_rate : float, default=0.002
@@ -41,6 +45,9 @@ class SequenceLabeler(SequenceEstimator):
         Sequences per training step.
     grad_clip : float or None, default=1.0
         Largest global norm of the gradient.
+    curriculum : int, dict or None, default=None
+        Training begins with sequences up to this length and takes in longer ones as it goes on; a dictionary holds
+        ``start`` and the other fields of `recurra.training.curriculum.Curriculum`.
     class_weight : None, "balanced" or dict of class to weight, default=None
         Weight of each class in the loss.
     validation_fraction : float, default=0.1
@@ -86,6 +93,7 @@ class SequenceLabeler(SequenceEstimator):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        initialization: str = "default",
         optimizer: Any = "adam",
         learning_rate: float = 0.002,
         lr_schedule: Any = "constant",
@@ -93,6 +101,7 @@ class SequenceLabeler(SequenceEstimator):
         max_epochs: int = 50,
         batch_size: int = 32,
         grad_clip: float | None = 1.0,
+        curriculum: Any = None,
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
@@ -110,6 +119,7 @@ class SequenceLabeler(SequenceEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.initialization = initialization
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
@@ -117,6 +127,7 @@ class SequenceLabeler(SequenceEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.grad_clip = grad_clip
+        self.curriculum = curriculum
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.patience = patience

@@ -28,6 +28,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         How the states over time become one answer.
     dropout : float, default=0.0
         Share of features in [0, 1) zeroed in training, between layers and before the output.
+    initialization : {"default", "chrono", "identity", "torch"}, default="default"
+        How weights begin: orthogonal recurrent weights, Glorot inputs and forget bias 1; gates spread over memories up
+        to the longest training sequence; identity recurrent weights with ReLU in place of tanh (cell="rnn" only);
+        torch's own. Sources in `recurra.nn.initialize`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
         How weights are changed.
     learning_rate : float, default=0.002
@@ -42,6 +46,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Sequences per training step.
     grad_clip : float or None, default=1.0
         Largest global norm of the gradient.
+    curriculum : int, dict or None, default=None
+        Training begins with sequences up to this length and takes in longer ones as it goes on; a dictionary holds
+        ``start`` and the other fields of `recurra.training.curriculum.Curriculum`.
     validation_fraction : float, default=0.1
         Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
         than 25 sequences, or there are fewer than 5 groups, nothing is held out.
@@ -81,6 +88,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         bidirectional: bool = False,
         pooling: str = "last",
         dropout: float = 0.0,
+        initialization: str = "default",
         optimizer: Any = "adam",
         learning_rate: float = 0.002,
         lr_schedule: Any = "constant",
@@ -88,6 +96,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         max_epochs: int = 50,
         batch_size: int = 32,
         grad_clip: float | None = 1.0,
+        curriculum: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
         scaling: str = "zscore",
@@ -105,6 +114,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
+        self.initialization = initialization
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
@@ -112,6 +122,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.grad_clip = grad_clip
+        self.curriculum = curriculum
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.scaling = scaling

@@ -12,6 +12,7 @@ CELLS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "mean", "max", "attention")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
+INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
 
@@ -62,6 +63,12 @@ WORDS: Mapping[str, Word] = {
         high=1,
         high_open=True,
     ),
+    "initialization": Word(
+        "How weights begin: orthogonal with forget bias 1; chrono for long memory; identity (plain RNN, "
+        "with ReLU); torch's own.",
+        "choice",
+        INITIALIZATIONS,
+    ),
     "optimizer": Word("Optimizer.", "choice", OPTIMIZERS, also=(type,)),
     "learning_rate": Word("Learning rate.", "float", low=0, low_open=True),
     "lr_schedule": Word("How the learning rate changes over training.", "choice", SCHEDULES, also=(dict,)),
@@ -70,6 +77,13 @@ WORDS: Mapping[str, Word] = {
     "batch_size": Word("Sequences per training step.", "int", low=1),
     "grad_clip": Word(
         "Largest global norm of the gradient; none switches off.", "float", low=0, low_open=True, none=True
+    ),
+    "curriculum": Word(
+        "First length where training is to begin with short sequences and let lengths grow; none takes all at once.",
+        "int",
+        low=1,
+        none=True,
+        also=(dict,),
     ),
     "class_weight": Word(
         "Weight of each class in the loss; balanced makes all classes count the same.",
@@ -122,6 +136,7 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
             raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
         elif word.kind == "choice":
             check_choice(who, name, value, (*word.choices, None) if word.none else word.choices)
+    _check_initialization(who, params)
     if params.get("network") is not None and not callable(params["network"]):
         raise UsageError(
             f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
@@ -130,6 +145,20 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
     if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
         raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
+
+
+def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
+    initialization, cell = params.get("initialization", "default"), params.get("cell")
+    if initialization == "identity" and cell != "rnn":
+        raise UsageError(
+            f"{who}: initialization='identity' is for cell='rnn', which it turns into a ReLU network; got cell={cell!r}. "
+            "Use 'default' or 'chrono'."
+        )
+    if initialization == "chrono" and cell == "rnn":
+        raise UsageError(
+            f"{who}: initialization='chrono' sets the gates of an LSTM or GRU; cell='rnn' has none. "
+            "Use 'default' or 'identity'."
+        )
 
 
 def _check_callbacks(who: str, callbacks: Any) -> None:

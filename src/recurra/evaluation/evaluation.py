@@ -80,6 +80,8 @@ class ReportContext:
         Names for charts and tables.
     sample_rate_hz : float, optional
         Time steps per second; time axes are in seconds with it.
+    inside : function of a sequence and its name, optional
+        Returns the drawing of gates and states while the network reads it, and what they say in words.
     """
 
     title: str = ""
@@ -101,6 +103,7 @@ class ReportContext:
     channel_names: Sequence[str] | None = None
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
+    inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -66,19 +66,20 @@ def gradient_times_input(
     .. [2] M. Ancona et al., "Towards better understanding of gradient-based attribution methods for deep
        neural networks", ICLR 2018, arXiv:1711.06104.
     """
-    check_number("gradient_times_input", "target", target, integer=True, low=0)
+    who = "gradient_times_input"
+    check_number(who, "target", target, integer=True, low=0)
     given = as_sequence(sequence, index=0, who="gradient_times_input")
-    values = torch.as_tensor(np.array(given)).to(**_kind(network))
+    values = torch.as_tensor(np.array(given)).to(**kind_of_weights(network))
     with evaluation_mode(network), torch.enable_grad():
         values.requires_grad_(True)
-        output = _output(network, values, target=target, step=step)
+        output = outputs_at(who, network, values[None], target=target, step=step)[0]
         if not output.requires_grad:
             raise ShapeError(
                 "gradient_times_input: the network's output does not depend on its input, so it has no slope."
             )
         (slope,) = torch.autograd.grad(output, values)
     with evaluation_mode(network), torch.no_grad():
-        nothing = _output(network, torch.zeros_like(values), target=target, step=step)
+        nothing = outputs_at(who, network, torch.zeros_like(values)[None], target=target, step=step)[0]
     parts = (values.detach() * slope).double().cpu().numpy()
     change = float(output.detach()) - float(nothing)
     return Explanation(
@@ -107,7 +108,7 @@ def evaluation_mode(network: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _kind(network: torch.nn.Module) -> dict[str, Any]:
+def kind_of_weights(network: torch.nn.Module) -> dict[str, Any]:
     """Device and floating type of the weights."""
     for parameter in network.parameters():
         if parameter.is_floating_point():
@@ -115,18 +116,39 @@ def _kind(network: torch.nn.Module) -> dict[str, Any]:
     return {"dtype": torch.float32}
 
 
-def _output(network: torch.nn.Module, values: torch.Tensor, *, target: int, step: int | None) -> torch.Tensor:
-    outputs = network(Ragged(values, [len(values)]))
+def outputs_at(
+    who: str, network: torch.nn.Module, values: torch.Tensor, *, target: int, step: int | None
+) -> torch.Tensor:
+    """Return the output that is explained for each of several sequences of one length, shape (batch,).
+
+    Parameters
+    ----------
+    who : str
+        Whose message it is if the network has no such output.
+    values : Tensor of shape (batch, time, channels)
+        The sequences.
+    target, step : int, int or None
+        As in `gradient_times_input`.
+
+    Raises
+    ------
+    ShapeError
+        If the network has no such output.
+    """
+    batch, steps = values.shape[:2]
+    outputs = network(Ragged(values.reshape(batch * steps, -1), [steps] * batch))
     outputs = outputs.values if isinstance(outputs, Ragged) else outputs
+    per_step = outputs.ndim == 2 and len(outputs) == batch * steps and (steps > 1 or step is not None)
+    rows = steps if per_step else 1
     if (
         outputs.ndim != 2
+        or len(outputs) not in (batch, batch * steps)
         or target >= outputs.shape[1]
-        or (step is not None and not -len(outputs) <= step < len(outputs))
+        or (step is not None and not -rows <= step < rows)
     ):
         raise ShapeError(
-            f"gradient_times_input: the network must give outputs of shape (1 or time, more than "
-            f"target={target}), and step "
-            f"must be one of them; got {tuple(outputs.shape)} and step={step}."
+            f"{who}: the network must give outputs of shape (1 or time, more than target={target}), and step must be "
+            f"one of them; got {tuple(outputs.shape)} and step={step}."
         )
-    column = outputs[:, target]
-    return column.sum() if step is None else column[step]
+    column = outputs[:, target].reshape(batch, rows)
+    return column.sum(dim=1) if step is None else column[:, step]

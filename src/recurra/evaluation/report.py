@@ -62,6 +62,7 @@ def report(e: Evaluation) -> str:
         learned=_learned(e),
         failed=_failed(e),
         worst=worst(e),
+        inside=_inside(e),
         described=_described(e),
         data=data_rows(c.data),
         span=span,
@@ -190,6 +191,18 @@ def _learned(e: Evaluation) -> list[Picture]:
             caption += f" {percent(float(np.mean(clipped)))} of the batches were clipped."
         out.append(Picture(Markup(charts.gradient_norms(history)), caption))
     return out
+
+
+def _inside(e: Evaluation) -> list[Picture]:
+    """Gates and states over the sequence of median length, where the network's own states are known."""
+    if e.context.inside is None or e.sequences is None or not len(e.sequences):
+        return []
+    by_length = np.argsort([len(s) for s in e.sequences], kind="stable")
+    i = int(by_length[(len(by_length) - 1) // 2])
+    name = str(e.predictions[i]["name"])
+    svg, words = e.context.inside(np.asarray(e.sequences[i]), name)
+    caption = f"Every gate and state while the network reads {name}, units by memory span. {words}"
+    return [Picture(Markup(svg), caption)]
 
 
 def _failed(e: Evaluation) -> list[Picture]:

@@ -1,7 +1,8 @@
 """A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,18 @@ from torch import Tensor, nn
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
 from recurra.nn.gru import GRU
+from recurra.nn.initialization import initialize
 from recurra.nn.lstm import LSTM
 from recurra.nn.pooling import POOLINGS, AttentionPooling, last, maximum, mean
 from recurra.nn.rnn import RNN
 from recurra.ragged import Ragged
 
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+CELLS: dict[str, Callable[..., Any]] = {
+    "rnn": RNN,
+    "rnn_relu": partial(RNN, nonlinearity="relu"),
+    "lstm": LSTM,
+    "gru": GRU,
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class NetworkConfig:
         If a field is not what its comment allows.
     """
 
-    cell: str  # "rnn", "lstm" or "gru"
+    cell: str  # "rnn", "rnn_relu" (ReLU in place of tanh), "lstm" or "gru"
     input_size: int  # channels of a step, at least 1
     hidden_size: int  # channels of the state in each direction, at least 1
     output_size: int  # numbers the head gives: classes, or targets, at least 1
@@ -131,65 +137,30 @@ class SequenceNetwork(nn.Module):
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
         output, states = self.recurrent(ragged)
+        return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
+
+    def pooled(self, output: Ragged, h_n: Tensor) -> Tensor:
+        """Return what the head sees of the recurrent output, (total_steps, features), and its final state."""
         if self.config.pooling == "none":
             return output.values
         if self.config.pooling == "last":
-            h_n = states[0] if self.config.cell == "lstm" else states
             return last(h_n, bidirectional=self.config.bidirectional)
         if self.pooling is not None:
             return self.pooling(output)
         return mean(output) if self.config.pooling == "mean" else maximum(output)
 
 
-def build(config: NetworkConfig, *, seed: int) -> SequenceNetwork:
-    """Return an initialised network; equal seeds give equal weights, no global generator is touched."""
-    network = SequenceNetwork(config)
-    initialize(network, torch.Generator().manual_seed(seed))
-    return network
+def build(
+    config: NetworkConfig, *, seed: int, initialization: str = "default", max_length: int | None = None
+) -> SequenceNetwork:
+    """Return an initialised network; equal seeds give equal weights, no global generator is touched.
 
-
-def initialize(network: SequenceNetwork, generator: torch.Generator) -> None:
-    """Draw the weights of a network anew.
-
-    Recurrent weights are orthogonal, gate by gate [1]_, so that at first a state neither vanishes nor
-    explodes. Input weights, also gate by gate, attention and head are uniform after Glorot [2]_. Biases are
-    zero, but the LSTM's forget gates start with 1, so that at first it remembers [3]_: ``bias_ih`` carries
-    it, ``bias_hh`` is zero, as torch adds the two.
-
-    Parameters
-    ----------
-    network : SequenceNetwork
-        Changed in place; on the CPU.
-    generator : torch.Generator
-        Where the numbers come from.
-
-    References
-    ----------
-    .. [1] Saxe, McClelland and Ganguli, "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear
-       Neural Networks", 2013, arXiv:1312.6120.
-    .. [2] Glorot and Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks",
-       AISTATS 2010.
-    .. [3] Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network Architectures",
-       ICML 2015; first in Gers et al., "Learning to Forget", Neural Computation 12(10), 2000.
+    ``initialization`` and ``max_length`` are those of `recurra.nn.initialization.initialize`.
     """
-    config = network.config
-    for name, weight in network.recurrent.named_parameters():
-        gates = weight.detach().chunk(GATES[config.cell])  # views
-        for gate in gates:
-            if name.startswith("weight_hh"):
-                nn.init.orthogonal_(gate, generator=generator)
-            elif name.startswith("weight_ih"):
-                nn.init.xavier_uniform_(gate, generator=generator)
-            else:
-                nn.init.zeros_(gate)
-        if config.cell == "lstm" and name.startswith("bias_ih"):
-            nn.init.ones_(gates[1])
-    nn.init.xavier_uniform_(network.head.weight, generator=generator)
-    nn.init.zeros_(network.head.bias)
-    if network.pooling is not None:
-        nn.init.xavier_uniform_(network.pooling.weight, generator=generator)
-        nn.init.xavier_uniform_(network.pooling.context.detach()[None], generator=generator)
-        nn.init.zeros_(network.pooling.bias)
+    network = SequenceNetwork(config)
+    generator = torch.Generator().manual_seed(seed)
+    initialize(network, generator, initialization=initialization, max_length=max_length)
+    return network
 
 
 def to_arrays(network: nn.Module) -> dict[str, np.ndarray]:

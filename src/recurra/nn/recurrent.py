@@ -2,9 +2,10 @@
 
 A layer's `forward` calls `run_module`, which brings the input to flat ragged rows, walks over layers and
 directions, and gives the result back in the form of the input. For each layer and direction it calls the
-cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`): the one place that decides how the
-recurrence is computed. Here it is the torch reference, a loop over time in torch operations (`scan`), which
-works on every device, in every floating dtype, and can be differentiated any number of times.
+cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`), the torch reference: a loop over time
+in torch operations (`scan`), which works on every device, in every floating dtype, and can be differentiated
+any number of times. Where the native kernels run (`recurra.nn.bridge`), they take a layer in all its
+directions, padded or ragged, in place of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
+from recurra.nn import bridge
+from recurra.nn.bridge import Call, runs_native
 from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
 
@@ -139,12 +143,30 @@ def _join(first: States, second: States) -> States:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What a user passed as input, as flat ragged rows, and how to give the output back."""
+    """What a user passed as input, and how to give the output back.
 
-    rows: Tensor
+    ``values`` are flat ragged rows, or a padded tensor of three dimensions whose batch comes first or not.
+    """
+
+    values: Tensor
     steps: Steps
     batched: bool
     restore: Callable[[Tensor], Any]
+    batch_first: bool | None = None  # None: ragged rows
+
+    @property
+    def rows(self) -> Tensor:
+        """Flat ragged rows, (total_steps, channels)."""
+        if self.batch_first is None:
+            return self.values
+        return from_padded(self.values, self.steps, batch_first=self.batch_first)
+
+    def padded(self, rows: Tensor) -> Tensor:
+        """Return rows in the form of ``values``."""
+        if self.batch_first is None:
+            return rows
+        time = self.values.shape[1 if self.batch_first else 0]
+        return to_padded(rows, self.steps, time=time, batch_first=self.batch_first)
 
 
 def run_module(
@@ -154,6 +176,7 @@ def run_module(
     hx: Any,
     lengths: Any,
     *,
+    cell: str,
     state_sizes: Sequence[int],
 ) -> tuple[Any, States]:
     """Run a layer of torch's constructor and weights over a batch of any form.
@@ -164,6 +187,8 @@ def run_module(
         Supplies weights, sizes, dropout and whether it is training.
     direction : callable
         The cell's `Direction`.
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+        Its name among the kernels.
     input : Tensor, PackedSequence or Ragged
         As in the layers' ``forward``.
     hx : Tensor, sequence of Tensor or None
@@ -181,12 +206,108 @@ def run_module(
         Final states.
     """
     who = f"{type(module).__name__}.forward"
+    if torch.compiler.is_compiling() and isinstance(input, Tensor):
+        return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
     batch = _read_input(who, module, input, lengths)
     states = _read_states(who, module, hx, batch, state_sizes)
-    output, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
+    weights = _all_weights(module)
+    if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
+        output, finals = _run_native(module, direction, cell, batch, states, weights)
+    else:
+        rows, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
+        output = batch.padded(rows)
     if not batch.batched:
         finals = tuple(final.squeeze(1) for final in finals)
     return batch.restore(output), finals
+
+
+def _run_opaque(
+    who: str, module: torch.nn.RNNBase, cell: str, input: Tensor, hx: Any, lengths: Any, sizes: Sequence[int]
+) -> tuple[Tensor, States]:
+    """Walk over layers as one operator each: what `torch.compile` traces. Lengths are checked when it runs."""
+    from recurra.nn.opaque import opaque_layer
+
+    axes = "batch, time" if module.batch_first else "time, batch"
+    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
+    batched = input.ndim == 3
+    values = input if batched else input.unsqueeze(0)
+    batch_first = module.batch_first or not batched
+    directions = 2 if module.bidirectional else 1
+    shape = (module.num_layers * directions, values.shape[0 if batch_first else 1])
+    states = tuple(values.new_zeros(*shape, size) for size in sizes)
+    if hx is not None:
+        given = (hx,) if len(sizes) == 1 else tuple(hx)
+        states = given if batched else tuple(s.unsqueeze(1) for s in given)
+    where = None if lengths is None else torch.as_tensor(lengths)
+    finals: list[States] = []
+    for layer, pair in enumerate(_all_weights(module)):
+        if layer and module.dropout:
+            values = F.dropout(values, module.dropout, module.training)
+        h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
+        flat = [w for one in pair for w in one if w is not None]
+        values, h_n, c_n = opaque_layer(
+            values, flat, h_0, c_0, where, cell, batch_first, directions, module.bias
+        )
+        finals.append((h_n,) if c_0 is None else (h_n, c_n))
+    joined = tuple(torch.cat(final) for final in zip(*finals, strict=True))
+    if batched:
+        return values, joined
+    return values.squeeze(0), tuple(final.squeeze(1) for final in joined)
+
+
+def reference_of(
+    direction: Direction, steps: Steps, batch_first: bool | None
+) -> Callable[..., tuple[Tensor, States]]:
+    """Return the function that computes a layer in all its directions in torch operations.
+
+    It takes rows (or a padded tensor, see `recurra.nn.bridge.Call`), states of shape (directions, batch, size)
+    and the weights of each direction; it returns output and final states of the same forms.
+    """
+
+    def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
+        batch = _Batch(x, steps, True, lambda output: output, batch_first)
+        rows, outputs, ends = batch.rows, [], []
+        for d, one in enumerate(given):
+            initial = tuple(s[d] for s in states)
+            output, end = direction(rows, steps=steps, weights=Weights(*one), states=initial, reverse=d == 1)
+            outputs.append(output)
+            ends.append(end)
+        return batch.padded(torch.cat(outputs, dim=1)), tuple(torch.stack(e) for e in zip(*ends, strict=True))
+
+    return compute
+
+
+def _run_native(
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    cell: str,
+    batch: _Batch,
+    states: States,
+    weights: list[list[Weights]],
+) -> tuple[Tensor, States]:
+    """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
+    values, finals = batch.values, []
+    reference = reference_of(direction, batch.steps, batch.batch_first)
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
+    for layer, pair in enumerate(weights):
+        if layer and module.dropout:
+            values = F.dropout(values, module.dropout, module.training)
+        first, last = layer * len(pair), (layer + 1) * len(pair)
+        values, final = bridge.layer(call, values, [s[first:last] for s in states], pair)
+        finals.append(final)
+    if len(finals) == 1:
+        return values, finals[0]
+    return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
+
+
+def _all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
+    """Weights of every layer, in each of its directions."""
+    directions = (False, True) if module.bidirectional else (False,)
+    return [
+        [_weights(module, layer, reverse) for reverse in directions] for layer in range(module.num_layers)
+    ]
 
 
 def run_stack(
@@ -259,10 +380,9 @@ def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any
     steps = Steps(as_lengths(who, lengths, batch=batch, time=time), input.device)
 
     def restore(output: Tensor) -> Tensor:
-        padded = to_padded(output, steps, time=time, batch_first=batch_first)
-        return padded if batched else padded.squeeze(0)
+        return output if batched else output.squeeze(0)
 
-    return _Batch(from_padded(padded, steps, batch_first=batch_first), steps, batched, restore)
+    return _Batch(padded, steps, batched, restore, batch_first)
 
 
 def _check_rows(
@@ -278,9 +398,10 @@ def _check_rows(
         raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
     dtype = module.weight_ih_l0.dtype
     if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+        other = f" or layer.to({values.dtype})" if values.dtype.is_floating_point else ""
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
-            f"Convert with input.to({dtype}) or layer.to({values.dtype})."
+            f"Convert with input.to({dtype}){other}."
         )
 
 
@@ -288,7 +409,7 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
     count = module.num_layers * (2 if module.bidirectional else 1)
     sequences = len(batch.steps.lengths)
     if hx is None:
-        return tuple(batch.rows.new_zeros(count, sequences, size) for size in sizes)
+        return tuple(batch.values.new_zeros(count, sequences, size) for size in sizes)
     given = (hx,) if len(sizes) == 1 else hx
     names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
     if (
@@ -312,9 +433,9 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
                 f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
                 "Leave it out to start from zeros."
             )
-        if state.dtype != batch.rows.dtype and not torch.is_autocast_enabled(state.device.type):
+        if state.dtype != batch.values.dtype and not torch.is_autocast_enabled(state.device.type):
             raise UsageError(
-                f"{who}: {name} must have the dtype of the input, {batch.rows.dtype}; got {state.dtype}. "
-                f"Convert with {name}.to({batch.rows.dtype})."
+                f"{who}: {name} must have the dtype of the input, {batch.values.dtype}; got {state.dtype}. "
+                f"Convert with {name}.to({batch.values.dtype})."
             )
     return tuple(state if batch.batched else state.unsqueeze(1) for state in given)

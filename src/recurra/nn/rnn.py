@@ -68,10 +68,18 @@ class RNN(torch.nn.RNN):
     device, dtype
         Where the weights lie and what they are made of.
 
+    Attributes
+    ----------
+    memory : {"full", "sqrt"}
+        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
+
     References
     ----------
     .. [1] Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
     """
+
+    memory = "full"
 
     def forward(self, input: Any, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
         """Run every sequence of the batch to its own end.
@@ -101,5 +109,8 @@ class RNN(torch.nn.RNN):
             If one of them has the wrong type or dtype.
         """
         direction = partial(rnn_direction, nonlinearity=self.nonlinearity)
-        output, (h_n,) = run_module(self, direction, input, hx, lengths, state_sizes=(self.hidden_size,))
+        cell = "rnn_relu" if self.nonlinearity == "relu" else "rnn"
+        output, (h_n,) = run_module(
+            self, direction, input, hx, lengths, cell=cell, state_sizes=(self.hidden_size,)
+        )
         return output, h_n

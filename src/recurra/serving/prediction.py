@@ -9,7 +9,7 @@ from recurra.kernels import heads
 from recurra.kernels.stack import stack_forward
 from recurra.ragged import Ragged
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+GATES = {"rnn": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
 # Steps run at once: bounds the memory of a prediction, far above what fills the machine.
 STEPS_AT_ONCE = 200_000

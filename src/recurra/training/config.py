@@ -8,6 +8,7 @@ import torch
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import UsageError
+from recurra.training.curriculum import Curriculum, as_curriculum
 from recurra.training.optimizers import check_optimizer
 from recurra.training.schedules import check_schedule
 
@@ -33,6 +34,9 @@ class TrainingConfig:
     grad_clip: float | None = (
         1.0  # greatest global gradient norm; on, because recurrent gradients explode; None: off
     )
+    curriculum: int | Mapping[str, Any] | Curriculum | None = (
+        None  # first length, or the fields of curriculum.py, for lengths that grow; None: all lengths at once
+    )
     patience: int | None = None  # epochs without a lower validation loss before stopping; None: never
     seed: int = 0  # decides order and dropout, 0 to 2**63 - 1
     device: str = "cpu"  # a torch device
@@ -47,6 +51,7 @@ class TrainingConfig:
         check_schedule(self.lr_schedule)
         if self.grad_clip is not None:
             check_number(who, "grad_clip", self.grad_clip, low=0, low_open=True)
+        as_curriculum(self.curriculum)
         if self.patience is not None:
             check_number(who, "patience", self.patience, integer=True, low=1)
         check_number(who, "seed", self.seed, integer=True, low=0, high=2**63 - 1)

@@ -22,12 +22,15 @@ from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
+from recurra.training.curriculum import as_curriculum, up_to
+from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss
 from recurra.training.optimizers import clip, global_norm, make_optimizer
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
@@ -44,7 +47,9 @@ class TrainingResult:
         weights changed), ``valid_loss`` and ``valid_<figure>`` with validation, ``learning_rate`` (of the
         last batch), ``grad_norm_median`` and ``grad_norm_max`` (before clipping), ``clipped_share`` (of
         batches), ``seconds`` (training and validation), ``steps_per_second`` (time steps trained on),
-        ``padding_share`` (what padding these batches would have wasted).
+        ``padding_share`` (what padding these batches would have wasted). Now and then ``gradient_horizon``,
+        ``gradient_growth`` and ``gradient_length``, see `recurra.training.gradient_record`; with a curriculum
+        ``length_limit``.
     best_epoch : int
         The epoch the weights are from, counted from 1; 0 if none was finished.
     stopped : {"max_epochs", "patience", "callback", "non_finite", "out_of_memory"}
@@ -119,7 +124,7 @@ def train(
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
     device = torch.device(config.device)
     forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), held_back_interrupt() as interrupt:
+    with torch.random.fork_rng(devices=forked), shared_out(network), held_back_interrupt() as interrupt:
         run = Run(
             network.to(device),
             examples,
@@ -143,6 +148,7 @@ def _carry_out(run: "Run") -> TrainingResult:
         stopped = run.all_epochs()
         result = run.result(stopped, state=run.state())
         run.leave_best_weights()
+        warn_of_gradients(result.history, run.network)
         for callback in run.callbacks:
             callback.on_train_end(run, result)
         return result
@@ -221,6 +227,9 @@ class Run:
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
         )
+        self.curriculum = as_curriculum(config.curriculum)
+        self._longest = int(examples.lengths.max())
+        self._gradients = GradientRecord(self.batches_per_epoch)
         self.stopping = EarlyStopping(config.patience if validation is not None else None)
         self.epoch, self.batch = 1, 0
         self.history: list[dict[str, Any]] = []
@@ -257,6 +266,10 @@ class Run:
         if self._tally.seconds:
             return self._tally.steps / self._tally.seconds
         return float(self.history[-1]["steps_per_second"]) if self.history else 0.0
+
+    def loss_of(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Return the loss of outputs for a batch."""
+        return self._loss(outputs, self._tensor(batch.targets), self._tensor(batch.weights))
 
     def state(self) -> TrainingState | None:
         """Return a copy of everything that decides how training goes on; None in the middle of a batch."""
@@ -338,7 +351,7 @@ class Run:
         if self.batch == 0:
             for callback in self.callbacks:
                 callback.on_epoch_begin(self)
-        batches = plan(self.examples.lengths, self.config.batch_size, seed=self.config.seed, epoch=self.epoch)
+        batches = self._plan()
         # One more than batches: the last is for validation, should a network draw random numbers there as
         # well.
         seeds = np.random.default_rng([self.config.seed, self.epoch, 1]).integers(
@@ -351,6 +364,20 @@ class Run:
             self._interrupt.check()
             self._one_batch(self.examples.batch(batches[self.batch]), seed=int(seeds[self.batch]))
         self._finish_epoch(batches, seed=int(seeds[-1]))
+
+    @property
+    def length_limit(self) -> int:
+        """Longest sequence that the epoch under way trains on, in time steps."""
+        return (
+            self._longest if self.curriculum is None else self.curriculum.limit(self.history, self._longest)
+        )
+
+    def _plan(self) -> list[np.ndarray]:
+        lengths, size, seed = self.examples.lengths, self.config.batch_size, self.config.seed
+        if self.length_limit == self._longest:
+            return plan(lengths, size, seed=seed, epoch=self.epoch)
+        short = up_to(lengths, self.length_limit)
+        return [short[part] for part in plan(lengths[short], size, seed=seed, epoch=self.epoch)]
 
     def _one_batch(self, batch: Batch, *, seed: int) -> None:
         began = time.perf_counter()
@@ -385,7 +412,7 @@ class Run:
         self._seed(seed)
         self.optimizer.zero_grad(set_to_none=True)
         outputs = self.network(to_device(batch.inputs, self.device))
-        loss = self._loss(outputs, self._tensor(batch.targets), self._tensor(batch.weights))
+        loss = self.loss_of(outputs, batch)
         value = loss.item()
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
@@ -420,7 +447,8 @@ class Run:
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()
-        figures = {} if self.validation is None else self._validate(self.validation, seed=seed)
+        limit, growing = self.length_limit, self.length_limit < self._longest
+        figures = {} if self.validation is None else self._validate(self._judges(limit), seed=seed)
         tally = self._tally
         row: dict[str, Any] = {"epoch": self.epoch, "train_loss": self.train_loss if tally.weight else 0.0}
         row |= figures
@@ -433,15 +461,29 @@ class Run:
             "steps_per_second": tally.steps / tally.seconds,
             "padding_share": padding_share(self.examples.lengths, batches),
         }
+        row |= self._gradients.of_epoch(self, limit)
+        if self.curriculum is not None:
+            row["length_limit"] = limit
         self.history.append(row)
-        if self.validation is None or self.stopping.improved(row["valid_loss"], epoch=self.epoch):
+        if self.validation is None or growing or self.stopping.improved(row["valid_loss"], epoch=self.epoch):
             self._keep()
-        self.schedule.epoch_end(row.get("valid_loss", row["train_loss"]))
+        if not growing:  # losses of other lengths say nothing about progress
+            self.schedule.epoch_end(row.get("valid_loss", row["train_loss"]))
         self.epoch, self.batch, self._tally = self.epoch + 1, 0, Tally()
         for callback in self.callbacks:
             callback.on_epoch_end(self)
 
-    def _validate(self, validation: Examples, *, seed: int) -> dict[str, float]:
+    def _judges(self, limit: int) -> Examples | None:
+        """Return the part of validation that is no longer than the limit; None if there is none."""
+        assert self.validation is not None
+        if limit == self._longest:
+            return self.validation
+        short = np.flatnonzero(self.validation.lengths <= limit)
+        return self.validation.take(short) if len(short) else None
+
+    def _validate(self, validation: Examples | None, *, seed: int) -> dict[str, float]:
+        if validation is None:
+            return {}
         self._seed(seed)
         self.network.eval()
         under_way: list[Batch] = []
@@ -476,7 +518,9 @@ class Run:
 
     def result(self, stopped: str, *, state: TrainingState | None) -> TrainingResult:
         """Return how it went."""
-        best = len(self.history) if self.validation is None else self.stopping.best_epoch
+        # While lengths grow there is no best epoch yet, and the last is kept.
+        best = self.stopping.best_epoch if self.validation is not None else 0
+        best = best or len(self.history)
         return TrainingResult(
             history=self.history, best_epoch=best, stopped=stopped, train_seconds=self._seconds(), state=state
         )
@@ -524,6 +568,8 @@ class Run:
         config = self.config.to_dict()
         words = ("batch_size", "seed", "optimizer", "learning_rate", "weight_decay", "grad_clip")
         digest.update(repr([config[word] for word in words]).encode())
+        if self.curriculum is not None:
+            digest.update(repr(self.curriculum).encode())
         return digest.hexdigest()
 
     def _kept_words(self) -> str:

@@ -1,0 +1,147 @@
+"""A look inside a fitted estimator: explanations, traces of gates and states, and how far gradients reach."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recurra.checks import as_sequence, check_choice, check_number
+from recurra.errors import UsageError
+from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.traces import Trace, trace
+
+if TYPE_CHECKING:
+    from recurra.estimators.base import SequenceEstimator
+    from recurra.evaluation.gradient_flow import GradientFlow
+
+METHODS = ("integrated_gradients", "occlusion", "gradient_times_input")
+# Sequences that are enough to see how gradients travel.
+FLOW_SEQUENCES = 32
+
+
+def explain(
+    estimator: "SequenceEstimator",
+    x: Any,
+    *,
+    method: str,
+    target: Any,
+    step: int | None,
+    options: Mapping[str, Any],
+) -> Explanation:
+    """Explain one prediction; see `SequenceEstimator.explain`."""
+    model = estimator.model_
+    who = type(estimator).__name__
+    check_choice(who, "method", method, METHODS)
+    raw = as_sequence(x, index=0)
+    (prepared,) = model.prepare([raw])
+    outputs = model.outputs([raw])
+    _check_step(who, model.task, step, len(raw))
+    index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
+    found = _method(method)(
+        estimator.torch_network(), prepared, target=index, step=step, **_own(method, prepared, raw, options)
+    )
+    return replace(
+        found,
+        values=_fold_mask(found.values, raw.shape[1]),
+        input=raw,
+        target=index if model.task == "regression" else estimator.classes_.tolist()[index],
+        channel_names=model.manifest["channel_names"],
+        sample_rate_hz=model.manifest["sample_rate_hz"],
+    )
+
+
+def _method(name: str) -> Callable[..., Explanation]:
+    if name == "occlusion":
+        from recurra.evaluation.occlusion import occlusion
+
+        return occlusion
+    if name == "gradient_times_input":
+        from recurra.evaluation.gradients import gradient_times_input
+
+        return gradient_times_input
+    from recurra.evaluation.integrated_gradients import integrated_gradients
+
+    return integrated_gradients
+
+
+def _own(method: str, prepared: np.ndarray, raw: np.ndarray, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a method, checked; a channel and its mask of missing values are left out together."""
+    known = {"integrated_gradients": ("points",), "occlusion": ("window",), "gradient_times_input": ()}[
+        method
+    ]
+    for word in options:
+        if word not in known:
+            words = f"its options are {', '.join(known)}" if known else "it has no options"
+            raise UsageError(f"explain: method {method!r} has no option {word!r}; {words}.")
+    own = dict(options)
+    channels = raw.shape[1]
+    if method == "occlusion" and prepared.shape[1] != channels:
+        own["channel_groups"] = [list(range(c, prepared.shape[1], channels)) for c in range(channels)]
+    return own
+
+
+def _check_step(who: str, task: str, step: int | None, steps: int) -> None:
+    if step is None:
+        return
+    if task != "labeling":
+        raise UsageError(f"{who}: step is for networks with an answer per time step; leave it out.")
+    check_number(who, "step", step, integer=True, low=-steps, high=steps - 1)
+
+
+def _target_index(estimator: "SequenceEstimator", outputs: np.ndarray, target: Any) -> int:
+    if estimator.model_.task == "regression":
+        index = 0 if target is None else int(target)
+        if not 0 <= index < outputs.shape[1]:
+            raise UsageError(f"explain: target must be in 0..{outputs.shape[1] - 1}; got {target!r}.")
+        return index
+    if target is None:
+        return int(outputs.sum(axis=0).argmax())
+    known = estimator.classes_.tolist()
+    check_choice("explain", "target", target, known)
+    return known.index(target)
+
+
+def _fold_mask(values: np.ndarray, channels: int) -> np.ndarray:
+    """Add what the mask channels contributed to the channels they belong to."""
+    return values if values.shape[1] == channels else values.reshape(len(values), -1, channels).sum(axis=1)
+
+
+def trace_of(estimator: "SequenceEstimator", x: Any, *, name: str) -> Trace:
+    """Return every gate and state over one sequence; see `SequenceEstimator.trace`."""
+    model = estimator.model_
+    if model.manifest["network"] is None:
+        raise UsageError(
+            f"{type(estimator).__name__}: trace needs the estimator's own network; the states of a network= of "
+            "your own are not known."
+        )
+    raw = as_sequence(x, index=0)
+    (prepared,) = model.prepare([raw])
+    return trace(
+        model.manifest["network"],
+        model.weights,
+        prepared,
+        raw=raw,
+        channel_names=model.manifest["channel_names"],
+        sample_rate_hz=model.manifest["sample_rate_hz"],
+        name=name,
+    )
+
+
+def flow_of(
+    estimator: "SequenceEstimator",
+    sequences: list[np.ndarray],
+    encoded: Any,
+    names: Any,
+    loss: Callable[..., Any],
+) -> "GradientFlow":
+    """Return how far gradients reach; see `SequenceEstimator.gradient_flow`."""
+    import torch
+
+    from recurra.evaluation.gradient_flow import gradient_flow
+
+    prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names)
+    few = encoded[:FLOW_SEQUENCES]
+    flat = np.concatenate(few) if estimator.model_.task == "labeling" else few
+    targets = torch.from_numpy(np.ascontiguousarray(flat))
+    return gradient_flow(estimator.torch_network(), prepared, lambda outputs: loss(outputs, targets, None))

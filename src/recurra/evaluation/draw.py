@@ -1,0 +1,17 @@
+"""Diagrams generated from the actual modules: `unrolled`, `compare`, `network`.
+
+Examples
+--------
+>>> import recurra
+>>> picture = recurra.draw.compare("rnn", "lstm", "gru")
+>>> picture
+Drawing('Inside RNN, LSTM, GRU')
+>>> picture.save("cells.svg")  # doctest: +SKIP
+"""
+
+from recurra.evaluation.draw_cells import compare
+from recurra.evaluation.draw_network import network
+from recurra.evaluation.draw_unrolled import unrolled
+from recurra.evaluation.drawing import Drawing
+
+__all__ = ["Drawing", "compare", "network", "unrolled"]

@@ -1,0 +1,352 @@
+"""The autograd bridge: a recurrent layer's tensors to the native kernels, and their gradients back.
+
+Three ways in, one computation:
+
+- nothing needs a gradient: a direct call;
+- something does: one `torch.autograd.Function` for a layer in all its directions. Its backward pass is native as
+  well; where it must itself be differentiated, torch's own operations (the cell's reference) take over;
+- under `torch.compile`: the operators ``recurra::layer`` and ``recurra::layer_backward``, so that a compiler sees
+  one opaque node in place of a loop over time.
+
+Padded tensors of any strides and flat ragged rows are read and written where they lie.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.kernels.dispatch import current, native_module, threads
+from recurra.nn import segments
+
+CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
+GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+# Weights of one direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; the last three may be None.
+DirectionWeights = Sequence[Tensor | None]
+# Gradients of one direction in the order the extension takes them: the weights, then the state after each step.
+PER_DIRECTION = 5
+
+
+def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
+    """Return whether the kernels take a layer with these tensors; otherwise the torch reference runs."""
+    if values.device.type != "cpu" or values.dtype not in (torch.float32, torch.float64):
+        return False
+    if current() != "native" or torch.is_autocast_enabled("cpu"):
+        return False
+    # vmap, grad of torch.func and forward-mode derivatives see only torch's own operations
+    if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+        return False
+    plain = (Tensor, torch.nn.Parameter)
+    return all(
+        t is None or (type(t) in plain and t.device == values.device and t.dtype == values.dtype)
+        for t in (values, *others)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What a layer needs to know besides its tensors.
+
+    Parameters
+    ----------
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    lengths : int64 ndarray of shape (batch,)
+    batch_first : bool or None
+        Where a padded tensor has its batch; None for flat ragged rows.
+    reference : callable
+        (rows, states, weights) -> (output, final states) in torch operations, for second derivatives.
+    memory : {"full", "sqrt"}
+        Whether training keeps the gates of every step, or states between segments only (`recurra.nn.segments`).
+    """
+
+    cell: str
+    lengths: np.ndarray
+    batch_first: bool | None
+    reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
+    memory: str = "full"
+
+    def places(self, values: Tensor) -> tuple[np.ndarray, int]:
+        """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
+        if self.batch_first is None:
+            width = values.stride(0)
+            return (np.cumsum(self.lengths) - self.lengths) * width, width
+        batch, time = (0, 1) if self.batch_first else (1, 0)
+        return np.arange(len(self.lengths)) * values.stride(batch), values.stride(time)
+
+    def filled(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Return an empty tensor for rows, zero where a padded one has steps past the end of a sequence."""
+        if self.batch_first is None or (self.lengths == shape[1 if self.batch_first else 0]).all():
+            return like.new_empty(shape)
+        return like.new_zeros(shape)
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _pack(cell: str, weights: DirectionWeights, *, back: bool) -> Any:
+    weight_ih, weight_hh, *_ = weights
+    assert weight_ih is not None
+    assert weight_hh is not None
+    return native_module().Weights(
+        CODES[cell],
+        weight_ih.dtype == torch.float64,
+        weight_ih.shape[1],
+        weight_ih.shape[0] // GATES[cell],
+        weight_hh.shape[1],
+        *[_address(w) for w in weights],
+        back,
+    )
+
+
+@dataclass
+class _Kept:
+    """What a forward pass leaves for the backward pass besides tensors."""
+
+    packed: list[Any]
+    memory: Any
+    segmented: list[segments.Direction] | None = None
+
+
+def _forward(
+    call: Call,
+    x: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    weights: Sequence[DirectionWeights],
+    *,
+    save: bool,
+) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
+    """Run a layer; tensors are contiguous but for x, whose last axis is."""
+    packed = [_pack(call.cell, w, back=save) for w in weights]
+    directions, batch = len(weights), len(call.lengths)
+    weight_ih, weight_hh = weights[0][0], weights[0][1]
+    assert weight_ih is not None
+    assert weight_hh is not None
+    hidden_size, output_size = weight_ih.shape[0] // GATES[call.cell], weight_hh.shape[1]
+    output = call.filled((*x.shape[:-1], directions * output_size), x)
+    if save and call.memory == "sqrt":
+        return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
+    h_n = x.new_empty((directions, batch, output_size))
+    c_n = x.new_empty((directions, batch, hidden_size)) if call.cell == "lstm" else None
+    memory = native_module().Saved(packed[0], int(call.lengths.sum()), directions) if save else None
+    native_module().forward(
+        packed,
+        batch,
+        call.lengths,
+        x.data_ptr(),
+        *call.places(x),
+        output.data_ptr(),
+        *call.places(output),
+        _address(h_0),
+        _address(c_0),
+        False,
+        h_n.data_ptr(),
+        _address(c_n),
+        memory,
+        threads(torch.get_num_threads()),
+        0,
+    )
+    return output, h_n, c_n, _Kept(packed, memory)
+
+
+def _forward_in_segments(
+    call: Call,
+    packed: list[Any],
+    x: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    output: Tensor,
+    sizes: tuple[int, int],
+) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
+    """Run a layer keeping only the states between segments."""
+    batch, found = len(call.lengths), []
+    for d, one in enumerate(packed):
+        h = x.new_zeros((batch, sizes[0])) if h_0 is None else h_0[d].contiguous()
+        c = None
+        if call.cell == "lstm":
+            c = x.new_zeros((batch, sizes[1])) if c_0 is None else c_0[d].contiguous()
+        rows = segments.Rows(x.data_ptr(), *call.places(x))
+        out = segments.Rows(output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output))
+        direction = segments.Direction(
+            one, call.lengths, d == 1, rows, out, [(h, c)], threads(torch.get_num_threads())
+        )
+        direction.forward()
+        found.append(direction)
+    h_n = torch.stack([direction.states[-1][0] for direction in found])
+    c_n = (
+        None
+        if call.cell != "lstm"
+        else torch.stack([d.states[-1][1] for d in found if d.states[-1][1] is not None])
+    )
+    return output, h_n, c_n, _Kept(packed, None, found)
+
+
+def _backward_in_segments(
+    kept: _Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
+) -> list[Tensor | None]:
+    """Fill ``wanted``, laid out by `_backward`, direction by direction."""
+    assert kept.segmented is not None
+    grad_x = wanted[0]
+    for d, direction in enumerate(kept.segmented):
+        last_h, last_c = direction.states[-1]
+        grads = (
+            torch.zeros_like(last_h) if given[1] is None else given[1][d].contiguous(),
+            None
+            if last_c is None
+            else torch.zeros_like(last_c)
+            if given[2] is None
+            else given[2][d].contiguous(),
+        )
+        at = 3 + d * PER_DIRECTION
+        weights = [None if w is None else w.zero_() for w in wanted[at : at + PER_DIRECTION]]
+        # the extension writes; the second direction's part is added by hand
+        part = grad_x if d == 0 or grad_x is None else torch.zeros_like(grad_x)
+        offset = d * last_h.shape[1] * x.element_size()
+        output = None if given[0] is None else given[0].data_ptr() + offset
+        grads = direction.backward(output, grads, _address(part), weights)
+        if d == 1 and grad_x is not None and part is not None:
+            grad_x += part
+        for total, g in zip(wanted[1:3], grads, strict=True):
+            if total is not None and g is not None:
+                total[d] = g
+    return wanted
+
+
+def _backward(
+    call: Call,
+    kept: _Kept,
+    x: Tensor,
+    output: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    weights: Sequence[DirectionWeights],
+    given: Sequence[Tensor | None],
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return the gradients by x, h_0, c_0 and every weight; None where not ``needed``."""
+    flat = [w for one in weights for w in one]
+    inputs = [x, h_0, c_0, *flat]
+    wanted: list[Tensor | None] = [
+        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
+        for t, need in zip(inputs, needed, strict=True)
+    ]
+    if wanted[0] is not None:
+        # rows past the end of a sequence have no gradient; where rows lie must be as in x
+        wanted[0] = torch.empty_like(x) if call.batch_first is None else torch.zeros_like(x)
+    # bound to a name: an address does not keep its tensor alive
+    laid_out = [None if g is None else g.contiguous() for g in given]
+    if kept.segmented is not None:
+        return _backward_in_segments(kept, x, laid_out, wanted)
+    native_module().backward(
+        kept.packed,
+        len(call.lengths),
+        call.lengths,
+        x.data_ptr(),
+        *call.places(x),
+        output.data_ptr(),
+        *call.places(output),
+        _address(h_0),
+        _address(c_0),
+        False,
+        kept.memory,
+        [_address(g) for g in laid_out],
+        _wanted_addresses(wanted, len(weights)),
+        threads(torch.get_num_threads()),
+        0,
+    )
+    return wanted
+
+
+def _wanted_addresses(wanted: Sequence[Tensor | None], directions: int) -> list[int | None]:
+    addresses = [_address(t) for t in wanted[:3]]
+    for d in range(directions):
+        addresses += [_address(t) for t in wanted[3 + d * PER_DIRECTION :][:PER_DIRECTION]]
+        addresses.append(None)  # the derivative by every state
+    return addresses
+
+
+def _grouped(flat: Sequence[Tensor | None]) -> list[DirectionWeights]:
+    return [flat[at : at + PER_DIRECTION] for at in range(0, len(flat), PER_DIRECTION)]
+
+
+class _Layer(torch.autograd.Function):
+    """A layer in all its directions, as one node of the graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, call: Call, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        output, h_n, c_n, ctx.kept = _forward(call, x, h_0, c_0, _grouped(weights), save=True)
+        ctx.call = call
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, output, h_0, c_0, *weights)
+        return output, h_n, c_n
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
+        x, output, h_0, c_0, *weights = ctx.saved_tensors
+        needed = ctx.needs_input_grad[1:]
+        if all(g is None for g in given):
+            return (None,) * (1 + len(needed))
+        if torch.is_grad_enabled():
+            return (None, *_differentiable(ctx.call, (x, h_0, c_0, *weights), given, needed))
+        kept = ctx.kept
+        if kept.memory is not None and kept.memory.spent:
+            # a second backward pass through a retained graph: the first has overwritten the gates
+            kept = _forward(ctx.call, x, h_0, c_0, _grouped(weights), save=True)[-1]
+        grouped = _grouped(weights)
+        return (None, *_backward(ctx.call, kept, x, output, h_0, c_0, grouped, given, needed))
+
+
+def _differentiable(
+    call: Call, inputs: Sequence[Tensor | None], given: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """Compute the gradients in torch's own operations, so that they can be differentiated again."""
+    x, h_0, c_0, *weights = inputs
+    states = tuple(s for s in (h_0, c_0) if s is not None)
+    output, finals = call.reference(x, states, _grouped(weights))
+    pairs = [(value, g) for value, g in zip((output, *finals), given, strict=False) if g is not None]
+    wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+    found = iter(
+        torch.autograd.grad(
+            [value for value, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
+        )
+    )
+    return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
+
+
+def layer(
+    call: Call,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[DirectionWeights],
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a layer in one direction or both.
+
+    Parameters
+    ----------
+    call : Call
+    x : Tensor of shape (total_steps, input_size), or padded
+    states : one or two Tensors of shape (num_directions, batch, size)
+        h_0, for the LSTM h_0 and c_0.
+    weights : one or two sequences of `DirectionWeights`
+        Forward first.
+
+    Returns
+    -------
+    output : Tensor shaped as x, with num_directions * output_size channels
+    states : tuple of Tensor, shaped as those given
+    """
+    if torch.empty_like(x, device="meta").stride() != x.stride() or (x.shape[-1] > 1 and x.stride(-1) != 1):
+        x = x.contiguous()
+    h_0, c_0 = (*(s.contiguous() for s in states), None)[:2]
+    flat = [None if w is None else w.contiguous() for one in weights for w in one]
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
+        output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
+    else:
+        output, h_n, c_n, _ = _forward(call, x, h_0, c_0, _grouped(flat), save=False)
+    return output, (h_n,) if c_n is None else (h_n, c_n)
