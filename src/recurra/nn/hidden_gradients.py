@@ -123,7 +123,7 @@ def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray
     for first, last in zip(ends - direction.lengths, ends, strict=True):
         mine = norms[first:last] if direction.reverse else norms[first:last][::-1]
         if len(mine) and mine[0] > 0:
-            out.append(mine / mine[0])
+            out.append(np.where(mine < LARGEST, mine / mine[0], LARGEST))
     return out
 
 
