@@ -25,13 +25,14 @@ from recurra.errors import TrainingWarning
 from recurra.training.callbacks import Callback
 
 LENGTH = 400  # of the adding problem, where lengths grow
+SHORTEST = 100  # where they begin
 PLAIN_LENGTH = 200  # where they do not
 SOLVED = 0.01  # mean squared error; always answering 1 has 0.167
 STOP = 0.004  # validation error at which training ends
 SPREAD = 1 / 6  # variance of the sum: the estimator's loss is in units of it
 ADDING = {"hidden_size": 128, "learning_rate": 2e-3, "batch_size": 32, "patience": None, "max_epochs": 1000}
 START = {"lstm": "chrono", "rnn": "default"}
-GROWING = {"start": 40, "factor": 1.5, "below": 0.02 / SPREAD, "patience": 20}
+GROWING = {"start": 150, "factor": 1.5, "below": 0.02 / SPREAD, "patience": 20}
 REBER = {"cell": "lstm", "hidden_size": 32, "learning_rate": 1e-2, "max_epochs": 60, "patience": None}
 FLOW_LENGTHS = (10, 30, 100, 300, 1000)
 
@@ -59,7 +60,7 @@ def adding(part, n, length, seed):
 
 def train_adding(cell, length, seed, *, seconds, n, grow):
     """Train on the adding problem and return what came of it; the test part is looked at once, at the end."""
-    lengths = (10, length) if grow else length
+    lengths = (min(SHORTEST, length // 3), length) if grow else length
     data = adding("train", n, lengths, seed)
     train, kept = data.records[: -n // 20], adding("train", 500, length, seed + 1000)
     until = Until(seconds, length)

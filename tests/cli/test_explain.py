@@ -12,7 +12,7 @@ def test_a_picture_in_the_run_folder(cli, trained):
     done = cli("explain", run.path, "--index", "2")
     assert done.code == 0
     assert (run.path / "figures" / "explain-2.svg").read_text().lstrip().startswith("<?xml")
-    assert "Contributions by gradient times input to " in done.out
+    assert "Contributions by integrated gradients to " in done.out
     assert done.out.splitlines()[-1] == f"recurra explain {run.path} --index 3"
 
 

@@ -9,7 +9,7 @@ import torch
 import oracles
 import recurra.kernels
 from recurra.nn import NetworkConfig, build
-from recurra.nn.hidden_gradients import LARGEST, growth, horizon, look_inside, transported
+from recurra.nn.hidden_gradients import LARGEST, carried_gradients, growth, horizon, look_inside, transported
 from recurra.ragged import Ragged
 
 LENGTHS = [7, 3, 11]
@@ -101,6 +101,24 @@ def test_network_is_left_as_it_was():
     assert all(p.grad is None for p in network.parameters())
     assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
     assert torch.equal(drawn, torch.random.get_rng_state())
+
+
+def test_gradients_by_the_cell_state_agree_with_autograd():
+    network, ragged = made("lstm", "none", torch.float64, bidirectional=False, num_layers=1)
+    inside = look_inside(network, ragged, loss)
+    found = carried_gradients(inside.layers[0][0], inside.hidden_gradients()[0][0])
+    cell = torch.nn.LSTMCell(3, 6).double()
+    cell.load_state_dict({name: getattr(network.recurrent, f"{name}_l0") for name in cell.state_dict()})
+    states, cells = [], []
+    for sequence in ragged:
+        h = c = torch.zeros(1, 6).double()
+        for row in torch.tensor(sequence):
+            h, c = cell(row[None], (h, c))
+            c.retain_grad()
+            states.append(h)
+            cells.append(c)
+    loss(network.eval().head(torch.cat(states))).backward()
+    np.testing.assert_allclose(found, np.concatenate([c.grad.numpy() for c in cells]), rtol=1e-8, atol=1e-12)
 
 
 def scaled_rnn(factor, length):

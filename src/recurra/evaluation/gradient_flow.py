@@ -45,7 +45,7 @@ class LayerFlow:
         For each sequence ``|d loss / d h_t|`` by time.
     shares : list of ndarray of shape (length,)
         For each sequence what is left of a gradient at the last step after 0, 1, 2, ... steps back, through this
-        layer's states alone.
+        layer's states alone; by h, for the LSTM by c, which carries its memory.
     steps : ndarray of shape (places,)
         Steps back from the end of the longest sequence at which the Jacobians were taken.
     radii, jacobian_norms : ndarray of shape (places,)
