@@ -161,7 +161,7 @@ def run_flow(args, seeds):
 
 def run_adding(args, seeds):
     """Lengths that grow up to 400: the LSTM and the plain RNN, the same recipe and budget."""
-    length, seconds, n = (30, 3, 400) if args.quick else (LENGTH, 240, 20_000)
+    length, seconds, n = (30, 3, 400) if args.quick else (LENGTH, 240, 10_000)
     metrics, flows = {}, {}
     for cell in ("lstm", "rnn"):
         found = []
@@ -196,7 +196,7 @@ def run_plain(args, seeds):
     """All sequences of one length from the start: the LSTM at 200 steps, the RNN at 400."""
     metrics = {}
     for cell, length in (("lstm", PLAIN_LENGTH), ("rnn", LENGTH)):
-        length, seconds, n = (20, 2, 300) if args.quick else (length, 480, 20_000)
+        length, seconds, n = (20, 2, 300) if args.quick else (length, 480, 10_000)
         found = train_adding(cell, length, seeds[0], seconds=seconds, n=n, grow=False)
         metrics[f"adding_plain_{cell}_{length}_mse"] = found["mse"]
         metrics[f"adding_plain_{cell}_{length}_seconds"] = found["seconds"]

@@ -191,3 +191,13 @@ def test_curriculum_grows_lengths():
     clf = recurra.SequenceClassifier(**WORDS | {"max_epochs": 4, "curriculum": 6}).fit(X, y)
     longest = max(len(x) for x in X)
     assert [row["length_limit"] for row in clf.history_] == [6, 9, 13, longest]
+
+
+def test_the_report_shows_the_inside_of_the_median_sequence(classifier, tmp_path):
+    clf, X, y = classifier
+    clf.evaluate(X, y).save(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<h2>Inside the network</h2>" in page
+    assert "forget gate f" in page
+    lengths = sorted(len(x) for x in X)
+    assert f"over {lengths[(len(lengths) - 1) // 2]} time steps" in page

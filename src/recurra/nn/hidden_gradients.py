@@ -6,6 +6,7 @@ differentiated by torch.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,7 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
         num_layers=config.num_layers,
         bidirectional=config.bidirectional,
     )
-    like = {"dtype": network.head.weight.dtype, "device": network.head.weight.device}
+    like: dict[str, Any] = {"dtype": network.head.weight.dtype, "device": network.head.weight.device}
     output = torch.tensor(np.concatenate([d.output for d in layers[-1]], axis=1), **like).requires_grad_(True)
     h_n = torch.tensor(np.stack([d.h_n for d in layers[-1]]), **like).requires_grad_(True)
     with torch.enable_grad():
