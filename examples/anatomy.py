@@ -232,7 +232,7 @@ def figure_of(name, values):
 
 def page(out):
     """Write the figures and numbers as one page."""
-    parts = ["<!doctype html><meta charset=utf-8><title>Inside the network</title>",
+    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Inside the network</title>",
              "<style>:root{color-scheme:light dark}body{font:16px system-ui;max-width:720px;margin:2em auto}</style>",
              "<h1>Inside the network</h1>"]  # fmt: skip
     parts += [f"<p>{path.read_text()}</p>" for path in sorted((out / "figures").glob("*.svg"))]

@@ -15,7 +15,9 @@ PUBLIC = {
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
+    "Streams",
     "__version__",
+    "accelerate",
     "datasets",
     "draw",
     "errors",
@@ -40,7 +42,10 @@ def test_every_public_name_resolves(name):
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'recurra' has no attribute 'SequenceClasifier'"):
+    with pytest.raises(
+        AttributeError,
+        match="module 'recurra' has no attribute 'SequenceClasifier'. Did you mean 'SequenceClassifier'",
+    ):
         recurra.SequenceClasifier  # noqa: B018
 
 

@@ -17,6 +17,8 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+    "Streams": ("recurra.serving.streams", "Streams"),
+    "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
@@ -36,7 +38,9 @@ __all__ = [
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
+    "Streams",
     "__version__",
+    "accelerate",
     "datasets",
     "draw",
     "errors",
@@ -60,13 +64,19 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.evaluation import draw
+    from recurra.nn.accelerate import accelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
+    from recurra.serving.streams import Streams
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+        import difflib  # not recurra.checks, which loads numpy
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}{hint}")
     module, attribute = _LAZY[name]
     found = importlib.import_module(module)
     value = found if attribute is None else getattr(found, attribute)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,12 +25,19 @@ from recurra.errors import StoreError
 
 FORMAT = "recurra-1"
 SUFFIX = ".recurra"
+PARTIAL = ".part"  # ends the name of a file that is being written, which begins with a dot
 
 # Far above any real file of ours (a header entry takes about 100 bytes), far below what could hurt a reader.
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_ARRAYS = 20_000
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 16
+# An empty list takes two bytes as JSON and sixty in memory, so what a header may hold is counted before it is parsed.
+MAX_BRACKETS = 250_000
+MAX_COMMAS = 1_000_000
+
+# A whole string, or a bracket outside of one; what begins a string that never ends is skipped to the end.
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
@@ -110,9 +118,22 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder."""
+    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    OSError
+        Naming the file, whichever step failed; the file is then what it was before.
+    """
     target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        _replace(target, data)
+    except OSError as error:  # write and fsync do not know the name
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -176,19 +197,19 @@ def _header(data: bytes, who: str) -> tuple[dict[str, Any], memoryview]:
 
 
 def _json(data: bytes, who: str) -> Any:
-    """Parse JSON; refuse repeated keys, and nesting that would exhaust the parser's stack."""
+    """Parse JSON; refuse repeated keys, and nesting or numbers of things that would exhaust stack or memory."""
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets > MAX_BRACKETS or data.count(b",") > MAX_COMMAS:
+        raise StoreError(
+            f"{who}: not a recurra file, or damaged: its JSON claims more things than any file of recurra's holds."
+        )
     depth = 0
-    quoted = escaped = False
-    for byte in data if data.count(b"[") + data.count(b"{") > MAX_DEPTH else b"":
-        if quoted:
-            quoted, escaped = (True, False) if escaped else (byte != 0x22, byte == 0x5C)
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"[{":
+    for found in _BRACKETS.finditer(data) if brackets > MAX_DEPTH else ():
+        if found.group() in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise StoreError(f"{who}: damaged: its JSON is nested more than {MAX_DEPTH} deep.")
-        elif byte in b"]}":
+        elif found.group() in b"]}":
             depth -= 1
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -238,6 +259,8 @@ def _entry(name: str, entry: Any, who: str) -> tuple[np.dtype, tuple[int, ...], 
     if not whole or len(offsets) != 2 or len(shape) > MAX_DIMENSIONS or entry["dtype"] not in DTYPES:
         raise problem
     dtype = DTYPES[entry["dtype"]]
-    if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
+    # numpy refuses (0, 2**62): it multiplies what is not 0.
+    too_long = math.prod(n for n in shape if n) * dtype.itemsize >= 2**62
+    if too_long or offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
         raise problem
     return dtype, tuple(shape), offsets[0], offsets[1]

@@ -44,6 +44,8 @@ def test_data_of_another_kind_are_judged_alike(forms, trained):
     table = recurra.evaluate(run.path, forms / "new.csv", write=False)
     folder = recurra.evaluate(run.path, forms / "new", write=False)
     assert folder.metrics["log_loss"] == pytest.approx(table.metrics["log_loss"], rel=1e-12)
+    archive = recurra.evaluate(run.path, forms / "new.ts", write=False)  # takes none of the table's words
+    assert archive.metrics["log_loss"] == pytest.approx(table.metrics["log_loss"], rel=1e-12)
 
 
 def test_changed_data_are_not_taken_for_the_test_part(forms, tmp_path):

@@ -29,6 +29,21 @@ def test_the_next_command_trains(cli, forms, tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "old" / "model.recurra").exists()
 
 
+def test_data_that_cannot_be_trained_on_yet_are_not_offered_for_training(forms):
+    import numpy as np
+
+    from recurra.records import Dataset, Record
+
+    def command(label, values=None, **kind):
+        values = np.arange(4.0)[:, None] if values is None else values
+        return recurra.look(Dataset([Record(values, label=label)] * 3, **kind)).next_command
+
+    assert command("a").startswith("recurra train DATA ")
+    assert command(None) == "recurra look DATA --label COLUMN"
+    assert command(np.linspace(0, 1, 4)) == "recurra datasets"
+    assert command("a", values="some text", kind="text") == "recurra datasets"
+
+
 def test_json(cli, forms):
     done = cli("look", forms / "old", "--json")
     found = json.loads(done.out)

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from recurra import errors, store
-from recurra.cli.history import CHECKPOINT
+from recurra import errors
 from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, run
+from recurra.training.checkpoints import newest
 
 RECURRA = [sys.executable, "-m", "recurra"]
 
@@ -208,10 +208,12 @@ def test_ctrl_c_during_training_leaves_a_checkpoint(forms, tmp_path):
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 4, err
-    assert err.splitlines()[-1] == f"Interrupted: where training stood is kept in {out / CHECKPOINT}."
-    manifest, arrays = store.load(out / CHECKPOINT)
-    assert manifest
-    assert arrays
+    advice = f"Go on with: recurra resume {out}"
+    assert err.splitlines()[-1] == f"Interrupted: where training stood is kept. {advice}"
+    assert newest(out / "checkpoints").step > 0
+    done = process("eval", out)
+    assert done.returncode == 3
+    assert done.stderr.endswith(f"the run was not finished: it has no model.recurra. {advice}\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals and file-size limits are POSIX")

@@ -58,6 +58,23 @@ def test_json_lines_and_a_file(cli, forms, trained, tmp_path):
     assert cli("predict", run.path, forms / "new.ts", "--json").code == 2
 
 
+def test_after_a_folder_a_single_file_is_one_recording(cli, forms, trained, tmp_path):
+    run = trained("folder")
+    everything = rows_of(cli("predict", run.path, forms / "new").out)
+    one = forms / "new" / everything[4]["name"]
+    done = cli("predict", run.path, one)
+    assert done.code == 0, done.err
+    assert rows_of(done.out) == [{"name": one.name, "prediction": everything[4]["prediction"]}]
+    several = cli("predict", run.path, forms / "new-unlabelled.csv", "--id", "recording")
+    assert len(rows_of(several.out)) == 9
+    (tmp_path / "bad.csv").write_text("ax,ay\n1,2\n1,x\n")
+    done = cli("predict", run.path, tmp_path / "bad.csv")
+    assert done.code == 3
+    assert done.err.startswith(
+        f"Error: {tmp_path / 'bad.csv'}: column 'ay' must hold numbers; line 3 has 'x'."
+    )
+
+
 def test_a_table_on_standard_input(forms, trained):
     run = trained("long")
     table = (forms / "new-unlabelled.csv").read_text()
@@ -94,6 +111,9 @@ def test_a_model_file_alone(forms, trained, tmp_path):
     shutil.copy(run.path / "model.recurra", tmp_path / "alone.recurra")
     rows = predict(tmp_path / "alone.recurra", forms / "new-unlabelled.csv", id="recording")
     assert rows == predict(run.path, forms / "new-unlabelled.csv")
+    table = [line.split(",") for line in (forms / "new-unlabelled.csv").read_text().splitlines()]
+    (tmp_path / "turned.csv").write_text("".join(f"{row[0]},{row[2]},{row[1]}\n" for row in table))
+    assert predict(tmp_path / "alone.recurra", tmp_path / "turned.csv", id="recording") == rows
 
 
 def test_numbers_and_labels_per_step(tmp_path):

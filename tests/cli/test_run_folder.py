@@ -49,7 +49,9 @@ def test_a_folder_that_is_no_run_and_one_not_finished(tmp_path):
     with pytest.raises(MissingDataError, match=r"x: is no run folder: it has no model\.recurra\."):
         run_folder.open_run(tmp_path / "x")
     (tmp_path / "x" / "config.json").write_text("{}")
-    with pytest.raises(MissingDataError, match=r"the run was not finished: it has no model\.recurra\."):
+    with pytest.raises(
+        MissingDataError, match=r"not finished: it has no model\.recurra\. Go on with: recurra resume "
+    ):
         run_folder.open_run(tmp_path / "x")
 
 
@@ -64,7 +66,9 @@ def test_a_folder_is_free_empty_taken_or_foreign(tmp_path):
         run_folder.check_free(run, force=False)
     run_folder.check_free(run, force=True)
     (run / "model.recurra").unlink()
-    with pytest.raises(UsageError, match="holds a run that was not finished"):
+    with pytest.raises(
+        UsageError, match=r"holds a run that was not finished; .*, or go on with: recurra resume "
+    ):
         run_folder.check_free(run, force=False)
     (tmp_path / "empty" / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="holds files that are no run; give another folder"):
@@ -92,11 +96,21 @@ def test_a_run_that_fails_leaves_the_old_one(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_first_run_that_fails_leaves_nothing_unless_an_epoch_was_finished(tmp_path):
+def test_a_run_that_fails_leaves_nothing_unless_there_is_a_checkpoint(tmp_path):
     fails(tmp_path / "a", lambda run: run.write_json("config.json", {}))
     assert not (tmp_path / "a").exists()
-    fails(tmp_path / "b", lambda run: run.append_history({"epoch": 1}))
-    assert (tmp_path / "b" / "history.jsonl").exists()
+
+    def with_checkpoint(run):
+        run.write_json("config.json", {})
+        (run / "checkpoints").mkdir()
+        (run / "checkpoints" / "step-00000001.recurra").write_text("x")
+
+    fails(tmp_path / "b", with_checkpoint)
+    assert run_folder.unfinished(tmp_path / "b").path == tmp_path / "b"
+    old = finished(tmp_path / "old")
+    fails(old, with_checkpoint)
+    assert (old / "config.json").read_text() == "old"
+    assert run_folder.unfinished(old).path == tmp_path / ".old.new"
     (tmp_path / "c").mkdir()
     fails(tmp_path / "c", lambda run: None)
     assert (tmp_path / "c").exists()
@@ -121,3 +135,35 @@ def test_history_is_read_back_without_a_cut_line(tmp_path):
     with (tmp_path / "history.jsonl").open("a") as file:
         file.write('{"epoch": 3, "tr')
     assert [row["epoch"] for row in run.history()] == [1, 2]
+
+
+def test_a_line_that_does_not_fit_is_not_written_in_part(tmp_path):
+    import resource
+    import signal
+
+    run = RunFolder(tmp_path)
+    run.append_history({"epoch": 1})
+    size = (tmp_path / "history.jsonl").stat().st_size
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*history\.jsonl"):
+            run.append_history({"epoch": 2, "train_loss": 0.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "history.jsonl").read_text() == '{"epoch": 1}\n'
+
+
+@pytest.mark.parametrize("moment", ["old moved away", "new moved in"])
+def test_a_replacement_killed_half_way_is_completed(tmp_path, moment):
+    folder = finished(tmp_path / "run")
+    (folder / "notes.txt").write_text("mine")
+    new = finished(tmp_path / ".run.new", "new")
+    folder.rename(tmp_path / ".run.old")
+    if moment == "new moved in":
+        new.rename(folder)
+    run = run_folder.open_run(folder)
+    assert (run / "config.json").read_text() == "new"
+    assert (run / "notes.txt").read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]

@@ -1,6 +1,7 @@
 """``train``: the same on every kind of data; the run folder; refusals that leave everything as it was."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from recurra.records import Dataset, Record
 def test_every_kind_of_data_trains_alike_and_is_judged_on_a_file_of_its_kind(cli, forms, trained, form):
     _, words, new = FORMS[form]
     run = trained(form)
+    for figure in (run.path / "figures").glob("*.svg"):
+        assert ElementTree.parse(figure).getroot().tag.endswith("svg")
     names = {"config.json", "history.jsonl", "metrics.json", "model.recurra", "report.html", "figures"}
     assert names <= {p.name for p in run.path.iterdir()}
     metrics = json.loads((run.path / "metrics.json").read_text())
@@ -253,6 +256,9 @@ def test_labels_choose_the_task(tmp_path):
     one = recurra.train(numbers(), out=tmp_path / "numbers", seed=0, **TINY)
     assert type(one.estimator).__name__ == "SequenceRegressor"
     assert {"rmse", "mae", "rmse_baseline"} <= set(one.metrics)
+    config = json.loads((one.path / "config.json").read_text())
+    assert config["split"] == "20% are held out at random: 24 train, 6 test."
+    assert config["data_kind"] == "python"
     assert (one.path / "figures" / "predicted-against-true.svg").exists()
     two = recurra.train(steps(), out=tmp_path / "steps", seed=0, **TINY)
     assert type(two.estimator).__name__ == "SequenceLabeler"
@@ -297,7 +303,7 @@ def test_callbacks_are_called_and_ctrl_c_leaves_a_checkpoint(tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(
-        Interrupted, match=r"where training stood is kept in .*checkpoints.interrupted\.recurra\.$"
+        Interrupted, match=r"where training stood is kept\. Go on with: recurra resume .*run$"
     ):
         recurra.train(numbers(), out=tmp_path / "run", seed=0, callbacks=[Stop()], **TINY)
     left = sorted(p.name for p in (tmp_path / "run").iterdir())
@@ -314,3 +320,9 @@ def test_verbose_2_writes_a_line_per_epoch(cli, forms, tmp_path):
         assert done.code == 0
     finally:
         logger.handlers[:], logger.level = before, level
+
+
+def test_words_are_checked_before_data_are_read(cli, tmp_path):
+    done = cli("train", tmp_path / "absent.csv", "--learning-rate", "-1")
+    assert done.code == 2
+    assert done.err == "Error: train: learning_rate must be a number greater than 0; got -1.0.\n"

@@ -74,6 +74,13 @@ PYTHON_ONLY = ("network", "callbacks")
 SEED = "random_state"
 
 
+def can_be_written(word: str, value: Any) -> bool:
+    """Whether a file can hold the value of a word as what it is."""
+    if word in PYTHON_ONLY or isinstance(value, type):
+        return False
+    return not isinstance(value, Mapping) or all(isinstance(key, str) for key in value)
+
+
 def flag_of(word: str) -> str:
     """Return the flag of a word of Python: ``hidden_size`` is ``--hidden-size``."""
     return "--seed" if word == SEED else "--" + word.replace("_", "-")
@@ -82,11 +89,25 @@ def flag_of(word: str) -> str:
 _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction",
-    "patience", "scaling", "missing", "device", "random_state", "verbose",
+    "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",
+    "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
-_VERB_WORDS = ("task", "test", "by", "force", "out", "seed", "proba", "index", "method", "name")
+_VERB_WORDS = (
+    "task",
+    "test",
+    "by",
+    "force",
+    "out",
+    "seed",
+    "proba",
+    "index",
+    "method",
+    "name",
+    "look_ahead",
+    "realtime",
+    "state",
+)
 FLAG_WORDS: Mapping[str, str] = {
     word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
 }

@@ -6,21 +6,19 @@ Keys are those of `recurra.training.loop.TrainingResult`: ``epoch`` (from 1), ``
 """
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from recurra import store
 from recurra.cli import screen
-from recurra.cli.run_folder import CHECKPOINTS, RunFolder
+from recurra.cli.run_folder import RunFolder
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from recurra.training.loop import Run
 
-CHECKPOINT = f"{CHECKPOINTS}/interrupted.recurra"
-
 
 class HistoryFile(Callback):
-    """Writes a line per epoch, and after Ctrl-C where training stood.
+    """Writes a line per epoch.
 
     Parameters
     ----------
@@ -31,15 +29,18 @@ class HistoryFile(Callback):
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
 
+    def on_train_begin(self, run: "Run") -> None:
+        """Where a stopped run goes on, leave out the lines of epochs that are trained again."""
+        written = self.folder.history()
+        if written or run.history:
+            times = {row.get("epoch"): row.get("time") for row in written}
+            self.folder.write_history([_line(row, times.get(row["epoch"])) for row in run.history])
+
     def on_epoch_end(self, run: "Run") -> None:
         """Add the line of the epoch."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.folder.append_history({**screen.plain(run.history[-1]), "time": now})
+        self.folder.append_history(_line(run.history[-1], now))
 
-    def on_interrupt(self, run: "Run") -> None:
-        """Write where training would go on, in the format of the model file."""
-        state = run.state()
-        if state is not None:
-            path = self.folder / CHECKPOINT
-            path.parent.mkdir(exist_ok=True)
-            store.save(path, state.manifest, state.arrays)
+
+def _line(row: Mapping[str, Any], when: str | None) -> dict[str, Any]:
+    return screen.plain(row) | ({} if when is None else {"time": when})

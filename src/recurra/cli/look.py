@@ -44,13 +44,22 @@ def look(data: Any, **words: Any) -> Any:
     from recurra.evaluation.inspection import inspect
 
     check_data_words("look", words)
-    found = inspect(parts.load(data, words))
-    return replace(found, next_command=_next(data, words, found.settings))
+    dataset = parts.load(data, words)
+    found = inspect(dataset)
+    return replace(found, next_command=_next(data, dataset, words, found.settings))
 
 
-def _next(data: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return the command that trains with the suggested settings, on data read the same way."""
+def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return the command that trains with the suggested settings, on data read the same way.
+
+    Without labels it is the one that names them; for data of a kind that this version does not train on, the list of
+    others.
+    """
     source = str(data) if isinstance(data, str | Path) else "DATA"
+    if dataset.y is None and dataset.kind == "sequence":
+        return shlex.join(["recurra", "look", source, *flags.as_arguments(words), "--label", "COLUMN"])
+    if dataset.kind != "sequence" or (dataset.labels_per_step and not dataset.class_counts()):
+        return "recurra datasets"
     name = Path(source).stem or "first"
     command = ["recurra", "train", source, "-o", f"runs/{name}", *flags.as_arguments(words)]
     return shlex.join(command + flags.as_arguments(settings))
@@ -74,6 +83,6 @@ def command(data: str, as_json: bool, **given: Any) -> None:
         if line.startswith("Classes: "):
             screen.result("Classes:")
             screen.bars(found.class_counts)
-        else:
+        elif not line.startswith("Settings "):  # they are in the command
             screen.result(in_flags(line))
     return screen.next_command(*shlex.split(found.next_command))

@@ -3,7 +3,7 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
-import contextlib
+import errno
 import importlib
 import os
 import re
@@ -21,8 +21,10 @@ from recurra import errors
 VERBS: dict[str, str] = {
     "look": "Show what is in the data, and what to watch out for.",
     "train": "Train, judge and save a network.",
+    "resume": "Go on with a run that was interrupted or killed.",
     "eval": "Judge a trained network on its test part, or on new data.",
     "predict": "Predict with a trained network, as CSV or JSON lines.",
+    "stream": "Answer rows as they come, at once.",
     "explain": "Show which values of one sequence speak for its prediction.",
     "compare": "Put runs side by side and test the difference.",
     "datasets": "List the data sets that can be named.",
@@ -137,7 +139,6 @@ def in_flags(message: str) -> str:
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
-    _drop_unwritable_output()
     if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
         return OK
     if isinstance(error, SystemExit):
@@ -158,13 +159,12 @@ def _failed(error: BaseException, debug: bool) -> int:
         click.echo(f"Error: {in_flags(str(error))}", err=True)
         return exit_code(error)
     if isinstance(error, MemoryError):
-        click.echo(
-            "Error: out of memory. Use a smaller --batch-size, or shorter or fewer sequences.", err=True
-        )
+        advice = "Use a smaller --batch-size, or shorter or fewer sequences."
+        click.echo(f"Error: out of memory. {advice}", err=True)
         return NOT_DONE
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+        click.echo(" ".join([f"Error: {place}{error.strerror or error}.", *_advice(error)]), err=True)
         return NOT_DONE
     if isinstance(error, ModuleNotFoundError) and error.name:
         click.echo(
@@ -175,13 +175,16 @@ def _failed(error: BaseException, debug: bool) -> int:
     raise error
 
 
-def _drop_unwritable_output() -> None:
-    """Make sure that nothing is left to be written to a closed pipe or a full disk when the interpreter exits."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _advice(error: OSError) -> list[str]:
+    """Return what to do about a file that cannot be written or read."""
+    out = []
+    if not error.filename:  # a stream, not a place
+        pass
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        out.append("What was there before is untouched; free some space.")
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        out.append("What was there before is untouched; give a place that may be read and written.")
+    return [*out, *getattr(error, "__notes__", [])]
 
 
 def _wrong_usage(error: click.ClickException) -> int:

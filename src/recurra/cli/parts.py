@@ -107,12 +107,24 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
         return f"The last {share:.0%} in time are held out"
     if by != "record" and groups is not None:
         return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
-    return f"{share:.0%} are held out at random, classes in balance"
+    return f"{share:.0%} are held out at random{', classes in balance' if data.class_counts() else ''}"
 
 
 def digest(data: Dataset) -> str:
     """Return 32 hexadecimal digits that change when a sequence or its place does."""
     return hashlib.blake2b(b"".join(content_keys(data.X)), digest_size=16).hexdigest()
+
+
+def fingerprint(divided: Parts) -> str:
+    """Return 32 hexadecimal digits that change when a sequence, a label or a group of either part does."""
+    out = hashlib.blake2b(digest_size=16)
+    for part in (divided.train, divided.test):
+        for key, record in zip(content_keys(part.X), part.records, strict=True) if part is not None else ():
+            label = np.asarray(record.label)
+            out.update(key + f"{record.group!r}{label.dtype}{label.shape}".encode())
+            out.update(repr(label.tolist()).encode() if label.dtype == object else label.tobytes())
+        out.update(b"part")
+    return out.hexdigest()
 
 
 def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:
@@ -168,3 +180,11 @@ def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
         f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
     )
     return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))
+
+
+def kind(source: Any) -> str:
+    """Return what a source is: "folder", "file", "name" of a data set, or "python" for objects."""
+    if not isinstance(source, str | os.PathLike):
+        return "python"
+    path = Path(source)
+    return "folder" if path.is_dir() else "file" if path.exists() else "name"

@@ -1,6 +1,5 @@
 """``recurra predict``: predictions of a trained network as CSV or JSON lines; needs neither torch nor scikit-learn."""
 
-import contextlib
 import csv
 import io
 import json
@@ -13,7 +12,7 @@ import click
 
 from recurra.cli import flags, run_folder, screen
 from recurra.cli.reading import check_data_words, read_unlabelled
-from recurra.errors import RecurraError, UsageError
+from recurra.errors import UsageError
 
 FORMATS = ("csv", "jsonl")
 
@@ -41,7 +40,7 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
     from recurra.checks import as_sequences
 
     check_data_words("predict", words)
-    model, config = _open(run)
+    model, config = run_folder.open_model(run)
     dataset = read_unlabelled(config, data, words)
     sequences = as_sequences(dataset.X, names=dataset.names)
     predicted = model.predict(sequences, dataset.names)
@@ -56,26 +55,6 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         for row, shares in zip(rows, model.predict_proba(sequences, dataset.names), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
-
-
-def _open(run: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the model and the configuration of the run; a model file alone has none."""
-    from recurra.serving.model import FittedModel
-
-    path = Path(run)
-    config: dict[str, Any] = {}
-    if not path.is_file():
-        folder = run_folder.open_run(path)
-        path = folder / run_folder.MODEL
-        with contextlib.suppress(RecurraError):
-            config = folder.config()
-    model = FittedModel.load(path)
-    if model.manifest["network"] is None:
-        raise UsageError(
-            f"{path}: holds weights of an own network, whose code is not in the file. "
-            "Predict in Python: recurra.load_model(path, network=function).predict(X)."
-        )
-    return model, {"channel_names": model.manifest["channel_names"], **config}
 
 
 def _plain(answer: Any) -> Any:

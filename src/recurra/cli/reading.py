@@ -1,9 +1,12 @@
 """Data for a network that is trained: its own test part, or new data read as the training data were."""
 
 import contextlib
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +86,14 @@ def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, st
 def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
     """Read data with the words of the run, and those given.
 
-    Words of the run that do not fit the kind of the new data are left out: a folder has no id column.
+    Words of the run that do not fit the kind of the new data are left out: a folder has no id column. After training on
+    a folder, a single file is one recording of it, unless ``id`` or ``layout`` say that it is a table of several.
     """
     stored = dict(config.get("data_words", {}))
+    if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(words):
+        with _folder_of(Path(data)) as folder, _named(folder, str(data)):
+            dataset = replace(parts.load(folder, {**stored, **words}), source=str(data))
+        return parts.aligned(dataset, config.get("channel_names"))
     try:
         dataset = parts.load(data, {**stored, **words})
     except UsageError:
@@ -98,12 +106,8 @@ def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, An
 def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
     """Read data that need not have the labels of the training data; ``-`` is a table on standard input."""
     if isinstance(data, str) and data == "-":
-        with _standard_input() as path:
-            try:
-                return read_unlabelled(config, str(path), words)
-            except RecurraError as error:  # messages name what the user knows
-                kind: Any = type(error)
-                raise kind(str(error).replace(str(path), "standard input")) from None
+        with _standard_input() as path, _named(path, "standard input"):
+            return read_unlabelled(config, str(path), words)
     try:
         return read_as_trained(config, data, words)
     except DataError:
@@ -124,3 +128,30 @@ def _standard_input() -> Iterator[Path]:
         path = Path(folder) / "standard-input.csv"
         path.write_bytes(sys.stdin.buffer.read())
         yield path
+
+
+def _is_recording(data: Any) -> bool:
+    from recurra.readers.folder import FILE_SUFFIXES
+
+    return (
+        isinstance(data, str | Path) and Path(data).is_file() and Path(data).suffix.lower() in FILE_SUFFIXES
+    )
+
+
+@contextlib.contextmanager
+def _folder_of(file: Path) -> Iterator[Path]:
+    """Give a folder that holds a copy of one file."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(file, Path(folder) / file.name)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _named(path: Path, name: str) -> Iterator[None]:
+    """Let messages name what the user knows instead of a temporary copy."""
+    try:
+        yield
+    except RecurraError as error:
+        kind: Any = type(error)
+        message = re.sub(re.escape(str(path)) + r"(/[^\s:'\"]+)?", lambda _: name, str(error))
+        raise kind(message) from None

@@ -1,20 +1,21 @@
 """A run folder: what ``train`` writes and the other verbs read.
 
 ``config.json`` everything to repeat the run · ``history.jsonl`` a line per epoch · ``model.recurra`` the network ·
-``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` · later ``eval-NAME.html`` and ``eval-NAME.json``.
+``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` · ``checkpoints/`` · later ``eval-NAME.html`` and
+``eval-NAME.json``. A run has begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
 """
 
 import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import MissingDataError, StoreError, UsageError
-from recurra.store import write_text
+from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
+from recurra.store import PARTIAL, write_text
 
 CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
@@ -57,10 +58,22 @@ class RunFolder:
         """Replace a JSON file in one step."""
         write_text(self / name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
+    def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replace ``history.jsonl`` in one step."""
+        write_text(self / HISTORY, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
     def append_history(self, row: Mapping[str, Any]) -> None:
-        """Add a line to ``history.jsonl``."""
-        with (self / HISTORY).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        """Add a line to ``history.jsonl``; if it cannot be written whole, none of it is."""
+        path = self / HISTORY
+        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                while line:  # a nearly full disk takes a part
+                    line = line[file.write(line) :]
+            except OSError as error:
+                file.truncate(before)
+                raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -97,15 +110,44 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     folder = Path(path)
     if folder.name == MODEL and folder.is_file():
         folder = folder.parent
+    _settle(folder)
     if (folder / MODEL).is_file():
         return RunFolder(folder)
     if (folder / CONFIG).is_file():
         raise MissingDataError(
-            f"{folder}: the run was not finished: it has no {MODEL}. Train it again with force=True."
+            f"{folder}: the run was not finished: it has no {MODEL}. Go on with: recurra resume {folder}"
         )
     if folder.exists():
         raise MissingDataError(f"{folder}: is no run folder: it has no {MODEL}. {_nearby(folder)}".rstrip())
     raise MissingDataError(f"{folder}: there is no such run. {_nearby(folder.parent)}".rstrip())
+
+
+def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Return the `FittedModel` and the configuration of a run; a model file alone has none.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run or file.
+    UsageError
+        If the network is the user's own, whose code is not in the file.
+    """
+    from recurra.serving.model import FittedModel
+
+    path = Path(run)
+    config: dict[str, Any] = {}
+    if not path.is_file():
+        folder = open_run(path)
+        path = folder / MODEL
+        with contextlib.suppress(RecurraError):
+            config = folder.config()
+    model = FittedModel.load(path)
+    if model.manifest["network"] is None:
+        raise UsageError(
+            f"{path}: holds weights of an own network, whose code is not in the file. "
+            "Predict in Python: recurra.load_model(path, network=function).predict(X)."
+        )
+    return model, config
 
 
 def _nearby(folder: Path) -> str:
@@ -125,16 +167,21 @@ def check_free(path: str | os.PathLike[str], *, force: bool) -> Path:
         If a run is there and ``force`` is not given, or what is there is no run.
     """
     folder = Path(path)
+    _settle(folder)
     if not folder.exists():
         return folder
     if not folder.is_dir():
         raise UsageError(f"train: out must be a folder; {folder} is a file.")
     if any((folder / name).exists() for name in OURS):
         if not force:
-            state = "holds a run" if (folder / MODEL).exists() else "holds a run that was not finished"
-            raise UsageError(f"train: {folder} {state}; give another folder, or replace it with force=True.")
+            whole = (folder / MODEL).exists()
+            state = "holds a run" if whole else "holds a run that was not finished"
+            more = "" if whole else f", or go on with: recurra resume {folder}"
+            raise UsageError(
+                f"train: {folder} {state}; give another folder, or replace it with force=True{more or '.'}"
+            )
         return folder
-    if any(folder.iterdir()):
+    if any(not child.name.endswith(PARTIAL) for child in folder.iterdir()):
         raise UsageError(f"train: {folder} holds files that are no run; give another folder.")
     return folder
 
@@ -144,51 +191,95 @@ def new_run(folder: Path) -> Iterator[RunFolder]:
     """Give a folder to write a run into; an earlier run stays untouched until the new one is whole.
 
     In a folder of its own a run is written in place, so that its history can be followed. Where a run is already, the
-    new one grows beside it and takes its place at the end. If writing fails, a new folder is removed again unless an
-    epoch was finished, and a replacement always.
+    new one grows beside it and takes its place at the end. If training fails before anything was reached, what was
+    written is removed again; after Ctrl-C, or with a checkpoint, it stays to go on from.
     """
     replacing = any((folder / name).exists() for name in OURS) if folder.exists() else False
-    if not replacing:
-        existed = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            yield RunFolder(folder)
-        except BaseException:
-            _remove_unless_begun(folder, keep_folder=existed)
-            raise
-        return
-    growing = folder.with_name(f".{folder.resolve().name}.new")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir()
+    where_to = _growing(folder) if replacing else folder
+    existed = where_to.exists() and not replacing
+    if replacing:
+        shutil.rmtree(where_to, ignore_errors=True)
+    where_to.mkdir(parents=True, exist_ok=True)
     try:
-        yield RunFolder(growing)
-    except BaseException:
-        shutil.rmtree(growing, ignore_errors=True)
+        yield RunFolder(where_to)
+    except BaseException as error:
+        if not _can_go_on(where_to, error):
+            _remove(where_to, keep_folder=existed)
         raise
-    _take_place(growing, folder)
+    if replacing:
+        _take_place(folder)
 
 
-def _remove_unless_begun(folder: Path, *, keep_folder: bool) -> None:
-    if (folder / HISTORY).exists() or (folder / CHECKPOINTS).exists():
-        return
+@contextlib.contextmanager
+def continued_run(folder: Path) -> Iterator[RunFolder]:
+    """Give the folder of a run that was not finished; at its end it stands where it was to stand."""
+    run = unfinished(folder)
+    assert run is not None
+    for place in (run.path, run / FIGURES):
+        for left in place.glob(f".*{PARTIAL}"):
+            with contextlib.suppress(OSError):
+                left.unlink()
+    yield run
+    if run.path != folder:
+        _take_place(folder)
+
+
+def unfinished(folder: Path) -> RunFolder | None:
+    """Return the run that was begun for a folder and is not whole, None if there is none."""
+    _settle(folder)
+    growing = _growing(folder)
+    if (growing / CONFIG).is_file():
+        return RunFolder(growing)
+    if (folder / CONFIG).is_file() and not (folder / MODEL).exists():
+        return RunFolder(folder)
+    return None
+
+
+def _growing(folder: Path) -> Path:
+    folder = folder.resolve()
+    return folder.with_name(f".{folder.name}.new")
+
+
+def _can_go_on(folder: Path, error: BaseException) -> bool:
+    if isinstance(error, KeyboardInterrupt):
+        return (folder / CONFIG).exists()
+    return any((folder / CHECKPOINTS).glob("*.recurra"))
+
+
+def _remove(folder: Path, *, keep_folder: bool) -> None:
     for name in OURS:
         with contextlib.suppress(OSError):
             (folder / name).unlink()
-    with contextlib.suppress(OSError):
-        (folder / FIGURES).rmdir()
+    for name in (FIGURES, CHECKPOINTS):
+        with contextlib.suppress(OSError):
+            (folder / name).rmdir()
     if not keep_folder:
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
-def _take_place(growing: Path, folder: Path) -> None:
+def _take_place(folder: Path) -> None:
     """Put a finished run where an earlier one is: both are whole at every moment, each under one of two names."""
     folder = folder.resolve()
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    os.replace(folder, old)
-    os.replace(growing, folder)
-    for child in old.iterdir():  # what is not ours belongs to the user and moves along
-        if child.name not in OURS and not child.name.startswith("eval-"):
-            os.replace(child, folder / child.name)
-    shutil.rmtree(old)
+    if folder.exists():
+        os.replace(folder, _old(folder))
+    _settle(folder)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _settle(folder: Path) -> None:
+    """Complete a replacement that was killed half-way."""
+    folder = folder.resolve()
+    if not folder.name or not _old(folder).is_dir():
+        return
+    growing, old = _growing(folder), _old(folder)
+    if not folder.exists():
+        os.replace(growing if growing.exists() else old, folder)
+    if old.is_dir():
+        for child in old.iterdir():  # what is not ours belongs to the user and moves along
+            if child.name not in OURS and not child.name.startswith("eval-") and child.suffix != PARTIAL:
+                os.replace(child, folder / child.name)
+        shutil.rmtree(old)

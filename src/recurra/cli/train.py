@@ -14,7 +14,7 @@ import click
 
 import recurra
 from recurra.cli import flags, parts, run_folder, screen
-from recurra.cli.history import CHECKPOINT, HistoryFile
+from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, RecurraWarning, UsageError
@@ -51,8 +51,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Everything decided before the training starts."""
+class Plan:
+    """Everything decided before the training starts; of a run that goes on, everything decided then."""
 
     source: Any
     folder: Path
@@ -62,10 +62,13 @@ class _Plan:
     words: Mapping[str, Any]
     test: Any
     by: str | None
+    begun_with: str = ""  # the command line of a run that goes on
 
     @property
     def command(self) -> str:
         """The command line that repeats the run."""
+        if self.begun_with:
+            return self.begun_with
         source = self.source if self.source is not None else "DATA"
         out = ["recurra", "train", source, "-o", str(self.folder), "--task", self.task]
         if self.test is not None:
@@ -83,7 +86,7 @@ class _Plan:
 
 
 def train(
-    data: Any,
+    data: Any = None,
     task: str | None = None,
     *,
     out: Any = None,
@@ -91,6 +94,7 @@ def train(
     by: str | None = None,
     force: bool = False,
     seed: int | None = None,
+    resume: Any = None,
     tell: Tell | None = None,
     **words: Any,
 ) -> Run:
@@ -113,6 +117,10 @@ def train(
         Replace a run that is in ``out``; it stays untouched until the new one is whole.
     seed : int, optional
         Decides everything random; the same as the word ``random_state``. By default a new one, which is written down.
+    resume : path, optional
+        Folder of a run that was interrupted or killed: go on where it stood, to the very weights it would have ended
+        with. Everything is taken from there; only data, a test part and words that were objects of Python must be
+        given again.
     tell : callable, optional
         Is given each line about what happens; by default nothing is written.
     **words
@@ -138,6 +146,15 @@ def train(
     >>> run.metrics["accuracy"]  # doctest: +SKIP
     """
     tell = tell or (lambda line: None)
+    if resume is not None:
+        from recurra.cli.resume import go_on
+
+        own = {"task": task, "out": out, "by": by, "seed": seed, "force": force or None}
+        return go_on(
+            resume, data, test=test, tell=tell, **{k: v for k, v in own.items() if v is not None}, **words
+        )
+    if data is None:
+        raise UsageError("train: give the data to train on, or a run to go on with as resume=.")
     data_words, model_words = flags.divide("train", words)
     folder = run_folder.check_free(_folder(data, out), force=force)
     seed = _seed(seed, model_words)
@@ -147,17 +164,41 @@ def train(
     task = task or choose_task(dataset)
     _check_words(task, model_words)
     _check_labelled(dataset, task)
+    if model_words.get("checkpoint_dir") is not None:  # so that resume finds it from anywhere
+        model_words["checkpoint_dir"] = str(Path(model_words["checkpoint_dir"]).absolute())
     estimator = flags.estimator_class(task)(**{**model_words, flags.SEED: seed})
-    plan = _Plan(_named(data), folder, task, seed, data_words, model_words, test, by)
-    divided = parts.divide(dataset, test=test, by=by, seed=seed, words=data_words)
-    problems = _tell_data(dataset, divided, task, tell)
-    with _resumable(folder), run_folder.new_run(folder) as run:
-        run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
+    plan = Plan(_named(data), folder, task, seed, data_words, model_words, test, by)
+    return carry_out(plan, dataset, estimator, tell)
+
+
+def carry_out(
+    plan: Plan,
+    dataset: Any,
+    estimator: Any,
+    tell: Tell,
+    *,
+    check: Callable[[parts.Parts], None] | None = None,
+) -> Run:
+    """Train, judge and write as planned.
+
+    Parameters
+    ----------
+    check : callable, optional
+        Given for a run that goes on: raises if a part is not what it was then.
+    """
+    divided = parts.divide(dataset, test=plan.test, by=plan.by, seed=plan.seed, words=plan.data_words)
+    if check is not None:
+        check(divided)
+    problems = _tell_data(dataset, divided, plan.task, tell)
+    begin = run_folder.new_run if check is None else run_folder.continued_run
+    with _resumable(plan.folder), begin(plan.folder) as run:
+        if check is None:
+            run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with _noted(problems.warnings):
-            _fit(estimator, divided.train, run)
+            _fit(estimator, divided.train, run, resume=check is not None)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
         _write(run, estimator, evaluation, metrics)
-    return Run(folder, estimator, metrics, evaluation, plan.command)
+    return Run(plan.folder, estimator, metrics, evaluation, plan.command)
 
 
 def choose_task(dataset: Any) -> str:
@@ -278,14 +319,18 @@ def _sizes(summary: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Turn Ctrl-C into `Interrupted` where training left a checkpoint in the run folder."""
-    before = (folder / CHECKPOINT).exists()
+    """Say how to go on where training can."""
+    advice = f"Go on with: recurra resume {shlex.quote(str(folder))}"
     try:
         yield
     except KeyboardInterrupt:
-        if before or not (folder / CHECKPOINT).exists():
+        if run_folder.unfinished(folder) is None:
             raise
-        raise Interrupted(f"where training stood is kept in {folder / CHECKPOINT}.") from None
+        raise Interrupted(f"where training stood is kept. {advice}") from None
+    except (MemoryError, OSError) as error:
+        if run_folder.unfinished(folder) is not None:
+            error.add_note(advice)
+        raise
 
 
 @contextmanager
@@ -303,18 +348,21 @@ def _noted(kept: list[str]) -> Iterator[None]:
         yield
 
 
-def _fit(estimator: Any, data: Any, run: RunFolder) -> None:
-    """Fit, writing a line of history per epoch."""
-    given = estimator.callbacks
-    estimator.set_params(callbacks=[*given, HistoryFile(run)])
+def _fit(estimator: Any, data: Any, run: RunFolder, *, resume: bool) -> None:
+    """Fit, writing a line of history per epoch, and checkpoints."""
+    given = {"callbacks": estimator.callbacks, "checkpoint_dir": estimator.checkpoint_dir}
+    estimator.set_params(
+        callbacks=[*estimator.callbacks, HistoryFile(run)],
+        checkpoint_dir=estimator.checkpoint_dir or run / run_folder.CHECKPOINTS,
+    )
     try:
-        estimator.fit(data)
+        estimator.fit(data, resume=resume)
     finally:
-        estimator.set_params(callbacks=given)
+        estimator.set_params(**given)
 
 
 def _judge(
-    estimator: Any, plan: _Plan, dataset: Any, divided: parts.Parts, problems: _Problems
+    estimator: Any, plan: Plan, dataset: Any, divided: parts.Parts, problems: _Problems
 ) -> tuple[Any, dict[str, Any]]:
     """Return the evaluation on the test part, if there is one, and the metrics."""
     seconds = estimator.model_.manifest["training"]["seconds"]
@@ -350,7 +398,7 @@ def _target_names(words: Mapping[str, Any]) -> list[str] | None:
     return [target] if isinstance(target, str) else target
 
 
-def _config(plan: _Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> dict[str, Any]:
+def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> dict[str, Any]:
     from recurra.evaluation.evaluation import installed_versions
 
     test = plan.test
@@ -359,6 +407,7 @@ def _config(plan: _Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> 
         "command": plan.command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "data": parts.place(plan.source),
+        "data_kind": parts.kind(plan.source),
         "data_words": dict(plan.data_words),
         "data_summary": {**dataset.summary(), "source": dataset.source},
         "test": test if test is None or isinstance(test, float) else parts.place(test) or "given in Python",
@@ -366,12 +415,14 @@ def _config(plan: _Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> 
         "split": divided.how,
         "n_train": len(divided.train),
         "n_test": 0 if divided.test is None else len(divided.test),
+        "data_digest": parts.fingerprint(divided),
         "test_digest": None if divided.test is None else parts.digest(divided.test),
         "task": plan.task,
         "estimator": type(estimator).__name__,
         "seed": plan.seed,
-        "words": {word: value for word, value in plan.words.items() if word not in flags.PYTHON_ONLY},
-        "params": {k: v for k, v in estimator.get_params(deep=False).items() if k not in flags.PYTHON_ONLY},
+        "words": {word: value for word, value in plan.words.items() if flags.can_be_written(word, value)},
+        "python_words": [w for w, value in plan.words.items() if not flags.can_be_written(w, value)],
+        "params": {k: v for k, v in estimator.get_params(deep=False).items() if flags.can_be_written(k, v)},
         "channel_names": None if dataset.channel_names is None else list(dataset.channel_names),
         "licence": dataset.licence,
         "citation": dataset.citation,
@@ -449,13 +500,14 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
         words.setdefault("verbose", 0)
     if int(words.get("verbose", 1)) > 1:
         _log_to_stderr()
-    run = train(data, tell=None if quiet else _tell, **own, **words)
+    run = train(data, tell=None if quiet else tell_on_screen, **own, **words)
     if as_json:
         return screen.flat_json(run.metrics)
-    return _show(run, quiet)
+    return show(run, quiet)
 
 
-def _tell(line: str) -> None:
+def tell_on_screen(line: str) -> None:
+    """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
 
@@ -471,7 +523,8 @@ def _log_to_stderr() -> None:
     logger.addHandler(handler)
 
 
-def _show(run: Run, quiet: bool) -> None:
+def show(run: Run, quiet: bool) -> None:
+    """Show what came of a run, and what to do next."""
     training = run.estimator.model_.manifest["training"]
     if not quiet:
         screen.say(

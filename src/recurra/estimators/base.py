@@ -11,8 +11,9 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 import recurra
 from recurra.batches.splits import content_keys, holdout
+from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import insight
+from recurra.estimators import insight, resuming
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
@@ -23,7 +24,9 @@ from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
 from recurra.records import Dataset
+from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
+from recurra.serving.stream import Stream
 
 if TYPE_CHECKING:
     from recurra.evaluation.gradient_flow import GradientFlow
@@ -85,7 +88,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         validation : (X, y) or Dataset, optional
             Decides early stopping instead of a part held out of X.
         resume : bool, default=False
-            Go on from the fitted weights, features and classes.
+            Go on: an estimator that is not fitted from the newest checkpoint in ``checkpoint_dir``, or from the
+            beginning if there is none yet; a fitted one from its weights, features and classes, or from where this very
+            training was interrupted.
 
         Raises
         ------
@@ -98,16 +103,23 @@ class SequenceEstimator(BaseEstimator, ABC):
 
         who = type(self).__name__
         check_params(who, self.get_params(deep=False))
-        if resume:
-            self._check_fitted()
+        found = resuming.find(self, resume)
+        if self.checkpoint_dir is None:
+            if resume:
+                self._check_fitted()
+        elif not resume and hasattr(self, "model_"):
+            del self.model_  # should this training be interrupted, it is the one to go on with
+        resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
         if target.task == "labeling":
             check_steps(who, given.sequences, encoded, given.names)
+        # Before merging, which sorts: the message must name the sequence where the user has it.
+        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
         given = merged(given, encoded)
-        self.seed_ = _seed(self.random_state)
+        self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
         if not resume:
             target = target.fitted_on(given.y, given.weights)
@@ -120,6 +132,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         network = self._build(features.input_size, target.output_size, resume, longest)
         shape_only = FittedModel(self._manifest(X, target), features, {})
         examples = _examples(shape_only, given, target)
+        validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        words = shape_only.manifest["params"]
+        start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
         result = train(
             network,
             examples,
@@ -128,11 +143,12 @@ class SequenceEstimator(BaseEstimator, ABC):
                 target,
                 class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights),
             ),
-            validation=_examples(shape_only, held_out, target) if held_out is not None else None,
+            validation=validation_examples,
             score=lambda outputs, those: {
                 target.score_name: target.score(outputs, those.targets, those.weights)
             },
-            callbacks=self.callbacks,
+            callbacks=[*self.callbacks, *keepers],
+            start=start,
         )
         facts = training_facts(target, given.y, given.weights, [len(x) for x in given.sequences])
         self._keep(network, shape_only, result, facts)
@@ -141,7 +157,14 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
         if validation is not None:
-            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation[:2]
+            if not isinstance(validation, Dataset | tuple | list) or (
+                not isinstance(validation, Dataset) and len(validation) != 2
+            ):
+                raise UsageError(
+                    f"{type(self).__name__}: validation must be a pair (X, y) or a Dataset; "
+                    f"got {validation!r:.60}. To hold out a share of X, use validation_fraction."
+                )
+            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation
             sequences, names = read_sequences(self, X, reset=False)
             encoded = target.encode(y, names)
             if len(encoded) != len(sequences):
@@ -293,6 +316,28 @@ class SequenceEstimator(BaseEstimator, ABC):
         """
         self._check_fitted()
         return self.model_.predict(*read_sequences(self, X, reset=False))
+
+    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+        """Begin a sequence whose rows come one by one.
+
+        Parameters
+        ----------
+        look_ahead : int, optional
+            For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
+            the newest rows; see `recurra.serving.look_ahead.LookAheadStream`.
+
+        Returns
+        -------
+        Stream
+            ``step(row)`` and ``push(chunk)`` answer as ``predict`` does for all rows so far.
+
+        Raises
+        ------
+        UsageError
+            If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
+        """
+        self._check_fitted()
+        return self.model_.stream(look_ahead=look_ahead)
 
     def evaluate(
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
@@ -485,7 +530,7 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return the words a file can hold; an optimizer class by its name, no callbacks, no function."""
     out = {}
     for name, value in params.items():
-        if name in ("callbacks", "network", "device") or (
+        if name in ("callbacks", "checkpoint_dir", "network", "device") or (
             name == "random_state" and not isinstance(value, int)
         ):
             continue

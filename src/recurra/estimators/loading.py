@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from recurra.checks import listing
+from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
+from recurra.serving.light import LightModel
 from recurra.serving.model import FittedModel
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
@@ -19,8 +20,16 @@ ESTIMATORS = {
 }
 
 
-def load_model(path: str | os.PathLike[str], *, network: Callable[[int, int], Any] | None = None) -> Any:
-    """Read a model file and return the fitted estimator.
+RUNTIMES = ("full", "light")
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    network: Callable[[int, int], Any] | None = None,
+    runtime: str = "full",
+) -> Any:
+    """Read a model file and return the fitted estimator, or what predicts without torch.
 
     Parameters
     ----------
@@ -28,6 +37,9 @@ def load_model(path: str | os.PathLike[str], *, network: Callable[[int, int], An
         Written by ``save`` of an estimator.
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         The function the model was trained with, for a network of the user's own; a file never holds code.
+    runtime : {"full", "light"}, default="full"
+        The estimator that wrote the file, or a `LightModel`: ``predict``, ``predict_proba`` and ``stream`` with the
+        same answers, where only numpy and safetensors are installed.
 
     Raises
     ------
@@ -38,6 +50,11 @@ def load_model(path: str | os.PathLike[str], *, network: Callable[[int, int], An
     UsageError
         If the model needs ``network``, or its weights do not fit it.
     """
+    check_choice("load_model", "runtime", runtime, RUNTIMES)
+    if runtime == "light":
+        if network is not None:
+            raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
+        return LightModel.load(path)
     model = FittedModel.load(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:

@@ -1,5 +1,6 @@
 """One class per time step."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -62,6 +63,8 @@ class SequenceLabeler(SequenceEstimator):
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()
         Called during training.
+    checkpoint_dir : path or None, default=None
+        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
     device : str, default="cpu"
         torch device to train on; prediction is on the CPU.
     random_state : int, RandomState, Generator or None, default=None
@@ -106,6 +109,7 @@ class SequenceLabeler(SequenceEstimator):
         missing: str = "error",
         network: Callable[[int, int], Any] | None = None,
         callbacks: Sequence[Any] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 1,
@@ -131,6 +135,7 @@ class SequenceLabeler(SequenceEstimator):
         self.missing = missing
         self.network = network
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -1,5 +1,6 @@
 """One or several numbers per sequence."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,6 +62,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()
         Called during training.
+    checkpoint_dir : path or None, default=None
+        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
     device : str, default="cpu"
         torch device to train on; prediction is on the CPU.
     random_state : int, RandomState, Generator or None, default=None
@@ -100,6 +103,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         missing: str = "error",
         network: Callable[[int, int], Any] | None = None,
         callbacks: Sequence[Any] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 1,
@@ -125,6 +129,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.missing = missing
         self.network = network
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -1,5 +1,6 @@
 """The constructor words: one table for Python, the command line and the reference page."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,7 @@ WORDS: Mapping[str, Word] = {
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True
     ),
     "callbacks": Word("Objects with the methods of recurra.training.callbacks.Callback.", "object"),
+    "checkpoint_dir": Word("Folder for checkpoints of the training.", "object", none=True),
     "device": Word("torch device to train on, such as cpu or cuda.", "object"),
     "random_state": Word("Seed of everything random; none draws a new one.", "object", none=True),
     "verbose": Word("0 silent, 1 a progress line, 2 one line per epoch.", "int", low=0, high=2),
@@ -139,6 +141,9 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
         )
+    directory = params.get("checkpoint_dir")
+    if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
+        raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
 
 

@@ -10,6 +10,7 @@ from recurra.checks import did_you_mean
 from recurra.errors import StoreError
 from recurra.features.missing import MissingMask
 from recurra.features.scaling import Scaling
+from recurra.features.streaming import ChainStream, FeatureStream, as_float32
 
 
 class Feature(Protocol):
@@ -21,6 +22,10 @@ class Feature(Protocol):
 
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Turn one array of shape (time, channels) into another."""
+        ...
+
+    def stream(self, input_size: int) -> FeatureStream:
+        """Return what takes in rows of that many channels chunk by chunk, with room for one sequence."""
         ...
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -68,10 +73,22 @@ class Chain:
         """Return the float32 array of shape (time, input_size) that the network reads."""
         for step in self.steps:
             sequence = step.transform(sequence)
-        with np.errstate(
-            over="ignore"
-        ):  # what does not fit becomes infinity, which the caller reports by place
-            return np.ascontiguousarray(sequence, dtype=np.float32)
+        return as_float32(sequence)
+
+    def stream(self) -> ChainStream:
+        """Return what takes in a sequence chunk by chunk and gives the same numbers as `transform`."""
+        streams = []
+        size = self.n_channels
+        for step in self.steps:
+            streams.append(step.stream(size))
+            size = step.output_size(size)
+        return ChainStream(streams)
+
+    @property
+    def only_scaling(self) -> Scaling | None:
+        """The scaling, where nothing else is done to a row."""
+        found = [step for step in self.steps if isinstance(step, Scaling)]
+        return found[0] if len(found) == len(self.steps) == 1 else None
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps; arrays are named ``<position>.<array>``."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from recurra.checks import check_choice
+from recurra.features.streaming import Stateless
 
 KINDS = ("zscore", "robust", "none")
 
@@ -83,6 +84,10 @@ class Scaling:
         if self.kind == "none":
             return sequence
         return (sequence - self.center) / self.spread
+
+    def stream(self, input_size: int) -> Stateless:
+        """Return what scales chunk by chunk."""
+        return Stateless(self)
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what the model file keeps: a JSON-able configuration and arrays."""

@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,27 @@ from recurra.errors import UsageError
 
 CHOICES = ("auto", "native", "reference")
 
-# The one piece of module state in recurra: read from the environment once, changed only by `use`.
+# The module state of recurra, this and the next variable: read from the environment once, changed only inside `with`.
 _choice: contextvars.ContextVar[str | None] = contextvars.ContextVar("recurra_kernels", default=None)
+
+
+# Threads for the kernels where torch itself has been given fewer; None: as many as torch.
+_threads: contextvars.ContextVar[int | None] = contextvars.ContextVar("recurra_threads", default=None)
+
+
+@contextlib.contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Give the kernels this many threads inside, whatever torch has; no result depends on it."""
+    token = _threads.set(count)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+def threads(otherwise: int) -> int:
+    """Return the threads given by `use_threads`, else ``otherwise``."""
+    return _threads.get() or otherwise
 
 
 def _chosen() -> str:
@@ -26,7 +46,8 @@ def _chosen() -> str:
 
 def native_module() -> Any:
     """Return the compiled extension; ImportError if it is absent."""
-    return importlib.import_module("recurra.kernels._native")
+    # asked for at every step of a stream, and import_module takes longer than a step
+    return sys.modules.get("recurra.kernels._native") or importlib.import_module("recurra.kernels._native")
 
 
 def _found() -> tuple[Any, str]:

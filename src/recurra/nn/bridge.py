@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.kernels.dispatch import current, native_module
+from recurra.kernels.dispatch import current, native_module, threads
+from recurra.nn import segments
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
@@ -57,12 +58,15 @@ class Call:
         Where a padded tensor has its batch; None for flat ragged rows.
     reference : callable
         (rows, states, weights) -> (output, final states) in torch operations, for second derivatives.
+    memory : {"full", "sqrt"}
+        Whether training keeps the gates of every step, or states between segments only (`recurra.nn.segments`).
     """
 
     cell: str
     lengths: np.ndarray
     batch_first: bool | None
     reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
+    memory: str = "full"
 
     def places(self, values: Tensor) -> tuple[np.ndarray, int]:
         """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
@@ -104,6 +108,7 @@ class _Kept:
 
     packed: list[Any]
     memory: Any
+    segmented: list[segments.Direction] | None = None
 
 
 def _forward(
@@ -123,6 +128,8 @@ def _forward(
     assert weight_hh is not None
     hidden_size, output_size = weight_ih.shape[0] // GATES[call.cell], weight_hh.shape[1]
     output = call.filled((*x.shape[:-1], directions * output_size), x)
+    if save and call.memory == "sqrt":
+        return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
     h_n = x.new_empty((directions, batch, output_size))
     c_n = x.new_empty((directions, batch, hidden_size)) if call.cell == "lstm" else None
     memory = native_module().Saved(packed[0], int(call.lengths.sum()), directions) if save else None
@@ -140,10 +147,73 @@ def _forward(
         h_n.data_ptr(),
         _address(c_n),
         memory,
-        torch.get_num_threads(),
+        threads(torch.get_num_threads()),
         0,
     )
     return output, h_n, c_n, _Kept(packed, memory)
+
+
+def _forward_in_segments(
+    call: Call,
+    packed: list[Any],
+    x: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    output: Tensor,
+    sizes: tuple[int, int],
+) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
+    """Run a layer keeping only the states between segments."""
+    batch, found = len(call.lengths), []
+    for d, one in enumerate(packed):
+        h = x.new_zeros((batch, sizes[0])) if h_0 is None else h_0[d].contiguous()
+        c = None
+        if call.cell == "lstm":
+            c = x.new_zeros((batch, sizes[1])) if c_0 is None else c_0[d].contiguous()
+        rows = segments.Rows(x.data_ptr(), *call.places(x))
+        out = segments.Rows(output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output))
+        direction = segments.Direction(
+            one, call.lengths, d == 1, rows, out, [(h, c)], threads(torch.get_num_threads())
+        )
+        direction.forward()
+        found.append(direction)
+    h_n = torch.stack([direction.states[-1][0] for direction in found])
+    c_n = (
+        None
+        if call.cell != "lstm"
+        else torch.stack([d.states[-1][1] for d in found if d.states[-1][1] is not None])
+    )
+    return output, h_n, c_n, _Kept(packed, None, found)
+
+
+def _backward_in_segments(
+    kept: _Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
+) -> list[Tensor | None]:
+    """Fill ``wanted``, laid out by `_backward`, direction by direction."""
+    assert kept.segmented is not None
+    grad_x = wanted[0]
+    for d, direction in enumerate(kept.segmented):
+        last_h, last_c = direction.states[-1]
+        grads = (
+            torch.zeros_like(last_h) if given[1] is None else given[1][d].contiguous(),
+            None
+            if last_c is None
+            else torch.zeros_like(last_c)
+            if given[2] is None
+            else given[2][d].contiguous(),
+        )
+        at = 3 + d * PER_DIRECTION
+        weights = [None if w is None else w.zero_() for w in wanted[at : at + PER_DIRECTION]]
+        # the extension writes; the second direction's part is added by hand
+        part = grad_x if d == 0 or grad_x is None else torch.zeros_like(grad_x)
+        offset = d * last_h.shape[1] * x.element_size()
+        output = None if given[0] is None else given[0].data_ptr() + offset
+        grads = direction.backward(output, grads, _address(part), weights)
+        if d == 1 and grad_x is not None and part is not None:
+            grad_x += part
+        for total, g in zip(wanted[1:3], grads, strict=True):
+            if total is not None and g is not None:
+                total[d] = g
+    return wanted
 
 
 def _backward(
@@ -169,6 +239,8 @@ def _backward(
         wanted[0] = torch.empty_like(x) if call.batch_first is None else torch.zeros_like(x)
     # bound to a name: an address does not keep its tensor alive
     laid_out = [None if g is None else g.contiguous() for g in given]
+    if kept.segmented is not None:
+        return _backward_in_segments(kept, x, laid_out, wanted)
     native_module().backward(
         kept.packed,
         len(call.lengths),
@@ -183,7 +255,7 @@ def _backward(
         kept.memory,
         [_address(g) for g in laid_out],
         _wanted_addresses(wanted, len(weights)),
-        torch.get_num_threads(),
+        threads(torch.get_num_threads()),
         0,
     )
     return wanted

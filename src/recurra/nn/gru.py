@@ -70,10 +70,18 @@ class GRU(torch.nn.GRU):
     device, dtype
         Where the weights lie and what they are made of.
 
+    Attributes
+    ----------
+    memory : {"full", "sqrt"}
+        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
+
     References
     ----------
     .. [1] Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014, arXiv:1406.1078.
     """
+
+    memory = "full"
 
     def forward(self, input: Any, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
         """Run every sequence of the batch to its own end.

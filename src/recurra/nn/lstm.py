@@ -73,6 +73,12 @@ class LSTM(torch.nn.LSTM):
     device, dtype
         Where the weights lie and what they are made of.
 
+    Attributes
+    ----------
+    memory : {"full", "sqrt"}
+        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
+
     References
     ----------
     .. [1] Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; with the
@@ -80,6 +86,8 @@ class LSTM(torch.nn.LSTM):
     .. [2] Sak et al., "Long Short-Term Memory Based Recurrent Neural Network Architectures for Large
        Vocabulary Speech Recognition", 2014, arXiv:1402.1128.
     """
+
+    memory = "full"
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None

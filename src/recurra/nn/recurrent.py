@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
 from recurra.nn import bridge
 from recurra.nn.bridge import Call, runs_native
@@ -286,9 +287,10 @@ def _run_native(
 ) -> tuple[Tensor, States]:
     """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
-    call = Call(
-        cell, batch.steps.lengths, batch.batch_first, reference_of(direction, batch.steps, batch.batch_first)
-    )
+    reference = reference_of(direction, batch.steps, batch.batch_first)
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
     for layer, pair in enumerate(weights):
         if layer and module.dropout:
             values = F.dropout(values, module.dropout, module.training)
@@ -396,9 +398,10 @@ def _check_rows(
         raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
     dtype = module.weight_ih_l0.dtype
     if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+        other = f" or layer.to({values.dtype})" if values.dtype.is_floating_point else ""
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
-            f"Convert with input.to({dtype}) or layer.to({values.dtype})."
+            f"Convert with input.to({dtype}){other}."
         )
 
 

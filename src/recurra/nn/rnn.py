@@ -68,10 +68,18 @@ class RNN(torch.nn.RNN):
     device, dtype
         Where the weights lie and what they are made of.
 
+    Attributes
+    ----------
+    memory : {"full", "sqrt"}
+        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
+
     References
     ----------
     .. [1] Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
     """
+
+    memory = "full"
 
     def forward(self, input: Any, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
         """Run every sequence of the batch to its own end.

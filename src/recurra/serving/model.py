@@ -1,8 +1,11 @@
 """`FittedModel`: a trained network as data, what the model file holds, and the one path that predicts."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,9 @@ from recurra.errors import StoreError
 from recurra.features.chain import Chain
 from recurra.kernels import heads
 from recurra.ragged import Ragged
+from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
+from recurra.serving.stream import Stream
 
 SCHEMA = 1
 TASKS = ("classification", "regression", "labeling")
@@ -44,12 +49,12 @@ class FittedModel:
     weights: Mapping[str, np.ndarray]
     own_network: OwnNetwork | None = None
 
-    @property
+    @cached_property
     def task(self) -> str:
         """One of "classification", "regression", "labeling"."""
         return str(self.manifest["task"])
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray:
         """Labels in the order of the outputs: array of shape (classes,)."""
         return classes_from_manifest(self.manifest["target"])
@@ -94,9 +99,39 @@ class FittedModel:
             return self.classes[outputs.argmax(axis=1)]
         if self.task == "labeling":
             return per_sequence(self.classes[outputs.argmax(axis=1)], sequences)
+        return self.numbers(outputs)
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target."""
         target = self.manifest["target"]
         numbers = outputs.astype(np.float64) * np.asarray(target["spread"]) + np.asarray(target["center"])
         return numbers[:, 0] if target["single"] else numbers
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits of everything that decides an answer."""
+        features, arrays = self.features.to_manifest()
+        facts = [self.task, self.manifest["network"], self.manifest["target"], features]
+        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
+        for name, array in sorted([*arrays.items(), *self.weights.items()], key=lambda item: item[0]):
+            digest.update(f"\0{name}{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+        """Begin a sequence whose rows come one by one.
+
+        Parameters
+        ----------
+        look_ahead : int, optional
+            For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
+            the newest rows; see `LookAheadStream`.
+
+        Raises
+        ------
+        UsageError
+            If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
+        """
+        return Stream(self) if look_ahead is None else LookAheadStream(self, look_ahead)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; the old file or the new one is there after a crash, whole."""

@@ -18,7 +18,7 @@ import torch
 
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
-from recurra.errors import UsageError
+from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
@@ -30,6 +30,7 @@ from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
@@ -123,7 +124,7 @@ def train(
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
     device = torch.device(config.device)
     forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), held_back_interrupt() as interrupt:
+    with torch.random.fork_rng(devices=forked), shared_out(network), held_back_interrupt() as interrupt:
         run = Run(
             network.to(device),
             examples,
@@ -290,8 +291,17 @@ class Run:
         return pack(tree)
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from a state; UsageError if it belongs to something else."""
-        tree = unpack(state)
+        """Go on from a state; UsageError if it belongs to something else, StoreError if it makes no sense."""
+        try:
+            self._restore(unpack(state))
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, RecurraError):
+                raise
+            raise StoreError(
+                f"train: start is damaged: it makes no sense ({error!r:.80}). Use another checkpoint."
+            ) from error
+
+    def _restore(self, tree: Any) -> None:
         if tree["fingerprint"] != self._fingerprint:
             raise UsageError(
                 "train: start was taken with other data, batch_size, seed or optimizer; training cannot go "
@@ -303,9 +313,20 @@ class Run:
             raise UsageError(
                 "train: start was taken with another network: names or shapes of its weights differ."
             )
+        _check_place(tree, self.batches_per_epoch)
+        if {name: tuple(tensor.shape) for name, tensor in tree["kept"].items()} != shapes:
+            raise ValueError("the best weights have other shapes")
         self._load(tree["weights"])
         self._kept = {name: tensor.to(self.device) for name, tensor in tree["kept"].items()}
         self.optimizer.load_state_dict(tree["optimizer"])
+        for parameter, state in self.optimizer.state.items():
+            wrong = [
+                t
+                for t in state.values()
+                if isinstance(t, torch.Tensor) and t.ndim and t.shape != parameter.shape
+            ]
+            if wrong:
+                raise ValueError("the optimizer's state has other shapes than the weights")
         self.schedule.restore(tree["schedule"])
         self.stopping.restore(tree["stopping"])
         self.epoch, self.batch, self.history = tree["epoch"], tree["batch"], tree["history"]
@@ -557,3 +578,16 @@ class Run:
         return failures.out_of_memory(
             epoch=self.epoch, number=number, batch=batch, examples=examples, kept=self._kept_words()
         )
+
+
+def _check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
+    """Raise ValueError if a state says where it stands in a way that no run does."""
+    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
+    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
+        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
+    if (
+        not isinstance(history, list)
+        or len(history) != epoch - 1
+        or not all(isinstance(r, dict) for r in history)
+    ):
+        raise ValueError(f"a history that does not end with epoch {epoch - 1}")

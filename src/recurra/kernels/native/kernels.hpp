@@ -97,6 +97,8 @@ template <class T> struct Table {
   int64_t (*outer_tiles)(const Outer<T>&);
   // dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; zero for the lanes beyond
   void (*transpose_into)(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride);
+  // `rounds` times 24 fused multiply-adds of whole vectors in registers: what the machine can do at best
+  T (*peak)(int64_t rounds);
   void (*exp_rows)(T* x, int64_t n);
   void (*tanh_rows)(T* x, int64_t n);
 };

@@ -16,6 +16,7 @@
 #include "heads.hpp"
 #include "pool.hpp"
 #include "recurrence.hpp"
+#include "running.hpp"
 #include "step.hpp"
 
 namespace nb = nanobind;
@@ -304,6 +305,41 @@ void py_pool(int kind, bool is_double, PyLinear* score, PyLinear* context, nb::h
                      t, p, m, c);
 }
 
+// A whole network of one stream: step(row, outputs, probabilities). Keeps everything it was given.
+struct PyRunning {
+  nb::object keep;
+  std::unique_ptr<Running> running;
+  int64_t channels;
+  PyRunning(nb::object keep_, PyStep& stack, PyLinear& head, int64_t channels_, nb::handle center, nb::handle spread,
+            int kind, PyLinear* score, PyLinear* context, nb::handle total, nb::handle top, nb::handle mass,
+            nb::handle count)
+      : keep(keep_), channels(channels_) {
+    if (!stack.f || !head.f || stack.f->input_numbers() != channels) throw std::invalid_argument("Running: sizes");
+    Address at(center), by(spread), t(total, true), p(top, true), m(mass, true), c(count, true);
+    const size_t features = size_t(head.f->features);
+    running.reset(new Running{table<float>(), *stack.f, *head.f, at, by, kind >= 0, Pooling(kind < 0 ? 0 : kind),
+                              Attention<float>{score ? score->f.get() : nullptr, context ? context->f.get() : nullptr},
+                              PoolState<float>{t, p, m, c}, std::vector<float>(size_t(channels)),
+                              std::vector<float>(features)});
+  }
+  // False, with nothing changed, when the row is no contiguous array of (channels,) floats or doubles, or not finite.
+  bool step(nb::handle row, nb::handle outputs, nb::handle probabilities) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(row.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+      PyErr_Clear();
+      return false;
+    }
+    bool taken = false;
+    if (view.ndim == 1 && view.shape[0] == channels && view.format && view.format[0] && !view.format[1]) {
+      Address o(outputs, true), p(probabilities, true);
+      if (view.format[0] == 'd') taken = running->step(static_cast<const double*>(view.buf), o, p);
+      if (view.format[0] == 'f') taken = running->step(static_cast<const float*>(view.buf), o, p);
+    }
+    PyBuffer_Release(&view);
+    return taken;
+  }
+};
+
 // For the accuracy tests: exp or tanh of every number, in place.
 void py_apply(const std::string& name, bool is_double, nb::handle x, int64_t n) {
   Address data(x, true);
@@ -363,9 +399,22 @@ NB_MODULE(_native, m) {
       .def(nb::init<bool, nb::handle, nb::handle, int64_t, int64_t>(), nb::arg("is_double"), nb::arg("weight"),
            nb::arg("bias").none(), nb::arg("outputs"), nb::arg("features"))
       .def("apply", &PyLinear::apply);
+  nb::class_<PyRunning>(m, "Running", "Scaling, stacked layers, pooling, head and softmax of one stream in one call.")
+      .def(nb::init<nb::object, PyStep&, PyLinear&, int64_t, nb::handle, nb::handle, int, PyLinear*, PyLinear*,
+                    nb::handle, nb::handle, nb::handle, nb::handle>(),
+           nb::arg("keep"), nb::arg("stack"), nb::arg("head"), nb::arg("channels"), nb::arg("center").none(),
+           nb::arg("spread").none(), nb::arg("kind"), nb::arg("score").none(), nb::arg("context").none(),
+           nb::arg("total").none(), nb::arg("top").none(), nb::arg("mass").none(), nb::arg("count").none())
+      .def("step", &PyRunning::step, nb::arg("row"), nb::arg("outputs"), nb::arg("probabilities").none());
   m.def("softmax", &py_softmax);
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
   m.def("apply", &py_apply);
+  // For the benchmarks: operations of one call of peak(rounds).
+  m.def("peak", [](int64_t rounds) {
+    nb::gil_scoped_release nogil;
+    table<float>().peak(rounds);
+    return double(rounds) * double(table<float>().rows * 4 * table<float>().lanes * 2);
+  });
 }

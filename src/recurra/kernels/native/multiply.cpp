@@ -154,6 +154,20 @@ void transpose_into(const T* src, int64_t rows, int64_t K, int64_t stride, T* ds
   }
 }
 
+template <class T> T peak(int64_t rounds) {
+  V<T> sum[ROWS * 4];
+  const V<T> factor = splat(T(0.5)), term = splat(T(0.25));
+  RECURRA_UNROLL
+  for (int v = 0; v < ROWS * 4; ++v) sum[v] = zero<T>();
+  for (int64_t j = 0; j < rounds; ++j) {
+    RECURRA_UNROLL
+    for (int v = 0; v < ROWS * 4; ++v) sum[v] = fma(sum[v], factor, term);
+  }
+  V<T> all = sum[0];
+  for (int v = 1; v < ROWS * 4; ++v) all = all + sum[v];
+  return all[0];
+}
+
 template <class T> void exp_rows(T* x, int64_t n) {
   for (int64_t j = 0; j < n; j += W<T>) {
     const int left = int(n - j < W<T> ? n - j : W<T>);
@@ -179,7 +193,7 @@ extern const Table<float> table_f;
 extern const Table<double> table_d;
 #define RECURRA_TABLE(T)                                                                                  \
   {W<T>,         ROWS,           multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
-   lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_tiles<T>, transpose_into<T>, exp_rows<T>, \
+   lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_tiles<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
    tanh_rows<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);

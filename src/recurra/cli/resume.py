@@ -1,0 +1,133 @@
+"""``recurra resume``: go on with a run that was interrupted or killed, to the end it would have had."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.checks import listing
+from recurra.cli import flags, parts, run_folder, screen
+from recurra.cli.train import Plan, Run, Tell, carry_out, show, tell_on_screen
+from recurra.errors import DataError, MissingDataError, StoreError, UsageError
+
+# What may be given again; everything else is what it was.
+_FREE = ("callbacks", "device", "verbose")
+
+
+def go_on(run: Any, data: Any = None, *, test: Any = None, tell: Tell, **words: Any) -> Run:
+    """Go on with a run; see ``resume`` of `recurra.train`.
+
+    Parameters
+    ----------
+    run : path
+        Run folder.
+    data, test : optional
+        Where they were objects of Python, or files that have moved since.
+    **words
+        Those that were objects of Python (``network``, ...), ``callbacks``, ``device`` and ``verbose``.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no run, or its data are gone.
+    UsageError
+        If the run is finished, or a word is given that it has decided, or one is missing.
+    DataError
+        If the data have changed.
+    """
+    folder = Path(run)
+    begun = _begun(folder)
+    config = begun.config()
+    try:
+        plan, needed = _plan(folder, config, data, parts.test_of(test))
+        begin = flags.estimator_class(plan.task)
+        digest, begun_words = config["data_digest"], dict(config["words"])
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise StoreError(
+            f"{begun / run_folder.CONFIG}: is damaged: {error!r} is missing or makes no sense. Train again with force=True."
+        ) from None
+    _check_words(folder, words, needed, begun_words)
+    estimator = begin(**{**begun_words, **words, flags.SEED: plan.seed})
+    dataset = parts.load(plan.source, plan.data_words)
+
+    def check(divided: parts.Parts) -> None:
+        if parts.fingerprint(divided) != digest:
+            raise DataError(
+                f"{plan.source if config['data'] else 'data'}: has changed since {folder} was begun, so it cannot go on. "
+                "Restore the data, or begin anew with force=True."
+            )
+
+    return carry_out(plan, dataset, estimator, tell, check=check)
+
+
+def _begun(folder: Path) -> run_folder.RunFolder:
+    begun = run_folder.unfinished(folder)
+    if begun is not None:
+        return begun
+    if (folder / run_folder.MODEL).is_file():
+        raise UsageError(
+            f"resume: {folder} is finished; there is nothing to go on with. Train another run with out=."
+        )
+    if folder.is_dir():
+        raise MissingDataError(f"{folder}: no run was begun there: it has no {run_folder.CONFIG}. Train one.")
+    raise MissingDataError(f"{folder}: there is no such run. Train one first: recurra train DATA -o RUN.")
+
+
+def _plan(folder: Path, config: Mapping[str, Any], data: Any, test: Any) -> tuple[Plan, list[str]]:
+    """Return the plan as it was, and the words that only Python can give again."""
+    if data is None and config["data"] is None:
+        raise UsageError(f"resume: {folder} was trained on objects of Python; give the same data= again.")
+    given_test = config["test"] == "given in Python"
+    if given_test and test is None:
+        raise UsageError(f"resume: {folder} was judged on objects of Python; give the same test= again.")
+    plan = Plan(
+        source=config["data"] if data is None else data,
+        folder=folder,
+        task=config["task"],
+        seed=int(config["seed"]),
+        data_words=dict(config["data_words"]),
+        words=dict(config["words"]),
+        test=config["test"] if test is None else test,
+        by=config["by"],
+        begun_with=str(config["command"]),
+    )
+    return plan, list(config["python_words"])
+
+
+def _check_words(folder: Path, words: Mapping[str, Any], needed: list[str], begun: Mapping[str, Any]) -> None:
+    foreign = [word for word in words if word not in _FREE and word not in needed]
+    if foreign:
+        raise UsageError(
+            f"resume: {folder} has decided {listing(foreign)} already; leave that out, or begin a new run."
+        )
+    absent = [word for word in needed if word not in words and word != "callbacks"]
+    if absent:
+        raise UsageError(
+            f"resume: {folder} was begun with {listing(absent)} given in Python; give the same again."
+        )
+
+
+@click.command(cls=flags.SectionedCommand, epilog=flags.examples("recurra resume runs/first"))
+@click.argument("run")
+@click.argument("data", required=False)
+@click.option("--device", help="torch device to go on with.  [default: that of the run]")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write metrics.json, flat, as the only line on standard output."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary of the data.")
+def command(run: str, data: str | None, device: str | None, as_json: bool, quiet: bool) -> None:
+    """Go on with RUN where it was interrupted or killed; it ends with the weights it would have ended with.
+
+    Everything is taken from the run folder. DATA need only be given if the data have moved; data that have changed are
+    refused.
+    """
+    words: dict[str, Any] = {"verbose": 0} if quiet else {}
+    if device is not None:
+        words["device"] = device
+    done = go_on(run, data, tell=(lambda line: None) if quiet else tell_on_screen, **words)
+    if as_json:
+        return screen.flat_json(done.metrics)
+    return show(done, quiet)

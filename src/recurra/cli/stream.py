@@ -1,0 +1,277 @@
+"""``recurra stream``: rows come in, answers go out at once; needs neither torch nor scikit-learn."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from recurra.cli import flags, run_folder, screen
+from recurra.cli.main import in_flags
+from recurra.cli.stream_lines import FORMATS, BadLineError, Lines, Row
+from recurra.errors import DataError, UsageError
+
+
+class Session:
+    """One run of the command: a stream, or many named ones, and what is counted.
+
+    Parameters
+    ----------
+    model : FittedModel
+        What answers.
+    named : bool
+        Whether rows carry the name of their stream.
+    look_ahead : int or None
+        See `recurra.serving.look_ahead.LookAheadStream`.
+    proba : bool
+        Whether answers carry the probability of every class.
+    """
+
+    def __init__(self, model: Any, *, named: bool, look_ahead: int | None, proba: bool) -> None:
+        from recurra.serving.latency import Latency
+        from recurra.serving.streams import Streams
+
+        if named and look_ahead is not None:
+            raise UsageError("stream: look_ahead answers one stream; leave name out.")
+        if proba and model.task == "regression":
+            raise UsageError("stream: proba needs classes; this network predicts numbers.")
+        self.named = named
+        self.stream: Any = Streams(model) if named else model.stream(look_ahead=look_ahead)
+        self.lines = Latency()
+        self.rows = self.skipped = 0
+        self._model = model
+        self._classes = [str(label) for label in model.classes.tolist()] if model.task != "regression" else []
+        self._proba = proba
+        self._behind = look_ahead if look_ahead is not None and model.task == "labeling" else 0
+
+    def take(self, row: Row) -> dict[str, Any] | None:
+        """Take in what a line says and return what to write, None if there is no answer yet."""
+        if row.reset:
+            self._reset(row.name)
+            return None
+        several = bool(row.values) and isinstance(row.values[0], list)
+        if self.named:
+            answer = self.stream.push(row.name, row.values if several else [row.values])
+        elif several:
+            answer = self.stream.push(row.values)
+        else:
+            answer = self.stream.step(row.values)
+        self.rows += len(row.values) if several else 1
+        return self._line(answer, row.name, several, answer.steps - 1 - self._behind)
+
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """Yield what to write for the rows that waited for later ones."""
+        if not self._behind:
+            return
+        answer = self.stream.finish()
+        first = answer.steps - len(answer.labels)
+        for index, label in enumerate(answer.labels.tolist()):
+            yield self._said(first + index, None, label, answer.probabilities[index])
+
+    def _reset(self, name: str | None) -> None:
+        if self.named:
+            if name in self.stream:
+                self.stream.reset(name)
+        else:
+            self.stream.reset()
+
+    def _line(self, answer: Any, name: str | None, several: bool, step: int) -> dict[str, Any] | None:
+        if answer.labels is not None:
+            if not len(answer.labels):
+                return None
+            if several:
+                return self._said(step, name, answer.labels.tolist(), answer.probabilities)
+            return self._said(step, name, _plain(answer.label), answer.probabilities[-1])
+        if self._model.task == "regression":
+            return None if answer.value is None else self._said(step, name, _plain(answer.value), None)
+        if answer.probabilities is None:
+            return None
+        return self._said(step, name, _plain(answer.label), answer.probabilities)
+
+    def _said(self, step: int, name: str | None, prediction: Any, shares: Any) -> dict[str, Any]:
+        line: dict[str, Any] = {} if name is None else {"name": name}
+        line |= {"step": step, "prediction": prediction}
+        if self._proba:
+            line["probabilities"] = self._shares(shares)
+        return line
+
+    def _shares(self, shares: Any) -> Any:
+        if shares.ndim == 2:
+            return [self._shares(row) for row in shares]
+        return dict(zip(self._classes, (round(float(share), 7) for share in shares), strict=True))
+
+    def table(self) -> None:
+        """Write what was counted on standard error."""
+        screen.facts({"rows": self.rows, "lines skipped": self.skipped or None})
+        rows = []
+        for name, latency in (("step", self.stream.latency), ("line in to line out", self.lines)):
+            figures = latency.summary()
+            times = [figures[f"{what}_seconds"] for what in ("p50", "p99", "max")]
+            rows.append([name, figures["answers"], *(_microseconds(seconds) for seconds in times)])
+        screen.table(["latency", "count", "p50", "p99", "max"], rows, err=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _microseconds(seconds: float) -> str:
+    if seconds != seconds:
+        return "-"
+    return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+
+
+def stream(
+    session: Session,
+    lines: Lines,
+    source: BinaryIO,
+    *,
+    strict: bool,
+    write: Callable[[str], None],
+    rate_hz: float | None = None,
+) -> None:
+    """Answer every line of a source until it ends.
+
+    Parameters
+    ----------
+    session : Session
+        What answers.
+    lines : Lines
+        How they are read.
+    source : binary file
+        Where they come from.
+    strict : bool
+        Whether a bad line ends everything; otherwise it is named on standard error and left out.
+    write : callable
+        Takes an answer as one line of JSON.
+    rate_hz : float, optional
+        Lines per second; as fast as they come if omitted.
+
+    Raises
+    ------
+    DataError
+        At the first bad line, if strict.
+    """
+    began = time.perf_counter()
+    for index, row in enumerate(lines.read(source)):
+        if rate_hz is not None:
+            time.sleep(max(0.0, began + index / rate_hz - time.perf_counter()))
+        start = time.perf_counter()
+        try:
+            if isinstance(row, BadLineError):
+                raise row
+            said = session.take(row)
+        except DataError as error:
+            message = str(error) if isinstance(error, BadLineError) else f"line {lines.number}: {error}"
+            if strict:
+                raise DataError(f"stream: {message}") from None
+            session.skipped += 1
+            screen.say(f"Skipped {in_flags(message)}")
+            continue
+        if said is not None:
+            write(json.dumps(said, ensure_ascii=False))
+            session.lines.record(time.perf_counter() - start)
+    for said in session.finish():
+        write(json.dumps(said, ensure_ascii=False))
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    with open(path, "rb") as file:
+        yield file
+
+
+def _rate(model: Any, path: str, realtime: bool, given: float | None) -> float | None:
+    if not realtime:
+        return None
+    if path == "-":
+        raise UsageError("stream: realtime paces a file; standard input comes at its own pace.")
+    rate = given if given is not None else model.manifest.get("sample_rate_hz")
+    if not rate or rate <= 0:
+        raise UsageError("stream: the network does not know its sample rate; give it with sample_rate_hz=.")
+    return float(rate)
+
+
+def _restore(session: Session, path: str | None) -> None:
+    if path is not None and Path(path).exists():
+        session.stream.state = Path(path).read_bytes()
+
+
+def _keep(session: Session, path: str | None) -> None:
+    if path is not None:
+        from recurra.store import write_bytes
+
+        write_bytes(path, session.stream.state)
+
+
+@click.command(
+    cls=flags.SectionedCommand,
+    epilog=flags.examples(
+        "sensor-driver | recurra stream runs/gestures",
+        "recurra stream runs/gestures recording.csv --realtime --proba",
+        "cat mixed.jsonl | recurra stream runs/gestures --name sensor --state state.recurra",
+    ),
+)
+@click.argument("run")
+@click.argument("source", metavar="[FILE]", default="-")
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), default="auto", help="[default: by the first line]"
+)
+@click.option(
+    "--name", help="Column or key that names the stream of a row; each name is a stream of its own."
+)
+@click.option("--proba", is_flag=True, help="Add the probability of every class.")
+@click.option(
+    "--look-ahead", type=click.IntRange(min=0), help="Rows to wait for, for a bidirectional network."
+)
+@click.option("--strict", is_flag=True, help="End at the first malformed line instead of leaving it out.")
+@click.option("--realtime", is_flag=True, help="Read a file at the sample rate.")
+@click.option(
+    "--sample-rate-hz", type=float, help="Rows per second for --realtime.  [default: as in training]"
+)
+@click.option(
+    "--state", type=click.Path(dir_okay=False), help="File to go on from, if it is there, and to leave."
+)
+def command(
+    run: str,
+    source: str,
+    kind: str,
+    name: str | None,
+    proba: bool,
+    look_ahead: int | None,
+    strict: bool,
+    realtime: bool,
+    sample_rate_hz: float | None,
+    state: str | None,
+) -> None:
+    """Answer rows as they come, with the network of RUN.
+
+    Rows are lines of JSON, [1.5, 2] or {"row": [1.5, 2]} or {"channel": 1.5, ...}, or of CSV with or without a
+    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. Each answer is a line of
+    JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
+    """
+    model, _ = run_folder.open_model(run)
+    session = Session(model, named=name is not None, look_ahead=look_ahead, proba=proba)
+    rate_hz = _rate(model, source, realtime, sample_rate_hz)
+    _restore(session, state)
+    lines = Lines(model.features.n_channels, model.manifest.get("channel_names"), kind=kind, name=name)
+    try:
+        with _opened(source) as file:
+            stream(session, lines, file, strict=strict, write=_write, rate_hz=rate_hz)
+    except KeyboardInterrupt:  # how a live stream ends
+        pass
+    finally:
+        _keep(session, state)
+    session.table()

@@ -1,0 +1,210 @@
+"""Lines of a stream, JSON or CSV, become rows of numbers; a line that cannot is named by its number."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from recurra.errors import DataError, UsageError
+
+# A longer line is no row of numbers; it is not kept in memory.
+MAX_LINE_BYTES = 2**20
+FORMATS = ("auto", "jsonl", "csv")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a line says.
+
+    Parameters
+    ----------
+    values : list of float, or list of such lists
+        One row, or several.
+    name : str or None
+        The stream they belong to.
+    reset : bool
+        Begin a new sequence, without a row.
+    """
+
+    values: list[Any]
+    name: str | None = None
+    reset: bool = False
+
+
+class BadLineError(DataError):
+    """A line that holds no row."""
+
+
+class Lines:
+    """Reads a stream of bytes line by line.
+
+    Parameters
+    ----------
+    channels : int
+        Numbers of a row.
+    channel_names : sequence of str or None
+        What the columns or keys are called, in the order of the network.
+    kind : {"auto", "jsonl", "csv"}
+        ``auto`` takes JSON if the first line starts with a bracket.
+    name : str or None
+        Column or key that names the stream of a row.
+
+    Attributes
+    ----------
+    number : int
+        Lines read so far, empty ones included.
+    """
+
+    def __init__(
+        self, channels: int, channel_names: Sequence[str] | None, *, kind: str, name: str | None
+    ) -> None:
+        self.number = 0
+        self._channels = channels
+        self._names = list(channel_names) if channel_names else None
+        self._kind = kind
+        self._name = name
+        self._columns: list[int] | None = None  # of the channels in a line of CSV, in order
+        self._name_column: int | None = None
+        self._width = 0
+
+    def read(self, source: BinaryIO) -> Iterator[Row | BadLineError]:
+        """Yield a row, or what is wrong with its line, for every line that is not empty and no header."""
+        while data := source.readline(MAX_LINE_BYTES + 1):
+            self.number += 1
+            if len(data) > MAX_LINE_BYTES and not data.endswith(b"\n"):
+                while (data := source.readline(MAX_LINE_BYTES)) and not data.endswith(b"\n"):
+                    pass
+                yield self._bad(f"it is longer than {MAX_LINE_BYTES} bytes")
+                continue
+            try:
+                row = self._parse(data.decode("utf-8-sig" if self.number == 1 else "utf-8").strip())
+            except UnicodeDecodeError:
+                yield self._bad("it is not UTF-8")
+            except BadLineError as bad:
+                yield bad
+            else:
+                if row is not None:
+                    yield row
+
+    def _bad(self, what: str) -> BadLineError:
+        return BadLineError(f"line {self.number}: {what}.")
+
+    def _parse(self, line: str) -> Row | None:
+        if not line:
+            return None
+        if self._kind == "auto":
+            self._kind = "jsonl" if line[0] in "[{" else "csv"
+        return self._json(line) if self._kind == "jsonl" else self._csv(line)
+
+    # ----------------------------------------------------------------- JSON
+
+    def _json(self, line: str) -> Row:
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError):
+            raise self._bad(f"it is not JSON: {line[:40]!r}") from None
+        if isinstance(content, dict):
+            return self._object(content)
+        if self._name is not None:
+            raise self._bad(f"it must be an object with {self._name!r}, the name of its stream")
+        return Row(self._numbers(content))
+
+    def _object(self, content: dict[str, Any]) -> Row:
+        name = None
+        if self._name is not None:
+            name = content.get(self._name)
+            if not isinstance(name, str | int) or isinstance(name, bool):
+                raise self._bad(f"{self._name!r} must be the name of its stream; got {name!r}")
+            name = str(name)
+        if content.get("reset") is True:
+            return Row([], name, reset=True)
+        if "row" in content:
+            return Row(self._numbers(content["row"]), name)
+        if self._names is None:
+            raise self._bad('it must be a list of numbers, or an object with such a list as "row"')
+        missing = [channel for channel in self._names if channel not in content]
+        if missing:
+            raise self._bad(f"it lacks the channel {missing[0]!r}")
+        return Row(self._numbers([content[channel] for channel in self._names]), name)
+
+    def _numbers(self, content: Any) -> list[Any]:
+        if isinstance(content, list) and content and all(isinstance(row, list) for row in content):
+            return [self._one(row) for row in content]
+        if isinstance(content, int | float) and not isinstance(content, bool):
+            content = [content]
+        return self._one(content)
+
+    def _one(self, content: Any) -> list[float]:
+        if not isinstance(content, list):
+            raise self._bad(f"it must be a list of {self._channels} numbers; got {str(content)[:40]!r}")
+        if len(content) != self._channels:
+            raise self._bad(f"it has {len(content)} numbers, the network reads {self._channels}")
+        row = []
+        for value in content:
+            if value is None:
+                row.append(math.nan)
+            elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
+                row.append(float(value))
+            elif isinstance(value, float):
+                row.append(value)  # NaN is for the network to judge, infinity too
+            else:
+                raise self._bad(f"{str(value)[:40]!r} is not a number")
+        return row
+
+    # ------------------------------------------------------------------ CSV
+
+    def _csv(self, line: str) -> Row | None:
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=_delimiter(line)))]
+        if self._columns is None:
+            if any(_number(cell) is None for cell in cells):
+                self._header(cells)
+                return None
+            if self._name is not None:
+                raise UsageError(
+                    f"stream: name is the column {self._name!r}, but the first line is no header."
+                )
+            self._columns, self._width = list(range(self._channels)), self._channels
+        if len(cells) != self._width:
+            raise self._bad(f"it has {len(cells)} cells; {self._width} are expected")
+        row = []
+        for column in self._columns:
+            value = _number(cells[column])
+            if value is None:
+                raise self._bad(f"{cells[column][:40]!r} is not a number")
+            row.append(value)
+        return Row(row, None if self._name_column is None else cells[self._name_column])
+
+    def _header(self, cells: list[str]) -> None:
+        if self._name is not None:
+            if self._name not in cells:
+                raise UsageError(
+                    f"stream: name is the column {self._name!r}, the columns are {', '.join(cells)}."
+                )
+            self._name_column = cells.index(self._name)
+        others = [i for i in range(len(cells)) if i != self._name_column]
+        if self._names is not None and all(name in cells for name in self._names):
+            self._columns = [cells.index(name) for name in self._names]
+        elif len(others) == self._channels:
+            self._columns = others
+        else:
+            known = f" ({', '.join(self._names)})" if self._names else ""
+            raise UsageError(
+                f"stream: the network reads {self._channels} channels{known}, the columns are {', '.join(cells)}. "
+                "Name them as in training, or leave the others out."
+            )
+        self._width = len(cells)
+
+
+def _delimiter(line: str) -> str:
+    return next((mark for mark in (",", ";", "\t") if mark in line), ",")
+
+
+def _number(cell: str) -> float | None:
+    if cell == "" or cell.lower() in ("na", "nan", "null"):
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        return None

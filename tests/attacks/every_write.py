@@ -1,0 +1,214 @@
+"""Let a small run die, or the disk be full, before, in and after every single write, fsync, rename and unlink.
+
+After death every checkpoint is whole, one is there as soon as one was renamed into place, and the run goes on to the very
+weights of one that never died. On a full disk the exit code is 1, one sentence says so, nothing is torn, and an earlier run
+in the folder stays as it was. ``python tests/attacks/every_write.py --stride 1``; ``--tmpfs`` mounts small file systems
+of every size instead (needs the right to mount).
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import warm
+from shim import Shim
+
+from recurra import store
+from recurra.cli.run_folder import RunFolder
+from recurra.training import checkpoints
+
+WAYS = ("die before", "die half-way", "die after")
+
+
+def torn(folder):
+    """Return the files of a run that are there but not whole."""
+    out = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            if path.suffix == ".recurra":
+                store.load(path)
+            elif path.suffix == ".json":
+                json.loads(path.read_text())
+            elif path.suffix == ".jsonl":
+                assert path.read_text() == "" or path.read_text().endswith("\n")
+                [json.loads(line) for line in path.read_text().splitlines()]
+            elif path.suffix in (".html", ".svg"):
+                assert path.read_text().rstrip().endswith(f"</{path.suffix[1:]}>")
+            elif path.suffix == store.PARTIAL:
+                raise AssertionError
+        except Exception:
+            out.append(str(path.relative_to(folder)))
+    return out
+
+
+def snapshot(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+class Attack:
+    """What a small run needs, made once."""
+
+    def __init__(self, place):
+        self.place, self.log, self.calls = place, place / "log.txt", place / "calls.txt"
+        self.data, self.whole, self.run = place / "data.csv", place / "whole", place / "run"
+        warm.write_data(self.data, n=20)
+        warm.every_step()
+        self.words = lambda folder: [*warm.train_words(self.data, folder, test="0.2"), "--max-epochs", "2"]
+        warm.here(self.words(place / "first"))
+        warm.here(self.words(self.whole))
+        self.earlier = snapshot(place / "first")
+
+    def count(self):
+        """Return the names of the calls of a whole run."""
+        child = warm.fork(self.words(self.run), self.log, first=Shim(-1, "", self.calls).install)
+        assert warm.wait(child) == 0, self.log.read_text()
+        self.clear()
+        return self.calls.read_text().split()
+
+    def clear(self):
+        for name in ("run", ".run.new", ".run.old"):
+            shutil.rmtree(self.place / name, ignore_errors=True)
+
+    def end(self):
+        """Let the run end, anew or going on; return what is wrong, if anything."""
+        whole = (self.run / "model.recurra").exists() and not (self.place / ".run.new").exists()
+        if not whole:
+            begun = (self.run / "config.json").exists() or (self.place / ".run.new" / "config.json").exists()
+            args = ["resume", str(self.run), "--quiet"] if begun else self.words(self.run)
+            code = warm.wait(warm.fork(args, self.log))
+            if code:
+                return f"exit code {code}: {self.log.read_text()[-300:]}"
+        same = warm.same_weights(self.run / "model.recurra", self.whole / "model.recurra")
+        left = torn(self.run)
+        return "" if same and not left else f"other weights: {not same}, torn: {left}"
+
+    def death(self, at, what):
+        """Die at a call; return what is wrong afterwards."""
+        child = warm.fork(self.words(self.run), self.log, first=Shim(at, what, self.calls).install)
+        code = warm.wait(child)
+        if code != -9:
+            return (
+                ""
+                if code == 0 and what == "die half-way"
+                else f"exit code {code}: {self.log.read_text()[-300:]}"
+            )
+        left = warm.checkpoints_of(self.run)
+        for path in left:
+            checkpoints.read(path)
+        names = self.calls.read_text().split()
+        renamed = [i for i, name in enumerate(names) if name == "replace"][1:]  # the first is config.json
+        done = [i for i in renamed if i < at or what == "die after"]
+        if done and not left:
+            return "no checkpoint is left"
+        return self.end()
+
+    def full(self, at):
+        """Let the disk be full from a call on, with an earlier run in the folder; return what is wrong afterwards."""
+        shutil.copytree(self.place / "first", self.run)
+        args = [*self.words(self.run), "--force"]
+        code = warm.wait(warm.fork(args, self.log, first=Shim(at, "full", self.calls).install))
+        return self.judged(code)
+
+    def judged(self, code):
+        last = (self.log.read_text().strip().splitlines() or [""])[-1]
+        if code == 0:  # the place of the failing call was beyond the last that needs space
+            return (
+                ""
+                if warm.same_weights(self.run / "model.recurra", self.whole / "model.recurra")
+                else "weights"
+            )
+        if (
+            code != 1
+            or not last.startswith("Error: ")
+            or "No space left on device. What was there" not in last
+        ):
+            return f"exit code {code}: {last}"
+        if snapshot(self.run) != self.earlier:
+            return "the earlier run has changed"
+        beside = self.place / ".run.new"
+        if beside.exists() and torn(beside):
+            return f"torn: {torn(beside)}"
+        if beside.exists() != ("recurra resume" in last):
+            return f"the way on is not said, or said wrongly: {last}"
+        return self.end() if beside.exists() else ""
+
+
+def by_call(attack, stride):
+    """Die and run full at every call."""
+    names = attack.count()
+    found = {"calls": len(names), "deaths": 0, "full": 0, "wrong": []}
+    found |= {name: names.count(name) for name in sorted(set(names))}
+    for at in range(0, len(names), stride):
+        for what in WAYS:
+            if what == "die half-way" and names[at] != "write":
+                continue
+            if wrong := attack.death(at, what):
+                found["wrong"].append(f"{what} call {at} ({names[at]}): {wrong}")
+            found["deaths"] += 1
+            attack.clear()
+        if names[at] in Shim.NEEDS_SPACE:
+            if wrong := attack.full(at):
+                found["wrong"].append(f"full at call {at} ({names[at]}): {wrong}")
+            found["full"] += 1
+            attack.clear()
+    return found
+
+
+def by_size(attack, stride):
+    """Run in file systems of every size from a page up, until a run fits."""
+    found = {"sizes": 0, "full": 0, "wrong": []}
+    mount = attack.place / "small"
+    mount.mkdir()
+    fits = 0
+    pages = 16  # the earlier run alone takes more
+    while not fits:
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={4096 * pages}", "tmpfs", str(mount)], check=True
+        )
+        try:
+            attack.run = mount / "run"
+            try:
+                shutil.copytree(attack.place / "first", attack.run)
+            except (OSError, shutil.Error):
+                pages += stride
+                continue
+            kept, attack.place = attack.place, mount
+            try:
+                args = [*attack.words(attack.run), "--force"]
+                code = warm.wait(warm.fork(args, attack.log))
+                fits = code == 0
+                subprocess.run(["mount", "-o", "remount,size=64m", str(mount)], check=True)  # space is freed
+                if wrong := attack.judged(code):
+                    found["wrong"].append(f"{pages} pages: {wrong}")
+            finally:
+                attack.place = kept
+            found["sizes"] += 1
+            found["full"] += not fits
+        finally:
+            subprocess.run(["umount", str(mount)], check=True)
+        pages += stride
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stride", type=int, default=1, help="take every so many-th call, or size in pages")
+    parser.add_argument("--tmpfs", action="store_true", help="mount small file systems of every size")
+    given = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        attack = Attack(Path(place))
+        found = (by_size if given.tmpfs else by_call)(attack, given.stride)
+        assert RunFolder(attack.whole).config()
+    command = f"python tests/attacks/every_write.py --stride {given.stride}" + " --tmpfs" * given.tmpfs
+    out = {"command": command, **found, "seconds": round(time.monotonic() - began, 1), **warm.versions()}
+    print(json.dumps(out, indent=1))
+    raise SystemExit(bool(found["wrong"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""``stream``: an answer a line, at once; bad lines named; pipes that close, Ctrl-C, pace and states."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import recurra
+from models import random_model, recording_for
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that writes a model file and a recording as JSON lines and CSV."""
+
+    def write(steps=7, names=("ax", "ay"), rate=None, **words):
+        rng = np.random.default_rng(0)
+        model = random_model(rng, **{"task": "classification", "channels": 2, "missing": "error", **words})
+        model.manifest["channel_names"] = list(names)
+        model.manifest["sample_rate_hz"] = rate
+        model.save(tmp_path / "m.recurra")
+        rows = recording_for(rng, model, steps)
+        text = [[None if np.isnan(v) else v for v in row] for row in rows.tolist()]
+        (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in text))
+        lines = [",".join("" if v is None else repr(v) for v in row) for row in text]
+        (tmp_path / "r.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+        return model, rows, tmp_path / "m.recurra"
+
+    return write
+
+
+def answers(done):
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def shares_of(line, model):
+    return [line["probabilities"][str(label)] for label in model.classes.tolist()]
+
+
+@pytest.mark.parametrize("missing", ["error", "mask"])
+@pytest.mark.parametrize("form", ["r.jsonl", "r.csv"])
+def test_each_row_gives_the_answer_for_all_rows_so_far(cli, make, tmp_path, form, missing):
+    model, rows, path = make(missing=missing)
+    done = cli("stream", path, tmp_path / form, "--proba")
+    assert done.code == 0
+    found = answers(done)
+    assert [line["step"] for line in found] == list(range(7))
+    for t, line in enumerate(found):
+        whole = [rows[: t + 1]]
+        assert line["prediction"] == model.predict(whole)[0]
+        np.testing.assert_allclose(shares_of(line, model), model.predict_proba(whole)[0], atol=1e-6)
+    assert done.err.splitlines()[0].split() == ["rows", "7"]
+    assert done.err.splitlines()[1].split() == ["latency", "count", "p50", "p99", "max"]
+    assert done.err.splitlines()[2].split()[:2] == ["step", "7"]
+
+
+@pytest.mark.parametrize("task", ["labeling", "regression", "classification"])
+def test_answers_are_those_of_predict(cli, make, tmp_path, task):
+    _, _, path = make(task=task)
+    streamed = [line["prediction"] for line in answers(cli("stream", path, tmp_path / "r.csv"))]
+    done = cli("predict", path, tmp_path / "r.csv", "--layout", "long", "--format", "jsonl")
+    predicted = answers(done)[0]["prediction"]
+    assert (streamed if task == "labeling" else streamed[-1]) == predicted
+
+
+def test_columns_are_found_by_name_and_others_left_out(cli, make, tmp_path):
+    _, rows, path = make()
+    lines = ["time;ay;note;ax", *(f"{i};{y!r};x;{x!r}" for i, (x, y) in enumerate(rows.tolist()))]
+    (tmp_path / "turned.csv").write_text("\n".join(lines))
+    assert cli("stream", path, tmp_path / "turned.csv").out == cli("stream", path, tmp_path / "r.csv").out
+    objects = [json.dumps({"ay": y, "t": i, "ax": x}) for i, (x, y) in enumerate(rows.tolist())]
+    (tmp_path / "objects.jsonl").write_text("\n".join(objects))
+    assert cli("stream", path, tmp_path / "objects.jsonl").out == cli("stream", path, tmp_path / "r.csv").out
+
+
+def test_several_rows_in_a_line_and_a_new_sequence(cli, make, tmp_path):
+    model, rows, path = make(task="labeling")
+    chunk, last = json.dumps(rows[:3].tolist()), json.dumps({"row": rows[3].tolist()})
+    (tmp_path / "c.jsonl").write_text(f'{chunk}\n{last}\n\n{{"reset": true}}\n{last}\n')
+    found = answers(cli("stream", path, tmp_path / "c.jsonl"))
+    expected = model.predict([rows[:4]])[0].tolist()
+    assert found == [
+        {"step": 2, "prediction": expected[:3]},
+        {"step": 3, "prediction": expected[3]},
+        {"step": 0, "prediction": model.predict([rows[3:4]])[0][0]},
+    ]
+
+
+BAD = [
+    ("[1, 2", "line 2: it is not JSON: '[1, 2'."),
+    ("[1, 2, 3]", "line 2: it has 3 numbers, the network reads 2."),
+    ('[1, "x"]', "line 2: 'x' is not a number."),
+    ("[1, true]", "line 2: 'True' is not a number."),
+    ("[" * 9000, "line 2: it is not JSON: '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[['."),
+    ('{"ax": 1}', "line 2: it lacks the channel 'ay'."),
+    ('{"row": 7}', "line 2: it has 1 numbers, the network reads 2."),
+    ('"text"', "line 2: it must be a list of 2 numbers; got 'text'."),
+    (
+        "[1, null]",
+        "line 2: stream: step 1 contains NaN in channel 1. Leave the row out, or train with --missing mask.",
+    ),
+    ("[1, 1e400]", "line 2: stream: step 1 contains infinity in channel 1. Leave the row out."),
+    (f"[1, {10**400}]", "line 2: '1000000000000000000000000000000000000000' is not a number."),
+    ("[" + "1," * 600_000, "line 2: it is longer than 1048576 bytes."),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), BAD, ids=[text[8:40] for _, text in BAD])
+def test_a_bad_line_is_named_and_left_out_or_ends_it(cli, make, tmp_path, line, text):
+    model, rows, path = make()
+    good = [json.dumps(row) for row in rows[:2].tolist()]
+    (tmp_path / "bad.jsonl").write_text("\n".join([good[0], line, good[1]]))
+    done = cli("stream", path, tmp_path / "bad.jsonl")
+    assert done.code == 0
+    assert done.err.splitlines()[0] == f"Skipped {text}"
+    assert done.err.splitlines()[2].split() == ["lines", "skipped", "1"]
+    assert [a["prediction"] for a in answers(done)] == [model.predict([rows[:n]])[0] for n in (1, 2)]
+    strict = cli("stream", path, tmp_path / "bad.jsonl", "--strict")
+    assert strict.code == 3
+    assert len(answers(strict)) == 1
+    assert f"Error: stream: {text}" in strict.err
+
+
+def test_bad_lines_of_csv(cli, make, tmp_path):
+    _, _, path = make()
+    (tmp_path / "bad.csv").write_bytes(b"1,2\n1,x\n1\n\xff,2\n\n3,4\n")
+    done = cli("stream", path, tmp_path / "bad.csv")
+    assert done.err.splitlines()[:3] == [
+        "Skipped line 2: 'x' is not a number.",
+        "Skipped line 3: it has 1 cells; 2 are expected.",
+        "Skipped line 4: it is not UTF-8.",
+    ]
+    assert [a["step"] for a in answers(done)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "text"),
+    [
+        (
+            "a,b,c",
+            (),
+            "stream: the network reads 2 channels (ax, ay), the columns are a, b, c. Name them as in training",
+        ),
+        ("ax,ay", ("--name", "who"), "stream: name is the column 'who', the columns are ax, ay."),
+        ("1,2", ("--name", "who"), "stream: name is the column 'who', but the first line is no header."),
+    ],
+)
+def test_headers_that_do_not_fit(cli, make, tmp_path, header, words, text):
+    _, _, path = make()
+    (tmp_path / "h.csv").write_text(f"{header}\n1,2,3\n")
+    done = cli("stream", path, tmp_path / "h.csv", *words)
+    assert done.code == 2
+    assert text in done.err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_named_rows_are_streams_of_their_own(cli, make, tmp_path, form):
+    model, rows, path = make(steps=8)
+    names = ["a", "b", "b", "a", "c", "a", "b", "a"]
+    if form == "csv":
+        lines = ["who,ax,ay", *(f"{n},{x!r},{y!r}" for n, (x, y) in zip(names, rows.tolist(), strict=True))]
+    else:
+        lines = [json.dumps({"who": n, "row": row}) for n, row in zip(names, rows.tolist(), strict=True)]
+    (tmp_path / "mixed").write_text("\n".join(lines))
+    seen = {}
+    for name, row, line in zip(
+        names, rows, answers(cli("stream", path, tmp_path / "mixed", "--name", "who")), strict=True
+    ):
+        seen.setdefault(name, []).append(row)
+        expected = model.predict([np.array(seen[name])])[0]
+        assert line == {"name": name, "step": len(seen[name]) - 1, "prediction": expected}
+
+
+def test_a_look_ahead_answers_every_row_late(cli, make, tmp_path):
+    model, rows, path = make(task="labeling", bidirectional=True)
+    refused = cli("stream", path, tmp_path / "r.csv")
+    assert refused.code == 2
+    assert "stream: this network is bidirectional" in refused.err
+    found = answers(cli("stream", path, tmp_path / "r.csv", "--look-ahead", "2", "--proba"))
+    assert [line["step"] for line in found] == list(range(7))
+    for t, line in enumerate(found):
+        first = max(0, t - 2)
+        expected = model.predict_proba([rows[first : t + 3]])[0][t - first]
+        np.testing.assert_allclose(shares_of(line, model), expected, atol=1e-6)
+
+
+def test_a_state_goes_on_in_the_next_run(cli, make, tmp_path):
+    _, _, path = make()
+    whole = cli("stream", path, tmp_path / "r.csv").out
+    lines = (tmp_path / "r.jsonl").read_text().splitlines(keepends=True)
+    out = ""
+    for part in (lines[:3], lines[3:]):
+        (tmp_path / "part.jsonl").write_text("".join(part))
+        out += cli("stream", path, tmp_path / "part.jsonl", "--state", tmp_path / "state").out
+    assert out == whole
+    (tmp_path / "state").write_bytes(b"damaged")
+    done = cli("stream", path, tmp_path / "part.jsonl", "--state", tmp_path / "state")
+    assert done.code == 3
+    assert "stream state: not a recurra file" in done.err
+    assert (tmp_path / "state").read_bytes() == b"damaged"
+
+
+def test_real_speed(cli, make, tmp_path):
+    _, _, path = make(rate=20.0)
+    fast = cli("stream", path, tmp_path / "r.csv")
+    start = time.perf_counter()
+    assert cli("stream", path, tmp_path / "r.csv", "--realtime").out == fast.out
+    assert time.perf_counter() - start >= 0.3  # six waits of 50 ms
+    assert cli("stream", path, tmp_path / "r.csv", "--realtime", "--sample-rate-hz", "1000").out == fast.out
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("-", "--realtime"), "stream: realtime paces a file; standard input comes at its own pace."),
+        (
+            ("r.csv", "--realtime"),
+            "stream: the network does not know its sample rate; give it with --sample-rate-hz.",
+        ),
+        (("r.csv", "--proba"), "stream: proba needs classes; this network predicts numbers."),
+        (
+            ("r.csv", "--name", "a", "--look-ahead", "1"),
+            "stream: look_ahead answers one stream; leave name out.",
+        ),
+    ],
+)
+def test_wrong_usage(cli, make, tmp_path, words, text):
+    _, _, path = make(task="regression")
+    done = cli("stream", path, *(tmp_path / word if word == "r.csv" else word for word in words))
+    assert done.code == 2
+    assert done.err == f"Error: {text}\n"
+
+
+def test_files_that_are_not_there(cli, make, tmp_path):
+    _, _, path = make()
+    assert cli("stream", tmp_path / "none", tmp_path / "r.csv").code == 3
+    assert cli("stream", path, tmp_path / "absent.csv").code == 1
+
+
+def started(path, *words):
+    command = [sys.executable, "-m", "recurra", "stream", str(path), *words]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def test_an_answer_comes_before_the_next_row_and_ctrl_c_ends_it(make, tmp_path):
+    model, rows, path = make()
+    process = started(path, "--state", str(tmp_path / "state"))
+    for n in (1, 2, 3):
+        process.stdin.write(json.dumps(rows[n - 1].tolist()) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["prediction"] == model.predict([rows[:n]])[0]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    err = process.stderr.read()
+    assert "Traceback" not in err
+    assert err.splitlines()[0].split() == ["rows", "3"]
+    stream = recurra.load_model(path, runtime="light").stream()
+    stream.state = (tmp_path / "state").read_bytes()
+    assert stream.steps == 3
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+
+
+def test_a_closed_pipe_is_silent(make, tmp_path):
+    _, _, path = make()
+    stream = f"{sys.executable} -m recurra stream {path}; echo code $? >&2"
+    command = f"yes '[1, 2]' | head -20000 | ({stream}) | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == "code 0\n"
