@@ -163,7 +163,9 @@ def _class_findings(e: Evaluation) -> list[str]:
 def _training_findings(e: Evaluation) -> list[str]:
     history: list[Any] = [row for row in e.context.history if is_number(row.get("train_loss"))]
     out = []
-    judged = any(is_number(row.get("valid_loss")) for row in history)  # else the last epoch is kept, best or not
+    judged = any(
+        is_number(row.get("valid_loss")) for row in history
+    )  # else the last epoch is kept, best or not
     if (
         judged
         and len(history) >= 5
