@@ -123,7 +123,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
 
 
 def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
-    """Return the `FittedModel` and the configuration of a run; a model file alone has none.
+    """Return the `FittedModel` and the configuration of a run; of a model file alone, what the model itself knows.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
-    return model, config
+    return model, {"channel_names": model.manifest.get("channel_names"), **config}
 
 
 def _nearby(folder: Path) -> str:

@@ -5,7 +5,6 @@ epoch), torch's generator is seeded before every batch from (seed, epoch, batch)
 decides the next batch is in `Run.state`.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,7 @@ from recurra.training.losses import Loss
 from recurra.training.optimizers import clip, global_norm, make_optimizer
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
-from recurra.training.state import TrainingState, pack, unpack
+from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
@@ -313,7 +312,7 @@ class Run:
             raise UsageError(
                 "train: start was taken with another network: names or shapes of its weights differ."
             )
-        _check_place(tree, self.batches_per_epoch)
+        check_place(tree, self.batches_per_epoch)
         if {name: tuple(tensor.shape) for name, tensor in tree["kept"].items()} != shapes:
             raise ValueError("the best weights have other shapes")
         self._load(tree["weights"])
@@ -560,17 +559,7 @@ class Run:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """What must be the same for training to go on: the data's shape and targets, and what orders and
-        scales it.
-        """
-        digest = hashlib.sha256(self.examples.lengths.tobytes())
-        digest.update(np.ascontiguousarray(self.examples.rows()[0]).tobytes())
-        config = self.config.to_dict()
-        words = ("batch_size", "seed", "optimizer", "learning_rate", "weight_decay", "grad_clip")
-        digest.update(repr([config[word] for word in words]).encode())
-        if self.curriculum is not None:
-            digest.update(repr(self.curriculum).encode())
-        return digest.hexdigest()
+        return fingerprint(self.examples, self.config, self.curriculum)
 
     def _kept_words(self) -> str:
         if not self.history:
@@ -604,16 +593,3 @@ class Run:
             kept=self._kept_words(),
             fits=fits,
         )
-
-
-def _check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
-    """Raise ValueError if a state says where it stands in a way that no run does."""
-    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
-    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
-        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
-    if (
-        not isinstance(history, list)
-        or len(history) != epoch - 1
-        or not all(isinstance(r, dict) for r in history)
-    ):
-        raise ValueError(f"a history that does not end with epoch {epoch - 1}")

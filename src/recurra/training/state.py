@@ -4,6 +4,7 @@ Any nesting of dictionaries, lists, numbers and tensors becomes a tree that JSON
 beside it: what `recurra.store` writes. Nothing is pickled.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra.batches.examples import Examples
 from recurra.errors import StoreError
+from recurra.training.config import TrainingConfig
+from recurra.training.curriculum import Curriculum
 
 
 @dataclass(frozen=True)
@@ -108,3 +112,28 @@ def unpack(state: TrainingState) -> Any:
             ) from None
 
     return restore(state.manifest.get("state"))
+
+
+def fingerprint(examples: Examples, config: TrainingConfig, curriculum: Curriculum | None) -> str:
+    """Return what must be the same for training to go on: the data's shape and targets, and what orders and scales it."""
+    digest = hashlib.sha256(examples.lengths.tobytes())
+    digest.update(np.ascontiguousarray(examples.rows()[0]).tobytes())
+    settings = config.to_dict()
+    words = ("batch_size", "seed", "optimizer", "learning_rate", "weight_decay", "grad_clip")
+    digest.update(repr([settings[word] for word in words]).encode())
+    if curriculum is not None:
+        digest.update(repr(curriculum).encode())
+    return digest.hexdigest()
+
+
+def check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
+    """Raise ValueError if a state says where it stands in a way that no run does."""
+    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
+    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
+        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
+    if (
+        not isinstance(history, list)
+        or len(history) != epoch - 1
+        or not all(isinstance(r, dict) for r in history)
+    ):
+        raise ValueError(f"a history that does not end with epoch {epoch - 1}")
