@@ -231,3 +231,16 @@ def test_the_same_evaluation_gives_the_same_page(vowels):
         evaluate_classification(**arguments, context=ReportContext(**context)).to_html() for _ in range(2)
     ]
     assert pages[0] == pages[1]
+
+
+def test_the_page_may_show_the_pictures_it_holds():
+    """Chart of the gates holds images; without ``img-src data:`` browsers show broken ones (seen in Chromium)."""
+    from importlib.resources import files
+
+    text = (files("recurra.evaluation") / "report.html.jinja").read_text()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert dict(part.strip().split(" ", 1) for part in policy.split(";")) == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": "'unsafe-inline'",
+    }

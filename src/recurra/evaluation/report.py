@@ -100,6 +100,8 @@ def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         low, high, middle = rest.pop("length_min"), rest.pop("length_max"), rest.pop("length_median", None)
         text = f"{_cell(low)} to {_cell(high)} time steps"
         out.append(("lengths", text + (f", median {_cell(middle)}" if middle is not None else "")))
+    if "sample_rate_hz" in rest:
+        out.append(("sample rate", f"{_cell(rest.pop('sample_rate_hz'))} time steps a second"))
     return [(k.removeprefix("n_").replace("_", " "), _cell(v)) for k, v in rest.items()] + out
 
 
