@@ -11,7 +11,7 @@ BASE := $(VENV)/.base-installed
 ALL := $(VENV)/.all-installed
 NATIVE := $(wildcard CMakeLists.txt src/recurra/kernels/native/*)
 
-.PHONY: help demo setup check test bench docs data clean
+.PHONY: help demo setup check test bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,7 +28,8 @@ $(ALL): $(VENV)/bin/python pyproject.toml constraints.txt $(NATIVE)
 	@touch $(BASE) $@
 
 demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.html
-	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0
+	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0 \
+	  --bidirectional --hidden-size 100 --max-epochs 30 --batch-size 27 --validation-fraction 0
 	@echo "Open runs/demo/report.html"
 
 setup: $(ALL) ## install everything, tests and examples included
@@ -40,6 +41,12 @@ check: $(ALL) ## format, lint, types
 
 test: $(ALL) ## the whole test suite
 	$(PY) -m pytest
+
+bench: $(ALL) ## every benchmark, one after the other, ours against torch's
+	@for file in benchmarks/bench_*.py; do echo "== $$file" && $(PY) $$file || exit 1; done
+
+docs: $(ALL) ## links between the pages, and the examples in docstrings
+	$(PY) -m pytest tests/test_docs.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist

@@ -15,6 +15,9 @@ SETTING = {
     "cell": "lstm",
     "hidden_size": 100,
     "bidirectional": True,
+    "max_epochs": 30,
+    "batch_size": 27,
+    "validation_fraction": 0,
 }
 
 

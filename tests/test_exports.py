@@ -17,6 +17,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "__version__",
+    "accelerate",
     "datasets",
     "draw",
     "errors",
@@ -41,7 +42,10 @@ def test_every_public_name_resolves(name):
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'recurra' has no attribute 'SequenceClasifier'"):
+    with pytest.raises(
+        AttributeError,
+        match="module 'recurra' has no attribute 'SequenceClasifier'. Did you mean 'SequenceClassifier'",
+    ):
         recurra.SequenceClasifier  # noqa: B018
 
 
@@ -55,5 +59,6 @@ def test_import_loads_nothing_heavy():
 
 
 def test_import_takes_under_50_ms_over_a_bare_interpreter():
-    code = "import time; t = time.perf_counter(); import recurra; print(time.perf_counter() - t)"
+    # processor time: a busy machine makes every clock on the wall slow
+    code = "import time; t = time.process_time(); import recurra; print(time.process_time() - t)"
     assert statistics.median(float(run(code)) for _ in range(5)) < 0.050

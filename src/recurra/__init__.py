@@ -18,6 +18,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
+    "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
@@ -39,6 +40,7 @@ __all__ = [
     "SequenceRegressor",
     "Streams",
     "__version__",
+    "accelerate",
     "datasets",
     "draw",
     "errors",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.evaluation import draw
+    from recurra.nn.accelerate import accelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
     from recurra.serving.streams import Streams
@@ -69,7 +72,11 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+        import difflib  # not recurra.checks, which loads numpy
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}{hint}")
     module, attribute = _LAZY[name]
     found = importlib.import_module(module)
     value = found if attribute is None else getattr(found, attribute)

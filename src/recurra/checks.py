@@ -136,7 +136,13 @@ def check_same_channels(
                 if expected is not None
                 else f"{where(0, names)} has {channels} channels"
             )
-            turned = " It looks turned round: pass the transpose." if sequence.shape[0] == channels else ""
+            looks_turned = sequence.shape[0] == channels and sequence.shape[1] > 1
+            turned = " It looks turned round: pass the transpose." if looks_turned else ""
+            if expected is not None and sequence.shape[1] == 1:
+                turned = (
+                    f" If {who} is one sequence, pass [{who}]: "
+                    f"a two-dimensional {who} is read as one univariate sequence a row."
+                )
             raise ShapeError(
                 f"{who}: {rule}, but {where(index, names)} has {sequence.shape[1]} (shape {sequence.shape}, "
                 f"read as (time, channels)).{turned} Give every sequence the same channels."

@@ -34,7 +34,7 @@ MAX_DEPTH = 64
 MAX_DIMENSIONS = 16
 # An empty list takes two bytes as JSON and sixty in memory, so what a header may hold is counted before it is parsed.
 MAX_BRACKETS = 250_000
-MAX_COMMAS = 1_000_000
+MAX_COMMAS = 500_000
 
 # A whole string, or a bracket outside of one; what begins a string that never ends is skipped to the end.
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
@@ -256,9 +256,9 @@ def _entry(name: str, entry: Any, who: str) -> tuple[np.dtype, tuple[int, ...], 
         isinstance(numbers, list) and all(type(n) is int and 0 <= n < 2**62 for n in numbers)
         for numbers in (shape, offsets)
     )
-    if not whole or len(offsets) != 2 or len(shape) > MAX_DIMENSIONS or entry["dtype"] not in DTYPES:
+    if not whole or len(offsets) != 2 or len(shape) > MAX_DIMENSIONS or str(entry["dtype"]) not in DTYPES:
         raise problem
-    dtype = DTYPES[entry["dtype"]]
+    dtype = DTYPES[str(entry["dtype"])]
     # numpy refuses (0, 2**62): it multiplies what is not 0.
     too_long = math.prod(n for n in shape if n) * dtype.itemsize >= 2**62
     if too_long or offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:

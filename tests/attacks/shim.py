@@ -47,10 +47,11 @@ class Shim:
         if full:
             half()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
-        result = call()
-        if here and self.what == "die after":
-            self.die()
-        return result
+        try:
+            return call()
+        finally:
+            if here and self.what == "die after":
+                self.die()
 
     @staticmethod
     def die():

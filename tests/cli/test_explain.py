@@ -12,8 +12,26 @@ def test_a_picture_in_the_run_folder(cli, trained):
     done = cli("explain", run.path, "--index", "2")
     assert done.code == 0
     assert (run.path / "figures" / "explain-2.svg").read_text().lstrip().startswith("<?xml")
-    assert "Contributions by gradient times input to " in done.out
+    assert "Contributions by integrated gradients to " in done.out
     assert done.out.splitlines()[-1] == f"recurra explain {run.path} --index 3"
+
+
+def test_gates_and_states_beside_it(cli, trained, tmp_path):
+    done = cli("explain", trained("folder").path, "--index", "1", "-o", tmp_path / "why.png", "--json")
+    inside = tmp_path / "why-inside.svg"
+    facts = json.loads(done.out)
+    assert facts["inside"] == str(inside)
+    assert abs(facts["error"]) < 1e-3
+    assert "forget gate f" in inside.read_text()
+    spoken = cli("explain", trained("folder").path, "-o", tmp_path / "why.png")
+    assert "half of what a unit holds is gone after" in spoken.out
+
+
+@pytest.mark.parametrize("method", ["occlusion", "gradient_times_input"])
+def test_other_methods(cli, trained, tmp_path, method):
+    done = cli("explain", trained("folder").path, "--method", method, "-o", tmp_path / "why.json")
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "why.json").read_text())["method"] == method
 
 
 @pytest.mark.parametrize(("name", "start"), [("why.png", b"\x89PNG"), ("why.svg", b"<?xml")])

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -326,6 +327,40 @@ def test_bad_words_are_refused_in_fit(words, complaint):
 def test_bad_labels_are_named(y, complaint):
     X, _ = two_classes()
     assert complaint in message(DataError, SequenceClassifier(**QUICK).fit, X, y)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"), [(np.nan, "sequence 5 contains NaN"), (np.inf, "sequence 5 contains infinity")]
+)
+def test_a_bad_value_is_named_where_the_user_has_it_before_anything_is_computed(value, complaint):
+    X, y = two_classes()
+    X[5][1, 1] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = message(DataError, SequenceClassifier(**QUICK).fit, X, y)
+    assert complaint in text
+    assert "at step 1, channel 1" in text
+
+
+@pytest.mark.parametrize("validation", [0.2, ([np.zeros((3, 2))],)])
+def test_validation_must_be_a_pair_or_a_dataset(validation):
+    X, y = two_classes()
+    text = message(UsageError, SequenceClassifier(**QUICK).fit, X, y, validation=validation)
+    assert "validation must be a pair (X, y) or a Dataset" in text
+
+
+def test_one_sequence_alone_is_told_from_a_table_of_sequences():
+    X, y = two_classes()
+    clf = SequenceClassifier(**QUICK).fit(X, y)
+    text = message(ShapeError, clf.predict, np.zeros((8, 2)))
+    assert "If X is one sequence, pass [X]: a two-dimensional X is read as one univariate" in text
+    assert "turned round" not in text
+
+
+def test_a_regressor_names_the_label_that_is_no_number():
+    X, _ = two_classes()
+    text = message(DataError, SequenceRegressor(**QUICK).fit, X, [1.0] * 39 + ["up"])
+    assert text.startswith("SequenceRegressor: y must hold numbers; sequence 39 has 'up'.")
 
 
 def test_steps_and_labels_must_agree():

@@ -12,12 +12,10 @@ from recurra.errors import ShapeError, UsageError
 from recurra.evaluation.explanation import Explanation
 
 
-def of_sequence(channels=3, steps=20, **more):
+def of_sequence(channels=3, steps=20, method="gradient_times_input", **more):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(steps, channels))
-    return Explanation(
-        values=values, input=rng.normal(size=(steps, channels)), method="gradient_times_input", **more
-    )
+    return Explanation(values=values, input=rng.normal(size=(steps, channels)), method=method, **more)
 
 
 def of_text():
@@ -69,9 +67,17 @@ def test_summary_names_the_strongest_parts_and_the_error():
         .summary()
         .startswith("Contributions by occlusion to 'good'; strongest words: <script>bad</script>, 映画")
     )
-    e = of_sequence(target="b", output=1.25, error=-0.5)
-    assert e.summary().endswith("; they miss the output's change by -0.5.")
+    e = of_sequence(target="b", output=1.25, error=-0.5, method="integrated_gradients")
+    assert e.summary().endswith("; their sum differs from the output's change by -0.5.")
     assert "to 'b' (output 1.25)" in e.summary()
+
+
+def test_summary_does_not_blame_gradient_times_input_for_what_it_never_promised():
+    text = of_sequence(target="b", output=1.25, error=-0.5, method="gradient_times_input").summary()
+    assert text.endswith(
+        "; they say which values matter most at this input and, by their nature, need not add up to the "
+        "output's change (sum less change: -0.5)."
+    )
 
 
 def test_names_are_never_read_as_mathematics(tmp_path):

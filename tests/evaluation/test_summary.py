@@ -124,7 +124,7 @@ def test_findings(e, expected):
 
 
 def test_what_was_warned_of_comes_first_and_training_is_looked_at():
-    history = [{"epoch": k, "train_loss": 1.0, "clipped_share": 0.9} for k in range(1, 11)]
+    history = [{"epoch": k, "train_loss": 1.0, "valid_loss": 1.0, "clipped_share": 0.9} for k in range(1, 11)]
     context = ReportContext(history=history, best_epoch=10, warnings=["w"], leaks=["l"])
     found = findings(judged("ab" * 40, "ab" * 40, context=context))
     assert found == [
@@ -133,3 +133,9 @@ def test_what_was_warned_of_comes_first_and_training_is_looked_at():
         "The last epoch was the best: training longer may help.",
         "90 % of the gradients were clipped: try a smaller learning rate.",
     ]
+
+
+def test_the_last_epoch_is_only_called_the_best_where_something_judged_it():
+    history = [{"epoch": k, "train_loss": 1.0} for k in range(1, 11)]
+    found = findings(judged("ab" * 40, "ab" * 40, context=ReportContext(history=history, best_epoch=10)))
+    assert not [finding for finding in found if "training longer" in finding]

@@ -441,6 +441,11 @@ WRONG = {
         "LSTM.forward: input must have the dtype of the weights, torch.float32; got torch.float64. "
         "Convert with input.to(torch.float32) or layer.to(torch.float64).",
     ),
+    "dtype of whole numbers": (
+        ("LSTM", {}, (torch.zeros(5, 2, 3, dtype=torch.int64),), {}),
+        "LSTM.forward: input must have the dtype of the weights, torch.float32; got torch.int64. "
+        "Convert with input.to(torch.float32).",
+    ),
     "state shape": (
         ("GRU", {"bidirectional": True}, (torch.zeros(5, 2, 3), torch.zeros(1, 2, 4)), {}),
         "GRU.forward: hx must have shape (num_layers * num_directions=2, batch=2, 4); got (1, 2, 4). "

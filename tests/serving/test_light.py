@@ -1,8 +1,11 @@
 """The light runtime: the estimator's own answers, without torch, scipy and scikit-learn."""
 
+import json
 import os
 import subprocess
 import sys
+import venv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ HEAVY = ("torch", "scipy", "sklearn", "rich", "matplotlib", "jinja2", "pandas")
 # A finder that refuses what a bare environment does not have.
 BARE = f"""
 import sys
+import venv
+from pathlib import Path
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -166,3 +171,33 @@ def test_what_the_light_runtime_cannot_do(tmp_path):
         recurra.load_model(path, runtime="light")
     with pytest.raises(UsageError, match="stream: this network is your own, so what it remembers"):
         own.stream()
+
+
+@pytest.mark.slow
+def test_in_an_environment_with_three_packages(tmp_path):
+    """What `pip install --no-deps recurra numpy safetensors click` gives, with the sources in place of the wheel."""
+    model, path = saved(tmp_path, task="classification", missing="error", channels=2)
+    venv.create(tmp_path / "bare", with_pip=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "-q", "numpy", "safetensors", "click"], check=True)
+    rows = recording_for(np.random.default_rng(3), model, 4)
+    table = tmp_path / "rows.csv"
+    table.write_text("a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows.tolist()))
+    environment = {**os.environ, "PYTHONPATH": str(Path(recurra.__file__).parents[1])}
+    command = [
+        python,
+        "-m",
+        "recurra",
+        "predict",
+        str(path),
+        str(table),
+        "--layout",
+        "long",
+        "--format",
+        "jsonl",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["prediction"] == model.predict([rows])[0]
+    command = [python, "-m", "recurra", "stream", str(path), str(table)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1])["prediction"] == model.predict([rows])[0]

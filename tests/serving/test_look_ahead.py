@@ -54,6 +54,12 @@ def test_one_answer_per_sequence_is_that_of_the_newest_rows(task):
                 answer.probabilities, model.predict_proba([window])[0], rtol=0, atol=1e-7
             )
     assert stream.finish().steps == 9
+    stream.reset()
+    at_once = stream.push(rows)
+    if task == "regression":
+        np.testing.assert_array_equal(at_once.value, answer.value)
+    else:
+        np.testing.assert_array_equal(at_once.probabilities, answer.probabilities)
 
 
 def test_a_causal_network_may_have_a_window_too_and_zero_is_the_row_alone():

@@ -150,21 +150,26 @@ def test_a_network_that_fails_on_one_sequence_names_it(make_network, make_exampl
     assert {int(examples.lengths[i]) for i in error.indices} == {8}
 
 
-def test_out_of_memory_names_the_batch_size_to_try(make_network, make_examples):
+def test_out_of_memory_names_the_batch_size_that_fits(make_network, make_examples):
     class Hungry(make_network):
+        most = 3
+
         def forward(self, ragged):
-            torch.empty(2**62, dtype=torch.uint8)  # really asks torch's allocator
+            if len(ragged) > self.most:
+                torch.empty(2**62, dtype=torch.uint8)  # really asks torch's allocator
             return super().forward(ragged)
 
     network = Hungry()
     error, seen = fails(network, make_examples())
     assert "out of memory in epoch 1, batch 1, with 8 sequences of" in str(error)
-    assert "Try batch_size=4." in str(error)
+    assert "Use batch_size=2, which fits." in str(error)
     assert error.reason == "out_of_memory"
     assert error.result.stopped == "out_of_memory"
     assert error.__cause__ is not None
     assert kept(network, seen.weights[0])
-    alone, _ = fails(Hungry(), make_examples(), config=TrainingConfig(batch_size=1))
+    greedy = Hungry()
+    greedy.most = 0
+    alone, _ = fails(greedy, make_examples(), config=TrainingConfig(batch_size=4))
     assert "One sequence alone does not fit: cut it into shorter ones" in str(alone)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recurra.cli import screen
-from recurra.cli.run_folder import RunFolder
+from recurra.cli.run_folder import HISTORY, RunFolder
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ class HistoryFile(Callback):
 
     def on_train_begin(self, run: "Run") -> None:
         """Where a stopped run goes on, leave out the lines of epochs that are trained again."""
-        written = self.folder.history()
-        if written or run.history:
-            times = {row.get("epoch"): row.get("time") for row in written}
+        if run.history or (self.folder / HISTORY).exists():
+            times = {row.get("epoch"): row.get("time") for row in self.folder.history()}
             self.folder.write_history([_line(row, times.get(row["epoch"])) for row in run.history])
 
     def on_epoch_end(self, run: "Run") -> None:

@@ -12,15 +12,20 @@ import click
 from recurra.cli import flags, parts, screen
 from recurra.cli.main import in_flags
 from recurra.cli.reading import check_data_words
+from recurra.errors import DataError
 
 
-def look(data: Any, **words: Any) -> Any:
+def look(data: Any, *, test: Any = None, by: str | None = None, **words: Any) -> Any:
     """Look at data before training on them.
 
     Parameters
     ----------
     data : path, name of a data set, Dataset, DataFrame or list of arrays
         See `recurra.load`.
+    test : path, data, or share in (0, 1), optional
+        What `recurra.train` would judge on, to look for leaks between both sides.
+    by : {"group", "time", "record"}, optional
+        How a share would be held out.
     **words
         How the data are read (``id``, ``label``, ...).
 
@@ -45,8 +50,27 @@ def look(data: Any, **words: Any) -> Any:
 
     check_data_words("look", words)
     dataset = parts.load(data, words)
-    found = inspect(dataset)
-    return replace(found, next_command=_next(data, dataset, words, found.settings))
+    divided = _divided(dataset, parts.test_of(test), by, words)
+    found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
+    given = {
+        word: value for word, value in (("test", test), ("by", by)) if isinstance(value, str | float | Path)
+    }
+    return replace(found, next_command=_next(data, dataset, {**words, **given}, found.settings))
+
+
+def _divided(dataset: Any, test: Any, by: str | None, words: Mapping[str, Any]) -> parts.Parts | None:
+    """Return the split that training would make where it can leak: one that is asked for, or one that mixes times."""
+    timed = all(record.start is not None for record in dataset.records)
+    official = len(dataset.part("test")) > 0
+    if test is None and by is None and (official or not timed or len(dataset) < 2):
+        return None
+    try:
+        divided = parts.divide(dataset, test=test, by=by, seed=0, words=words)
+    except DataError:
+        if test is not None or by is not None:
+            raise
+        return None
+    return divided if divided.test is not None else None
 
 
 def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -72,11 +96,13 @@ def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[s
     ),
 )
 @click.argument("data")
+@click.option("--test", metavar="FILE|SHARE", help="What training would judge on, to look for leaks.")
+@click.option("--by", type=click.Choice(["group", "time", "record"]), help="How a share would be held out.")
 @click.option("--json", "as_json", is_flag=True, help="Write one flat JSON object.")
 @flags.data_flags
-def command(data: str, as_json: bool, **given: Any) -> None:
+def command(data: str, test: str | None, by: str | None, as_json: bool, **given: Any) -> None:
     """Show what is in DATA: counts, lengths, channels, classes, missing values, possible leaks, suggested settings."""
-    found = look(data, **flags.given(given))
+    found = look(data, test=test, by=by, **flags.given(given))
     if as_json:
         return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     for line in found.lines()[:-1]:

@@ -200,6 +200,7 @@ def new_run(folder: Path) -> Iterator[RunFolder]:
     if replacing:
         shutil.rmtree(where_to, ignore_errors=True)
     where_to.mkdir(parents=True, exist_ok=True)
+    _clear_partial(where_to)
     try:
         yield RunFolder(where_to)
     except BaseException as error:
@@ -215,10 +216,7 @@ def continued_run(folder: Path) -> Iterator[RunFolder]:
     """Give the folder of a run that was not finished; at its end it stands where it was to stand."""
     run = unfinished(folder)
     assert run is not None
-    for place in (run.path, run / FIGURES):
-        for left in place.glob(f".*{PARTIAL}"):
-            with contextlib.suppress(OSError):
-                left.unlink()
+    _clear_partial(run.path)
     yield run
     if run.path != folder:
         _take_place(folder)
@@ -233,6 +231,14 @@ def unfinished(folder: Path) -> RunFolder | None:
     if (folder / CONFIG).is_file() and not (folder / MODEL).exists():
         return RunFolder(folder)
     return None
+
+
+def _clear_partial(folder: Path) -> None:
+    """Remove what a killed process left half written."""
+    for place in (folder, folder / FIGURES):
+        for left in place.glob(f".*{PARTIAL}"):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 def _growing(folder: Path) -> Path:

@@ -538,8 +538,11 @@ def show(run: Run, quiet: bool) -> None:
     from recurra.evaluation.summary import findings
 
     screen.result(run.evaluation.summary())
+    context = run.evaluation.context
+    told = set() if quiet else {*(context.leaks or ()), *context.warnings}
     for finding in findings(run.evaluation):
-        screen.warn(finding)
+        if finding not in told:
+            screen.warn(finding)
     screen.result(f"Report: {run.path / run_folder.REPORT}")
     worst = next(iter(worst_positions(run.evaluation)), 0)
     return screen.next_command("recurra", "explain", str(run.path), "--index", str(worst))

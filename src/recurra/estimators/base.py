@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 import recurra
 from recurra.batches.splits import content_keys, holdout
+from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.estimators import insight, resuming
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
@@ -115,6 +116,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         encoded = target.encode(given.y, given.names)
         if target.task == "labeling":
             check_steps(who, given.sequences, encoded, given.names)
+        # Before merging, which sorts: the message must name the sequence where the user has it.
+        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
         given = merged(given, encoded)
         self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
@@ -154,7 +157,14 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
         if validation is not None:
-            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation[:2]
+            if not isinstance(validation, Dataset | tuple | list) or (
+                not isinstance(validation, Dataset) and len(validation) != 2
+            ):
+                raise UsageError(
+                    f"{type(self).__name__}: validation must be a pair (X, y) or a Dataset; "
+                    f"got {validation!r:.60}. To hold out a share of X, use validation_fraction."
+                )
+            X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation
             sequences, names = read_sequences(self, X, reset=False)
             encoded = target.encode(y, names)
             if len(encoded) != len(sequences):

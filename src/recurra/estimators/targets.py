@@ -269,6 +269,11 @@ def _indices(who: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _numbers(who: str, y: Any) -> np.ndarray:
+    for index, value in enumerate(y if np.ndim(y) == 1 else ()):
+        if isinstance(value, str):
+            raise DataError(
+                f"{who}: y must hold numbers; sequence {index} has {value!r}. For classes use SequenceClassifier."
+            )
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = column_or_1d(numbers, warn=True)

@@ -1,4 +1,4 @@
-"""Diagrams generated from the actual modules: `unrolled`, `compare`, `network`.
+"""Diagrams generated from the actual modules: `unrolled`, `compare`, `network`; and how far gradients reach.
 
 Examples
 --------
@@ -13,5 +13,6 @@ from recurra.evaluation.draw_cells import compare
 from recurra.evaluation.draw_network import network
 from recurra.evaluation.draw_unrolled import unrolled
 from recurra.evaluation.drawing import Drawing
+from recurra.evaluation.gradient_flow import compare_gradient_flow, gradient_flow
 
-__all__ = ["Drawing", "compare", "network", "unrolled"]
+__all__ = ["Drawing", "compare", "compare_gradient_flow", "gradient_flow", "network", "unrolled"]

@@ -1,6 +1,6 @@
 """The insides of the recurrent cells side by side, each gate with its equation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -112,7 +112,7 @@ def _panel(sketch: Sketch, module: torch.nn.RNNBase, left: float, rows: int) -> 
         y += LINE
     y = 54 + DIAGRAM + 26 + rows * LINE + 4
     count = sum(p.numel() for p in module.parameters())
-    gates = module.weight_hh_l0.shape[0] // module.hidden_size
+    gates = max(1, len(GATE_NAMES[cell]))
     kinds = f"{gates} blocks of weights" if gates > 1 else "1 block of weights"
     sketch.text(left + 2, y, kinds, size=14, role="muted")
     sizes = f"{module.input_size} in, {module.hidden_size} units: {count:,}"
@@ -216,8 +216,3 @@ _DIAGRAMS: dict[str, Callable[[_Placed], None]] = {
 
 def _plain(equation: str) -> str:
     return equation.replace("_{", "").replace("}", "")
-
-
-def gate_words(cell: str) -> Sequence[str]:
-    """Return the gates of a cell in the order of the rows of its weights."""
-    return GATE_NAMES[cell]

@@ -13,6 +13,7 @@ from recurra.evaluation.drawing import Drawing, Sketch, written_width
 COLUMN = 128.0  # width of a time step
 LEFT = 46.0  # before the first step: the initial state
 ROW = 92.0  # height of a layer
+NARROWEST = 440.0
 MAX_LAYERS = 4
 MAX_STEPS = 8
 
@@ -93,7 +94,8 @@ def unrolled(model_or_cell: Any, *, steps: int = 4) -> Drawing:
         _layer(sketch, module, layer, steps, base=bottom - layer * row, row=row)
     _inputs(sketch, steps, bottom)
     _outputs(sketch, parts, steps, top)
-    width = LEFT + steps * COLUMN + 12
+    # Two or three steps alone would leave the table below too little room.
+    width = max(LEFT + steps * COLUMN + 12, NARROWEST)
     height = _table(sketch, parts, bottom + 68, width)
     cell = TITLES[cell_of(module)]
     return sketch.drawing(width, height, title=f"{cell} unrolled over time", description=_words(parts, steps))

@@ -102,8 +102,16 @@ class Explanation:
         named = [str(self.input[int(i)]) if self.kind == "text" else str(int(i)) for i in strongest]
         parts += f"; strongest {unit}: {', '.join(named)}"
         if self.error is not None:
-            parts += f"; they miss the output's change by {number(self.error)}"
+            parts += f"; {self._adding_up(self.error)}"
         return parts + "."
+
+    def _adding_up(self, error: float) -> str:
+        if self.method == "gradient_times_input":
+            return (
+                "they say which values matter most at this input and, by their nature, need not add up "
+                f"to the output's change (sum less change: {number(error)})"
+            )
+        return f"their sum differs from the output's change by {number(error)}"
 
     def plot(self) -> Figure:
         """Return a figure: the input, and below it what each part contributed."""

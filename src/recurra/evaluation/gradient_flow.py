@@ -45,7 +45,7 @@ class LayerFlow:
         For each sequence ``|d loss / d h_t|`` by time.
     shares : list of ndarray of shape (length,)
         For each sequence what is left of a gradient at the last step after 0, 1, 2, ... steps back, through this
-        layer's states alone.
+        layer's states alone; by h, for the LSTM by c, which carries its memory.
     steps : ndarray of shape (places,)
         Steps back from the end of the longest sequence at which the Jacobians were taken.
     radii, jacobian_norms : ndarray of shape (places,)
@@ -297,7 +297,8 @@ def _curve(ax: Axes, values: np.ndarray, role: str, name: str) -> None:
 
 def _log(ax: Axes) -> None:
     """Make the y axis logarithmic around the curves; lines that span the axes do not count."""
-    curves = [np.asarray(line.get_ydata(), float) for line in ax.get_lines() if len(line.get_xydata()) > 2]
+    curves = [np.asarray(line.get_ydata(), float) for line in ax.get_lines()]
+    curves = [curve for curve in curves if len(curve) > 2]
     smallest = min((float(curve.min()) for curve in curves), default=GONE)
     largest = max((float(curve.max()) for curve in curves), default=1.0)
     ax.set_ylim(smallest / 3, max(largest, 10 * smallest) * 1.2)

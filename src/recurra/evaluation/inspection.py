@@ -55,6 +55,8 @@ class Inspection:
         Words to begin with, for the estimator and as flags.
     next_command : str
         The command line to run next.
+    task : str or None
+        The estimator that suits the labels; None where none does.
     """
 
     summary: dict[str, Any]
@@ -64,7 +66,7 @@ class Inspection:
     leaks: Sequence[str]
     settings: dict[str, Any]
     next_command: str
-    task: str = "SequenceClassifier"
+    task: str | None = "SequenceClassifier"
     n_train: int | None = None
     n_test: int | None = None
     class_counts: dict[str, int] = field(default_factory=dict)
@@ -98,7 +100,8 @@ class Inspection:
         out += [f"Problem: {problem}" for problem in self.problems]
         out += [f"Note: {remark}" for remark in self.remarks]
         chosen = ", ".join(f"{word}={value!r}" for word, value in self.settings.items())
-        out.append(f"Settings to begin with: {self.task}({chosen}).")
+        if self.task is not None:
+            out.append(f"Settings to begin with: {self.task}({chosen}).")
         out.append(f"Next: {self.next_command}")
         return out
 
@@ -141,9 +144,9 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
     )
 
 
-def _task(dataset: Dataset, classes: dict[str, int]) -> str:
+def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.labels_per_step:
-        return "SequenceLabeler"
+        return "SequenceLabeler" if classes else None
     if dataset.kind == "text":
         return "TextClassifier"
     if dataset.kind == "series":
@@ -209,6 +212,8 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
 
 def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     out = []
+    if dataset.labels_per_step and not classes:
+        out.append("There is a number per time step to predict; no estimator learns that yet, give classes.")
     if len(classes) == 1:
         out.append(f"There is only one class, {next(iter(classes))!r}; a classifier needs two.")
     tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]

@@ -163,8 +163,12 @@ def _class_findings(e: Evaluation) -> list[str]:
 def _training_findings(e: Evaluation) -> list[str]:
     history: list[Any] = [row for row in e.context.history if is_number(row.get("train_loss"))]
     out = []
+    judged = any(
+        is_number(row.get("valid_loss")) for row in history
+    )  # else the last epoch is kept, best or not
     if (
-        len(history) >= 5
+        judged
+        and len(history) >= 5
         and e.context.best_epoch is not None
         and e.context.best_epoch >= history[-1]["epoch"]
     ):

@@ -6,11 +6,13 @@ differentiated by torch.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from recurra.kernels.inside import DirectionInside, stack_hidden_gradients, stack_inside
+from recurra.kernels.sequences import Steps
 from recurra.nn.network import SequenceNetwork, to_arrays
 from recurra.ragged import Ragged
 
@@ -87,7 +89,7 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
         num_layers=config.num_layers,
         bidirectional=config.bidirectional,
     )
-    like = {"dtype": network.head.weight.dtype, "device": network.head.weight.device}
+    like: dict[str, Any] = {"dtype": network.head.weight.dtype, "device": network.head.weight.device}
     output = torch.tensor(np.concatenate([d.output for d in layers[-1]], axis=1), **like).requires_grad_(True)
     h_n = torch.tensor(np.stack([d.h_n for d in layers[-1]]), **like).requires_grad_(True)
     with torch.enable_grad():
@@ -97,8 +99,37 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
     return Insides(layers, float(value.detach()), by_output, by_h_n)
 
 
+def carried_gradients(direction: DirectionInside, hidden: np.ndarray) -> np.ndarray:
+    r"""Return the whole derivative of a loss by the state that carries a cell's memory.
+
+    That is h, but for the LSTM c, which passes by the gates that h must go through:
+
+    .. math:: \frac{dL}{dc_t} = \frac{dL}{dh_t} \odot o_t (1 - \tanh^2 c_t) + f_{t+1} \odot \frac{dL}{dc_{t+1}}
+
+    Parameters
+    ----------
+    direction : DirectionInside
+        A layer that was run.
+    hidden : ndarray of shape (total_steps, hidden_size)
+        The whole derivative by every h.
+    """
+    if direction.cell != "lstm":
+        return hidden
+    gates, c = direction.gates(), direction.saved.c
+    entering = hidden * gates["o"] * (1 - np.tanh(c) ** 2)
+    forget, carried = gates["f"], np.empty_like(entering)
+    later = np.zeros((len(direction.lengths), c.shape[1]), c.dtype)
+    for rows in reversed(Steps(direction.lengths, reverse=direction.reverse)):
+        running = len(rows)
+        carried[rows] = later[:running] + entering[rows]
+        later[:running] = carried[rows] * forget[rows]
+    return carried
+
+
 def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray]:
     """Follow a gradient at the last step back to the first, as it passes through the states alone.
+
+    Measured on the state that carries the memory, see `carried_gradients`.
 
     Parameters
     ----------
@@ -116,14 +147,14 @@ def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray
         hidden = direction.backward(None, grad_h_n=np.ascontiguousarray(seed, direction.output.dtype))[
             "hidden"
         ]
-        norms = np.linalg.norm(hidden.astype(np.float64), axis=1)
+        norms = np.linalg.norm(carried_gradients(direction, hidden).astype(np.float64), axis=1)
     norms = np.nan_to_num(norms, nan=LARGEST, posinf=LARGEST)
     ends = np.cumsum(direction.lengths)
     out = []
     for first, last in zip(ends - direction.lengths, ends, strict=True):
         mine = norms[first:last] if direction.reverse else norms[first:last][::-1]
         if len(mine) and mine[0] > 0:
-            out.append(mine / mine[0])
+            out.append(np.where(mine < LARGEST, mine / mine[0], LARGEST))
     return out
 
 

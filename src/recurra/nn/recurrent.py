@@ -398,9 +398,10 @@ def _check_rows(
         raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
     dtype = module.weight_ih_l0.dtype
     if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+        other = f" or layer.to({values.dtype})" if values.dtype.is_floating_point else ""
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
-            f"Convert with input.to({dtype}) or layer.to({values.dtype})."
+            f"Convert with input.to({dtype}){other}."
         )
 
 

@@ -206,7 +206,9 @@ class Streams:
         self._load(np.array([slot]))
         self._steps[slot] += len(values)
         self._rows[slot] += len(inputs)
-        states = np.array([self._work.advance(inputs[i : i + 1])[0].copy() for i in range(len(inputs))], np.float32)
+        states = np.array(
+            [self._work.advance(inputs[i : i + 1])[0].copy() for i in range(len(inputs))], np.float32
+        )
         outputs: np.ndarray | None
         if self._model.task == "labeling":
             size = self._model.manifest["network"]["hidden_size"]

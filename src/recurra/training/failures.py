@@ -90,13 +90,15 @@ def non_finite(
 
 
 def out_of_memory(
-    *, epoch: int, number: int, batch: Batch, examples: Examples, kept: str
+    *, epoch: int, number: int, batch: Batch, examples: Examples, kept: str, fits: int
 ) -> FailedTrainingError:
-    """Return the error for a batch that did not fit, naming the batch size that would."""
+    """Return the error for a batch that did not fit, naming the batch size that would, 0 if none does."""
     size, steps, longest = len(batch.indices), batch.inputs.total_steps, int(batch.inputs.lengths.max())
     advice = (
-        f"Try batch_size={size // 2}."
-        if size > 1
+        f"Use batch_size={fits}, which fits."
+        if fits and number
+        else f"Try batch_size={fits}."
+        if fits
         else "One sequence alone does not fit: cut it into shorter ones or take a smaller hidden_size."
     )
     place = f"epoch {epoch}" + (f", batch {number}" if number else ", validation")

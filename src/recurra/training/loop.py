@@ -384,12 +384,15 @@ class Run:
         self.whole = False
         for callback in self.callbacks:
             callback.on_batch_begin(self, batch)
+        no_memory: BaseException | None = None
         try:
             loss, norm, clipped = self._step(batch, seed=seed)
         except (RuntimeError, MemoryError) as error:
-            if failures.is_out_of_memory(error):
-                raise self._out_of_memory(batch, number=self.batch + 1) from error
-            raise
+            if not failures.is_out_of_memory(error):
+                raise
+            no_memory = error.with_traceback(None)  # whose frames hold on to what did fit
+        if no_memory is not None:
+            raise self._out_of_memory(batch, number=self.batch + 1, fits=self._fits(batch)) from no_memory
         self.last_loss, self.last_grad_norm = loss, norm
         tally = self._tally
         weight = len(batch.targets) if batch.weights is None else float(batch.weights.sum())
@@ -424,6 +427,23 @@ class Run:
             group["lr"] = self.config.learning_rate * factor
         self.optimizer.step()
         return value, norm, clipped
+
+    def _fits(self, batch: Batch) -> int:
+        """Return how many of a batch's sequences, the longest first, fit into memory; tried by halving."""
+        longest_first = batch.indices[np.argsort(-batch.inputs.lengths, kind="stable")]
+        size = len(longest_first) // 2
+        while size:
+            part = self.examples.batch(longest_first[:size])
+            try:
+                self.optimizer.zero_grad(set_to_none=True)
+                outputs = self.network(to_device(part.inputs, self.device))
+                self._loss(outputs, self._tensor(part.targets), self._tensor(part.weights)).backward()
+                return size
+            except (RuntimeError, MemoryError) as error:
+                if not failures.is_out_of_memory(error):
+                    raise
+            size //= 2
+        return 0
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()
@@ -482,7 +502,8 @@ class Run:
             )
         except (RuntimeError, MemoryError) as error:
             if failures.is_out_of_memory(error):
-                raise self._out_of_memory(under_way[0], number=0) from error
+                half = len(under_way[0].indices) // 2
+                raise self._out_of_memory(under_way[0], number=0, fits=half) from error
             raise
         targets, weights = validation.rows()
         with torch.no_grad():
@@ -573,10 +594,15 @@ class Run:
             kept=self._kept_words(),
         )
 
-    def _out_of_memory(self, batch: Batch, *, number: int) -> failures.FailedTrainingError:
+    def _out_of_memory(self, batch: Batch, *, number: int, fits: int) -> failures.FailedTrainingError:
         examples = self.examples if number or self.validation is None else self.validation
         return failures.out_of_memory(
-            epoch=self.epoch, number=number, batch=batch, examples=examples, kept=self._kept_words()
+            epoch=self.epoch,
+            number=number,
+            batch=batch,
+            examples=examples,
+            kept=self._kept_words(),
+            fits=fits,
         )
 
 

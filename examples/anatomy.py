@@ -1,0 +1,244 @@
+"""Inside the network: a cell unrolled, RNN beside LSTM, gradients that vanish, and what the LSTM does about it.
+
+Three experiments on generated problems (Hochreiter and Schmidhuber, 1997):
+
+- how far a gradient reaches in an RNN, a GRU and an LSTM, before training and after;
+- the adding problem: remember two numbers for up to 400 steps;
+- the embedded Reber grammar: which symbol may come next?
+
+The settings were chosen on validation sequences; every test sequence comes from a random stream of its own.
+"""
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import recurra
+from recurra import draw
+from recurra.errors import TrainingWarning
+from recurra.training.callbacks import Callback
+
+LENGTH = 400  # of the adding problem, where lengths grow
+SHORTEST = 100  # where they begin
+PLAIN_LENGTH = 200  # where they do not
+SOLVED = 0.01  # mean squared error; always answering 1 has 0.167
+STOP = 0.004  # validation error at which training ends
+SPREAD = 1 / 6  # variance of the sum: the estimator's loss is in units of it
+ADDING = {"hidden_size": 128, "learning_rate": 2e-3, "batch_size": 32, "patience": None, "max_epochs": 1000}
+START = {"lstm": "chrono", "rnn": "default"}
+GROWING = {"start": 150, "factor": 1.5, "below": 0.02 / SPREAD, "patience": 20}
+REBER = {"cell": "lstm", "hidden_size": 32, "learning_rate": 1e-2, "max_epochs": 60, "patience": None}
+FLOW_LENGTHS = (10, 30, 100, 300, 1000)
+
+
+class Until(Callback):
+    """Ends training when validation at the full length says it is solved, or when the time is up."""
+
+    def __init__(self, seconds, length):
+        self.seconds, self.length, self.began = seconds, length, time.perf_counter()
+
+    def on_batch_end(self, run):  # noqa: D102
+        if time.perf_counter() - self.began > self.seconds:
+            run.ask_to_stop()
+
+    def on_epoch_end(self, run):  # noqa: D102
+        row = run.history[-1]
+        full = row.get("length_limit", self.length) == self.length
+        if full and row["valid_rmse"] ** 2 < STOP:
+            run.ask_to_stop()
+
+
+def adding(part, n, length, seed):
+    return recurra.datasets.load("adding-problem", part, n=n, length=length, random_state=seed)
+
+
+def train_adding(cell, length, seed, *, seconds, n, grow):
+    """Train on the adding problem and return what came of it; the test part is looked at once, at the end."""
+    lengths = (min(SHORTEST, length // 3), length) if grow else length
+    data = adding("train", n, lengths, seed)
+    train, kept = data.records[: -n // 20], adding("train", 500, length, seed + 1000)
+    until = Until(seconds, length)
+    model = recurra.SequenceRegressor(
+        cell=cell,
+        initialization=START[cell],
+        curriculum=GROWING if grow else None,
+        callbacks=[until],
+        random_state=seed,
+        verbose=0,
+        **ADDING,
+    )
+    with warnings.catch_warnings():  # that the RNN's gradients vanish is the point here
+        warnings.simplefilter("ignore", TrainingWarning)
+        model.fit([r.values for r in train], [r.label for r in train], validation=kept)
+    test = adding("test", 1000, length, seed)
+    error = float(np.mean((model.predict(test.X) - test.y) ** 2))
+    return {"model": model, "mse": error, "seconds": time.perf_counter() - until.began, "test": test}
+
+
+def flow_before_training(cell, length, seed, hidden_size=128):
+    """How far the gradient of the adding problem reaches in a network that has learned nothing."""
+    from recurra.nn import NetworkConfig, build
+
+    data = adding("train", 16, length, seed)
+    network = build(NetworkConfig(cell, 2, hidden_size, 1), seed=seed)
+    targets = torch.tensor(data.y, dtype=torch.float32)[:, None]
+    return draw.gradient_flow(network, data.X, lambda outputs: ((outputs - targets) ** 2).mean())
+
+
+def reber(seed, n_train, epochs):
+    """Train on strings of the grammar; return the share of unseen strings predicted right throughout."""
+    from recurra.datasets.reber_grammar import SYMBOLS, allowed_next, decode
+
+    train = recurra.datasets.load("reber-grammar", "train", n=n_train, random_state=seed)
+    seen = {decode(record.values) for record in train}
+    drawn = recurra.datasets.load("reber-grammar", "test", n=20_000, random_state=seed)
+    unseen = {decode(r.values): r for r in drawn if decode(r.values) not in seen}
+    strings = list(unseen)[:256]
+    words = REBER | {"max_epochs": epochs}
+    model = recurra.SequenceLabeler(**words, validation_fraction=0, random_state=seed, verbose=0)
+    model.fit(train)
+    order = [list(model.classes_).index(s) for s in SYMBOLS if s in model.classes_]
+    names = [s for s in SYMBOLS if s in model.classes_]
+    right = 0
+    for text, probabilities in zip(
+        strings, model.predict_proba([unseen[s].values for s in strings]), strict=True
+    ):
+        pairs = zip(allowed_next(text), probabilities[:, order], strict=True)
+        # Every symbol the grammar allows must be more probable than every symbol it forbids.
+        right += all(
+            min(p for s, p in zip(names, row, strict=True) if s in allowed)
+            > max((p for s, p in zip(names, row, strict=True) if s not in allowed), default=0.0)
+            for allowed, row in pairs
+        )
+    return right / len(strings), len(strings)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", help="not needed: the data are generated")
+    parser.add_argument("--out", type=Path, default=Path("runs/anatomy"))
+    parser.add_argument("--seed", type=int, help="one seed instead of three (ten for the grammar)")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, for the test suite")
+    parser.add_argument("--only", choices=["flow", "adding", "plain", "reber"], help="one experiment")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "figures").mkdir(exist_ok=True)
+    seeds = [args.seed] if args.seed is not None else [0] if args.quick else [0, 1, 2]
+    metrics = {}
+    for name, experiment in EXPERIMENTS.items():
+        if args.only in (None, name):
+            metrics |= experiment(args, seeds)
+            (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    page(args.out)
+    print(f"figures and report: {args.out / 'report.html'}")
+
+
+def run_flow(args, seeds):
+    figures = args.out / "figures"
+    draw.compare("rnn", "lstm", "gru", input_size=2, hidden_size=128).save(figures / "cells.svg")
+    draw.unrolled("lstm").save(figures / "unrolled.svg")
+    lengths = FLOW_LENGTHS[:3] if args.quick else FLOW_LENGTHS
+    metrics = {}
+    for cell in ("rnn", "lstm", "gru"):
+        for length in lengths:
+            flow = flow_before_training(cell, length, seeds[0], 32 if args.quick else 128)
+            left = float(np.median([shares[-1] for shares in flow.layers[-1].shares]))
+            metrics[f"untrained_{cell}_share_left_{length}"] = left
+    flows = {c.upper(): flow_before_training(c, lengths[-2], seeds[0]) for c in ("rnn", "lstm", "gru")}
+    draw.compare_gradient_flow(flows).save(figures / "untrained.svg")
+    for cell, flow in flows.items():
+        print(f"untrained {cell}: {flow.summary()}")
+    return metrics
+
+
+def run_adding(args, seeds):
+    """Lengths that grow up to 400: the LSTM and the plain RNN, the same recipe and budget."""
+    length, seconds, n = (30, 3, 400) if args.quick else (LENGTH, 240, 10_000)
+    metrics, flows = {}, {}
+    for cell in ("lstm", "rnn"):
+        found = []
+        for seed in seeds:
+            found.append(train_adding(cell, length, seed, seconds=seconds, n=n, grow=True))
+            print(f"adding problem, {cell}, {length} steps, seed {seed}: mse {found[-1]['mse']:.4f} "
+                  f"after {found[-1]['seconds']:.0f} s")  # fmt: skip
+        metrics |= figure_of(f"adding_{cell}_mse", [f["mse"] for f in found])
+        metrics[f"adding_{cell}_seconds"] = max(f["seconds"] for f in found)
+        metrics[f"adding_{cell}_mse_baseline"] = float(np.mean((found[0]["test"].y - 1) ** 2))
+        last = found[-1]
+        flows[cell.upper()] = last["model"].gradient_flow(last["test"])
+        print(f"trained {cell}: {flows[cell.upper()].summary()}")
+        if cell == "lstm":
+            metrics["adding_lstm_solved"] = sum(f["mse"] < SOLVED for f in found)
+            pictures_of(last, args.out / "figures")
+    draw.compare_gradient_flow(flows).save(args.out / "figures" / "trained.svg")
+    return metrics
+
+
+def pictures_of(result, figures):
+    """What the gates of a trained LSTM do with one sequence, and what its answer rests on."""
+    sequence = result["test"].X[0]
+    result["model"].trace(sequence, name="a test sequence").plot().save(figures / "gates.svg")
+    explanation = result["model"].explain(sequence)
+    (figures / "explanation.svg").write_text(draw.Drawing.of_chart(explanation._repr_svg_()).svg)
+    draw.network(result["model"]).save(figures / "network.svg")
+    draw.unrolled(result["model"]).save(figures / "unrolled_trained.svg")
+
+
+def run_plain(args, seeds):
+    """All sequences of one length from the start: the LSTM at 200 steps, the RNN at 400."""
+    metrics = {}
+    for cell, length in (("lstm", PLAIN_LENGTH), ("rnn", LENGTH)):
+        length, seconds, n = (20, 2, 300) if args.quick else (length, 480, 10_000)
+        found = train_adding(cell, length, seeds[0], seconds=seconds, n=n, grow=False)
+        metrics[f"adding_plain_{cell}_{length}_mse"] = found["mse"]
+        metrics[f"adding_plain_{cell}_{length}_seconds"] = found["seconds"]
+        print(f"adding problem without growing, {cell}, {length} steps: mse {found['mse']:.4f} "
+              f"after {found['seconds']:.0f} s")  # fmt: skip
+    return metrics
+
+
+def run_reber(args, seeds):
+    seeds = range(10) if args.seed is None and not args.quick else seeds
+    n_train, epochs = (64, 2) if args.quick else (1000, REBER["max_epochs"])
+    found = [reber(seed, n_train, epochs) for seed in seeds]
+    shares = [share for share, _ in found]
+    solved = sum(share == 1 for share in shares)
+    print(
+        f"embedded Reber grammar: {solved} of {len(shares)} networks predict all {found[0][1]} unseen strings"
+    )
+    return {
+        "reber_solved_of_10": solved,
+        "reber_networks": len(shares),
+        "reber_worst_share": min(shares),
+        "reber_n_test": found[0][1],
+    }
+
+
+EXPERIMENTS = {"flow": run_flow, "adding": run_adding, "plain": run_plain, "reber": run_reber}
+
+
+def figure_of(name, values):
+    """Return mean and standard deviation over the seeds."""
+    return {name: statistics.fmean(values), f"{name}_std": statistics.pstdev(values)}
+
+
+def page(out):
+    """Write the figures and numbers as one page."""
+    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Inside the network</title>",
+             "<style>:root{color-scheme:light dark}body{font:16px system-ui;max-width:720px;margin:2em auto}</style>",
+             "<h1>Inside the network</h1>"]  # fmt: skip
+    parts += [f"<p>{path.read_text()}</p>" for path in sorted((out / "figures").glob("*.svg"))]
+    parts.append(f"<pre>{(out / 'metrics.json').read_text()}</pre>")
+    (out / "report.html").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
