@@ -53,11 +53,12 @@ template <class T> void multiply(const Multiply<T>& s) {
     each_tile<MultiplyTile, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
 }
 
-// Samples of one pass: their gates of one block stay in the first cache while all rows of the result go by.
+// Samples of one pass: their gates of one block are copied side by side, stay in the first cache and in few pages while
+// all rows of the result go by.
 constexpr int64_t SAMPLES = 96;
 
 template <class T, int R, int NV>
-RECURRA_INLINE void outer_tile(const Outer<T>& s, int64_t m, int64_t block, int64_t from, int64_t to) {
+RECURRA_INLINE void outer_tile(const Outer<T>& s, const T* g, int64_t m, int64_t block, int64_t from, int64_t to) {
   constexpr int w = W<T>;
   T* c = s.c + (block * s.M + m) * NV * w;
   V<T> acc[R][NV];
@@ -66,17 +67,11 @@ RECURRA_INLINE void outer_tile(const Outer<T>& s, int64_t m, int64_t block, int6
     RECURRA_UNROLL
     for (int v = 0; v < NV; ++v) acc[r][v] = from ? load<T>(c + (r * NV + v) * w) : zero<T>();
   }
-  const T* g[NV];
-  RECURRA_UNROLL
-  for (int v = 0; v < NV; ++v) g[v] = s.g + from * s.stride + s.start[v] + block * s.step[v];
-  for (int64_t k = from; k < to; ++k) {
+  for (int64_t k = from; k < to; ++k, g += NV * w) {
     const T* a = s.a[k] + m;
     V<T> b[NV];
     RECURRA_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      b[v] = load<T>(g[v]);
-      g[v] += s.stride;
-    }
+    for (int v = 0; v < NV; ++v) b[v] = load<T>(g + v * w);
     RECURRA_UNROLL
     for (int r = 0; r < R; ++r) {
       V<T> x = splat(a[r]);
@@ -92,19 +87,26 @@ RECURRA_INLINE void outer_tile(const Outer<T>& s, int64_t m, int64_t block, int6
 }
 
 template <class T, int NV>
-RECURRA_INLINE void outer_rows(const Outer<T>& s, int64_t m, int64_t block, int64_t from, int64_t to) {
+RECURRA_INLINE void outer_rows(const Outer<T>& s, const T* g, int64_t m, int64_t block, int64_t from, int64_t to) {
   const int64_t rows = s.M - m < ROWS ? s.M - m : ROWS;
   switch (rows) {
-    case 1: outer_tile<T, 1, NV>(s, m, block, from, to); break;
-    case 2: outer_tile<T, 2, NV>(s, m, block, from, to); break;
-    case 3: outer_tile<T, 3, NV>(s, m, block, from, to); break;
+    case 1: outer_tile<T, 1, NV>(s, g, m, block, from, to); break;
+    case 2: outer_tile<T, 2, NV>(s, g, m, block, from, to); break;
+    case 3: outer_tile<T, 3, NV>(s, g, m, block, from, to); break;
 #if defined(__AVX512F__) || defined(__aarch64__)
-    case 4: outer_tile<T, 4, NV>(s, m, block, from, to); break;
-    case 5: outer_tile<T, 5, NV>(s, m, block, from, to); break;
-    case 6: outer_tile<T, 6, NV>(s, m, block, from, to); break;
+    case 4: outer_tile<T, 4, NV>(s, g, m, block, from, to); break;
+    case 5: outer_tile<T, 5, NV>(s, g, m, block, from, to); break;
+    case 6: outer_tile<T, 6, NV>(s, g, m, block, from, to); break;
 #endif
     default: break;
   }
+}
+
+// The gates of one block, samples [from, to), side by side.
+template <class T> void gather(const Outer<T>& s, int64_t block, int64_t from, int64_t to, T* g) {
+  for (int64_t k = from; k < to; ++k)
+    for (int64_t v = 0; v < s.vectors; ++v, g += W<T>)
+      store<T>(g, load<T>(s.g + k * s.stride + s.start[v] + block * s.step[v]));
 }
 
 // The bias: a sum over samples of the gates of one block.
@@ -123,20 +125,24 @@ template <class T> int64_t outer_tiles(const Outer<T>& s) { return s.blocks * ((
 
 template <class T> void outer(const Outer<T>& s, int64_t first, int64_t last) {
   const int64_t per_block = (s.M + ROWS - 1) / ROWS;
+  alignas(64) T g[SAMPLES * 4 * W<T>];
   for (int64_t from = 0; from < s.samples; from += SAMPLES) {
     const int64_t to = from + SAMPLES < s.samples ? from + SAMPLES : s.samples;
+    int64_t gathered = -1;
     for (int64_t tile = first; tile < last; ++tile) {
       const int64_t block = tile / per_block, m = tile % per_block * ROWS;
-      if (!s.a)
+      if (!s.a) {
         outer_bias<T>(s, block, from, to);
-      else if (s.vectors == 4)
-        outer_rows<T, 4>(s, m, block, from, to);
-      else if (s.vectors == 3)
-        outer_rows<T, 3>(s, m, block, from, to);
-      else if (s.vectors == 2)
-        outer_rows<T, 2>(s, m, block, from, to);
-      else
-        outer_rows<T, 1>(s, m, block, from, to);
+        continue;
+      }
+      if (block != gathered) gather<T>(s, block, from, to, g);
+      gathered = block;
+      switch (s.vectors) {
+        case 4: outer_rows<T, 4>(s, g, m, block, from, to); break;
+        case 3: outer_rows<T, 3>(s, g, m, block, from, to); break;
+        case 2: outer_rows<T, 2>(s, g, m, block, from, to); break;
+        default: outer_rows<T, 1>(s, g, m, block, from, to); break;
+      }
     }
   }
 }
