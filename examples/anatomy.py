@@ -33,7 +33,7 @@ SPREAD = 1 / 6  # variance of the sum: the estimator's loss is in units of it
 ADDING = {"hidden_size": 128, "learning_rate": 2e-3, "batch_size": 32, "patience": None, "max_epochs": 1000}
 START = {"lstm": "chrono", "rnn": "default"}
 GROWING = {"start": 150, "factor": 1.5, "below": 0.02 / SPREAD, "patience": 20}
-REBER = {"cell": "lstm", "hidden_size": 32, "learning_rate": 1e-2, "max_epochs": 60, "patience": None}
+REBER = {"cell": "lstm", "hidden_size": 32, "learning_rate": 1e-2, "max_epochs": 40, "patience": None}
 FLOW_LENGTHS = (10, 30, 100, 300, 1000)
 
 
@@ -207,7 +207,7 @@ def run_plain(args, seeds):
 
 def run_reber(args, seeds):
     seeds = range(10) if args.seed is None and not args.quick else seeds
-    n_train, epochs = (64, 2) if args.quick else (1000, REBER["max_epochs"])
+    n_train, epochs = (64, 2) if args.quick else (3000, REBER["max_epochs"])
     found = [reber(seed, n_train, epochs) for seed in seeds]
     shares = [share for share, _ in found]
     solved = sum(share == 1 for share in shares)
