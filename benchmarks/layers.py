@@ -15,12 +15,14 @@ from recurra.nn import accelerate
 Shape = tuple[int, int, int, int]
 
 
-def _train(layer: torch.nn.Module, run: Callable[[torch.nn.Module], torch.Tensor]) -> Callable[[], None]:
+def _train(
+    layer: torch.nn.Module, run: Callable[[torch.nn.Module], tuple[torch.Tensor, torch.Tensor]]
+) -> Callable[[], None]:
     parameters = list(layer.parameters())
 
     def once() -> None:
-        loss = run(layer)
-        torch.autograd.grad(loss, parameters)
+        output, weight = run(layer)
+        torch.autograd.grad(output, parameters, weight)
 
     return once
 
@@ -47,13 +49,13 @@ def train_contenders(cell: str, shape: Shape, *, ragged: bool) -> tuple[dict[str
     weight = torch.randn(time, batch, shape[3]) * mask
     options = {"lengths": lengths} if ragged else {}
     runs = {
-        "recurra": _train(ours, lambda m: (m(x, **options)[0] * weight).sum()),
-        "torch padded": _train(theirs, lambda m: (m(x)[0] * weight).sum()),
+        "recurra": _train(ours, lambda m: (m(x, **options)[0], weight)),
+        "torch padded": _train(theirs, lambda m: (m(x)[0], weight)),
     }
     if ragged:
         packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
         flat_weight = pack_padded_sequence(weight, lengths, enforce_sorted=False).data
-        runs["torch packed"] = _train(theirs, lambda m: (m(packed)[0].data * flat_weight).sum())
+        runs["torch packed"] = _train(theirs, lambda m: (m(packed)[0].data, flat_weight))
     # forward through time, padding changes nothing before it, so torch's padded answer is right where it counts
     ours_out, theirs_out = ours(x, **options)[0] * mask, theirs(x)[0] * mask
     _check(ours_out, theirs_out, "output")
