@@ -164,7 +164,7 @@ template <class T> T peak(int64_t rounds) {
   V<T> sum[ROWS * 4];
   const V<T> factor = splat(T(0.5)), term = splat(T(0.25));
   RECURRA_UNROLL
-  for (int v = 0; v < ROWS * 4; ++v) sum[v] = zero<T>();
+  for (int v = 0; v < ROWS * 4; ++v) sum[v] = splat(T(v));  // equal ones would be computed once
   for (int64_t j = 0; j < rounds; ++j) {
     RECURRA_UNROLL
     for (int v = 0; v < ROWS * 4; ++v) sum[v] = fma(sum[v], factor, term);
