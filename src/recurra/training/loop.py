@@ -28,7 +28,7 @@ from recurra.training.losses import Loss
 from recurra.training.optimizers import clip, global_norm, make_optimizer
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
-from recurra.training.state import TrainingState, pack, unpack
+from recurra.training.state import TrainingState, check_place, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
@@ -313,7 +313,7 @@ class Run:
             raise UsageError(
                 "train: start was taken with another network: names or shapes of its weights differ."
             )
-        _check_place(tree, self.batches_per_epoch)
+        check_place(tree, self.batches_per_epoch)
         if {name: tuple(tensor.shape) for name, tensor in tree["kept"].items()} != shapes:
             raise ValueError("the best weights have other shapes")
         self._load(tree["weights"])
@@ -392,7 +392,8 @@ class Run:
                 raise
             no_memory = error.with_traceback(None)  # whose frames hold on to what did fit
         if no_memory is not None:
-            raise self._out_of_memory(batch, number=self.batch + 1, fits=self._fits(batch)) from no_memory
+            fits = failures.most_that_fits(batch, self.examples, self._backward)
+            raise self._out_of_memory(batch, number=self.batch + 1, fits=fits) from no_memory
         self.last_loss, self.last_grad_norm = loss, norm
         tally = self._tally
         weight = len(batch.targets) if batch.weights is None else float(batch.weights.sum())
@@ -406,6 +407,10 @@ class Run:
         tally.seconds += time.perf_counter() - began
         for callback in self.callbacks:
             callback.on_batch_end(self)
+
+    def _backward(self, batch: Batch) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss_of(self.network(to_device(batch.inputs, self.device)), batch).backward()
 
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
@@ -427,23 +432,6 @@ class Run:
             group["lr"] = self.config.learning_rate * factor
         self.optimizer.step()
         return value, norm, clipped
-
-    def _fits(self, batch: Batch) -> int:
-        """Return how many of a batch's sequences, the longest first, fit into memory; tried by halving."""
-        longest_first = batch.indices[np.argsort(-batch.inputs.lengths, kind="stable")]
-        size = len(longest_first) // 2
-        while size:
-            part = self.examples.batch(longest_first[:size])
-            try:
-                self.optimizer.zero_grad(set_to_none=True)
-                outputs = self.network(to_device(part.inputs, self.device))
-                self._loss(outputs, self._tensor(part.targets), self._tensor(part.weights)).backward()
-                return size
-            except (RuntimeError, MemoryError) as error:
-                if not failures.is_out_of_memory(error):
-                    raise
-            size //= 2
-        return 0
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()
@@ -604,16 +592,3 @@ class Run:
             kept=self._kept_words(),
             fits=fits,
         )
-
-
-def _check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
-    """Raise ValueError if a state says where it stands in a way that no run does."""
-    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
-    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
-        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
-    if (
-        not isinstance(history, list)
-        or len(history) != epoch - 1
-        or not all(isinstance(r, dict) for r in history)
-    ):
-        raise ValueError(f"a history that does not end with epoch {epoch - 1}")

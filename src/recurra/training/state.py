@@ -108,3 +108,16 @@ def unpack(state: TrainingState) -> Any:
             ) from None
 
     return restore(state.manifest.get("state"))
+
+
+def check_place(tree: Mapping[str, Any], batches_per_epoch: int) -> None:
+    """Raise ValueError if a state says where it stands in a way that no run does."""
+    epoch, batch, history = tree["epoch"], tree["batch"], tree["history"]
+    if type(epoch) is not int or type(batch) is not int or epoch < 1 or not 0 <= batch <= batches_per_epoch:
+        raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
+    if (
+        not isinstance(history, list)
+        or len(history) != epoch - 1
+        or not all(isinstance(r, dict) for r in history)
+    ):
+        raise ValueError(f"a history that does not end with epoch {epoch - 1}")
