@@ -62,8 +62,7 @@ class Shim:
         for module, name in ((os, "fsync"), (os, "chmod"), (os, "replace"), (os, "unlink"), (os, "mkdir")):
             setattr(module, name, self.counted(name, getattr(module, name)))
         tempfile.mkstemp = self.counted("mkstemp", tempfile.mkstemp)
-        plain_fdopen, plain_open = os.fdopen, io.open
-        os.fdopen = lambda *args, **kwargs: Watched(plain_fdopen(*args, **kwargs), self)
+        plain_open = io.open  # what os.fdopen and Path.open call
 
         def watched_open(file, mode="r", *args, **kwargs):
             opened = plain_open(file, mode, *args, **kwargs)

@@ -1,6 +1,7 @@
 """Why training could not go on, in words: a number that is not finite, or no memory left."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,6 +109,27 @@ def out_of_memory(
         f"{longest}: {_names(indices, examples)}. The network keeps {kept}. {advice}"
     )
     return FailedTrainingError(message, reason="out_of_memory", epoch=epoch, batch=number, indices=indices)
+
+
+def most_that_fits(batch: Batch, examples: Examples, attempt: Callable[[Batch], None]) -> int:
+    """Return how many of a batch's sequences, the longest first, fit into memory, found by halving; 0 if none.
+
+    Parameters
+    ----------
+    attempt : callable
+        Computes the gradient of a batch.
+    """
+    longest_first = batch.indices[np.argsort(-batch.inputs.lengths, kind="stable")]
+    size = len(longest_first) // 2
+    while size:
+        try:
+            attempt(examples.batch(longest_first[:size]))
+            return size
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        size //= 2
+    return 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

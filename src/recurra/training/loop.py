@@ -391,7 +391,8 @@ class Run:
                 raise
             no_memory = error.with_traceback(None)  # whose frames hold on to what did fit
         if no_memory is not None:
-            raise self._out_of_memory(batch, number=self.batch + 1, fits=self._fits(batch)) from no_memory
+            fits = failures.most_that_fits(batch, self.examples, self._backward)
+            raise self._out_of_memory(batch, number=self.batch + 1, fits=fits) from no_memory
         self.last_loss, self.last_grad_norm = loss, norm
         tally = self._tally
         weight = len(batch.targets) if batch.weights is None else float(batch.weights.sum())
@@ -405,6 +406,10 @@ class Run:
         tally.seconds += time.perf_counter() - began
         for callback in self.callbacks:
             callback.on_batch_end(self)
+
+    def _backward(self, batch: Batch) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss_of(self.network(to_device(batch.inputs, self.device)), batch).backward()
 
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
@@ -426,23 +431,6 @@ class Run:
             group["lr"] = self.config.learning_rate * factor
         self.optimizer.step()
         return value, norm, clipped
-
-    def _fits(self, batch: Batch) -> int:
-        """Return how many of a batch's sequences, the longest first, fit into memory; tried by halving."""
-        longest_first = batch.indices[np.argsort(-batch.inputs.lengths, kind="stable")]
-        size = len(longest_first) // 2
-        while size:
-            part = self.examples.batch(longest_first[:size])
-            try:
-                self.optimizer.zero_grad(set_to_none=True)
-                outputs = self.network(to_device(part.inputs, self.device))
-                self._loss(outputs, self._tensor(part.targets), self._tensor(part.weights)).backward()
-                return size
-            except (RuntimeError, MemoryError) as error:
-                if not failures.is_out_of_memory(error):
-                    raise
-            size //= 2
-        return 0
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()
