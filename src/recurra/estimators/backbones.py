@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import importlib.util
-import io
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,16 +87,20 @@ def backbone_of(value: Any, *, file: bytes | None = None) -> Backbone:
     )
 
 
-@lru_cache(maxsize=2)  # building a graph takes a second, and cross-validation asks for the same one many times
+@lru_cache(
+    maxsize=2
+)  # building a graph takes a second, and cross-validation asks for the same one many times
 def _published(name: str, weights: bytes) -> Backbone:
     from recurra.nn.published import load_published
 
     module, kind = PUBLISHED[name]
     network = getattr(importlib.import_module(module), kind)()
-    load_published(network, io.BytesIO(weights), who=f"weights of {name}")
+    load_published(network, weights, who=f"weights of {name}")
     network.eval()
     sha256 = hashlib.sha256(weights).hexdigest()
-    return Backbone(name, sha256, network.image_size, FrameNetwork(_runner(network), f"{name} {sha256}"), weights)
+    return Backbone(
+        name, sha256, network.image_size, FrameNetwork(_runner(network), f"{name} {sha256}"), weights
+    )
 
 
 def _runner(network: Any) -> Any:

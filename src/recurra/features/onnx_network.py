@@ -79,13 +79,17 @@ class OnnxNetwork:
         -------
         ndarray of float32, shape (frames, channels)
         """
-        images = frames if self._input.type == "tensor(uint8)" else (frames / np.float32(255) - _MEAN) / _DEVIATION
+        images = (
+            frames if self._input.type == "tensor(uint8)" else (frames / np.float32(255) - _MEAN) / _DEVIATION
+        )
         if self._input.shape[1] == 3:
             images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
         if self._input.type == "tensor(float16)":
             images = images.astype(np.float16)
         at_once = self._input.shape[0] if isinstance(self._input.shape[0], int) else len(images)
-        parts = [self._run(images[first : first + at_once], at_once) for first in range(0, len(images), at_once)]
+        parts = [
+            self._run(images[first : first + at_once], at_once) for first in range(0, len(images), at_once)
+        ]
         return np.concatenate(parts)
 
     def _run(self, images: np.ndarray, at_once: int) -> np.ndarray:
@@ -95,7 +99,9 @@ class OnnxNetwork:
         try:
             found = self._session.run(None, {self._input.name: images})[0]
         except Exception as error:
-            raise DataError(f"{self._who}: cannot run on images of shape {images.shape} ({str(error)[:120]}).") from None
+            raise DataError(
+                f"{self._who}: cannot run on images of shape {images.shape} ({str(error)[:120]})."
+            ) from None
         found = found[: at_once - missing]
         if found.ndim == 4:
             found = found.mean(axis=(2, 3)) if found.shape[1] >= found.shape[3] else found.mean(axis=(1, 2))

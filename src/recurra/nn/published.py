@@ -1,9 +1,10 @@
 """What published image networks share: their weights are read safely and by name, their pixels prepared."""
 
+import io
 import os
 import pickle
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,15 +53,15 @@ def as_images(network: Any, frames: np.ndarray) -> Tensor:
     return network.pixels(torch.from_numpy(frames).permute(0, 3, 1, 2).to(dtype))
 
 
-def load_published(network: Any, file: str | os.PathLike[str] | IO[bytes], *, who: str) -> None:
+def load_published(network: Any, file: str | os.PathLike[str] | bytes, *, who: str) -> None:
     """Read a published state dict into a network, every key and shape checked; no code in the file is run.
 
     Parameters
     ----------
     network : module with ``published``
         Whose weights are set.
-    file : path or open file
-        As `torch.save` wrote it.
+    file : path, or bytes
+        What `torch.save` wrote.
     who : str
         What to call the file in messages.
 
@@ -69,8 +70,9 @@ def load_published(network: Any, file: str | os.PathLike[str] | IO[bytes], *, wh
     DataError
         If it is no state dict of this network.
     """
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        state = torch.load(file, weights_only=True, map_location="cpu")
+        state = torch.load(source, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise DataError(
             f"{who}: is no state dict that can be read without running code ({type(error).__name__}). "

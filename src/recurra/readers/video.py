@@ -45,7 +45,9 @@ class VideoWords:
     rate_hz: float | None = None  # frames per second, instead of a count
     start_seconds: float = 0.0  # where the clip begins
     end_seconds: float | None = None  # where it ends, exclusive; None for its own end
-    crop: str = "centre"  # "centre" cuts a square out of the middle, "letterbox" fills up with black, "stretch"
+    crop: str = (
+        "centre"  # "centre" cuts a square out of the middle, "letterbox" fills up with black, "stretch"
+    )
     size: int = 224  # pixels a side of what comes out
     max_frames: int = 20_000  # frames a clip may have
     max_pixels: int = 8192 * 4320  # pixels a frame may have
@@ -283,7 +285,7 @@ class _Child:
         if "error" in head:
             return head, None
         frames = np.empty(head["shape"], np.uint8)
-        view = memoryview(frames).cast("B")
+        view = memoryview(frames.reshape(-1))  # type: ignore[arg-type] # numpy arrays are buffers
         got = 0
         while got < len(view):
             count = out.readinto(view[got:])  # type: ignore[attr-defined] # a buffered reader has it

@@ -17,7 +17,7 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif,mpeg,mpegts,asf,flv,ogg
 IMAGES = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The file breaks a rule or a limit; the message is for the user."""
 
 
@@ -54,7 +54,7 @@ def _from_video(file: Any, request: dict[str, Any]) -> tuple[np.ndarray, float |
     av.logging.set_level(None)
     times = _times(av, file, request)
     if not times:
-        raise Refused(_nothing(request))
+        raise RefusedError(_nothing(request))
     wanted = _wanted(times, request)
     file.seek(0)
     found: list[np.ndarray] = []
@@ -67,7 +67,7 @@ def _from_video(file: Any, request: dict[str, Any]) -> tuple[np.ndarray, float |
             picture = _fitted_video(frame, request)
             found += [picture] * shown
     if not found:
-        raise Refused("no frame of it can be decoded")
+        raise RefusedError("no frame of it can be decoded")
     return np.stack(found), _rate(times, len(found), request)
 
 
@@ -75,14 +75,14 @@ def _opened(av: Any, file: Any) -> Any:
     container = av.open(file, options={"format_whitelist": FORMATS, "protocol_whitelist": "none"})
     if not container.streams.video:
         container.close()
-        raise Refused("it holds no moving pictures")
+        raise RefusedError("it holds no moving pictures")
     return container
 
 
 def _times(av: Any, file: Any, request: dict[str, Any]) -> list[float]:
     """Return when each frame within start and end is shown, in seconds, without decoding."""
     first, last = request["start_seconds"], request["end_seconds"]
-    times = []
+    times: list[float] = []
     with _opened(av, file) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or 25
@@ -93,14 +93,14 @@ def _times(av: Any, file: Any, request: dict[str, Any]) -> list[float]:
             base = packet.time_base or stream.time_base
             times.append(float(stamp * base) if stamp is not None and base else len(times) / float(rate))
             if len(times) > request["max_frames"]:
-                raise Refused(
+                raise RefusedError(
                     f"it has more than {request['max_frames']} frames; raise max_frames or cut it shorter"
                 )
     times.sort()
     start = times[0] if times else 0.0
     times = [time - start for time in times]
     if times and times[-1] > request["max_seconds"] and last is None:
-        raise Refused(
+        raise RefusedError(
             f"it lasts {times[-1]:.0f} s, max_seconds is {request['max_seconds']:g}; raise it or give end_seconds"
         )
     return [time if first <= time and (last is None or time < last) else -1.0 for time in times]
@@ -110,7 +110,7 @@ def _wanted(times: list[float], request: dict[str, Any]) -> list[int]:
     """Return how often each decoded frame is shown: 0, 1, or more where the rate asked for is above the clip's."""
     inside = [index for index, time in enumerate(times) if time >= 0]
     if not inside:
-        raise Refused(_nothing(request))
+        raise RefusedError(_nothing(request))
     counts = [0] * len(times)
     if request["rate_hz"] is None:
         for position in evenly(len(inside), request["frames"]):
@@ -121,7 +121,9 @@ def _wanted(times: list[float], request: dict[str, Any]) -> list[int]:
     end = times[inside[-1]] + (times[inside[-1]] - times[inside[-2]] if len(inside) > 1 else gap)
     steps = max(1, round((end - begin) / gap))
     if steps > request["max_frames"]:
-        raise Refused(f"at {request['rate_hz']:g} frames a second it gives {steps}, max_frames is {request['max_frames']}")
+        raise RefusedError(
+            f"at {request['rate_hz']:g} frames a second it gives {steps}, max_frames is {request['max_frames']}"
+        )
     position = 0
     for step in range(steps):
         while position + 1 < len(inside) and times[inside[position + 1]] <= begin + step * gap + 1e-9:
@@ -163,11 +165,17 @@ def _rate(times: list[float], kept: int, request: dict[str, Any]) -> float | Non
     if request["rate_hz"] is not None:
         return float(request["rate_hz"])
     inside = [time for time in times if time >= 0]
-    return kept / (inside[-1] - inside[0]) * (len(inside) - 1) / len(inside) if inside[-1] > inside[0] else None
+    return (
+        kept / (inside[-1] - inside[0]) * (len(inside) - 1) / len(inside) if inside[-1] > inside[0] else None
+    )
 
 
 def _nothing(request: dict[str, Any]) -> str:
-    return f"it has no frame from second {request['start_seconds']:g} on" if request["start_seconds"] else "it has no frame"
+    return (
+        f"it has no frame from second {request['start_seconds']:g} on"
+        if request["start_seconds"]
+        else "it has no frame"
+    )
 
 
 # ------------------------------------------------------------------ images
@@ -179,7 +187,9 @@ def _from_images(path: str, request: dict[str, Any]) -> tuple[np.ndarray, None]:
     if os.path.isdir(path):
         names = [os.path.join(path, name) for name in request["names"]]
         if len(names) > request["max_frames"]:
-            raise Refused(f"it has {len(names)} images; raise max_frames, which is {request['max_frames']}")
+            raise RefusedError(
+                f"it has {len(names)} images; raise max_frames, which is {request['max_frames']}"
+            )
         if request["rate_hz"] is None:
             names = [names[position] for position in evenly(len(names), request["frames"])]
     return np.stack([_image(name, request) for name in names]), None
@@ -203,9 +213,11 @@ def _image(path: str, request: dict[str, Any]) -> np.ndarray:
 
 def _check_size(width: int, height: int, request: dict[str, Any]) -> None:
     if width * height > request["max_pixels"]:
-        raise Refused(f"its frames have {width} x {height} pixels, max_pixels is {request['max_pixels']}")
+        raise RefusedError(
+            f"its frames have {width} x {height} pixels, max_pixels is {request['max_pixels']}"
+        )
     if width < 1 or height < 1:
-        raise Refused("its frames have no size")
+        raise RefusedError("its frames have no size")
 
 
 def _scaled(width: int, height: int, request: dict[str, Any]) -> tuple[int, int]:
@@ -216,7 +228,9 @@ def _scaled(width: int, height: int, request: dict[str, Any]) -> tuple[int, int]
     side = min(width, height) if request["crop"] == "centre" else max(width, height)
     wide, high = max(1, round(width * size / side)), max(1, round(height * size / side))
     if wide * high > max(request["max_pixels"], size * size):
-        raise Refused(f"its frames of {width} x {height} pixels are too narrow to be cropped to a square")
+        raise RefusedError(
+            f"its frames of {width} x {height} pixels would be scaled to {wide} x {high}, more than max_pixels"
+        )
     return wide, high
 
 
@@ -240,7 +254,7 @@ def answer(line: bytes) -> tuple[dict[str, Any], np.ndarray | None]:
     try:
         frames, rate = read(json.loads(line))
         return {"shape": list(frames.shape), "rate_hz": rate}, frames
-    except Refused as refused:
+    except RefusedError as refused:
         return {"error": str(refused)}, None
     except MemoryError:
         return {"error": "decoding it takes more memory than allowed"}, None
