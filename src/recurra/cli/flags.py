@@ -58,6 +58,8 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
+    "resample_hz": DataWord("Bring signal files of different rates to this one.", type=float),
+    "channels_first": DataWord("Matrices of MATLAB files are (channels, time).", type=bool),
 }
 
 # Task -> module and class of its estimator; the first task a word belongs to shows its default.
