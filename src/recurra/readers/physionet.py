@@ -281,7 +281,7 @@ def read_annotations(path: Path) -> list[Annotation]:
         elif code not in (60, 61, 62):  # NUM, SUB and CHN say nothing that is used
             close()
             sample += value
-            pending = (sample, SYMBOLS.get(code, "?"))
+            pending = (sample, SYMBOLS.get(code, "?")) if code else None  # 0 moves the time and says nothing
     close()
     return found
 
