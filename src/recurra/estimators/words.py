@@ -109,7 +109,7 @@ WORDS: Mapping[str, Word] = {
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
     "memory": Word(
-        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, for up to 1.4 times the time.",
         "choice",
         MEMORIES,
     ),
