@@ -44,8 +44,10 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
     "text": DataWord("Column with text; every row is then one record."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
+    "labels": DataWord("File with one label a line, for a file with one text a line."),
     "layout": DataWord(
-        "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
+        "A row per time step (long) or per sequence (wide), or one text a line (lines).",
+        choices=("auto", "long", "wide", "lines"),
     ),
     "label_per": DataWord(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")

@@ -10,11 +10,11 @@ import numpy as np
 
 from recurra.checks import check_choice, did_you_mean, listing
 from recurra.errors import DataError, UsageError
-from recurra.readers import clock
+from recurra.readers import clock, text
 from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
 from recurra.records import Dataset, Record
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
 
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000
@@ -51,9 +51,11 @@ class TableWords:
         Column with text: every row is then one record.
     channels : sequence of str, optional
         The columns to use as channels; by default every column without another part.
-    layout : {"auto", "long", "wide"}, default="auto"
-        Long: one row per time step. Wide: one row per sequence of one channel, its steps in columns from
-        left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
+    labels : path, optional
+        File with one label a line, for a file with one text a line.
+    layout : {"auto", "long", "wide", "lines"}, default="auto"
+        Long: one row per time step. Lines: one text a line. Wide: one row per sequence of one channel, its steps in
+        columns from left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
         an id column in which a value comes twice; wide otherwise.
     label_per : {"auto", "sequence", "step"}, default="auto"
         Auto: one label per sequence if it is constant in every sequence, else one per time step.
@@ -78,6 +80,7 @@ class TableWords:
     target: str | Sequence[str] | None = None
     text: str | None = None
     channels: Sequence[str] | None = None
+    labels: Any = None
     layout: str = "auto"
     label_per: str = "auto"
     sort: bool = False
@@ -98,7 +101,7 @@ class TableWords:
                     f"{listing(known, 20)}.{did_you_mean(word, known)}"
                 )
         made = cls(**words)
-        check_choice("load", "layout", made.layout, ["auto", "long", "wide"])
+        check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
             raise UsageError(
@@ -130,7 +133,34 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
+    if not is_frame(source) and _one_text_a_line(Path(source), words):
+        return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
+    if words.labels is not None:
+        raise UsageError(
+            f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
+        )
     return from_columns(read_columns(source, words), words)
+
+
+def _one_text_a_line(path: Path, words: TableWords) -> bool:
+    """Return whether a file is no table: said so, or a ``.txt`` of words whose first line names no column."""
+    if words.layout != "auto" or words.labels is not None:
+        return words.layout == "lines" or (words.layout == "auto" and words.labels is not None)
+    told = (
+        words.id,
+        words.time,
+        words.label,
+        words.group,
+        words.target,
+        words.text,
+        words.channels,
+        words.delimiter,
+    )
+    if path.suffix.lower() != ".txt" or any(told) or not text.is_prose(path, encoding=words.encoding):
+        return False
+    first = text.first_line(path, encoding=words.encoding)
+    names = {cell.strip().lower() for mark in ",;\t|" for cell in first.split(mark)}
+    return not names & {name for usual in USUAL_NAMES.values() for name in usual}
 
 
 def read_columns(source: Any, words: TableWords, *, header: bool | None = True) -> Columns:
@@ -140,6 +170,8 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
     path = Path(source)
     if path.suffix.lower() in (".parquet", ".pq"):
         return read_parquet(path)
+    if path.suffix.lower() in text.JSON_SUFFIXES:
+        return text.read_json_lines(path, encoding=words.encoding)
     return read_delimited(
         path, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=header
     )
@@ -250,8 +282,8 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
 
 def _texts(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the text."""
-    texts = columns.strings(str(words.text))
-    empty = next((row for row, text in enumerate(texts) if text is None), None)
+    texts = _text_cells(columns, str(words.text))
+    empty = next((row for row, cell in enumerate(texts) if not cell), None)
     if empty is not None:
         raise DataError(
             f"{columns.who}: the text column {words.text!r} must be filled; it is empty at "
@@ -262,10 +294,24 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
     names = _unique_names(columns, words)
     records = [
-        Record(text, label=label, group=group, name=name)
-        for text, label, group, name in zip(texts, labels, groups, names, strict=True)
+        Record(cell, label=label, group=group, name=name)
+        for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
     ]
     return Dataset(records, kind="text")
+
+
+def _text_cells(columns: Columns, name: str) -> list[str]:
+    """Return a column as text; "none" and "null" are words here, only an empty cell is missing."""
+    cells = columns[name].tolist()
+    kinds = {type(cell).__name__ for cell in cells if cell is not None and cell == cell}  # NaN is not itself
+    if len(kinds) > 1 or not kinds <= {"str"}:
+        odd = next(row for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, str))
+        if len(kinds) > 1 and cells[odd] == cells[odd]:
+            raise DataError(
+                f"{columns.who}: the text column {name!r} must hold text; {columns.place(odd)} has {cells[odd]!r} of type "
+                f"{type(cells[odd]).__name__}. Turn the column into text, or name another with text=."
+            )
+    return ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
 
 
 def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:

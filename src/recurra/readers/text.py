@@ -1,0 +1,124 @@
+"""Texts on disk become records: one text a line, a file per text in a folder per class, or JSON lines."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import listing
+from recurra.errors import DataError
+from recurra.readers.columns import Columns, read_text
+from recurra.records import Dataset, Record
+
+JSON_SUFFIXES = (".jsonl", ".ndjson")
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORECASE)
+_LINES_LOOKED_AT = 20
+
+
+def is_prose(path: Path, *, encoding: str = "utf-8") -> bool:
+    """Return whether a ``.txt`` file holds text rather than a table of numbers: none of its first lines is numbers."""
+    lines = [line for line in read_text(path, encoding=encoding).split("\n") if line.strip()]
+    return not any(_is_numbers(line) for line in lines[:_LINES_LOOKED_AT])
+
+
+def first_line(path: Path, *, encoding: str = "utf-8") -> str:
+    """Return the first line that is not empty."""
+    return next(line for line in read_text(path, encoding=encoding).split("\n") if line.strip())
+
+
+def _is_numbers(line: str) -> bool:
+    cells = [cell for cell in re.split(r"[,;|\s]+", line.strip()) if cell]
+    return 2 * sum(_NUMBER.fullmatch(cell) is not None for cell in cells) >= len(cells)
+
+
+def read_lines(path: Path, *, labels: Any = None, encoding: str = "utf-8") -> Dataset:
+    """Read one text a line.
+
+    Parameters
+    ----------
+    path : Path
+        File; empty lines at the end are no texts.
+    labels : path, optional
+        File with one label a line, as many as texts.
+    encoding : str, default="utf-8"
+        Of both files.
+
+    Raises
+    ------
+    DataError
+        If a line between texts is empty, or there are not as many labels as texts.
+    """
+    texts = _lines(path, encoding)
+    wanted: list[Any] = [None] * len(texts)
+    if labels is not None:
+        wanted = _lines(Path(labels), encoding)
+        if len(wanted) != len(texts):
+            raise DataError(
+                f"{labels}: must hold one label for each line of {path}; it has {len(wanted)} labels for {len(texts)} "
+                f"texts. {'Remove the labels' if len(wanted) > len(texts) else 'Add the labels'} of no text, or check "
+                "that both files are of the same data."
+            )
+    records = [
+        Record(text, label=label, name=f"line {number}")
+        for number, (text, label) in enumerate(zip(texts, wanted, strict=True), 1)
+    ]
+    return Dataset(records, kind="text", source=str(path), notes=(f"{path}: read as one text a line.",))
+
+
+def _lines(path: Path, encoding: str) -> list[str]:
+    lines = [line.strip() for line in read_text(path, encoding=encoding).rstrip().split("\n")]
+    empty = next((number for number, line in enumerate(lines, 1) if not line), None)
+    if empty is not None:
+        raise DataError(f"{path}: line {empty} is empty. Remove it, and its label if there is one.")
+    return lines
+
+
+def read_file(path: Path, *, name: str, label: Any = None, encoding: str = "utf-8") -> Record:
+    """Read a whole file as one text."""
+    return Record(read_text(path, encoding=encoding).strip(), label=label, name=name)
+
+
+def read_json_lines(path: Path, *, encoding: str = "utf-8") -> Columns:
+    """Read a file with one JSON object a line as columns; a key that a line lacks is an empty cell.
+
+    Raises
+    ------
+    DataError
+        If a line is no JSON object, or a value is neither text nor number.
+    """
+    rows = []
+    for number, line in enumerate(read_text(path, encoding=encoding).split("\n"), 1):
+        if line.strip():
+            rows.append(_json_object(line, f"{path}: line {number}"))
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    if not names:
+        raise DataError(
+            f"{path}: its objects have no keys. Write objects such as {{'text': ..., 'label': ...}}."
+        )
+    arrays = []
+    for name in names:
+        column = np.empty(len(rows), dtype=object)
+        column[:] = [row.get(name) for row in rows]
+        arrays.append(column)
+    return Columns(str(path), names, arrays)
+
+
+def _json_object(line: str, place: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{place} is not JSON: {error.msg} at character {error.pos}. Write one object a line."
+        ) from None
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{place} must hold a JSON object; got {type(found).__name__}. Write one object a line."
+        )
+    nested = [key for key, value in found.items() if isinstance(value, list | dict)]
+    if nested:
+        raise DataError(f"{place}: {listing(nested)} must be text or a number; got a list or an object.")
+    return found
