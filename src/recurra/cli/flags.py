@@ -64,7 +64,10 @@ DATA_WORDS: Mapping[str, DataWord] = {
 
 # Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
 TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
+    "classify": {
+        "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
+        "text": ("recurra.estimators.text_classifier", "TextClassifier"),
+    },
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
 }
@@ -89,6 +92,8 @@ def flag_of(word: str) -> str:
 
 
 _CONSTRUCTOR_WORDS = (
+    "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
+    "embedding_size", "letters", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",

@@ -37,12 +37,16 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
         step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
     """
-    from recurra.checks import as_sequences
+    from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
     model, config = run_folder.open_model(run)
     dataset = read_unlabelled(config, data, words)
-    sequences = as_sequences(dataset.X, names=dataset.names)
+    sequences: list[Any]
+    if model.features.reads_numbers:
+        sequences = as_sequences(dataset.X, names=dataset.names)
+    else:
+        sequences, _ = as_texts(dataset)
     predicted = model.predict(sequences, dataset.names)
     rows: list[dict[str, Any]] = [
         {"name": name, "prediction": _plain(answer)}

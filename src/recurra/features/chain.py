@@ -11,6 +11,7 @@ from recurra.errors import StoreError
 from recurra.features.missing import MissingMask
 from recurra.features.scaling import Scaling
 from recurra.features.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.text import Words
 
 
 class Feature(Protocol):
@@ -33,7 +34,7 @@ class Feature(Protocol):
         ...
 
 
-FEATURES: Mapping[str, Any] = {Scaling.name: Scaling, MissingMask.name: MissingMask}
+FEATURES: Mapping[str, Any] = {Scaling.name: Scaling, MissingMask.name: MissingMask, Words.name: Words}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from recurra.errors import StoreError
+from recurra.kernels.text import TextFront
 from recurra.ragged import Ragged
 
 Weights = Mapping[str, np.ndarray]
@@ -70,7 +71,7 @@ class _RunningEmbedding:
         return self._weight[x[:, 0].astype(np.int64)]
 
 
-FRONTS: Mapping[str, Front] = {"embedding": _Embedding()}
+FRONTS: Mapping[str, Front] = {"embedding": _Embedding(), "text": TextFront()}
 
 
 def front_of(network: Mapping[str, Any]) -> Front | None:

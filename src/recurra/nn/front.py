@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number
+from recurra.nn.text import TextFront
 from recurra.ragged import Ragged
 
 
@@ -45,7 +46,7 @@ class Embedding(nn.Module):
         return ragged.replace(nn.functional.embedding(ids, self.weight))
 
 
-FRONTS: Mapping[str, Callable[[Mapping[str, Any], int], Any]] = {"embedding": Embedding}
+FRONTS: Mapping[str, Callable[[Mapping[str, Any], int], Any]] = {"embedding": Embedding, "text": TextFront}
 
 
 def make_front(description: Mapping[str, Any], input_size: int) -> Any:
