@@ -60,6 +60,8 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
+    "resample_hz": DataWord("Bring signal files of different rates to this one.", type=float),
+    "channels_first": DataWord("Matrices of MATLAB files are (channels, time).", type=bool),
 }
 
 # Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
@@ -96,7 +98,7 @@ _CONSTRUCTOR_WORDS = (
     "embedding_size", "letters", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",
+    "class_weight", "validation_fraction", "patience", "scaling", "missing", "memory", "checkpoint_dir", "device",
     "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
