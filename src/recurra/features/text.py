@@ -160,7 +160,7 @@ class Words:
 
     def _with_vector(self) -> set[str]:
         assert self.vectors is not None
-        full = self.vectors.any(axis=1)
+        full = np.any(self.vectors != 0, axis=1)
         return {token for token, number in self.vocabulary.items() if full[number]}
 
     def output_size(self, input_size: int) -> int:
