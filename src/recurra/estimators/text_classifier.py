@@ -211,7 +211,7 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
         """Nothing more is asked of a text than `as_texts` has checked."""
 
     def _fit_features(self, given: Given) -> Chain:
-        words, self._rows, self._found = text_reading.fit_words(self, given.sequences, given.weights)
+        words, self._rows, self._found = text_reading.fit_words(self, list(map(str, given.sequences)), given.weights)
         return Chain([words], 0)
 
     def _front(self, features: Chain) -> dict[str, Any]:
@@ -220,11 +220,11 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
     def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
         network = super()._build(features, output_size, resume, longest)
         if not resume:
-            text_reading.put_vectors(network, vars(self).pop("_rows", None))
+            text_reading.put_vectors(network, self.__dict__.pop("_rows", None))
         return network
 
     def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
-        found = vars(self).pop("_found", None) or self.model_.manifest["text"]
+        found = self.__dict__.pop("_found", None) or self.model_.manifest["text"]
         return super()._manifest(X, target) | {"text": found}
 
     def _learned(self) -> None:
@@ -237,7 +237,8 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of every class: float32 array of shape (texts, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._read(X, reset=False))
+        texts: Any = self._read(X, reset=False)[0]
+        return self.model_.predict_proba(texts)
 
     def evaluate(
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None

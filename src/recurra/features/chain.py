@@ -21,8 +21,8 @@ class Feature(Protocol):
         """Return the number of channels it gives for that many."""
         ...
 
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Turn one array of shape (time, channels) into another."""
+    def transform(self, sequence: Any) -> np.ndarray:
+        """Turn one array of shape (time, channels) into another; the first feature may read a text."""
         ...
 
     def stream(self, input_size: int) -> FeatureStream:

@@ -36,8 +36,9 @@ class TextStream:
     """
 
     def __init__(self, model: "FittedModel") -> None:
-        self._words: Any = model.features.steps[0]
-        if self._words.level == "bpe" or self._words.max_tokens is not None:
+        words: Any = model.features.steps[0]
+        self._words = words
+        if words.level == "bpe" or words.max_tokens is not None:
             raise UsageError(
                 "TextStream: only whole words or characters come one by one; this model reads byte pairs or cuts texts. "
                 "Train with tokens='word' and max_tokens=None."
