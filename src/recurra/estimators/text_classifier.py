@@ -211,7 +211,9 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
         """Nothing more is asked of a text than `as_texts` has checked."""
 
     def _fit_features(self, given: Given) -> Chain:
-        words, self._rows, self._found = text_reading.fit_words(self, list(map(str, given.sequences)), given.weights)
+        words, self._rows, self._found = text_reading.fit_words(
+            self, list(map(str, given.sequences)), given.weights
+        )
         return Chain([words], 0)
 
     def _front(self, features: Chain) -> dict[str, Any]:
