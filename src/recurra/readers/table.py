@@ -139,34 +139,13 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
-    if not is_frame(source) and _one_text_a_line(Path(source), words):
+    if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
         return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
     if words.labels is not None:
         raise UsageError(
             f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
     return from_columns(read_columns(source, words), words)
-
-
-def _one_text_a_line(path: Path, words: TableWords) -> bool:
-    """Return whether a file is no table: said so, or a ``.txt`` of words whose first line names no column."""
-    if words.layout != "auto" or words.labels is not None:
-        return words.layout == "lines" or (words.layout == "auto" and words.labels is not None)
-    told = (
-        words.id,
-        words.time,
-        words.label,
-        words.group,
-        words.target,
-        words.text,
-        words.channels,
-        words.delimiter,
-    )
-    if path.suffix.lower() != ".txt" or any(told) or not text.is_prose(path, encoding=words.encoding):
-        return False
-    first = text.first_line(path, encoding=words.encoding)
-    names = {cell.strip().lower() for mark in ",;\t|" for cell in first.split(mark)}
-    return not names & {name for usual in USUAL_NAMES.values() for name in usual}
 
 
 def read_columns(source: Any, words: TableWords, *, header: bool | None = True) -> Columns:
@@ -288,7 +267,7 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
 
 def _texts(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the text."""
-    texts = _text_cells(columns, str(words.text))
+    texts = text.text_cells(columns, str(words.text))
     empty = next((row for row, cell in enumerate(texts) if not cell), None)
     if empty is not None:
         raise DataError(
@@ -304,20 +283,6 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
         for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
     ]
     return Dataset(records, kind="text")
-
-
-def _text_cells(columns: Columns, name: str) -> list[str]:
-    """Return a column as text; "none" and "null" are words here, only an empty cell is missing."""
-    cells = columns[name].tolist()
-    kinds = {type(cell).__name__ for cell in cells if cell is not None and cell == cell}  # NaN is not itself
-    if len(kinds) > 1 or not kinds <= {"str"}:
-        odd = next(row for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, str))
-        if len(kinds) > 1 and cells[odd] == cells[odd]:
-            raise DataError(
-                f"{columns.who}: the text column {name!r} must hold text; {columns.place(odd)} has {cells[odd]!r} of type "
-                f"{type(cells[odd]).__name__}. Turn the column into text, or name another with text=."
-            )
-    return ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
 
 
 def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +122,38 @@ def _json_object(line: str, place: str) -> Mapping[str, Any]:
     if nested:
         raise DataError(f"{place}: {listing(nested)} must be text or a number; got a list or an object.")
     return found
+
+
+def is_one_a_line(path: Path, words: Any, usual_names: Iterable[Sequence[str]]) -> bool:
+    """Return whether a file is no table: said so, or a ``.txt`` of words whose first line names no column."""
+    if words.layout != "auto" or words.labels is not None:
+        return words.layout == "lines" or (words.layout == "auto" and words.labels is not None)
+    told = (
+        words.id,
+        words.time,
+        words.label,
+        words.group,
+        words.target,
+        words.text,
+        words.channels,
+        words.delimiter,
+    )
+    if path.suffix.lower() != ".txt" or any(told) or not is_prose(path, encoding=words.encoding):
+        return False
+    first = first_line(path, encoding=words.encoding)
+    names = {cell.strip().lower() for mark in ",;\t|" for cell in first.split(mark)}
+    return not names & {name for usual in usual_names for name in usual}
+
+
+def text_cells(columns: Columns, name: str) -> list[str]:
+    """Return a column as text; "none" and "null" are words here, only an empty cell is missing."""
+    cells = columns[name].tolist()
+    kinds = {type(cell).__name__ for cell in cells if cell is not None and cell == cell}  # NaN is not itself
+    if len(kinds) > 1 or not kinds <= {"str"}:
+        odd = next(row for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, str))
+        if len(kinds) > 1 and cells[odd] == cells[odd]:
+            raise DataError(
+                f"{columns.who}: the text column {name!r} must hold text; {columns.place(odd)} has {cells[odd]!r} of type "
+                f"{type(cells[odd]).__name__}. Turn the column into text, or name another with text=."
+            )
+    return ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
