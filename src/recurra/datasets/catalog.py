@@ -15,11 +15,16 @@ from recurra.records import Dataset
 _MODULES = {
     "adding-problem": "adding_problem",
     "chickenpox": "chickenpox",
+    "cinc2017-validation": "cinc2017_validation",
     "cmapss-fd001": "cmapss_fd001",
     "copying-memory": "copying_memory",
+    "excavator-work-orders": "excavator_work_orders",
     "factory-reports": "factory_reports",
     "japanese-vowels": "japanese_vowels",
+    "opinion-lexicon": "opinion_lexicon",
+    "pride-and-prejudice": "pride_and_prejudice",
     "reber-grammar": "reber_grammar",
+    "sentiment-sentences": "sentiment_sentences",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
 }
