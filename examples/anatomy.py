@@ -266,13 +266,54 @@ def figure_of(name, values):
     return {name: statistics.fmean(values), f"{name}_std": statistics.pstdev(values)}
 
 
+FIGURES = {
+    "cells": "The insides of the cells. An RNN writes its state anew at every step; LSTM and GRU keep it through gates.",
+    "unrolled": "The same weights at every step: a gradient on its way back passes the same matrix again and again.",
+    "untrained": "Before training: what is left of a gradient some steps back, 128 units.",
+    "reach_untrained": "Before training: what arrives at the first step, by length of the sequence.",
+    "trained": "After training on the adding problem: the LSTM's gradient reaches where the numbers to be added are, the "
+    "plain RNN's does not. That is why it does not learn to add.",
+    "reach_trained": "After training: what arrives at the first step, by length; trained on 100 to 400 steps.",
+    "unrolled_trained": "The trained LSTM, with its sizes.",
+    "network": "The whole network, with shapes and numbers of weights.",
+    "gates": "What every gate and state of the trained LSTM does with one sequence; units sorted by memory span.",
+    "explanation": "What its answer rests on: the two marked numbers.",
+}
+STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:760px;margin:2em auto;padding:0 1em}"
+    "figure{margin:2em 0}svg{max-width:100%;height:auto}td{padding:0 1em 0 0}td+td{text-align:right}"
+)
+
+
 def page(out):
-    """Write the figures and numbers as one page."""
-    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Inside the network</title>",
-             "<style>:root{color-scheme:light dark}body{font:16px system-ui;max-width:720px;margin:2em auto}</style>",
-             "<h1>Inside the network</h1>"]  # fmt: skip
-    parts += [f"<p>{path.read_text()}</p>" for path in sorted((out / "figures").glob("*.svg"))]
-    parts.append(f"<pre>{(out / 'metrics.json').read_text()}</pre>")
+    """Write the figures and numbers as one page that loads nothing."""
+    metrics = json.loads((out / "metrics.json").read_text())
+    said = [
+        f"{cell.upper()}: error {metrics[f'adding_{cell}_mse']:.4f} after at most {metrics[f'adding_{cell}_epochs']} epochs"
+        for cell in ("lstm", "gru", "rnn")
+        if f"adding_{cell}_mse" in metrics
+    ]
+    parts = [
+        "<!doctype html><html lang=en><head><meta charset=utf-8>",
+        "<meta name=viewport content='width=device-width,initial-scale=1'><title>Inside the network</title>",
+        f"<style>{STYLE}</style></head><body><h1>Inside the network</h1>",
+    ]
+    if said:
+        parts.append(
+            f"<p>The adding problem, mean squared error on unseen sequences, where always answering 1 has "
+            f"{metrics['adding_lstm_mse_baseline']:.3f}. {'; '.join(said)}.</p>"
+        )
+    if "reber_solved_of_10" in metrics:
+        parts.append(
+            f"<p>Embedded Reber grammar: {metrics['reber_solved_of_10']} of {metrics['reber_networks']} LSTMs of 32 units "
+            f"predict every allowed symbol on all {metrics['reber_n_test']} unseen strings.</p>"
+        )
+    for name, caption in FIGURES.items():
+        path = out / "figures" / f"{name}.svg"
+        if path.exists():
+            parts.append(f"<figure>{path.read_text()}<figcaption>{caption}</figcaption></figure>")
+    rows = "".join(f"<tr><td>{key}</td><td>{value:.6g}</td></tr>" for key, value in metrics.items())
+    parts.append(f"<h2>Every figure</h2><table>{rows}</table></body></html>")
     (out / "report.html").write_text("\n".join(parts))
 
 
