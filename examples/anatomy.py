@@ -207,6 +207,7 @@ def run_adding(args, seeds):
         if cell == "lstm":
             pictures_of(first, args.out / "figures")
     last = 30 if args.quick else LENGTH
+    flows = {cell: flows[cell] for cell in ("RNN", "LSTM", "GRU")}  # each in its own colour everywhere
     one = {cell: by_length[last] for cell, by_length in flows.items()}
     for cell, flow in one.items():
         print(f"trained {cell}: {flow.summary()}")

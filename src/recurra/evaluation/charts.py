@@ -38,7 +38,7 @@ def new_figure(
     for ax in axes[1:]:
         ax.sharex(axes[0])
     for ax in axes[:-1]:
-        ax.tick_params(labelbottom=False)
+        ax.tick_params(bottom=False, labelbottom=False)  # ticks would cut the title of what is below
     for ax in axes:
         dress(ax)
     if len(axes) > 1:
