@@ -61,6 +61,11 @@ class BeatIntervals:
         """Seconds after which a beat is known, once the first two seconds are over."""
         return _FILTER_S / 2 + _SMOOTH_S + _REFRACTORY_S
 
+    @property
+    def least_steps(self) -> int:
+        """Samples that give a row even where there is no beat."""
+        return round((_LONGEST_S + _LEARNING_S) * self.sample_rate_hz) + 1
+
     def output_size(self, input_size: int) -> int:
         """Numbers of a beat."""
         return len(COLUMNS)

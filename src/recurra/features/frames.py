@@ -1,272 +1,171 @@
-"""`Frames`: a signal is cut into overlapping windows, and each becomes a row of numbers, by itself.
+"""Clips become features: frames through an image network, a clip at a time, kept on disk.
 
-Every row is computed from its window alone and in one fixed order, so that a record as a whole, in chunks and sample by
-sample gives the same bits. Windows never reach beyond the record: shorter ones are refused. Rows are causal: each is
-known when the last sample of its window is.
+The network comes as a function, so that this room knows nothing of networks.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self
+from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
-from recurra.checks import check_choice, check_number
-from recurra.errors import DataError, UsageError
-from recurra.features.alignment import Alignment
-from recurra.features.exact import row_sums
+from recurra.errors import DataError, MissingDataError
+from recurra.features.frame_cache import FrameCache, content_hash
+from recurra.readers.video import Clip, FrameReader, VideoWords
 
-TAPERS = ("hann", "hamming", "none")
-
-# Windows computed at once: bounds the memory of a long record.
-_NUMBERS_AT_ONCE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some windows of a signal, and what several parts need of them.
-
-    Parameters
-    ----------
-    samples : ndarray of shape (windows, channels, window), float64
-        C-contiguous.
-    rate_hz : float
-        Samples per second.
-    taper : str
-        One of `TAPERS`.
-    center : bool
-        Whether the mean of a window is subtracted before its spectrum is taken.
-    """
-
-    samples: np.ndarray
-    rate_hz: float
-    taper: str
-    center: bool
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        """Mean of each window: shape (windows, channels)."""
-        return row_sums(self.samples) / self.samples.shape[-1]
-
-    @cached_property
-    def power(self) -> np.ndarray:
-        """Squared magnitude of the one-sided spectrum: shape (windows, channels, window // 2 + 1)."""
-        samples = self.samples - self.mean[..., None] if self.center else self.samples
-        found = np.fft.rfft(samples * taper(self.taper, samples.shape[-1]), axis=-1)
-        real, imaginary = np.ascontiguousarray(found.real), np.ascontiguousarray(found.imag)
-        return real * real + imaginary * imaginary
-
-    @property
-    def frequencies(self) -> np.ndarray:
-        """Frequency of each value of the spectrum in hertz."""
-        return np.fft.rfftfreq(self.samples.shape[-1], 1 / self.rate_hz)
-
-
-def taper(name: str, window: int) -> np.ndarray:
-    """Return what a window is multiplied with before its spectrum is taken: periodic, of shape (window,)."""
-    phase = 2 * np.pi * np.arange(window) / window
-    if name == "hann":
-        return 0.5 - 0.5 * np.cos(phase)
-    return 0.54 - 0.46 * np.cos(phase) if name == "hamming" else np.ones(window)
-
-
-class Part(Protocol):
-    """What a row consists of: a kind of numbers computed from each window."""
-
-    @property
-    def name(self) -> str:
-        """As users write it."""
-        ...
-
-    def check(self, channels: int, window: int, rate_hz: float) -> None:
-        """Raise UsageError if it cannot be computed."""
-        ...
-
-    def output_size(self, channels: int, window: int, rate_hz: float) -> int:
-        """Return how many numbers a row gets."""
-        ...
-
-    def columns(self, block: Block) -> np.ndarray:
-        """Return an array of shape (windows, output_size)."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return its options, with its name."""
-        ...
+# Frames through the network at once: more are no faster, and take memory.
+FRAMES_AT_ONCE = 16
+SECONDS_BETWEEN_DRAWINGS = 0.25
 
 
 @dataclass(frozen=True)
-class Frames:
-    """Windows of a signal, each turned into a row of numbers.
+class FrameNetwork:
+    """An image network as this room needs it.
 
     Parameters
     ----------
-    parts : sequence of Part
-        What a row consists of, side by side.
-    window, hop : int
-        Samples of a window, at least 2, and from one to the next, at least 1 and at most ``window``.
-    rate_hz : float
-        Samples per second.
-    taper : {"hann", "hamming", "none"}
-        Of the windows of spectral parts.
-    center : bool
-        Whether the mean of a window is subtracted before its spectrum is taken.
+    run : callable
+        Frames, uint8 of shape (frames, size, size, 3), to features, float32 of shape (frames, channels); each frame
+        by itself.
+    identity : str
+        Changes whenever the features would.
     """
 
-    parts: Sequence[Part]
-    window: int
-    hop: int
-    rate_hz: float = 1.0
-    taper: str = "hann"
-    center: bool = True
+    run: Callable[[np.ndarray], np.ndarray]
+    identity: str
 
-    name: ClassVar[str] = "frames"
-
-    def __post_init__(self) -> None:
-        who = "features"
-        check_number(who, "window", self.window, integer=True, low=1)
-        check_number(who, "hop", self.hop, integer=True, low=1, high=self.window)
-        check_number(who, "sample_rate_hz", self.rate_hz, low=0, low_open=True)
-        check_choice(who, "taper", self.taper, TAPERS)
-
-    @property
-    def alignment(self) -> Alignment:
-        """Which samples a row stands for."""
-        return Alignment(self.window, self.hop)
-
-    @property
-    def delay_s(self) -> float:
-        """Seconds by which the last sample that has its row lies behind the newest, at most."""
-        return self.alignment.delay / self.rate_hz
-
-    def output_size(self, input_size: int) -> int:
-        """Numbers of a row."""
-        return sum(part.output_size(input_size, self.window, self.rate_hz) for part in self.parts)
-
-    def check(self, channels: int) -> None:
-        """Raise UsageError if a part cannot be computed from so many channels."""
-        for part in self.parts:
-            part.check(channels, self.window, self.rate_hz)
-
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Return an array of shape (rows, output_size).
-
-        Raises
-        ------
-        DataError
-            If the sequence is shorter than a window.
-        """
-        rows = self.alignment.rows(len(sequence))
-        if not rows:
-            raise DataError(
-                f"features: a sequence has {len(sequence)} steps, fewer than the {self.window} of a window "
-                f"({self.window / self.rate_hz:g} s). Leave it out, or choose a shorter window."
-            )
-        return self.rows_of(sequence, rows)
-
-    def rows_of(self, sequence: np.ndarray, rows: int) -> np.ndarray:
-        """Return the first rows of a sequence that has them."""
-        channels = sequence.shape[1]
-        out = np.empty((rows, self.output_size(channels)))
-        windows = np.lib.stride_tricks.sliding_window_view(sequence, self.window, axis=0)[:: self.hop]
-        at_once = max(1, _NUMBERS_AT_ONCE // (self.window * channels))
-        for first in range(0, rows, at_once):
-            samples = np.ascontiguousarray(windows[first : min(first + at_once, rows)], dtype=np.float64)
-            block = Block(samples, self.rate_hz, self.taper, self.center)
-            out[first : first + len(samples)] = np.concatenate([p.columns(block) for p in self.parts], axis=1)
-        return out
-
-    def stream(self, input_size: int) -> "FrameStream":
-        """Return what cuts and computes chunk by chunk."""
-        return FrameStream(self, input_size)
-
-    def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what the model file keeps."""
-        return {
-            "name": self.name,
-            "parts": [part.to_dict() for part in self.parts],
-            "window": self.window,
-            "hop": self.hop,
-            "rate_hz": self.rate_hz,
-            "taper": self.taper,
-            "center": self.center,
-        }, {}
-
-    @classmethod
-    def from_manifest(cls, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Rebuild from `to_manifest`."""
-        from recurra.features.parts import part_from_dict
-
-        return cls(
-            tuple(part_from_dict(part) for part in config["parts"]),
-            int(config["window"]),
-            int(config["hop"]),
-            float(config["rate_hz"]),
-            str(config["taper"]),
-            bool(config["center"]),
-        )
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Return the features of any number of frames, a portion at a time."""
+        parts = [
+            self.run(np.ascontiguousarray(frames[first : first + FRAMES_AT_ONCE]))
+            for first in range(0, len(frames), FRAMES_AT_ONCE)
+        ]
+        return np.concatenate(parts)
 
 
-class FrameStream:
-    """`Frames` fed chunk by chunk: remembers the samples that later windows still need.
+@dataclass(frozen=True)
+class Extracted:
+    """Features of clips.
 
     Parameters
     ----------
-    frames : Frames
-        What is computed.
-    channels : int
-        Channels of a row.
+    features : list of ndarray of float32, shape (time, channels), or None where the clip is broken
+        In the order of the paths.
+    errors : dict of int to error
+        What is wrong with the broken ones.
+    computed : int
+        Clips whose features were not kept already.
     """
 
-    row_wise: ClassVar[bool] = False
+    features: list[np.ndarray | None]
+    errors: dict[int, DataError | MissingDataError]
+    computed: int
 
-    def __init__(self, frames: Frames, channels: int) -> None:
-        self._frames = frames
-        self._channels = channels
-        self._buffer = np.zeros((1, frames.window, channels))  # fewer than a window of them are held
-        self._held = np.zeros(1, np.int64)
-        self.delay = frames.alignment.delay
 
-    def push(self, chunk: np.ndarray, slot: int) -> np.ndarray:
-        """Take in samples (time, channels); return the rows that became known."""
-        held = int(self._held[slot])
-        rows = np.concatenate([self._buffer[slot, :held], chunk]) if held else np.asarray(chunk, np.float64)
-        ready = self._frames.alignment.rows(len(rows))
-        out = (
-            self._frames.rows_of(rows, ready)
-            if ready
-            else np.empty((0, self._frames.output_size(self._channels)))
-        )
-        rest = rows[ready * self._frames.hop :]
-        self._buffer[slot] = 0
-        self._buffer[slot, : len(rest)] = rest
-        self._held[slot] = len(rest)
-        return out
+def extract(
+    paths: Sequence[str | os.PathLike[str]],
+    network: FrameNetwork,
+    words: VideoWords,
+    *,
+    cache: FrameCache | None = None,
+    verbose: int = 0,
+) -> Extracted:
+    """Return the features of clips; each is kept as soon as it is known, so that a killed run goes on where it was.
 
-    def step(self, rows: np.ndarray, slots: np.ndarray) -> np.ndarray:
-        """Not offered: a sample completes a row or none."""
-        raise UsageError("features: windows give a row per hop, not per sample; use push.")
+    Parameters
+    ----------
+    paths : sequence of path
+        Video files, or folders of images.
+    network : FrameNetwork
+        What turns frames into features.
+    words : VideoWords
+        Which frames, and the limits.
+    cache : FrameCache, optional
+        Where features are kept.
+    verbose : int
+        1 or more shows progress on a terminal.
+    """
+    features: list[np.ndarray | None] = [None] * len(paths)
+    errors: dict[int, DataError | MissingDataError] = {}
+    keys: list[str] = []
+    missing: list[int] = []
+    for index, path in enumerate(map(Path, paths)):
+        key = "" if cache is None else _key(cache, path, words, network, errors, index)
+        keys.append(key)
+        if cache is not None and key:
+            features[index] = cache.get(key)
+        if features[index] is None and index not in errors:
+            missing.append(index)
+    if missing:
+        with FrameReader(words) as reader, _Progress(len(missing), verbose) as progress:
+            clips = reader.read_all([paths[index] for index in missing])
+            for index, clip in zip(missing, clips, strict=True):
+                if isinstance(clip, Clip):
+                    found = network(clip.frames)
+                    features[index] = found
+                    if cache is not None:
+                        cache.put(keys[index], found)
+                else:
+                    errors[index] = clip
+                progress.advance()
+        if cache is not None:
+            cache.shrink()
+    return Extracted(features, errors, len(missing))
 
-    def state(self, slot: int) -> dict[str, np.ndarray]:
-        """Return the samples held: ``buffer``, float64 of shape (window, channels), and how many, ``held``."""
-        return {"buffer": self._buffer[slot].copy(), "held": np.array(self._held[slot])}
 
-    def set_state(self, slot: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`."""
-        held = int(arrays["held"])
-        if not 0 <= held < self._frames.window:
-            raise ValueError(f"a window of {self._frames.window} samples cannot hold {held}")
-        self._buffer[slot] = arrays["buffer"]
-        self._held[slot] = held
+def _key(
+    cache: FrameCache,
+    path: Path,
+    words: VideoWords,
+    network: FrameNetwork,
+    errors: dict[int, DataError | MissingDataError],
+    index: int,
+) -> str:
+    try:
+        return cache.key(content_hash(path), words.sampling, network.identity)
+    except FileNotFoundError:
+        errors[index] = MissingDataError(f"{path}: there is no such file or folder.")
+    except OSError as error:
+        errors[index] = DataError(f"{path}: cannot be read ({error.strerror}).")
+    return ""
 
-    def reset(self, slot: int) -> None:
-        """Forget every sample of a slot."""
-        self._buffer[slot] = 0
-        self._held[slot] = 0
 
-    def grow(self, slots: int) -> None:
-        """Make room for more slots."""
-        more = slots - len(self._held)
-        self._buffer = np.concatenate([self._buffer, np.zeros((more, *self._buffer.shape[1:]))])
-        self._held = np.concatenate([self._held, np.zeros(more, np.int64)])
+class _Progress:
+    """One line on a terminal: clips done, clips a second, time left."""
+
+    def __init__(self, total: int, verbose: int) -> None:
+        self._total, self._done = total, 0
+        self._began = self._next = time.monotonic()
+        self._live = None
+        if verbose and sys.stderr.isatty():
+            self._live = Live(console=Console(stderr=True), auto_refresh=False)
+
+    def __enter__(self) -> "_Progress":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._draw()
+            self._live.stop()
+
+    def advance(self) -> None:
+        self._done += 1
+        if self._live is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS_BETWEEN_DRAWINGS
+            self._draw()
+
+    def _draw(self) -> None:
+        assert self._live is not None
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        rate = self._done / seconds
+        left = f", {(self._total - self._done) / rate:.0f} s left" if self._done else ""
+        text = f"features of clip {self._done} of {self._total}, {rate:.1f} clips a second{left}"
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)

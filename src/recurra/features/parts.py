@@ -9,7 +9,6 @@ from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import StoreError, UsageError
 from recurra.features.beats import BeatIntervals
 from recurra.features.deltas import Deltas
-from recurra.features.frames import Frames, Part
 from recurra.features.spectral import (
     BandPowers,
     InstantaneousFrequency,
@@ -19,6 +18,7 @@ from recurra.features.spectral import (
     Spectrum,
 )
 from recurra.features.statistics import Motion, Samples, Statistics
+from recurra.features.windows import Part, Windows
 
 PARTS: Mapping[str, Any] = {
     part.name: part
@@ -35,7 +35,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
 NAMES = (*PARTS, *GROUPS, BeatIntervals.name)
 
 # Options beside those of the parts.
-FRAME_OPTIONS = ("window_s", "hop_s", "taper", "center", "deltas", "sample_rate_hz")
+WINDOW_OPTIONS = ("window_s", "hop_s", "taper", "center", "deltas", "sample_rate_hz")
 
 # A window is 25 ms, as for speech, at rates that only sound has; else half a second.
 _SOUND_HZ = 4000.0
@@ -100,7 +100,7 @@ def feature_words(given: Any) -> FeatureWords | None:
 
 
 def _check_options(names: Sequence[str], options: Mapping[str, Any]) -> None:
-    own = ["sample_rate_hz"] if names == [BeatIntervals.name] else [*FRAME_OPTIONS]
+    own = ["sample_rate_hz"] if names == [BeatIntervals.name] else [*WINDOW_OPTIONS]
     own += [field.name for name in names if name in PARTS for field in fields(PARTS[name])]
     for word, value in options.items():
         if word not in own:
@@ -142,9 +142,9 @@ def make_features(words: FeatureWords, channels: int, rate_hz: float | None) -> 
     deltas = options.pop("deltas", 0)
     shared = {word: options.pop(word) for word in ("taper", "center") if word in options}
     parts = [_part(name, options) for name in words.names]
-    frames = Frames(tuple(parts), window, hop, rate, **shared)
-    frames.check(channels)
-    return [frames, Deltas(deltas)] if deltas else [frames]
+    windows = Windows(tuple(parts), window, hop, rate, **shared)
+    windows.check(channels)
+    return [windows, Deltas(deltas)] if deltas else [windows]
 
 
 def _rate(said: float | None, known: float | None) -> float:

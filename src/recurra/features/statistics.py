@@ -9,7 +9,7 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.features.exact import row_sums
-from recurra.features.frames import Block
+from recurra.features.windows import Block
 
 STATISTICS = ("mean", "std", "min", "max", "roughness")
 
