@@ -130,11 +130,9 @@ class Chain:
     def least_steps(self) -> int:
         """Steps of a sequence that surely give a row."""
         alignment = self.alignment
-        return (
-            next(s.least_steps for s in self.steps if hasattr(s, "least_steps"))
-            if alignment is None
-            else alignment.window
-        )
+        if alignment is not None:
+            return alignment.window
+        return max(int(getattr(step, "least_steps", 1)) for step in self.steps)
 
     def check_lengths(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None) -> None:
         """Raise DataError naming the first sequence that is too short to give a row."""
@@ -150,7 +148,7 @@ class Chain:
 
     def check_rows(self, rows: Sequence[np.ndarray], names: Sequence[str | None] | None) -> None:
         """Raise DataError naming the first sequence that gave no row."""
-        for index, found in enumerate(rows):
+        for index, found in enumerate(rows if self.alignment is None else ()):
             if not len(found):
                 raise DataError(
                     f"features: {where(index, names)} gave no row: there is not one heartbeat in it. Leave it out."

@@ -108,6 +108,8 @@ def _check_options(names: Sequence[str], options: Mapping[str, Any]) -> None:
                 f"features: {', '.join(names)} takes no option {word!r}; known are {listing(own, 20)}."
                 f"{did_you_mean(word, own)}"
             )
+        if word in ("center", "direction") and not isinstance(value, bool):
+            raise UsageError(f"features: {word} must be True or False; got {value!r}.")
         if word in ("window_s", "hop_s", "sample_rate_hz"):
             check_number("features", word, value, low=0, low_open=True)
         if word == "deltas":

@@ -74,8 +74,11 @@ class Motion(_Plain):
 
     Of an accelerometer (the first three channels), and a gyroscope (the next three) where there is one: `STATISTICS` of
     the acceleration along gravity, across it, and as a whole; of the rotation about the vertical with and without its
-    sign, about the horizontal, and as a whole. The mean direction of gravity in the axes of the sensor stands beside.
+    sign, about the horizontal, and as a whole. With ``direction``, the mean direction of gravity in the axes of the sensor
+    as well, which tells how it is worn.
     """
+
+    direction: bool = False
 
     name: ClassVar[str] = "motion"
 
@@ -88,8 +91,8 @@ class Motion(_Plain):
             )
 
     def output_size(self, channels: int, window: int, rate_hz: float) -> int:
-        """Numbers of a row: 18 of an accelerometer, 20 more with a gyroscope."""
-        return 3 + len(STATISTICS) * (3 if channels == 3 else 7)
+        """Numbers of a row: 15 of an accelerometer, 20 more with a gyroscope, 3 of the direction."""
+        return len(STATISTICS) * (3 if channels == 3 else 7) + (3 if self.direction else 0)
 
     def columns(self, block: Block) -> np.ndarray:
         """Return an array of shape (windows, output_size)."""
@@ -100,7 +103,8 @@ class Motion(_Plain):
         if block.samples.shape[1] == 6:
             rotation = _seen(block.samples[:, 3:], down)
             seen = [*seen, rotation[0], np.abs(rotation[0]), *rotation[1:]]
-        return np.concatenate([_statistics(np.stack(seen, axis=1), STATISTICS), down], axis=1)
+        found = _statistics(np.stack(seen, axis=1), STATISTICS)
+        return np.concatenate([found, down], axis=1) if self.direction else found
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
