@@ -21,13 +21,13 @@ from recurra.features.beats import BeatIntervals
 
 SICK = "atrial fibrillation"
 SHARED = {"class_weight": "balanced", "validation_fraction": 0, "bidirectional": True, "verbose": 0}
-FEATURES = {"name": ["instantaneous_frequency", "spectral_entropy"], "window_s": 0.4, "hop_s": 0.2}
+FEATURES = {"name": ["instantaneous_frequency", "spectral_entropy"], "window_s": 0.5, "hop_s": 0.3}
 TWO = SHARED | {"features": FEATURES, "hidden_size": 100, "max_epochs": 20, "batch_size": 16}
 RAW = SHARED | {
-    "frontend": {"name": "convolution", "window": 96, "hop": 48},
+    "frontend": {"name": "convolution", "window": 96, "hop": 96},
     "hidden_size": 32,
     "pooling": "mean",
-    "max_epochs": 20,
+    "max_epochs": 15,
     "batch_size": 16,
     "lr_schedule": "cosine",
 }
@@ -39,9 +39,8 @@ BEATS = SHARED | {
     "dropout": 0.3,
 }
 CANDIDATES = [
-    BEATS | {"cell": "gru", "hidden_size": 24, "max_epochs": 25},
-    BEATS | {"cell": "lstm", "hidden_size": 32, "max_epochs": 25},
-    BEATS | {"cell": "gru", "hidden_size": 24, "max_epochs": 25, "pooling": "attention"},
+    BEATS | {"cell": "gru", "hidden_size": 24, "max_epochs": 20},
+    BEATS | {"cell": "gru", "hidden_size": 24, "max_epochs": 20, "pooling": "attention"},
 ]
 PLAIN = SHARED | {"hidden_size": 100, "pooling": "last", "batch_size": 16}
 
@@ -185,7 +184,7 @@ def main():
     for name in four[0]:
         keep(metrics, name, [found[name] for found in four])
     metrics["four_balanced_accuracy_baseline"] = 1 / len(set(data.y))
-    steps, epochs = (300, 1) if args.quick else (3000, 5)
+    steps, epochs = (300, 1) if args.quick else (3000, 3)
     samples, reach = raw_samples(signals, seeds[0], steps, epochs)
     metrics |= samples | {"samples_accuracy_baseline": 0.5, "samples_gradient": reach, "n_test": len(signals)}
     args.out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.inputs import Given
 from recurra.estimators.targets import StepTarget
+from recurra.serving.segments import Segment
 
 
 class SequenceLabeler(SequenceEstimator):
@@ -161,6 +162,26 @@ class SequenceLabeler(SequenceEstimator):
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
         return self.model_.predict_proba(*self._read(X, reset=False))
+
+    def segments(self, X: Any, *, min_duration_s: float = 0.0) -> list[list[Segment]]:
+        """Return the labels of each sequence as segments: from when to when, and what.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Sequences.
+        min_duration_s : float, default=0.0
+            Shorter segments become part of their longer neighbour, the shortest first; in steps where the data had no
+            sampling rate.
+
+        Returns
+        -------
+        list of list of Segment
+            With ``start``, ``end`` (the step after the last), ``label``, ``start_s`` and ``end_s``; those of a sequence
+            cover it without a gap.
+        """
+        self._check_fitted()
+        return self.model_.segments(*self._read(X, reset=False), min_duration_s=min_duration_s)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""

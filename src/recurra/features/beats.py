@@ -26,9 +26,10 @@ _LOW_HZ, _HIGH_HZ = 5.0, 15.0  # where the energy of a QRS complex is [1]
 _FILTER_S = 0.4
 _SMOOTH_S = 0.15  # as long as the widest QRS complex [1]
 _REFRACTORY_S = 0.2  # no two beats are closer [1]
-_LEARNING_S = 2.0  # before the levels are known [1]
+_LEARNING_S = 3.0  # before the levels are known [1]
 _LONGEST_S = 3.0  # without a beat for this long a row is given all the same: a pause, or no signal
 _MISSED = 1.66  # times the mean interval without a beat: look for one that was missed [1]
+_T_WAVE_S = 0.36  # a wave this soon after a beat, with less than half its slope, is its T wave [1]
 _MAX_LEARNED = 16  # candidates in the learning time, at most
 
 
@@ -39,7 +40,7 @@ class BeatIntervals:
     The interval to the beat before in seconds (at most 3: without a beat for 3 seconds, or without a signal, a row is
     given all the same), its change and absolute change, the logarithm of its ratio to the one before, its ratio to the
     mean of the last eight, and the amplitude in proportion to that of the beat before. Causal: a beat is known at most
-    0.6 seconds after its R wave, after the first two seconds.
+    0.6 seconds after its R wave, after the first three seconds.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class BeatIntervals:
 
     @property
     def delay_s(self) -> float:
-        """Seconds after which a beat is known, once the first two seconds are over."""
+        """Seconds after which a beat is known, once the first three seconds are over."""
         return _FILTER_S / 2 + _SMOOTH_S + _REFRACTORY_S
 
     @property
@@ -78,7 +79,8 @@ class BeatIntervals:
         """Return the sample of every R wave found in a signal of shape (time,): int64 array."""
         detector = _Detector(self.sample_rate_hz)
         detector.push(np.asarray(signal, dtype=np.float64))
-        return np.array([int(place) for place, _, real in detector.found if real], dtype=np.int64)
+        delay = round(_FILTER_S * self.sample_rate_hz / 2)  # of the band-pass, which is symmetric
+        return np.array([int(place) - delay for place, _, real in detector.found if real], dtype=np.int64)
 
     def stream(self, input_size: int) -> "BeatStream":
         """Return what finds beats chunk by chunk."""
@@ -113,10 +115,9 @@ class _Detector:
     def reset(self) -> None:
         self.raw = np.zeros(self._history)
         self.last_two = np.zeros(2)  # of the smoothed signal
-        # samples; levels of beats and noise; last beat; mean interval; loudest so far in the learning time
-        self.numbers = {
-            word: 0.0 for word in ("count", "signal", "noise", "last", "mean", "loudest", "learned")
-        }
+        # samples; levels of beats and noise; last beat and its value; mean interval; candidates put aside, -1 afterwards
+        words = ("count", "signal", "noise", "last", "strength", "mean", "learned")
+        self.numbers = dict.fromkeys(words, 0.0)
         self.pending = np.zeros(4)  # value, R wave, amplitude, place; value 0: none
         self.missed = np.zeros(4)  # the best below the level since the last beat
         self.candidates = np.zeros((_MAX_LEARNED, 4))
@@ -171,13 +172,16 @@ class _Detector:
             self.pending[:] = 0
         while now - self.numbers["last"] > self._longest + self._learning:
             self.numbers["last"] += self._longest
+            self.numbers["signal"] = max(0.5 * self.numbers["signal"], self.numbers["noise"])  # it was deaf
             self.found.append((self.numbers["last"], 0.0, False))
 
     def _begin(self, now: int) -> None:
         """End the learning time: set the levels and decide on what was put aside."""
         count = int(self.numbers["learned"])
         values = self.candidates[:count, 0]
-        loudest = float(np.sort(values)[-min(2, count)]) if count else 0.0  # not that of one spike
+        first, second = (float(np.sort(values)[-min(k, count)]) if count else 0.0 for k in (1, 2))
+        # Not the level of a single spike; but of a slow heart there may be one beat only.
+        loudest = second if second > 0.2 * first else first
         self.numbers["signal"], self.numbers["noise"] = 0.5 * loudest, 0.05 * loudest
         self.numbers["learned"] = -1.0
         for candidate in self.candidates[:count].copy():
@@ -193,7 +197,12 @@ class _Detector:
             return
         signal, noise = self.numbers["signal"], self.numbers["noise"]
         level = noise + 0.25 * (signal - noise)  # [1], eq. 22
-        if candidate[0] > level:
+        soon = self.numbers["last"] and candidate[1] - self.numbers["last"] < _T_WAVE_S * self._rate
+        # The value is a squared slope: half the slope is a quarter of it.
+        t_wave = soon and candidate[0] < 0.25 * self.numbers["strength"]
+        if t_wave:
+            self.numbers["noise"] = 0.875 * noise + 0.125 * float(candidate[0])
+        elif candidate[0] > level:
             self._look_back(candidate[1], level)
             self._beat(candidate)
             # A spike must not deafen the detector.
@@ -220,7 +229,7 @@ class _Detector:
         if self.numbers["last"] and interval < self._longest:
             mean = self.numbers["mean"]
             self.numbers["mean"] = interval if not mean else 0.875 * mean + 0.125 * interval
-        self.numbers["last"] = wave
+        self.numbers["last"], self.numbers["strength"] = wave, float(candidate[0])
         self.missed[:] = 0
         self.found.append((wave, float(candidate[2]), True))
 
