@@ -15,6 +15,7 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+MEMORIES = ("full", "sqrt")
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ WORDS: Mapping[str, Word] = {
     ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "memory": Word(
+        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "choice",
+        MEMORIES,
+    ),
     "network": Word(
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True
     ),
