@@ -18,6 +18,9 @@ SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.
 # stays below it up to 500 Hz, one missing step does not.
 _TOLERANCE = 0.25
 
+# Times further apart than this many usual steps leave a gap.
+_GAP = 5.0
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -137,6 +140,15 @@ def rate_hz(seconds: np.ndarray) -> float | None:
         return None
     grid = seconds[0] + step * np.arange(len(seconds))
     return float(1 / step) if np.abs(seconds - grid).max() <= _TOLERANCE * step else None
+
+
+def gap(seconds: np.ndarray) -> tuple[int, float] | None:
+    """Return the step before the longest gap, and its seconds; None if no two times are `_GAP` usual steps apart."""
+    steps = np.diff(seconds)
+    if len(steps) < 3:
+        return None
+    widest = int(steps.argmax())
+    return (widest, float(steps[widest])) if steps[widest] > _GAP * float(np.median(steps)) > 0 else None
 
 
 def common_rate(rates: Sequence[float | None], who: str) -> tuple[list[float | None], list[str]]:

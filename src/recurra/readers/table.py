@@ -19,6 +19,9 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000
 
+# Labels that vary within fewer of the sequences may be mistyped ones.
+FEW_VARYING = 0.5
+
 # Column names taken without being told, compared without case.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "sequence_id", "sequence", "series_id", "record_id", "case_id", "recording"),
@@ -495,7 +498,24 @@ class _Rows:
         rates = [
             clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
         ]
-        return clock.common_rate(rates, self.columns.who)
+        even, notes = clock.common_rate(rates, self.columns.who)
+        return even, [*self._gap_notes(), *notes]
+
+    def _gap_notes(self) -> list[str]:
+        """A sentence on the longest gap of any sequence, if there is one."""
+        assert self.clock is not None
+        found = [
+            (*gap, a)
+            for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
+            if (gap := clock.gap(self.seconds[a:b])) is not None
+        ]
+        if not found:
+            return []
+        step, seconds, first = max(found, key=lambda one: one[1])
+        return [
+            f"{self.columns.who}: {len(found)} sequences have gaps in time; the longest is of {seconds:.3g} s "
+            f"after step {step}{self._of(first)}. Cut them there, or fill them."
+        ]
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
@@ -538,7 +558,13 @@ def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list
         )
     if per_step:
         pieces: list[Any] = np.split(values, rows.starts[1:-1])
-        return pieces, [f"{columns.who}: {name!r} varies within sequences: read as one label per time step."]
+        note = f"{columns.who}: {name!r} varies within sequences: read as one label per time step."
+        if 0 < varying.size < FEW_VARYING * len(rows.names):  # a slip of the pen looks like this
+            note = (
+                f"{columns.who}: {name!r} varies within {varying.size} of {len(rows.names)} sequences, such as "
+                f"{rows.names[varying[0]]!r}: read as one label per time step. Correct these if each sequence has one label."
+            )
+        return pieces, [note]
     if varying.size:
         raise DataError(
             f"{columns.who}: with label_per='sequence' the column {name!r} must be constant in each "

@@ -60,15 +60,19 @@ class FittedModel:
         """Labels in the order of the outputs: array of shape (classes,)."""
         return classes_from_manifest(self.manifest["target"])
 
-    def prepare(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
-    ) -> list[np.ndarray]:
-        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+    def check(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None) -> None:
+        """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
             allow_nan = self.manifest["params"].get("missing") == "mask"
             check_finite(sequences, names=names, allow_nan=allow_nan)
             self.features.check_lengths(sequences, names)
+
+    def prepare(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> list[np.ndarray]:
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+        self.check(sequences, names)
         prepared = [self.features.transform(sequence) for sequence in sequences]
         self.features.check_rows(prepared, names)
         check_finite(prepared, names=names, who="X as 32-bit numbers")
