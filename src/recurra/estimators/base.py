@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import insight, resuming
+from recurra.estimators import insight, resuming, rows
 from recurra.estimators.frontend import frontend_words
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
@@ -118,8 +118,8 @@ class SequenceEstimator(BaseEstimator, ABC):
             target = target.fitted_on(given.y, given.weights)
         features = self.model_.features if resume else self._fit_features(given)
         shape_only = FittedModel(self._manifest(X, target), features, {})
-        examples = _examples(shape_only, given, target)
-        validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        examples = rows.examples(shape_only, given, target)
+        validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
         _set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
@@ -569,26 +569,6 @@ def _seed(random_state: Any) -> int:
     raise UsageError(
         f"random_state must be None, a whole number of at least 0 or a generator; got {random_state!r}."
     )
-
-
-def _examples(model: FittedModel, given: Given, target: Target) -> Any:
-    from recurra.batches.examples import Examples
-
-    inputs = model.prepare(given.sequences, given.names)
-    return Examples(
-        inputs=inputs,
-        targets=_row_targets(model, target, target.scaled(given.y), inputs),
-        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
-        names=given.names,
-    )
-
-
-def _row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[np.ndarray]) -> Any:
-    """Return the targets of the rows the network reads: with a label per step, that in the middle of each row."""
-    alignment = model.features.alignment
-    if target.task != "labeling" or model.features.keeps_steps or alignment is None:
-        return targets
-    return [own[alignment.middles(len(rows))] for own, rows in zip(targets, inputs, strict=True)]
 
 
 def _set_memory(network: Any, memory: str) -> None:

@@ -1,8 +1,9 @@
 """Time columns: what they are measured in, whether they go forward, and the sampling rate that follows."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -149,6 +150,34 @@ def gap(seconds: np.ndarray) -> tuple[int, float] | None:
         return None
     widest = int(steps.argmax())
     return (widest, float(steps[widest])) if steps[widest] > _GAP * float(np.median(steps)) > 0 else None
+
+
+def gap_notes(seconds: np.ndarray, starts: np.ndarray, called: Callable[[int], str], who: str) -> list[str]:
+    """Return a sentence on the longest gap of any sequence, if there is one.
+
+    Parameters
+    ----------
+    seconds : ndarray of shape (rows,)
+        Times of all sequences, one after the other.
+    starts : ndarray of shape (sequences + 1,)
+        First row of each sequence, and the end.
+    called : callable
+        Gives what to call the sequence of a row.
+    who : str
+        Named in the sentence.
+    """
+    found = [
+        (*longest, int(first))
+        for first, last in itertools.pairwise(starts)
+        if (longest := gap(seconds[first:last])) is not None
+    ]
+    if not found:
+        return []
+    step, length, row = max(found, key=lambda one: one[1])
+    return [
+        f"{who}: {len(found)} sequences have gaps in time; the longest is of {length:.3g} s after step {step}"
+        f"{called(row)}. Cut them there, or fill them."
+    ]
 
 
 def common_rate(rates: Sequence[float | None], who: str) -> tuple[list[float | None], list[str]]:

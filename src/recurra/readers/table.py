@@ -499,23 +499,8 @@ class _Rows:
             clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
         ]
         even, notes = clock.common_rate(rates, self.columns.who)
-        return even, [*self._gap_notes(), *notes]
-
-    def _gap_notes(self) -> list[str]:
-        """A sentence on the longest gap of any sequence, if there is one."""
-        assert self.clock is not None
-        found = [
-            (*gap, a)
-            for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
-            if (gap := clock.gap(self.seconds[a:b])) is not None
-        ]
-        if not found:
-            return []
-        step, seconds, first = max(found, key=lambda one: one[1])
-        return [
-            f"{self.columns.who}: {len(found)} sequences have gaps in time; the longest is of {seconds:.3g} s "
-            f"after step {step}{self._of(first)}. Cut them there, or fill them."
-        ]
+        gaps = clock.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        return even, [*gaps, *notes]
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
