@@ -98,8 +98,8 @@ _CONSTRUCTOR_WORDS = (
     "embedding_size", "letters", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "scaling", "missing", "memory", "checkpoint_dir", "device",
-    "random_state", "verbose",
+    "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
+    "checkpoint_dir", "device", "random_state", "verbose",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (
@@ -110,6 +110,9 @@ _VERB_WORDS = (
     "out",
     "seed",
     "proba",
+    "segments",
+    "min_duration_s",
+    "chunk",
     "index",
     "method",
     "name",
