@@ -271,13 +271,6 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
 def _texts(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the text."""
     texts = text.text_cells(columns, str(words.text))
-    empty = next((row for row, cell in enumerate(texts) if not cell), None)
-    if empty is not None:
-        raise DataError(
-            f"{columns.who}: the text column {words.text!r} must be filled; it is empty at "
-            f"{columns.place(empty)}. "
-            "Fill or remove the row."
-        )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
     names = _unique_names(columns, words)

@@ -156,4 +156,11 @@ def text_cells(columns: Columns, name: str) -> list[str]:
                 f"{columns.who}: the text column {name!r} must hold text; {columns.place(odd)} has {cells[odd]!r} of type "
                 f"{type(cells[odd]).__name__}. Turn the column into text, or name another with text=."
             )
-    return ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
+    texts = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
+    empty = next((row for row, text in enumerate(texts) if not text), None)
+    if empty is not None:
+        raise DataError(
+            f"{columns.who}: the text column {name!r} must be filled; it is empty at {columns.place(empty)}. "
+            "Fill or remove the row."
+        )
+    return texts
