@@ -16,6 +16,8 @@ PUBLIC = {
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "TextClassifier",
+    "WordVectors",
     "__version__",
     "accelerate",
     "datasets",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.estimators.insight import trace_raw
 from recurra.estimators.targets import Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
@@ -16,7 +17,6 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
-from recurra.evaluation.traces import trace
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -72,7 +72,7 @@ def evaluate(
     training = model.manifest["training"]
     told: dict[str, Any] = {
         "names": names,
-        "sequences": sequences,
+        "sequences": sequences if model.features.reads_numbers else _token_lists(model, sequences),
         "groups": groups,
         "train_seconds": training["seconds"],
         "context": _told(model, context),
@@ -86,9 +86,17 @@ def evaluate(
     proba = model.predict_proba(sequences, names)
     if model.task == "labeling":
         return evaluate_labeling(y, list(proba), **told)
+    if not model.features.reads_numbers:
+        return evaluate_classification(y, proba, **told)
     return evaluate_classification(
         y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
     )
+
+
+def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:
+    """Return the words of each text, which count as its steps."""
+    reader: Any = model.features.steps[0]
+    return [list(reader.tokens(text)) for text in texts]
 
 
 def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray:
@@ -97,7 +105,8 @@ def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray
     A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
     """
     steps = len(sequence)
-    asked = np.unique(np.linspace(1, steps, min(steps, TRACE_POINTS)).astype(int))
+    first = min(model.features.least_steps, steps)  # before it, the first answer stands in
+    asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
     answers = model.predict_proba([sequence[:n] for n in asked])
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
@@ -121,7 +130,9 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         train_counts=counts,
         channel_names=manifest["channel_names"],
         sample_rate_hz=manifest["sample_rate_hz"],
-        inside=None if manifest["network"] is None else partial(_inside, model),
+        inside=None
+        if manifest["network"] is None or not model.features.reads_numbers
+        else partial(_inside, model),
     )
     if context is None:
         return known
@@ -132,9 +143,7 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
 
 def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
     """Return the drawing of gates and states over a raw sequence, and what they say."""
-    (prepared,) = model.prepare([sequence])
-    facts = {word: model.manifest[word] for word in ("channel_names", "sample_rate_hz")}
-    found = trace(model.manifest["network"], model.weights, prepared, raw=sequence, name=name, **facts)
+    found = trace_raw(model, sequence, name)
     return found.chart(), found.summary()
 
 

@@ -17,6 +17,7 @@ ESTIMATORS = {
     "SequenceClassifier": "recurra.estimators.sequence_classifier",
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
+    "TextClassifier": "recurra.estimators.text_classifier",
 }
 
 

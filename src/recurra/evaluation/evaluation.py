@@ -29,6 +29,7 @@ from recurra.evaluation.metrics import (
     regression_metrics,
     reliability,
 )
+from recurra.evaluation.segments import segment_f1
 from recurra.store import write_text
 
 TASKS = ("classification", "regression", "labeling")
@@ -82,6 +83,8 @@ class ReportContext:
         Time steps per second; time axes are in seconds with it.
     inside : function of a sequence and its name, optional
         Returns the drawing of gates and states while the network reads it, and what they say in words.
+    pictures : function without arguments, optional
+        Returns more drawings to show, each an SVG element and its caption; asked when the report is made.
     """
 
     title: str = ""
@@ -104,6 +107,7 @@ class ReportContext:
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
     inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
+    pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -347,6 +351,9 @@ def evaluate_labeling(
     )
     bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
     metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    if baseline:
+        always = [np.repeat(as_objects([baseline.majority]), length) for length in lengths]
+        metrics["segment_f1_baseline"] = segment_f1(np.split(true, cuts), always)
     interval = accuracy_interval(correct, clusters=clusters)
     rows = [
         {
