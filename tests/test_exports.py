@@ -19,6 +19,7 @@ PUBLIC = {
     "TextClassifier",
     "WordVectors",
     "__version__",
+    "VideoClassifier",
     "accelerate",
     "datasets",
     "draw",

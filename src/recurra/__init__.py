@@ -20,6 +20,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "Streams": ("recurra.serving.streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
+    "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -42,6 +43,7 @@ __all__ = [
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "VideoClassifier",
     "WordVectors",
     "__version__",
     "accelerate",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.estimators.text_classifier import TextClassifier
+    from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate

@@ -333,7 +333,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    out = f"{summary['n_sequences']} sequences of {summary['length_min']} to {summary['length_max']} steps"
+    things = "clips" if summary["kind"] == "video" else "sequences"
+    out = f"{summary['n_sequences']} {things}"
+    if "length_min" in summary:
+        out += f" of {summary['length_min']} to {summary['length_max']} steps"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:

@@ -20,6 +20,7 @@ _MODULES = {
     "copying-memory": "copying_memory",
     "excavator-work-orders": "excavator_work_orders",
     "factory-reports": "factory_reports",
+    "handwritten-digits": "handwritten_digits",
     "japanese-vowels": "japanese_vowels",
     "opinion-lexicon": "opinion_lexicon",
     "pride-and-prejudice": "pride_and_prejudice",
@@ -27,6 +28,7 @@ _MODULES = {
     "sentiment-sentences": "sentiment_sentences",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
+    "turning-digits": "turning_digits",
 }
 
 

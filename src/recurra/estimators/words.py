@@ -15,6 +15,8 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+CROPS = ("centre", "letterbox", "stretch")
+BROKEN = ("error", "skip")
 MEMORIES = ("full", "sqrt")
 
 
@@ -143,6 +145,20 @@ WORDS: Mapping[str, Word] = {
     ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "backbone": Word(
+        "Image network: efficientnet-lite0, googlenet, small-cnn (trained with the rest), or an .onnx file.",
+        "object",
+    ),
+    "frames": Word("Frames taken of a clip, evenly over it.", "int", low=1),
+    "rate_hz": Word("Frames taken per second, instead of a count.", "float", low=0, low_open=True, none=True),
+    "start_seconds": Word("Where a clip begins.", "float", low=0),
+    "end_seconds": Word("Where a clip ends.", "float", low=0, low_open=True, none=True),
+    "crop": Word("How a frame becomes a square.", "choice", CROPS),
+    "image_size": Word(
+        "Pixels a side; none for what the image network was made for.", "int", low=1, none=True
+    ),
+    "broken": Word("A clip that cannot be decoded: an error, or named and left out.", "choice", BROKEN),
+    "cache_dir": Word("Folder of the features that are kept.", "object", none=True),
     "memory": Word(
         "What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, for up to 1.4 times the time.",
         "choice",
