@@ -16,6 +16,7 @@ PUBLIC = {
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "Translator",
     "__version__",
     "accelerate",
     "datasets",

@@ -18,6 +18,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
+    "Translator": ("recurra.estimators.translator", "Translator"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -39,6 +40,7 @@ __all__ = [
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "Translator",
     "__version__",
     "accelerate",
     "datasets",
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.estimators.translator import Translator
     from recurra.evaluation import draw
     from recurra.nn.accelerate import accelerate
     from recurra.ragged import Ragged

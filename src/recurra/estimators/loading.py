@@ -10,13 +10,14 @@ from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
 from recurra.serving.light import LightModel
-from recurra.serving.model import FittedModel
+from recurra.serving.model import FittedModel, open_file
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
 ESTIMATORS = {
     "SequenceClassifier": "recurra.estimators.sequence_classifier",
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
+    "Translator": "recurra.estimators.translator",
 }
 
 
@@ -55,7 +56,7 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
-    model = FittedModel.load(path)
+    model = open_file(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:
         raise StoreError(
