@@ -17,9 +17,13 @@ _MODULES = {
     "chickenpox": "chickenpox",
     "cmapss-fd001": "cmapss_fd001",
     "copying-memory": "copying_memory",
+    "excavator-work-orders": "excavator_work_orders",
     "factory-reports": "factory_reports",
     "japanese-vowels": "japanese_vowels",
+    "opinion-lexicon": "opinion_lexicon",
+    "pride-and-prejudice": "pride_and_prejudice",
     "reber-grammar": "reber_grammar",
+    "sentiment-sentences": "sentiment_sentences",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
 }
