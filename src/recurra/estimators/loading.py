@@ -65,7 +65,7 @@ def load_model(
     estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
     if model.manifest["network"] is not None:
         return estimator._from_model(model, {})
-    if network is None:
+    if network is None or not isinstance(model, FittedModel):
         raise UsageError(
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Pass the function: load_model(path, network=function)."

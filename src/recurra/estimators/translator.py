@@ -514,6 +514,7 @@ def _scores(outputs: np.ndarray, examples: Any) -> dict[str, float]:
     share of targets is that of its exact answers.
     """
     right, count = outputs[:, 2], outputs[:, 3]
-    return {"exact_match": float((right == count).mean()), "symbol_accuracy": float(right.sum() / count.sum())}
-
-
+    return {
+        "exact_match": float((right == count).mean()),
+        "symbol_accuracy": float(right.sum() / count.sum()),
+    }

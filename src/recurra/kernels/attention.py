@@ -55,12 +55,13 @@ class Memory:
             keys = keys + values[:, first : first + size]
         sequence = np.repeat(np.arange(len(lengths)), lengths)
         time = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        laid = []
-        for rows in (values, keys):
+
+        def laid_out(rows: np.ndarray) -> np.ndarray:
             grid = np.zeros((int(lengths.max()), len(lengths), rows.shape[1]), values.dtype)
             grid[time, sequence] = rows
-            laid.append(grid)
-        return cls(*laid, lengths)
+            return grid
+
+        return cls(laid_out(values), laid_out(keys), lengths)
 
     def take(self, kept: np.ndarray) -> "Memory":
         """Return the memories of these sequences, cut to the longest of them."""

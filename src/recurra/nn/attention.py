@@ -102,8 +102,8 @@ class Attention(nn.Module):
             keys = values.unflatten(1, (-1, self.query_size)).sum(1)
         lengths = torch.from_numpy(steps.lengths).to(values.device)
         absent = torch.arange(time, device=values.device)[None, None] >= lengths[:, None, None]
-        padded = (to_padded(part, steps, time=time, batch_first=True) for part in (values, keys))
-        return Memory(*padded, absent)
+        values, keys = (to_padded(part, steps, time=time, batch_first=True) for part in (values, keys))
+        return Memory(values, keys, absent)
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Look.

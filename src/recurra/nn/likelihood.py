@@ -20,7 +20,7 @@ class _LogLikelihood(torch.autograd.Function):
         return scores.gather(1, targets[:, None])[:, 0] - total, scores.mean(1) - total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_true: Tensor, grad_mean: Tensor) -> tuple[Tensor, None]:
         scores, targets, total = ctx.saved_tensors
         # The derivative of log p_t is onehot(t) - p, that of the mean 1/V - p.
@@ -48,4 +48,4 @@ def log_likelihood(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     ----------
     .. [1] Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015, arXiv:1512.00567.
     """
-    return _LogLikelihood.apply(scores, targets)  # type: ignore[no-any-return, no-untyped-call]
+    return _LogLikelihood.apply(scores, targets)  # type: ignore[no-untyped-call]

@@ -198,8 +198,8 @@ class TranslatorNetwork(nn.Module):
 
     def decode(self, previous: Ragged, memory: Memory, states: States) -> Ragged:
         """Return what the output layer sees after each symbol: values of shape (total_steps, attended_size)."""
-        embedded = F.embedding(previous.values, self.target.weight) * self._scale
-        embedded = previous.replace(self._drop(embedded))
+        looked_up = F.embedding(previous.values, self.target.weight) * self._scale
+        embedded = previous.replace(self._drop(looked_up))
         if self.config.input_feeding:
             return self._feed(embedded, memory, states)
         output, _ = self.decoder(embedded, states if self.config.cell == "lstm" else states[0])

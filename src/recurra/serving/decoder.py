@@ -95,7 +95,7 @@ class Decoder:
         w = {name: array.astype(dtype, copy=False) for name, array in weights.items()}
         self.network, self._weights = network, w
         scale = math.sqrt(network["embedding_size"]) if network["tie_embeddings"] else 1.0
-        self._symbols = w["target.weight"] * dtype(scale)
+        self._symbols: np.ndarray = np.multiply(w["target.weight"], scale, dtype=dtype)
         self._cells = Cells(network["cell"], w, num_layers=network["num_layers"], prefix="decoder.")
         self._bridge = [
             Linear(w[f"bridge.{i}.weight"], w[f"bridge.{i}.bias"])

@@ -97,6 +97,8 @@ def greedy(decoder: Decoder, sources: Sequence[np.ndarray], *, max_length: int) 
         # The best score is the greatest: log p = -log sum exp(score - best).
         logs = -np.log(np.exp(scores - best[:, None]).sum(axis=1))
         rows = there[live]
+        if step == max_length:  # what does not end now is cut, and this symbol no part of it
+            logs[last != END] = 0
         total[rows] += logs[live]
         written[rows, step] = last[live]
         length[rows] = step
@@ -151,6 +153,9 @@ def beam(
             if len(found[source]) < k:
                 words = tuple(now.written[row, parent, :step].tolist())
                 found[source].append(Found(words, float(totals[row, place]), cut=False))
+        if step == max_length:
+            _cut(now, found, parents, ended[:, :k])
+            break
         chosen = np.argsort(ended, axis=1, kind="stable")[:, :k]  # the first k that go on
         parents, symbols, totals = (np.take_along_axis(a, chosen, 1) for a in (parents, symbols, totals))
         now.written = np.take_along_axis(now.written, parents[:, :, None], axis=1)
@@ -163,8 +168,6 @@ def beam(
         state = state.keep(kept, rows) if len(kept) < len(now.there) else state.follow(rows)
         last = symbols[kept].reshape(-1)
         now = _Beam(now.there[kept], now.total[kept], now.written[kept])
-    else:
-        _cut(now, found, max_length)
     return [sorted(answers, key=lambda a: (a.cut, -a.score(length_penalty))) for answers in found]
 
 
@@ -184,10 +187,13 @@ def _candidates(scores: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.n
     return best // symbols, best % symbols, np.take_along_axis(values, order, 1)
 
 
-def _cut(now: _Beam, found: list[list[Found]], max_length: int) -> None:
-    """Add what had not ended at the greatest length, so that every source has an answer."""
+def _cut(now: _Beam, found: list[list[Found]], parents: np.ndarray, ended: np.ndarray) -> None:
+    """Add the beginnings that have not ended at the greatest length, so that every source has an answer."""
     k = now.total.shape[1]
-    for source, totals, written in zip(now.there.tolist(), now.total, now.written, strict=True):
-        for total, symbols in zip(totals.tolist(), written, strict=True):
-            if len(found[source]) < k and np.isfinite(total):
-                found[source].append(Found(tuple(symbols[:max_length].tolist()), total, cut=True))
+    for row, source in enumerate(now.there.tolist()):
+        whole = set(parents[row, :k][ended[row]].tolist())
+        for beginning in np.argsort(-now.total[row], kind="stable").tolist():
+            total = float(now.total[row, beginning])
+            if beginning not in whole and len(found[source]) < k and np.isfinite(total):
+                symbols = tuple(now.written[row, beginning, :-1].tolist())
+                found[source].append(Found(symbols, total, cut=True))

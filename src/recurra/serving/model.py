@@ -152,7 +152,9 @@ class FittedModel:
         """
         model = open_file(path)
         if not isinstance(model, cls):
-            raise StoreError(f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model.")
+            raise StoreError(
+                f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model."
+            )
         return model
 
     @classmethod
