@@ -31,6 +31,7 @@ def random_model(seed, *, max_length=12, **words):
     network = build_translator(config, seed=seed)
     with torch.no_grad():  # sharper, so that different sources have different answers
         network.head.weight *= 4
+        network.head.bias[:2] = -1e9  # unknown and begin are never written
     weights = to_arrays(network)
     if config.tie_embeddings:
         del weights["head.weight"]

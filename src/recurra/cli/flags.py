@@ -41,8 +41,11 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "time": DataWord("Column with the time of each step."),
     "label": DataWord("Column with the class, of the sequence or of each step."),
     "group": DataWord("Column with what a split must not cut in two, such as the person."),
-    "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
+    "target": DataWord(
+        "Column of numbers to predict (may be given several times), or of the text to give.", many=True
+    ),
     "text": DataWord("Column with text; every row is then one record."),
+    "source": DataWord("Column with text to turn into that of the column --target."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
     "layout": DataWord(
         "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
@@ -67,7 +70,7 @@ TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
-    "translate": {"text": ("recurra.estimators.translator", "Translator")},
+    "translate": {"pairs": ("recurra.estimators.translator", "Translator")},
 }
 
 # Words whose values are Python objects; they have no flag.

@@ -12,7 +12,7 @@ import click
 
 from recurra.cli import flags, run_folder, screen
 from recurra.cli.reading import check_data_words, read_unlabelled
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 
 FORMATS = ("csv", "jsonl")
 
@@ -35,13 +35,20 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
     -------
     list of dict
         A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
-        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
+        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). Of a
+        translator ``source``, ``prediction``, ``score`` and ``cut``, whether the answer had not come to its end.
     """
     from recurra.checks import as_sequences
 
     check_data_words("predict", words)
     model, config = run_folder.open_model(run)
+    if model.task == "translation":
+        config = {"task": "translate", **config}  # a model file alone
     dataset = read_unlabelled(config, data, words)
+    if model.task == "translation":
+        if proba:
+            raise UsageError("predict: proba needs classes; this network answers with texts.")
+        return _answers(model, dataset)
     sequences = as_sequences(dataset.X, names=dataset.names)
     predicted = model.predict(sequences, dataset.names)
     rows: list[dict[str, Any]] = [
@@ -55,6 +62,27 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         for row, shares in zip(rows, model.predict_proba(sequences, dataset.names), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
+
+
+def _answers(model: Any, dataset: Any) -> list[dict[str, Any]]:
+    if dataset.kind not in ("pairs", "text"):
+        raise DataError(
+            f"predict: {dataset.source or 'the data'} holds {dataset.kind} records; this network reads texts. Name "
+            "their column with source=."
+        )
+    params = model.manifest["params"]
+    how = {word: params[word] for word in ("beam_size", "length_penalty")}
+    answers = model.translate(dataset.X, names=dataset.names, **how)
+    return [
+        {
+            "name": name,
+            "source": source,
+            "prediction": best.text,
+            "score": round(best.score, 6),
+            "cut": best.cut,
+        }
+        for name, source, (best,) in zip(dataset.names, dataset.X, answers, strict=True)
+    ]
 
 
 def _plain(answer: Any) -> Any:
@@ -83,6 +111,9 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
 
 def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     answer, shares = row["prediction"], row.get("probabilities")
+    if "cut" in row:
+        yield dict(row)
+        return
     if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
         yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
     elif isinstance(answer, list):
@@ -98,6 +129,7 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "echo 1987 | recurra predict runs/roman -",
         "cat steps.csv | recurra predict runs/gestures - --format jsonl",
     ),
 )

@@ -105,8 +105,9 @@ def train(
     ----------
     data : path, name of a data set, Dataset, DataFrame or list of arrays
         See `recurra.load`.
-    task : {"classify", "regress", "label"}, optional
-        By default what the labels say: "label" with a label per time step, "regress" with numbers, else "classify".
+    task : {"classify", "regress", "label", "translate"}, optional
+        By default what the data say: "translate" for pairs of texts (``source`` and ``target`` name their columns),
+        "label" with a label per time step, "regress" with numbers, else "classify".
     out : path, optional
         Run folder; ``runs/`` and the name of the data by default.
     test : path, data, or share in (0, 1), or 0, optional
@@ -204,7 +205,9 @@ def carry_out(
 
 
 def choose_task(dataset: Any) -> str:
-    """Return the task the labels say: "label", "regress" or "classify"."""
+    """Return the task the data say: "translate" for pairs of texts; by the labels "label", "regress" or "classify"."""
+    if dataset.kind == "pairs":
+        return "translate"
     if dataset.labels_per_step:
         return "label"
     return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
@@ -320,7 +323,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    out = f"{summary['n_sequences']} sequences of {summary['length_min']} to {summary['length_max']} steps"
+    unit = ("pairs", "characters") if summary["kind"] == "pairs" else ("sequences", "steps")
+    out = (
+        f"{summary['n_sequences']} {unit[0]} of {summary['length_min']} to {summary['length_max']} {unit[1]}"
+    )
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:
@@ -479,6 +485,7 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     epilog=flags.examples(
         "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
         "recurra train recordings/ -o runs/first",
+        "recurra train pairs.csv --task translate --source decimal --target roman",
         "recurra train steps.csv --id recording --label gesture --group person --test new.csv",
     ),
 )

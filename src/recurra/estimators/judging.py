@@ -123,6 +123,11 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         sample_rate_hz=manifest["sample_rate_hz"],
         inside=None if manifest["network"] is None else partial(_inside, model),
     )
+    return with_given(known, context)
+
+
+def with_given(known: ReportContext, context: ReportContext | None) -> ReportContext:
+    """Return what is known, with what the caller gave in its place."""
     if context is None:
         return known
     default = ReportContext()

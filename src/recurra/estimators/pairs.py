@@ -82,6 +82,11 @@ class Pairs:
         return Examples(inputs=inputs, targets=counts, weights=weights, names=self.names)
 
 
+def as_text(text: Any) -> str:
+    """Return a text as it is, and tokens with blanks between."""
+    return text if isinstance(text, str) else " ".join(map(str, text))
+
+
 def _key(text: Text) -> str:
     return repr(text if isinstance(text, str) else list(text))
 

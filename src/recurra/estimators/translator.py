@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -10,12 +11,15 @@ from sklearn.base import BaseEstimator
 
 import recurra
 from recurra.batches.splits import content_keys, holdout
+from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.estimators import resuming
 from recurra.estimators.base import FEWEST_HELD_OUT, NotFittedError, _plain_params, _seed
-from recurra.estimators.pairs import Pairs, read_pairs, read_texts
+from recurra.estimators.judging_pairs import judge
+from recurra.estimators.pairs import Pairs, as_text, read_pairs, read_texts
 from recurra.estimators.words import check_params
-from recurra.evaluation.evaluation import installed_versions
+from recurra.evaluation.attention_map import AttentionMap
+from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.features.symbols import Symbols
 from recurra.records import Dataset
 from recurra.serving.translation import Alignment, Answer, TranslationModel
@@ -256,7 +260,7 @@ class Translator(BaseEstimator):
 
     def _hold_out(self, given: Pairs) -> tuple[Pairs, Pairs | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
-        keys = content_keys([_as_text(source) for source in given.sources])
+        keys = content_keys([as_text(source) for source in given.sources])
         if self.validation_fraction * len(set(keys)) < FEWEST_HELD_OUT:
             return given, None
         train, held_out = holdout(
@@ -340,6 +344,7 @@ class Translator(BaseEstimator):
             "seed": self.seed_,
             "training": {
                 "lengths": [len(source.encode(text)) for text in given.sources],
+                "commonest": Counter(as_text(text) for text in given.targets).most_common(1)[0][0],
                 "epochs": len(result.history),
                 "best_epoch": result.best_epoch,
                 "stopped": result.stopped,
@@ -447,12 +452,74 @@ class Translator(BaseEstimator):
         model = self.model_
         return TranslationModel(manifest, model.source, model.target, model.weights, model._decoders)
 
+    def explain(
+        self, x: Any, *, method: str = "attention", target: Any = None, name: str = ""
+    ) -> AttentionMap:
+        """Show where the network looks while it writes an answer.
+
+        Parameters
+        ----------
+        x : str or list of tokens
+            One source.
+        method : {"attention"}
+            There is one.
+        target : str or list of tokens, optional
+            An answer, for instance the true one; the network's own by default.
+        name : str
+            What to call the source.
+
+        Returns
+        -------
+        AttentionMap
+            Weights of every source symbol at every symbol of the answer.
+        """
+        check_choice("explain", "method", method, ("attention",))
+        found = self.align(x, target)
+        return AttentionMap(
+            found.source, found.target, found.weights, found.log_probabilities, name or as_text(x)
+        )
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        baseline: Sequence[str] | None = None,
+        context: ReportContext | None = None,
+    ) -> Evaluation:
+        """Judge on pairs the model has not seen.
+
+        Parameters
+        ----------
+        X, y, groups : as in ``fit``
+            Intervals are over groups where given.
+        baseline : sequence of str, optional
+            A naive answer to each source; by default always the commonest answer of the training part.
+        context : ReportContext, optional
+            What the report should tell beside what the model knows, such as the command.
+
+        Returns
+        -------
+        Evaluation
+            ``.metrics`` is a flat dictionary with ``exact_match``, ``character_error_rate`` and, for words,
+            ``symbol_error_rate`` and ``bleu``, each with the naive answer's beside it; ``.save("report.html")`` writes
+            the report with attention maps and every mistake.
+        """
+        self._check_fitted()
+        return judge(
+            self._model(),
+            read_pairs(type(self).__name__, X, y, groups, None),
+            baseline=baseline,
+            context=context,
+        )
+
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of sources that are answered exactly."""
         self._check_fitted()
         given = read_pairs(type(self).__name__, X, y, None, None)
         answers = self._model().predict(given.sources, given.names)
-        return float(np.mean([a == _as_text(t) for a, t in zip(answers, given.targets, strict=True)]))
+        return float(np.mean([a == as_text(t) for a, t in zip(answers, given.targets, strict=True)]))
 
     def torch_network(self) -> Any:
         """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
@@ -477,10 +544,6 @@ class Translator(BaseEstimator):
         estimator.model_ = model
         estimator._learned()
         return estimator
-
-
-def _as_text(text: Any) -> str:
-    return text if isinstance(text, str) else " ".join(map(str, text))
 
 
 def _validation(who: str, validation: Any) -> tuple[Any, Any, None, None]:

@@ -99,14 +99,17 @@ class Symbols:
 
     def pieces(self, text: Text) -> list[str]:
         """Return the symbols of a text, those the vocabulary does not know as well."""
-        if self.level == "bpe":
-            return list(self._bpe.encode(str(text)).tokens)
+        if self.level == "bpe" and isinstance(text, str):
+            return list(self._bpe.encode(text).tokens)
         return cut(text, self.level)
 
     def encode(self, text: Text) -> np.ndarray:
-        """Return the numbers of a text's symbols, `UNKNOWN` for those never seen: int64 array of shape (symbols,)."""
-        if self.level == "bpe":
-            return np.array(self._bpe.encode(str(text)).ids, dtype=np.int64)
+        """Return the numbers of a text's symbols, `UNKNOWN` for those never seen: int64 array of shape (symbols,).
+
+        A list is taken for the symbols themselves.
+        """
+        if self.level == "bpe" and isinstance(text, str):
+            return np.array(self._bpe.encode(text).ids, dtype=np.int64)
         known = self._numbers
         # A text that spells a special symbol must not become one.
         numbers = (known.get(name, UNKNOWN) for name in cut(text, self.level))

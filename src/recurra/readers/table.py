@@ -49,6 +49,8 @@ class TableWords:
         Column or columns of numbers to predict.
     text : str, optional
         Column with text: every row is then one record.
+    source : str, optional
+        Column with text to be turned into the text of ``target``: every row is then one pair.
     channels : sequence of str, optional
         The columns to use as channels; by default every column without another part.
     layout : {"auto", "long", "wide"}, default="auto"
@@ -81,6 +83,7 @@ class TableWords:
     group: str | None = None
     target: str | Sequence[str] | None = None
     text: str | None = None
+    source: str | None = None
     channels: Sequence[str] | None = None
     layout: str = "auto"
     label_per: str = "auto"
@@ -153,6 +156,9 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
 
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
+    if words.source:
+        _check_full_rows(columns)
+        return replace(_pairs(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
     targets = _targets(words)
     if words.text:
@@ -272,6 +278,41 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
         for text, label, group, name in zip(texts, labels, groups, names, strict=True)
     ]
     return Dataset(records, kind="text")
+
+
+def _pairs(columns: Columns, words: TableWords) -> Dataset:
+    """One record per row, its value the source's text and its label the target's; no target column: no labels."""
+    targets = _targets(words)
+    if len(targets) > 1:
+        raise UsageError(f"load: source= takes one target= column; got {listing(targets)}.")
+    sides = []
+    for word, name in (("source", str(words.source)), *(("target", name) for name in targets)):
+        columns.check_name(name, word)
+        # Not `Columns.strings`: here "NA" and "null" are words like others.
+        texts = [cell.strip() if isinstance(cell, str) else str(cell) for cell in columns[name].tolist()]
+        missing = (
+            row
+            for row, cell in enumerate(columns[name].tolist())
+            if not texts[row] or cell != cell or cell is None
+        )
+        empty = next(missing, None)
+        if empty is not None:
+            raise DataError(
+                f"{columns.who}: the {word} column {name!r} must be filled; it is empty at {columns.place(empty)}. "
+                "Fill or remove the row."
+            )
+        sides.append(texts)
+    if words.group:
+        columns.check_name(words.group, "group")
+    groups = columns.labels(words.group) if words.group else [None] * columns.rows
+    labels = sides[1] if targets else [None] * columns.rows
+    records = [
+        Record(text, label=label, group=group, name=name)
+        for text, label, group, name in zip(
+            sides[0], labels, groups, _unique_names(columns, words), strict=True
+        )
+    ]
+    return Dataset(records, kind="pairs")
 
 
 def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from recurra.features.symbols import BEGIN
+from recurra.features.symbols import BEGIN, UNKNOWN
 from recurra.kernels.attention import Memory, attend
 from recurra.kernels.cells import Cells
 from recurra.kernels.dispatch import current
 from recurra.kernels.heads import Linear
 from recurra.kernels.stack import stack_forward
+
+# An answer is made of known symbols: where the network would write "unknown", the next best stands.
+NEVER_WRITTEN = [UNKNOWN, BEGIN]
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
@@ -102,9 +105,9 @@ class Decoder:
             for i in range(2 if network["cell"] == "lstm" else 1)
         ]
         self._combine = Linear(w["combine.weight"], w["combine.bias"])
-        self._head = Linear(
-            w["target.weight" if network["tie_embeddings"] else "head.weight"], w["head.bias"]
-        )
+        bias = w["head.bias"].copy()
+        bias[NEVER_WRITTEN] = -1e9
+        self._head = Linear(w["target.weight" if network["tie_embeddings"] else "head.weight"], bias)
         query = w.get("attention.query_weight")
         self._query = None if query is None else Linear(query)
         self._directions = 2 if network["bidirectional"] else 1

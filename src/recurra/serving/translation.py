@@ -212,7 +212,7 @@ class TranslationModel:
         Parameters
         ----------
         source : str or sequence of str
-        target : str or sequence of str, optional
+        target : str or sequence of symbols, optional
             Any answer, for instance the true one.
         """
         (symbols,) = self.read([source])
