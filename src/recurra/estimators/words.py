@@ -17,6 +17,7 @@ SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
 ATTENTIONS = ("dot", "general", "additive")
 LEVELS = ("character", "word", "bpe")
+MEMORIES = ("full", "sqrt")
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ WORDS: Mapping[str, Word] = {
     "beam_size": Word("Beginnings of an answer kept at every step; 1 is greedy.", "int", low=1),
     "length_penalty": Word(
         "With a beam, answers are ranked by log-probability over length to this power.", "float", low=0
+    ),
+    "memory": Word(
+        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "choice",
+        MEMORIES,
     ),
     "network": Word(
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True
