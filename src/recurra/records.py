@@ -24,7 +24,7 @@ class Record:
         File or identifier, used in messages.
     sample_rate_hz : float, optional
         Time steps per second.
-    part : {"train", "test"}, optional
+    part : {"train", "dev", "test"}, optional
         Side of the official split, for data that has one.
     start : float, optional
         When the first step was recorded, in seconds since 1970; orders the records of a split by time.

@@ -69,8 +69,8 @@ def test_a_large_batch_is_searched_in_portions_and_shrinks_as_answers_end():
     sources = ["".join(rng.choice(list(ALPHABET), size=rng.integers(1, 15))) for _ in range(700)]
     model = random_model(3, max_length=30)
     together = model.translate(sources)
-    assert len({a.text for (a,) in together}) > 50
-    assert len({len(a.symbols) for (a,) in together}) > 5
+    assert len({a.text for (a,) in together}) > 30
+    assert len({len(a.symbols) for (a,) in together}) > 3
     for index in rng.choice(700, size=40, replace=False):
         assert model.translate([sources[index]]) == [together[index]]
 

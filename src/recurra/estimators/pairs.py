@@ -1,6 +1,5 @@
 """Sources and targets as users give them, checked, and as what a translator's network trains on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.features.symbols import END, Symbols, Text
+from recurra.features.symbols import END, Symbols, Text, as_texts
 from recurra.records import Dataset
 
 SOURCE, TARGET = 0, 1
@@ -100,34 +99,8 @@ def read_texts(X: Any) -> tuple[list[Text], list[str] | None]:
         If X is a single text, or holds what is no text.
     """
     if isinstance(X, Dataset):
-        return _texts("X", X.X, X.names), X.names
-    return _texts("X", X, None), None
-
-
-def _texts(word: str, values: Any, names: Sequence[str] | None) -> list[Text]:
-    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
-        raise DataError(
-            f"{word}: expected a list of texts; got {type(values).__name__}. Pass [{word}] for a single one."
-        )
-    if not len(values):
-        raise DataError(f"{word}: found 0 texts (samples), a minimum of 1 is required. Give at least one.")
-    values = values.tolist() if hasattr(values, "tolist") else list(values)
-    out: list[Text] = []
-    for index, value in enumerate(values):
-        plain = isinstance(value, str)
-        if not plain and not (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)):
-            raise DataError(
-                f"{word}: {where(index, names)} must be a text or a list of tokens; got {value!r:.60}. "
-                "Turn numbers into text with str()."
-            )
-        out.append(value if plain else list(value))
-    kinds = {isinstance(value, str) for value in out}
-    if len(kinds) > 1:
-        first = next(i for i, value in enumerate(out) if isinstance(value, str) != isinstance(out[0], str))
-        raise DataError(
-            f"{word}: holds both texts and lists of tokens, the first other kind at {where(first, names)}. Give one kind."
-        )
-    return out
+        return as_texts("X", X.X, X.names), X.names
+    return as_texts("X", X, None), None
 
 
 def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pairs:
@@ -146,7 +119,7 @@ def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pai
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one target per source."
         )
-    targets = _texts("y", y, names)
+    targets = as_texts("y", y, names)
     for word, values in (("y", targets), ("groups", groups), ("sample_weight", sample_weight)):
         if values is not None and len(values) != len(sources):
             raise DataError(

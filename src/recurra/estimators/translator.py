@@ -49,9 +49,11 @@ class Translator(BaseEstimator):
         Whether the decoder also reads what it attended to last. It then trains step by step, several times slower.
     tie_embeddings : bool, default=False
         Whether the embedding of the target symbols is the matrix of the output too.
-    source_level, target_level : {"character", "word", "bpe"}, default="character"
-        What a symbol is: a character, what stands between blanks, or a frequent part of a word (byte-pair encoding,
-        which needs the package tokenizers). Texts given as lists of tokens are taken as they are.
+    source_level : {"character", "word", "bpe"}, default="character"
+        What a symbol of the source is: a character, what stands between blanks, or a frequent part of a word
+        (byte-pair encoding, which needs the package tokenizers). Texts given as lists of tokens are taken as they are.
+    target_level : {"character", "word", "bpe"}, default="character"
+        The same for the target.
     vocabulary_size : int or None, default=None
         Most symbols of each side, the commonest; None takes all, of byte pairs 4,000. Words seen once count as unknown.
     dropout : float, default=0.2
@@ -110,7 +112,8 @@ class Translator(BaseEstimator):
     >>> import recurra
     >>> X = [a + b for a in "abcd" for b in "abcd"]
     >>> y = [x[::-1].upper() for x in X]
-    >>> model = recurra.Translator(hidden_size=32, dropout=0.0, batch_size=8, random_state=0, verbose=0)
+    >>> words = {"hidden_size": 16, "dropout": 0.0, "learning_rate": 0.02, "max_epochs": 30, "verbose": 0}
+    >>> model = recurra.Translator(**words, random_state=0)
     >>> model.fit(X, y).predict(["ad", "cb"]).tolist()
     ['DA', 'BC']
     """

@@ -55,7 +55,8 @@ def _answers_headline(m: dict[str, Any]) -> str:
         naive = f" where the naive answer has {number(m['bleu_baseline'])}" if "bleu_baseline" in m else ""
         return f"BLEU {number(m['bleu'])}{naive}"
     naive = f" where the naive answer gives {percent(m['exact_match_baseline'])}"
-    return f"{percent(m['exact_match'], 1)} exactly right{naive if 'exact_match_baseline' in m else ''}"
+    exact = m["exact_match"]
+    return f"{percent(exact, 0 if exact in (0, 1) else 1)} exactly right{naive if 'exact_match_baseline' in m else ''}"
 
 
 def _answers(e: Evaluation) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import check_choice, missing_extra
-from recurra.errors import StoreError
+from recurra.checks import check_choice, missing_extra, where
+from recurra.errors import DataError, StoreError
 
 LEVELS = ("character", "word", "bpe", "token")
 
@@ -154,3 +154,36 @@ def _tokenizers() -> Any:
     except ImportError:
         raise missing_extra("tokenizers", "text", "Byte-pair encoding") from None
     return tokenizers
+
+
+def as_texts(word: str, values: Any, names: Sequence[str] | None) -> list[Text]:
+    """Return texts as a list of str or of lists of str.
+
+    Raises
+    ------
+    DataError
+        If it is a single text, holds what is no text, or both kinds.
+    """
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        raise DataError(
+            f"{word}: expected a list of texts; got {type(values).__name__}. Pass [{word}] for a single one."
+        )
+    if not len(values):
+        raise DataError(f"{word}: found 0 texts (samples), a minimum of 1 is required. Give at least one.")
+    values = values.tolist() if hasattr(values, "tolist") else list(values)
+    out: list[Text] = []
+    for index, value in enumerate(values):
+        plain = isinstance(value, str)
+        if not plain and not (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)):
+            raise DataError(
+                f"{word}: {where(index, names)} must be a text or a list of tokens; got {value!r:.60}. "
+                "Turn numbers into text with str()."
+            )
+        out.append(value if plain else list(value))
+    kinds = {isinstance(value, str) for value in out}
+    if len(kinds) > 1:
+        first = next(i for i, value in enumerate(out) if isinstance(value, str) != isinstance(out[0], str))
+        raise DataError(
+            f"{word}: holds both texts and lists of tokens, the first other kind at {where(first, names)}. Give one kind."
+        )
+    return out

@@ -157,10 +157,12 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
     if words.source:
+        from recurra.readers.pairs import pairs_of  # which needs the words of this file
+
         _check_full_rows(columns)
-        return replace(_pairs(columns, words), source=columns.who)
+        return replace(pairs_of(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
-    targets = _targets(words)
+    targets = target_names(words)
     if words.text:
         _check_full_rows(columns)
         dataset = _texts(columns, words)
@@ -177,7 +179,8 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
 
 
-def _targets(words: TableWords) -> list[str]:
+def target_names(words: TableWords) -> list[str]:
+    """Return the columns of ``target``."""
     if not words.target:
         return []
     return [words.target] if isinstance(words.target, str) else list(words.target)
@@ -188,7 +191,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
     for word in ("id", "time", "label", "group", "text"):
         if getattr(words, word):
             columns.check_name(getattr(words, word), word)
-    for name in _targets(words):
+    for name in target_names(words):
         columns.check_name(name, "target")
     for name in words.channels or ():
         columns.check_name(name, "channels")
@@ -198,7 +201,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
         words.label,
         words.group,
         words.text,
-        *_targets(words),
+        *target_names(words),
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -272,7 +275,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
         Record(text, label=label, group=group, name=name)
         for text, label, group, name in zip(texts, labels, groups, names, strict=True)
@@ -280,42 +283,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     return Dataset(records, kind="text")
 
 
-def _pairs(columns: Columns, words: TableWords) -> Dataset:
-    """One record per row, its value the source's text and its label the target's; no target column: no labels."""
-    targets = _targets(words)
-    if len(targets) > 1:
-        raise UsageError(f"load: source= takes one target= column; got {listing(targets)}.")
-    sides = []
-    for word, name in (("source", str(words.source)), *(("target", name) for name in targets)):
-        columns.check_name(name, word)
-        # Not `Columns.strings`: here "NA" and "null" are words like others.
-        texts = [cell.strip() if isinstance(cell, str) else str(cell) for cell in columns[name].tolist()]
-        missing = (
-            row
-            for row, cell in enumerate(columns[name].tolist())
-            if not texts[row] or cell != cell or cell is None
-        )
-        empty = next(missing, None)
-        if empty is not None:
-            raise DataError(
-                f"{columns.who}: the {word} column {name!r} must be filled; it is empty at {columns.place(empty)}. "
-                "Fill or remove the row."
-            )
-        sides.append(texts)
-    if words.group:
-        columns.check_name(words.group, "group")
-    groups = columns.labels(words.group) if words.group else [None] * columns.rows
-    labels = sides[1] if targets else [None] * columns.rows
-    records = [
-        Record(text, label=label, group=group, name=name)
-        for text, label, group, name in zip(
-            sides[0], labels, groups, _unique_names(columns, words), strict=True
-        )
-    ]
-    return Dataset(records, kind="pairs")
-
-
-def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
+def unique_names(columns: Columns, words: TableWords) -> list[str | None]:
     """Names from the id column where every row is a record; doubled ones are refused."""
     if not words.id:
         return [None] * columns.rows
@@ -334,7 +302,7 @@ def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
 
 def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
     """One label or target per row of a table in which every row is a record."""
-    targets = _targets(words)
+    targets = target_names(words)
     if targets:
         matrix = _target_matrix(columns, targets)
         return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
@@ -383,7 +351,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
         Record(
             matrix[i, :length, None],
@@ -547,7 +515,7 @@ class _Rows:
 
 def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
-    targets = _targets(words)
+    targets = target_names(words)
     none: list[Any] = [None] * len(rows.names)
     if targets:
         matrix = _target_matrix(columns, targets)
