@@ -283,9 +283,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             "params": _plain_params(self.get_params(deep=False)),
             "task": target.task,
             "target": target.to_manifest(),
-            "channel_names": list(X.channel_names)
-            if isinstance(X, Dataset) and X.channel_names is not None
-            else None,
+            "channel_names": getattr(self, "channel_names_in_", None),
             "sample_rate_hz": X.sample_rate_hz if isinstance(X, Dataset) else None,
             "input": {
                 "n_features_in": getattr(self, "n_features_in_", None),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.checks import as_sequence, check_choice, check_number
+from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.estimators.inputs import read_sequence
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace, trace
 
@@ -33,7 +34,7 @@ def explain(
     model = estimator.model_
     who = type(estimator).__name__
     check_choice(who, "method", method, METHODS)
-    raw = as_sequence(x, index=0)
+    raw = read_sequence(estimator, x)
     (prepared,) = model.prepare([raw])
     outputs = model.outputs([raw])
     _check_step(who, model.task, step, len(raw))
@@ -115,7 +116,7 @@ def trace_of(estimator: "SequenceEstimator", x: Any, *, name: str) -> Trace:
             f"{type(estimator).__name__}: trace needs the estimator's own network; the states of a network= of "
             "your own are not known."
         )
-    raw = as_sequence(x, index=0)
+    raw = read_sequence(estimator, x)
     (prepared,) = model.prepare([raw])
     return trace(
         model.manifest["network"],
