@@ -95,9 +95,10 @@ def flag_of(word: str) -> str:
 _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "scaling", "missing", "memory", "checkpoint_dir",
-    "device", "random_state", "verbose", "embedding_size", "attention", "input_feeding", "tie_embeddings", "source_level",
-    "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size", "length_penalty",
+    "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
+    "checkpoint_dir", "device", "random_state", "verbose", "embedding_size", "attention", "input_feeding",
+    "tie_embeddings", "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling",
+    "beam_size", "length_penalty",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (
@@ -108,6 +109,9 @@ _VERB_WORDS = (
     "out",
     "seed",
     "proba",
+    "segments",
+    "min_duration_s",
+    "chunk",
     "index",
     "method",
     "name",

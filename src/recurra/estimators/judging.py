@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.estimators.insight import trace_raw
 from recurra.estimators.targets import Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
@@ -16,7 +17,6 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
-from recurra.evaluation.traces import trace
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -97,7 +97,8 @@ def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray
     A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
     """
     steps = len(sequence)
-    asked = np.unique(np.linspace(1, steps, min(steps, TRACE_POINTS)).astype(int))
+    first = min(model.features.least_steps, steps)  # before it, the first answer stands in
+    asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
     answers = model.predict_proba([sequence[:n] for n in asked])
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
@@ -137,9 +138,7 @@ def with_given(known: ReportContext, context: ReportContext | None) -> ReportCon
 
 def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
     """Return the drawing of gates and states over a raw sequence, and what they say."""
-    (prepared,) = model.prepare([sequence])
-    facts = {word: model.manifest[word] for word in ("channel_names", "sample_rate_hz")}
-    found = trace(model.manifest["network"], model.weights, prepared, raw=sequence, name=name, **facts)
+    found = trace_raw(model, sequence, name)
     return found.chart(), found.summary()
 
 

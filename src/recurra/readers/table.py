@@ -507,7 +507,9 @@ class _Rows:
         rates = [
             clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
         ]
-        return clock.common_rate(rates, self.columns.who)
+        even, notes = clock.common_rate(rates, self.columns.who)
+        gaps = clock.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        return even, [*gaps, *notes]
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
