@@ -61,7 +61,7 @@ def predict(
         ``start`` and ``end`` in steps. Of a translator ``source``, ``prediction``, ``score`` and ``cut``, whether the
         answer had not come to its end.
     """
-    from recurra.checks import as_sequences
+    from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
     model, config = run_folder.open_model(run)
@@ -72,7 +72,11 @@ def predict(
         if proba:
             raise UsageError("predict: proba needs classes; this network answers with texts.")
         return _answers(model, dataset)
-    sequences = as_sequences(dataset.X, names=dataset.names)
+    sequences: list[Any]
+    if model.features.reads_numbers:
+        sequences = as_sequences(dataset.X, names=dataset.names)
+    else:
+        sequences, _ = as_texts(dataset)
     with _reading(model, sequences, chunk) as model:
         return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
 

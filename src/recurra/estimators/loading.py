@@ -18,6 +18,7 @@ ESTIMATORS = {
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
     "Translator": "recurra.estimators.translator",
+    "TextClassifier": "recurra.estimators.text_classifier",
 }
 
 
