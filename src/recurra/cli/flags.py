@@ -103,7 +103,7 @@ _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
-    "checkpoint_dir", "device", "random_state", "verbose", "embedding_size", "attention", "input_feeding",
+    "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding",
     "tie_embeddings", "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling",
     "beam_size", "length_penalty",
 )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.features.symbols import END, Symbols, Text, as_texts
+from recurra.features.symbols import END, Symbols, Text, as_sides
 from recurra.records import Dataset
 
 SOURCE, TARGET = 0, 1
@@ -99,8 +99,8 @@ def read_texts(X: Any) -> tuple[list[Text], list[str] | None]:
         If X is a single text, or holds what is no text.
     """
     if isinstance(X, Dataset):
-        return as_texts("X", X.X, X.names), X.names
-    return as_texts("X", X, None), None
+        return as_sides("X", X.X, X.names), X.names
+    return as_sides("X", X, None), None
 
 
 def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pairs:
@@ -119,7 +119,7 @@ def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pai
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one target per source."
         )
-    targets = as_texts("y", y, names)
+    targets = as_sides("y", y, names)
     for word, values in (("y", targets), ("groups", groups), ("sample_weight", sample_weight)):
         if values is not None and len(values) != len(sources):
             raise DataError(

@@ -41,8 +41,8 @@ class Translator(BaseEstimator):
         Recurrent layers of each, one on top of the other.
     bidirectional : bool, default=True
         Whether the encoder reads in both directions.
-    embedding_size : int or None, default=None
-        Channels of an embedded symbol; None takes ``hidden_size``.
+    embedding_size : int, default=64
+        Channels of an embedded symbol.
     attention : {"dot", "general", "additive"}, default="general"
         How the decoder's state is compared with the encoder's; see `recurra.nn.attention`.
     input_feeding : bool, default=False
@@ -127,7 +127,7 @@ class Translator(BaseEstimator):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = True,
-        embedding_size: int | None = None,
+        embedding_size: int = 64,
         attention: str = "general",
         input_feeding: bool = False,
         tie_embeddings: bool = False,
@@ -292,7 +292,7 @@ class Translator(BaseEstimator):
             cell=self.cell,
             source_size=source_size,
             target_size=target_size,
-            embedding_size=int(self.embedding_size or self.hidden_size),
+            embedding_size=int(self.embedding_size),
             hidden_size=int(self.hidden_size),
             num_layers=int(self.num_layers),
             bidirectional=bool(self.bidirectional),

@@ -145,9 +145,6 @@ WORDS: Mapping[str, Word] = {
     ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
-    "embedding_size": Word(
-        "Channels of an embedded symbol; none takes the hidden size.", "int", low=1, none=True
-    ),
     "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
     "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
     "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),

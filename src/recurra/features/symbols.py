@@ -156,7 +156,7 @@ def _tokenizers() -> Any:
     return tokenizers
 
 
-def as_texts(word: str, values: Any, names: Sequence[str] | None) -> list[Text]:
+def as_sides(word: str, values: Any, names: Sequence[str] | None) -> list[Text]:
     """Return texts as a list of str or of lists of str.
 
     Raises

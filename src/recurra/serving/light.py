@@ -7,7 +7,7 @@ import numpy as np
 
 from recurra.checks import as_sequences, as_texts
 from recurra.errors import ShapeError, UsageError
-from recurra.features.symbols import as_texts
+from recurra.features.symbols import as_sides
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel, open_file
@@ -130,11 +130,11 @@ class LightTranslator:
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best answer to each source: object array of str, shape (sources,)."""
-        return self.model_.predict(as_texts("X", getattr(X, "X", X), None))
+        return self.model_.predict(as_sides("X", getattr(X, "X", X), None))
 
     def translate(self, X: Any, **words: Any) -> list[list[Answer]]:
         """Return answers with scores and alternatives; words as in `TranslationModel.translate`."""
-        return self.model_.translate(as_texts("X", getattr(X, "X", X), None), **words)
+        return self.model_.translate(as_sides("X", getattr(X, "X", X), None), **words)
 
     def __repr__(self) -> str:
         return f"LightTranslator({len(self.model_.source)} source symbols, {len(self.model_.target)} target symbols)"
