@@ -10,6 +10,7 @@ import recurra
 
 PUBLIC = {
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",

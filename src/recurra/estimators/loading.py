@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
@@ -19,6 +20,10 @@ ESTIMATORS = {
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
 }
 
+# These hold series and how they stand, and read themselves.
+SERIES = {
+    "Forecaster": "recurra.estimators.forecaster",
+}
 
 RUNTIMES = ("full", "light")
 
@@ -55,6 +60,12 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
+    manifest, arrays = store.load(path)
+    kind = manifest.get("estimator")
+    if manifest.get("kind") == "model" and kind in SERIES:
+        if network is not None:
+            raise UsageError(f"load_model: a {kind} has no own network; leave network out.")
+        return getattr(importlib.import_module(SERIES[kind]), kind)._from_parts(path, manifest, arrays)
     model = FittedModel.load(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:

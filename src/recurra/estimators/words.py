@@ -7,6 +7,7 @@ from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
+from recurra.features.series import SEASONAL, TRANSFORMS
 
 CELLS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -15,6 +16,7 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+FORECAST_LOSSES = ("mae", "mse", "gaussian", "quantile")
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class Word:
     ----------
     help : str
         One line, for ``--help``.
-    kind : {"int", "float", "bool", "choice", "object"}
-        What a value is; an "object" cannot be given on the command line.
+    kind : {"int", "float", "bool", "choice", "ints", "floats", "object"}
+        What a value is; "ints" and "floats" are one number or several (``12,24`` on the command line); an "object"
+        cannot be given there.
     choices : tuple of str
         For "choice".
     low, high : float, optional
@@ -105,8 +108,49 @@ WORDS: Mapping[str, Word] = {
         low=1,
         none=True,
     ),
-    "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
+    "scaling": Word("Scaling per channel, learned on the training part.", "choice", (*SCALINGS, "common")),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "horizon": Word(
+        "Steps ahead that are forecast at once; more are forecast in a closed loop.", "int", low=1
+    ),
+    "context": Word(
+        "Last steps the network reads; none is two seasons, at least the horizon and 24.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "season": Word(
+        "Steps of a season, or of several; none takes what is usual for the frequency, 1 says there is none.",
+        "ints",
+        low=1,
+        none=True,
+    ),
+    "seasonal": Word(
+        "The place in the season as inputs, or taken out of each series first, or neither.",
+        "choice",
+        SEASONAL,
+    ),
+    "lags": Word(
+        "Values this many steps before stand beside each step; at least the horizon.", "ints", low=1
+    ),
+    "transform": Word("Before scaling: nothing, or the logarithm of positive values.", "choice", TRANSFORMS),
+    "level": Word(
+        "Each window counts from the mean of its last so many values; 0 leaves it out.", "int", low=0
+    ),
+    "highway": Word("Last values that also reach the forecast in a straight line; 0 for none.", "int", low=0),
+    "loss": Word(
+        "What is minimised; gaussian and quantile give intervals.",
+        "choice",
+        FORECAST_LOSSES,
+    ),
+    "quantiles": Word(
+        "Quantiles forecast with loss quantile.", "floats", low=0, high=1, low_open=True, high_open=True
+    ),
+    "members": Word("Networks trained from different weights, whose mean is the forecast.", "int", low=1),
+    "stride": Word("Steps between the training windows of a series.", "int", low=1),
+    "noise": Word(
+        "Deviation of noise added to the values read while training, in scaled units.", "float", low=0
+    ),
     "network": Word(
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True
     ),
@@ -132,6 +176,8 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
                 "high_open": word.high_open,
             }
             check_number(who, name, value, integer=word.kind == "int", **bounds)  # type: ignore[arg-type] # bools and floats by name
+        elif word.kind in ("ints", "floats"):
+            _check_several(who, name, value, word)
         elif word.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
             raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
         elif word.kind == "choice":
@@ -145,6 +191,23 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
     if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
         raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
+
+
+def _check_several(who: str, name: str, value: Any, word: Word) -> None:
+    several = isinstance(value, list | tuple)
+    if not several and not isinstance(value, int | float):
+        raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
+    for number in value if several else [value]:
+        check_number(
+            who,
+            name,
+            number,
+            integer=word.kind == "ints",
+            low=word.low,
+            high=word.high,
+            low_open=word.low_open,
+            high_open=word.high_open,
+        )
 
 
 def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
