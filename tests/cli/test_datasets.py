@@ -1,8 +1,12 @@
 """``datasets``: the list, and one of them."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 import recurra
+from recurra.datasets.fetch import is_here
 
 
 def test_every_data_set_is_listed_and_the_next_command_runs(cli):
@@ -35,4 +39,15 @@ def test_an_unknown_name(cli):
 def test_data_that_are_not_here(cli, monkeypatch, tmp_path):
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path))
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path))
-    assert "chickenpox           no " in cli("datasets").out
+    row = next(line for line in cli("datasets").out.splitlines() if line.startswith("chickenpox "))
+    assert row.split()[1] == "no"
+
+
+def test_fetch_says_where_the_files_are(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path))
+    source = recurra.datasets.info("opinion-lexicon")
+    if not is_here(source):
+        pytest.skip("the opinion lexicon is not on this machine")
+    places = json.loads(cli("datasets", "opinion-lexicon", "--fetch", "--json").out)
+    assert sorted(places) == ["negative-words.txt", "positive-words.txt"]
+    assert all(Path(place).is_file() for place in places.values())

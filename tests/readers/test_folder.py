@@ -115,9 +115,19 @@ def test_pair_of_ts_files(folder):
             {"a/x.npy": np.zeros((2, 2, 2))},
             "x.npy: must hold numbers of shape (time, channels); got float64 of shape (2, 2, 2).",
         ),
-        ({"a/x.md": "x"}, "its folders hold no sequence file (.csv, .tsv, .txt, .npy)."),
-        ({"x.md": "x"}, "holds no sequence file; known are .csv, .tsv, .txt, .npy, it holds 'x.md'."),
-        ({}, "holds no sequence file; known are .csv, .tsv, .txt, .npy and it is empty."),
+        (
+            {"a/x.md": "x"},
+            "its folders hold no sequence file (.csv, .tsv, .txt, .npy, .wav, .flac, .ogg, .edf, .bdf, .mat, .hea).",
+        ),
+        (
+            {"x.md": "x"},
+            ".npy, .wav, .flac, .ogg, .edf, .bdf, .mat, .hea, it holds 'x.md'.",
+        ),
+        (
+            {},
+            "holds no sequence file; known are .csv, .tsv, .txt, .npy, .wav, .flac, .ogg, .edf, .bdf, .mat, .hea "
+            "and it is empty.",
+        ),
         (
             {"labels.csv": "datei,label\na.csv,p\n"},
             "labels.csv: has no column 'file'; its columns are 'datei', 'label'.",

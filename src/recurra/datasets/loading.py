@@ -3,19 +3,20 @@
 import inspect
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import catalog
-from recurra.errors import MissingDataError, UsageError
-from recurra.readers import arrays, table, ts
+from recurra.errors import MissingDataError, RecurraError, UsageError
+from recurra.readers import archive, arrays, signal, table, ts
 from recurra.readers.columns import is_frame
-from recurra.readers.folder import read_folder
+from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.table import TableWords, read_table
 from recurra.records import Dataset
 
-_FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES)
+_FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
 
 
 def load_any(source: Any, **words: Any) -> Dataset:
@@ -25,7 +26,8 @@ def load_any(source: Any, **words: Any) -> Dataset:
     ----------
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
         A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), an array file (``.npy``, ``.npz``), an archive's
-        ``.ts`` file, a folder of files, the name of a public data set, a pandas or polars DataFrame, or
+        ``.ts`` file, a signal file (``.wav``, ``.flac``, ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a
+        folder of files or a zip file of one, the name of a public data set, a pandas or polars DataFrame, or
         arrays.
     **words
         For tables and folders those of `recurra.readers.table.TableWords` (``id``, ``time``, ``label``,
@@ -80,12 +82,27 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if suffix in arrays.SUFFIXES:
         _check_words(words, _keywords(arrays.from_arrays), str(path))
         return arrays.read_arrays(path, **words)
+    if suffix in signal.SUFFIXES:
+        return signal.read_signal(path, TableWords.from_dict(words, who=str(path)))
+    if suffix in archive.SUFFIXES:
+        return _from_archive(path, TableWords.from_dict(words, who=str(path)))
     if suffix in ts.SUFFIXES:
         return _with_words(ts.read_ts, path, words, str(path))
     raise UsageError(
         f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "
         f"{', '.join(_FILE_SUFFIXES)}, and folders of such."
     )
+
+
+def _from_archive(path: Path, words: TableWords) -> Dataset:
+    with archive.unpacked(path, (*FILE_SUFFIXES, *ts.SUFFIXES, *signal.COMPANIONS)) as folder:
+        try:
+            dataset = read_folder(folder, words)
+        except RecurraError as error:
+            message = str(error).replace(str(folder), str(path))
+            raise type(error)(message) from None
+    notes = tuple(note.replace(str(folder), str(path)) for note in dataset.notes)
+    return replace(dataset, source=str(path), notes=notes)
 
 
 def _load_name(name: str, words: dict[str, Any]) -> Dataset:

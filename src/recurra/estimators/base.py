@@ -99,8 +99,6 @@ class SequenceEstimator(BaseEstimator, ABC):
         TrainingError
             If the loss stops being finite; the last good weights are kept.
         """
-        from recurra.training.loop import train
-
         who = type(self).__name__
         check_params(who, self.get_params(deep=False))
         found = resuming.find(self, resume)
@@ -111,48 +109,88 @@ class SequenceEstimator(BaseEstimator, ABC):
             del self.model_  # should this training be interrupted, it is the one to go on with
         resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
-        target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
-        target = target or self._fit_target(given)
-        encoded = target.encode(given.y, given.names)
-        if target.task == "labeling":
-            check_steps(who, given.sequences, encoded, given.names)
-        # Before merging, which sorts: the message must name the sequence where the user has it.
-        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
-        given = merged(given, encoded)
+        given, target = self._encode(given, resume)
         self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
         if not resume:
             target = target.fitted_on(given.y, given.weights)
-        features = (
-            self.model_.features
-            if resume
-            else Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
-        )
-        longest = max(len(x) for x in given.sequences)
-        network = self._build(features.input_size, target.output_size, resume, longest)
+        features = self.model_.features if resume else self._fit_features(given)
         shape_only = FittedModel(self._manifest(X, target), features, {})
         examples = _examples(shape_only, given, target)
         validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
         words = shape_only.manifest["params"]
         start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
-        result = train(
+        weights = class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights)
+        loss = self._loss(target, weights)
+        result = self._train(network, examples, validation_examples, target, loss, start, keepers)
+        facts = training_facts(target, given.y, given.weights, examples.lengths)
+        self._keep(network, shape_only, result, facts)
+        return self
+
+    # What a subclass may answer in its own way: how X is read, what is fitted on it, how the network looks, the loss.
+
+    def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
+        """Return X as a list of raw sequences, (time, channels) arrays here, and names where it has any."""
+        return read_sequences(self, X, reset=reset)
+
+    def _check(self, given: Given) -> None:
+        """Raise DataError naming the first raw sequence that cannot be learned from."""
+        check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
+
+    def _fit_features(self, given: Given) -> Chain:
+        """Learn the features from the training part."""
+        return Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
+
+    def _front(self, features: Chain) -> dict[str, Any] | None:
+        """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
+        return None
+
+    def _loss(self, target: Target, weight_of_class: np.ndarray | None) -> Any:
+        """Return the loss of outputs, targets and weights."""
+        from recurra.training import losses
+
+        if target.task == "regression":
+            return losses.mean_squared_error
+        return losses.cross_entropy(weight_of_class)
+
+    # ------------------------------------------------------------ steps of fit
+
+    def _encode(self, given: Given, resume: bool) -> tuple[Given, Target]:
+        """Return the training data merged, with encoded labels, and the target that encodes them."""
+        target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
+        target = target or self._fit_target(given)
+        encoded = target.encode(given.y, given.names)
+        if target.task == "labeling":
+            check_steps(type(self).__name__, given.sequences, encoded, given.names)
+        # Before merging, which sorts: the message must name the sequence where the user has it.
+        self._check(given)
+        return merged(given, encoded), target
+
+    def _train(
+        self,
+        network: Any,
+        examples: Any,
+        validation: Any,
+        target: Target,
+        loss: Any,
+        start: Any,
+        keepers: list[Any],
+    ) -> Any:
+        from recurra.training.loop import train
+
+        return train(
             network,
             examples,
             config=self._training_config(),
-            loss=_loss(
-                target,
-                class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights),
-            ),
-            validation=validation_examples,
+            loss=loss,
+            validation=validation,
             score=lambda outputs, those: {
                 target.score_name: target.score(outputs, those.targets, those.weights)
             },
             callbacks=[*self.callbacks, *keepers],
             start=start,
         )
-        facts = training_facts(target, given.y, given.weights, [len(x) for x in given.sequences])
-        self._keep(network, shape_only, result, facts)
-        return self
 
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
@@ -165,7 +203,7 @@ class SequenceEstimator(BaseEstimator, ABC):
                     f"got {validation!r:.60}. To hold out a share of X, use validation_fraction."
                 )
             X, y = (validation, validation.y) if isinstance(validation, Dataset) else validation
-            sequences, names = read_sequences(self, X, reset=False)
+            sequences, names = self._read(X, reset=False)
             encoded = target.encode(y, names)
             if len(encoded) != len(sequences):
                 raise DataError(
@@ -188,7 +226,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             return given, None
         return given.take(train), given.take(held_out)
 
-    def _build(self, input_size: int, output_size: int, resume: bool, longest: int) -> Any:
+    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
         import torch
 
         from recurra.nn.network import NetworkConfig, build, from_arrays
@@ -196,7 +234,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         if self.network is not None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed_)
-                module = self.network(input_size, output_size)
+                module = self.network(features.input_size, output_size)
             if not isinstance(module, torch.nn.Module):
                 raise UsageError(
                     f"{type(self).__name__}: network must return a torch.nn.Module; got {type(module).__name__}."
@@ -206,13 +244,14 @@ class SequenceEstimator(BaseEstimator, ABC):
             return module
         config = NetworkConfig(
             cell="rnn_relu" if self.initialization == "identity" else self.cell,
-            input_size=input_size,
+            input_size=features.input_size,
             hidden_size=int(self.hidden_size),
             output_size=output_size,
             num_layers=int(self.num_layers),
             bidirectional=bool(self.bidirectional),
             pooling=self.pooling if self._pools else "none",
             dropout=float(self.dropout),
+            front=self._front(features),
         )
         if resume:
             return from_arrays(config, self.model_.weights)
@@ -315,7 +354,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             object array of arrays with a label per time step.
         """
         self._check_fitted()
-        return self.model_.predict(*read_sequences(self, X, reset=False))
+        return self.model_.predict(*self._read(X, reset=False))
 
     def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one.
@@ -361,7 +400,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         if isinstance(X, Dataset):
             y = X.y if y is None else y
             groups = X.groups if groups is None else groups
-        sequences, names = read_sequences(self, X, reset=False)
+        sequences, names = self._read(X, reset=False)
         if y is None or len(y) != len(sequences):
             raise DataError(
                 f"{type(self).__name__}: evaluate needs one label per sequence; got {len(sequences)} sequences and "
@@ -444,12 +483,12 @@ class SequenceEstimator(BaseEstimator, ABC):
         """
         self._check_fitted()
         y = X.y if isinstance(X, Dataset) and y is None else y
-        sequences, names = read_sequences(self, X, reset=False)
+        sequences, names = self._read(X, reset=False)
         if y is None or len(y) != len(sequences):
             raise DataError(f"{type(self).__name__}: gradient_flow needs one label per sequence.")
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
         encoded = target.scaled(target.encode(y, names))
-        return insight.flow_of(self, sequences, encoded, names, _loss(target, None))
+        return insight.flow_of(self, sequences, encoded, names, self._loss(target, None))
 
     def torch_network(self) -> Any:
         """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
@@ -516,14 +555,6 @@ def _examples(model: FittedModel, given: Given, target: Target) -> Any:
         weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
         names=given.names,
     )
-
-
-def _loss(target: Target, weight_of_class: np.ndarray | None) -> Any:
-    from recurra.training import losses
-
-    if target.task == "regression":
-        return losses.mean_squared_error
-    return losses.cross_entropy(weight_of_class)
 
 
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,10 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     of other lengths are passed as a list.
     """
     if isinstance(X, Dataset):
-        return as_sequences(X.X, names=X.names), X.names
+        sequences = as_sequences(X.X, names=X.names)
+        if reset:
+            check_same_channels(sequences, names=X.names)
+        return sequences, X.names
     if _is_table(X):
         # "mask" wants to see NaN; infinity is refused either way.
         finite = "allow-nan" if estimator.missing == "mask" else True
@@ -69,7 +72,10 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     elif reset:
         for learned in ("n_features_in_", "feature_names_in_"):
             vars(estimator).pop(learned, None)
-    return as_sequences(X), None
+    sequences = as_sequences(X)
+    if reset:
+        check_same_channels(sequences)
+    return sequences, None
 
 
 def _is_table(X: Any) -> bool:
@@ -95,8 +101,7 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
     if isinstance(X, Dataset):
         y = X.y if y is None else y
         groups = X.groups if groups is None else groups
-    sequences, names = read_sequences(estimator, X, reset=True)
-    check_same_channels(sequences, names=names)
+    sequences, names = estimator._read(X, reset=True)
     if y is None:
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
@@ -138,7 +143,8 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
     rows: dict[bytes, list[int]] = {}
     for index in np.flatnonzero(given.weights > 0).tolist():
         group = None if given.groups is None else given.groups[index]
-        rows.setdefault(_digest(given.sequences[index], encoded[index], group), []).append(index)
+        key = _digest(given.sequences[index], encoded[index], group)
+        rows.setdefault(key, []).append(index)
     chosen = [rows[key] for key in sorted(rows)]
     first = np.array([same[0] for same in chosen])
     out = Given(given.sequences, encoded, given.groups, given.weights, given.names).take(first)
@@ -146,10 +152,14 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
     return Given(out.sequences, out.y, out.groups, weights, out.names)
 
 
-def _digest(sequence: np.ndarray, target: Any, group: Any) -> bytes:
-    values = np.ascontiguousarray(sequence, dtype=np.float64)
-    digest = hashlib.blake2b(values.tobytes(), digest_size=16)
-    digest.update(f"{sequence.shape}{group!r}".encode())
+def _digest(sequence: Any, target: Any, group: Any) -> bytes:
+    if isinstance(sequence, np.ndarray) and sequence.dtype.kind in "fiub":
+        values = np.ascontiguousarray(sequence, dtype=np.float64)
+        digest = hashlib.blake2b(values.tobytes(), digest_size=16)
+        digest.update(f"{sequence.shape}{group!r}".encode())
+    else:  # a text, or words in order
+        plain = sequence if isinstance(sequence, str) else list(sequence)
+        digest = hashlib.blake2b(f"{plain!r}{group!r}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(target).tobytes())
     return digest.digest()
 

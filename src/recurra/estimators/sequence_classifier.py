@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from recurra.estimators.base import SequenceEstimator
-from recurra.estimators.inputs import Given, read_sequences
+from recurra.estimators.inputs import Given
 from recurra.estimators.targets import ClassTarget
 
 
@@ -157,4 +157,4 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of every class: float32 array of shape (sequences, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*read_sequences(self, X, reset=False))
+        return self.model_.predict_proba(*self._read(X, reset=False))

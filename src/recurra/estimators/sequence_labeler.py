@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 
 from recurra.estimators.base import SequenceEstimator
-from recurra.estimators.inputs import Given, read_sequences
+from recurra.estimators.inputs import Given
 from recurra.estimators.targets import StepTarget
 
 
@@ -146,7 +146,7 @@ class SequenceLabeler(SequenceEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*read_sequences(self, X, reset=False))
+        return self.model_.predict_proba(*self._read(X, reset=False))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""

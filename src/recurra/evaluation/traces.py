@@ -17,7 +17,9 @@ from recurra.evaluation.drawing import Drawing
 from recurra.evaluation.explanation import HEAT
 from recurra.evaluation.signals import draw_channels, time_axis
 from recurra.evaluation.svg import PAGE, render
+from recurra.kernels.front import apply_front
 from recurra.kernels.inside import KEEPING_GATE, DirectionInside, stack_inside
+from recurra.ragged import Ragged
 
 NAMES: Mapping[str, str] = {
     "i": "input gate i",
@@ -189,9 +191,10 @@ def trace(
     -------
     Trace
     """
+    read = apply_front(network, weights, Ragged.from_list([sequence]))
     layers = stack_inside(
-        sequence,
-        lengths=[len(sequence)],
+        read.values,
+        lengths=read.lengths,
         cell=network["cell"],
         weights=weights,
         num_layers=network["num_layers"],

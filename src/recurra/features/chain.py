@@ -45,7 +45,7 @@ class Chain:
     steps : sequence of Feature
         In the order they are applied.
     n_channels : int
-        Channels of a raw sequence.
+        Channels of a raw sequence; 0 where it is no array, such as a text.
     """
 
     steps: Sequence[Feature]
@@ -60,6 +60,11 @@ class Chain:
         if missing == "mask":
             steps.append(MissingMask())
         return cls(steps, sequences[0].shape[1])
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether a raw sequence is an array; the first feature says so where it is not, by ``reads``."""
+        return not self.steps or getattr(self.steps[0], "reads", "numbers") == "numbers"
 
     @property
     def input_size(self) -> int:

@@ -81,6 +81,7 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
         Of outputs of shape (batch or total_steps, output_size); returns a scalar tensor.
     """
     config = network.config
+    inputs = _read_by_recurrence(network, inputs)
     layers = stack_inside(
         inputs.values.astype(network.head.weight.detach().cpu().numpy().dtype, copy=False),
         lengths=inputs.lengths,
@@ -97,6 +98,17 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
         found = torch.autograd.grad(value, [output, h_n], allow_unused=True)
     by_output, by_h_n = (None if g is None else g.cpu().numpy() for g in found)
     return Insides(layers, float(value.detach()), by_output, by_h_n)
+
+
+def _read_by_recurrence(network: SequenceNetwork, inputs: Ragged) -> Ragged:
+    """Return what the recurrent layers read: numpy values, the front applied."""
+    if network.front is None:
+        return inputs
+    weight = network.head.weight
+    given = inputs.replace(torch.from_numpy(inputs.values).to(weight.device, weight.dtype))
+    with torch.no_grad():
+        found: Ragged = network.front(given)
+    return found.replace(found.values.cpu().numpy())
 
 
 def carried_gradients(direction: DirectionInside, hidden: np.ndarray) -> np.ndarray:

@@ -88,6 +88,9 @@ def initialize(
     if recurrent is network:
         return
     _head(network.head, generator, as_torch=initialization == "torch")  # type: ignore[arg-type] # a Linear by name
+    front: Any = network.front
+    if front is not None:
+        front.initialize(generator)
     pooling: Any = network.pooling
     if pooling is not None:
         nn.init.xavier_uniform_(pooling.weight, generator=generator)

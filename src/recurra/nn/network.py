@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.nn.front import make_front
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
 from recurra.nn.lstm import LSTM
@@ -45,6 +46,7 @@ class NetworkConfig:
     bidirectional: bool = False  # a second direction doubles what pooling and head see
     pooling: str = "last"  # "last", "mean", "max", "attention"; "none" gives an output for every step
     dropout: float = 0.0  # probability in [0, 1) of zeroing a feature, between layers and before the head
+    front: Mapping[str, Any] | None = None  # trainable layers before the recurrence, see `recurra.nn.front`
 
     def __post_init__(self) -> None:
         who = "NetworkConfig"
@@ -87,7 +89,7 @@ class NetworkConfig:
 
 
 class SequenceNetwork(nn.Module):
-    """Recurrent layers, pooling over time, dropout and a linear head.
+    """A front where there is one, recurrent layers, pooling over time, dropout and a linear head.
 
     Building one leaves torch's global generator as it was. The weights are torch's defaults until
     `initialize`; `build` does both.
@@ -102,8 +104,9 @@ class SequenceNetwork(nn.Module):
         super().__init__()
         self.config = config
         with torch.random.fork_rng(devices=[]):
+            self.front = None if config.front is None else make_front(config.front, config.input_size)
             self.recurrent = CELLS[config.cell](
-                config.input_size,
+                config.input_size if self.front is None else self.front.output_size,
                 config.hidden_size,
                 num_layers=config.num_layers,
                 bidirectional=config.bidirectional,
@@ -136,7 +139,7 @@ class SequenceNetwork(nn.Module):
 
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
-        output, states = self.recurrent(ragged)
+        output, states = self.recurrent(ragged if self.front is None else self.front(ragged))
         return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
 
     def pooled(self, output: Ragged, h_n: Tensor) -> Tensor:

@@ -16,11 +16,13 @@ from recurra.errors import DataError, MissingDataError
 from recurra.readers import clock
 from recurra.readers.arrays import load
 from recurra.readers.columns import Columns, read_delimited
+from recurra.readers.signal import COMPANIONS, read_signal, recordings_of
+from recurra.readers.signal import SUFFIXES as SIGNALS
 from recurra.readers.table import USUAL_NAMES, TableWords, from_columns
 from recurra.readers.ts import read_ts_pair
 from recurra.records import Dataset, Record
 
-FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy")
+FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy", *SIGNALS)
 LABELS = "labels.csv"
 
 _MAX_NOTES = 10
@@ -33,11 +35,12 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
     ----------
     path : Path
         Folder. Each sequence is a ``.csv``, ``.tsv`` or ``.txt`` table (a row per time step, a column per
-        channel, with or without a first row of names; a time column is no channel) or a ``.npy`` array of
-        shape (time, channels).
+        channel, with or without a first row of names; a time column is no channel), a ``.npy`` array of
+        shape (time, channels), or a signal file, see `recurra.readers.signal`.
     words : TableWords, optional
         Columns of the files (``time``, ``channels``, ``label`` for a label per step) and of ``labels.csv``
-        (``label``, ``group``, ``target``), and how text is written.
+        (``label``, ``group``, ``target``), and how text is written; ``resample_hz`` brings files of
+        different rates to one.
 
     Returns
     -------
@@ -110,8 +113,9 @@ def _hidden(path: Path) -> bool:
 def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
     """Return the sequence files of a folder by name, and a note on those of other kinds."""
     children = sorted(child for child in folder.iterdir() if child.is_file() and not _hidden(child))
-    files = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
-    others = [child.name for child in children if child not in files]
+    known = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
+    files = recordings_of(known)
+    others = [c.name for c in children if c not in known and c.suffix.lower() not in COMPANIONS]
     if must and not files:
         raise DataError(
             f"{folder}: holds no sequence file; known are {', '.join(FILE_SUFFIXES)}"
@@ -125,6 +129,8 @@ def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
 def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:
     """Read one file as one record."""
     name = file.relative_to(root).as_posix()
+    if file.suffix.lower() in SIGNALS:
+        return _read_signal(file, name, words if keep_labels else replace(words, label=""))
     if file.suffix.lower() == ".npy":
         values = load(file)["X"]
         if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
@@ -154,6 +160,15 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
         note for note in dataset.notes if "found by name" not in note and "sampled irregularly" not in note
     )
     return replace(dataset, records=[replace(dataset.records[0], name=name)], notes=notes)
+
+
+def _read_signal(file: Path, name: str, words: TableWords) -> Dataset:
+    dataset = read_signal(file, words)
+    if len(dataset.records) > 1:
+        raise DataError(
+            f"{file}: holds {len(dataset.records)} sequences; in a folder every file holds one. Load it alone."
+        )
+    return replace(dataset, records=[replace(dataset.records[0], name=name)])
 
 
 def _plain_channels(columns: Columns, words: TableWords) -> list[str]:
@@ -229,10 +244,10 @@ def _with_labels(path: Path, words: TableWords) -> Dataset:
 
 def _labelled_files(path: Path) -> dict[str, Path]:
     """Sequence files below the folder by path with forward slashes; links that leave it are not taken."""
-    found = (file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file))
+    found = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file)]
     return {
         file.relative_to(path).as_posix(): file
-        for file in found
+        for file in recordings_of(found)
         if file.suffix.lower() in FILE_SUFFIXES
         and file != path / LABELS
         and path.resolve() in file.resolve().parents
@@ -316,6 +331,15 @@ def _even_out(dataset: Dataset, path: Path) -> tuple[list[Record], list[str]]:
     if all(rate is None for rate in rates):
         return list(dataset.records), []
     even, notes = clock.common_rate(rates, str(path))
+    different = {rate for rate in even if rate is not None}
+    if len(different) > 1 and any(
+        (record.name or "").lower().endswith(SIGNALS) for record in dataset.records
+    ):
+        shown = ", ".join(f"{rate:g} Hz ({even.count(rate)})" for rate in sorted(different)[:4])
+        raise DataError(
+            f"{path}: its files are sampled at different rates: {shown}. Bring them to one rate with "
+            f"resample_hz={min(different):g}."
+        )
     return [
         replace(record, sample_rate_hz=rate) for record, rate in zip(dataset.records, even, strict=True)
     ], notes

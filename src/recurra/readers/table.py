@@ -69,6 +69,10 @@ class TableWords:
         Separator of text files; found by itself.
     decimal : str, default="."
         Decimal mark of text files.
+    resample_hz : float, optional
+        Bring signal files to this rate.
+    channels_first : bool, default=False
+        Matrices of MATLAB files are (channels, time).
     """
 
     id: str | None = None
@@ -86,6 +90,8 @@ class TableWords:
     encoding: str = "utf-8"
     delimiter: str | None = None
     decimal: str = "."
+    resample_hz: float | None = None
+    channels_first: bool = False
 
     @classmethod
     def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableWords":

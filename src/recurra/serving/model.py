@@ -62,10 +62,11 @@ class FittedModel:
     def prepare(
         self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
     ) -> list[np.ndarray]:
-        """Check raw sequences of shape (time, channels) and apply the features."""
-        check_same_channels(sequences, names=names, expected=self.features.n_channels)
-        allow_nan = self.manifest["params"].get("missing") == "mask"
-        check_finite(sequences, names=names, allow_nan=allow_nan)
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+        if self.features.reads_numbers:
+            check_same_channels(sequences, names=names, expected=self.features.n_channels)
+            allow_nan = self.manifest["params"].get("missing") == "mask"
+            check_finite(sequences, names=names, allow_nan=allow_nan)
         prepared = [self.features.transform(sequence) for sequence in sequences]
         check_finite(prepared, names=names, who="X as 32-bit numbers")
         return prepared

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from recurra.kernels import heads
+from recurra.kernels.front import apply_front, front_shapes, recurrent_input_size
 from recurra.kernels.stack import stack_forward
 from recurra.ragged import Ragged
 
@@ -19,9 +20,9 @@ def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every weight that a network configuration needs."""
     hidden, gates = network["hidden_size"], GATES[network["cell"]]
     suffixes = ["", "_reverse"] if network["bidirectional"] else [""]
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = front_shapes(network)
     for layer in range(network["num_layers"]):
-        input_size = network["input_size"] if layer == 0 else hidden * len(suffixes)
+        input_size = recurrent_input_size(network) if layer == 0 else hidden * len(suffixes)
         for suffix in suffixes:
             name = f"l{layer}{suffix}"
             shapes[f"recurrent.weight_ih_{name}"] = (gates * hidden, input_size)
@@ -57,6 +58,7 @@ def network_outputs(
     -------
     ndarray of shape (batch, output_size), or (total_steps, output_size) with pooling "none"
     """
+    inputs = apply_front(network, weights, inputs)
     states, last = stack_forward(
         inputs.values,
         lengths=inputs.lengths,

@@ -9,6 +9,7 @@ from recurra.errors import StoreError
 from recurra.features.streaming import check_state
 from recurra.kernels import heads
 from recurra.kernels.dispatch import current
+from recurra.kernels.front import front_of, front_weights
 from recurra.kernels.running import fused
 from recurra.kernels.stack import StackStep
 
@@ -30,6 +31,10 @@ class RunningNetwork:
         # The reference computes the recurrence in double (see `stack_forward`), and so must its stream.
         dtype = np.float64 if current() == "reference" else np.float32
         own = {n: w.astype(dtype, copy=False) for n, w in weights.items() if n.startswith("recurrent.")}
+        front = front_of(network)
+        self._front = (
+            None if front is None else front.running(network["front"], front_weights(weights), batch)
+        )
         self._stack = StackStep(
             network["cell"], own, num_layers=network["num_layers"], prefix="recurrent.", batch=batch
         )
@@ -49,6 +54,8 @@ class RunningNetwork:
 
         The array is overwritten by the next step.
         """
+        if self._front is not None:
+            x = self._front.step(x)
         states = self._stack.step(x).astype(np.float32, copy=False)
         if self._pool is not None:
             self._pool.step(states)
@@ -74,6 +81,8 @@ class RunningNetwork:
         channels : int
             Numbers of a row.
         """
+        if self._front is not None:
+            return None
         weight, bias = self._head
         center, spread = scaling if scaling is not None else (None, None)
         return fused(

@@ -1,0 +1,160 @@
+"""Image networks by name, by file or as a module: each becomes a function from frames to features."""
+
+import hashlib
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import did_you_mean, listing
+from recurra.datasets import image_networks
+from recurra.errors import MissingDataError, UsageError
+from recurra.features.frames import FrameNetwork
+from recurra.features.onnx_network import OnnxNetwork
+
+OWN = "small-cnn"  # trained with the rest, a front of the network; see `recurra.nn.front`
+PUBLISHED = {
+    "efficientnet-lite0": ("recurra.nn.efficientnet_lite0", "EfficientNetLite0"),
+    "googlenet": ("recurra.nn.googlenet", "GoogLeNet"),
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What turns frames into features, and how a model file speaks of it.
+
+    Parameters
+    ----------
+    name : str
+        Name of a published network, "onnx" or "module".
+    sha256 : str
+        Of its weights, or of the whole file.
+    image_size : int
+        Pixels a side it was made for.
+    network : FrameNetwork
+        The function.
+    file : bytes or None
+        The weights or graph as a model file can hold them; None for a module.
+    """
+
+    name: str
+    sha256: str
+    image_size: int
+    network: FrameNetwork
+    file: bytes | None
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Return the features of frames: float32 of shape (frames, channels)."""
+        return self.network(frames)
+
+
+def backbone_of(value: Any, *, file: bytes | None = None) -> Backbone:
+    """Return the image network a user means.
+
+    Parameters
+    ----------
+    value : str, path or torch.nn.Module
+        Name of a published network; an ``.onnx`` file; or a module that takes images of shape (frames, 3, height,
+        width) with ImageNet's mean and deviation brought to 0 and 1.
+    file : bytes, optional
+        Weights or graph from a model file, instead of those on this machine.
+
+    Raises
+    ------
+    MissingDataError
+        If its weights are not here; names address, checksum and the folder to put them in.
+    UsageError
+        If it is neither a name, a file nor a module.
+    """
+    if isinstance(value, str) and value in PUBLISHED:
+        return _published(value, image_networks.weights(value) if file is None else file)
+    if value == "onnx" and file is not None:
+        return _onnx(file, "model file")
+    if isinstance(value, str | os.PathLike) and str(value).endswith(".onnx"):
+        if not Path(value).is_file():
+            raise MissingDataError(f"backbone: there is no file {value}.")
+        return _onnx(Path(value).read_bytes(), str(value))
+    if hasattr(value, "state_dict") and callable(value):
+        return _module(value)
+    raise UsageError(
+        f"backbone must be one of {listing([*PUBLISHED, OWN])}, an .onnx file, or a torch.nn.Module; got {value!r:.80}."
+        f"{did_you_mean(value, [*PUBLISHED, OWN]) if isinstance(value, str) else ''}"
+    )
+
+
+@lru_cache(
+    maxsize=2
+)  # building a graph takes a second, and cross-validation asks for the same one many times
+def _published(name: str, weights: bytes) -> Backbone:
+    from recurra.nn.published import load_published
+
+    module, kind = PUBLISHED[name]
+    network = getattr(importlib.import_module(module), kind)()
+    load_published(network, weights, who=f"weights of {name}")
+    network.eval()
+    sha256 = hashlib.sha256(weights).hexdigest()
+    return Backbone(
+        name, sha256, network.image_size, FrameNetwork(_runner(network), f"{name} {sha256}"), weights
+    )
+
+
+def _runner(network: Any) -> Any:
+    """Return the fastest way there is to run a published network: onnxruntime, else torch."""
+    if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
+        from recurra.nn.onnx_graph import frames_graph
+
+        return OnnxNetwork(frames_graph(network), who=type(network).__name__)
+
+    def run(frames: np.ndarray) -> np.ndarray:
+        import torch
+
+        from recurra.nn.published import as_images
+
+        with torch.inference_mode():
+            return network.features(as_images(network, frames)).numpy()
+
+    return run
+
+
+def _onnx(model: bytes, who: str) -> Backbone:
+    network = OnnxNetwork(model, who=who)
+    sha256 = hashlib.sha256(model).hexdigest()
+    return Backbone("onnx", sha256, network.image_size or 224, FrameNetwork(network, f"onnx {sha256}"), model)
+
+
+def _module(module: Any) -> Backbone:
+    """Return a user's module; its identity is its code's name, structure and weights."""
+    digest = hashlib.sha256(f"{type(module).__module__}.{type(module).__qualname__}\n{module}".encode())
+    for name, tensor in module.state_dict().items():
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}{values.dtype}{tuple(values.shape)}".encode() + values.numpy().tobytes())
+    sha256 = digest.hexdigest()
+
+    def run(frames: np.ndarray) -> np.ndarray:
+        import torch
+
+        from recurra.nn.googlenet import GoogLeNet
+        from recurra.nn.published import as_images
+
+        was_training = module.training
+        module.eval()
+        images = GoogLeNet.pixels(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
+        with torch.inference_mode():
+            published = hasattr(module, "pixels") and hasattr(module, "features")
+            found = module.features(as_images(module, frames)) if published else module(images)
+        module.train(was_training)
+        if not isinstance(found, torch.Tensor) or len(found) != len(frames):
+            raise UsageError(
+                f"backbone: the module must return a tensor with one row per frame; got {type(found).__name__} for "
+                f"{len(frames)} frames."
+            )
+        found = found.mean(dim=(2, 3)) if found.ndim == 4 else found.flatten(1)
+        return found.float().cpu().numpy()
+
+    size = int(getattr(module, "image_size", 224))
+    return Backbone("module", sha256, size, FrameNetwork(run, f"module {sha256}"), None)

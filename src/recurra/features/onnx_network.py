@@ -1,0 +1,108 @@
+"""An image network in an ONNX file, run by onnxruntime on frames."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import missing_extra
+from recurra.errors import DataError
+
+# Mean and deviation of ImageNet's red, green and blue in [0, 1]: what most published networks were trained with.
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+class OnnxNetwork:
+    """Runs a graph on frames.
+
+    An input of bytes gets pixels as they are, one of floats gets them with ImageNet's mean and deviation brought to 0
+    and 1; channels stand before or after height and width, as the graph says. The first output counts; maps of
+    features are averaged over their places.
+
+    Parameters
+    ----------
+    model : bytes
+        The file's content.
+    who : str
+        What to call it in messages.
+
+    Raises
+    ------
+    MissingExtraError
+        If onnxruntime is not installed.
+    DataError
+        If it cannot be read, or has not one image as its input.
+    """
+
+    def __init__(self, model: bytes, *, who: str = "ONNX file") -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise missing_extra("onnxruntime", "onnx", "An ONNX image network") from None
+        self._who = who
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of many kinds, none of them public
+            raise DataError(f"{who}: cannot be read as an ONNX graph ({str(error)[:120]}).") from None
+        self._input = self._image_input()
+
+    def _image_input(self) -> Any:
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or 3 not in (inputs[0].shape[1], inputs[0].shape[3]):
+            shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
+            raise DataError(
+                f"{self._who}: must have one input of images with 3 channels, such as (count, 3, height, width); "
+                f"it has {shapes}."
+            )
+        return inputs[0]
+
+    @property
+    def image_size(self) -> int | None:
+        """Pixels a side that the graph asks for, None if any size will do."""
+        high, wide = self._input.shape[2:] if self._input.shape[1] == 3 else self._input.shape[1:3]
+        return high if isinstance(high, int) and high == wide else None
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Return the features of frames.
+
+        Parameters
+        ----------
+        frames : ndarray of uint8, shape (frames, height, width, 3)
+            Red, green, blue.
+
+        Returns
+        -------
+        ndarray of float32, shape (frames, channels)
+        """
+        images = (
+            frames if self._input.type == "tensor(uint8)" else (frames / np.float32(255) - _MEAN) / _DEVIATION
+        )
+        if self._input.shape[1] == 3:
+            images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        if self._input.type == "tensor(float16)":
+            images = images.astype(np.float16)
+        at_once = self._input.shape[0] if isinstance(self._input.shape[0], int) else len(images)
+        parts = [
+            self._run(images[first : first + at_once], at_once) for first in range(0, len(images), at_once)
+        ]
+        return np.concatenate(parts)
+
+    def _run(self, images: np.ndarray, at_once: int) -> np.ndarray:
+        missing = at_once - len(images)  # a graph of a fixed batch is filled up, and the rest thrown away
+        if missing:
+            images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+        try:
+            found = self._session.run(None, {self._input.name: images})[0]
+        except Exception as error:
+            raise DataError(
+                f"{self._who}: cannot run on images of shape {images.shape} ({str(error)[:120]})."
+            ) from None
+        found = found[: at_once - missing]
+        if found.ndim == 4:
+            found = found.mean(axis=(2, 3)) if found.shape[1] >= found.shape[3] else found.mean(axis=(1, 2))
+        return found.reshape(len(found), -1).astype(np.float32, copy=False)

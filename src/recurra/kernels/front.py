@@ -1,0 +1,119 @@
+"""Trainable layers before the recurrence, computed with numpy; each the twin of its name in `recurra.nn.front`."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from recurra.errors import StoreError
+from recurra.ragged import Ragged
+
+Weights = Mapping[str, np.ndarray]
+
+
+class RunningFront(Protocol):
+    """A front fed one step of several sequences at a time."""
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """Take in rows (batch, input_size); return rows (batch, output_size)."""
+        ...
+
+
+class Front(Protocol):
+    """What every front offers; ``weights`` are named without their prefix ``front.``."""
+
+    def shapes(self, description: Mapping[str, Any], input_size: int) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every weight.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If the description makes no sense.
+        """
+        ...
+
+    def output_size(self, description: Mapping[str, Any], input_size: int) -> int:
+        """Return the channels it gives."""
+        ...
+
+    def forward(self, description: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
+        """Return what the recurrence reads: float32, each row computed in one fixed order."""
+        ...
+
+    def running(self, description: Mapping[str, Any], weights: Weights, batch: int) -> RunningFront:
+        """Return what is fed step by step."""
+        ...
+
+
+class _Embedding:
+    def shapes(self, description: Mapping[str, Any], input_size: int) -> dict[str, tuple[int, ...]]:
+        vocabulary, size = description["vocabulary"], description["size"]
+        if not all(type(number) is int and number >= 1 for number in (vocabulary, size)) or input_size != 1:
+            raise ValueError("an embedding needs whole numbers of at least 1 and one channel")
+        return {"weight": (vocabulary, size)}
+
+    def output_size(self, description: Mapping[str, Any], input_size: int) -> int:
+        return int(description["size"])
+
+    def forward(self, description: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
+        return inputs.replace(weights["weight"][inputs.values[:, 0].astype(np.int64)])
+
+    def running(self, description: Mapping[str, Any], weights: Weights, batch: int) -> RunningFront:
+        return _RunningEmbedding(weights["weight"])
+
+
+class _RunningEmbedding:
+    def __init__(self, weight: np.ndarray) -> None:
+        self._weight = weight
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return self._weight[x[:, 0].astype(np.int64)]
+
+
+FRONTS: Mapping[str, Front] = {"embedding": _Embedding()}
+
+
+def front_of(network: Mapping[str, Any]) -> Front | None:
+    """Return the front of a network's description, None where it has none.
+
+    Raises
+    ------
+    StoreError
+        If it is unknown, as in a file of a newer version.
+    """
+    description = network.get("front")
+    if description is None:
+        return None
+    if description["name"] not in FRONTS:
+        raise StoreError(f"the front {description['name']!r} is unknown to this version. Update recurra.")
+    return FRONTS[description["name"]]
+
+
+def front_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return name, with its prefix, and shape of every weight of a network's front."""
+    front = front_of(network)
+    if front is None:
+        return {}
+    shapes = front.shapes(network["front"], network["input_size"])
+    return {f"front.{name}": shape for name, shape in shapes.items()}
+
+
+def recurrent_input_size(network: Mapping[str, Any]) -> int:
+    """Return the channels the recurrence reads."""
+    front = front_of(network)
+    return (
+        int(network["input_size"])
+        if front is None
+        else front.output_size(network["front"], network["input_size"])
+    )
+
+
+def apply_front(network: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
+    """Return what the recurrence reads of the network's inputs."""
+    front = front_of(network)
+    return inputs if front is None else front.forward(network["front"], front_weights(weights), inputs)
+
+
+def front_weights(weights: Weights) -> dict[str, np.ndarray]:
+    """Return the weights of the front, without their prefix."""
+    return {name.removeprefix("front."): a for name, a in weights.items() if name.startswith("front.")}
