@@ -9,6 +9,7 @@ import pytest
 import recurra
 
 PUBLIC = {
+    "AnomalyDetector",
     "Dataset",
     "Forecaster",
     "Ragged",

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 # Public name -> (module, attribute there; None for the module itself).
 _LAZY: dict[str, tuple[str, str | None]] = {
+    "AnomalyDetector": ("recurra.estimators.anomaly_detector", "AnomalyDetector"),
     "Dataset": ("recurra.records", "Dataset"),
     "Forecaster": ("recurra.estimators.forecaster", "Forecaster"),
     "Ragged": ("recurra.ragged", "Ragged"),
@@ -33,6 +34,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 }
 
 __all__ = [
+    "AnomalyDetector",
     "Dataset",
     "Forecaster",
     "Ragged",
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from recurra.cli.look import look
     from recurra.cli.train import train
     from recurra.datasets import load_any as load
+    from recurra.estimators.anomaly_detector import AnomalyDetector
     from recurra.estimators.forecaster import Forecaster
     from recurra.estimators.loading import load_model
     from recurra.estimators.sequence_classifier import SequenceClassifier

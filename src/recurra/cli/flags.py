@@ -42,6 +42,10 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "label": DataWord("Column with the class, of the sequence or of each step."),
     "group": DataWord("Column with what a split must not cut in two, such as the person."),
     "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
+    "known": DataWord(
+        "Column known in advance of a series, such as the temperature; may be given several times.", many=True
+    ),
+    "static": DataWord("Column with an attribute of a whole series; may be given several times.", many=True),
     "text": DataWord("Column with text; every row is then one record."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
     "layout": DataWord(
@@ -50,6 +54,7 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "label_per": DataWord(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
     ),
+    "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "sort": DataWord("Put the rows of each sequence in order of time first.", type=bool),
     "time_unit": DataWord(
         "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")
@@ -67,7 +72,12 @@ TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
+    "forecast": {"series": ("recurra.estimators.forecaster", "Forecaster")},
+    "anomaly": {"sequence": ("recurra.estimators.anomaly_detector", "AnomalyDetector")},
 }
+
+# Tasks that learn from the sequences alone.
+WITHOUT_LABELS = ("forecast", "anomaly")
 
 # Words whose values are Python objects; they have no flag.
 PYTHON_ONLY = ("network", "callbacks")
@@ -92,7 +102,9 @@ _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",
-    "random_state", "verbose",
+    "random_state", "verbose", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
+    "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
+    "reach", "contamination", "quantile",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (
@@ -147,6 +159,29 @@ class SectionedOption(click.Option):
     def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+
+
+class Numbers(click.ParamType):
+    """One number, or several with commas between them, or ``none``.
+
+    Parameters
+    ----------
+    number : {int, float}
+        Kind of number.
+    """
+
+    def __init__(self, number: type) -> None:
+        self.number = number
+        self.name = f"{'integer' if number is int else 'float'},..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a list of numbers, or the string ``none``, which `given` turns into None."""
+        if value == "none" or not isinstance(value, str):
+            return value
+        try:
+            return [self.number(part) for part in value.split(",") if part.strip()]
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor several with commas between them.", param, ctx)
 
 
 class NumberOrNone(click.ParamType):
@@ -217,7 +252,9 @@ def _option(word: str) -> dict[str, Any]:
     kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(
         about.kind, str
     )
-    if about.kind == "choice":
+    if about.kind in ("ints", "floats"):
+        kind = Numbers(int if about.kind == "ints" else float)
+    elif about.kind == "choice":
         kind = click.Choice([*about.choices, "none"] if about.none else about.choices)
     elif about.none and kind in (int, float):
         kind = NumberOrNone(kind)
@@ -238,6 +275,8 @@ def _shown_default(word: str) -> str:
         return "by task"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(str(number) for number in value) or "nothing"
     return "none" if value is None else str(value)
 
 
@@ -310,6 +349,8 @@ def as_arguments(words: Mapping[str, Any]) -> list[str]:
         if isinstance(value, bool):
             if value or word not in DATA_WORDS:
                 out.append(flag_of(word) if value else f"--no-{flag_of(word)[2:]}")
+        elif isinstance(value, list | tuple) and word not in DATA_WORDS:
+            out += [flag_of(word), ",".join(str(number) for number in value)]
         elif isinstance(value, list | tuple):
             for item in value:
                 out += [flag_of(word), str(item)]

@@ -10,14 +10,16 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, run_folder, screen
+from recurra.cli import flags, run_folder, screen, series_predictions
 from recurra.cli.reading import check_data_words, read_unlabelled
 from recurra.errors import UsageError
 
 FORMATS = ("csv", "jsonl")
 
 
-def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[dict[str, Any]]:
+def predict(
+    run: Any, data: Any, *, proba: bool = False, horizon: int | None = None, **words: Any
+) -> list[dict[str, Any]]:
     """Predict with the network of a run.
 
     Parameters
@@ -28,18 +30,30 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         Sequences, with or without labels.
     proba : bool, default=False
         Whether each row also has the probability of every class.
+    horizon : int, optional
+        Steps ahead, of a network that forecasts; by default those it was trained for.
     **words
         How the data are read; by default as the training data were.
 
     Returns
     -------
     list of dict
-        A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
-        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
+        Of a forecast a row for each step ahead: ``name``, ``step``, ``time`` where there are time stamps, a column for
+        each target and, with intervals, ``<target>_low`` and ``<target>_high``. Of anomalies a row for each time step:
+        ``name``, ``step``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more anomalous.
+        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a
+        label per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
     """
     from recurra.checks import as_sequences
 
     check_data_words("predict", words)
+    own = series_predictions.open_estimator(run)
+    if own is not None:
+        if proba:
+            raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
+        return series_predictions.rows(*own, data, words, horizon=horizon)
+    if horizon is not None:
+        raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
     dataset = read_unlabelled(config, data, words)
     sequences = as_sequences(dataset.X, names=dataset.names)
@@ -71,7 +85,7 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
     """Return rows as CSV (a label per step gives a line per step) or as JSON lines."""
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    flat = [line for row in rows for line in _csv_lines(row)]
+    flat = [line for row in rows for line in (_csv_lines(row) if "step" not in row else [row])]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(
         out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
@@ -98,18 +112,27 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "recurra predict runs/load load.csv --horizon 48",
         "cat steps.csv | recurra predict runs/gestures - --format jsonl",
     ),
 )
 @click.argument("run")
 @click.argument("data")
 @click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
+@click.option("--horizon", type=int, help="Steps ahead to forecast.  [default: as trained]")
 @click.option("--json", "as_json", is_flag=True, help="Write counts as one flat JSON object; needs -o.")
 @flags.data_flags
 def command(
-    run: str, data: str, out: str | None, kind: str | None, proba: bool, as_json: bool, **given: Any
+    run: str,
+    data: str,
+    out: str | None,
+    form: str | None,
+    proba: bool,
+    horizon: int | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Predict with the network of RUN on DATA, a file, a folder, or - for a table on standard input."""
     if as_json and out is None:
@@ -117,8 +140,8 @@ def command(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
         )
     by_name = "jsonl" if out is not None and Path(out).suffix in (".jsonl", ".ndjson", ".json") else "csv"
-    rows = predict(run, data, proba=proba, **flags.given(given))
-    text = as_text(rows, kind or by_name)
+    rows = predict(run, data, proba=proba, horizon=horizon, **flags.given(given))
+    text = as_text(rows, form or by_name)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -22,6 +22,7 @@ ESTIMATORS = {
 
 # These hold series and how they stand, and read themselves.
 SERIES = {
+    "AnomalyDetector": "recurra.estimators.anomaly_detector",
     "Forecaster": "recurra.estimators.forecaster",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
 from recurra.features.series import SEASONAL, TRANSFORMS
+from recurra.serving.anomaly_model import METHODS
 
 CELLS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -150,6 +151,38 @@ WORDS: Mapping[str, Word] = {
     "stride": Word("Steps between the training windows of a series.", "int", low=1),
     "noise": Word(
         "Deviation of noise added to the values read while training, in scaled units.", "float", low=0
+    ),
+    "method": Word(
+        "What anomalies are found by: telling planted faults from the normal, undoing them, or forecasting.",
+        "choice",
+        METHODS,
+    ),
+    "block": Word("Time steps the network reads at once.", "int", low=1),
+    "window": Word("Time steps of a training window.", "int", low=2),
+    "windows": Word("Training windows; none draws four times the steps there are.", "int", low=1, none=True),
+    "longest": Word(
+        "Steps of the longest fault planted while training; none is a third of the window.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "smooth": Word("Errors are averaged over so many steps on either side.", "int", low=0),
+    "reach": Word("A step is as anomalous as the worst within so many steps on either side.", "int", low=0),
+    "contamination": Word(
+        "Share of the training steps called anomalous; none takes the quantile.",
+        "float",
+        low=0,
+        high=0.5,
+        low_open=True,
+        none=True,
+    ),
+    "quantile": Word(
+        "The threshold is this quantile of the training scores.",
+        "float",
+        low=0,
+        high=1,
+        low_open=True,
+        high_open=True,
     ),
     "network": Word(
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True

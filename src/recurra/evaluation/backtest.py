@@ -211,6 +211,16 @@ class Backtest:
             rank = "the smallest" if errors[origin] == np.nanmin(errors) else "the largest"
         return f"{name}, origin before step {place}: mean absolute error {number(float(errors[origin]))} ({rank} one)."
 
+    def figures(self) -> dict[str, str]:
+        """Return the drawings of a run's folder by name."""
+        names = ("forecast-worst", "forecast-median", "forecast-best", "forecast-newest")
+        out = {}
+        for name, origin in zip(names, self.drawn(), strict=False):
+            errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+            words = self._caption(origin, errors)
+            out[name] = render(self._figure(origin, 0, PAGE), title="Forecast", description=words)
+        return out
+
     def to_json(self) -> str:
         """Return the metrics as one flat JSON object."""
         return json.dumps(finite(self.metrics), indent=2) + "\n"

@@ -95,7 +95,7 @@ def error_bars(figures: Mapping[str, float], *, figure_name: str) -> str:
     for place, name in enumerate(names):
         role = "blue" if place == 0 else "muted"
         ax.barh([place], [figures[name]], height=0.6, color=PAGE[role], linewidth=0)
-        style = {"va": "center", "ha": "left", "color": PAGE["ink"], "fontsize": SMALL}
+        style: dict[str, Any] = {"va": "center", "ha": "left", "color": PAGE["ink"], "fontsize": SMALL}
         ax.text(figures[name], place, f" {number(figures[name])}", **style)
     ax.set_yticks(range(len(names)), [plain(n, 24) for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)

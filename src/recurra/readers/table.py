@@ -12,6 +12,7 @@ from recurra.checks import check_choice, did_you_mean, listing
 from recurra.errors import DataError, UsageError
 from recurra.readers import clock
 from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
+from recurra.readers.series import series_from_columns
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -47,6 +48,10 @@ class TableWords:
         Column with what a split must not cut, constant in each sequence.
     target : str or sequence of str, optional
         Column or columns of numbers to predict.
+    known, static : sequence of str, optional
+        Of series: columns known in advance of every step, and attributes that are constant in a series.
+    kind : {"sequence", "series"}, default="sequence"
+        Series are read onto the regular grid of their time stamps; see `recurra.readers.series`.
     text : str, optional
         Column with text: every row is then one record.
     channels : sequence of str, optional
@@ -80,6 +85,9 @@ class TableWords:
     label: str | None = None
     group: str | None = None
     target: str | Sequence[str] | None = None
+    known: Sequence[str] | None = None
+    static: Sequence[str] | None = None
+    kind: str = "sequence"
     text: str | None = None
     channels: Sequence[str] | None = None
     layout: str = "auto"
@@ -105,6 +113,7 @@ class TableWords:
                 )
         made = cls(**words)
         check_choice("load", "layout", made.layout, ["auto", "long", "wide"])
+        check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
             raise UsageError(
@@ -154,6 +163,9 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
     words, notes = _find_usual_names(columns, words)
+    if words.kind == "series":
+        series = series_from_columns(columns, words)
+        return replace(series, notes=(*notes, *series.notes))
     targets = _targets(words)
     if words.text:
         _check_full_rows(columns)

@@ -76,6 +76,14 @@ def mean_absolute_error(
     return _row_mean((outputs - targets).abs(), weights)
 
 
+def binary_cross_entropy(
+    outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the mean cross entropy of logits of shape (rows, 1) and shares in [0, 1] of shape (rows,)."""
+    _check_same_shape("binary_cross_entropy", outputs[:, 0], targets)
+    return _row_mean(F.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none"), weights)
+
+
 def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     """Return a loss of numbers of which some may be missing; a missing one teaches nothing.
 
