@@ -375,3 +375,36 @@ def test_other_channels_at_prediction():
     X, y = two_classes()
     clf = SequenceClassifier(**QUICK).fit(X, y)
     assert "the fitted network expects 2 channels" in message(ShapeError, clf.predict, [np.zeros((3, 5))])
+
+
+def test_memory_sqrt_learns_the_same_in_less():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(loc=k % 2, size=(40 + k, 2)).astype(np.float32) for k in range(30)]
+    y = [k % 2 for k in range(30)]
+    words = {"hidden_size": 5, "max_epochs": 3, "patience": None, "random_state": 0, "verbose": 0}
+    full, sqrt = (SequenceClassifier(memory=memory, **words).fit(X, y) for memory in ("full", "sqrt"))
+    np.testing.assert_allclose(sqrt.predict_proba(X), full.predict_proba(X), atol=1e-4)
+    with pytest.raises(UsageError, match=r"memory must be one of 'full', 'sqrt'; got 'less'"):
+        SequenceClassifier(memory="less", **words).fit(X, y)
+
+
+def test_memory_reaches_layers_of_an_own_network(monkeypatch):
+    from recurra.nn import bridge
+
+    seen = []
+    real = bridge._forward_in_segments
+    monkeypatch.setattr(bridge, "_forward_in_segments", lambda *a: seen.append(1) or real(*a))
+    X, y = [np.ones((9, 1), np.float32)] * 4, [0.0, 1.0, 2.0, 3.0]
+
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = recurra.nn.GRU(1, 3)
+
+        def forward(self, ragged):
+            return self.layer(ragged)[1][-1, :, :1]
+
+    SequenceRegressor(network=lambda i, o: Own(), memory="sqrt", max_epochs=1, verbose=0, random_state=0).fit(
+        X, y
+    )
+    assert seen

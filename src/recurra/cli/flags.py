@@ -101,7 +101,7 @@ def flag_of(word: str) -> str:
 _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "scaling", "missing", "checkpoint_dir", "device",
+    "class_weight", "validation_fraction", "patience", "scaling", "missing", "memory", "checkpoint_dir", "device",
     "random_state", "verbose", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
     "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
     "reach", "contamination", "quantile",

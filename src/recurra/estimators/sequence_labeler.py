@@ -59,6 +59,9 @@ class SequenceLabeler(SequenceEstimator):
         Scaling per channel, learned on the training part.
     missing : {"error", "mask"}, default="error"
         NaN is an error, or is filled with the channel's last value and marked in a mask channel.
+    memory : {"full", "sqrt"}, default="full"
+        What training keeps of a sequence: the gates of every step, or the states of about 2 sqrt(T) steps, from which
+        the rest is computed again. Very long sequences need "sqrt".
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()
@@ -107,6 +110,7 @@ class SequenceLabeler(SequenceEstimator):
         patience: int | None = 10,
         scaling: str = "zscore",
         missing: str = "error",
+        memory: str = "full",
         network: Callable[[int, int], Any] | None = None,
         callbacks: Sequence[Any] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -133,6 +137,7 @@ class SequenceLabeler(SequenceEstimator):
         self.patience = patience
         self.scaling = scaling
         self.missing = missing
+        self.memory = memory
         self.network = network
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir

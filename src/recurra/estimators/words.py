@@ -18,6 +18,7 @@ INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
 FORECAST_LOSSES = ("mae", "mse", "gaussian", "quantile")
+MEMORIES = ("full", "sqrt")
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,10 @@ WORDS: Mapping[str, Word] = {
         high=1,
         low_open=True,
         high_open=True,
+    "memory": Word(
+        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "choice",
+        MEMORIES,
     ),
     "network": Word(
         "Function (input_size, output_size) -> torch.nn.Module, for an own design.", "object", none=True

@@ -138,7 +138,7 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
       table.multiply(project);
     }
     element_wise(b);
-    if (span.barrier) span.barrier->wait();
+    span.meet();
     back.down = count % 2;
     table.multiply(back);
     for (int64_t j = 0; j < b.rows; ++j) {
@@ -196,7 +196,7 @@ template <class T> struct BackwardCall {
       if (plan.split) {
         run_back(lane, Slots(plan.sequences[size_t(lane.direction)], batch.lengths, plan.slots(lane.direction)),
                  Span::of(index, plan.parts, panels, units, &plan.barrier()));
-        plan.barrier().wait();
+        plan.barrier().wait(index);
       } else {
         const Share& share = plan.share(index, lane.direction);
         if (share.sequences.empty()) continue;
@@ -214,11 +214,13 @@ template <class T> struct BackwardCall {
     for (const Sum<T>& s : sums) all += s.tiles;
     const int64_t first = all * index / plan.parts, last = all * (index + 1) / plan.parts;
     const Table<T>& table = lanes[0].weights.table;
+    Rows<T> rows(0);
+    T* work = rows.reserve(table.outer_work);
     for (const Sum<T>& s : sums) {
       const int64_t from = std::max<int64_t>(first - at, 0), to = std::min(last - at, s.tiles);
       if (from < to) {
-        table.outer(s.outer, from, to);
-        s.unpack(from, to, table.lanes, table.rows);
+        table.outer(s.outer, work, from, to);
+        s.unpack(from, to, table.lanes, table.outer_rows(s.outer));
       }
       at += s.tiles;
     }
@@ -277,7 +279,8 @@ template <class T> struct BackwardCall {
       for (int64_t v = 0; v < vectors; ++v) place(sum, v);
       sum.outer.c = memory ? memory + used : nullptr;
       used += blocks * M * vectors * s.w;
-      sum.tiles = lane.weights.table.outer_tiles(sum.outer);
+      const int64_t tile = lane.weights.table.outer_rows(sum.outer);
+      sum.tiles = blocks * ((M + tile - 1) / tile);
       if (memory) sums.push_back(sum);
     };
     // Gates side by side (LSTM), or r, z and then q or n in a place of its own (GRU).

@@ -150,7 +150,7 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
       if (p.tau + 1 == job.batch.lengths[p.seq])
         job.copy_final(p, r.out[j], lstm ? r.c[j] : nullptr, span.unit_first, span.unit_last);
     }
-    if (span.barrier) span.barrier->wait();
+    span.meet();
   }
 }
 
@@ -173,7 +173,7 @@ template <class T> struct ForwardCall {
         const Span span = Span::of(index, plan.parts, (hh.total + hh.vectors - 1) / hh.vectors,
                                    hh.vectors / s.gates * s.w, &plan.barrier());
         run_forward(job, Slots(plan.sequences[size_t(d)], batch.lengths, plan.slots(d)), span);
-        plan.barrier().wait();
+        plan.barrier().wait(index);
       } else {
         const Share& share = plan.share(index, d);
         if (share.sequences.empty()) continue;

@@ -70,7 +70,7 @@ template <class T> struct Backward {
   int64_t first, last;  // blocks
 };
 
-// c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of ROWS m by one block of gates.
+// c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of a few m by one block of gates.
 template <class T> struct Outer {
   int64_t samples;
   const T* const* a;  // samples pointers to rows of M; null means M = 1 and every number 1 (the bias)
@@ -86,6 +86,7 @@ template <class T> struct Outer {
 
 template <class T> struct Table {
   int64_t lanes, rows;
+  int64_t outer_work;  // numbers outer() needs to work in
   void (*multiply)(const Multiply<T>&);
   void (*lstm_forward)(const Forward<T>&);
   void (*gru_forward)(const Forward<T>&);
@@ -93,8 +94,8 @@ template <class T> struct Table {
   void (*lstm_backward)(const Backward<T>&);
   void (*gru_backward)(const Backward<T>&);
   void (*rnn_backward)(const Backward<T>&);
-  void (*outer)(const Outer<T>&, int64_t first, int64_t last);  // range of tiles
-  int64_t (*outer_tiles)(const Outer<T>&);
+  void (*outer)(const Outer<T>&, T* work, int64_t first, int64_t last);  // range of tiles
+  int64_t (*outer_rows)(const Outer<T>&);  // m of a tile; the tiles of a block are counted before those of the next
   // dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; zero for the lanes beyond
   void (*transpose_into)(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride);
   // `rounds` times 24 fused multiply-adds of whole vectors in registers: what the machine can do at best

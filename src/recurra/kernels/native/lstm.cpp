@@ -8,6 +8,25 @@
 namespace recurra {
 namespace RECURRA_TARGET {
 
+// The sums of one row's gates become the new cell state and output.
+template <class T>
+RECURRA_INLINE void lstm_cell(const Forward<T>& s, int64_t row, int64_t block, const V<T> (&acc)[4]) {
+  constexpr int w = W<T>;
+  const int64_t unit = block * w;
+  const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+  V<T> i = sigmoid(acc[0]), f = sigmoid(acc[1]), g = tanh(acc[2]), o = sigmoid(acc[3]);
+  V<T> c = fma(f, load<T>(s.c_prev[row] + unit), i * g);
+  store<T>(s.c[row] + unit, c);
+  store_some<T>(s.out[row] + unit, o * tanh(c), n);
+  if (s.gates) {
+    T* saved = s.gates[row] + block * 4 * w;
+    store<T>(saved, i);
+    store<T>(saved + w, f);
+    store<T>(saved + 2 * w, g);
+    store<T>(saved + 3 * w, o);
+  }
+}
+
 template <class T, int R> struct LstmTile {
   static inline void run(const Forward<T>& s, int64_t row, int64_t block) {
     constexpr int w = W<T>;
@@ -28,28 +47,37 @@ template <class T, int R> struct LstmTile {
     RECURRA_UNROLL
     for (int r = 0; r < R; ++r) a[r] = s.h[row + r];
     accumulate<T, R, 4>(acc, a, s.w_hh->data + block * 4 * w * s.w_hh->K, s.w_hh->K);
-    const int64_t unit = block * w;
-    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
     RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) {
-      V<T> i = sigmoid(acc[r][0]), f = sigmoid(acc[r][1]), g = tanh(acc[r][2]), o = sigmoid(acc[r][3]);
-      V<T> c = fma(f, load<T>(s.c_prev[row + r] + unit), i * g);
-      store<T>(s.c[row + r] + unit, c);
-      store_some<T>(s.out[row + r] + unit, o * tanh(c), n);
-      if (s.gates) {
-        T* saved = s.gates[row + r] + block * 4 * w;
-        store<T>(saved, i);
-        store<T>(saved + w, f);
-        store<T>(saved + 2 * w, g);
-        store<T>(saved + 3 * w, o);
-      }
-    }
+    for (int r = 0; r < R; ++r) lstm_cell<T>(s, row + r, block, acc[r]);
   }
 };
 
+// A single row, P blocks at once.
+template <class T, int P> static inline void lstm_row(const Forward<T>& s, int64_t block) {
+  constexpr int w = W<T>;
+  V<T> acc[P][4];
+  const T* start = (s.pre ? s.pre[0] : s.bias) + block * 4 * w;
+  RECURRA_UNROLL
+  for (int p = 0; p < P; ++p) {
+    RECURRA_UNROLL
+    for (int g = 0; g < 4; ++g) acc[p][g] = load<T>(start + (p * 4 + g) * w);
+  }
+  const int64_t x = 4 * w * s.w_ih->K, h = 4 * w * s.w_hh->K;
+  if (s.x) accumulate_row<T, P, 4>(acc, s.x[0], s.w_ih->data + block * x, x, s.w_ih->K);
+  accumulate_row<T, P, 4>(acc, s.h[0], s.w_hh->data + block * h, h, s.w_hh->K);
+  RECURRA_UNROLL
+  for (int p = 0; p < P; ++p) lstm_cell<T>(s, 0, block + p, acc[p]);
+}
+
 template <class T> void lstm_forward(const Forward<T>& s) {
+  if (s.rows == 1) {
+    each_pair(
+        s.first, s.last, s.down, [&](int64_t block) { lstm_row<T, 2>(s, block); },
+        [&](int64_t block) { lstm_row<T, 1>(s, block); });
+    return;
+  }
   for (int64_t j = s.first; j < s.last; ++j)
-    each_tile<LstmTile, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
+    each_tile<LstmTile, ROWS<4>, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
 }
 
 template <class T> void lstm_backward(const Backward<T>& s) {

@@ -36,49 +36,77 @@ template <class T, int R, int NV> RECURRA_INLINE void multiply_tile(const Multip
   }
 }
 
-template <class T, int R> struct MultiplyTile {
-  static inline void run(const Multiply<T>& s, int64_t row, int64_t panel) {
-    const int64_t left = s.b->total - panel * s.b->vectors;
-    switch (left < s.b->vectors ? left : s.b->vectors) {
-      case 1: multiply_tile<T, R, 1>(s, row, panel); break;
-      case 2: multiply_tile<T, R, 2>(s, row, panel); break;
-      case 3: multiply_tile<T, R, 3>(s, row, panel); break;
-      default: multiply_tile<T, R, 4>(s, row, panel); break;
-    }
-  }
+template <int NV> struct MultiplyPanel {
+  template <class T, int R> struct Tile {
+    static inline void run(const Multiply<T>& s, int64_t row, int64_t panel) { multiply_tile<T, R, NV>(s, row, panel); }
+  };
 };
 
-template <class T> void multiply(const Multiply<T>& s) {
-  for (int64_t j = s.first; j < s.last; ++j)
-    each_tile<MultiplyTile, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
+// A single row, P whole panels at once.
+template <class T, int P> static inline void multiply_row(const Multiply<T>& s, int64_t panel) {
+  constexpr int w = W<T>;
+  const int64_t column = panel * 4 * w;
+  V<T> acc[P][4];
+  RECURRA_UNROLL
+  for (int p = 0; p < P; ++p) {
+    RECURRA_UNROLL
+    for (int v = 0; v < 4; ++v) {
+      const int64_t at = column + (p * 4 + v) * w;
+      if (s.onto)
+        acc[p][v] = load_some<T>(s.c[0] + at, int(s.columns - at < w ? s.columns - at : w));
+      else
+        acc[p][v] = s.bias ? load<T>(s.bias + at) : zero<T>();
+    }
+  }
+  for (int64_t part = 0; part < s.parts; ++part)
+    accumulate_row<T, P, 4>(acc, s.a[0] + s.offset[part], s.b[part].data + column * s.b[part].K, 4 * w * s.b[part].K,
+                            s.b[part].K);
+  RECURRA_UNROLL
+  for (int p = 0; p < P; ++p) {
+    RECURRA_UNROLL
+    for (int v = 0; v < 4; ++v) {
+      const int64_t at = column + (p * 4 + v) * w;
+      store_some<T>(s.c[0] + at, acc[p][v], int(s.columns - at < w ? s.columns - at : w));
+    }
+  }
 }
 
-// Samples of one pass: their gates of one block are copied side by side, stay in the first cache and in few pages while
-// all rows of the result go by.
-constexpr int64_t SAMPLES = 96;
+template <class T> void multiply(const Multiply<T>& s) {
+  int64_t first = s.first;
+  if (s.rows == 1 && s.b->vectors == 4) {
+    const int64_t whole = s.b->total / 4 < s.last ? s.b->total / 4 : s.last;
+    for (; first + 2 <= whole; first += 2) multiply_row<T, 2>(s, first);
+  }
+  for (int64_t j = first; j < s.last; ++j) {
+    const int64_t panel = s.down ? first + s.last - 1 - j : j, left = s.b->total - panel * s.b->vectors;
+    switch (left < s.b->vectors ? left : s.b->vectors) {
+      case 1: each_tile<MultiplyPanel<1>::template Tile, ROWS<1>, T>(s.rows, s, panel); break;
+      case 2: each_tile<MultiplyPanel<2>::template Tile, ROWS<2>, T>(s.rows, s, panel); break;
+      case 3: each_tile<MultiplyPanel<3>::template Tile, ROWS<3>, T>(s.rows, s, panel); break;
+      default: each_tile<MultiplyPanel<4>::template Tile, ROWS<4>, T>(s.rows, s, panel); break;
+    }
+  }
+}
+
+// Samples of one pass. Their gates of one block are copied side by side, and so are their rows of `a`, tile by tile: rows
+// that lie a power of two apart would otherwise all fall into the same few sets of the cache.
+constexpr int64_t SAMPLES = 128;
+// Rows of the result whose samples are copied at once.
+constexpr int64_t MOST_ROWS = 384;
 
 template <class T, int R, int NV>
-RECURRA_INLINE void outer_tile(const Outer<T>& s, const T* g, int64_t m, int64_t block, int64_t from, int64_t to) {
+RECURRA_INLINE void outer_tile(const T* a, const T* g, T* c, int64_t samples, bool begin) {
   constexpr int w = W<T>;
-  T* c = s.c + (block * s.M + m) * NV * w;
   V<T> acc[R][NV];
   RECURRA_UNROLL
   for (int r = 0; r < R; ++r) {
     RECURRA_UNROLL
-    for (int v = 0; v < NV; ++v) acc[r][v] = from ? load<T>(c + (r * NV + v) * w) : zero<T>();
+    for (int v = 0; v < NV; ++v) acc[r][v] = begin ? zero<T>() : load<T>(c + (r * NV + v) * w);
   }
-  for (int64_t k = from; k < to; ++k, g += NV * w) {
-    const T* a = s.a[k] + m;
-    V<T> b[NV];
-    RECURRA_UNROLL
-    for (int v = 0; v < NV; ++v) b[v] = load<T>(g + v * w);
-    RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) {
-      V<T> x = splat(a[r]);
-      RECURRA_UNROLL
-      for (int v = 0; v < NV; ++v) acc[r][v] = fma(x, b[v], acc[r][v]);
-    }
-  }
+  const T* rows[R];
+  RECURRA_UNROLL
+  for (int r = 0; r < R; ++r) rows[r] = a + r * SAMPLES;
+  accumulate<T, R, NV>(acc, rows, g, samples);
   RECURRA_UNROLL
   for (int r = 0; r < R; ++r) {
     RECURRA_UNROLL
@@ -87,17 +115,20 @@ RECURRA_INLINE void outer_tile(const Outer<T>& s, const T* g, int64_t m, int64_t
 }
 
 template <class T, int NV>
-RECURRA_INLINE void outer_rows(const Outer<T>& s, const T* g, int64_t m, int64_t block, int64_t from, int64_t to) {
-  const int64_t rows = s.M - m < ROWS ? s.M - m : ROWS;
+RECURRA_INLINE void outer_rows(int64_t rows, const T* a, const T* g, T* c, int64_t samples, bool begin) {
   switch (rows) {
-    case 1: outer_tile<T, 1, NV>(s, g, m, block, from, to); break;
-    case 2: outer_tile<T, 2, NV>(s, g, m, block, from, to); break;
-    case 3: outer_tile<T, 3, NV>(s, g, m, block, from, to); break;
-#if defined(__AVX512F__) || defined(__aarch64__)
-    case 4: outer_tile<T, 4, NV>(s, g, m, block, from, to); break;
-    case 5: outer_tile<T, 5, NV>(s, g, m, block, from, to); break;
-    case 6: outer_tile<T, 6, NV>(s, g, m, block, from, to); break;
-#endif
+    case 1: outer_tile<T, 1, NV>(a, g, c, samples, begin); break;
+    case 2: outer_tile<T, 2, NV>(a, g, c, samples, begin); break;
+    case 3: outer_tile<T, 3, NV>(a, g, c, samples, begin); break;
+    case 4:
+      if constexpr (ROWS<NV> >= 4) outer_tile<T, 4, NV>(a, g, c, samples, begin);
+      break;
+    case 5:
+      if constexpr (ROWS<NV> >= 5) outer_tile<T, 5, NV>(a, g, c, samples, begin);
+      break;
+    case 6:
+      if constexpr (ROWS<NV> >= 6) outer_tile<T, 6, NV>(a, g, c, samples, begin);
+      break;
     default: break;
   }
 }
@@ -109,39 +140,69 @@ template <class T> void gather(const Outer<T>& s, int64_t block, int64_t from, i
       store<T>(g, load<T>(s.g + k * s.stride + s.start[v] + block * s.step[v]));
 }
 
+// Numbers [m, end) of the rows of samples [from, to), each in SAMPLES places of its own.
+template <class T> void turn(const Outer<T>& s, int64_t m, int64_t end, int64_t from, int64_t to, T* a) {
+  int64_t k = from;
+  for (; k + 8 <= to; k += 8) {
+    int64_t j = m;
+    for (; j + 8 <= end; j += 8) turn_square(s.a + k, j, a + (j - m) * SAMPLES + (k - from), SAMPLES);
+    for (; j < end; ++j)
+      for (int r = 0; r < 8; ++r) a[(j - m) * SAMPLES + (k - from) + r] = s.a[k + r][j];
+  }
+  for (; k < to; ++k)
+    for (int64_t j = m; j < end; ++j) a[(j - m) * SAMPLES + (k - from)] = s.a[k][j];
+}
+
 // The bias: a sum over samples of the gates of one block.
-template <class T> void outer_bias(const Outer<T>& s, int64_t block, int64_t from, int64_t to) {
+template <class T> void outer_bias(const Outer<T>& s, int64_t block) {
   constexpr int w = W<T>;
-  T* c = s.c + block * s.vectors * w;
   for (int64_t v = 0; v < s.vectors; ++v) {
     const T* g = s.g + s.start[v] + block * s.step[v];
-    V<T> sum = from ? load<T>(c + v * w) : zero<T>();
-    for (int64_t k = from; k < to; ++k) sum = sum + load<T>(g + k * s.stride);
-    store<T>(c + v * w, sum);
+    V<T> sum = zero<T>();
+    for (int64_t k = 0; k < s.samples; ++k) sum = sum + load<T>(g + k * s.stride);
+    store<T>(s.c + (block * s.vectors + v) * w, sum);
   }
 }
 
-template <class T> int64_t outer_tiles(const Outer<T>& s) { return s.blocks * ((s.M + ROWS - 1) / ROWS); }
+template <class T> int64_t outer_rows(const Outer<T>& s) {
+  return s.vectors >= 4 ? ROWS<4> : s.vectors == 3 ? ROWS<3> : s.vectors == 2 ? ROWS<2> : ROWS<1>;
+}
 
-template <class T> void outer(const Outer<T>& s, int64_t first, int64_t last) {
-  const int64_t per_block = (s.M + ROWS - 1) / ROWS;
-  alignas(64) T g[SAMPLES * 4 * W<T>];
-  for (int64_t from = 0; from < s.samples; from += SAMPLES) {
-    const int64_t to = from + SAMPLES < s.samples ? from + SAMPLES : s.samples;
-    int64_t gathered = -1;
-    for (int64_t tile = first; tile < last; ++tile) {
-      const int64_t block = tile / per_block, m = tile % per_block * ROWS;
-      if (!s.a) {
-        outer_bias<T>(s, block, from, to);
-        continue;
-      }
-      if (block != gathered) gather<T>(s, block, from, to, g);
-      gathered = block;
-      switch (s.vectors) {
-        case 4: outer_rows<T, 4>(s, g, m, block, from, to); break;
-        case 3: outer_rows<T, 3>(s, g, m, block, from, to); break;
-        case 2: outer_rows<T, 2>(s, g, m, block, from, to); break;
-        default: outer_rows<T, 1>(s, g, m, block, from, to); break;
+template <class T> constexpr int64_t OUTER_WORK = SAMPLES * (4 * W<T> + MOST_ROWS);
+
+template <class T> void outer(const Outer<T>& s, T* work, int64_t first, int64_t last) {
+  constexpr int w = W<T>;
+  const int64_t most = outer_rows<T>(s), per_block = (s.M + most - 1) / most, at_once = MOST_ROWS / most;
+  const int64_t first_block = first / per_block, last_block = (last - 1) / per_block;
+  if (!s.a) {
+    for (int64_t block = first_block; block <= last_block; ++block) outer_bias<T>(s, block);
+    return;
+  }
+  T *g = work, *a = work + SAMPLES * 4 * w;
+  for (int64_t begin = 0; begin < per_block; begin += at_once) {
+    const int64_t end = begin + at_once < per_block ? begin + at_once : per_block;
+    const int64_t m = begin * most, m_end = end * most < s.M ? end * most : s.M;
+    for (int64_t from = 0; from < s.samples; from += SAMPLES) {
+      const int64_t to = from + SAMPLES < s.samples ? from + SAMPLES : s.samples;
+      turn<T>(s, m, m_end, from, to, a);
+      for (int64_t block = first_block; block <= last_block; ++block) {
+        // of this block's tiles, those in [first, last) and in [begin, end)
+        int64_t tile = first - block * per_block, stop = last - block * per_block;
+        if (tile < begin) tile = begin;
+        if (stop > end) stop = end;
+        if (tile >= stop) continue;
+        gather<T>(s, block, from, to, g);
+        for (; tile < stop; ++tile) {
+          const int64_t row = tile * most, rows = s.M - row < most ? s.M - row : most;
+          const T* at = a + (row - m) * SAMPLES;
+          T* c = s.c + (block * s.M + row) * s.vectors * w;
+          switch (s.vectors) {
+            case 4: outer_rows<T, 4>(rows, at, g, c, to - from, from == 0); break;
+            case 3: outer_rows<T, 3>(rows, at, g, c, to - from, from == 0); break;
+            case 2: outer_rows<T, 2>(rows, at, g, c, to - from, from == 0); break;
+            default: outer_rows<T, 1>(rows, at, g, c, to - from, from == 0); break;
+          }
+        }
       }
     }
   }
@@ -161,16 +222,16 @@ void transpose_into(const T* src, int64_t rows, int64_t K, int64_t stride, T* ds
 }
 
 template <class T> T peak(int64_t rounds) {
-  V<T> sum[ROWS * 4];
+  V<T> sum[ROWS<4> * 4];
   const V<T> factor = splat(T(0.5)), term = splat(T(0.25));
   RECURRA_UNROLL
-  for (int v = 0; v < ROWS * 4; ++v) sum[v] = splat(T(v));  // equal ones would be computed once
+  for (int v = 0; v < ROWS<4> * 4; ++v) sum[v] = splat(T(v));  // equal ones would be computed once
   for (int64_t j = 0; j < rounds; ++j) {
     RECURRA_UNROLL
-    for (int v = 0; v < ROWS * 4; ++v) sum[v] = fma(sum[v], factor, term);
+    for (int v = 0; v < ROWS<4> * 4; ++v) sum[v] = fma(sum[v], factor, term);
   }
   V<T> all = sum[0];
-  for (int v = 1; v < ROWS * 4; ++v) all = all + sum[v];
+  for (int v = 1; v < ROWS<4> * 4; ++v) all = all + sum[v];
   return all[0];
 }
 
@@ -198,8 +259,8 @@ template <class T> void rnn_backward(const Backward<T>&);
 extern const Table<float> table_f;
 extern const Table<double> table_d;
 #define RECURRA_TABLE(T)                                                                                  \
-  {W<T>,         ROWS,           multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
-   lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_tiles<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
+  {W<T>,         ROWS<4>,        OUTER_WORK<T>, multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
+   lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
    tanh_rows<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);

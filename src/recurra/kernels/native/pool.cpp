@@ -26,14 +26,19 @@ constexpr int64_t SPIN_NANOSECONDS = 50000;
 
 // Spins until ready() or time is up; returns whether ready.
 template <class Ready> bool spin(Ready ready) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(SPIN_NANOSECONDS);
-  for (;;) {
+  // the clock is not asked before it has to be
+  auto rounds = [&] {
     for (int j = 0; j < 64; ++j) {
       if (ready()) return true;
       pause_briefly();
     }
+    return false;
+  };
+  if (rounds()) return true;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(SPIN_NANOSECONDS);
+  while (!rounds())
     if (std::chrono::steady_clock::now() > end) return ready();
-  }
+  return true;
 }
 
 }  // namespace
@@ -138,19 +143,19 @@ void Pool::run(int parts, void (*job)(void*, int), void* context) {
   }
 }
 
-void Barrier::wait() {
-  if (parts_ == 1) return;
-  const int round = round_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts_) {
-    arrived_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
-    return;
-  }
-  auto passed = [&] { return round_.load(std::memory_order_acquire) != round; };
-  while (!spin(passed)) {
+void Barrier::wait(int part) {
+  if (arrived_.empty()) return;
+  std::atomic<uint32_t>& own = arrived_[size_t(part)].value;
+  const uint32_t round = own.load(std::memory_order_relaxed) + 1;
+  own.store(round, std::memory_order_release);
+  for (Count& other : arrived_) {
+    // the difference, so that counting round the end of the type does no harm
+    auto there = [&] { return int32_t(other.value.load(std::memory_order_acquire) - round) >= 0; };
+    while (!spin(there)) {
 #if defined(__unix__) || defined(__APPLE__)
-    sched_yield();
+      sched_yield();
 #endif
+    }
   }
 }
 

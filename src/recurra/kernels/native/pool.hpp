@@ -5,7 +5,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace recurra {
 
@@ -28,16 +30,18 @@ class Pool {
   State* state_;
 };
 
-// Parts meet here; cheap when they arrive together. A part that waits long gives its core away.
+// Parts meet here; cheap when they arrive together. Each part writes one counter of its own and reads the others'. A part
+// that waits long gives its core away.
 class Barrier {
  public:
-  explicit Barrier(int parts) : parts_(parts) {}
-  void wait();
+  explicit Barrier(int parts) : arrived_(parts > 1 ? size_t(parts) : 0) {}
+  void wait(int part);
 
  private:
-  const int parts_;
-  std::atomic<int> arrived_{0};
-  std::atomic<int> round_{0};
+  struct alignas(64) Count {
+    std::atomic<uint32_t> value{0};
+  };
+  std::vector<Count> arrived_;
 };
 
 }  // namespace recurra

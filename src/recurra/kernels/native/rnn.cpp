@@ -41,20 +41,22 @@ template <class T, int R, int NV> RECURRA_INLINE void rnn_tile(const Forward<T>&
   }
 }
 
-template <class T, int R> struct RnnTile {
-  static inline void run(const Forward<T>& s, int64_t row, int64_t panel) {
-    switch (s.w_hh->total - panel * 4) {
-      case 1: rnn_tile<T, R, 1>(s, row, panel); break;
-      case 2: rnn_tile<T, R, 2>(s, row, panel); break;
-      case 3: rnn_tile<T, R, 3>(s, row, panel); break;
-      default: rnn_tile<T, R, 4>(s, row, panel); break;
-    }
-  }
+template <int NV> struct RnnPanel {
+  template <class T, int R> struct Tile {
+    static inline void run(const Forward<T>& s, int64_t row, int64_t panel) { rnn_tile<T, R, NV>(s, row, panel); }
+  };
 };
 
 template <class T> void rnn_forward(const Forward<T>& s) {
-  for (int64_t j = s.first; j < s.last; ++j)
-    each_tile<RnnTile, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
+  for (int64_t j = s.first; j < s.last; ++j) {
+    const int64_t panel = s.down ? s.first + s.last - 1 - j : j;
+    switch (s.w_hh->total - panel * 4) {
+      case 1: each_tile<RnnPanel<1>::template Tile, ROWS<1>, T>(s.rows, s, panel); break;
+      case 2: each_tile<RnnPanel<2>::template Tile, ROWS<2>, T>(s.rows, s, panel); break;
+      case 3: each_tile<RnnPanel<3>::template Tile, ROWS<3>, T>(s.rows, s, panel); break;
+      default: each_tile<RnnPanel<4>::template Tile, ROWS<4>, T>(s.rows, s, panel); break;
+    }
+  }
 }
 
 template <class T> void rnn_backward(const Backward<T>& s) {

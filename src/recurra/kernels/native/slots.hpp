@@ -60,10 +60,14 @@ struct Plan {
 // The panels of one part and the hidden units in them.
 struct Span {
   int64_t panel_first, panel_last, unit_first, unit_last;
+  int part;
   Barrier* barrier;  // null when the part works alone
+  void meet() const {
+    if (barrier) barrier->wait(part);
+  }
   static Span of(int part, int parts, int64_t panels, int64_t units_per_panel, Barrier* barrier) {
     const int64_t first = panels * part / parts, last = panels * (part + 1) / parts;
-    return {first, last, first * units_per_panel, last * units_per_panel, barrier};
+    return {first, last, first * units_per_panel, last * units_per_panel, part, barrier};
   }
 };
 

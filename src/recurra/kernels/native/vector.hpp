@@ -43,11 +43,11 @@ template <class T> using V = typename Traits<T>::V;
 
 // Lanes of a vector.
 template <class T> constexpr int W = RECURRA_BYTES / int(sizeof(T));
-// Rows of a register tile: 6 rows x 4 vectors fill 32 registers, 3 x 4 fill 16.
+// Most rows of a register tile of so many vectors: 6 x 4 fill 32 registers; 3 x 4, 4 x 3 and 6 x 2 fill 16.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int ROWS = 6;
+template <int NV> constexpr int ROWS = 6;
 #else
-constexpr int ROWS = 3;
+template <int NV> constexpr int ROWS = NV >= 4 ? 3 : NV == 3 ? 4 : 6;
 #endif
 
 template <class T> RECURRA_INLINE V<T> load(const T* p) { return *reinterpret_cast<const typename Traits<T>::U*>(p); }
@@ -88,8 +88,13 @@ RECURRA_INLINE D splat(double x) { return D{x, x}; }
 RECURRA_INLINE F fma(F a, F b, F c) { return a * b + c; }
 RECURRA_INLINE D fma(D a, D b, D c) { return a * b + c; }
 #endif
+#if defined(__AVX2__)
+RECURRA_INLINE F at_most(F limit, F x) { return (F)_mm256_min_ps((__m256)limit, (__m256)x); }
+RECURRA_INLINE F at_least(F limit, F x) { return (F)_mm256_max_ps((__m256)limit, (__m256)x); }
+#else
 RECURRA_INLINE F at_most(F limit, F x) { return x > limit ? limit : x; }
 RECURRA_INLINE F at_least(F limit, F x) { return x < limit ? limit : x; }
+#endif
 template <class T> RECURRA_INLINE V<T> load_part(const T* p, int n) {
   V<T> v = splat(T(0));
   for (int j = 0; j < n; ++j) v[j] = p[j];
@@ -102,6 +107,36 @@ RECURRA_INLINE void store_part(double* p, D v, int n) {
   for (int j = 0; j < n; ++j) p[j] = v[j];
 }
 RECURRA_INLINE F reciprocal(F x) { return splat(1.0f) / x; }
+#endif
+
+// dst[k * stride + r] = rows[r][k] for an 8 x 8 square.
+template <class T> RECURRA_INLINE void turn_square(const T* const* rows, int64_t at, T* dst, int64_t stride) {
+  for (int r = 0; r < 8; ++r)
+    for (int k = 0; k < 8; ++k) dst[k * stride + r] = rows[r][at + k];
+}
+#if defined(__AVX2__)
+RECURRA_INLINE void turn_square(const float* const* rows, int64_t at, float* dst, int64_t stride) {
+  __m256 x[8], t[8], u[8];
+  RECURRA_UNROLL
+  for (int j = 0; j < 8; ++j) x[j] = _mm256_loadu_ps(rows[j] + at);
+  RECURRA_UNROLL
+  for (int j = 0; j < 8; j += 2) {
+    t[j] = _mm256_unpacklo_ps(x[j], x[j + 1]);
+    t[j + 1] = _mm256_unpackhi_ps(x[j], x[j + 1]);
+  }
+  RECURRA_UNROLL
+  for (int j = 0; j < 8; j += 4) {
+    u[j] = _mm256_shuffle_ps(t[j], t[j + 2], 0x44);
+    u[j + 1] = _mm256_shuffle_ps(t[j], t[j + 2], 0xee);
+    u[j + 2] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0x44);
+    u[j + 3] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xee);
+  }
+  RECURRA_UNROLL
+  for (int j = 0; j < 4; ++j) {
+    _mm256_storeu_ps(dst + j * stride, _mm256_permute2f128_ps(u[j], u[j + 4], 0x20));
+    _mm256_storeu_ps(dst + (j + 4) * stride, _mm256_permute2f128_ps(u[j], u[j + 4], 0x31));
+  }
+}
 #endif
 
 template <class T> RECURRA_INLINE V<T> zero() { return splat(T(0)); }
@@ -169,38 +204,86 @@ RECURRA_INLINE D tanh(D x) {
   return x;
 }
 
-// acc[r][v] += sum over k of a[r][k] * b[k][v], k rising, one fused operation each. b is a panel: K rows of NV vectors.
+// acc[r][v] += a[r][k] * b[v]. What there is less of, rows or vectors, is held in registers; the rest comes one by one, so
+// that 3 x 4 and 4 x 3 just fit into 16 registers, 6 x 4 into 32.
 template <class T, int R, int NV>
-RECURRA_INLINE void accumulate(V<T> (&acc)[R][NV], const T* const (&a)[R], const T* b, int64_t K) {
-  for (int64_t k = 0; k < K; ++k) {
+RECURRA_INLINE void accumulate_once(V<T> (&acc)[R][NV], const T* const (&a)[R], int64_t k, const T* b) {
+  if constexpr (NV < R) {
     V<T> panel[NV];
     RECURRA_UNROLL
     for (int v = 0; v < NV; ++v) panel[v] = load<T>(b + v * W<T>);
-    b += NV * W<T>;
     RECURRA_UNROLL
     for (int r = 0; r < R; ++r) {
-      V<T> s = splat(a[r][k]);
+      const V<T> s = splat(a[r][k]);
       RECURRA_UNROLL
       for (int v = 0; v < NV; ++v) acc[r][v] = fma(s, panel[v], acc[r][v]);
+    }
+  } else {
+    V<T> s[R];
+    RECURRA_UNROLL
+    for (int r = 0; r < R; ++r) s[r] = splat(a[r][k]);
+    RECURRA_UNROLL
+    for (int v = 0; v < NV; ++v) {
+      const V<T> panel = load<T>(b + v * W<T>);
+      RECURRA_UNROLL
+      for (int r = 0; r < R; ++r) acc[r][v] = fma(s[r], panel, acc[r][v]);
     }
   }
 }
 
-// Calls f<rows>(first) for tiles of at most ROWS rows, as even as possible: 13 rows are 5 + 4 + 4, not 6 + 6 + 1.
-template <template <class, int> class Tile, class T, class Args>
+// acc[r][v] += sum over k of a[r][k] * b[k][v], k rising, one fused operation each. b is a panel: K rows of NV vectors.
+template <class T, int R, int NV>
+RECURRA_INLINE void accumulate(V<T> (&acc)[R][NV], const T* const (&a)[R], const T* b, int64_t K) {
+  constexpr int step = NV * W<T>;
+  int64_t k = 0;
+  for (; k + 4 <= K; k += 4, b += 4 * step) {
+    RECURRA_UNROLL
+    for (int j = 0; j < 4; ++j) accumulate_once<T, R, NV>(acc, a, k + j, b + j * step);
+  }
+  for (; k < K; ++k, b += step) accumulate_once<T, R, NV>(acc, a, k, b);
+}
+
+// One row times P panels at once: a tile of one row and one panel would wait for its own sums.
+template <class T, int P, int NV>
+RECURRA_INLINE void accumulate_row(V<T> (&acc)[P][NV], const T* a, const T* b, int64_t next, int64_t K) {
+  constexpr int step = NV * W<T>;
+#pragma GCC unroll 2
+  for (int64_t k = 0; k < K; ++k, b += step) {
+    const V<T> s = splat(a[k]);
+    RECURRA_UNROLL
+    for (int p = 0; p < P; ++p) {
+      RECURRA_UNROLL
+      for (int v = 0; v < NV; ++v) acc[p][v] = fma(s, load<T>(b + p * next + v * W<T>), acc[p][v]);
+    }
+  }
+}
+
+// Calls f(block, count) for the blocks of a step on a single row, two at a time.
+template <class F2, class F1> RECURRA_INLINE void each_pair(int64_t first, int64_t last, bool down, F2 two, F1 one) {
+  const int64_t pairs = (last - first) / 2;
+  for (int64_t j = 0; j < pairs; ++j) two(first + 2 * (down ? pairs - 1 - j : j));
+  if ((last - first) % 2) one(last - 1);
+}
+
+// Calls Tile<T, rows>::run for tiles of at most MOST rows, as even as possible: 13 rows are 5 + 4 + 4, not 6 + 6 + 1.
+template <template <class, int> class Tile, int MOST, class T, class Args>
 RECURRA_INLINE void each_tile(int64_t rows, const Args& args, int64_t block) {
-  int64_t tiles = (rows + ROWS - 1) / ROWS, first = 0;
+  int64_t tiles = (rows + MOST - 1) / MOST, first = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     int64_t n = rows / tiles + (t < rows % tiles ? 1 : 0);
     switch (n) {
       case 1: Tile<T, 1>::run(args, first, block); break;
       case 2: Tile<T, 2>::run(args, first, block); break;
       case 3: Tile<T, 3>::run(args, first, block); break;
-#if defined(__AVX512F__) || defined(__aarch64__)
-      case 4: Tile<T, 4>::run(args, first, block); break;
-      case 5: Tile<T, 5>::run(args, first, block); break;
-      case 6: Tile<T, 6>::run(args, first, block); break;
-#endif
+      case 4:
+        if constexpr (MOST >= 4) Tile<T, 4>::run(args, first, block);
+        break;
+      case 5:
+        if constexpr (MOST >= 5) Tile<T, 5>::run(args, first, block);
+        break;
+      case 6:
+        if constexpr (MOST >= 6) Tile<T, 6>::run(args, first, block);
+        break;
       default: break;
     }
     first += n;
