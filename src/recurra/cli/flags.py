@@ -46,6 +46,7 @@ DATA_WORDS: Mapping[str, DataWord] = {
         "Column known in advance of a series, such as the temperature; may be given several times.", many=True
     ),
     "static": DataWord("Column with an attribute of a whole series; may be given several times.", many=True),
+    "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "text": DataWord("Column with text; every row is then one record."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
     "layout": DataWord(
@@ -54,7 +55,6 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "label_per": DataWord(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
     ),
-    "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "sort": DataWord("Put the rows of each sequence in order of time first.", type=bool),
     "time_unit": DataWord(
         "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")

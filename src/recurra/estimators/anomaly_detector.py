@@ -273,7 +273,7 @@ grad_clip, callbacks, checkpoint_dir, device, random_state, verbose
             )
             inputs.append(blocks.rows(faulty.values))
             if self.method == "planted":
-                share = blocks.cut(faulty.changed[:, None].astype(np.float64)).mean(axis=1)
+                share = blocks.cut(faulty.changed[:, None].astype(np.float64)).mean(axis=1)[:, 0]
                 targets.append(share.astype(np.float32))
             else:
                 goal = blocks.cut(blocks.scaled(clean))
