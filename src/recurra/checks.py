@@ -174,6 +174,16 @@ def check_finite(
             )
 
 
+def check_rate(who: str, fitted_hz: float | None, given_hz: float | None) -> None:
+    """Raise DataError if data are sampled at another rate than those a network was trained on, by more than 1 %."""
+    if fitted_hz is None or given_hz is None or abs(given_hz - fitted_hz) <= 0.01 * fitted_hz:
+        return
+    raise DataError(
+        f"{who}: the network was trained on {fitted_hz:g} steps a second, these data have {given_hz:g}. Resample them to "
+        f"{fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
+    )
+
+
 def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str = "X") -> list[np.ndarray]:
     """Return a list of float arrays of shape (time, channels).
 

@@ -1,12 +1,15 @@
 """Let a small run die, or the disk be full, before, in and after every single write, fsync, rename and unlink.
 
 After death every checkpoint is whole, one is there as soon as one was renamed into place, and the run goes on to the very
-weights of one that never died. On a full disk the exit code is 1, one sentence says so, nothing is torn, and an earlier run
-in the folder stays as it was. ``python tests/attacks/every_write.py --stride 1``; ``--tmpfs`` mounts small file systems
-of every size instead (needs the right to mount).
+weights of one that never died. So it is after a power cut, which tears what was not fsynced and may lose renames too.
+Where the run replaces an earlier one, one of the two is whole at every moment. On a full disk the exit code is 1, one
+sentence says so, nothing is torn, and an earlier run in the folder stays as it was.
+``python tests/attacks/every_write.py --stride 1``; ``--tmpfs`` mounts small file systems of every size instead (needs
+the right to mount).
 """
 
 import argparse
+import functools
 import json
 import shutil
 import subprocess
@@ -18,10 +21,20 @@ import warm
 from shim import Shim
 
 from recurra import store
-from recurra.cli.run_folder import RunFolder
+from recurra.cli import run_folder
+from recurra.cli.run_folder import RunFolder, open_run
 from recurra.training import checkpoints
 
-WAYS = ("die before", "die half-way", "die after")
+# What happens at a call; a power cut only where it differs from death: at what is about to make something last.
+WAYS = {
+    "die before": (),
+    "die half-way": ("write",),
+    "die after": (),
+    "cut": ("fsync", "replace", "unlink"),
+    "cut, renames lost": ("fsync", "unlink"),
+}
+# Where a run that replaces another differs from one in a folder of its own.
+MOVES = ("mkdir", "replace", "unlink", "rmdir")
 
 
 def torn(folder):
@@ -57,28 +70,46 @@ class Attack:
         self.data, self.whole, self.run = place / "data.csv", place / "whole", place / "run"
         warm.write_data(self.data, n=20)
         warm.every_step()
-        self.words = lambda folder: [*warm.train_words(self.data, folder, test="0.2"), "--max-epochs", "2"]
-        warm.here(self.words(place / "first"))
+        warm.here([*self.words(place / "first"), "--seed", "2"])  # others than those of the run
         warm.here(self.words(self.whole))
         self.earlier = snapshot(place / "first")
 
-    def count(self):
+    def words(self, folder, *, judged=True):
+        """Return the words of the run; drawing a report takes longest, so most deaths do without."""
+        return [*warm.train_words(self.data, folder, test="0.2" if judged else "0"), "--max-epochs", "2"]
+
+    def unjudged(self):
+        """Let all runs from here on be without report."""
+        self.words = functools.partial(Attack.words, self, judged=False)
+        shutil.rmtree(self.whole)
+        warm.here(self.words(self.whole))
+
+    def count(self, *, replacing=False):
         """Return the names of the calls of a whole run."""
-        child = warm.fork(self.words(self.run), self.log, first=Shim(-1, "", self.calls).install)
+        words = self.begin(replacing)
+        child = warm.fork(words, self.log, first=Shim(-1, "", self.calls).install)
         assert warm.wait(child) == 0, self.log.read_text()
         self.clear()
         return self.calls.read_text().split()
+
+    def begin(self, replacing):
+        """Return the words of the run, whose folder holds an earlier one if it is to replace that."""
+        if replacing:
+            shutil.copytree(self.place / "first", self.run)
+        return [*self.words(self.run), *(["--force"] if replacing else [])]
 
     def clear(self):
         for name in ("run", ".run.new", ".run.old"):
             shutil.rmtree(self.place / name, ignore_errors=True)
 
-    def end(self):
+    def end(self, words=None):
         """Let the run end, anew or going on; return what is wrong, if anything."""
-        whole = (self.run / "model.recurra").exists() and not (self.place / ".run.new").exists()
-        if not whole:
-            begun = (self.run / "config.json").exists() or (self.place / ".run.new" / "config.json").exists()
-            args = ["resume", str(self.run), "--quiet"] if begun else self.words(self.run)
+        new = (self.run / "model.recurra").exists() and warm.same_weights(
+            self.run / "model.recurra", self.whole / "model.recurra"
+        )
+        begun = run_folder.unfinished(self.run) is not None
+        if begun or not new:
+            args = ["resume", str(self.run), "--quiet"] if begun else words or self.words(self.run)
             code = warm.wait(warm.fork(args, self.log))
             if code:
                 return f"exit code {code}: {self.log.read_text()[-300:]}"
@@ -86,9 +117,10 @@ class Attack:
         left = torn(self.run)
         return "" if same and not left else f"other weights: {not same}, torn: {left}"
 
-    def death(self, at, what):
+    def death(self, at, what, *, replacing=False):
         """Die at a call; return what is wrong afterwards."""
-        child = warm.fork(self.words(self.run), self.log, first=Shim(at, what, self.calls).install)
+        words = self.begin(replacing)
+        child = warm.fork(words, self.log, first=Shim(at, what, self.calls).install)
         code = warm.wait(child)
         if code != -9:
             return (
@@ -99,12 +131,23 @@ class Attack:
         left = warm.checkpoints_of(self.run)
         for path in left:
             checkpoints.read(path)
+        if replacing:
+            return self.one_is_whole() or self.end(words)
         names = self.calls.read_text().split()
         renamed = [i for i, name in enumerate(names) if name == "replace"][1:]  # the first is config.json
-        done = [i for i in renamed if i < at or what == "die after"]
+        lasting = 1 if what == "cut, renames lost" else 0  # the newest rename may not have lasted
+        done = [i for i in renamed if i < at or what == "die after"][lasting:]
         if done and not left:
             return "no checkpoint is left"
         return self.end()
+
+    def one_is_whole(self):
+        """Return what is wrong with what a reader finds where an earlier run was to be replaced."""
+        open_run(self.run)  # settles what was half moved
+        if snapshot(self.run) == self.earlier:
+            return ""
+        same = warm.same_weights(self.run / "model.recurra", self.whole / "model.recurra")
+        return "" if same and not torn(self.run) else "neither the earlier run nor the new one is there"
 
     def full(self, at):
         """Let the disk be full from a call on, with an earlier run in the folder; return what is wrong afterwards."""
@@ -139,21 +182,30 @@ class Attack:
 
 def by_call(attack, stride):
     """Die and run full at every call."""
+    found = {"calls": 0, "deaths": 0, "power_cuts": 0, "deaths_replacing": 0, "full": 0, "wrong": []}
+    needing = [(at, name) for at, name in enumerate(attack.count()) if name in Shim.NEEDS_SPACE]
+    for at, name in needing[::stride]:
+        if wrong := attack.full(at):
+            found["wrong"].append(f"full at call {at} ({name}): {wrong}")
+        found["full"] += 1
+        attack.clear()
+    moves = [(at, name) for at, name in enumerate(attack.count(replacing=True)) if name in MOVES]
+    for at, name in moves[::stride]:
+        for what in ("die before", "die after"):
+            if wrong := attack.death(at, what, replacing=True):
+                found["wrong"].append(f"{what} call {at} ({name}) of a run that replaces another: {wrong}")
+            found["deaths_replacing"] += 1
+            attack.clear()
+    attack.unjudged()
     names = attack.count()
-    found = {"calls": len(names), "deaths": 0, "full": 0, "wrong": []}
-    found |= {name: names.count(name) for name in sorted(set(names))}
+    found |= {"calls": len(names)} | {name: names.count(name) for name in sorted(set(names))}
     for at in range(0, len(names), stride):
-        for what in WAYS:
-            if what == "die half-way" and names[at] != "write":
+        for what, calls in WAYS.items():
+            if calls and names[at] not in calls:
                 continue
             if wrong := attack.death(at, what):
                 found["wrong"].append(f"{what} call {at} ({names[at]}): {wrong}")
-            found["deaths"] += 1
-            attack.clear()
-        if names[at] in Shim.NEEDS_SPACE:
-            if wrong := attack.full(at):
-                found["wrong"].append(f"full at call {at} ({names[at]}): {wrong}")
-            found["full"] += 1
+            found["power_cuts" if what.startswith("cut") else "deaths"] += 1
             attack.clear()
     return found
 

@@ -18,9 +18,10 @@ class Shim:
     ----------
     at : int
         -1 only counts.
-    what : {"die before", "die half-way", "die after", "full"}
-        SIGKILL around the call; half-way through a write; or half a write and then ENOSPC, from then on for every call
-        that needs space.
+    what : {"die before", "die half-way", "die after", "full", "cut", "cut, renames lost"}
+        SIGKILL around the call; half-way through a write; half a write and then ENOSPC, from then on for every call
+        that needs space; or a power cut before the call: what was written and not yet fsynced is torn, and, as file
+        systems may, renames in a folder that was not fsynced since are lost.
     log : path
         Where the names of the calls are written, one a line, without counting that.
     """
@@ -32,6 +33,7 @@ class Shim:
         self.count = 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self.plain_write = os.write
+        self.cache = Cache()
 
     def around(self, name, call, half=lambda: None, place=None):
         """Carry out one counted call; ``place`` is what an error names."""
@@ -39,7 +41,9 @@ class Shim:
         full = self.what == "full" and 0 <= self.at <= self.count and name in self.NEEDS_SPACE
         self.count += 1
         self.plain_write(self.log, f"{name}\n".encode())
-        if here and self.what == "die before":
+        if here and self.what.startswith("cut"):
+            self.cache.lose(renames=self.what != "cut")
+        if here and self.what.startswith(("cut", "die before")):
             self.die()
         if here and self.what == "die half-way":
             half()
@@ -59,8 +63,19 @@ class Shim:
 
     def install(self):
         """Put the shim in the place of the functions of the standard library."""
-        for module, name in ((os, "fsync"), (os, "chmod"), (os, "replace"), (os, "unlink"), (os, "mkdir")):
-            setattr(module, name, self.counted(name, getattr(module, name)))
+        plain_fsync, plain_replace = os.fsync, os.replace
+
+        def fsync(descriptor):
+            plain_fsync(descriptor)
+            self.cache.fsynced(descriptor)
+
+        def replace(source, target):
+            self.cache.renames(str(source), str(target))
+            plain_replace(source, target)
+
+        os.fsync, os.replace = fsync, replace
+        for name in ("fsync", "chmod", "replace", "unlink", "rmdir", "mkdir"):
+            setattr(os, name, self.counted(name, getattr(os, name)))
         tempfile.mkstemp = self.counted("mkstemp", tempfile.mkstemp)
         plain_open = io.open  # what os.fdopen and Path.open call
 
@@ -85,6 +100,8 @@ class Watched:
         self.file, self.shim = file, shim
 
     def write(self, data):
+        self.shim.cache.written(self.file.fileno())
+
         def half():
             self.file.write(data[: len(data) // 2])
             self.file.flush()
@@ -105,3 +122,44 @@ class Watched:
 
     def __exit__(self, *error):
         return self.file.__exit__(*error)
+
+
+class Cache:
+    """What the disk has not got yet: bytes that were not fsynced, renames whose folder was not."""
+
+    def __init__(self):
+        self.torn = set()  # paths
+        self.renamed = []  # path, and the bytes that were there before, None for none
+
+    @staticmethod
+    def place(descriptor):
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+
+    def written(self, descriptor):
+        self.torn.add(self.place(descriptor))
+
+    def fsynced(self, descriptor):
+        place = self.place(descriptor)
+        self.torn.discard(place)
+        self.renamed = [(path, old) for path, old in self.renamed if os.path.dirname(path) != place]
+
+    def renames(self, source, target):
+        source, target = os.path.realpath(source), os.path.realpath(target)
+        if source in self.torn:
+            self.torn.remove(source)
+            self.torn.add(target)
+        if os.path.isfile(source):
+            with open(target, "rb") if os.path.exists(target) else io.BytesIO() as file:
+                old = file.read() if os.path.exists(target) else None
+            self.renamed.append((target, old))
+
+    def lose(self, *, renames):
+        for path in self.torn:
+            if os.path.exists(path):
+                os.truncate(path, os.path.getsize(path) // 2)
+        for path, old in reversed(self.renamed if renames else []):
+            if old is None:
+                os.remove(path)
+            else:
+                with open(path, "wb") as file:
+                    file.write(old)

@@ -95,6 +95,13 @@ READ = [
         r"y must hold at least two classes; all labels are 'a'\.",
     ),
     Bad(
+        "one class only after the split",
+        table(rows(2), *TABLE[:-1], "0.5"),
+        3,
+        r"train: of the 2 classes only '[ab]' is in the training part of 1 sequences, after 1 were held out\. Give more "
+        r"sequences, or hold none out with --test 0\.",
+    ),
+    Bad(
         "a missing label",
         table(rows(label=lambda i: "" if i == 3 else "ab"[i % 2])),
         3,

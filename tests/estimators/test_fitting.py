@@ -408,3 +408,34 @@ def test_memory_reaches_layers_of_an_own_network(monkeypatch):
         X, y
     )
     assert seen
+
+
+# ---------------------------------------------------------------- channels by name
+
+
+def test_channels_of_frames_are_found_by_name(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    X, y = two_classes(20)
+    X = [np.c_[x[:, 0], -5 * x[:, 1]] for x in X]  # told apart, so that the order matters
+    frames = [pandas.DataFrame(x, columns=["a", "b"]) for x in X]
+    turned = [frame[["b", "a"]].assign(more=1.0) for frame in frames]
+    mixed = [frame if i % 2 else frame[["b", "a"]] for i, frame in enumerate(frames)]
+    fitted = SequenceClassifier(**QUICK).fit(mixed, y)
+    fitted.model_.save(tmp_path / "model.recurra")
+    # The first frame decides the order: b, a.
+    expected = (
+        SequenceClassifier(**QUICK).fit([x[:, ::-1] for x in X], y).predict_proba([x[:, ::-1] for x in X])
+    )
+    for model in (fitted, recurra.load_model(tmp_path / "model.recurra")):
+        for given in (frames, turned, mixed, [x[:, ::-1] for x in X]):
+            np.testing.assert_array_equal(model.predict_proba(given), expected)
+        assert np.array_equal(model.explain(frames[3]).input, X[3][:, ::-1])
+        data = Dataset(
+            [Record(values=x, label=label) for x, label in zip(X, y, strict=True)], channel_names=["a", "b"]
+        )
+        np.testing.assert_array_equal(model.predict_proba(data), expected)
+        said = message(DataError, model.predict, [frames[0], frames[1].rename(columns={"a": "aa"})])
+        assert said == (
+            "X: sequence 1 has no channel 'a'; the network is trained on 'b', 'a', here are 'aa', 'b'. "
+            "Did you mean 'aa'? Rename the columns."
+        )

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from recurra.errors import UsageError
-from recurra.evaluation.gradient_flow import compare_gradient_flow, gradient_flow, in_words, judge, middle
+from recurra.evaluation.gradient_flow import (
+    compare_gradient_flow,
+    gradient_flow,
+    gradient_reach,
+    in_words,
+    judge,
+    middle,
+)
 from recurra.nn import NetworkConfig, build
 from recurra.nn.hidden_gradients import look_inside
 from recurra.ragged import Ragged
@@ -104,3 +111,11 @@ def test_a_network_of_ones_own_is_refused():
         UsageError, match=r"gradient_flow: needs a network of recurra\.nn\.build .* got Linear"
     ):
         gradient_flow(torch.nn.Linear(2, 1), sequences(), square)
+
+
+def test_reach_by_length():
+    flows = {"RNN": {n: gradient_flow(known(), sequences((n,), scale=0), torch.sum) for n in (3, 5)}}
+    assert flows["RNN"][5].layers[-1].share_left == pytest.approx(0.5**4)
+    picture = gradient_reach(flows)
+    assert picture.description == "RNN: 0.25 at 3 steps, 0.0625 at 5 steps."
+    assert "Length of the sequence, in steps" in picture.svg

@@ -73,7 +73,7 @@ def test_it_answers_the_five_questions(full):
     for expected in (
         "91 % right where guessing gives 8 %",  # how good, compared with what
         "95 % interval",
-        "Weakest at '4': 36 of 44 found",  # where does it fail
+        "Weakest at class '4': 36 of 44 found",  # where does it fail
         "Most frequent confusion: '4' taken for '9'",
         "Can it be trusted?",
         "Judged on 370 test sequences.",

@@ -45,7 +45,7 @@ def test_headline_sets_the_figure_beside_the_naive_one():
     assert headline(e) == "88 % right where guessing gives 50 %"
     assert e.summary() == (
         "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 52.9 to 97.8 %). "
-        "Weakest at 'a': 3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
+        "Weakest at class 'a': 3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
     )
 
 
@@ -68,7 +68,7 @@ def test_regression_in_words():
 def test_labeling_in_words():
     e = evaluate_labeling([["a", "b"]] * 4, [np.array([[0.9, 0.1], [0.9, 0.1]])] * 4, classes=["a", "b"])
     assert headline(e) == "50 % of the time steps right"
-    assert "Weakest at 'b': 0 of 4 found (0 %)." in e.summary()
+    assert "Weakest at class 'b': 0 of 4 found (0 %)." in e.summary()
 
 
 def test_no_better_than_naive():

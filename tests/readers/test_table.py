@@ -40,6 +40,11 @@ def test_label_that_varies_is_one_per_step():
     assert data.labels_per_step
     assert data[0].label.tolist() == ["p", "p", "q"]
     assert "t.csv: 'label' varies within sequences: read as one label per time step." in data.notes
+    data = table(LONG.replace("a,1,5,6,p", "a,1,5,6,q") + "c,0,1,1,p\n")
+    assert (
+        "t.csv: 'label' varies within 1 of 3 sequences, such as 'a': read as one label per time step. Correct these if "
+        "each sequence has one label." in data.notes
+    )
     assert "must be constant in each sequence; it varies in 'a' (1 such sequences)" in message(
         LONG.replace("a,1,5,6,p", "a,1,5,6,q"), label_per="sequence"
     )

@@ -67,15 +67,15 @@ def made(factor):
 
 
 def config(**words):
-    return TrainingConfig(**{"max_epochs": 4, "batch_size": 1, "learning_rate": 1e-5, **words})
+    return TrainingConfig(**{"max_epochs": 17, "batch_size": 1, "learning_rate": 1e-5, **words})
 
 
 def test_training_warns_and_records():
     with pytest.warns(TrainingWarning, match="gradients vanish: after 7 of 60 steps only 1 % is left"):
         result = train(made(0.5), examples(), config=config(), loss=mean_squared_error)
     recorded = [row["epoch"] for row in result.history if "gradient_length" in row]
-    assert recorded == [3]  # one in 50 batches, of 24 an epoch
-    assert result.history[2]["gradient_horizon"] == 7
+    assert recorded == [17]  # four of 24 sequences, once in 17 epochs, are 1 % of the steps
+    assert result.history[16]["gradient_horizon"] == 7
 
 
 def test_explosion_warns():
@@ -101,8 +101,11 @@ def test_recording_changes_no_weight(monkeypatch):
 def test_a_record_is_cheap():
     """It looks at few sequences, once in so many batches: its time steps are under 3 % of those trained on."""
     assert gradient_record.SEQUENCES / (32 * gradient_record.BATCHES_APART) < 0.03
-    assert GradientRecord(9).epochs_apart == 6
-    assert GradientRecord(500).epochs_apart == 1
+    many = np.full(16_000, 30)
+    assert GradientRecord(9, many).epochs_apart == 6
+    assert GradientRecord(500, many).epochs_apart == 1
+    # Four sequences of 1,000 steps beside 400 of 10: half of all steps, so once in 50 epochs.
+    assert GradientRecord(500, np.array([10] * 400 + [1000] * 4)).epochs_apart == 50
 
 
 def test_a_network_of_ones_own_is_left_alone(make_network):

@@ -93,13 +93,21 @@ def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, An
     if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(words):
         with _folder_of(Path(data)) as folder, _named(folder, str(data)):
             dataset = replace(parts.load(folder, {**stored, **words}), source=str(data))
-        return parts.aligned(dataset, config.get("channel_names"))
+        return _fitting(dataset, config)
     try:
         dataset = parts.load(data, {**stored, **words})
     except UsageError:
         if not stored:
             raise
         dataset = parts.load(data, words)
+    return _fitting(dataset, config)
+
+
+def _fitting(dataset: Any, config: Mapping[str, Any]) -> Any:
+    """Return the data with the channels of the training in its order; raise DataError if its rate is another."""
+    from recurra.checks import check_rate
+
+    check_rate(dataset.source or "the data", config.get("sample_rate_hz"), dataset.sample_rate_hz)
     return parts.aligned(dataset, config.get("channel_names"))
 
 

@@ -147,7 +147,8 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
-    return model, {"channel_names": model.manifest.get("channel_names"), **config}
+    known = {"channel_names": model.manifest.get("channel_names")}
+    return model, {**known, **config, "sample_rate_hz": model.manifest.get("sample_rate_hz")}
 
 
 def _nearby(folder: Path) -> str:

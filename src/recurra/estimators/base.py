@@ -13,7 +13,8 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import insight, resuming
+from recurra.estimators import insight, resuming, rows
+from recurra.estimators.frontend import frontend_words
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
@@ -23,6 +24,7 @@ from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_v
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
+from recurra.features.parts import feature_words, make_features
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
@@ -116,8 +118,8 @@ class SequenceEstimator(BaseEstimator, ABC):
             target = target.fitted_on(given.y, given.weights)
         features = self.model_.features if resume else self._fit_features(given)
         shape_only = FittedModel(self._manifest(X, target), features, {})
-        examples = _examples(shape_only, given, target)
-        validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        examples = rows.examples(shape_only, given, target)
+        validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target, resume, int(examples.lengths.max()))
         _set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
@@ -141,11 +143,29 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     def _fit_features(self, given: Given) -> Chain:
         """Learn the features from the training part."""
-        return Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
+        words, front = feature_words(self.features), frontend_words(self.frontend)
+        channels = given.sequences[0].shape[1]
+        chain = Chain.fit(
+            given.sequences,
+            given.weights,
+            scaling=self.scaling,
+            missing=self.missing,
+            features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
+            rows=None if front is None else front.windows,
+            names=given.names,
+        )
+        chain.check_lengths(given.sequences, given.names)
+        if chain.alignment is None and not self._pools:
+            raise UsageError(
+                f"{type(self).__name__}: beat_intervals gives a row per heartbeat, which cannot label every time step; "
+                "choose features that give a row per window."
+            )
+        return chain
 
     def _front(self, features: Chain) -> dict[str, Any] | None:
         """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
-        return None
+        front = frontend_words(self.frontend)
+        return None if front is None else front.description(features.input_size // front.windows.window)
 
     def _loss(self, target: Target, weight_of_class: np.ndarray | None) -> Any:
         """Return the loss of outputs, targets and weights."""
@@ -255,9 +275,15 @@ class SequenceEstimator(BaseEstimator, ABC):
             front=self._front(features),
         )
         if resume:
-            return from_arrays(config, self.model_.weights)
+            network = from_arrays(config, self.model_.weights)
+            network.cut_after = getattr(self, "tbptt", None)
+            return network
         # Chrono's shortest meaningful memory is three steps.
-        return build(config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest))
+        network = build(
+            config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest)
+        )
+        network.cut_after = getattr(self, "tbptt", None)
+        return network
 
     def _training_config(self) -> Any:
         from recurra.training.config import TrainingConfig
@@ -283,9 +309,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             "params": _plain_params(self.get_params(deep=False)),
             "task": target.task,
             "target": target.to_manifest(),
-            "channel_names": list(X.channel_names)
-            if isinstance(X, Dataset) and X.channel_names is not None
-            else None,
+            "channel_names": getattr(self, "channel_names_in_", None),
             "sample_rate_hz": X.sample_rate_hz if isinstance(X, Dataset) else None,
             "input": {
                 "n_features_in": getattr(self, "n_features_in_", None),
@@ -544,17 +568,6 @@ def _seed(random_state: Any) -> int:
         return int(random_state)
     raise UsageError(
         f"random_state must be None, a whole number of at least 0 or a generator; got {random_state!r}."
-    )
-
-
-def _examples(model: FittedModel, given: Given, target: Target) -> Any:
-    from recurra.batches.examples import Examples
-
-    return Examples(
-        inputs=model.prepare(given.sequences, given.names),
-        targets=target.scaled(given.y),
-        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
-        names=given.names,
     )
 
 

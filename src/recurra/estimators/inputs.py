@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from recurra.checks import as_sequences, check_same_channels, where
+from recurra.checks import (
+    as_sequence,
+    as_sequences,
+    check_rate,
+    check_same_channels,
+    did_you_mean,
+    listing,
+    where,
+)
 from recurra.errors import DataError
 from recurra.records import Dataset
 
@@ -29,6 +37,8 @@ class Given:
         Sample weights.
     names : list of str or None
         For messages.
+    sample_rate_hz : float or None
+        Time steps per second, where the data say so.
     """
 
     sequences: list[np.ndarray]
@@ -36,6 +46,7 @@ class Given:
     groups: np.ndarray | None
     weights: np.ndarray
     names: list[str] | None
+    sample_rate_hz: float | None = None
 
     def take(self, indices: np.ndarray) -> "Given":
         """Return these rows, in this order."""
@@ -46,6 +57,7 @@ class Given:
             None if self.groups is None else self.groups[indices],
             self.weights[indices],
             None if self.names is None else [self.names[i] for i in chosen],
+            self.sample_rate_hz,
         )
 
 
@@ -54,13 +66,23 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
 
     A table (two-dimensional array or DataFrame) is one univariate sequence a row. Its number of columns and their
     names are learned in ``fit`` (``reset=True``) and must be the same afterwards, as in scikit-learn; sequences
-    of other lengths are passed as a list.
+    of other lengths are passed as a list. Of a Dataset, or a list of DataFrames with a column per channel, the names of
+    the channels are learned, and afterwards channels are found by name, in whatever order they are.
     """
+    if reset:
+        estimator.channel_names_in_ = _channel_names(X)
     if isinstance(X, Dataset):
+        if not reset and hasattr(estimator, "model_"):
+            fitted_hz = estimator.model_.manifest["sample_rate_hz"]
+            check_rate(type(estimator).__name__, fitted_hz, X.sample_rate_hz)
         sequences = as_sequences(X.X, names=X.names)
         if reset:
             check_same_channels(sequences, names=X.names)
-        return sequences, X.names
+        there = None if X.channel_names is None else list(X.channel_names)
+        order = None if there is None else _order(estimator, there, "X")
+        return (sequences if order is None else [x[:, order] for x in sequences]), X.names
+    if _are_frames(X):
+        X = [_by_name(estimator, frame, i) for i, frame in enumerate(X)]
     if _is_table(X):
         # "mask" wants to see NaN; infinity is refused either way.
         finite = "allow-nan" if estimator.missing == "mask" else True
@@ -76,6 +98,59 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if reset:
         check_same_channels(sequences)
     return sequences, None
+
+
+def read_sequence(estimator: Any, x: Any) -> np.ndarray:
+    """Return one sequence as an array of shape (time, channels); a DataFrame's channels are found by name."""
+    return as_sequence(x if _names(x) is None else _by_name(estimator, x, 0), index=0)
+
+
+def _are_frames(X: Any) -> bool:
+    """Whether X is a list of DataFrames, one per sequence, their columns with names."""
+    listed = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    return listed and len(X) > 0 and all(_names(x) is not None for x in X)
+
+
+def _names(frame: Any) -> list[str] | None:
+    """Return the names of a DataFrame's columns; None if it is none, or its columns are not told apart by name."""
+    names = list(getattr(frame, "columns", []))
+    named = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    return names if names and named else None
+
+
+def _channel_names(X: Any) -> list[str] | None:
+    if isinstance(X, Dataset):
+        return None if X.channel_names is None else list(X.channel_names)
+    return _names(X[0]) if _are_frames(X) else None
+
+
+def _by_name(estimator: Any, frame: Any, index: int) -> np.ndarray:
+    """Return a DataFrame's values, its columns in the order of the training."""
+    values = np.asarray(frame)
+    order = _order(estimator, list(frame.columns), f"X: {where(index)}")
+    return values if order is None else values[:, order]
+
+
+def _order(estimator: Any, there: list[str], who: str) -> list[int] | None:
+    """Return where the channels of the training are among these; None if they are as they were, or had no names.
+
+    Raises
+    ------
+    DataError
+        If one of them is not there by name.
+    """
+    model = getattr(estimator, "model_", None)
+    learned = None if model is None else model.manifest["channel_names"]
+    expected = getattr(estimator, "channel_names_in_", learned)
+    if not expected or list(expected) == there:
+        return None
+    absent = [name for name in expected if name not in there]
+    if absent:
+        raise DataError(
+            f"{who} has no channel {listing(absent)}; the network is trained on {listing(expected)}, here are "
+            f"{listing(there)}.{did_you_mean(absent[0], there)} Rename the columns."
+        )
+    return [there.index(name) for name in expected]
 
 
 def _is_table(X: Any) -> bool:
@@ -124,7 +199,7 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
     if groups is not None:
         kept = np.empty(len(sequences), dtype=object)
         kept[:] = list(groups)
-    return Given(sequences, y, kept, weights, names)
+    return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
 
 
 def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
@@ -147,9 +222,11 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
         rows.setdefault(key, []).append(index)
     chosen = [rows[key] for key in sorted(rows)]
     first = np.array([same[0] for same in chosen])
-    out = Given(given.sequences, encoded, given.groups, given.weights, given.names).take(first)
+    out = Given(
+        given.sequences, encoded, given.groups, given.weights, given.names, given.sample_rate_hz
+    ).take(first)
     weights = np.array([given.weights[same].sum() for same in chosen])
-    return Given(out.sequences, out.y, out.groups, weights, out.names)
+    return Given(out.sequences, out.y, out.groups, weights, out.names, out.sample_rate_hz)
 
 
 def _digest(sequence: Any, target: Any, group: Any) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
+from recurra.estimators.insight import trace_raw
 from recurra.estimators.targets import NumberTarget, Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
@@ -18,7 +19,6 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
-from recurra.evaluation.traces import trace
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -121,7 +121,8 @@ def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray
     A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
     """
     steps = len(sequence)
-    asked = np.unique(np.linspace(1, steps, min(steps, TRACE_POINTS)).astype(int))
+    first = min(model.features.least_steps, steps)  # before it, the first answer stands in
+    asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
     answers = model.predict_proba([sequence[:n] for n in asked])
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
@@ -156,9 +157,7 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
 
 def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
     """Return the drawing of gates and states over a raw sequence, and what they say."""
-    (prepared,) = model.prepare([sequence])
-    facts = {word: model.manifest[word] for word in ("channel_names", "sample_rate_hz")}
-    found = trace(model.manifest["network"], model.weights, prepared, raw=sequence, name=name, **facts)
+    found = trace_raw(model, sequence, name)
     return found.chart(), found.summary()
 
 

@@ -60,6 +60,14 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         than 25 sequences, or there are fewer than 5 groups, nothing is held out.
     patience : int or None, default=10
         Epochs without a better validation loss before training stops; the best weights are kept.
+    features : str, sequence of str, dict or None, default=None
+        What is computed from a signal before it is scaled, such as "spectral" or ["statistics", "band_powers"]; a
+        dictionary holds ``name`` and options such as ``window_s``; see `recurra.features.parts`.
+    frontend : {"convolution", "patches"}, dict or None, default=None
+        Trainable layers over windows of the signal, before the recurrence; a dictionary holds the ``name`` and its
+        options; see `recurra.estimators.frontend`.
+    tbptt : int or None, default=None
+        Rows after which backpropagation is cut in training, while the state goes on.
     scaling : {"zscore", "robust", "none"}, default="zscore"
         Scaling per channel, learned on the training part.
     missing : {"error", "mask"}, default="error"
@@ -112,6 +120,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         curriculum: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        features: Any = None,
+        frontend: Any = None,
+        tbptt: int | None = None,
         scaling: str = "zscore",
         missing: str = "error",
         memory: str = "full",
@@ -141,6 +152,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.curriculum = curriculum
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.features = features
+        self.frontend = frontend
+        self.tbptt = tbptt
         self.scaling = scaling
         self.missing = missing
         self.memory = memory

@@ -110,6 +110,22 @@ WORDS: Mapping[str, Word] = {
         low=1,
         none=True,
     ),
+    "features": Word(
+        "What is computed from a signal before it is scaled: names with commas between, or JSON with options.",
+        "object",
+        none=True,
+    ),
+    "frontend": Word(
+        "Trainable layers over windows of the signal, before the recurrence: convolution, patches, or JSON with options.",
+        "object",
+        none=True,
+    ),
+    "tbptt": Word(
+        "Rows after which backpropagation is cut, while the state goes on; none reaches back to the beginning.",
+        "int",
+        low=1,
+        none=True,
+    ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", (*SCALINGS, "common")),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
     "horizon": Word(
@@ -222,6 +238,7 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
         elif word.kind == "choice":
             check_choice(who, name, value, (*word.choices, None) if word.none else word.choices)
     _check_initialization(who, params)
+    _check_signal_words(who, params)
     if params.get("network") is not None and not callable(params["network"]):
         raise UsageError(
             f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
@@ -260,6 +277,20 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{who}: initialization='chrono' sets the gates of an LSTM or GRU; cell='rnn' has none. "
             "Use 'default' or 'identity'."
+        )
+
+
+def _check_signal_words(who: str, params: Mapping[str, Any]) -> None:
+    """Raise UsageError at features or a frontend that do not exist, or words that exclude each other."""
+    from recurra.estimators.frontend import frontend_words
+    from recurra.features.parts import feature_words
+
+    feature_words(params.get("features"))
+    frontend_words(params.get("frontend"))
+    if params.get("tbptt") is not None and params.get("bidirectional"):
+        raise UsageError(
+            f"{who}: tbptt carries the state forward from cut to cut and cannot go with bidirectional=True, whose backward "
+            "direction begins at the end. Leave one of them out."
         )
 
 

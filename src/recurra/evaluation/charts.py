@@ -38,7 +38,7 @@ def new_figure(
     for ax in axes[1:]:
         ax.sharex(axes[0])
     for ax in axes[:-1]:
-        ax.tick_params(labelbottom=False)
+        ax.tick_params(bottom=False, labelbottom=False)  # ticks would cut the title of what is below
     for ax in axes:
         dress(ax)
     if len(axes) > 1:
@@ -347,16 +347,16 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> s
         linestyle=(0, (4, 3)),
         label="as sure as right",
     )
-    ax.errorbar(
+    # No line from point to point: where few items are, it would go up and down and say nothing.
+    ax.errorbar(x, y, yerr=spread, color=PAGE["blue"], linestyle="none", elinewidth=1.2, capsize=0)
+    most = max((b["n"] for b in bins), default=1)
+    ax.scatter(
         x,
         y,
-        yerr=spread,
+        s=[12 + 60 * b["n"] / most for b in bins],
         color=PAGE["blue"],
-        linewidth=1.8,
-        marker="o",
-        markersize=4,
-        elinewidth=1.2,
-        capsize=0,
+        linewidths=0,
+        zorder=3,
         label="the network",
     )
     ax.set_xlim(0, 102)

@@ -13,6 +13,14 @@ from recurra.evaluation.draw_cells import compare
 from recurra.evaluation.draw_network import network
 from recurra.evaluation.draw_unrolled import unrolled
 from recurra.evaluation.drawing import Drawing
-from recurra.evaluation.gradient_flow import compare_gradient_flow, gradient_flow
+from recurra.evaluation.gradient_flow import compare_gradient_flow, gradient_flow, gradient_reach
 
-__all__ = ["Drawing", "compare", "compare_gradient_flow", "gradient_flow", "network", "unrolled"]
+__all__ = [
+    "Drawing",
+    "compare",
+    "compare_gradient_flow",
+    "gradient_flow",
+    "gradient_reach",
+    "network",
+    "unrolled",
+]

@@ -185,25 +185,25 @@ def _lstm(p: _Placed) -> None:
 
 
 def _gru(p: _Placed) -> None:
-    p.inputs(44, 104, 172)
+    p.inputs(44, 98, 176)
     p.gate(44, "z", "σ")
-    p.gate(104, "r", "σ")
-    p.gate(172, "n", "tanh", role="orange")
-    p.line((124, 132), (152, 132))
-    p.text(138, 125, "r⊙q", size=13)
+    p.gate(98, "r", "σ")
+    p.gate(176, "n", "tanh", role="orange")
+    p.line((118, 132), (156, 132))
+    p.text(137, 125, "r⊙q", size=13)
     p.text(9, 35, "h′", role="green")
     p.line((4, 42), (34, 42), role="green")
     p.sign(44, 42, "×")
-    p.line((54, 42), (162, 42), role="green")
-    p.sign(172, 42, "+")
-    p.line((182, 42), (202, 42), role="green")
+    p.line((54, 42), (166, 42), role="green")
+    p.sign(176, 42, "+")
+    p.line((186, 42), (202, 42), role="green")
     p.text(208, 35, "h", role="green")
     p.line((44, 112), (44, 52))
-    p.line((44, 82), (162, 82))
+    p.line((44, 82), (166, 82))
     p.text(104, 77, "1 − z", size=13)
-    p.sign(172, 82, "×")
-    p.line((172, 112), (172, 92))
-    p.line((172, 72), (172, 52))
+    p.sign(176, 82, "×")
+    p.line((176, 112), (176, 92))
+    p.line((176, 72), (176, 52))
 
 
 _DIAGRAMS: dict[str, Callable[[_Placed], None]] = {

@@ -221,7 +221,7 @@ def _table(sketch: Sketch, parts: _Parts, y: float, width: float) -> float:
     rows = _rows(parts)
     names = max(written_width(name, 15) for _, name, _, _ in rows)
     # With few steps the picture is narrow: what it is goes above the numbers.
-    third = 64 + names + 14
+    third = 64 + names + 22
     narrow = any(third + written_width(shape, 15) > width - 8 for _, _, shape, _ in rows)
     for symbol, name, shape, role in rows:
         sketch.text(16, y, symbol, role=role)

@@ -29,6 +29,7 @@ from recurra.evaluation.metrics import (
     regression_metrics,
     reliability,
 )
+from recurra.evaluation.segments import segment_f1
 from recurra.store import write_text
 
 TASKS = ("classification", "regression", "labeling")
@@ -347,6 +348,9 @@ def evaluate_labeling(
     )
     bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
     metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    if baseline:
+        always = [np.repeat(as_objects([baseline.majority]), length) for length in lengths]
+        metrics["segment_f1_baseline"] = segment_f1(np.split(true, cuts), always)
     interval = accuracy_interval(correct, clusters=clusters)
     rows = [
         {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from recurra.errors import UsageError
 from recurra.evaluation.charts import SMALL, label, legend, log_axis, new_figure, number
@@ -67,6 +67,11 @@ class LayerFlow:
     horizon: float
     growth: float
     reverse: bool = False
+
+    @property
+    def share_left(self) -> float:
+        """What is left of the last step's gradient at the other end, the median over sequences."""
+        return float(np.median([share[-1] for share in self.shares])) if self.shares else float("nan")
 
     def back(self) -> list[np.ndarray]:
         """Return the norms by steps back from the step the layer reads last."""
@@ -249,6 +254,44 @@ def flows_chart(flows: Mapping[str, GradientFlow]) -> str:
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     legend(ax, columns=3)
     return render(figure, title="What is left of a gradient on its way back", description=" ".join(words))
+
+
+def gradient_reach(flows: Mapping[str, Mapping[int, GradientFlow]]) -> Drawing:
+    """Draw against the length of the sequences what is left at one end of a gradient at the other.
+
+    Parameters
+    ----------
+    flows : mapping of str to mapping of int to GradientFlow
+        By what to call the network, and by the length its gradient flow was measured at, in time steps; at most six
+        networks can be told apart.
+    """
+    figure, (ax,) = new_figure(270)
+    words = []
+    for (name, by_length), role in zip(flows.items(), ROLES, strict=False):
+        lengths = sorted(by_length)
+        left = np.array([by_length[length].layers[-1].share_left for length in lengths])
+        ax.plot(
+            lengths,
+            np.maximum(left, FLOOR),
+            color=PAGE[role],
+            linewidth=1.7,
+            marker="o",
+            markersize=4,
+            label=name,
+        )
+        shown = ", ".join(f"{number(share)} at {n} steps" for share, n in zip(left, lengths, strict=True))
+        words.append(f"{name}: {shown}.")
+    ax.set_xscale("log")
+    ax.axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
+    _log(ax)
+    every = sorted({length for by_length in flows.values() for length in by_length})
+    ax.xaxis.set_major_locator(FixedLocator(every))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    label(ax, x="Length of the sequence, in steps", y="Share of gradient left")
+    legend(ax, columns=3)
+    title = "What is left at the first step of the gradient at the last"
+    return Drawing.of_chart(render(figure, title=title, description=" ".join(words)))
 
 
 def middle(curves: Sequence[np.ndarray]) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.checks import listing
+from recurra.evaluation.recording_problems import recording_problems
 from recurra.records import Dataset
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
@@ -127,7 +128,12 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
     if train is not None and test is not None:
         leaks += _split_leaks(train, test)
     classes = dataset.class_counts()
-    problems = [*leaks, *_shape_problems(dataset, channels), *_class_problems(dataset, classes)]
+    problems = [
+        *leaks,
+        *_shape_problems(dataset, channels),
+        *recording_problems(dataset),
+        *_class_problems(dataset, classes),
+    ]
     settings = _settings(dataset, channels, classes)
     return Inspection(
         summary=dataset.summary(),

@@ -220,7 +220,8 @@ def _failed(e: Evaluation) -> list[Picture]:
     if e.tables.get("reliability"):
         error = e.metrics["calibration_error"]
         caption = (
-            "How often the network is right when it is so sure; bars are 95 % intervals. Below the dashed "
+            "How often the network is right when it is so sure: the larger a point, the more there are; bars are 95 % "
+            "intervals. Below the dashed "
             "line it claims too "
             f"much. Expected calibration error {percent(error, 1)}."
         )

@@ -72,7 +72,7 @@ def _weakest(e: Evaluation, items: str) -> list[str]:
     if worst["recall"] == 1.0:
         return ["Every class is always found."]
     out = [
-        f"Weakest at '{worst['class']!s}': {worst['hits']:,} of {worst['support']:,} found "
+        f"Weakest at class '{worst['class']!s}': {worst['hits']:,} of {worst['support']:,} found "
         f"({percent(worst['recall'])})."
     ]
     pairs = confused_pairs(e.confusion, classes=e.classes) if e.confusion is not None else []

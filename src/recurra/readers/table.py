@@ -20,6 +20,9 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000
 
+# Labels that vary within fewer of the sequences may be mistyped ones.
+FEW_VARYING = 0.5
+
 # Column names taken without being told, compared without case.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "sequence_id", "sequence", "series_id", "record_id", "case_id", "recording"),
@@ -507,7 +510,9 @@ class _Rows:
         rates = [
             clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
         ]
-        return clock.common_rate(rates, self.columns.who)
+        even, notes = clock.common_rate(rates, self.columns.who)
+        gaps = clock.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        return even, [*gaps, *notes]
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
@@ -550,7 +555,13 @@ def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list
         )
     if per_step:
         pieces: list[Any] = np.split(values, rows.starts[1:-1])
-        return pieces, [f"{columns.who}: {name!r} varies within sequences: read as one label per time step."]
+        note = f"{columns.who}: {name!r} varies within sequences: read as one label per time step."
+        if 0 < varying.size < FEW_VARYING * len(rows.names):  # a slip of the pen looks like this
+            note = (
+                f"{columns.who}: {name!r} varies within {varying.size} of {len(rows.names)} sequences, such as "
+                f"{rows.names[varying[0]]!r}: read as one label per time step. Correct these if each sequence has one label."
+            )
+        return pieces, [note]
     if varying.size:
         raise DataError(
             f"{columns.who}: with label_per='sequence' the column {name!r} must be constant in each "

@@ -15,10 +15,12 @@ from recurra.nn.network import SequenceNetwork
 if TYPE_CHECKING:
     from recurra.training.loop import Run
 
-# A record costs less than one batch; one in so many batches keeps it under 3 % of the time.
+# A record costs less than one batch of usual size; one in so many batches keeps it under 3 % of the time.
 BATCHES_APART = 50
-# Sequences it looks at.
+# Sequences it looks at, the longest ones.
 SEQUENCES = 4
+# With small batches, or a few very long sequences, it waits until this share of the time steps is its own at most.
+SHARE_OF_STEPS = 0.01
 # Only so much of a gradient that should reach the whole length is worth a warning.
 SHARE_OF_LENGTH = 0.5
 # A loss that fell by more than this share shows that the network learns all the same.
@@ -34,10 +36,16 @@ class GradientRecord:
     ----------
     batches_per_epoch : int
         At least 1.
+    lengths : ndarray of shape (sequences,)
+        Time steps of each sequence trained on.
     """
 
-    def __init__(self, batches_per_epoch: int) -> None:
-        self.epochs_apart = -(-BATCHES_APART // batches_per_epoch)
+    def __init__(self, batches_per_epoch: int, lengths: np.ndarray) -> None:
+        own = int(np.sort(lengths)[-SEQUENCES:].sum())
+        self.epochs_apart = max(
+            -(-BATCHES_APART // batches_per_epoch),
+            math.ceil(own / (SHARE_OF_STEPS * max(1, int(lengths.sum())))),
+        )
 
     def of_epoch(self, run: "Run", limit: int) -> dict[str, float]:
         """Return ``gradient_horizon``, ``gradient_growth`` and ``gradient_length`` for the history, or nothing.

@@ -228,7 +228,7 @@ class Run:
         )
         self.curriculum = as_curriculum(config.curriculum)
         self._longest = int(examples.lengths.max())
-        self._gradients = GradientRecord(self.batches_per_epoch)
+        self._gradients = GradientRecord(self.batches_per_epoch, self.examples.lengths)
         self.stopping = EarlyStopping(config.patience if validation is not None else None)
         self.epoch, self.batch = 1, 0
         self.history: list[dict[str, Any]] = []
