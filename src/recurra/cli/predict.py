@@ -61,9 +61,9 @@ def predict(
         Of a forecast a row for each step ahead: ``name``, ``step``, ``time`` where there are time stamps, a column for
         each target and, with intervals, ``<target>_low`` and ``<target>_high``. Of anomalies a row for each time step:
         ``name``, ``step``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more anomalous.
-        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a
-        label or number per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per
-        step). With ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
+        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with one
+        per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
+        ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
         ``start`` and ``end`` in steps.
     """
     from recurra.checks import as_sequences
