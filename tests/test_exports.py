@@ -18,6 +18,8 @@ PUBLIC = {
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "TextClassifier",
+    "WordVectors",
     "__version__",
     "accelerate",
     "datasets",

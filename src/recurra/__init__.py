@@ -20,6 +20,8 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
+    "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "WordVectors": ("recurra.features.embeddings", "WordVectors"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -43,6 +45,8 @@ __all__ = [
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "TextClassifier",
+    "WordVectors",
     "__version__",
     "accelerate",
     "datasets",
@@ -69,7 +73,9 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.estimators.text_classifier import TextClassifier
     from recurra.evaluation import draw
+    from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record

@@ -49,8 +49,10 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "text": DataWord("Column with text; every row is then one record."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
+    "labels": DataWord("File with one label a line, for a file with one text a line."),
     "layout": DataWord(
-        "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
+        "A row per time step (long) or per sequence (wide), or one text a line (lines).",
+        choices=("auto", "long", "wide", "lines"),
     ),
     "label_per": DataWord(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
@@ -69,7 +71,10 @@ DATA_WORDS: Mapping[str, DataWord] = {
 
 # Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
 TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
+    "classify": {
+        "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
+        "text": ("recurra.estimators.text_classifier", "TextClassifier"),
+    },
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
     "forecast": {"series": ("recurra.estimators.forecaster", "Forecaster")},
@@ -99,6 +104,8 @@ def flag_of(word: str) -> str:
 
 
 _CONSTRUCTOR_WORDS = (
+    "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
+    "embedding_size", "letters", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",

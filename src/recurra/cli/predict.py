@@ -66,7 +66,7 @@ def predict(
         ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
         ``start`` and ``end`` in steps.
     """
-    from recurra.checks import as_sequences
+    from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
     own = series_predictions.open_estimator(run)
@@ -78,7 +78,11 @@ def predict(
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
     dataset = read_unlabelled(config, data, words)
-    sequences = as_sequences(dataset.X, names=dataset.names)
+    sequences: list[Any]
+    if model.features.reads_numbers:
+        sequences = as_sequences(dataset.X, names=dataset.names)
+    else:
+        sequences, _ = as_texts(dataset)
     with _reading(model, sequences, chunk) as model:
         return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
 

@@ -590,6 +590,8 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, np.generic):
             value = value.item()
+        if name == "vectors" and not isinstance(value, str):  # the model keeps the rows it needs
+            value = None if value is None else str(value) if isinstance(value, os.PathLike) else None
         if isinstance(value, type):
             value = f"{value.__module__}.{value.__qualname__}"
         if name == "class_weight" and isinstance(value, dict):

@@ -74,7 +74,7 @@ def evaluate(
     training = model.manifest["training"]
     told: dict[str, Any] = {
         "names": names,
-        "sequences": sequences,
+        "sequences": sequences if model.features.reads_numbers else _token_lists(model, sequences),
         "groups": groups,
         "train_seconds": training["seconds"],
         "context": _told(model, context),
@@ -90,6 +90,8 @@ def evaluate(
     proba = model.predict_proba(sequences, names)
     if model.task == "labeling":
         return evaluate_labeling(y, list(proba), **told)
+    if not model.features.reads_numbers:
+        return evaluate_classification(y, proba, **told)
     return evaluate_classification(
         y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
     )
@@ -113,6 +115,12 @@ def _evaluate_steps(
     evaluation = evaluate_regression(true, np.concatenate(list(model.predict(sequences, names))), **told)
     evaluation.metrics.update(n_test=len(lengths), n_test_steps=len(true))
     return evaluation
+
+
+def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:
+    """Return the words of each text, which count as its steps."""
+    reader: Any = model.features.steps[0]
+    return [list(reader.tokens(text)) for text in texts]
 
 
 def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray:
@@ -146,7 +154,9 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         train_counts=counts,
         channel_names=manifest["channel_names"],
         sample_rate_hz=manifest["sample_rate_hz"],
-        inside=None if manifest["network"] is None else partial(_inside, model),
+        inside=None
+        if manifest["network"] is None or not model.features.reads_numbers
+        else partial(_inside, model),
     )
     if context is None:
         return known

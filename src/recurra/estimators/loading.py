@@ -18,6 +18,7 @@ ESTIMATORS = {
     "SequenceClassifier": "recurra.estimators.sequence_classifier",
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
+    "TextClassifier": "recurra.estimators.text_classifier",
 }
 
 # These hold series and how they stand, and read themselves.

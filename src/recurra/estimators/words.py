@@ -56,6 +56,25 @@ class Word:
 
 
 WORDS: Mapping[str, Word] = {
+    "tokens": Word("What of a text is read one after the other.", "choice", ("word", "character", "bpe")),
+    "lowercase": Word("Read capitals as small letters.", "bool"),
+    "min_count": Word("Times a token must occur in the training texts to be known.", "int", low=1),
+    "max_vocabulary": Word("Tokens known at most; none knows all.", "int", low=1, none=True),
+    "max_tokens": Word("Tokens of a text that are read; none reads all.", "int", low=1, none=True),
+    "vectors": Word(
+        "Pretrained word vectors: glove-6b-50d, or a file of GloVe, word2vec or fastText; none learns them.",
+        "object",
+        none=True,
+    ),
+    "train_vectors": Word("Train pretrained vectors on.", "bool"),
+    "extra_words": Word(
+        "Words with a pretrained vector kept beside those of the training texts.", "int", low=0
+    ),
+    "embedding_size": Word("Numbers of a learned vector.", "int", low=1),
+    "letters": Word("Units of a GRU that reads the letters of each word; 0 reads none.", "int", low=0),
+    "input_dropout": Word(
+        "Share of features zeroed in training before the network.", "float", low=0, high=1, high_open=True
+    ),
     "cell": Word("Recurrent cell.", "choice", CELLS),
     "hidden_size": Word("Hidden units per direction and layer.", "int", low=1),
     "num_layers": Word("Recurrent layers, one on top of the other.", "int", low=1),

@@ -83,6 +83,8 @@ class ReportContext:
         Time steps per second; time axes are in seconds with it.
     inside : function of a sequence and its name, optional
         Returns the drawing of gates and states while the network reads it, and what they say in words.
+    pictures : function without arguments, optional
+        Returns more drawings to show, each an SVG element and its caption; asked when the report is made.
     """
 
     title: str = ""
@@ -105,6 +107,7 @@ class ReportContext:
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
     inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
+    pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

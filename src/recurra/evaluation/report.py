@@ -63,6 +63,9 @@ def report(e: Evaluation) -> str:
         failed=_failed(e),
         worst=worst(e),
         inside=_inside(e),
+        more=[
+            Picture(Markup(svg), caption, wide=True) for svg, caption in (c.pictures() if c.pictures else ())
+        ],
         described=_described(e),
         data=data_rows(c.data),
         span=span,
@@ -137,12 +140,14 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
         else:
             heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
             text = f"{percent(row['share_correct'])} of its steps are right."
+        if e.sequences is not None and not _is_signal(e.sequences[i]):
+            text += f" It reads: “{_shortened(' '.join(e.sequences[i]))}”"
         out.append({"heading": heading, "name": row["name"], "text": text, "svg": _signal(e, i)})
     return out
 
 
 def _signal(e: Evaluation, i: int) -> Markup | None:
-    if e.sequences is None:
+    if e.sequences is None or not _is_signal(e.sequences[i]):
         return None
     values = np.asarray(e.sequences[i], dtype=float)
     values = values[:, None] if values.ndim == 1 else values
@@ -165,6 +170,15 @@ def _signal(e: Evaluation, i: int) -> Markup | None:
             values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared
         )
     return Markup(drawing)
+
+
+def _shortened(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _is_signal(values: Any) -> bool:
+    """Return whether a sequence is numbers over time rather than words."""
+    return not isinstance(values, list | str)
 
 
 def _learned(e: Evaluation) -> list[Picture]:

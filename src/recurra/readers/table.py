@@ -10,12 +10,12 @@ import numpy as np
 
 from recurra.checks import check_choice, did_you_mean, listing
 from recurra.errors import DataError, UsageError
-from recurra.readers import clock
+from recurra.readers import clock, text
 from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
 from recurra.readers.series import series_from_columns
 from recurra.records import Dataset, Record
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
 
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000
@@ -59,9 +59,11 @@ class TableWords:
         Column with text: every row is then one record.
     channels : sequence of str, optional
         The columns to use as channels; by default every column without another part.
-    layout : {"auto", "long", "wide"}, default="auto"
-        Long: one row per time step. Wide: one row per sequence of one channel, its steps in columns from
-        left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
+    labels : path, optional
+        File with one label a line, for a file with one text a line.
+    layout : {"auto", "long", "wide", "lines"}, default="auto"
+        Long: one row per time step. Lines: one text a line. Wide: one row per sequence of one channel, its steps in
+        columns from left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
         an id column in which a value comes twice; wide otherwise.
     label_per : {"auto", "sequence", "step"}, default="auto"
         Auto: one label per sequence if it is constant in every sequence, else one per time step.
@@ -93,6 +95,7 @@ class TableWords:
     kind: str = "sequence"
     text: str | None = None
     channels: Sequence[str] | None = None
+    labels: Any = None
     layout: str = "auto"
     label_per: str = "auto"
     sort: bool = False
@@ -115,7 +118,7 @@ class TableWords:
                     f"{listing(known, 20)}.{did_you_mean(word, known)}"
                 )
         made = cls(**words)
-        check_choice("load", "layout", made.layout, ["auto", "long", "wide"])
+        check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
         check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
@@ -148,6 +151,12 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
+    if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
+        return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
+    if words.labels is not None:
+        raise UsageError(
+            f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
+        )
     return from_columns(read_columns(source, words), words)
 
 
@@ -158,6 +167,8 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
     path = Path(source)
     if path.suffix.lower() in (".parquet", ".pq"):
         return read_parquet(path)
+    if path.suffix.lower() in text.JSON_SUFFIXES:
+        return text.read_json_lines(path, encoding=words.encoding)
     return read_delimited(
         path, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=header
     )
@@ -271,20 +282,13 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
 
 def _texts(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the text."""
-    texts = columns.strings(str(words.text))
-    empty = next((row for row, text in enumerate(texts) if text is None), None)
-    if empty is not None:
-        raise DataError(
-            f"{columns.who}: the text column {words.text!r} must be filled; it is empty at "
-            f"{columns.place(empty)}. "
-            "Fill or remove the row."
-        )
+    texts = text.text_cells(columns, str(words.text))
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
     names = _unique_names(columns, words)
     records = [
-        Record(text, label=label, group=group, name=name)
-        for text, label, group, name in zip(texts, labels, groups, names, strict=True)
+        Record(cell, label=label, group=group, name=name)
+        for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
     ]
     return Dataset(records, kind="text")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_sequences
+from recurra.checks import as_sequences, as_texts
 from recurra.errors import ShapeError, UsageError
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
@@ -75,7 +75,9 @@ class LightModel:
         """Begin a sequence whose rows come one by one; see `FittedModel.stream`."""
         return self.model_.stream(look_ahead=look_ahead)
 
-    def _read(self, X: Any) -> tuple[list[np.ndarray], list[str] | None]:
+    def _read(self, X: Any) -> tuple[list[Any], list[str] | None]:
+        if not self.model_.features.reads_numbers:
+            return as_texts(X)
         if isinstance(X, Dataset):
             return as_sequences(X.X, names=X.names), X.names
         if hasattr(X, "columns") and hasattr(X, "to_numpy"):
