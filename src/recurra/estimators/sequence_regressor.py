@@ -73,8 +73,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     missing : {"error", "mask"}, default="error"
         NaN is an error, or is filled with the channel's last value and marked in a mask channel.
     memory : {"full", "sqrt"}, default="full"
-        What training keeps of a sequence: the gates of every step, or the states of about 2 sqrt(T) steps, from which
-        the rest is computed again. Very long sequences need "sqrt".
+        What training keeps of a sequence: the gates of every step, or the states between segments of about
+        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
     loss : {"mse", "mae", "quantile"}, default="mse"
         What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median.
     quantiles : sequence of float, default=(0.1, 0.5, 0.9)

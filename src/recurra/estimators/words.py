@@ -221,7 +221,7 @@ WORDS: Mapping[str, Word] = {
         high_open=True,
     ),
     "memory": Word(
-        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, for up to 1.4 times the time.",
         "choice",
         MEMORIES,
     ),
