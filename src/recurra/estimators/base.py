@@ -56,6 +56,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     """
 
     _pools: ClassVar[bool] = True
+    _answers_steps = False  # of an estimator that may pool: whether y gave a number per step
 
     model_: FittedModel
 
@@ -120,7 +121,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         shape_only = FittedModel(self._manifest(X, target), features, {})
         examples = rows.examples(shape_only, given, target)
         validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
-        network = self._build(features, target, resume, int(examples.lengths.max()))
+        network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
         _set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
         start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
@@ -182,7 +183,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
-        if target.task == "labeling" or getattr(target, "per_step", False):
+        self._answers_steps = bool(getattr(target, "per_step", False))
+        if target.task == "labeling" or self._answers_steps:
             check_steps(type(self).__name__, given.sequences, encoded, given.names)
         # Before merging, which sorts: the message must name the sequence where the user has it.
         self._check(given)
@@ -247,7 +249,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             return given, None
         return given.take(train), given.take(held_out)
 
-    def _build(self, features: Chain, target: Target, resume: bool, longest: int) -> Any:
+    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
         import torch
 
         from recurra.nn.network import NetworkConfig, build, from_arrays
@@ -255,7 +257,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         if self.network is not None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed_)
-                module = self.network(features.input_size, target.output_size)
+                module = self.network(features.input_size, output_size)
             if not isinstance(module, torch.nn.Module):
                 raise UsageError(
                     f"{type(self).__name__}: network must return a torch.nn.Module; got {type(module).__name__}."
@@ -267,10 +269,10 @@ class SequenceEstimator(BaseEstimator, ABC):
             cell="rnn_relu" if self.initialization == "identity" else self.cell,
             input_size=features.input_size,
             hidden_size=int(self.hidden_size),
-            output_size=target.output_size,
+            output_size=output_size,
             num_layers=int(self.num_layers),
             bidirectional=bool(self.bidirectional),
-            pooling=self.pooling if self._pools and not getattr(target, "per_step", False) else "none",
+            pooling=self.pooling if self._pools and not self._answers_steps else "none",
             dropout=float(self.dropout),
             front=self._front(features),
         )
