@@ -71,9 +71,38 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Share of the training steps called anomalous, in (0, 0.5]; None takes ``quantile``.
     quantile : float, default=0.999
         The threshold is this quantile of the training scores.
-    cell, hidden_size, num_layers, dropout, optimizer, learning_rate, lr_schedule, weight_decay, max_epochs, batch_size, \
-grad_clip, callbacks, checkpoint_dir, device, random_state, verbose
-        As of `SequenceLabeler`.
+    cell : {"rnn", "lstm", "gru"}, default="lstm"
+        Recurrent cell.
+    hidden_size : int, default=32
+        Hidden units per direction.
+    num_layers : int, default=1
+        Recurrent layers, one on top of the other.
+    dropout : float, default=0.0
+        Share of features in [0, 1) zeroed in training.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
+        How weights are changed.
+    learning_rate : float, default=0.005
+        Its step.
+    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="cosine"
+        How the learning rate changes.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    max_epochs : int, default=12
+        Passes over the training windows.
+    batch_size : int, default=16
+        Windows per training step.
+    grad_clip : float or None, default=1.0
+        Largest global norm of the gradient.
+    callbacks : sequence of recurra.training.callbacks.Callback, default=()
+        Called during training.
+    checkpoint_dir : path or None, default=None
+        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
+    device : str, default="cpu"
+        torch device to train on; prediction is on the CPU.
+    random_state : int, RandomState, Generator or None, default=None
+        Decides everything random; global generators are never touched.
+    verbose : {0, 1, 2}, default=1
+        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------

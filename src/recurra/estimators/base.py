@@ -122,7 +122,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         examples = rows.examples(shape_only, given, target)
         validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
-        _set_memory(network, getattr(self, "memory", "full"))
+        rows.set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
         start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
         weights = class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights)
@@ -571,15 +571,6 @@ def _seed(random_state: Any) -> int:
     raise UsageError(
         f"random_state must be None, a whole number of at least 0 or a generator; got {random_state!r}."
     )
-
-
-def _set_memory(network: Any, memory: str) -> None:
-    """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
-    from recurra.nn import GRU, LSTM, RNN
-
-    for layer in network.modules():
-        if isinstance(layer, (RNN, LSTM, GRU)):
-            layer.memory = memory
 
 
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:

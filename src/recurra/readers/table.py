@@ -1,6 +1,5 @@
 """Tables become records: long (one row per time step), wide (one row per sequence), or one text per row."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,7 +10,15 @@ import numpy as np
 from recurra.checks import check_choice, did_you_mean, listing
 from recurra.errors import DataError, UsageError
 from recurra.readers import clock, text
-from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
+from recurra.readers.columns import (
+    Columns,
+    factorize,
+    from_frame,
+    is_frame,
+    odd_values,
+    read_delimited,
+    read_parquet,
+)
 from recurra.readers.series import series_from_columns
 from recurra.records import Dataset, Record
 
@@ -372,7 +379,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
         for i, length in enumerate(lengths)
     ]
-    return Dataset(records, notes=_odd_values(columns.who, [r.values for r in records]))
+    return Dataset(records, notes=odd_values(columns.who, [r.values for r in records]))
 
 
 def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
@@ -403,7 +410,7 @@ def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
         for i, (first, last) in enumerate(bounds)
     ]
-    notes = (*rows.notes, *label_notes, *rate_notes, *_odd_values(columns.who, [matrix]))
+    notes = (*rows.notes, *label_notes, *rate_notes, *odd_values(columns.who, [matrix]))
     return Dataset(records, channel_names=channels, notes=notes)
 
 
@@ -590,23 +597,3 @@ def _constant(columns: Columns, name: str, rows: _Rows) -> list[Any]:
             f"{known[low[bad]]!r} and {known[high[bad]]!r}. Correct it, or choose another column."
         )
     return [known[code] for code in low]
-
-
-def _odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
-    """Say how many values are missing or infinite; they are kept."""
-    count: Counter[str] = Counter()
-    for array in arrays:
-        count["missing"] += int(np.isnan(array).sum())
-        count["infinite"] += int(np.isinf(array).sum())
-    total = sum(array.size for array in arrays)
-    notes = []
-    if count["missing"]:
-        notes.append(
-            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
-            "missing='mask', or fill them."
-        )
-    if count["infinite"]:
-        notes.append(
-            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
-        )
-    return tuple(notes)
