@@ -9,7 +9,9 @@ import pytest
 import recurra
 
 PUBLIC = {
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",

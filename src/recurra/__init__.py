@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 
 # Public name -> (module, attribute there; None for the module itself).
 _LAZY: dict[str, tuple[str, str | None]] = {
+    "AnomalyDetector": ("recurra.estimators.anomaly_detector", "AnomalyDetector"),
     "Dataset": ("recurra.records", "Dataset"),
+    "Forecaster": ("recurra.estimators.forecaster", "Forecaster"),
     "Ragged": ("recurra.ragged", "Ragged"),
     "Record": ("recurra.records", "Record"),
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
@@ -35,7 +37,9 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 }
 
 __all__ = [
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
@@ -65,6 +69,8 @@ if TYPE_CHECKING:
     from recurra.cli.look import look
     from recurra.cli.train import train
     from recurra.datasets import load_any as load
+    from recurra.estimators.anomaly_detector import AnomalyDetector
+    from recurra.estimators.forecaster import Forecaster
     from recurra.estimators.loading import load_model
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler

@@ -28,6 +28,12 @@ class Record:
         Side of the official split, for data that has one.
     start : float, optional
         When the first step was recorded, in seconds since 1970; orders the records of a split by time.
+    freq : str, optional
+        Step between the time stamps of a series, such as "h", "30min" or "MS" (months).
+    known : ndarray of shape (time or more, columns), optional
+        What is known in advance about each step of a series, from its first on.
+    static : sequence, optional
+        Attributes of a whole series, numbers or text.
     """
 
     values: Any
@@ -37,6 +43,9 @@ class Record:
     sample_rate_hz: float | None = None
     part: str | None = None
     start: float | None = None
+    freq: str | None = None
+    known: Any = None
+    static: Any = None
 
     @property
     def length(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
@@ -21,6 +22,11 @@ ESTIMATORS = {
     "TextClassifier": "recurra.estimators.text_classifier",
 }
 
+# These hold series and how they stand, and read themselves.
+SERIES = {
+    "AnomalyDetector": "recurra.estimators.anomaly_detector",
+    "Forecaster": "recurra.estimators.forecaster",
+}
 
 RUNTIMES = ("full", "light")
 
@@ -57,6 +63,12 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
+    manifest, arrays = store.load(path)
+    kind = manifest.get("estimator")
+    if manifest.get("kind") == "model" and kind in SERIES:
+        if network is not None:
+            raise UsageError(f"load_model: a {kind} has no own network; leave network out.")
+        return getattr(importlib.import_module(SERIES[kind]), kind)._from_parts(path, manifest, arrays)
     model = open_file(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:

@@ -152,7 +152,7 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
 
 def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.labels_per_step:
-        return "SequenceLabeler" if classes else None
+        return "SequenceLabeler" if classes else "SequenceRegressor"
     if dataset.kind == "pairs":
         return "Translator"
     if dataset.kind == "text":
@@ -220,8 +220,6 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
 
 def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     out = []
-    if dataset.labels_per_step and not classes:
-        out.append("There is a number per time step to predict; no estimator learns that yet, give classes.")
     if len(classes) == 1:
         out.append(f"There is only one class, {next(iter(classes))!r}; a classifier needs two.")
     tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]

@@ -12,6 +12,7 @@ from recurra.errors import DataError, UsageError
 from recurra.readers import clock, text
 from recurra.readers.columns import (
     Columns,
+    check_full_rows,
     factorize,
     from_frame,
     is_frame,
@@ -19,6 +20,7 @@ from recurra.readers.columns import (
     read_delimited,
     read_parquet,
 )
+from recurra.readers.series import series_from_columns
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
@@ -57,6 +59,10 @@ class TableWords:
         Column with what a split must not cut, constant in each sequence.
     target : str or sequence of str, optional
         Column or columns of numbers to predict.
+    known, static : sequence of str, optional
+        Of series: columns known in advance of every step, and attributes that are constant in a series.
+    kind : {"sequence", "series"}, default="sequence"
+        Series are read onto the regular grid of their time stamps; see `recurra.readers.series`.
     text : str, optional
         Column with text: every row is then one record.
     source : str, optional
@@ -94,6 +100,9 @@ class TableWords:
     label: str | None = None
     group: str | None = None
     target: str | Sequence[str] | None = None
+    known: Sequence[str] | None = None
+    static: Sequence[str] | None = None
+    kind: str = "sequence"
     text: str | None = None
     source: str | None = None
     channels: Sequence[str] | None = None
@@ -121,6 +130,7 @@ class TableWords:
                 )
         made = cls(**words)
         check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
+        check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
             raise UsageError(
@@ -180,19 +190,22 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     if words.source:
         from recurra.readers.pairs import pairs_of  # which needs the words of this file
 
-        _check_full_rows(columns)
+        check_full_rows(columns)
         return replace(pairs_of(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
+    if words.kind == "series":
+        series = series_from_columns(columns, words)
+        return replace(series, notes=(*notes, *series.notes))
     targets = target_names(words)
     if words.text:
-        _check_full_rows(columns)
+        check_full_rows(columns)
         dataset = _texts(columns, words)
     else:
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
         if layout == "long":
-            _check_full_rows(columns)
+            check_full_rows(columns)
             dataset = _long(columns, words, channels)
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
@@ -264,15 +277,6 @@ def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> 
             "Name the values' columns with channels=, or give the text column with text=."
         )
     return names
-
-
-def _check_full_rows(columns: Columns) -> None:
-    if columns.first_short is not None:
-        raise DataError(
-            f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. "
-            "Complete the row; if every row is a whole sequence, pass layout='wide'."
-        )
 
 
 def _guess_layout(columns: Columns, words: TableWords) -> str:
