@@ -9,7 +9,9 @@ import pytest
 import recurra
 
 PUBLIC = {
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
@@ -17,6 +19,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "Translator",
     "WordVectors",
     "__version__",
     "VideoClassifier",

@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 
 # Public name -> (module, attribute there; None for the module itself).
 _LAZY: dict[str, tuple[str, str | None]] = {
+    "AnomalyDetector": ("recurra.estimators.anomaly_detector", "AnomalyDetector"),
     "Dataset": ("recurra.records", "Dataset"),
+    "Forecaster": ("recurra.estimators.forecaster", "Forecaster"),
     "Ragged": ("recurra.ragged", "Ragged"),
     "Record": ("recurra.records", "Record"),
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
@@ -19,6 +21,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "Translator": ("recurra.estimators.translator", "Translator"),
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
     "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
@@ -35,7 +38,9 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 }
 
 __all__ = [
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
@@ -43,6 +48,7 @@ __all__ = [
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "Translator",
     "VideoClassifier",
     "WordVectors",
     "__version__",
@@ -65,11 +71,14 @@ if TYPE_CHECKING:
     from recurra.cli.look import look
     from recurra.cli.train import train
     from recurra.datasets import load_any as load
+    from recurra.estimators.anomaly_detector import AnomalyDetector
+    from recurra.estimators.forecaster import Forecaster
     from recurra.estimators.loading import load_model
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.estimators.text_classifier import TextClassifier
+    from recurra.estimators.translator import Translator
     from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
