@@ -372,7 +372,7 @@ KINDS = {"text": "texts", "pairs": "pairs of texts", "video": "clips"}
 def _counts_line(summary: dict[str, Any]) -> str:
     out = f"{summary['n_sequences']} {KINDS.get(summary['kind'], 'sequences')}"
     if "length_min" in summary:
-        unit = "characters" if summary["kind"] in names else "steps"
+        unit = "characters" if summary["kind"] in ("text", "pairs") else "steps"
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:
