@@ -21,6 +21,15 @@ from recurra.records import Dataset, Record
 
 RATE = 250
 
+# The command, then the largest memory of its own process; what the operating system counts for a child begins with ours.
+COMMAND = """
+import sys
+from recurra.cli.main import run
+code = run(sys.argv[1:])
+sys.stderr.write(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
+sys.exit(code)
+"""
+
 
 def record(seconds, rng):
     """Return a signal whose beat is slow or fast, changing every 20 to 60 seconds, and its label per sample."""
@@ -59,19 +68,11 @@ def main():
         path = write_record(out, signal)
         steps = len(signal)
         del signal
-        command = [
-            sys.executable,
-            "-m",
-            "recurra",
-            "predict",
-            out / "run",
-            path,
-            "--segments",
-            "-o",
-            out / "day.csv",
-        ]
+        words = ["predict", out / "run", path, "--segments", "-o", out / "day.csv"]
         began = time.perf_counter()
-        subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *map(str, words)], check=True, capture_output=True, text=True
+        )
         seconds = time.perf_counter() - began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         lines = (out / "day.csv").read_text().splitlines()[1:]
@@ -89,7 +90,7 @@ def main():
         "processor_seconds": round(processor, 1),
         "times_real_time": round(args.hours * 3600 / seconds),
         "times_real_time_by_processor_time": round(args.hours * 3600 / processor),
-        "peak_mb": round(used.ru_maxrss / 1024),
+        "peak_mb": round(int(done.stderr.split("VmHWM:")[1].split()[0]) / 1024),
     }
     print(json.dumps(result, indent=2))
     if args.out is not None:
