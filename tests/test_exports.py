@@ -17,6 +17,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextGenerator",
     "WordVectors",
     "__version__",
     "accelerate",

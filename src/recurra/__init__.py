@@ -19,6 +19,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
@@ -42,6 +43,7 @@ __all__ = [
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextGenerator",
     "WordVectors",
     "__version__",
     "accelerate",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.estimators.text_classifier import TextClassifier
+    from recurra.estimators.text_generator import TextGenerator
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate

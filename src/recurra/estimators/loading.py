@@ -18,6 +18,7 @@ ESTIMATORS = {
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
     "TextClassifier": "recurra.estimators.text_classifier",
+    "TextGenerator": "recurra.estimators.text_generator",
 }
 
 

@@ -22,7 +22,7 @@ from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
