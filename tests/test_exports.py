@@ -9,7 +9,9 @@ import pytest
 import recurra
 
 PUBLIC = {
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
@@ -18,6 +20,7 @@ PUBLIC = {
     "Streams",
     "TextClassifier",
     "TextGenerator",
+    "Translator",
     "WordVectors",
     "__version__",
     "accelerate",
