@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, run_folder, screen
+from recurra.cli import flags, run_folder, screen, series_predictions
 from recurra.cli.reading import check_data_words, read_unlabelled
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 
 FORMATS = ("csv", "jsonl")
 
@@ -30,6 +30,7 @@ def predict(
     segments: bool = False,
     min_duration_s: float = 0.0,
     chunk: int | None = None,
+    horizon: int | None = None,
     **words: Any,
 ) -> list[dict[str, Any]]:
     """Predict with the network of a run.
@@ -49,23 +50,46 @@ def predict(
     chunk : int, optional
         Read every sequence in chunks of so many steps, as a stream would; the answers are the same. A causal network
         does so by itself with long recordings, and shows how far it is.
+    horizon : int, optional
+        Steps ahead, of a network that forecasts; by default those it was trained for.
     **words
         How the data are read; by default as the training data were.
 
     Returns
     -------
     list of dict
-        A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
-        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
+        Of a forecast a row for each step ahead: ``name``, ``step``, ``time`` where there are time stamps, a column for
+        each target and, with intervals, ``<target>_low`` and ``<target>_high``. Of anomalies a row for each time step:
+        ``name``, ``step``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more anomalous.
+        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with one
+        per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
         ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
-        ``start`` and ``end`` in steps.
+        ``start`` and ``end`` in steps. Of a translator ``source``, ``prediction``, ``score`` and ``cut``, whether the
+        answer had not come to its end.
     """
-    from recurra.checks import as_sequences
+    from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
+    own = series_predictions.open_estimator(run)
+    if own is not None:
+        if proba:
+            raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
+        return series_predictions.rows(*own, data, words, horizon=horizon)
+    if horizon is not None:
+        raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
+    if model.task == "translation":
+        config = {"task": "translate", **config}  # a model file alone
     dataset = read_unlabelled(config, data, words)
-    sequences = as_sequences(dataset.X, names=dataset.names)
+    if model.task == "translation":
+        if proba:
+            raise UsageError("predict: proba needs classes; this network answers with texts.")
+        return _answers(model, dataset)
+    sequences: list[Any]
+    if model.features.reads_numbers:
+        sequences = as_sequences(dataset.X, names=dataset.names)
+    else:
+        sequences, _ = as_texts(dataset)
     with _reading(model, sequences, chunk) as model:
         return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
 
@@ -114,6 +138,27 @@ def _rows(
     return rows
 
 
+def _answers(model: Any, dataset: Any) -> list[dict[str, Any]]:
+    if dataset.kind not in ("pairs", "text"):
+        raise DataError(
+            f"predict: {dataset.source or 'the data'} holds {dataset.kind} records; this network reads texts. Name "
+            "their column with source=."
+        )
+    params = model.manifest["params"]
+    how = {word: params[word] for word in ("beam_size", "length_penalty")}
+    answers = model.translate(dataset.X, names=dataset.names, **how)
+    return [
+        {
+            "name": name,
+            "source": source,
+            "prediction": best.text,
+            "score": round(best.score, 6),
+            "cut": best.cut,
+        }
+        for name, source, (best,) in zip(dataset.names, dataset.X, answers, strict=True)
+    ]
+
+
 def _plain(answer: Any) -> Any:
     return answer.tolist() if hasattr(answer, "tolist") else answer
 
@@ -128,7 +173,7 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
     """Return rows as CSV (a label per step gives a line per step) or as JSON lines."""
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    flat = [line for row in rows for line in _csv_lines(row)]
+    flat = [line for row in rows for line in (_csv_lines(row) if "step" not in row else [row])]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(
         out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
@@ -143,6 +188,9 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from ({"name": row["name"], **one} for one in row["segments"])
         return
     answer, shares = row["prediction"], row.get("probabilities")
+    if "cut" in row:
+        yield dict(row)
+        return
     if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
         yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
     elif isinstance(answer, list):
@@ -158,6 +206,8 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "echo 1987 | recurra predict runs/roman -",
+        "recurra predict runs/load load.csv --horizon 48",
         "recurra predict runs/walking night.edf --segments --min-duration-s 0.5",
         "cat steps.csv | recurra predict runs/gestures - --format jsonl",
     ),
@@ -165,8 +215,9 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 @click.argument("run")
 @click.argument("data")
 @click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
+@click.option("--horizon", type=int, help="Steps ahead to forecast.  [default: as trained]")
 @click.option("--segments", is_flag=True, help="Labels per step as segments, from when to when.")
 @click.option("--min-duration-s", type=float, default=0.0, help="Join shorter segments to a neighbour.")
 @click.option(
@@ -178,11 +229,12 @@ def command(
     run: str,
     data: str,
     out: str | None,
-    kind: str | None,
+    form: str | None,
     proba: bool,
     segments: bool,
     min_duration_s: float,
     chunk: int | None,
+    horizon: int | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -197,9 +249,10 @@ def command(
         "segments": segments,
         "min_duration_s": min_duration_s,
         "chunk": chunk,
+        "horizon": horizon,
     }
     rows = predict(run, data, **how, **flags.given(given))
-    text = as_text(rows, kind or by_name)
+    text = as_text(rows, form or by_name)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -56,6 +56,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     """
 
     _pools: ClassVar[bool] = True
+    _answers_steps = False  # of an estimator that may pool: whether y gave a number per step
 
     model_: FittedModel
 
@@ -121,7 +122,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         examples = rows.examples(shape_only, given, target)
         validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
-        _set_memory(network, getattr(self, "memory", "full"))
+        rows.set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
         start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
         weights = class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights)
@@ -182,7 +183,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
-        if target.task == "labeling":
+        self._answers_steps = bool(getattr(target, "per_step", False))
+        if target.task == "labeling" or self._answers_steps:
             check_steps(type(self).__name__, given.sequences, encoded, given.names)
         # Before merging, which sorts: the message must name the sequence where the user has it.
         self._check(given)
@@ -270,7 +272,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             output_size=output_size,
             num_layers=int(self.num_layers),
             bidirectional=bool(self.bidirectional),
-            pooling=self.pooling if self._pools else "none",
+            pooling=self.pooling if self._pools and not self._answers_steps else "none",
             dropout=float(self.dropout),
             front=self._front(features),
         )
@@ -571,15 +573,6 @@ def _seed(random_state: Any) -> int:
     )
 
 
-def _set_memory(network: Any, memory: str) -> None:
-    """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
-    from recurra.nn import GRU, LSTM, RNN
-
-    for layer in network.modules():
-        if isinstance(layer, (RNN, LSTM, GRU)):
-            layer.memory = memory
-
-
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return the words a file can hold; an optimizer class by its name, no callbacks, no function."""
     out = {}
@@ -590,6 +583,8 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, np.generic):
             value = value.item()
+        if name == "vectors" and not isinstance(value, str):  # the model keeps the rows it needs
+            value = None if value is None else str(value) if isinstance(value, os.PathLike) else None
         if isinstance(value, type):
             value = f"{value.__module__}.{value.__qualname__}"
         if name == "class_weight" and isinstance(value, dict):

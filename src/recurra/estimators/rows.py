@@ -25,6 +25,16 @@ def examples(model: FittedModel, given: Given, target: Target) -> Any:
 def row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[np.ndarray]) -> Any:
     """Return the targets of the rows the network reads: with a label per step, that in the middle of each row."""
     alignment = model.features.alignment
-    if target.task != "labeling" or model.features.keeps_steps or alignment is None:
+    per_step = target.task == "labeling" or getattr(target, "per_step", False)
+    if not per_step or model.features.keeps_steps or alignment is None:
         return targets
     return [own[alignment.middles(len(rows))] for own, rows in zip(targets, inputs, strict=True)]
+
+
+def set_memory(network: Any, memory: str) -> None:
+    """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
+    from recurra.nn import GRU, LSTM, RNN
+
+    for layer in network.modules():
+        if isinstance(layer, (RNN, LSTM, GRU)):
+            layer.memory = memory

@@ -69,8 +69,8 @@ class SequenceLabeler(SequenceEstimator):
     missing : {"error", "mask"}, default="error"
         NaN is an error, or is filled with the channel's last value and marked in a mask channel.
     memory : {"full", "sqrt"}, default="full"
-        What training keeps of a sequence: the gates of every step, or the states of about 2 sqrt(T) steps, from which
-        the rest is computed again. Very long sequences need "sqrt".
+        What training keeps of a sequence: the gates of every step, or the states between segments of about
+        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()

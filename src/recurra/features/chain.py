@@ -14,6 +14,7 @@ from recurra.features.deltas import Deltas
 from recurra.features.missing import MissingMask
 from recurra.features.scaling import Scaling
 from recurra.features.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.text import Words
 from recurra.features.windows import Windows
 
 
@@ -24,8 +25,8 @@ class Feature(Protocol):
         """Return the number of channels it gives for that many."""
         ...
 
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Turn one array of shape (time, channels) into another."""
+    def transform(self, sequence: Any) -> np.ndarray:
+        """Turn one array of shape (time, channels) into another; the first feature may read a text."""
         ...
 
     def stream(self, input_size: int) -> FeatureStream:
@@ -38,7 +39,7 @@ class Feature(Protocol):
 
 
 FEATURES: Mapping[str, Any] = {
-    feature.name: feature for feature in (Scaling, MissingMask, Windows, Deltas, BeatIntervals)
+    feature.name: feature for feature in (Scaling, MissingMask, Windows, Deltas, BeatIntervals, Words)
 }
 
 

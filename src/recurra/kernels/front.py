@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.errors import StoreError
 from recurra.kernels import heads
+from recurra.kernels.text import TextFront
 from recurra.ragged import Ragged
 
 Weights = Mapping[str, np.ndarray]
@@ -160,6 +161,7 @@ FRONTS: Mapping[str, Front] = {
     "embedding": _Embedding(),
     "patches": _Patches(),
     "convolution": _Convolution(),
+    "text": TextFront(),
 }
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number
+from recurra.nn.text import TextFront
 from recurra.ragged import Ragged
 
 
@@ -120,6 +121,7 @@ FRONTS: Mapping[str, Callable[[Mapping[str, Any], int], Any]] = {
     "embedding": Embedding,
     "patches": Patches,
     "convolution": Convolution,
+    "text": TextFront,
 }
 
 

@@ -20,9 +20,10 @@ from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream
+from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -140,7 +141,10 @@ class FittedModel:
         if self.task == "labeling":
             codes = self._at_steps(outputs.argmax(axis=1), rows, sequences)
             return per_sequence(self.classes[codes], sequences)
-        return self.numbers(outputs)
+        numbers = self.numbers(outputs)
+        if not self.manifest["target"].get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
 
     def segments(
         self,
@@ -175,10 +179,32 @@ class FittedModel:
         ]
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
-        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target."""
+        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target.
+
+        Of quantiles it is the median.
+        """
         target = self.manifest["target"]
+        outputs = middle(outputs, target.get("quantiles", ()))
         numbers = outputs.astype(np.float64) * np.asarray(target["spread"]) + np.asarray(target["center"])
         return numbers[:, 0] if target["single"] else numbers
+
+    def predict_quantiles(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return the quantiles trained for, rising: shape (sequences, quantiles), or (sequences, targets, quantiles).
+
+        An object array of such arrays with numbers per time step.
+        """
+        target = self.manifest["target"]
+        count = len(target["quantiles"])
+        spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
+        outputs, rows = self.row_outputs(sequences, names)
+        each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
+        numbers = each * spread + center
+        numbers = numbers[:, 0] if target["single"] else numbers
+        if not target.get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -227,20 +253,12 @@ class FittedModel:
         StoreError
             If the file is damaged, no model, of a newer version, or lacks a weight.
         """
-        manifest, arrays = store.load(path)
-        if manifest.get("kind") != "model":
-            raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
-        if manifest.get("schema") != SCHEMA:
+        model = open_file(path)
+        if not isinstance(model, cls):
             raise StoreError(
-                f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
-                f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+                f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model."
             )
-        try:
-            return cls._from_parts(manifest, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, StoreError):
-                raise StoreError(f"{path}: {error}") from None
-            raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+        return model
 
     @classmethod
     def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
@@ -255,6 +273,32 @@ class FittedModel:
         if manifest["network"] is not None:
             _check_weights(manifest["network"], weights)
         return cls(manifest, features, weights)
+
+
+def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
+    """Read a model file of any task.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, no model, of a newer version, or lacks a weight.
+    """
+    manifest, arrays = store.load(path)
+    if manifest.get("kind") != "model":
+        raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
+            f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+        )
+    try:
+        if manifest["task"] == "translation":
+            return TranslationModel.from_parts(manifest, arrays)
+        return FittedModel._from_parts(manifest, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise StoreError(f"{path}: {error}") from None
+        raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
 
 
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
@@ -278,6 +322,17 @@ def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]
     extra = set(weights) - set(expected)
     if extra:
         raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
+
+
+def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """Return the median of outputs (rows, targets * quantiles), interpolated: (rows, targets); as they are without."""
+    if not len(quantiles):
+        return outputs
+    each = np.sort(outputs.reshape(len(outputs), -1, len(quantiles)), axis=-1)
+    at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
+    low, high = int(np.floor(at)), int(np.ceil(at))
+    share = np.float32(at - low)
+    return each[..., low] if low == high else (1 - share) * each[..., low] + share * each[..., high]
 
 
 def per_sequence(flat: np.ndarray, sequences: Sequence[np.ndarray]) -> np.ndarray:
