@@ -347,11 +347,11 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    things, steps = {"pairs": ("pairs", "characters"), "video": ("clips", "steps")}.get(
-        summary["kind"], ("sequences", "steps")
+    steps = "characters" if summary["kind"] == "pairs" else "steps"
+    out = (
+        f"{summary['n_sequences']} { {'pairs': 'pairs', 'video': 'clips'}.get(summary['kind'], 'sequences') }"
     )
-    out = f"{summary['n_sequences']} {things}"
-    if "length_min" in summary:
+    if "length_min" in summary:  # a clip's file knows its length
         out += f" of {summary['length_min']} to {summary['length_max']} {steps}"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"

@@ -17,6 +17,7 @@ from recurra.estimators.inputs import Given
 from recurra.estimators.targets import ClassTarget, Target
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
 from recurra.records import Dataset
 from recurra.serving.video_stream import VideoStream
@@ -61,12 +62,51 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         How the states over time become one answer.
     dropout : float, default=0.5
         Share of features in [0, 1) zeroed in training, between layers and before the output.
-    initialization, optimizer, learning_rate, lr_schedule, weight_decay, max_epochs, batch_size, grad_clip, curriculum
-        As in `SequenceClassifier`.
-    class_weight, validation_fraction, patience, scaling, memory, network, callbacks, checkpoint_dir, device
-        As in `SequenceClassifier`.
-    random_state, verbose
-        As in `SequenceClassifier`.
+    initialization : {"default", "chrono", "identity", "torch"}, default="default"
+        How weights begin: orthogonal recurrent weights, Glorot inputs and forget bias 1; gates spread over memories up
+        to the longest training sequence; identity recurrent weights with ReLU in place of tanh (cell="rnn" only);
+        torch's own. Sources in `recurra.nn.initialize`.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
+        How weights are changed.
+    learning_rate : float, default=0.002
+        Its step.
+    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="constant"
+        How the learning rate changes; a dictionary holds the ``name`` and its options.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    max_epochs : int, default=50
+        Passes over the training data at most.
+    batch_size : int, default=32
+        Sequences per training step.
+    grad_clip : float or None, default=1.0
+        Largest global norm of the gradient.
+    curriculum : int, dict or None, default=None
+        Training begins with sequences up to this length and takes in longer ones as it goes on; a dictionary holds
+        ``start`` and the other fields of `recurra.training.curriculum.Curriculum`.
+    class_weight : None, "balanced" or dict of class to weight, default=None
+        Weight of each class in the loss.
+    validation_fraction : float, default=0.1
+        Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
+        than 25 sequences, or there are fewer than 5 groups, nothing is held out.
+    patience : int or None, default=10
+        Epochs without a better validation loss before training stops; the best weights are kept.
+    scaling : {"zscore", "robust", "none"}, default="zscore"
+        Scaling per channel, learned on the training part.
+    memory : {"full", "sqrt"}, default="full"
+        What training keeps of a sequence: the gates of every step, or the states between segments of about
+        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
+    network : callable (input_size, output_size) -> torch.nn.Module, optional
+        An own design; called with a `Ragged` of torch values.
+    callbacks : sequence of recurra.training.callbacks.Callback, default=()
+        Called during training.
+    checkpoint_dir : path or None, default=None
+        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
+    device : str, default="cpu"
+        torch device to train on; prediction is on the CPU.
+    random_state : int, RandomState, Generator or None, default=None
+        Decides everything random; global generators are never touched.
+    verbose : {0, 1, 2}, default=1
+        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------
@@ -342,6 +382,20 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         found = super().explain(sequence, method=method, target=target, step=step, **options)
         frames = Watched(self, clips).frames(0)
         return replace(found, kind="video", input=frames, name=names[0] if names else "", channel_names=None)
+
+    def trace(self, x: Any, *, name: str = "") -> Trace:
+        """Return every gate and state while the network reads the features of one clip.
+
+        Parameters
+        ----------
+        x : path or ndarray of uint8, shape (time, height, width, 3)
+            One clip.
+        name : str
+            What to call it in pictures.
+        """
+        self._check_fitted()
+        (sequence,), _ = self._read(frame_inputs.one_clip(x), reset=False)
+        return super().trace(sequence, name=name)
 
     def stream(self, *, look_ahead: int | None = None) -> VideoStream:  # type: ignore[override] # takes frames, not rows
         """Begin a clip whose frames come one by one.
