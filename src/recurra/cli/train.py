@@ -347,11 +347,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    steps = "characters" if summary["kind"] == "pairs" else "steps"
-    out = (
-        f"{summary['n_sequences']} { {'pairs': 'pairs', 'video': 'clips'}.get(summary['kind'], 'sequences') }"
-    )
-    if "length_min" in summary:  # a clip's file knows its length
+    units = {"pairs": ("pairs", "characters"), "video": ("clips", "")}
+    things, steps = units.get(summary["kind"], ("sequences", "steps"))
+    out = f"{summary['n_sequences']} {things}"
+    if "length_min" in summary:
         out += f" of {summary['length_min']} to {summary['length_max']} {steps}"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
