@@ -152,6 +152,9 @@ def main(cell: str) -> None:
             for name, value in ratio.items():
                 ratios.setdefault(name, []).append(value)
             rows.append({"kind": kind, "shape": shape, "seconds": times, "gflops": speed, "ratio": ratio})
+            if kind == "train equal" and shape == (128, 200, 256, 256) and about["kernels"]["native"]:
+                peak = measure.peak_gflops(chosen.threads)
+                rows[-1] |= {"peak_gflops": peak, "share_of_peak": speed["recurra"] / peak}
             figures = "  ".join(f"{n} {times[n] * 1e3:.2f} ms {speed[n]:.0f} GF/s" for n in times)
             text.append(
                 f"{kind} {','.join(map(str, shape))}: {figures}  | "

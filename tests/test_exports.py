@@ -9,13 +9,19 @@ import pytest
 import recurra
 
 PUBLIC = {
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "TextClassifier",
+    "TextGenerator",
+    "Translator",
+    "WordVectors",
     "__version__",
     "accelerate",
     "datasets",

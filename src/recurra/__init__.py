@@ -11,13 +11,19 @@ __version__ = "0.1.0"
 
 # Public name -> (module, attribute there; None for the module itself).
 _LAZY: dict[str, tuple[str, str | None]] = {
+    "AnomalyDetector": ("recurra.estimators.anomaly_detector", "AnomalyDetector"),
     "Dataset": ("recurra.records", "Dataset"),
+    "Forecaster": ("recurra.estimators.forecaster", "Forecaster"),
     "Ragged": ("recurra.ragged", "Ragged"),
     "Record": ("recurra.records", "Record"),
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
+    "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
+    "Translator": ("recurra.estimators.translator", "Translator"),
+    "WordVectors": ("recurra.features.embeddings", "WordVectors"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -32,13 +38,19 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 }
 
 __all__ = [
+    "AnomalyDetector",
     "Dataset",
+    "Forecaster",
     "Ragged",
     "Record",
     "SequenceClassifier",
     "SequenceLabeler",
     "SequenceRegressor",
     "Streams",
+    "TextClassifier",
+    "TextGenerator",
+    "Translator",
+    "WordVectors",
     "__version__",
     "accelerate",
     "datasets",
@@ -59,11 +71,17 @@ if TYPE_CHECKING:
     from recurra.cli.look import look
     from recurra.cli.train import train
     from recurra.datasets import load_any as load
+    from recurra.estimators.anomaly_detector import AnomalyDetector
+    from recurra.estimators.forecaster import Forecaster
     from recurra.estimators.loading import load_model
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
+    from recurra.estimators.text_classifier import TextClassifier
+    from recurra.estimators.text_generator import TextGenerator
+    from recurra.estimators.translator import Translator
     from recurra.evaluation import draw
+    from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record

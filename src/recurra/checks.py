@@ -174,6 +174,16 @@ def check_finite(
             )
 
 
+def check_rate(who: str, fitted_hz: float | None, given_hz: float | None) -> None:
+    """Raise DataError if data are sampled at another rate than those a network was trained on, by more than 1 %."""
+    if fitted_hz is None or given_hz is None or abs(given_hz - fitted_hz) <= 0.01 * fitted_hz:
+        return
+    raise DataError(
+        f"{who}: the network was trained on {fitted_hz:g} steps a second, these data have {given_hz:g}. Resample them to "
+        f"{fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
+    )
+
+
 def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str = "X") -> list[np.ndarray]:
     """Return a list of float arrays of shape (time, channels).
 
@@ -204,3 +214,46 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
             f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."
         )
     return [as_sequence(x, index=i, names=names, who=who) for i, x in enumerate(X)]
+
+
+def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
+    """Return texts as a list of str, and their names where X is a Dataset.
+
+    Parameters
+    ----------
+    X : Dataset of kind "text", or list, tuple, array or Series of str
+
+    Raises
+    ------
+    DataError
+        If it is a single text, is empty, or holds something that is no text or a text without a sign in it; named by its
+        place.
+    """
+    names = None
+    if hasattr(X, "records") and hasattr(X, "kind"):
+        if X.kind != "text":
+            raise DataError(
+                f"{who}: needs texts; got a Dataset of kind {X.kind!r}. Use SequenceClassifier for signals."
+            )
+        X, names = X.X, X.names
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__") or not hasattr(X, "__iter__"):
+        raise DataError(
+            f"{who}: expected a list of texts; got {type(X).__name__}. Pass [text] for a single one."
+        )
+    if getattr(X, "ndim", 1) == 2 and X.shape[1] == 1:  # a table with one column of texts
+        X = np.asarray(X)[:, 0]
+    texts = list(X)
+    if not texts:
+        raise DataError(f"{who}: found 0 texts (samples), a minimum of 1 is required. Give at least one.")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"{who}: {where(index, names).replace('sequence', 'text')} must be a str; got {text!r:.40} of type "
+                f"{type(text).__name__}. Turn it into text, or leave it out."
+            )
+        if not text.strip():
+            raise DataError(
+                f"{who}: {where(index, names).replace('sequence', 'text')} is empty; a text needs at least one word. "
+                "Remove it or its label."
+            )
+    return [str(text) for text in texts], names

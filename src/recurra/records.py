@@ -24,10 +24,16 @@ class Record:
         File or identifier, used in messages.
     sample_rate_hz : float, optional
         Time steps per second.
-    part : {"train", "test"}, optional
+    part : {"train", "dev", "test"}, optional
         Side of the official split, for data that has one.
     start : float, optional
         When the first step was recorded, in seconds since 1970; orders the records of a split by time.
+    freq : str, optional
+        Step between the time stamps of a series, such as "h", "30min" or "MS" (months).
+    known : ndarray of shape (time or more, columns), optional
+        What is known in advance about each step of a series, from its first on.
+    static : sequence, optional
+        Attributes of a whole series, numbers or text.
     """
 
     values: Any
@@ -37,6 +43,9 @@ class Record:
     sample_rate_hz: float | None = None
     part: str | None = None
     start: float | None = None
+    freq: str | None = None
+    known: Any = None
+    static: Any = None
 
     @property
     def length(self) -> int:
@@ -54,8 +63,8 @@ class Dataset:
         The data.
     channel_names : sequence of str, optional
         One name per channel.
-    kind : {"sequence", "text", "video", "series"}, default="sequence"
-        What ``values`` of the records are.
+    kind : {"sequence", "text", "pairs", "video", "series"}, default="sequence"
+        What ``values`` of the records are; of "pairs" they and the labels are texts.
     source : str, default=""
         Where it was read from, for reports.
     licence, citation : str, default=""
@@ -187,7 +196,7 @@ class Dataset:
         floats or absent.
         """
         y = self.y
-        if y is None:
+        if y is None or self.kind == "pairs":
             return {}
         flat = np.concatenate([np.asarray(label) for label in y]) if self.labels_per_step else y.reshape(-1)
         if flat.dtype.kind == "f" or any(isinstance(label, float) for label in flat[:1000]):

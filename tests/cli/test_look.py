@@ -41,7 +41,8 @@ def test_data_that_cannot_be_trained_on_yet_are_not_offered_for_training(forms):
     assert command("a").startswith("recurra train DATA ")
     assert command(None) == "recurra look DATA --label COLUMN"
     assert command(np.linspace(0, 1, 4)) == "recurra datasets"
-    assert command("a", values="some text", kind="text") == "recurra datasets"
+    assert command("a", values="some text", kind="text").startswith("recurra train DATA ")
+    assert command(None, values="some text", kind="text") == "recurra datasets"
 
 
 def test_json(cli, forms):

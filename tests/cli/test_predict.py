@@ -11,7 +11,7 @@ import pytest
 
 import recurra
 from recurra.cli.predict import as_text, predict
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
 
 
@@ -140,3 +140,85 @@ def test_numbers_and_labels_per_step(tmp_path):
 def test_a_name_with_a_comma_is_quoted():
     assert as_text([{"name": 'a,"b"', "prediction": "x"}], "csv") == 'name,prediction\n"a,""b""",x\n'
     assert as_text([], "csv") == "name,prediction\n"
+
+
+@pytest.fixture(scope="module")
+def walking(tmp_path_factory):
+    """A causal labeler of windows, trained from the command's function."""
+    rng = np.random.default_rng(0)
+    records = []
+    for i in range(8):
+        values = rng.normal(size=(300, 3))
+        values[:, 2] += 9.81
+        walks = (np.arange(300) // 60) % 2 == 1
+        values[:, 0] += 5 * np.sin(np.arange(300) / 2) * walks
+        records.append(
+            Record(values, label=np.where(walks, "walk", "rest"), name=f"r{i}", sample_rate_hz=100.0)
+        )
+    data = Dataset(records)
+    features = {"name": "statistics", "window_s": 0.3, "hop_s": 0.1}
+    words = {"features": features, "hidden_size": 6, "max_epochs": 8, "verbose": 0, "test": 0, "seed": 0}
+    out = tmp_path_factory.mktemp("walking") / "run"
+    return data, recurra.train(data, out=out, **words)
+
+
+def test_whole_and_in_chunks_are_the_same(walking):
+    data, run = walking
+    whole = predict(run.path, data, proba=True)
+    for chunk in (1, 7, 100, 1000):
+        assert predict(run.path, data, proba=True, chunk=chunk) == whole
+    with pytest.raises(UsageError, match="chunk must be a whole number of at least 1; got 0"):
+        predict(run.path, data, chunk=0)
+
+
+def test_long_recordings_are_read_in_chunks_by_themselves(walking, monkeypatch):
+    import recurra.cli.predict as command
+
+    data, run = walking
+    whole = predict(run.path, data)
+    monkeypatch.setattr(command, "_LONG", 100)
+    monkeypatch.setattr(command, "_CHUNK", 13)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert predict(run.path, data) == whole
+
+
+def test_segments_cover_each_recording(walking):
+    data, run = walking
+    rows = predict(run.path, data, segments=True, min_duration_s=0.2)
+    for row in rows:
+        assert (row["segments"][0]["start_s"], row["segments"][-1]["end_s"]) == (0, 3)
+    lines = rows_of(as_text(rows, "csv"))
+    assert list(lines[0]) == ["name", "start", "end", "label", "start_s", "end_s"]
+    assert len(lines) == sum(len(row["segments"]) for row in rows)
+
+
+def test_data_of_another_rate(walking):
+    data, run = walking
+    slow = Dataset([Record(r.values, sample_rate_hz=50.0) for r in data.records], source="slow.csv")
+    with pytest.raises(
+        DataError, match=r"slow\.csv: the network was trained on 100 steps a second, these data have 50"
+    ):
+        predict(run.path, slow)
+
+
+def test_an_electrocardiogram_whole_and_in_chunks(real_data, tmp_path):
+    """Flags as a user types them, on PhysioNet records: the same answers by any chunks."""
+    import zipfile
+
+    from recurra.cli.main import run as command
+
+    names = [f"A000{i:02d}" for i in range(1, 13)]
+    with zipfile.ZipFile(real_data("cinc2017-validation/validation.zip")) as archive:
+        letters = dict(line.split(",") for line in archive.read("REFERENCE.csv").decode().split())
+        for name in names:
+            archive.extract(f"{name}.hea", tmp_path / "hearts")
+            archive.extract(f"{name}.mat", tmp_path / "hearts")
+    lines = [f"{name}.hea,{'sick' if letters[name] == 'A' else 'other'}" for name in names]
+    (tmp_path / "hearts" / "labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
+    out = tmp_path / "run"
+    features = '{"name": "spectral", "window_s": 0.5}'
+    words = ["--features", features, "--hidden-size", "4", "--max-epochs", "1", "--test", "0", "--seed", "0"]
+    assert command(["train", str(tmp_path / "hearts"), "-o", str(out), *words]) == 0
+    record = tmp_path / "hearts" / "A00001.hea"
+    whole = predict(out, record, proba=True)
+    assert [predict(out, record, proba=True, chunk=chunk) for chunk in (1, 777, 100_000)] == [whole] * 3

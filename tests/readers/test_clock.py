@@ -99,3 +99,11 @@ def test_mixed_rates_are_told():
         "t.csv: the sequences are sampled at different rates: 100 Hz (2), 50 Hz (1). Resample them to one "
         "rate."
     )
+
+
+def test_the_longest_gap():
+    from recurra.readers.clock import gap
+
+    assert gap(np.array([0.0, 1, 2, 3, 4])) is None
+    assert gap(np.array([0.0, 1, 2, 9, 10, 11])) == (2, 7.0)
+    assert gap(np.array([0.0, 9.0])) is None

@@ -11,6 +11,7 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
+from recurra.readers.calendar import step_after
 from recurra.records import Dataset, Record
 
 # Random tries among which the split nearest to the fraction and to the balance of classes is taken.
@@ -32,7 +33,8 @@ def split(
     dataset : Dataset
         At least two records.
     test : float or int, default=0.2
-        Share of the records in (0, 1), or their number; met as nearly as groups allow.
+        Share of the records in (0, 1), or their number; met as nearly as groups allow. Of series split by time, the
+        share or number of the last steps of each.
     by : {"group", "time", "record"} or None, default=None
         "group" keeps each group on one side. "time" puts what came last into the test part: the last records
         by ``start`` where all have one, else by order; of a single record, or of each series, its last steps.
@@ -61,6 +63,10 @@ def split(
         raise DataError(
             f"split: needs at least 2 records; there are {len(dataset)}. Give a test set of its own."
         )
+    if by == "time" and dataset.kind == "series":
+        halves = [_cut(record, _fraction(test, record.length)) for record in dataset.records]
+        train, last = ([half[side] for half in halves] for side in (0, 1))
+        return replace(dataset, records=train), replace(dataset, records=last)
     fraction = _fraction(test, len(dataset))
     groups = dataset.groups
     if by == "group" and groups is None:
@@ -346,7 +352,7 @@ def _score(chosen: np.ndarray, per_unit: np.ndarray, sizes: np.ndarray, fraction
 
 
 def _by_time(dataset: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
-    if len(dataset) == 1 or dataset.kind == "series":
+    if len(dataset) == 1:
         halves = [_cut(record, fraction) for record in dataset.records]
         return replace(dataset, records=[a for a, _ in halves]), replace(
             dataset, records=[b for _, b in halves]
@@ -373,7 +379,11 @@ def _cut(record: Record, fraction: float) -> tuple[Record, Record]:
     later = None
     if record.start is not None and record.sample_rate_hz:
         later = record.start + at / record.sample_rate_hz
+    if record.start is not None and record.freq:
+        later = step_after(record.start, record.freq, at)
+    # What is known in advance of the last steps is known to the first part as well.
+    ahead = None if record.known is None else record.known[at:]
     return (
         replace(record, values=record.values[:at], label=labels[0]),
-        replace(record, values=record.values[at:], label=labels[1], start=later),
+        replace(record, values=record.values[at:], label=labels[1], start=later, known=ahead),
     )

@@ -57,7 +57,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     config = folder.config()
     estimator = load_model(folder / run_folder.MODEL)
     test, how = judged_part(folder, config, data, words)
-    if test.y is None:
+    if test.y is None and config.get("task") not in flags.WITHOUT_LABELS:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "
             "target=, or use predict."
@@ -109,11 +109,15 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     evaluation = evaluate(run, data, name=name, **flags.given(given))
     if as_json:
         return screen.flat_json(evaluation.metrics)
+    screen.say(f"Judged on: {evaluation.context.split}")
+    screen.result(evaluation.summary())
+    if type(evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
+        stem = _slug(name or ("test" if data is None else _name_of(data, None)))
+        screen.result(f"Report: {run_folder.open_run(run) / f'eval-{stem}.html'}")
+        return screen.next_command("recurra", "predict", run, "NEW_DATA")
     from recurra.evaluation.report import worst_positions
     from recurra.evaluation.summary import findings
 
-    screen.say(f"Judged on: {evaluation.context.split}")
-    screen.result(evaluation.summary())
     for finding in findings(evaluation):
         screen.warn(finding)
     stem = _slug(name or ("test" if data is None else _name_of(data, None)))

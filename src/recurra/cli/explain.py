@@ -11,7 +11,9 @@ from recurra.cli import flags, run_folder, screen
 from recurra.cli.reading import check_data_words, judged_part
 from recurra.errors import UsageError
 
+DEFAULT_METHOD = "integrated_gradients"
 SUFFIXES = (".png", ".svg", ".json")
+CLOUD_SUFFIXES = (".png", ".svg")
 
 
 def explain(
@@ -71,6 +73,9 @@ def _chosen(run: Any, data: Any, index: int, words: dict[str, Any]) -> tuple[Any
 
 
 def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
+    if estimator.model_.task == "translation":
+        how = "attention" if method == DEFAULT_METHOD else method
+        return estimator.explain(sequence, method=how, target=target)
     known = (
         {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
     )
@@ -79,7 +84,10 @@ def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: in
 
 @click.command(
     cls=flags.SectionedCommand,
-    epilog=flags.examples("recurra explain runs/demo --index 3 -o why.svg"),
+    epilog=flags.examples(
+        "recurra explain runs/demo --index 3 -o why.svg",
+        "recurra explain runs/reports --wordcloud words.svg",
+    ),
 )
 @click.argument("run")
 @click.argument("data", required=False)
@@ -105,6 +113,11 @@ def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: in
 @click.option(
     "-o", "--output", "--out", "out", help="PNG, SVG or JSON file.  [default: figures/explain-N.svg in RUN]"
 )
+@click.option(
+    "--wordcloud",
+    type=click.Path(dir_okay=False),
+    help="PNG or SVG file: draw the words that speak for each class instead, for networks that read text.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write name, target and file as one flat JSON object.")
 @partial(flags.data_flags, leave_out=("target",))
 def command(
@@ -115,6 +128,7 @@ def command(
     target: str | None,
     step: int | None,
     out: str | None,
+    wordcloud: str | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -122,6 +136,8 @@ def command(
 
     Beside the picture a second one, its name ending in -inside.svg, shows every gate and state over time.
     """
+    if wordcloud is not None:
+        return _word_cloud(run, data, Path(wordcloud), flags.given(given), as_json)
     folder = run_folder.open_run(run)
     path = Path(out) if out is not None else folder / run_folder.FIGURES / f"explain-{index}.svg"
     if path.suffix.lower() not in SUFFIXES:
@@ -135,8 +151,8 @@ def command(
     if as_json:
         facts = {
             "index": index,
-            "target": found.target,
-            "method": method,
+            "target": " ".join(found.target) if isinstance(found.target, tuple) else found.target,
+            "method": found.method,
             "error": found.error,
             "output": str(path),
         }
@@ -151,9 +167,32 @@ def command(
     )
 
 
+def _word_cloud(run: str, data: str | None, path: Path, words: dict[str, Any], as_json: bool) -> None:
+    """Draw the words of what the network is judged on, sized by how far they speak for their class."""
+    from recurra.estimators.loading import load_model
+
+    if path.suffix.lower() not in CLOUD_SUFFIXES:
+        raise UsageError(f"explain: a word cloud must end in {', '.join(CLOUD_SUFFIXES)}; got {path.name!r}.")
+    check_data_words("explain", words)
+    folder = run_folder.open_run(run)
+    dataset, _ = judged_part(folder, folder.config(), data, words, labelled=False)
+    estimator = load_model(folder / run_folder.MODEL)
+    if not hasattr(estimator, "word_cloud"):
+        raise UsageError(
+            f"explain: {run} holds a {type(estimator).__name__}; word clouds are for networks that read text."
+        )
+    _save(estimator.word_cloud(dataset), path)
+    if as_json:
+        return screen.flat_json({"output": str(path), "texts": len(dataset)})
+    screen.result(f"Picture: {path}")
+    return screen.next_command("recurra", "explain", run, *([data] if data else []))
+
+
 def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path, str] | None:
     """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
-    if estimator.model_.manifest["network"] is None:
+    if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
+        return None
+    if not estimator.model_.features.reads_numbers:
         return None
     trace = estimator.trace(sequence, name=name)
     inside = path.with_name(f"{path.stem}-inside.svg")
@@ -163,14 +202,20 @@ def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple
 
 def _write(found: Any, path: Path) -> None:
     """Write the picture, or with a name ending in ``.json`` the values, in one step."""
-    import io
+    from recurra.store import write_text
 
-    from recurra.store import write_bytes, write_text
-
-    kind = path.suffix.lower()
-    if kind == ".json":
+    if path.suffix.lower() == ".json":
         write_text(path, json.dumps(found.to_dict(), default=str) + "\n")
     else:
-        buffer = io.BytesIO()
-        found.plot().savefig(buffer, format=kind[1:], bbox_inches="tight", dpi=160)
-        write_bytes(path, buffer.getvalue())
+        _save(found.plot(), path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG or SVG in one step."""
+    import io
+
+    from recurra.store import write_bytes
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.lower()[1:], bbox_inches="tight", dpi=160)
+    write_bytes(path, buffer.getvalue())

@@ -41,11 +41,21 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "time": DataWord("Column with the time of each step."),
     "label": DataWord("Column with the class, of the sequence or of each step."),
     "group": DataWord("Column with what a split must not cut in two, such as the person."),
-    "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
+    "target": DataWord(
+        "Column of numbers to predict (may be given several times), or of the text to give.", many=True
+    ),
+    "known": DataWord(
+        "Column known in advance of a series, such as the temperature; may be given several times.", many=True
+    ),
+    "static": DataWord("Column with an attribute of a whole series; may be given several times.", many=True),
+    "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "text": DataWord("Column with text; every row is then one record."),
+    "source": DataWord("Column with text to turn into that of the column --target."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
+    "labels": DataWord("File with one label a line, for a file with one text a line."),
     "layout": DataWord(
-        "A row per time step (long) or per sequence (wide).", choices=("auto", "long", "wide")
+        "A row per time step (long) or per sequence (wide), or one text a line (lines).",
+        choices=("auto", "long", "wide", "lines"),
     ),
     "label_per": DataWord(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
@@ -64,10 +74,19 @@ DATA_WORDS: Mapping[str, DataWord] = {
 
 # Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
 TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "classify": {"sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier")},
+    "classify": {
+        "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
+        "text": ("recurra.estimators.text_classifier", "TextClassifier"),
+    },
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
+    "translate": {"pairs": ("recurra.estimators.translator", "Translator")},
+    "forecast": {"series": ("recurra.estimators.forecaster", "Forecaster")},
+    "anomaly": {"sequence": ("recurra.estimators.anomaly_detector", "AnomalyDetector")},
 }
+
+# Tasks that learn from the sequences alone.
+WITHOUT_LABELS = ("forecast", "anomaly")
 
 # Words whose values are Python objects; they have no flag.
 PYTHON_ONLY = ("network", "callbacks")
@@ -89,10 +108,16 @@ def flag_of(word: str) -> str:
 
 
 _CONSTRUCTOR_WORDS = (
+    "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
+    "embedding_size", "letters", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "scaling", "missing", "memory", "checkpoint_dir", "device",
-    "random_state", "verbose",
+    "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
+    "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
+    "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
+    "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
+    "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
+    "reach", "contamination", "quantile",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (
@@ -103,6 +128,9 @@ _VERB_WORDS = (
     "out",
     "seed",
     "proba",
+    "segments",
+    "min_duration_s",
+    "chunk",
     "index",
     "method",
     "name",
@@ -147,6 +175,29 @@ class SectionedOption(click.Option):
     def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+
+
+class Numbers(click.ParamType):
+    """One number, or several with commas between them, or ``none``.
+
+    Parameters
+    ----------
+    number : {int, float}
+        Kind of number.
+    """
+
+    def __init__(self, number: type) -> None:
+        self.number = number
+        self.name = f"{'integer' if number is int else 'float'},..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a list of numbers, or the string ``none``, which `given` turns into None."""
+        if value == "none" or not isinstance(value, str):
+            return value
+        try:
+            return [self.number(part) for part in value.split(",") if part.strip()]
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor several with commas between them.", param, ctx)
 
 
 class NumberOrNone(click.ParamType):
@@ -217,7 +268,9 @@ def _option(word: str) -> dict[str, Any]:
     kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(
         about.kind, str
     )
-    if about.kind == "choice":
+    if about.kind in ("ints", "floats"):
+        kind = Numbers(int if about.kind == "ints" else float)
+    elif about.kind == "choice":
         kind = click.Choice([*about.choices, "none"] if about.none else about.choices)
     elif about.none and kind in (int, float):
         kind = NumberOrNone(kind)
@@ -238,6 +291,8 @@ def _shown_default(word: str) -> str:
         return "by task"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(str(number) for number in value) or "nothing"
     return "none" if value is None else str(value)
 
 
@@ -310,6 +365,8 @@ def as_arguments(words: Mapping[str, Any]) -> list[str]:
         if isinstance(value, bool):
             if value or word not in DATA_WORDS:
                 out.append(flag_of(word) if value else f"--no-{flag_of(word)[2:]}")
+        elif isinstance(value, list | tuple) and word not in DATA_WORDS:
+            out += [flag_of(word), ",".join(str(number) for number in value)]
         elif isinstance(value, list | tuple):
             for item in value:
                 out += [flag_of(word), str(item)]

@@ -82,7 +82,11 @@ def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[s
     source = str(data) if isinstance(data, str | Path) else "DATA"
     if dataset.y is None and dataset.kind == "sequence":
         return shlex.join(["recurra", "look", source, *flags.as_arguments(words), "--label", "COLUMN"])
-    if dataset.kind != "sequence" or (dataset.labels_per_step and not dataset.class_counts()):
+    if (
+        dataset.y is None
+        or dataset.kind not in flags.TASKS["classify"]
+        or (dataset.labels_per_step and not dataset.class_counts())
+    ):
         return "recurra datasets"
     name = Path(source).stem or "first"
     command = ["recurra", "train", source, "-o", f"runs/{name}", *flags.as_arguments(words)]

@@ -13,6 +13,8 @@ from recurra.batches.splits import content_keys
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, UsageError
+from recurra.readers import table
+from recurra.readers.columns import is_frame
 from recurra.records import Dataset, Record
 
 DEFAULT_SHARE = 0.2
@@ -40,6 +42,13 @@ class Parts:
 def load(source: Any, words: Mapping[str, Any]) -> Dataset:
     """Load data; see `recurra.load`. A Dataset is taken as it is."""
     return load_any(source, **words)
+
+
+def is_table(source: Any) -> bool:
+    """Return whether a source is a table file or a DataFrame, which may hold series."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).suffix.lower() in table.SUFFIXES
+    return is_frame(source)
 
 
 def test_of(value: Any) -> Any:
@@ -87,7 +96,9 @@ def divide(data: Dataset, *, test: Any, by: str | None, seed: int, words: Mappin
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
         how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
         return Parts(data, other, how)
-    if test is None and by is None:
+    if by is None and data.kind == "series":
+        by = "time"
+    if test is None and (by is None or data.kind == "series"):
         train, official = data.part("train"), data.part("test")
         if len(train) and len(official):
             return Parts(train, official, f"The data's own split: {len(train)} train, {len(official)} test.")

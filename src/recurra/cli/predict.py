@@ -1,23 +1,38 @@
 """``recurra predict``: predictions of a trained network as CSV or JSON lines; needs neither torch nor scikit-learn."""
 
+import contextlib
 import csv
 import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recurra.cli import flags, run_folder, screen
+from recurra.cli import flags, run_folder, screen, series_predictions
 from recurra.cli.reading import check_data_words, read_unlabelled
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 
 FORMATS = ("csv", "jsonl")
 
+# Steps from which a causal network reads in chunks and shows how far it is, and of a chunk.
+_LONG, _CHUNK = 1_000_000, 100_000
 
-def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[dict[str, Any]]:
+
+def predict(
+    run: Any,
+    data: Any,
+    *,
+    proba: bool = False,
+    segments: bool = False,
+    min_duration_s: float = 0.0,
+    chunk: int | None = None,
+    horizon: int | None = None,
+    **words: Any,
+) -> list[dict[str, Any]]:
     """Predict with the network of a run.
 
     Parameters
@@ -28,33 +43,120 @@ def predict(run: Any, data: Any, *, proba: bool = False, **words: Any) -> list[d
         Sequences, with or without labels.
     proba : bool, default=False
         Whether each row also has the probability of every class.
+    segments : bool, default=False
+        Whether labels per step are given as segments, from when to when.
+    min_duration_s : float, default=0.0
+        Shorter segments become part of their longer neighbour.
+    chunk : int, optional
+        Read every sequence in chunks of so many steps, as a stream would; the answers are the same. A causal network
+        does so by itself with long recordings, and shows how far it is.
+    horizon : int, optional
+        Steps ahead, of a network that forecasts; by default those it was trained for.
     **words
         How the data are read; by default as the training data were.
 
     Returns
     -------
     list of dict
-        A row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with a label per
-        step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step).
+        Of a forecast a row for each step ahead: ``name``, ``step``, ``time`` where there are time stamps, a column for
+        each target and, with intervals, ``<target>_low`` and ``<target>_high``. Of anomalies a row for each time step:
+        ``name``, ``step``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more anomalous.
+        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with one
+        per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
+        ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
+        ``start`` and ``end`` in steps. Of a translator ``source``, ``prediction``, ``score`` and ``cut``, whether the
+        answer had not come to its end.
     """
-    from recurra.checks import as_sequences
+    from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
+    own = series_predictions.open_estimator(run)
+    if own is not None:
+        if proba:
+            raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
+        return series_predictions.rows(*own, data, words, horizon=horizon)
+    if horizon is not None:
+        raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
+    if model.task == "translation":
+        config = {"task": "translate", **config}  # a model file alone
     dataset = read_unlabelled(config, data, words)
-    sequences = as_sequences(dataset.X, names=dataset.names)
-    predicted = model.predict(sequences, dataset.names)
+    if model.task == "translation":
+        if proba:
+            raise UsageError("predict: proba needs classes; this network answers with texts.")
+        return _answers(model, dataset)
+    sequences: list[Any]
+    if model.features.reads_numbers:
+        sequences = as_sequences(dataset.X, names=dataset.names)
+    else:
+        sequences, _ = as_texts(dataset)
+    with _reading(model, sequences, chunk) as model:
+        return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
+
+
+@contextlib.contextmanager
+def _reading(model: Any, sequences: list[Any], chunk: int | None) -> Iterator[Any]:
+    """Give the model, or one that reads in chunks and shows how far it is."""
+    from recurra.serving.chunked import in_chunks
+
+    steps = sum(map(len, sequences))
+    network = model.manifest["network"]
+    numbers = model.features.reads_numbers and network is not None and not network["bidirectional"]
+    long = steps >= _LONG and numbers
+    if chunk is None and not long:
+        yield model
+    elif not (long and sys.stderr.isatty()):
+        yield in_chunks(model, _CHUNK if chunk is None else chunk)
+    else:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(f"{steps:,} steps", total=steps)
+            yield in_chunks(model, _CHUNK if chunk is None else chunk, lambda done: bar.advance(task, done))
+
+
+def _rows(
+    model: Any, sequences: list[Any], names: list[str], proba: bool, segments: bool, min_duration_s: float
+) -> list[dict[str, Any]]:
+    if segments:
+        found = model.segments(sequences, names, min_duration_s=min_duration_s)
+        return [
+            {"name": name, "segments": [asdict(one) for one in own]}
+            for name, own in zip(names, found, strict=True)
+        ]
+    predicted = model.predict(sequences, names)
     rows: list[dict[str, Any]] = [
-        {"name": name, "prediction": _plain(answer)}
-        for name, answer in zip(dataset.names, predicted, strict=True)
+        {"name": name, "prediction": _plain(answer)} for name, answer in zip(names, predicted, strict=True)
     ]
     if proba:
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
         classes = [str(label) for label in model.classes.tolist()]
-        for row, shares in zip(rows, model.predict_proba(sequences, dataset.names), strict=True):
+        for row, shares in zip(rows, model.predict_proba(sequences, names), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
+
+
+def _answers(model: Any, dataset: Any) -> list[dict[str, Any]]:
+    if dataset.kind not in ("pairs", "text"):
+        raise DataError(
+            f"predict: {dataset.source or 'the data'} holds {dataset.kind} records; this network reads texts. Name "
+            "their column with source=."
+        )
+    params = model.manifest["params"]
+    how = {word: params[word] for word in ("beam_size", "length_penalty")}
+    answers = model.translate(dataset.X, names=dataset.names, **how)
+    return [
+        {
+            "name": name,
+            "source": source,
+            "prediction": best.text,
+            "score": round(best.score, 6),
+            "cut": best.cut,
+        }
+        for name, source, (best,) in zip(dataset.names, dataset.X, answers, strict=True)
+    ]
 
 
 def _plain(answer: Any) -> Any:
@@ -71,7 +173,7 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
     """Return rows as CSV (a label per step gives a line per step) or as JSON lines."""
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    flat = [line for row in rows for line in _csv_lines(row)]
+    flat = [line for row in rows for line in (_csv_lines(row) if "step" not in row else [row])]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(
         out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
@@ -82,7 +184,13 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
 
 
 def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if "segments" in row:
+        yield from ({"name": row["name"], **one} for one in row["segments"])
+        return
     answer, shares = row["prediction"], row.get("probabilities")
+    if "cut" in row:
+        yield dict(row)
+        return
     if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
         yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
     elif isinstance(answer, list):
@@ -98,18 +206,37 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "echo 1987 | recurra predict runs/roman -",
+        "recurra predict runs/load load.csv --horizon 48",
+        "recurra predict runs/walking night.edf --segments --min-duration-s 0.5",
         "cat steps.csv | recurra predict runs/gestures - --format jsonl",
     ),
 )
 @click.argument("run")
 @click.argument("data")
 @click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
+@click.option("--horizon", type=int, help="Steps ahead to forecast.  [default: as trained]")
+@click.option("--segments", is_flag=True, help="Labels per step as segments, from when to when.")
+@click.option("--min-duration-s", type=float, default=0.0, help="Join shorter segments to a neighbour.")
+@click.option(
+    "--chunk", type=int, help="Read recordings in chunks of so many steps; the answers are the same."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write counts as one flat JSON object; needs -o.")
 @flags.data_flags
 def command(
-    run: str, data: str, out: str | None, kind: str | None, proba: bool, as_json: bool, **given: Any
+    run: str,
+    data: str,
+    out: str | None,
+    form: str | None,
+    proba: bool,
+    segments: bool,
+    min_duration_s: float,
+    chunk: int | None,
+    horizon: int | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Predict with the network of RUN on DATA, a file, a folder, or - for a table on standard input."""
     if as_json and out is None:
@@ -117,8 +244,15 @@ def command(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
         )
     by_name = "jsonl" if out is not None and Path(out).suffix in (".jsonl", ".ndjson", ".json") else "csv"
-    rows = predict(run, data, proba=proba, **flags.given(given))
-    text = as_text(rows, kind or by_name)
+    how: dict[str, Any] = {
+        "proba": proba,
+        "segments": segments,
+        "min_duration_s": min_duration_s,
+        "chunk": chunk,
+        "horizon": horizon,
+    }
+    rows = predict(run, data, **how, **flags.given(given))
+    text = as_text(rows, form or by_name)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

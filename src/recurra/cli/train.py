@@ -105,8 +105,9 @@ def train(
     ----------
     data : path, name of a data set, Dataset, DataFrame or list of arrays
         See `recurra.load`.
-    task : {"classify", "regress", "label"}, optional
-        By default what the labels say: "label" with a label per time step, "regress" with numbers, else "classify".
+    task : {"classify", "regress", "label", "translate", "forecast", "anomaly"}, optional
+        By default what the data say: "translate" for pairs of texts, "forecast" for series, "label" with a label per
+        step, "regress" with numbers, else "classify". "anomaly" learns what is normal and needs no labels.
     out : path, optional
         Run folder; ``runs/`` and the name of the data by default.
     test : path, data, or share in (0, 1), or 0, optional
@@ -161,6 +162,8 @@ def train(
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
     _check_words(task, None, model_words)
+    if task == "forecast" and parts.is_table(data):
+        data_words.setdefault("kind", "series")
     dataset = parts.load(data, data_words)
     task = task or choose_task(dataset)
     _check_kind(dataset, task)
@@ -206,9 +209,13 @@ def carry_out(
 
 
 def choose_task(dataset: Any) -> str:
-    """Return the task the labels say: "label", "regress" or "classify"."""
+    """Return the task the data say: for pairs of texts, for series, else by the labels."""
+    if dataset.kind == "pairs":
+        return "translate"
+    if dataset.kind == "series":
+        return "forecast"
     if dataset.labels_per_step:
-        return "label"
+        return "label" if dataset.class_counts() else "regress"
     return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
 
 
@@ -269,6 +276,10 @@ def _check_kind(dataset: Any, task: str) -> None:
 
 
 def _check_labelled(dataset: Any, task: str) -> None:
+    import numpy as np
+
+    if task in flags.WITHOUT_LABELS:
+        return
     if dataset.y is None:
         raise DataError(
             f"train: {dataset.source or 'the data'} has no labels. Name their column with label= or target=, "
@@ -280,13 +291,15 @@ def _check_labelled(dataset: Any, task: str) -> None:
         )
     if task == "label" and not dataset.class_counts():
         raise DataError(
-            "train: a number per time step cannot be learned by this version; give classes with label=."
+            "train: the task 'label' needs classes; for a number per time step use task='regress'."
         )
-    if task != "label" and dataset.labels_per_step:
+    if task == "classify" and dataset.labels_per_step:
         raise DataError(
             f"train: the task {task!r} needs one label per sequence; the data have one per time step."
         )
-    if task == "regress" and dataset.y.dtype.kind not in "iufb":
+    per_step = dataset.labels_per_step and dataset.y.dtype == object
+    kinds = {np.asarray(label).dtype.kind for label in dataset.y} if per_step else {dataset.y.dtype.kind}
+    if task == "regress" and not kinds <= set("iufb"):
         raise DataError(f"train: the task 'regress' needs numbers; the first label is {dataset[0].label!r}.")
     if task == "classify" and not dataset.class_counts():
         raise DataError(
@@ -317,7 +330,8 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
     """Say what is in the data, how it is split, and what is odd about it."""
     from recurra.evaluation.inspection import inspect
 
-    found = inspect(dataset, train=divided.train, test=divided.test) if divided.test else inspect(dataset)
+    both = divided.test and task != "forecast"  # a series is on both sides of its own split by time
+    found = inspect(dataset, train=divided.train, test=divided.test) if both else inspect(dataset)
     summary = found.summary
     tell(f"Data:   {dataset.source or 'given in Python'}: {_sizes(summary)}")
     for note in dataset.notes:
@@ -333,7 +347,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    out = f"{summary['n_sequences']} sequences of {summary['length_min']} to {summary['length_max']} steps"
+    unit = ("pairs", "characters") if summary["kind"] == "pairs" else ("sequences", "steps")
+    out = (
+        f"{summary['n_sequences']} {unit[0]} of {summary['length_min']} to {summary['length_max']} {unit[1]}"
+    )
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:
@@ -467,6 +484,7 @@ def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     """Write learning curves and the chart of the mistakes as SVG."""
     from recurra.evaluation import charts
+    from recurra.evaluation.evaluation import Evaluation
     from recurra.store import write_text
 
     folder = run / run_folder.FIGURES
@@ -475,6 +493,10 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
         write_text(folder / "learning-curves.svg", svg)
+    if not isinstance(evaluation, Evaluation):
+        for name, svg in evaluation.figures().items():
+            write_text(folder / f"{name}.svg", svg)
+        return
     if evaluation.confusion is not None:
         items = "time steps" if evaluation.task == "labeling" else "sequences"
         svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
@@ -492,6 +514,8 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     epilog=flags.examples(
         "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
         "recurra train recordings/ -o runs/first",
+        "recurra train pairs.csv --task translate --source decimal --target roman",
+        "recurra train load.csv --task forecast --target MW --time date --horizon 24",
         "recurra train steps.csv --id recording --label gesture --group person --test new.csv",
     ),
 )
@@ -559,10 +583,13 @@ def show(run: Run, quiet: bool) -> None:
         screen.result("Trained on everything; nothing was held out to judge it on.")
         screen.result(f"Model:  {run.path / run_folder.MODEL}")
         return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+    screen.result(run.evaluation.summary())
+    if type(run.evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
+        screen.result(f"Report: {run.path / run_folder.REPORT}")
+        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
     from recurra.evaluation.report import worst_positions
     from recurra.evaluation.summary import findings
 
-    screen.result(run.evaluation.summary())
     context = run.evaluation.context
     told = set() if quiet else {*(context.leaks or ()), *context.warnings}
     for finding in findings(run.evaluation):

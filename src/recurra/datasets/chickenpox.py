@@ -31,6 +31,5 @@ def read() -> Dataset:
     counts = read_delimited(find_all(SOURCE)["chickenpox.csv"]).numbers("count")
     # 1931-01-01 in seconds since 1970.
     start = float(np.datetime64("1931-01-01", "s").astype(np.int64))
-    return Dataset(
-        [Record(counts[:, None], name="New York City", start=start)], channel_names=["cases"], kind="series"
-    )
+    record = Record(counts[:, None], name="New York City", start=start, freq="MS")
+    return Dataset([record], channel_names=["cases"], kind="series")

@@ -13,7 +13,8 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import insight, resuming
+from recurra.estimators import insight, resuming, rows
+from recurra.estimators.frontend import frontend_words
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
@@ -23,6 +24,7 @@ from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_v
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
+from recurra.features.parts import feature_words, make_features
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
@@ -54,6 +56,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     """
 
     _pools: ClassVar[bool] = True
+    _answers_steps = False  # of an estimator that may pool: whether y gave a number per step
 
     model_: FittedModel
 
@@ -116,10 +119,10 @@ class SequenceEstimator(BaseEstimator, ABC):
             target = target.fitted_on(given.y, given.weights)
         features = self.model_.features if resume else self._fit_features(given)
         shape_only = FittedModel(self._manifest(X, target), features, {})
-        examples = _examples(shape_only, given, target)
-        validation_examples = _examples(shape_only, held_out, target) if held_out is not None else None
+        examples = rows.examples(shape_only, given, target)
+        validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
-        _set_memory(network, getattr(self, "memory", "full"))
+        rows.set_memory(network, getattr(self, "memory", "full"))
         words = shape_only.manifest["params"]
         start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
         weights = class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights)
@@ -141,11 +144,29 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     def _fit_features(self, given: Given) -> Chain:
         """Learn the features from the training part."""
-        return Chain.fit(given.sequences, given.weights, scaling=self.scaling, missing=self.missing)
+        words, front = feature_words(self.features), frontend_words(self.frontend)
+        channels = given.sequences[0].shape[1]
+        chain = Chain.fit(
+            given.sequences,
+            given.weights,
+            scaling=self.scaling,
+            missing=self.missing,
+            features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
+            rows=None if front is None else front.windows,
+            names=given.names,
+        )
+        chain.check_lengths(given.sequences, given.names)
+        if chain.alignment is None and not self._pools:
+            raise UsageError(
+                f"{type(self).__name__}: beat_intervals gives a row per heartbeat, which cannot label every time step; "
+                "choose features that give a row per window."
+            )
+        return chain
 
     def _front(self, features: Chain) -> dict[str, Any] | None:
         """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
-        return None
+        front = frontend_words(self.frontend)
+        return None if front is None else front.description(features.input_size // front.windows.window)
 
     def _loss(self, target: Target, weight_of_class: np.ndarray | None) -> Any:
         """Return the loss of outputs, targets and weights."""
@@ -162,7 +183,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"]) if resume else None
         target = target or self._fit_target(given)
         encoded = target.encode(given.y, given.names)
-        if target.task == "labeling":
+        self._answers_steps = bool(getattr(target, "per_step", False))
+        if target.task == "labeling" or self._answers_steps:
             check_steps(type(self).__name__, given.sequences, encoded, given.names)
         # Before merging, which sorts: the message must name the sequence where the user has it.
         self._check(given)
@@ -250,14 +272,20 @@ class SequenceEstimator(BaseEstimator, ABC):
             output_size=output_size,
             num_layers=int(self.num_layers),
             bidirectional=bool(self.bidirectional),
-            pooling=self.pooling if self._pools else "none",
+            pooling=self.pooling if self._pools and not self._answers_steps else "none",
             dropout=float(self.dropout),
             front=self._front(features),
         )
         if resume:
-            return from_arrays(config, self.model_.weights)
+            network = from_arrays(config, self.model_.weights)
+            network.cut_after = getattr(self, "tbptt", None)
+            return network
         # Chrono's shortest meaningful memory is three steps.
-        return build(config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest))
+        network = build(
+            config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest)
+        )
+        network.cut_after = getattr(self, "tbptt", None)
+        return network
 
     def _training_config(self) -> Any:
         from recurra.training.config import TrainingConfig
@@ -545,26 +573,6 @@ def _seed(random_state: Any) -> int:
     )
 
 
-def _examples(model: FittedModel, given: Given, target: Target) -> Any:
-    from recurra.batches.examples import Examples
-
-    return Examples(
-        inputs=model.prepare(given.sequences, given.names),
-        targets=target.scaled(given.y),
-        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
-        names=given.names,
-    )
-
-
-def _set_memory(network: Any, memory: str) -> None:
-    """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
-    from recurra.nn import GRU, LSTM, RNN
-
-    for layer in network.modules():
-        if isinstance(layer, (RNN, LSTM, GRU)):
-            layer.memory = memory
-
-
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return the words a file can hold; an optimizer class by its name, no callbacks, no function."""
     out = {}
@@ -575,6 +583,8 @@ def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, np.generic):
             value = value.item()
+        if name == "vectors" and not isinstance(value, str):  # the model keeps the rows it needs
+            value = None if value is None else str(value) if isinstance(value, os.PathLike) else None
         if isinstance(value, type):
             value = f"{value.__module__}.{value.__qualname__}"
         if name == "class_weight" and isinstance(value, dict):

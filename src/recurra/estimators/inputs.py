@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from recurra.checks import as_sequence, as_sequences, check_same_channels, did_you_mean, listing, where
+from recurra.checks import (
+    as_sequence,
+    as_sequences,
+    check_rate,
+    check_same_channels,
+    did_you_mean,
+    listing,
+    where,
+)
 from recurra.errors import DataError
 from recurra.records import Dataset
 
@@ -29,6 +37,8 @@ class Given:
         Sample weights.
     names : list of str or None
         For messages.
+    sample_rate_hz : float or None
+        Time steps per second, where the data say so.
     """
 
     sequences: list[np.ndarray]
@@ -36,6 +46,7 @@ class Given:
     groups: np.ndarray | None
     weights: np.ndarray
     names: list[str] | None
+    sample_rate_hz: float | None = None
 
     def take(self, indices: np.ndarray) -> "Given":
         """Return these rows, in this order."""
@@ -46,6 +57,7 @@ class Given:
             None if self.groups is None else self.groups[indices],
             self.weights[indices],
             None if self.names is None else [self.names[i] for i in chosen],
+            self.sample_rate_hz,
         )
 
 
@@ -60,6 +72,9 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if reset:
         estimator.channel_names_in_ = _channel_names(X)
     if isinstance(X, Dataset):
+        if not reset and hasattr(estimator, "model_"):
+            fitted_hz = estimator.model_.manifest["sample_rate_hz"]
+            check_rate(type(estimator).__name__, fitted_hz, X.sample_rate_hz)
         sequences = as_sequences(X.X, names=X.names)
         if reset:
             check_same_channels(sequences, names=X.names)
@@ -184,7 +199,7 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
     if groups is not None:
         kept = np.empty(len(sequences), dtype=object)
         kept[:] = list(groups)
-    return Given(sequences, y, kept, weights, names)
+    return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
 
 
 def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
@@ -207,9 +222,11 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
         rows.setdefault(key, []).append(index)
     chosen = [rows[key] for key in sorted(rows)]
     first = np.array([same[0] for same in chosen])
-    out = Given(given.sequences, encoded, given.groups, given.weights, given.names).take(first)
+    out = Given(
+        given.sequences, encoded, given.groups, given.weights, given.names, given.sample_rate_hz
+    ).take(first)
     weights = np.array([given.weights[same].sum() for same in chosen])
-    return Given(out.sequences, out.y, out.groups, weights, out.names)
+    return Given(out.sequences, out.y, out.groups, weights, out.names, out.sample_rate_hz)
 
 
 def _digest(sequence: Any, target: Any, group: Any) -> bytes:

@@ -8,9 +8,11 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.estimators.folding import folded
 from recurra.estimators.inputs import read_sequence
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace, trace
+from recurra.serving.model import FittedModel
 
 if TYPE_CHECKING:
     from recurra.estimators.base import SequenceEstimator
@@ -39,17 +41,26 @@ def explain(
     outputs = model.outputs([raw])
     _check_step(who, model.task, step, len(raw))
     index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
+    row = _row_of(model, step, len(raw), len(prepared))
     found = _method(method)(
-        estimator.torch_network(), prepared, target=index, step=step, **_own(method, prepared, raw, options)
+        estimator.torch_network(), prepared, target=index, step=row, **_own(method, prepared, raw, options)
     )
     return replace(
         found,
-        values=_fold_mask(found.values, raw.shape[1]),
+        values=folded(model.features, found.values, (len(raw), raw.shape[1])),
         input=raw,
         target=index if model.task == "regression" else estimator.classes_.tolist()[index],
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
     )
+
+
+def _row_of(model: FittedModel, step: int | None, steps: int, rows: int) -> int | None:
+    """Return the row that stands for a step."""
+    alignment = model.features.alignment
+    if step is None or model.features.keeps_steps or alignment is None:
+        return step
+    return int(alignment.row_of(steps, rows)[step])
 
 
 def _method(name: str) -> Callable[..., Explanation]:
@@ -77,7 +88,9 @@ def _own(method: str, prepared: np.ndarray, raw: np.ndarray, options: Mapping[st
             raise UsageError(f"explain: method {method!r} has no option {word!r}; {words}.")
     own = dict(options)
     channels = raw.shape[1]
-    if method == "occlusion" and prepared.shape[1] != channels:
+    if method == "occlusion" and len(prepared) != len(raw):
+        own["channel_groups"] = [list(range(prepared.shape[1]))]
+    elif method == "occlusion" and prepared.shape[1] != channels:
         own["channel_groups"] = [list(range(c, prepared.shape[1], channels)) for c in range(channels)]
     return own
 
@@ -103,11 +116,6 @@ def _target_index(estimator: "SequenceEstimator", outputs: np.ndarray, target: A
     return known.index(target)
 
 
-def _fold_mask(values: np.ndarray, channels: int) -> np.ndarray:
-    """Add what the mask channels contributed to the channels they belong to."""
-    return values if values.shape[1] == channels else values.reshape(len(values), -1, channels).sum(axis=1)
-
-
 def trace_of(estimator: "SequenceEstimator", x: Any, *, name: str) -> Trace:
     """Return every gate and state over one sequence; see `SequenceEstimator.trace`."""
     model = estimator.model_
@@ -117,16 +125,26 @@ def trace_of(estimator: "SequenceEstimator", x: Any, *, name: str) -> Trace:
             "your own are not known."
         )
     raw = read_sequence(estimator, x)
+    return trace_raw(model, raw, name)
+
+
+def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
+    """Return every gate and state over a raw sequence; where features give rows, over the rows."""
     (prepared,) = model.prepare([raw])
-    return trace(
-        model.manifest["network"],
-        model.weights,
-        prepared,
-        raw=raw,
-        channel_names=model.manifest["channel_names"],
-        sample_rate_hz=model.manifest["sample_rate_hz"],
-        name=name,
-    )
+    network, facts = model.manifest["network"], model.manifest
+    if len(prepared) == len(raw):
+        return trace(
+            network,
+            model.weights,
+            prepared,
+            raw=raw,
+            channel_names=facts["channel_names"],
+            sample_rate_hz=facts["sample_rate_hz"],
+            name=name,
+        )
+    alignment, rate = model.features.alignment, facts["sample_rate_hz"]
+    rows_hz = rate / alignment.hop if rate is not None and alignment is not None else None
+    return trace(network, model.weights, prepared, sample_rate_hz=rows_hz, name=name)
 
 
 def flow_of(
@@ -143,6 +161,12 @@ def flow_of(
 
     prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names)
     few = encoded[:FLOW_SEQUENCES]
-    flat = np.concatenate(few) if estimator.model_.task == "labeling" else few
+    if estimator.model_.task == "labeling":
+        alignment = estimator.model_.features.alignment
+        if alignment is not None and not estimator.model_.features.keeps_steps:
+            few = [own[alignment.middles(len(rows))] for own, rows in zip(few, prepared, strict=True)]
+        flat = np.concatenate(few)
+    else:
+        flat = few
     targets = torch.from_numpy(np.ascontiguousarray(flat))
     return gradient_flow(estimator.torch_network(), prepared, lambda outputs: loss(outputs, targets, None))

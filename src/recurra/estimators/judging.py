@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.estimators.targets import Target
+from recurra.checks import where
+from recurra.errors import DataError
+from recurra.estimators.insight import trace_raw
+from recurra.estimators.targets import NumberTarget, Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
     Evaluation,
@@ -16,7 +19,6 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
-from recurra.evaluation.traces import trace
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -38,8 +40,8 @@ def training_facts(
         Steps of each training sequence.
     """
     facts: dict[str, Any] = {"lengths": [int(n) for n in lengths]}
-    if target.task == "regression":
-        return facts | {"baseline": NumberBaseline.fit(encoded).to_dict()}
+    if isinstance(target, NumberTarget):
+        return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}
     flat, each = encoded, weights
     if target.task == "labeling":
         flat, each = np.concatenate(encoded), np.repeat(weights, [len(e) for e in encoded])
@@ -72,13 +74,15 @@ def evaluate(
     training = model.manifest["training"]
     told: dict[str, Any] = {
         "names": names,
-        "sequences": sequences,
+        "sequences": sequences if model.features.reads_numbers else _token_lists(model, sequences),
         "groups": groups,
         "train_seconds": training["seconds"],
         "context": _told(model, context),
     }
     if model.task == "regression":
         baseline = NumberBaseline.from_dict(training["baseline"])
+        if model.manifest["target"].get("per_step"):
+            return _evaluate_steps(model, sequences, y, names, groups, told | {"baseline": baseline})
         return evaluate_regression(y, model.predict(sequences, names), baseline=baseline, **told)
     classes = model.classes
     counts = tuple(training["baseline"]["counts"])
@@ -86,9 +90,37 @@ def evaluate(
     proba = model.predict_proba(sequences, names)
     if model.task == "labeling":
         return evaluate_labeling(y, list(proba), **told)
+    if not model.features.reads_numbers:
+        return evaluate_classification(y, proba, **told)
     return evaluate_classification(
         y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
     )
+
+
+def _evaluate_steps(
+    model: FittedModel, sequences: Any, y: Any, names: Any, groups: Any, told: dict[str, Any]
+) -> Evaluation:
+    """Judge a number per time step: the items are steps, the intervals are over sequences or groups."""
+    lengths = [len(s) for s in sequences]
+    for index, (own, steps) in enumerate(zip(y, lengths, strict=True)):
+        if len(own) != steps:
+            raise DataError(
+                f"evaluate: y: {where(index, names)} must have one number per time step; got {len(own)} for {steps} steps."
+            )
+    of_sequence = np.repeat(np.arange(len(lengths)), lengths)
+    clusters = of_sequence if groups is None else np.asarray(groups, dtype=object)[of_sequence]
+    named = None if names is None else [names[i] for i in of_sequence]
+    told |= {"names": named, "sequences": None, "groups": clusters}
+    true = np.concatenate([np.asarray(own, dtype=float) for own in y])
+    evaluation = evaluate_regression(true, np.concatenate(list(model.predict(sequences, names))), **told)
+    evaluation.metrics.update(n_test=len(lengths), n_test_steps=len(true))
+    return evaluation
+
+
+def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:
+    """Return the words of each text, which count as its steps."""
+    reader: Any = model.features.steps[0]
+    return [list(reader.tokens(text)) for text in texts]
 
 
 def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray:
@@ -97,7 +129,8 @@ def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray
     A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
     """
     steps = len(sequence)
-    asked = np.unique(np.linspace(1, steps, min(steps, TRACE_POINTS)).astype(int))
+    first = min(model.features.least_steps, steps)  # before it, the first answer stands in
+    asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
     answers = model.predict_proba([sequence[:n] for n in asked])
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
@@ -121,8 +154,15 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         train_counts=counts,
         channel_names=manifest["channel_names"],
         sample_rate_hz=manifest["sample_rate_hz"],
-        inside=None if manifest["network"] is None else partial(_inside, model),
+        inside=None
+        if manifest["network"] is None or not model.features.reads_numbers
+        else partial(_inside, model),
     )
+    return with_given(known, context)
+
+
+def with_given(known: ReportContext, context: ReportContext | None) -> ReportContext:
+    """Return what is known, with what the caller gave in its place."""
     if context is None:
         return known
     default = ReportContext()
@@ -132,9 +172,7 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
 
 def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
     """Return the drawing of gates and states over a raw sequence, and what they say."""
-    (prepared,) = model.prepare([sequence])
-    facts = {word: model.manifest[word] for word in ("channel_names", "sample_rate_hz")}
-    found = trace(model.manifest["network"], model.weights, prepared, raw=sequence, name=name, **facts)
+    found = trace_raw(model, sequence, name)
     return found.chart(), found.summary()
 
 

@@ -6,19 +6,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
 from recurra.serving.light import LightModel
-from recurra.serving.model import FittedModel
+from recurra.serving.model import FittedModel, open_file
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
 ESTIMATORS = {
     "SequenceClassifier": "recurra.estimators.sequence_classifier",
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
+    "Translator": "recurra.estimators.translator",
+    "TextClassifier": "recurra.estimators.text_classifier",
+    "TextGenerator": "recurra.estimators.text_generator",
 }
 
+# These hold series and how they stand, and read themselves.
+SERIES = {
+    "AnomalyDetector": "recurra.estimators.anomaly_detector",
+    "Forecaster": "recurra.estimators.forecaster",
+}
 
 RUNTIMES = ("full", "light")
 
@@ -55,7 +64,13 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
-    model = FittedModel.load(path)
+    manifest, arrays = store.load(path)
+    kind = manifest.get("estimator")
+    if manifest.get("kind") == "model" and kind in SERIES:
+        if network is not None:
+            raise UsageError(f"load_model: a {kind} has no own network; leave network out.")
+        return getattr(importlib.import_module(SERIES[kind]), kind)._from_parts(path, manifest, arrays)
+    model = open_file(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:
         raise StoreError(
@@ -64,7 +79,7 @@ def load_model(
     estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
     if model.manifest["network"] is not None:
         return estimator._from_model(model, {})
-    if network is None:
+    if network is None or not isinstance(model, FittedModel):
         raise UsageError(
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Pass the function: load_model(path, network=function)."

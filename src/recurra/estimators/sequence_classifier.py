@@ -57,13 +57,21 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         than 25 sequences, or there are fewer than 5 groups, nothing is held out.
     patience : int or None, default=10
         Epochs without a better validation loss before training stops; the best weights are kept.
+    features : str, sequence of str, dict or None, default=None
+        What is computed from a signal before it is scaled, such as "spectral" or ["statistics", "band_powers"]; a
+        dictionary holds ``name`` and options such as ``window_s``; see `recurra.features.parts`.
+    frontend : {"convolution", "patches"}, dict or None, default=None
+        Trainable layers over windows of the signal, before the recurrence; a dictionary holds the ``name`` and its
+        options; see `recurra.estimators.frontend`.
+    tbptt : int or None, default=None
+        Rows after which backpropagation is cut in training, while the state goes on.
     scaling : {"zscore", "robust", "none"}, default="zscore"
         Scaling per channel, learned on the training part.
     missing : {"error", "mask"}, default="error"
         NaN is an error, or is filled with the channel's last value and marked in a mask channel.
     memory : {"full", "sqrt"}, default="full"
-        What training keeps of a sequence: the gates of every step, or the states of about 2 sqrt(T) steps, from which
-        the rest is computed again. Very long sequences need "sqrt".
+        What training keeps of a sequence: the gates of every step, or the states between segments of about
+        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()
@@ -118,6 +126,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        features: Any = None,
+        frontend: Any = None,
+        tbptt: int | None = None,
         scaling: str = "zscore",
         missing: str = "error",
         memory: str = "full",
@@ -146,6 +157,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.features = features
+        self.frontend = frontend
+        self.tbptt = tbptt
         self.scaling = scaling
         self.missing = missing
         self.memory = memory

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.inputs import Given
 from recurra.estimators.targets import StepTarget
+from recurra.serving.segments import Segment
 
 
 class SequenceLabeler(SequenceEstimator):
@@ -55,13 +56,21 @@ class SequenceLabeler(SequenceEstimator):
         than 25 sequences, or there are fewer than 5 groups, nothing is held out.
     patience : int or None, default=10
         Epochs without a better validation loss before training stops; the best weights are kept.
+    features : str, sequence of str, dict or None, default=None
+        What is computed from a signal before it is scaled, such as "spectral" or ["statistics", "band_powers"]; a
+        dictionary holds ``name`` and options such as ``window_s``; see `recurra.features.parts`.
+    frontend : {"convolution", "patches"}, dict or None, default=None
+        Trainable layers over windows of the signal, before the recurrence; a dictionary holds the ``name`` and its
+        options; see `recurra.estimators.frontend`.
+    tbptt : int or None, default=None
+        Rows after which backpropagation is cut in training, while the state goes on.
     scaling : {"zscore", "robust", "none"}, default="zscore"
         Scaling per channel, learned on the training part.
     missing : {"error", "mask"}, default="error"
         NaN is an error, or is filled with the channel's last value and marked in a mask channel.
     memory : {"full", "sqrt"}, default="full"
-        What training keeps of a sequence: the gates of every step, or the states of about 2 sqrt(T) steps, from which
-        the rest is computed again. Very long sequences need "sqrt".
+        What training keeps of a sequence: the gates of every step, or the states between segments of about
+        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         An own design; called with a `Ragged` of torch values.
     callbacks : sequence of recurra.training.callbacks.Callback, default=()
@@ -108,6 +117,9 @@ class SequenceLabeler(SequenceEstimator):
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        features: Any = None,
+        frontend: Any = None,
+        tbptt: int | None = None,
         scaling: str = "zscore",
         missing: str = "error",
         memory: str = "full",
@@ -135,6 +147,9 @@ class SequenceLabeler(SequenceEstimator):
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.features = features
+        self.frontend = frontend
+        self.tbptt = tbptt
         self.scaling = scaling
         self.missing = missing
         self.memory = memory
@@ -152,6 +167,26 @@ class SequenceLabeler(SequenceEstimator):
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
         return self.model_.predict_proba(*self._read(X, reset=False))
+
+    def segments(self, X: Any, *, min_duration_s: float = 0.0) -> list[list[Segment]]:
+        """Return the labels of each sequence as segments: from when to when, and what.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Sequences.
+        min_duration_s : float, default=0.0
+            Shorter segments become part of their longer neighbour, the shortest first; in steps where the data had no
+            sampling rate.
+
+        Returns
+        -------
+        list of list of Segment
+            With ``start``, ``end`` (the step after the last), ``label``, ``start_s`` and ``end_s``; those of a sequence
+            cover it without a gap.
+        """
+        self._check_fitted()
+        return self.model_.segments(*self._read(X, reset=False), min_duration_s=min_duration_s)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""

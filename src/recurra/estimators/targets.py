@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from recurra.checks import listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators.inputs import check_labels_present
-from recurra.serving.model import classes_from_manifest, classes_to_manifest
+from recurra.serving.model import classes_from_manifest, classes_to_manifest, middle
 
 
 class Target(Protocol):
@@ -151,59 +151,120 @@ class StepTarget:
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """One or several numbers per sequence, scaled to mean 0 and deviation 1 while training."""
+    """One or several numbers per sequence or per time step, scaled to mean 0 and deviation 1 while training.
+
+    Parameters
+    ----------
+    center, spread : ndarray of shape (targets,)
+    single : bool
+        y has no axis for targets.
+    per_step : bool
+        Numbers belong to time steps.
+    quantiles : tuple of float
+        Numbers the network gives for each target; empty for one.
+    """
 
     center: np.ndarray
     spread: np.ndarray
     single: bool
+    per_step: bool = False
+    quantiles: tuple[float, ...] = ()
     task: str = "regression"
     score_name: str = "rmse"
 
     @classmethod
-    def fit(cls, who: str, y: Any) -> Self:
-        """Learn how many numbers a sequence has; their scaling is learned by `fitted_on`."""
-        numbers = _numbers(who, y)
+    def fit(
+        cls, who: str, y: Any, lengths: Sequence[int] | None = None, *, quantiles: Sequence[float] = ()
+    ) -> Self:
+        """Learn how many numbers there are; their scaling is learned by `fitted_on`.
+
+        Parameters
+        ----------
+        lengths : sequence of int, optional
+            Steps of each sequence; an array for each, of as many entries, is a number per step.
+        """
+        per_step = lengths is not None and _is_per_step(y, lengths)
+        numbers = _numbers(who, y[0] if per_step else y)
         size = 1 if numbers.ndim == 1 else numbers.shape[1]
-        return cls(np.zeros(size), np.ones(size), numbers.ndim == 1)
+        return cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
 
     @property
     def output_size(self) -> int:
-        """Number of targets."""
-        return len(self.center)
+        """Outputs of the network: targets, times the quantiles of each."""
+        return len(self.center) * max(1, len(self.quantiles))
 
-    def encode(self, y: Any, names: Sequence[str] | None = None) -> np.ndarray:
-        """Return numbers in their own units: float64 array of shape (sequences, targets)."""
-        numbers = _numbers("y", y)
+    def encode(self, y: Any, names: Sequence[str] | None = None) -> Any:
+        """Return numbers in their own units: float64 of shape (sequences, targets), or a list of (time, targets)."""
+        if self.per_step:
+            return [self._columns(f"y: {where(i, names)}", own) for i, own in enumerate(y)]
+        return self._columns("y", y)
+
+    def _columns(self, who: str, y: Any) -> np.ndarray:
+        numbers = _numbers(who, y)
         columns = numbers.reshape(len(numbers), -1)
-        if columns.shape[1] != self.output_size:
-            raise ShapeError(f"y: must have {self.output_size} numbers per sequence; got {columns.shape[1]}.")
+        if columns.shape[1] != len(self.center):
+            what = "time step" if self.per_step else "sequence"
+            raise ShapeError(
+                f"{who}: must have {len(self.center)} numbers per {what}; got {columns.shape[1]}."
+            )
         return columns
+
+    def flat(self, encoded: Any, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return all numbers row by row with the weight of each row."""
+        if not self.per_step:
+            return encoded, weights
+        each = None if weights is None else np.repeat(weights, [len(e) for e in encoded])
+        return np.concatenate(encoded), each
 
     def fitted_on(self, encoded: Any, weights: np.ndarray) -> "NumberTarget":
         """Learn mean and deviation of every target."""
-        center = np.average(encoded, axis=0, weights=weights)
-        spread = np.sqrt(np.average((encoded - center) ** 2, axis=0, weights=weights))
+        rows, each = self.flat(encoded, weights)
+        center = np.average(rows, axis=0, weights=each)
+        spread = np.sqrt(np.average((rows - center) ** 2, axis=0, weights=each))
         return replace(self, center=center, spread=np.where(spread > 1e-12 * np.abs(center), spread, 1.0))
 
-    def scaled(self, encoded: Any) -> np.ndarray:
-        """Return numbers of mean 0 and deviation 1: float32 array of shape (sequences, targets)."""
+    def scaled(self, encoded: Any) -> Any:
+        """Return numbers of mean 0 and deviation 1, float32, in the shape of ``encoded``."""
+        if self.per_step:
+            return [((e - self.center) / self.spread).astype(np.float32) for e in encoded]
         return ((encoded - self.center) / self.spread).astype(np.float32)
 
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
         """Return the root mean squared error in the units of y."""
-        squared = ((outputs - targets) * self.spread) ** 2
-        return float(np.sqrt(np.average(squared.mean(axis=1), weights=weights)))
+        rows, each = self.flat(targets, weights)
+        squared = ((middle(outputs, self.quantiles) - rows) * self.spread) ** 2
+        return float(np.sqrt(np.average(squared.mean(axis=1), weights=each)))
 
     def to_manifest(self) -> dict[str, Any]:
         """Return the scaling."""
-        return {"center": self.center.tolist(), "spread": self.spread.tolist(), "single": self.single}
+        out: dict[str, Any] = {
+            "center": self.center.tolist(),
+            "spread": self.spread.tolist(),
+            "single": self.single,
+        }
+        if self.per_step:
+            out["per_step"] = True
+        return out | ({"quantiles": list(self.quantiles)} if self.quantiles else {})
+
+
+def _is_per_step(y: Any, lengths: Sequence[int]) -> bool:
+    """Whether y is one array per sequence with an entry for each of its steps; a table is numbers per sequence."""
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        return False
+    return len(y) == len(lengths) and all(
+        np.ndim(own) > 0 and len(own) == steps for own, steps in zip(y, lengths, strict=True)
+    )
 
 
 def target_from_manifest(task: str, manifest: Mapping[str, Any]) -> Target:
     """Rebuild a target from what the model file keeps."""
     if task == "regression":
         return NumberTarget(
-            np.array(manifest["center"]), np.array(manifest["spread"]), bool(manifest["single"])
+            np.array(manifest["center"]),
+            np.array(manifest["spread"]),
+            bool(manifest["single"]),
+            bool(manifest.get("per_step", False)),
+            tuple(manifest.get("quantiles", ())),
         )
     return (ClassTarget if task == "classification" else StepTarget)(classes_from_manifest(manifest))
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
+from recurra.features.series import SEASONAL, TRANSFORMS
+from recurra.serving.anomaly_model import METHODS
 
 CELLS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -15,6 +17,9 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+ATTENTIONS = ("dot", "general", "additive")
+LEVELS = ("character", "word", "bpe")
+FORECAST_LOSSES = ("mae", "mse", "gaussian", "quantile")
 MEMORIES = ("full", "sqrt")
 
 
@@ -26,8 +31,9 @@ class Word:
     ----------
     help : str
         One line, for ``--help``.
-    kind : {"int", "float", "bool", "choice", "object"}
-        What a value is; an "object" cannot be given on the command line.
+    kind : {"int", "float", "bool", "choice", "ints", "floats", "object"}
+        What a value is; "ints" and "floats" are one number or several (``12,24`` on the command line); an "object"
+        cannot be given there.
     choices : tuple of str
         For "choice".
     low, high : float, optional
@@ -52,6 +58,25 @@ class Word:
 
 
 WORDS: Mapping[str, Word] = {
+    "tokens": Word("What of a text is read one after the other.", "choice", ("word", "character", "bpe")),
+    "lowercase": Word("Read capitals as small letters.", "bool"),
+    "min_count": Word("Times a token must occur in the training texts to be known.", "int", low=1),
+    "max_vocabulary": Word("Tokens known at most; none knows all.", "int", low=1, none=True),
+    "max_tokens": Word("Tokens of a text that are read; none reads all.", "int", low=1, none=True),
+    "vectors": Word(
+        "Pretrained word vectors: glove-6b-50d, or a file of GloVe, word2vec or fastText; none learns them.",
+        "object",
+        none=True,
+    ),
+    "train_vectors": Word("Train pretrained vectors on.", "bool"),
+    "extra_words": Word(
+        "Words with a pretrained vector kept beside those of the training texts.", "int", low=0
+    ),
+    "embedding_size": Word("Numbers of a learned vector.", "int", low=1),
+    "letters": Word("Units of a GRU that reads the letters of each word; 0 reads none.", "int", low=0),
+    "input_dropout": Word(
+        "Share of features zeroed in training before the network.", "float", low=0, high=1, high_open=True
+    ),
     "cell": Word("Recurrent cell.", "choice", CELLS),
     "hidden_size": Word("Hidden units per direction and layer.", "int", low=1),
     "num_layers": Word("Recurrent layers, one on top of the other.", "int", low=1),
@@ -106,10 +131,117 @@ WORDS: Mapping[str, Word] = {
         low=1,
         none=True,
     ),
-    "scaling": Word("Scaling per channel, learned on the training part.", "choice", SCALINGS),
+    "features": Word(
+        "What is computed from a signal before it is scaled: names with commas between, or JSON with options.",
+        "object",
+        none=True,
+    ),
+    "frontend": Word(
+        "Trainable layers over windows of the signal, before the recurrence: convolution, patches, or JSON with options.",
+        "object",
+        none=True,
+    ),
+    "tbptt": Word(
+        "Rows after which backpropagation is cut, while the state goes on; none reaches back to the beginning.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "scaling": Word("Scaling per channel, learned on the training part.", "choice", (*SCALINGS, "common")),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
+    "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
+    "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),
+    "source_level": Word("What a symbol of the source is.", "choice", LEVELS),
+    "target_level": Word("What a symbol of the target is.", "choice", LEVELS),
+    "vocabulary_size": Word(
+        "Most symbols of each side; none takes all, of byte pairs 4,000.", "int", low=4, none=True
+    ),
+    "label_smoothing": Word(
+        "Share of a target's probability spread over all symbols.", "float", low=0, high=1, high_open=True
+    ),
+    "scheduled_sampling": Word(
+        "Share of symbols the decoder reads from its own guesses in training.", "float", low=0, high=1
+    ),
+    "beam_size": Word("Beginnings of an answer kept at every step; 1 is greedy.", "int", low=1),
+    "length_penalty": Word(
+        "With a beam, answers are ranked by log-probability over length to this power.", "float", low=0
+    ),
+    "horizon": Word(
+        "Steps ahead that are forecast at once; more are forecast in a closed loop.", "int", low=1
+    ),
+    "context": Word(
+        "Last steps the network reads; none is two seasons, at least the horizon and 24.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "season": Word(
+        "Steps of a season, or of several; none takes what is usual for the frequency, 1 says there is none.",
+        "ints",
+        low=1,
+        none=True,
+    ),
+    "seasonal": Word(
+        "The place in the season as inputs, or taken out of each series first, or neither.",
+        "choice",
+        SEASONAL,
+    ),
+    "lags": Word(
+        "Values this many steps before stand beside each step; at least the horizon.", "ints", low=1
+    ),
+    "transform": Word("Before scaling: nothing, or the logarithm of positive values.", "choice", TRANSFORMS),
+    "level": Word(
+        "Each window counts from the mean of its last so many values; 0 leaves it out.", "int", low=0
+    ),
+    "highway": Word("Last values that also reach the forecast in a straight line; 0 for none.", "int", low=0),
+    "loss": Word(
+        "What is minimised; gaussian and quantile give intervals.",
+        "choice",
+        FORECAST_LOSSES,
+    ),
+    "quantiles": Word(
+        "Quantiles forecast with loss quantile.", "floats", low=0, high=1, low_open=True, high_open=True
+    ),
+    "members": Word("Networks trained from different weights, whose mean is the forecast.", "int", low=1),
+    "stride": Word("Steps between the training windows of a series.", "int", low=1),
+    "noise": Word(
+        "Deviation of noise added to the values read while training, in scaled units.", "float", low=0
+    ),
+    "method": Word(
+        "What anomalies are found by: telling planted faults from the normal, undoing them, or forecasting.",
+        "choice",
+        METHODS,
+    ),
+    "block": Word("Time steps the network reads at once.", "int", low=1),
+    "window": Word("Time steps of a training window.", "int", low=2),
+    "windows": Word("Training windows; none draws four times the steps there are.", "int", low=1, none=True),
+    "longest": Word(
+        "Steps of the longest fault planted while training; none is a third of the window.",
+        "int",
+        low=1,
+        none=True,
+    ),
+    "smooth": Word("Errors are averaged over so many steps on either side.", "int", low=0),
+    "reach": Word("A step is as anomalous as the worst within so many steps on either side.", "int", low=0),
+    "contamination": Word(
+        "Share of the training steps called anomalous; none takes the quantile.",
+        "float",
+        low=0,
+        high=0.5,
+        low_open=True,
+        none=True,
+    ),
+    "quantile": Word(
+        "The threshold is this quantile of the training scores.",
+        "float",
+        low=0,
+        high=1,
+        low_open=True,
+        high_open=True,
+    ),
     "memory": Word(
-        "What training keeps of a sequence: every step; or about 2 sqrt(T) of T steps, for up to 1.4 times the time.",
+        "What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, for up to 1.4 times the time.",
         "choice",
         MEMORIES,
     ),
@@ -138,11 +270,14 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
                 "high_open": word.high_open,
             }
             check_number(who, name, value, integer=word.kind == "int", **bounds)  # type: ignore[arg-type] # bools and floats by name
+        elif word.kind in ("ints", "floats"):
+            _check_several(who, name, value, word)
         elif word.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
             raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
         elif word.kind == "choice":
             check_choice(who, name, value, (*word.choices, None) if word.none else word.choices)
     _check_initialization(who, params)
+    _check_signal_words(who, params)
     if params.get("network") is not None and not callable(params["network"]):
         raise UsageError(
             f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
@@ -151,6 +286,23 @@ def check_params(who: str, params: Mapping[str, Any]) -> None:
     if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
         raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
+
+
+def _check_several(who: str, name: str, value: Any, word: Word) -> None:
+    several = isinstance(value, list | tuple)
+    if not several and not isinstance(value, int | float):
+        raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
+    for number in value if several else [value]:
+        check_number(
+            who,
+            name,
+            number,
+            integer=word.kind == "ints",
+            low=word.low,
+            high=word.high,
+            low_open=word.low_open,
+            high_open=word.high_open,
+        )
 
 
 def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
@@ -164,6 +316,20 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{who}: initialization='chrono' sets the gates of an LSTM or GRU; cell='rnn' has none. "
             "Use 'default' or 'identity'."
+        )
+
+
+def _check_signal_words(who: str, params: Mapping[str, Any]) -> None:
+    """Raise UsageError at features or a frontend that do not exist, or words that exclude each other."""
+    from recurra.estimators.frontend import frontend_words
+    from recurra.features.parts import feature_words
+
+    feature_words(params.get("features"))
+    frontend_words(params.get("frontend"))
+    if params.get("tbptt") is not None and params.get("bidirectional"):
+        raise UsageError(
+            f"{who}: tbptt carries the state forward from cut to cut and cannot go with bidirectional=True, whose backward "
+            "direction begins at the end. Leave one of them out."
         )
 
 

@@ -29,9 +29,10 @@ from recurra.evaluation.metrics import (
     regression_metrics,
     reliability,
 )
+from recurra.evaluation.segments import segment_f1
 from recurra.store import write_text
 
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "translation")
 
 # What the network thought over time of the sequence at this position: (time, classes), row t after t + 1
 # steps.
@@ -82,6 +83,8 @@ class ReportContext:
         Time steps per second; time axes are in seconds with it.
     inside : function of a sequence and its name, optional
         Returns the drawing of gates and states while the network reads it, and what they say in words.
+    pictures : function without arguments, optional
+        Returns more drawings to show, each an SVG element and its caption; asked when the report is made.
     """
 
     title: str = ""
@@ -104,6 +107,7 @@ class ReportContext:
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
     inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
+    pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,8 +116,8 @@ class Evaluation:
 
     Parameters
     ----------
-    task : {"classification", "regression", "labeling"}
-        What was predicted: one label a sequence, numbers, or one label per time step.
+    task : {"classification", "regression", "labeling", "translation"}
+        What was predicted: one label a sequence, numbers, one label per time step, or a text.
     metrics : dict of str to float or int
         Flat, the content of ``metrics.json``: figures that apply, ``<figure>_baseline`` of the naive answer,
         ``n_test`` (sequences), with one label a step ``n_test_steps``, and ``train_seconds`` where known.
@@ -137,6 +141,8 @@ class Evaluation:
         The signals, for the worst mistakes.
     trace : callable or list, optional
         See `evaluate_classification`.
+    attention : callable, optional
+        Of a translation: gives the `AttentionMap` of the answer at a position.
     context : ReportContext
         What else the report tells.
     """
@@ -155,6 +161,7 @@ class Evaluation:
     predictions: list[dict[str, Any]] = field(default_factory=list)
     sequences: Sequence[np.ndarray] | None = None
     trace: Trace | None = None
+    attention: Callable[[int], Any] | None = None
     context: ReportContext = field(default_factory=ReportContext)
 
     def __post_init__(self) -> None:
@@ -347,6 +354,9 @@ def evaluate_labeling(
     )
     bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
     metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    if baseline:
+        always = [np.repeat(as_objects([baseline.majority]), length) for length in lengths]
+        metrics["segment_f1_baseline"] = segment_f1(np.split(true, cuts), always)
     interval = accuracy_interval(correct, clusters=clusters)
     rows = [
         {

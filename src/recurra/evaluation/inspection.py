@@ -11,6 +11,7 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.checks import listing
+from recurra.evaluation.recording_problems import recording_problems
 from recurra.records import Dataset
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
@@ -127,7 +128,12 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
     if train is not None and test is not None:
         leaks += _split_leaks(train, test)
     classes = dataset.class_counts()
-    problems = [*leaks, *_shape_problems(dataset, channels), *_class_problems(dataset, classes)]
+    problems = [
+        *leaks,
+        *_shape_problems(dataset, channels),
+        *recording_problems(dataset),
+        *_class_problems(dataset, classes),
+    ]
     settings = _settings(dataset, channels, classes)
     return Inspection(
         summary=dataset.summary(),
@@ -146,7 +152,9 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
 
 def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.labels_per_step:
-        return "SequenceLabeler" if classes else None
+        return "SequenceLabeler" if classes else "SequenceRegressor"
+    if dataset.kind == "pairs":
+        return "Translator"
     if dataset.kind == "text":
         return "TextClassifier"
     if dataset.kind == "series":
@@ -212,8 +220,6 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
 
 def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     out = []
-    if dataset.labels_per_step and not classes:
-        out.append("There is a number per time step to predict; no estimator learns that yet, give classes.")
     if len(classes) == 1:
         out.append(f"There is only one class, {next(iter(classes))!r}; a classifier needs two.")
     tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]
@@ -358,9 +364,10 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
 
 
 def _counts_line(summary: dict[str, Any]) -> str:
-    out = f"{summary['n_sequences']} {'texts' if summary['kind'] == 'text' else 'sequences'}"
+    names = {"text": "texts", "pairs": "pairs of texts"}
+    out = f"{summary['n_sequences']} {names.get(summary['kind'], 'sequences')}"
     if "length_min" in summary:
-        unit = "characters" if summary["kind"] == "text" else "steps"
+        unit = "characters" if summary["kind"] in names else "steps"
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:

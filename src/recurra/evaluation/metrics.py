@@ -24,6 +24,7 @@ from recurra.evaluation.intervals import (
     sum_by_cluster,
     wilson_interval,
 )
+from recurra.evaluation.segments import segment_f1
 
 N_BINS = 10
 
@@ -256,8 +257,8 @@ def labeling_metrics(
     proba: Sequence[np.ndarray] | None = None,
     classes: Any = None,
 ) -> dict[str, float]:
-    """Figures of `classification_metrics` over all time steps of all sequences; each list has one entry a
-    sequence.
+    """Figures of `classification_metrics` over all time steps of all sequences, and `segment_f1`; each list has one
+    entry a sequence.
     """
     for index, (t, p) in enumerate(zip(y_true, y_pred, strict=True)):
         if len(t) != len(p):
@@ -266,7 +267,8 @@ def labeling_metrics(
                 f"per time step."
             )
     flat = None if proba is None else np.concatenate(list(proba))
-    return classification_metrics(join(y_true), join(y_pred), proba=flat, classes=classes)
+    found = classification_metrics(join(y_true), join(y_pred), proba=flat, classes=classes)
+    return found | {"segment_f1": segment_f1(y_true, y_pred)}
 
 
 def join(sequences: Sequence[Any]) -> np.ndarray:

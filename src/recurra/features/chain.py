@@ -6,11 +6,16 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from recurra.checks import did_you_mean
-from recurra.errors import StoreError
+from recurra.checks import did_you_mean, where
+from recurra.errors import DataError, StoreError, UsageError
+from recurra.features.alignment import Alignment
+from recurra.features.beats import BeatIntervals
+from recurra.features.deltas import Deltas
 from recurra.features.missing import MissingMask
 from recurra.features.scaling import Scaling
 from recurra.features.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.text import Words
+from recurra.features.windows import Windows
 
 
 class Feature(Protocol):
@@ -20,8 +25,8 @@ class Feature(Protocol):
         """Return the number of channels it gives for that many."""
         ...
 
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Turn one array of shape (time, channels) into another."""
+    def transform(self, sequence: Any) -> np.ndarray:
+        """Turn one array of shape (time, channels) into another; the first feature may read a text."""
         ...
 
     def stream(self, input_size: int) -> FeatureStream:
@@ -33,7 +38,9 @@ class Feature(Protocol):
         ...
 
 
-FEATURES: Mapping[str, Any] = {Scaling.name: Scaling, MissingMask.name: MissingMask}
+FEATURES: Mapping[str, Any] = {
+    feature.name: feature for feature in (Scaling, MissingMask, Windows, Deltas, BeatIntervals, Words)
+}
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,100 @@ class Chain:
 
     @classmethod
     def fit(
-        cls, sequences: Sequence[np.ndarray], weights: np.ndarray | None = None, *, scaling: str, missing: str
+        cls,
+        sequences: Sequence[np.ndarray],
+        weights: np.ndarray | None = None,
+        *,
+        scaling: str,
+        missing: str,
+        features: Sequence[Feature] = (),
+        rows: Windows | None = None,
+        names: Sequence[str | None] | None = None,
     ) -> Self:
-        """Learn the features of a sequence estimator from the training part."""
-        steps: list[Feature] = [Scaling.fit(sequences, weights, kind=scaling)]
+        """Learn the features of a sequence estimator from the training part.
+
+        Parameters
+        ----------
+        sequences, weights
+            As in `Scaling.fit`.
+        scaling, missing : str
+            As in the estimators.
+        features : sequence of Feature
+            What is computed from the raw values, before they are scaled; see `recurra.features.parts`.
+        rows : Windows, optional
+            What the network's front reads at once, of what is scaled.
+        names : sequence of str, optional
+            Of the sequences, for messages.
+
+        Raises
+        ------
+        UsageError
+            If missing values are to be marked and features computed from them.
+        DataError
+            If a sequence is too short for the features.
+        """
+        if missing == "mask" and features:
+            raise UsageError(
+                "missing='mask' marks missing values step by step and cannot stand beside features=, which need all of "
+                "them. Fill the gaps first."
+            )
+        channels = sequences[0].shape[1]
+        made = list(sequences)
+        if features:
+            raw = cls(features, channels)
+            raw.check_lengths(sequences, names)
+            made = [_applied(features, sequence) for sequence in sequences]
+            raw.check_rows(made, names)
+        steps: list[Feature] = [*features, Scaling.fit(made, weights, kind=scaling)]
         if missing == "mask":
             steps.append(MissingMask())
-        return cls(steps, sequences[0].shape[1])
+        if rows is not None:
+            steps.append(rows)
+        return cls(steps, channels)
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """Which steps a row stands for; None where rows come irregularly, as heartbeats do."""
+        whole = Alignment(1, 1)
+        for step in self.steps:
+            own = getattr(step, "alignment", Alignment(1, 1))
+            if own is None:
+                return None
+            whole = whole.then(own)
+        return whole
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether there is a row for every step."""
+        return self.alignment == Alignment(1, 1)
+
+    @property
+    def least_steps(self) -> int:
+        """Steps of a sequence that surely give a row."""
+        alignment = self.alignment
+        if alignment is not None:
+            return alignment.window
+        return max(int(getattr(step, "least_steps", 1)) for step in self.steps)
+
+    def check_lengths(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None) -> None:
+        """Raise DataError naming the first sequence that is too short to give a row."""
+        alignment = self.alignment
+        if alignment is None or alignment == Alignment(1, 1):
+            return
+        for index, sequence in enumerate(sequences):
+            if len(sequence) < alignment.window:
+                raise DataError(
+                    f"features: {where(index, names)} has {len(sequence)} steps, fewer than the {alignment.window} of the "
+                    "first row. Leave it out, or choose a shorter window."
+                )
+
+    def check_rows(self, rows: Sequence[np.ndarray], names: Sequence[str | None] | None) -> None:
+        """Raise DataError naming the first sequence that gave no row."""
+        for index, found in enumerate(rows if self.alignment is None else ()):
+            if not len(found):
+                raise DataError(
+                    f"features: {where(index, names)} gave no row: there is not one heartbeat in it. Leave it out."
+                )
 
     @property
     def reads_numbers(self) -> bool:
@@ -76,9 +170,7 @@ class Chain:
 
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Return the float32 array of shape (time, input_size) that the network reads."""
-        for step in self.steps:
-            sequence = step.transform(sequence)
-        return as_float32(sequence)
+        return as_float32(_applied(self.steps, sequence))
 
     def stream(self) -> ChainStream:
         """Return what takes in a sequence chunk by chunk and gives the same numbers as `transform`."""
@@ -125,3 +217,9 @@ class Chain:
             own = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
             steps.append(FEATURES[entry["name"]].from_manifest(entry, own))
         return cls(steps, int(config["n_channels"]))
+
+
+def _applied(steps: Sequence[Feature], sequence: np.ndarray) -> np.ndarray:
+    for step in steps:
+        sequence = step.transform(sequence)
+    return sequence

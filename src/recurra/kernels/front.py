@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from recurra.errors import StoreError
+from recurra.kernels import heads
+from recurra.kernels.text import TextFront
 from recurra.ragged import Ragged
 
 Weights = Mapping[str, np.ndarray]
@@ -70,7 +72,97 @@ class _RunningEmbedding:
         return self._weight[x[:, 0].astype(np.int64)]
 
 
-FRONTS: Mapping[str, Front] = {"embedding": _Embedding()}
+class _Windowed:
+    """What fronts share that turn each row by itself into another."""
+
+    def rows(self, description: Mapping[str, Any], weights: Weights, values: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def output_size(self, description: Mapping[str, Any], input_size: int) -> int:
+        return int(description["size"])
+
+    def forward(self, description: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
+        values = inputs.values
+        parts = [
+            self.rows(description, weights, values[first : first + _ROWS_AT_ONCE])
+            for first in range(0, max(len(values), 1), _ROWS_AT_ONCE)
+        ]
+        return inputs.replace(np.concatenate(parts))
+
+    def running(self, description: Mapping[str, Any], weights: Weights, batch: int) -> RunningFront:
+        return _RunningWindowed(self, description, weights)
+
+
+# Windows computed at once: bounds the memory of the positions within them.
+_ROWS_AT_ONCE = 4096
+
+
+class _RunningWindowed:
+    def __init__(self, front: _Windowed, description: Mapping[str, Any], weights: Weights) -> None:
+        self._front, self._description, self._weights = front, description, weights
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return self._front.rows(self._description, self._weights, x)
+
+
+class _Patches(_Windowed):
+    def shapes(self, description: Mapping[str, Any], input_size: int) -> dict[str, tuple[int, ...]]:
+        (size,) = _whole(description, "size")
+        return {"weight": (size, input_size), "bias": (size,)}
+
+    def rows(self, description: Mapping[str, Any], weights: Weights, values: np.ndarray) -> np.ndarray:
+        return heads.linear(np.ascontiguousarray(values, np.float32), weights["weight"], weights["bias"])
+
+
+class _Convolution(_Windowed):
+    def shapes(self, description: Mapping[str, Any], input_size: int) -> dict[str, tuple[int, ...]]:
+        channels, size, kernel, stride, kernel_2, _ = _whole(
+            description, "channels", "size", "kernel", "stride", "kernel_2", "stride_2"
+        )
+        window = input_size // channels
+        if window * channels != input_size or kernel > window or kernel_2 > 1 + (window - kernel) // stride:
+            raise ValueError("a convolution's kernels must fit into its window")
+        return {
+            "weight": (size, channels, kernel),
+            "bias": (size,),
+            "weight_2": (size, size, kernel_2),
+            "bias_2": (size,),
+        }
+
+    def rows(self, description: Mapping[str, Any], weights: Weights, values: np.ndarray) -> np.ndarray:
+        windows = np.asarray(values, np.float32).reshape(len(values), int(description["channels"]), -1)
+        hidden = _convolved(windows, weights["weight"], weights["bias"], int(description["stride"]))
+        hidden = _convolved(hidden, weights["weight_2"], weights["bias_2"], int(description["stride_2"]))
+        return hidden.max(axis=2)
+
+
+def _convolved(values: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int) -> np.ndarray:
+    """Return ReLU of a convolution over the last axis: (rows, channels, time) to (rows, filters, positions)."""
+    size, channels, kernel = weight.shape
+    places = np.lib.stride_tricks.sliding_window_view(values, kernel, axis=2)[:, :, ::stride]
+    rows, _, positions, _ = places.shape
+    flat = np.ascontiguousarray(places.transpose(0, 2, 1, 3)).reshape(rows * positions, channels * kernel)
+    # heads.linear adds each output in one order, whatever stands beside it.
+    found = np.maximum(
+        heads.linear(flat, np.ascontiguousarray(weight.reshape(size, -1)), bias), np.float32(0)
+    )
+    return np.ascontiguousarray(found.reshape(rows, positions, size).transpose(0, 2, 1))
+
+
+def _whole(description: Mapping[str, Any], *words: str) -> list[int]:
+    """Return numbers of a description, which must be whole and at least 1."""
+    numbers = [description[word] for word in words]
+    if not all(type(number) is int and number >= 1 for number in numbers):
+        raise ValueError(f"{', '.join(words)} must be whole numbers of at least 1")
+    return numbers
+
+
+FRONTS: Mapping[str, Front] = {
+    "embedding": _Embedding(),
+    "patches": _Patches(),
+    "convolution": _Convolution(),
+    "text": TextFront(),
+}
 
 
 def front_of(network: Mapping[str, Any]) -> Front | None:

@@ -89,15 +89,15 @@ def _native_layer(
     directions: int,
     prefix: str,
     **states: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return output and h_n (directions, batch, .) of one layer, both directions computed side by side."""
+) -> tuple[np.ndarray, ...]:
+    """Return output, h_n and, for the LSTM, c_n (directions, batch, .) of one layer, its directions side by side."""
     named = [layer_weights(weights, layer=layer, reverse=d == 1, prefix=prefix) for d in range(directions)]
     given = []
     for d in range(directions):
         index = layer * directions + d
         given.append({name: s[index] for name, s in states.items() if s is not None})
         check_layer("stack_forward", cell, x, len(lengths), named[d], given[d])
-    return compiled.forward(cell, x, lengths=lengths, directions=named, states=given)[:2]
+    return compiled.forward(cell, x, lengths=lengths, directions=named, states=given)[:-1]
 
 
 def stack_forward(
@@ -142,6 +142,41 @@ def stack_forward(
     ShapeError
         If a weight is missing or shapes disagree.
     """
+    output, h_n, _ = stack_states(
+        x,
+        lengths=lengths,
+        cell=cell,
+        weights=weights,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        prefix=prefix,
+        h_0=h_0,
+        c_0=c_0,
+    )
+    return output, h_n
+
+
+def stack_states(
+    x: np.ndarray,
+    *,
+    lengths: Any,
+    cell: str,
+    weights: Mapping[str, np.ndarray],
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    prefix: str = "",
+    h_0: np.ndarray | None = None,
+    c_0: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Run every sequence as `stack_forward` does, and return the cell state as well: what a decoder begins with.
+
+    Returns
+    -------
+    output, h_n
+        As of `stack_forward`.
+    c_n : array of the shape of h_n, or None
+        Final cell state, for the LSTM.
+    """
     check_choice("stack_forward", "cell", cell, CELLS)
     dtype = x.dtype
     if current() == "reference":
@@ -152,24 +187,28 @@ def stack_forward(
         }
     directions = (False, True) if bidirectional else (False,)
     final: list[np.ndarray] = []
+    cells: list[np.ndarray] = []
     lengths = as_lengths("stack_forward", lengths, total_steps=x.shape[0])
     for layer in range(num_layers):
         if compiled.runs_native(x.dtype):
-            x, h_n = _native_layer(
+            x, h_n, *c_n = _native_layer(
                 cell, x, lengths, weights, layer, len(directions), prefix, h_0=h_0, c_0=c_0
             )
             final.extend(h_n)
+            cells.extend(c_n[0] if c_n else ())
             continue
         outputs = []
         for reverse in directions:
             named = layer_weights(weights, layer=layer, reverse=reverse, prefix=prefix)
             index = layer * len(directions) + int(reverse)
             states = {n: s[index] for n, s in (("h_0", h_0), ("c_0", c_0)) if s is not None}
-            output, h_n, *_ = _forward(cell, x, lengths, named, reverse, states)
+            output, h_n, *c_n = _forward(cell, x, lengths, named, reverse, states)
             outputs.append(output)
             final.append(h_n)
+            cells.extend(c_n)
         x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
-    return x.astype(dtype, copy=False), np.stack(final).astype(dtype, copy=False)
+    c_last = np.stack(cells).astype(dtype, copy=False) if cells else None
+    return x.astype(dtype, copy=False), np.stack(final).astype(dtype, copy=False), c_last
 
 
 class StackStep:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number
+from recurra.nn.text import TextFront
 from recurra.ragged import Ragged
 
 
@@ -45,7 +46,83 @@ class Embedding(nn.Module):
         return ragged.replace(nn.functional.embedding(ids, self.weight))
 
 
-FRONTS: Mapping[str, Callable[[Mapping[str, Any], int], Any]] = {"embedding": Embedding}
+class Patches(nn.Module):
+    """A linear map of a whole window of the signal.
+
+    Parameters
+    ----------
+    description : mapping
+        ``size``, the numbers it gives.
+    input_size : int
+        Numbers of a window: its samples, channel after channel.
+    """
+
+    def __init__(self, description: Mapping[str, Any], input_size: int) -> None:
+        super().__init__()
+        check_number("Patches", "size", description.get("size"), integer=True, low=1)
+        self.output_size = int(description["size"])
+        self.weight = nn.Parameter(torch.empty(self.output_size, input_size))
+        self.bias = nn.Parameter(torch.empty(self.output_size))
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw weights after Glorot and Bengio, as for the inputs of a recurrence; biases are 0."""
+        nn.init.xavier_uniform_(self.weight, generator=generator)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, ragged: Ragged) -> Ragged:
+        """Return a row for each window: values of shape (total_rows, size)."""
+        return ragged.replace(nn.functional.linear(ragged.values, self.weight, self.bias))
+
+
+class Convolution(nn.Module):
+    """Two convolutions with ReLU over each window of the signal, and the largest value over its time.
+
+    Windows overlap, so that the whole is a strided convolution over the signal; each window is computed by itself, which
+    makes a stream the same as the whole.
+
+    Parameters
+    ----------
+    description : mapping
+        ``channels`` of the signal; ``size``, the filters of both layers; ``kernel`` and ``stride`` of the first layer,
+        ``kernel_2`` and ``stride_2`` of the second.
+    input_size : int
+        Numbers of a window: its samples, channel after channel.
+    """
+
+    def __init__(self, description: Mapping[str, Any], input_size: int) -> None:
+        super().__init__()
+        who = "Convolution"
+        for word in ("channels", "size", "kernel", "stride", "kernel_2", "stride_2"):
+            check_number(who, word, description.get(word), integer=True, low=1)
+        self.channels, self.output_size = int(description["channels"]), int(description["size"])
+        kernels = (int(description["kernel"]), int(description["kernel_2"]))
+        self.strides = (int(description["stride"]), int(description["stride_2"]))
+        self.weight = nn.Parameter(torch.empty(self.output_size, self.channels, kernels[0]))
+        self.bias = nn.Parameter(torch.empty(self.output_size))
+        self.weight_2 = nn.Parameter(torch.empty(self.output_size, self.output_size, kernels[1]))
+        self.bias_2 = nn.Parameter(torch.empty(self.output_size))
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw weights after He et al., for ReLU; biases are 0."""
+        for weight in (self.weight, self.weight_2):
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.bias_2)
+
+    def forward(self, ragged: Ragged) -> Ragged:
+        """Return a row for each window: values of shape (total_rows, size)."""
+        windows = ragged.values.reshape(len(ragged.values), self.channels, -1)
+        hidden = nn.functional.conv1d(windows, self.weight, self.bias, stride=self.strides[0]).relu()
+        hidden = nn.functional.conv1d(hidden, self.weight_2, self.bias_2, stride=self.strides[1]).relu()
+        return ragged.replace(hidden.amax(dim=2))
+
+
+FRONTS: Mapping[str, Callable[[Mapping[str, Any], int], Any]] = {
+    "embedding": Embedding,
+    "patches": Patches,
+    "convolution": Convolution,
+    "text": TextFront,
+}
 
 
 def make_front(description: Mapping[str, Any], input_size: int) -> Any:

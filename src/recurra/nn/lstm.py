@@ -76,7 +76,7 @@ class LSTM(torch.nn.LSTM):
     Attributes
     ----------
     memory : {"full", "sqrt"}
-        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        "sqrt" trains long sequences in little memory: of T steps only about 4 sqrt(T) are kept, for one more
         forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
 
     References

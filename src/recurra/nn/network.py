@@ -18,6 +18,7 @@ from recurra.nn.initialization import initialize
 from recurra.nn.lstm import LSTM
 from recurra.nn.pooling import POOLINGS, AttentionPooling, last, maximum, mean
 from recurra.nn.rnn import RNN
+from recurra.nn.truncation import in_pieces
 from recurra.ragged import Ragged
 
 CELLS: dict[str, Callable[..., Any]] = {
@@ -103,6 +104,8 @@ class SequenceNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+        # Rows after which backpropagation is cut in training; of the training, so not in the configuration.
+        self.cut_after: int | None = None
         with torch.random.fork_rng(devices=[]):
             self.front = None if config.front is None else make_front(config.front, config.input_size)
             self.recurrent = CELLS[config.cell](
@@ -139,7 +142,12 @@ class SequenceNetwork(nn.Module):
 
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
-        output, states = self.recurrent(ragged if self.front is None else self.front(ragged))
+        if self.front is not None:
+            ragged = self.front(ragged)
+        if self.cut_after is not None and self.training:
+            output, states = in_pieces(self.recurrent, ragged, self.cut_after)
+        else:
+            output, states = self.recurrent(ragged)
         return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
 
     def pooled(self, output: Ragged, h_n: Tensor) -> Tensor:

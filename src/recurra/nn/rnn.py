@@ -71,7 +71,7 @@ class RNN(torch.nn.RNN):
     Attributes
     ----------
     memory : {"full", "sqrt"}
-        "sqrt" trains long sequences in little memory: of T steps only about 2 sqrt(T) are kept, for one more
+        "sqrt" trains long sequences in little memory: of T steps only about 4 sqrt(T) are kept, for one more
         forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
 
     References

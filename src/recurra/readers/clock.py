@@ -1,8 +1,9 @@
 """Time columns: what they are measured in, whether they go forward, and the sampling rate that follows."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,9 @@ SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.
 # A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
 # stays below it up to 500 Hz, one missing step does not.
 _TOLERANCE = 0.25
+
+# Times further apart than this many usual steps leave a gap.
+_GAP = 5.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,43 @@ def rate_hz(seconds: np.ndarray) -> float | None:
         return None
     grid = seconds[0] + step * np.arange(len(seconds))
     return float(1 / step) if np.abs(seconds - grid).max() <= _TOLERANCE * step else None
+
+
+def gap(seconds: np.ndarray) -> tuple[int, float] | None:
+    """Return the step before the longest gap, and its seconds; None if no two times are `_GAP` usual steps apart."""
+    steps = np.diff(seconds)
+    if len(steps) < 3:
+        return None
+    widest = int(steps.argmax())
+    return (widest, float(steps[widest])) if steps[widest] > _GAP * float(np.median(steps)) > 0 else None
+
+
+def gap_notes(seconds: np.ndarray, starts: np.ndarray, called: Callable[[int], str], who: str) -> list[str]:
+    """Return a sentence on the longest gap of any sequence, if there is one.
+
+    Parameters
+    ----------
+    seconds : ndarray of shape (rows,)
+        Times of all sequences, one after the other.
+    starts : ndarray of shape (sequences + 1,)
+        First row of each sequence, and the end.
+    called : callable
+        Gives what to call the sequence of a row.
+    who : str
+        Named in the sentence.
+    """
+    found = [
+        (*longest, int(first))
+        for first, last in itertools.pairwise(starts)
+        if (longest := gap(seconds[first:last])) is not None
+    ]
+    if not found:
+        return []
+    step, length, row = max(found, key=lambda one: one[1])
+    return [
+        f"{who}: {len(found)} sequences have gaps in time; the longest is of {length:.3g} s after step {step}"
+        f"{called(row)}. Cut them there, or fill them."
+    ]
 
 
 def common_rate(rates: Sequence[float | None], who: str) -> tuple[list[float | None], list[str]]:

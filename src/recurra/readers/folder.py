@@ -2,7 +2,8 @@
 
 Recognised, in this order: ``labels.csv`` (file, label, group) beside the files; the two files of an
 archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``); ``train`` and ``test`` folders of any of these kinds;
-one sub-folder per class; files without labels, or with a label per time step in a column of their own.
+one sub-folder per class; files without labels, or with a label per time step in a column of their own. A ``.txt`` file
+of words rather than numbers is one text.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
-from recurra.readers import clock
+from recurra.readers import clock, text
 from recurra.readers.arrays import load
 from recurra.readers.columns import Columns, read_delimited
 from recurra.readers.signal import COMPANIONS, read_signal, recordings_of
@@ -146,6 +147,8 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
             np.float64 if values.dtype.kind != "f" else values.dtype, copy=False
         )
         return Dataset([Record(values, name=name, sample_rate_hz=words.sample_rate_hz)])
+    if file.suffix.lower() == ".txt" and text.is_prose(file, encoding=words.encoding):
+        return Dataset([text.read_file(file, name=name, encoding=words.encoding)], kind="text")
     columns = read_delimited(
         file, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=None
     )
@@ -183,6 +186,13 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
     first = read[0]
     for other in read[1:]:
         a, b = first.records[0], other.records[0]
+        if first.kind != other.kind:
+            raise DataError(
+                f"{b.name}: holds {'words' if other.kind == 'text' else 'numbers'}, {a.name} "
+                f"{'words' if first.kind == 'text' else 'numbers'}. Give a folder of one kind of file."
+            )
+        if first.kind == "text":
+            continue
         if a.values.shape[1] != b.values.shape[1]:
             turned = " It looks turned round." if b.values.shape[0] == a.values.shape[1] else ""
             raise DataError(

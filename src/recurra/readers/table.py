@@ -1,6 +1,5 @@
 """Tables become records: long (one row per time step), wide (one row per sequence), or one text per row."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,11 +9,21 @@ import numpy as np
 
 from recurra.checks import check_choice, did_you_mean, listing
 from recurra.errors import DataError, UsageError
-from recurra.readers import clock
-from recurra.readers.columns import Columns, factorize, from_frame, is_frame, read_delimited, read_parquet
+from recurra.readers import clock, text
+from recurra.readers.columns import (
+    Columns,
+    check_full_rows,
+    factorize,
+    from_frame,
+    is_frame,
+    odd_values,
+    read_delimited,
+    read_parquet,
+)
+from recurra.readers.series import series_from_columns
 from recurra.records import Dataset, Record
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
 
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000
@@ -50,13 +59,21 @@ class TableWords:
         Column with what a split must not cut, constant in each sequence.
     target : str or sequence of str, optional
         Column or columns of numbers to predict.
+    known, static : sequence of str, optional
+        Of series: columns known in advance of every step, and attributes that are constant in a series.
+    kind : {"sequence", "series"}, default="sequence"
+        Series are read onto the regular grid of their time stamps; see `recurra.readers.series`.
     text : str, optional
         Column with text: every row is then one record.
+    source : str, optional
+        Column with text to be turned into the text of ``target``: every row is then one pair.
     channels : sequence of str, optional
         The columns to use as channels; by default every column without another part.
-    layout : {"auto", "long", "wide"}, default="auto"
-        Long: one row per time step. Wide: one row per sequence of one channel, its steps in columns from
-        left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
+    labels : path, optional
+        File with one label a line, for a file with one text a line.
+    layout : {"auto", "long", "wide", "lines"}, default="auto"
+        Long: one row per time step. Lines: one text a line. Wide: one row per sequence of one channel, its steps in
+        columns from left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
         an id column in which a value comes twice; wide otherwise.
     label_per : {"auto", "sequence", "step"}, default="auto"
         Auto: one label per sequence if it is constant in every sequence, else one per time step.
@@ -83,8 +100,13 @@ class TableWords:
     label: str | None = None
     group: str | None = None
     target: str | Sequence[str] | None = None
+    known: Sequence[str] | None = None
+    static: Sequence[str] | None = None
+    kind: str = "sequence"
     text: str | None = None
+    source: str | None = None
     channels: Sequence[str] | None = None
+    labels: Any = None
     layout: str = "auto"
     label_per: str = "auto"
     sort: bool = False
@@ -107,7 +129,8 @@ class TableWords:
                     f"{listing(known, 20)}.{did_you_mean(word, known)}"
                 )
         made = cls(**words)
-        check_choice("load", "layout", made.layout, ["auto", "long", "wide"])
+        check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
+        check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if len(made.decimal) != 1 or (made.delimiter is not None and len(made.delimiter) != 1):
             raise UsageError(
@@ -139,6 +162,12 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
+    if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
+        return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
+    if words.labels is not None:
+        raise UsageError(
+            f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
+        )
     return from_columns(read_columns(source, words), words)
 
 
@@ -149,6 +178,8 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
     path = Path(source)
     if path.suffix.lower() in (".parquet", ".pq"):
         return read_parquet(path)
+    if path.suffix.lower() in text.JSON_SUFFIXES:
+        return text.read_json_lines(path, encoding=words.encoding)
     return read_delimited(
         path, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=header
     )
@@ -156,17 +187,25 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
 
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
+    if words.source:
+        from recurra.readers.pairs import pairs_of  # which needs the words of this file
+
+        check_full_rows(columns)
+        return replace(pairs_of(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
-    targets = _targets(words)
+    if words.kind == "series":
+        series = series_from_columns(columns, words)
+        return replace(series, notes=(*notes, *series.notes))
+    targets = target_names(words)
     if words.text:
-        _check_full_rows(columns)
+        check_full_rows(columns)
         dataset = _texts(columns, words)
     else:
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
         if layout == "long":
-            _check_full_rows(columns)
+            check_full_rows(columns)
             dataset = _long(columns, words, channels)
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
@@ -174,7 +213,8 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
 
 
-def _targets(words: TableWords) -> list[str]:
+def target_names(words: TableWords) -> list[str]:
+    """Return the columns of ``target``."""
     if not words.target:
         return []
     return [words.target] if isinstance(words.target, str) else list(words.target)
@@ -185,7 +225,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
     for word in ("id", "time", "label", "group", "text"):
         if getattr(words, word):
             columns.check_name(getattr(words, word), word)
-    for name in _targets(words):
+    for name in target_names(words):
         columns.check_name(name, "target")
     for name in words.channels or ():
         columns.check_name(name, "channels")
@@ -195,7 +235,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
         words.label,
         words.group,
         words.text,
-        *_targets(words),
+        *target_names(words),
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -239,15 +279,6 @@ def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> 
     return names
 
 
-def _check_full_rows(columns: Columns) -> None:
-    if columns.first_short is not None:
-        raise DataError(
-            f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. "
-            "Complete the row; if every row is a whole sequence, pass layout='wide'."
-        )
-
-
 def _guess_layout(columns: Columns, words: TableWords) -> str:
     if words.time:
         return "long"
@@ -259,25 +290,18 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
 
 def _texts(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the text."""
-    texts = columns.strings(str(words.text))
-    empty = next((row for row, text in enumerate(texts) if text is None), None)
-    if empty is not None:
-        raise DataError(
-            f"{columns.who}: the text column {words.text!r} must be filled; it is empty at "
-            f"{columns.place(empty)}. "
-            "Fill or remove the row."
-        )
+    texts = text.text_cells(columns, str(words.text))
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
-        Record(text, label=label, group=group, name=name)
-        for text, label, group, name in zip(texts, labels, groups, names, strict=True)
+        Record(cell, label=label, group=group, name=name)
+        for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
     ]
     return Dataset(records, kind="text")
 
 
-def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
+def unique_names(columns: Columns, words: TableWords) -> list[str | None]:
     """Names from the id column where every row is a record; doubled ones are refused."""
     if not words.id:
         return [None] * columns.rows
@@ -296,7 +320,7 @@ def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
 
 def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
     """One label or target per row of a table in which every row is a record."""
-    targets = _targets(words)
+    targets = target_names(words)
     if targets:
         matrix = _target_matrix(columns, targets)
         return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
@@ -345,7 +369,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
         Record(
             matrix[i, :length, None],
@@ -356,7 +380,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
         for i, length in enumerate(lengths)
     ]
-    return Dataset(records, notes=_odd_values(columns.who, [r.values for r in records]))
+    return Dataset(records, notes=odd_values(columns.who, [r.values for r in records]))
 
 
 def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
@@ -387,7 +411,7 @@ def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
         for i, (first, last) in enumerate(bounds)
     ]
-    notes = (*rows.notes, *label_notes, *rate_notes, *_odd_values(columns.who, [matrix]))
+    notes = (*rows.notes, *label_notes, *rate_notes, *odd_values(columns.who, [matrix]))
     return Dataset(records, channel_names=channels, notes=notes)
 
 
@@ -498,7 +522,9 @@ class _Rows:
         rates = [
             clock.rate_hz(self.seconds[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
         ]
-        return clock.common_rate(rates, self.columns.who)
+        even, notes = clock.common_rate(rates, self.columns.who)
+        gaps = clock.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        return even, [*gaps, *notes]
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
@@ -509,7 +535,7 @@ class _Rows:
 
 def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
-    targets = _targets(words)
+    targets = target_names(words)
     none: list[Any] = [None] * len(rows.names)
     if targets:
         matrix = _target_matrix(columns, targets)
@@ -572,23 +598,3 @@ def _constant(columns: Columns, name: str, rows: _Rows) -> list[Any]:
             f"{known[low[bad]]!r} and {known[high[bad]]!r}. Correct it, or choose another column."
         )
     return [known[code] for code in low]
-
-
-def _odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
-    """Say how many values are missing or infinite; they are kept."""
-    count: Counter[str] = Counter()
-    for array in arrays:
-        count["missing"] += int(np.isnan(array).sum())
-        count["infinite"] += int(np.isinf(array).sum())
-    total = sum(array.size for array in arrays)
-    notes = []
-    if count["missing"]:
-        notes.append(
-            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
-            "missing='mask', or fill them."
-        )
-    if count["infinite"]:
-        notes.append(
-            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
-        )
-    return tuple(notes)

@@ -12,16 +12,18 @@ import numpy as np
 
 from recurra import store
 from recurra.checks import check_finite, check_same_channels
-from recurra.errors import StoreError
+from recurra.errors import StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.kernels import heads
 from recurra.ragged import Ragged
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
+from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream
+from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -59,15 +61,21 @@ class FittedModel:
         """Labels in the order of the outputs: array of shape (classes,)."""
         return classes_from_manifest(self.manifest["target"])
 
-    def prepare(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
-    ) -> list[np.ndarray]:
-        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+    def check(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None) -> None:
+        """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
             allow_nan = self.manifest["params"].get("missing") == "mask"
             check_finite(sequences, names=names, allow_nan=allow_nan)
+            self.features.check_lengths(sequences, names)
+
+    def prepare(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> list[np.ndarray]:
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+        self.check(sequences, names)
         prepared = [self.features.transform(sequence) for sequence in sequences]
+        self.features.check_rows(prepared, names)
         check_finite(prepared, names=names, who="X as 32-bit numbers")
         return prepared
 
@@ -75,38 +83,128 @@ class FittedModel:
         self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
     ) -> np.ndarray:
         """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
+        found, rows = self.row_outputs(sequences, names)
+        return found if self.task != "labeling" else self._at_steps(found, rows, sequences)
+
+    def row_outputs(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Return the outputs as the network gives them, with a label per step one for each row of the features.
+
+        Returns
+        -------
+        outputs : ndarray of shape (sequences or total_rows, outputs)
+        rows : list of int
+            Rows of each sequence.
+        """
+        prepared = self.prepare(sequences, names)
         found = []
-        for portion in portions(self.prepare(sequences, names)):
+        for portion in portions(prepared):
             inputs = Ragged.from_list(portion)
             if self.own_network is not None:
                 found.append(self.own_network(inputs))
             else:
                 found.append(network_outputs(self.manifest["network"], self.weights, inputs))
-        return np.concatenate(found)
+        return np.concatenate(found), [len(rows) for rows in prepared]
+
+    def _at_steps(
+        self, rows: np.ndarray, counts: Sequence[int], sequences: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Return for each step of the sequences what was found for the row that stands for it."""
+        alignment = self.features.alignment
+        if self.features.keeps_steps or alignment is None:
+            return rows
+        firsts = np.cumsum([0, *counts[:-1]])
+        places = [
+            first + alignment.row_of(len(sequence), count)
+            for first, count, sequence in zip(firsts, counts, sequences, strict=True)
+        ]
+        return rows[np.concatenate(places)]
 
     def predict_proba(
         self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
     ) -> np.ndarray:
         """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
-        probabilities = heads.softmax(self.outputs(sequences, names))
-        return probabilities if self.task == "classification" else per_sequence(probabilities, sequences)
+        outputs, rows = self.row_outputs(sequences, names)
+        probabilities = heads.softmax(outputs)
+        if self.task == "classification":
+            return probabilities
+        return per_sequence(self._at_steps(probabilities, rows, sequences), sequences)
 
     def predict(
         self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
     ) -> np.ndarray:
         """Return labels, numbers, or an object array of label arrays with one entry per time step."""
-        outputs = self.outputs(sequences, names)
+        outputs, rows = self.row_outputs(sequences, names)
         if self.task == "classification":
             return self.classes[outputs.argmax(axis=1)]
         if self.task == "labeling":
-            return per_sequence(self.classes[outputs.argmax(axis=1)], sequences)
-        return self.numbers(outputs)
+            codes = self._at_steps(outputs.argmax(axis=1), rows, sequences)
+            return per_sequence(self.classes[codes], sequences)
+        numbers = self.numbers(outputs)
+        if not self.manifest["target"].get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+
+    def segments(
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        *,
+        min_duration_s: float = 0.0,
+    ) -> list[list[Segment]]:
+        """Return the stretches of one label of each sequence; see `recurra.serving.segments`.
+
+        Raises
+        ------
+        UsageError
+            If the network does not label steps, or ``min_duration_s`` is below 0.
+        """
+        if self.task != "labeling":
+            raise UsageError(
+                f"segments: needs a label per time step; this network has one per sequence ({self.task})."
+            )
+        outputs, rows = self.row_outputs(sequences, names)
+        bounds = np.cumsum(rows)[:-1]
+        return [
+            segments_of(
+                codes,
+                steps=len(sequence),
+                alignment=self.features.alignment,
+                classes=self.classes,
+                rate_hz=self.manifest["sample_rate_hz"],
+                min_duration_s=min_duration_s,
+            )
+            for codes, sequence in zip(np.split(outputs.argmax(axis=1), bounds), sequences, strict=True)
+        ]
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
-        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target."""
+        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target.
+
+        Of quantiles it is the median.
+        """
         target = self.manifest["target"]
+        outputs = middle(outputs, target.get("quantiles", ()))
         numbers = outputs.astype(np.float64) * np.asarray(target["spread"]) + np.asarray(target["center"])
         return numbers[:, 0] if target["single"] else numbers
+
+    def predict_quantiles(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return the quantiles trained for, rising: shape (sequences, quantiles), or (sequences, targets, quantiles).
+
+        An object array of such arrays with numbers per time step.
+        """
+        target = self.manifest["target"]
+        count = len(target["quantiles"])
+        spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
+        outputs, rows = self.row_outputs(sequences, names)
+        each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
+        numbers = each * spread + center
+        numbers = numbers[:, 0] if target["single"] else numbers
+        if not target.get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -132,6 +230,11 @@ class FittedModel:
         UsageError
             If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
         """
+        if look_ahead is not None and not self.features.keeps_steps:
+            raise UsageError(
+                "stream: look_ahead runs the network again on a window of rows, which features or a frontend that give a "
+                "row per window do not allow; train with bidirectional=False and stream without look_ahead."
+            )
         return Stream(self) if look_ahead is None else LookAheadStream(self, look_ahead)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -150,20 +253,12 @@ class FittedModel:
         StoreError
             If the file is damaged, no model, of a newer version, or lacks a weight.
         """
-        manifest, arrays = store.load(path)
-        if manifest.get("kind") != "model":
-            raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
-        if manifest.get("schema") != SCHEMA:
+        model = open_file(path)
+        if not isinstance(model, cls):
             raise StoreError(
-                f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
-                f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+                f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model."
             )
-        try:
-            return cls._from_parts(manifest, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, StoreError):
-                raise StoreError(f"{path}: {error}") from None
-            raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+        return model
 
     @classmethod
     def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
@@ -178,6 +273,32 @@ class FittedModel:
         if manifest["network"] is not None:
             _check_weights(manifest["network"], weights)
         return cls(manifest, features, weights)
+
+
+def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
+    """Read a model file of any task.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, no model, of a newer version, or lacks a weight.
+    """
+    manifest, arrays = store.load(path)
+    if manifest.get("kind") != "model":
+        raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
+            f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+        )
+    try:
+        if manifest["task"] == "translation":
+            return TranslationModel.from_parts(manifest, arrays)
+        return FittedModel._from_parts(manifest, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise StoreError(f"{path}: {error}") from None
+        raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
 
 
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
@@ -201,6 +322,17 @@ def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]
     extra = set(weights) - set(expected)
     if extra:
         raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
+
+
+def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """Return the median of outputs (rows, targets * quantiles), interpolated: (rows, targets); as they are without."""
+    if not len(quantiles):
+        return outputs
+    each = np.sort(outputs.reshape(len(outputs), -1, len(quantiles)), axis=-1)
+    at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
+    low, high = int(np.floor(at)), int(np.ceil(at))
+    share = np.float32(at - low)
+    return each[..., low] if low == high else (1 - share) * each[..., low] + share * each[..., high]
 
 
 def per_sequence(flat: np.ndarray, sequences: Sequence[np.ndarray]) -> np.ndarray:

@@ -131,17 +131,28 @@ class Stream:
             states = np.empty((len(inputs), self._model.manifest["network"]["hidden_size"]), np.float32)
             for index in range(len(inputs)):
                 states[index] = self._network.advance(inputs[index : index + 1])
-            return self._answer(self._network.head(states))
+            return self._answer(self._at_steps(self._network.head(states)))
         for index in range(len(inputs)):
             self._network.advance(inputs[index : index + 1])
         return self._answer(self._network.outputs()[0] if self._rows else None)
+
+    def _at_steps(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the outputs of the newest rows for each step they stand for."""
+        return at_steps(self._model, outputs, self._rows)
 
     def _answer(self, outputs: np.ndarray | None) -> Answer:
         return Answer(self._model, outputs, self.steps, self._counted_state)
 
     def finish(self) -> Answer:
-        """Return the answer after the last row; nothing is left open in a causal stream."""
-        return self._take(np.empty((0, self._model.features.n_channels)))
+        """Return the answer after the last row; with a label per step, those of the steps that are still open.
+
+        Open are only steps after the middle of the last window of features; the last window stands for them.
+        """
+        alignment = self._model.features.alignment
+        if not self._per_step or self._model.features.keeps_steps or alignment is None or not self._rows:
+            return self._take(np.empty((0, self._model.features.n_channels)))
+        left = self.steps - min(alignment.answered(self._rows), self.steps)
+        return self._answer(np.repeat(self._network.outputs(), left, axis=0))
 
     @property
     def state(self) -> bytes:
@@ -178,6 +189,16 @@ class Stream:
         self._features.reset()
         self._network.reset()
         self.steps = self._rows = 0
+
+
+def at_steps(model: "FittedModel", outputs: np.ndarray, rows: int) -> np.ndarray:
+    """Return outputs (new rows, outputs) of the newest of so many rows for each step they stand for."""
+    alignment = model.features.alignment
+    if model.features.keeps_steps or alignment is None:
+        return outputs
+    first = rows - len(outputs)
+    known = [alignment.answered(count) for count in range(first, rows + 1)]
+    return np.repeat(outputs, np.diff(known), axis=0)
 
 
 def check_causal(model: "FittedModel") -> None:

@@ -14,7 +14,7 @@ from recurra.serving.answer import Answer
 from recurra.serving.answers import Answers
 from recurra.serving.latency import Latency
 from recurra.serving.running import RunningNetwork, check_network_state
-from recurra.serving.stream import all_finite, as_rows, check_causal, too_large
+from recurra.serving.stream import all_finite, as_rows, at_steps, check_causal, too_large
 
 if TYPE_CHECKING:
     from recurra.serving.model import FittedModel
@@ -213,6 +213,7 @@ class Streams:
         if self._model.task == "labeling":
             size = self._model.manifest["network"]["hidden_size"]
             outputs = self._work.head(states.reshape(len(inputs), size))
+            outputs = at_steps(self._model, outputs, int(self._rows[slot]))
         else:
             outputs = self._work.outputs()[0] if self._rows[slot] else None
         return Answer(self._model, outputs, int(self._steps[slot]), lambda: self._counted_state(slot))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from recurra.checks import check_choice
 from recurra.errors import ShapeError
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
@@ -73,6 +74,75 @@ def mean_absolute_error(
     """Return the mean absolute difference; outputs and targets of shape (rows, targets) or (rows,)."""
     _check_same_shape("mean_absolute_error", outputs, targets)
     return _row_mean((outputs - targets).abs(), weights)
+
+
+def binary_cross_entropy(
+    outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the mean cross entropy of logits of shape (rows, 1) and shares in [0, 1] of shape (rows,)."""
+    _check_same_shape("binary_cross_entropy", outputs[:, 0], targets)
+    return _row_mean(F.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none"), weights)
+
+
+def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
+    """Return a loss of numbers of which some may be missing; a missing one teaches nothing.
+
+    Parameters
+    ----------
+    kind : {"mae", "mse", "gaussian", "quantile"}
+        Absolute or squared difference; minus the logarithm of a normal density; or the pinball loss [1]_.
+    quantiles : sequence of float
+        For "quantile": shares in (0, 1).
+
+    Returns
+    -------
+    function
+        Of outputs (rows, targets * n) with the n numbers of a target side by side (n is 2 for "gaussian": mean and
+        logarithm of the deviation; one per quantile for "quantile"; else 1), targets (rows, targets) with NaN where
+        missing, and weights (rows,) or None.
+
+    References
+    ----------
+    .. [1] Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1), 1978.
+    """
+    check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
+    n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
+    shares = torch.tensor(quantiles, dtype=torch.float32)
+
+    def loss(
+        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if outputs.ndim != 2 or outputs.shape != (len(targets), targets[:1].numel() * n):
+            raise ShapeError(
+                f"observed: outputs must have shape ({len(targets)}, {targets[:1].numel()} targets * {n}); got "
+                f"{tuple(outputs.shape)}."
+            )
+        targets = targets.flatten(1)
+        there = torch.isfinite(targets)
+        each = outputs.view(*targets.shape, n)
+        truth = torch.where(there, targets, torch.zeros_like(targets))[..., None]
+        losses = _each(kind, each, truth, shares.to(outputs.device)) * there
+        mass = there.to(losses.dtype) if weights is None else there * weights[:, None]
+        if weights is not None:
+            losses = losses * weights[:, None]
+        return losses.sum() / mass.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+    return loss
+
+
+# Beyond these a normal density's logarithm of the deviation no longer means anything; within, nothing is cut.
+LOG_SPREAD = (-7.0, 7.0)
+
+
+def _each(kind: str, outputs: torch.Tensor, truth: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Return the loss of every number: outputs (rows, targets, n), truth (rows, targets, 1) -> (rows, targets)."""
+    if kind == "gaussian":
+        spread = outputs[..., 1].clamp(*LOG_SPREAD)
+        return spread + 0.5 * ((truth[..., 0] - outputs[..., 0]) * torch.exp(-spread)).square()
+    error = truth - outputs
+    if kind == "quantile":
+        return torch.maximum(shares * error, (shares - 1) * error).mean(-1)
+    return (error.abs() if kind == "mae" else error.square())[..., 0]
 
 
 def _row_mean(errors: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -212,7 +212,16 @@ template <class T> void outer(const Outer<T>& s, T* work, int64_t first, int64_t
 template <class T>
 void transpose_into(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride) {
   constexpr int w = W<T>;
-  for (int64_t k0 = 0; k0 < K; k0 += w) {
+  int64_t k0 = 0;
+  if (rows == w && w % 8 == 0) {
+    for (; k0 + 8 <= K; k0 += 8)
+      for (int64_t r = 0; r < w; r += 8) {
+        const T* at[8];
+        for (int j = 0; j < 8; ++j) at[j] = src + (r + j) * stride;
+        turn_square(at, k0, dst + k0 * dst_stride + r, dst_stride);
+      }
+  }
+  for (; k0 < K; k0 += w) {
     const int64_t n = K - k0 < w ? K - k0 : w;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t k = 0; k < n; ++k) dst[(k0 + k) * dst_stride + r] = src[r * stride + k0 + k];

@@ -91,7 +91,8 @@ Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int granted, int mo
   if (granted > 1 && !sizes.projected) {
     // Too few rows for each thread, or weights too large for one cache: share out the hidden units instead.
     const bool few = rows * d < 3 * granted && sizes.blocks >= 2 * granted && d % granted != 0;
-    const bool wide = sizes.gates * sizes.padded * sizes.P > 3 * 128 * 1024 && rows <= 12 * granted;
+    const int64_t numbers = sizes.gates * sizes.padded * sizes.P;
+    const bool wide = (numbers > 3 * 128 * 1024 && rows <= 12 * granted) || (numbers > 192 * 1024 && rows <= 5 * granted);
     split = mode == 2 || (mode == 0 && (few || wide));
   }
   barrier_ = std::make_unique<Barrier>(split ? parts : 1);

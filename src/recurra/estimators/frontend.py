@@ -1,0 +1,94 @@
+"""The word ``frontend``: trainable layers over windows of the signal, before the recurrence."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recurra.checks import check_number, did_you_mean, listing
+from recurra.errors import UsageError
+from recurra.features.statistics import Samples
+from recurra.features.windows import Windows
+
+# Name -> options with their defaults. Samples of a window, from one window to the next (None: a whole window), filters.
+FRONTENDS: Mapping[str, Mapping[str, Any]] = {
+    "convolution": {
+        "window": 64, "hop": 32, "size": 32, "kernel": 8, "stride": 4, "kernel_2": 4, "stride_2": 2,
+    },
+    "patches": {"window": 16, "hop": None, "size": 32},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """What ``frontend=`` says.
+
+    Parameters
+    ----------
+    windows : Windows
+        Cuts the scaled signal into the windows that the layers read.
+    options : dict
+        Of the layers.
+    """
+
+    windows: Windows
+    options: Mapping[str, Any]
+
+    def description(self, channels: int) -> dict[str, Any]:
+        """Return the front of a network that reads so many channels; see `recurra.nn.front`."""
+        own = dict(self.options)
+        return {**own, "channels": channels} if own["name"] == "convolution" else own
+
+
+def frontend_words(given: Any) -> Frontend | None:
+    """Return what ``frontend=`` says; None for None.
+
+    Parameters
+    ----------
+    given : None, {"convolution", "patches"} or dict
+        "convolution": two convolutions with ReLU and the largest value over each window; "patches": a linear map of each
+        window. A dictionary holds the ``name`` and options: ``window`` and ``hop`` in samples, ``size`` (filters), and of
+        the convolution ``kernel``, ``stride``, ``kernel_2``, ``stride_2``. A string that begins with a brace is such a
+        dictionary as JSON.
+
+    Raises
+    ------
+    UsageError
+        If a name or option is unknown, or the kernels do not fit into the window.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise UsageError(f"frontend: {given[:60]!r} is no JSON.") from None
+    options = dict(given) if isinstance(given, Mapping) else {"name": given}
+    name = options.pop("name", None)
+    if not isinstance(name, str) or name not in FRONTENDS:
+        hint = did_you_mean(str(name), FRONTENDS)
+        raise UsageError(
+            f"frontend: must be one of {listing(FRONTENDS)}, None or a dictionary; got {name!r}.{hint}"
+        )
+    known = FRONTENDS[name]
+    for word, value in options.items():
+        if word not in known:
+            raise UsageError(
+                f"frontend: {name} takes no option {word!r}; known are {listing(known)}.{did_you_mean(word, known)}"
+            )
+        check_number("frontend", word, value, integer=True, low=1)
+    own = {**known, **options}
+    window, hop = own.pop("window"), own.pop("hop")
+    windows = Windows((Samples(),), window, window if hop is None else hop)
+    if name == "convolution":
+        _check_kernels(window, own)
+    return Frontend(windows, {"name": name, **own})
+
+
+def _check_kernels(window: int, own: Mapping[str, Any]) -> None:
+    positions = 1 + (window - own["kernel"]) // own["stride"]
+    if own["kernel"] > window or own["kernel_2"] > positions:
+        raise UsageError(
+            f"frontend: the kernels must fit into the window: kernel={own['kernel']} into {window} samples, and "
+            f"kernel_2={own['kernel_2']} into the {max(positions, 0)} positions left. Choose a longer window."
+        )

@@ -1,0 +1,104 @@
+"""Front of texts with numpy; the twin of `recurra.nn.text`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from recurra.kernels.stack import stack_forward
+from recurra.ragged import Ragged
+
+Weights = Mapping[str, np.ndarray]
+_GATES = 3  # of the GRU that reads letters
+
+
+class TextFront:
+    """See `recurra.nn.text.TextFront`."""
+
+    def shapes(self, description: Mapping[str, Any], input_size: int) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every weight."""
+        numbers = [description[word] for word in ("words", "size", "letters", "letter_size", "spelling")]
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError("a text front needs whole numbers of at least 0")
+        words, size, letters, letter_size, spelling = numbers
+        shapes: dict[str, tuple[int, ...]] = {"words": (words, size)} if words else {}
+        if not letters:
+            return shapes
+        shapes["letters"] = (letters, letter_size)
+        for suffix in ("l0", "l0_reverse"):
+            shapes |= {
+                f"spelling.weight_ih_{suffix}": (_GATES * spelling, letter_size),
+                f"spelling.weight_hh_{suffix}": (_GATES * spelling, spelling),
+                f"spelling.bias_ih_{suffix}": (_GATES * spelling,),
+                f"spelling.bias_hh_{suffix}": (_GATES * spelling,),
+            }
+        return shapes
+
+    def output_size(self, description: Mapping[str, Any], input_size: int) -> int:
+        """Return the channels it gives."""
+        return int(description["size"]) + (2 * int(description["spelling"]) if description["letters"] else 0)
+
+    def forward(self, description: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
+        """Return one row for each token, float32."""
+        rows = inputs.values
+        parts = []
+        first = 1 if description["words"] else int(description["size"])
+        if description["words"]:
+            parts.append(weights["words"][rows[:, 0].astype(np.int64)])
+        elif first:
+            parts.append(rows[:, :first])
+        if description["letters"]:
+            flat, lengths, back = distinct_spellings(rows[:, first:])
+            _, states = stack_forward(
+                weights["letters"][flat],
+                lengths=lengths,
+                cell="gru",
+                weights=weights,
+                prefix="spelling.",
+                bidirectional=True,
+            )
+            parts.append(np.concatenate([states[0], states[1]], axis=1)[back])
+        return inputs.replace(np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float32))
+
+    def running(self, description: Mapping[str, Any], weights: Weights, batch: int) -> "_Running":
+        """Return what is fed token by token."""
+        return _Running(self, description, weights)
+
+
+class _Running:
+    """The front has no memory: a step is a sequence of one row."""
+
+    def __init__(self, front: TextFront, description: Mapping[str, Any], weights: Weights) -> None:
+        self._parts = (front, description, weights)
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """Take in rows (batch, input_size); return rows (batch, output_size)."""
+        front, description, weights = self._parts
+        values: np.ndarray = front.forward(description, weights, Ragged(x, [1] * len(x))).values
+        return values
+
+
+def distinct_spellings(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the letters of every different row.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (rows, width)
+        Whole numbers, 0 after the last letter of a row.
+
+    Returns
+    -------
+    flat : int64 array
+        Codes of the letters, spelling after spelling.
+    lengths : int64 array of shape (spellings,)
+        Letters of each, at least 1.
+    back : int64 array of shape (rows,)
+        Which spelling each row is.
+    """
+    whole = np.ascontiguousarray(codes, dtype=np.int32)
+    keys = whole.view(np.dtype((np.void, whole.shape[1] * whole.itemsize))).reshape(-1)
+    _, first, back = np.unique(keys, return_index=True, return_inverse=True)
+    spellings = whole[first]
+    lengths = np.maximum(np.count_nonzero(spellings, axis=1), 1)
+    inside = np.arange(whole.shape[1]) < lengths[:, None]
+    return spellings[inside].astype(np.int64), lengths.astype(np.int64), back.reshape(-1).astype(np.int64)

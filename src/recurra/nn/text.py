@@ -1,0 +1,89 @@
+"""Front of texts: a trainable vector for each word, and what a small recurrent network makes of its letters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recurra.checks import check_number
+from recurra.kernels.text import distinct_spellings
+from recurra.nn.gru import GRU
+from recurra.ragged import Ragged
+
+
+class TextFront(nn.Module):
+    """Vector of a word, its letters read in both directions by a GRU, or both side by side.
+
+    A row of the input is what `recurra.features.text.Words` gives: the number of the word, or its vector where that
+    is not to be trained; then the codes of its letters, 0 where there is none.
+
+    Parameters
+    ----------
+    description : mapping
+        ``words``: vectors to train, 0 where the rows hold vectors; ``size`` of a vector, 0 for none; ``letters``: codes
+        of letters, 0 where letters are not read; ``letter_size`` of a letter's vector; ``spelling``: units of the GRU in
+        each direction; ``dropout``: share of features zeroed in training.
+    input_size : int
+        Columns of a row.
+    """
+
+    def __init__(self, description: Mapping[str, Any], input_size: int) -> None:
+        super().__init__()
+        who = "TextFront"
+        for word in ("words", "size", "letters", "letter_size", "spelling"):
+            check_number(who, word, description.get(word), integer=True, low=0)
+        check_number(who, "dropout", description.get("dropout"), low=0, high=1, high_open=True)
+        self.first = 1 if description["words"] else int(description["size"])
+        check_number(who, "input_size", input_size, integer=True, low=max(1, self.first))
+        self.dropout = float(description["dropout"])
+        self.words = (
+            nn.Parameter(torch.empty(int(description["words"]), int(description["size"])))
+            if description["words"]
+            else None
+        )
+        self.letters: nn.Parameter | None = None
+        self.spelling: GRU | None = None
+        self.output_size = int(description["size"])
+        if description["letters"]:
+            self.letters = nn.Parameter(
+                torch.empty(int(description["letters"]), int(description["letter_size"]))
+            )
+            self.spelling = GRU(
+                int(description["letter_size"]), int(description["spelling"]), bidirectional=True
+            )
+            self.output_size += 2 * int(description["spelling"])
+        check_number(who, "output size", self.output_size, integer=True, low=1)
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw the vectors from normal distributions: deviation 0.1 for words (the unknown one zero), 0.5 for letters."""
+        from recurra.nn.initialization import initialize
+
+        with torch.no_grad():
+            if self.words is not None:
+                self.words.normal_(0.0, 0.1, generator=generator)
+                self.words[0] = 0.0
+            if self.letters is not None and self.spelling is not None:
+                self.letters.normal_(0.0, 0.5, generator=generator)
+                initialize(self.spelling, generator)
+
+    def forward(self, ragged: Ragged) -> Ragged:
+        """Return one row for each token: values of shape (total_steps, output_size)."""
+        rows: Tensor = ragged.values
+        parts = []
+        if self.words is not None:
+            parts.append(F.embedding(rows[:, 0].long(), self.words))
+        elif self.first:
+            parts.append(rows[:, : self.first])
+        if self.letters is not None:
+            parts.append(self._spelled(rows[:, self.first :], self.letters))
+        return ragged.replace(F.dropout(torch.cat(parts, dim=1), self.dropout, self.training))
+
+    def _spelled(self, codes: Tensor, letters: Tensor) -> Tensor:
+        """Return the final states of both directions over the letters of each row; each spelling is read once."""
+        flat, lengths, back = distinct_spellings(codes.detach().cpu().numpy())
+        vectors = F.embedding(torch.from_numpy(flat).to(codes.device), letters)
+        assert self.spelling is not None
+        _, states = self.spelling(Ragged(vectors, lengths))
+        return torch.cat([states[0], states[1]], dim=1)[torch.from_numpy(back).to(codes.device)]

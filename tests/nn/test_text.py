@@ -1,0 +1,97 @@
+"""The front of texts: the same numbers from torch and numpy, each spelling read once, gradients where they belong."""
+
+import numpy as np
+import pytest
+import torch
+
+from recurra.kernels.text import distinct_spellings
+from recurra.nn.network import NetworkConfig, build, from_arrays, to_arrays
+from recurra.ragged import Ragged
+from recurra.serving.prediction import expected_shapes, network_outputs
+from recurra.serving.running import RunningNetwork
+
+WIDTH = 6
+
+
+def config(words=9, size=4, letters=8, dropout=0.0):
+    first = 1 if words else size
+    front = {
+        "name": "text",
+        "words": words,
+        "size": size,
+        "letters": letters,
+        "letter_size": 3,
+        "spelling": 5,
+        "dropout": dropout,
+    }
+    return NetworkConfig(
+        cell="gru",
+        input_size=first + (WIDTH if letters else 0),
+        hidden_size=5,
+        output_size=3,
+        front=front,
+    )
+
+
+def rows(rng, n, config):
+    front = config.front
+    out = rng.normal(size=(n, config.input_size)).astype(np.float32)
+    if front["words"]:
+        out[:, 0] = rng.integers(0, front["words"], n)
+    if front["letters"]:
+        lengths = rng.integers(1, WIDTH + 1, n)
+        codes = rng.integers(1, front["letters"], (n, WIDTH))
+        codes[np.arange(WIDTH) >= lengths[:, None]] = 0
+        out[:, -WIDTH:] = codes
+    return out
+
+
+@pytest.mark.parametrize(
+    "config", [config(), config(words=0), config(letters=0), config(words=0, size=0)], ids=repr
+)
+def test_torch_and_numpy_agree_and_batch_mates_change_no_bit(config):
+    network = build(config, seed=3).eval()
+    rng = np.random.default_rng(0)
+    texts = [rows(rng, n, config) for n in (4, 1, 7)]
+    weights = to_arrays(network)
+    assert {name: array.shape for name, array in weights.items()} == expected_shapes(config.to_dict())
+    inputs = Ragged.from_list(texts)
+    with torch.no_grad():
+        expected = network(inputs.replace(torch.from_numpy(inputs.values))).numpy()
+    found = network_outputs(config.to_dict(), weights, inputs)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    for text, answer in zip(texts, found, strict=True):
+        np.testing.assert_array_equal(
+            network_outputs(config.to_dict(), weights, Ragged.from_list([text]))[0], answer
+        )
+    running = RunningNetwork(config.to_dict(), weights)
+    for row in texts[0]:
+        running.advance(row[None])
+    np.testing.assert_array_equal(running.outputs()[0], found[0])
+    assert from_arrays(config, weights).config == config
+
+
+def test_a_spelling_is_read_once():
+    codes = np.array([[1, 2, 0], [1, 0, 0], [1, 2, 0], [3, 2, 1]])
+    flat, lengths, back = distinct_spellings(codes)
+    assert sorted(lengths.tolist()) == [1, 2, 3]
+    pieces = np.split(flat, np.cumsum(lengths)[:-1])
+    assert [pieces[k].tolist() for k in back] == [[1, 2], [1], [1, 2], [3, 2, 1]]
+
+
+def test_gradients_reach_the_words_and_letters_that_were_read():
+    network = build(config(), seed=0)
+    row = np.zeros((1, 1 + WIDTH), np.float32)
+    row[0, :4] = [2, 3, 7, 0]
+    network(Ragged(torch.from_numpy(row), [1])).sum().backward()
+    assert network.front.words.grad.abs().sum(dim=1).nonzero().flatten().tolist() == [2]
+    assert network.front.letters.grad.abs().sum(dim=1).nonzero().flatten().tolist() == [3, 7]
+    assert network.front.words[0].abs().sum() == 0  # the unknown word begins as nothing
+
+
+def test_dropout_only_in_training():
+    network = build(config(dropout=0.5), seed=0)
+    inputs = Ragged(torch.from_numpy(rows(np.random.default_rng(0), 5, network.config)), [5])
+    assert not torch.equal(network.front(inputs).values, network.front(inputs).values)
+    network.eval()
+    assert torch.equal(network.front(inputs).values, network.front(inputs).values)

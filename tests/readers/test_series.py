@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import recurra
+from recurra.errors import DataError
+
+
+def frame(n=48, **more):
+    times = pd.date_range("2024-01-01", periods=n, freq="h")
+    return pd.DataFrame({"date": times, "MW": np.arange(float(n)), **more})
+
+
+def test_a_table_with_dates_becomes_a_series():
+    data = recurra.load(frame(), kind="series", time="date")
+    record = data[0]
+    assert (data.kind, record.freq, record.values.shape) == ("series", "h", (48, 1))
+    assert record.start == pd.Timestamp("2024-01-01").timestamp()
+    assert any("a step every h" in note for note in data.notes)
+
+
+def test_gaps_are_missing_steps_and_named():
+    table = frame().drop(index=[5, 6, 20])
+    data = recurra.load(table, kind="series", time="date", target="MW")
+    assert np.flatnonzero(np.isnan(data[0].values[:, 0])).tolist() == [5, 6, 20]
+    assert any(
+        "3 steps are missing and are masked: 2 missing after 2024-01-01 04:00:00" in n for n in data.notes
+    )
+
+
+def test_rows_without_target_tell_what_is_known_ahead():
+    table = frame(temp=np.arange(48.0) / 2)
+    table.loc[40:, "MW"] = np.nan
+    record = recurra.load(table, kind="series", time="date", target="MW", known=["temp"])[0]
+    assert record.values.shape == (40, 1)
+    assert record.known.shape == (48, 1)
+
+
+def test_many_series_with_attributes():
+    table = pd.concat([frame(30, id="a", site="north"), frame(40, id="b", site="south")])
+    data = recurra.load(table, kind="series", time="date", target="MW", static=["site"])
+    assert data.lengths.tolist() == [30, 40]
+    assert [record.static for record in data] == [["north"], ["south"]]
+    table.loc[3, "site"] = "east"
+    with pytest.raises(DataError, match="the attribute 'site' must be the same in every row of a series"):
+        recurra.load(table, kind="series", time="date", target="MW", static=["site"])
+
+
+def test_order_duplicates_and_mixed_frequencies():
+    table = frame()
+    shuffled = table.sample(frac=1, random_state=0)
+    with pytest.raises(DataError, match="time stamps must rise"):
+        recurra.load(shuffled, kind="series", time="date")
+    ordered = recurra.load(shuffled, kind="series", time="date", sort=True)
+    assert ordered[0].values[:, 0].tolist() == list(range(48))
+    with pytest.raises(DataError, match="appears twice"):
+        recurra.load(pd.concat([table, table.iloc[[4]]]), kind="series", time="date", sort=True)
+    daily = table.assign(id="b", date=pd.date_range("2024-01-01", periods=48, freq="D"))
+    with pytest.raises(DataError, match="its series have several frequencies: D, h"):
+        recurra.load(pd.concat([table.assign(id="a"), daily]), kind="series", time="date", target="MW")
+    with pytest.raises(DataError, match="needs a time column"):
+        recurra.load(pd.DataFrame({"MW": [1.0, 2.0]}), kind="series")

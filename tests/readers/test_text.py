@@ -1,0 +1,103 @@
+import pytest
+
+import recurra
+from recurra.errors import DataError, UsageError
+
+
+def message(call, kind=DataError):
+    with pytest.raises(kind) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_one_text_a_line_with_labels(tmp_path):
+    texts, labels = tmp_path / "texts.txt", tmp_path / "labels.txt"
+    texts.write_bytes("\ufeffWell done.\r\nBad, really bad\r\n".encode())
+    labels.write_text("good\nbad\n")
+    data = recurra.load(texts)
+    assert (data.kind, data.X, data.y) == ("text", ["Well done.", "Bad, really bad"], None)
+    assert recurra.load(texts, labels=labels).y.tolist() == ["good", "bad"]
+
+
+def test_more_labels_than_texts(tmp_path):
+    texts, labels = tmp_path / "texts.txt", tmp_path / "labels.txt"
+    texts.write_text("one text\n")
+    labels.write_text("a\nb\n")
+    assert message(lambda: recurra.load(texts, labels=labels)) == (
+        f"{labels}: must hold one label for each line of {texts}; it has 2 labels for 1 texts. "
+        "Remove the labels of no text, or check that both files are of the same data."
+    )
+
+
+def test_an_empty_line_between_texts(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("one\n\nthree\n")
+    assert message(lambda: recurra.load(path)) == (
+        f"{path}: line 2 is empty. Remove it, and its label if there is one."
+    )
+
+
+def test_a_column_of_texts_may_say_none(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\nnone,a\nnull and void,b\n")
+    assert recurra.load(path).X == ["none", "null and void"]
+    path.write_text("text,label\nnone,a\n ,b\n")
+    assert "it is empty at line 3" in message(lambda: recurra.load(path))
+
+
+def test_tab_separated_text_with_names(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("text\tlabel\nfine, thanks\tgood\n")
+    data = recurra.load(path)
+    assert (data.X, data.y.tolist()) == (["fine, thanks"], ["good"])
+
+
+def test_latin_1_by_option(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes("naïve café\n".encode("latin-1"))
+    assert "Pass encoding='latin-1'" in message(lambda: recurra.load(path))
+    assert recurra.load(path, encoding="latin-1").X == ["naïve café"]
+
+
+def test_what_is_no_text(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"PNG\0\1\2")
+    assert "is not a text file: it holds a zero byte at position 3" in message(lambda: recurra.load(path))
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "one, two", "label": "a"}\n\n{"text": "three", "label": "b"}\n')
+    data = recurra.load(path)
+    assert (data.kind, data.X, data.y.tolist()) == ("text", ["one, two", "three"], ["a", "b"])
+    path.write_text('{"text": "one"}\n{"text": "two"')
+    assert "line 2 is not JSON: " in message(lambda: recurra.load(path))
+    path.write_text('["text"]\n')
+    assert "line 1 must hold a JSON object; got list" in message(lambda: recurra.load(path))
+    path.write_text('{"text": "one", "label": "a"}\n{"text": 2, "label": "b"}\n')
+    assert message(lambda: recurra.load(path)) == (
+        f"{path}: the text column 'text' must hold text; row 1 has 2 of type int. "
+        "Turn the column into text, or name another with text=."
+    )
+
+
+def test_a_folder_of_texts_per_class(tmp_path):
+    for label, words in (("good", "very fine"), ("bad", "rather, well, poor")):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "one.txt").write_text(words + "\nand more\n")
+    data = recurra.load(tmp_path)
+    assert data.kind == "text"
+    assert data.X == ["rather, well, poor\nand more", "very fine\nand more"]
+    assert data.y.tolist() == ["bad", "good"]
+    (tmp_path / "good" / "two.txt").write_text("a,b\n1,2\n3,4\n")
+    assert "good/two.txt: holds numbers, bad/one.txt words." in message(lambda: recurra.load(tmp_path))
+
+
+def test_tables_of_numbers_in_txt_stay_tables(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("x y\n1 2\n3 4\n".replace(" ", "\t"))
+    assert recurra.load(path, layout="long").kind == "sequence"
+    assert "labels= names a file of labels" in message(
+        lambda: recurra.load(path, labels="l.txt", layout="wide"), UsageError
+    )
