@@ -19,6 +19,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextGenerator",
     "Translator",
     "WordVectors",
     "__version__",

@@ -23,7 +23,7 @@ from recurra.serving.stream import Stream
 from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
