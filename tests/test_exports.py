@@ -19,6 +19,8 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextGenerator",
+    "Translator",
     "WordVectors",
     "__version__",
     "accelerate",

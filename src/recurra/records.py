@@ -24,7 +24,7 @@ class Record:
         File or identifier, used in messages.
     sample_rate_hz : float, optional
         Time steps per second.
-    part : {"train", "test"}, optional
+    part : {"train", "dev", "test"}, optional
         Side of the official split, for data that has one.
     start : float, optional
         When the first step was recorded, in seconds since 1970; orders the records of a split by time.
@@ -63,8 +63,8 @@ class Dataset:
         The data.
     channel_names : sequence of str, optional
         One name per channel.
-    kind : {"sequence", "text", "video", "series"}, default="sequence"
-        What ``values`` of the records are.
+    kind : {"sequence", "text", "pairs", "video", "series"}, default="sequence"
+        What ``values`` of the records are; of "pairs" they and the labels are texts.
     source : str, default=""
         Where it was read from, for reports.
     licence, citation : str, default=""
@@ -196,7 +196,7 @@ class Dataset:
         floats or absent.
         """
         y = self.y
-        if y is None:
+        if y is None or self.kind == "pairs":
             return {}
         flat = np.concatenate([np.asarray(label) for label in y]) if self.labels_per_step else y.reshape(-1)
         if flat.dtype.kind == "f" or any(isinstance(label, float) for label in flat[:1000]):

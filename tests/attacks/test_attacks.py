@@ -30,10 +30,11 @@ def test_kill_9_at_any_moment():
 
 
 def test_death_and_a_full_disk_at_some_writes():
-    found = attack("every_write.py", "--stride", "29")
+    found = attack("every_write.py", "--stride", "19")
     assert found["wrong"] == []
     assert found["deaths"] > 4
     assert found["full"] > 0
+    assert found["replacing"] > 0
 
 
 def test_changed_files():

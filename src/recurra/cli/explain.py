@@ -11,6 +11,7 @@ from recurra.cli import flags, run_folder, screen
 from recurra.cli.reading import check_data_words, judged_part
 from recurra.errors import UsageError
 
+DEFAULT_METHOD = "integrated_gradients"
 SUFFIXES = (".png", ".svg", ".json")
 CLOUD_SUFFIXES = (".png", ".svg")
 
@@ -72,6 +73,9 @@ def _chosen(run: Any, data: Any, index: int, words: dict[str, Any]) -> tuple[Any
 
 
 def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
+    if estimator.model_.task == "translation":
+        how = "attention" if method == DEFAULT_METHOD else method
+        return estimator.explain(sequence, method=how, target=target)
     known = (
         {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
     )
@@ -147,8 +151,8 @@ def command(
     if as_json:
         facts = {
             "index": index,
-            "target": found.target,
-            "method": method,
+            "target": " ".join(found.target) if isinstance(found.target, tuple) else found.target,
+            "method": found.method,
             "error": found.error,
             "output": str(path),
         }
@@ -186,7 +190,9 @@ def _word_cloud(run: str, data: str | None, path: Path, words: dict[str, Any], a
 
 def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path, str] | None:
     """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
-    if estimator.model_.manifest["network"] is None or not estimator.model_.features.reads_numbers:
+    if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
+        return None
+    if not estimator.model_.features.reads_numbers:
         return None
     trace = estimator.trace(sequence, name=name)
     inside = path.with_name(f"{path.stem}-inside.svg")

@@ -41,13 +41,16 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "time": DataWord("Column with the time of each step."),
     "label": DataWord("Column with the class, of the sequence or of each step."),
     "group": DataWord("Column with what a split must not cut in two, such as the person."),
-    "target": DataWord("Column of numbers to predict; may be given several times.", many=True),
+    "target": DataWord(
+        "Column of numbers to predict (may be given several times), or of the text to give.", many=True
+    ),
     "known": DataWord(
         "Column known in advance of a series, such as the temperature; may be given several times.", many=True
     ),
     "static": DataWord("Column with an attribute of a whole series; may be given several times.", many=True),
     "kind": DataWord("What a table holds: sequences, or series to forecast.", choices=("sequence", "series")),
     "text": DataWord("Column with text; every row is then one record."),
+    "source": DataWord("Column with text to turn into that of the column --target."),
     "channels": DataWord("Column to use as channel; may be given several times.", many=True),
     "labels": DataWord("File with one label a line, for a file with one text a line."),
     "layout": DataWord(
@@ -77,6 +80,7 @@ TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
+    "translate": {"pairs": ("recurra.estimators.translator", "Translator")},
     "forecast": {"series": ("recurra.estimators.forecaster", "Forecaster")},
     "anomaly": {"sequence": ("recurra.estimators.anomaly_detector", "AnomalyDetector")},
 }
@@ -109,8 +113,9 @@ _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
-    "checkpoint_dir", "device",
-    "random_state", "verbose", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
+    "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
+    "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
+    "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
     "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
     "reach", "contamination", "quantile",
 )  # fmt: skip

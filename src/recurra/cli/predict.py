@@ -14,7 +14,7 @@ import click
 
 from recurra.cli import flags, run_folder, screen, series_predictions
 from recurra.cli.reading import check_data_words, read_unlabelled
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 
 FORMATS = ("csv", "jsonl")
 
@@ -64,7 +64,8 @@ def predict(
         Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with one
         per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
         ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
-        ``start`` and ``end`` in steps.
+        ``start`` and ``end`` in steps. Of a translator ``source``, ``prediction``, ``score`` and ``cut``, whether the
+        answer had not come to its end.
     """
     from recurra.checks import as_sequences, as_texts
 
@@ -77,7 +78,13 @@ def predict(
     if horizon is not None:
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
+    if model.task == "translation":
+        config = {"task": "translate", **config}  # a model file alone
     dataset = read_unlabelled(config, data, words)
+    if model.task == "translation":
+        if proba:
+            raise UsageError("predict: proba needs classes; this network answers with texts.")
+        return _answers(model, dataset)
     sequences: list[Any]
     if model.features.reads_numbers:
         sequences = as_sequences(dataset.X, names=dataset.names)
@@ -131,6 +138,27 @@ def _rows(
     return rows
 
 
+def _answers(model: Any, dataset: Any) -> list[dict[str, Any]]:
+    if dataset.kind not in ("pairs", "text"):
+        raise DataError(
+            f"predict: {dataset.source or 'the data'} holds {dataset.kind} records; this network reads texts. Name "
+            "their column with source=."
+        )
+    params = model.manifest["params"]
+    how = {word: params[word] for word in ("beam_size", "length_penalty")}
+    answers = model.translate(dataset.X, names=dataset.names, **how)
+    return [
+        {
+            "name": name,
+            "source": source,
+            "prediction": best.text,
+            "score": round(best.score, 6),
+            "cut": best.cut,
+        }
+        for name, source, (best,) in zip(dataset.names, dataset.X, answers, strict=True)
+    ]
+
+
 def _plain(answer: Any) -> Any:
     return answer.tolist() if hasattr(answer, "tolist") else answer
 
@@ -160,6 +188,9 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from ({"name": row["name"], **one} for one in row["segments"])
         return
     answer, shares = row["prediction"], row.get("probabilities")
+    if "cut" in row:
+        yield dict(row)
+        return
     if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
         yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
     elif isinstance(answer, list):
@@ -175,6 +206,7 @@ def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "echo 1987 | recurra predict runs/roman -",
         "recurra predict runs/load load.csv --horizon 48",
         "recurra predict runs/walking night.edf --segments --min-duration-s 0.5",
         "cat steps.csv | recurra predict runs/gestures - --format jsonl",

@@ -13,6 +13,7 @@ from typing import Any
 from recurra.cli import flags, parts
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, RecurraError, UsageError
+from recurra.records import Dataset, Record
 
 
 def check_data_words(who: str, words: Mapping[str, Any]) -> None:
@@ -112,8 +113,13 @@ def _fitting(dataset: Any, config: Mapping[str, Any]) -> Any:
 
 
 def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
-    """Read data that need not have the labels of the training data; ``-`` is a table on standard input."""
+    """Read data that need not have the labels of the training data; ``-`` is a table on standard input.
+
+    For a translator it may as well be sources, one a line.
+    """
     if isinstance(data, str) and data == "-":
+        if config.get("task") == "translate":
+            return _sources(config, sys.stdin.buffer.read(), words)
         with _standard_input() as path, _named(path, "standard input"):
             return read_unlabelled(config, str(path), words)
     try:
@@ -129,6 +135,23 @@ def read_unlabelled(config: Mapping[str, Any], data: Any, words: Mapping[str, An
         return read_as_trained({**config, "data_words": without}, data, words)
 
 
+def _sources(config: Mapping[str, Any], given: bytes, words: Mapping[str, Any]) -> Any:
+    """Return sources on standard input: the table of a header that names their column, else a source a line."""
+    column = {**config.get("data_words", {}), **words}.get("source")
+    text = given.decode(str(words.get("encoding", "utf-8")), errors="replace").removeprefix("\ufeff")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if column and lines and column in (name.strip('" ') for name in re.split("[,;\t]", lines[0])):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "standard-input.csv"
+            path.write_bytes(given)
+            with _named(path, "standard input"):
+                return read_unlabelled(config, str(path), words)
+    if not lines:
+        raise DataError("standard input: holds no source. Give one a line.")
+    records = [Record(line) for line in lines]
+    return Dataset(records, kind="pairs", source="standard input")
+
+
 @contextlib.contextmanager
 def _standard_input() -> Iterator[Path]:
     """Give a file with what comes on standard input, a table."""
@@ -139,11 +162,14 @@ def _standard_input() -> Iterator[Path]:
 
 
 def _is_recording(data: Any) -> bool:
+    """Whether data is a file that only a folder of such makes a recording; a signal file is one by itself."""
     from recurra.readers.folder import FILE_SUFFIXES
+    from recurra.readers.signal import SUFFIXES
 
-    return (
-        isinstance(data, str | Path) and Path(data).is_file() and Path(data).suffix.lower() in FILE_SUFFIXES
-    )
+    if not isinstance(data, str | Path) or not Path(data).is_file():
+        return False
+    suffix = Path(data).suffix.lower()
+    return suffix in FILE_SUFFIXES and suffix not in SUFFIXES
 
 
 @contextlib.contextmanager

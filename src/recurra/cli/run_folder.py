@@ -123,7 +123,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
 
 
 def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
-    """Return the `FittedModel` and the configuration of a run; of a model file alone, what the model itself knows.
+    """Return the model of a run and its configuration; of a model file alone, what the model itself knows.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     UsageError
         If the network is the user's own, whose code is not in the file.
     """
-    from recurra.serving.model import FittedModel
+    from recurra.serving.model import open_file
 
     path = Path(run)
     config: dict[str, Any] = {}
@@ -141,7 +141,7 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         path = folder / MODEL
         with contextlib.suppress(RecurraError):
             config = folder.config()
-    model = FittedModel.load(path)
+    model = open_file(path)
     if model.manifest["network"] is None:
         raise UsageError(
             f"{path}: holds weights of an own network, whose code is not in the file. "

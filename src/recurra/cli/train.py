@@ -105,9 +105,9 @@ def train(
     ----------
     data : path, name of a data set, Dataset, DataFrame or list of arrays
         See `recurra.load`.
-    task : {"classify", "regress", "label", "forecast", "anomaly"}, optional
-        By default what the data say: "forecast" for series, "label" with a label per time step, "regress" with
-        numbers, else "classify". "anomaly" learns what is normal and needs no labels.
+    task : {"classify", "regress", "label", "translate", "forecast", "anomaly"}, optional
+        By default what the data say: "translate" for pairs of texts, "forecast" for series, "label" with a label per
+        step, "regress" with numbers, else "classify". "anomaly" learns what is normal and needs no labels.
     out : path, optional
         Run folder; ``runs/`` and the name of the data by default.
     test : path, data, or share in (0, 1), or 0, optional
@@ -209,7 +209,9 @@ def carry_out(
 
 
 def choose_task(dataset: Any) -> str:
-    """Return the task the labels say: "label", "regress" or "classify"."""
+    """Return the task the data say: for pairs of texts, for series, else by the labels."""
+    if dataset.kind == "pairs":
+        return "translate"
     if dataset.kind == "series":
         return "forecast"
     if dataset.labels_per_step:
@@ -345,7 +347,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    out = f"{summary['n_sequences']} sequences of {summary['length_min']} to {summary['length_max']} steps"
+    unit = ("pairs", "characters") if summary["kind"] == "pairs" else ("sequences", "steps")
+    out = (
+        f"{summary['n_sequences']} {unit[0]} of {summary['length_min']} to {summary['length_max']} {unit[1]}"
+    )
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:
@@ -509,6 +514,7 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     epilog=flags.examples(
         "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
         "recurra train recordings/ -o runs/first",
+        "recurra train pairs.csv --task translate --source decimal --target roman",
         "recurra train load.csv --task forecast --target MW --time date --horizon 24",
         "recurra train steps.csv --id recording --label gesture --group person --test new.csv",
     ),

@@ -19,7 +19,7 @@ from recurra.records import Dataset
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
 
 
-def load_any(source: Any, **words: Any) -> Dataset:
+def load_any(source: Any, /, **words: Any) -> Dataset:
     """Load sequences from wherever they are.
 
     Parameters

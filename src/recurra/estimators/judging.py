@@ -158,6 +158,11 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         if manifest["network"] is None or not model.features.reads_numbers
         else partial(_inside, model),
     )
+    return with_given(known, context)
+
+
+def with_given(known: ReportContext, context: ReportContext | None) -> ReportContext:
+    """Return what is known, with what the caller gave in its place."""
     if context is None:
         return known
     default = ReportContext()

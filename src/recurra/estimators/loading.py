@@ -11,14 +11,16 @@ from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.estimators.own_network import OwnNetwork
 from recurra.serving.light import LightModel
-from recurra.serving.model import FittedModel
+from recurra.serving.model import FittedModel, open_file
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
 ESTIMATORS = {
     "SequenceClassifier": "recurra.estimators.sequence_classifier",
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
+    "Translator": "recurra.estimators.translator",
     "TextClassifier": "recurra.estimators.text_classifier",
+    "TextGenerator": "recurra.estimators.text_generator",
 }
 
 # These hold series and how they stand, and read themselves.
@@ -68,7 +70,7 @@ def load_model(
         if network is not None:
             raise UsageError(f"load_model: a {kind} has no own network; leave network out.")
         return getattr(importlib.import_module(SERIES[kind]), kind)._from_parts(path, manifest, arrays)
-    model = FittedModel.load(path)
+    model = open_file(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:
         raise StoreError(
@@ -77,7 +79,7 @@ def load_model(
     estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
     if model.manifest["network"] is not None:
         return estimator._from_model(model, {})
-    if network is None:
+    if network is None or not isinstance(model, FittedModel):
         raise UsageError(
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Pass the function: load_model(path, network=function)."

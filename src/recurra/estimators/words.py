@@ -17,6 +17,8 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+ATTENTIONS = ("dot", "general", "additive")
+LEVELS = ("character", "word", "bpe")
 FORECAST_LOSSES = ("mae", "mse", "gaussian", "quantile")
 MEMORIES = ("full", "sqrt")
 
@@ -147,6 +149,24 @@ WORDS: Mapping[str, Word] = {
     ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", (*SCALINGS, "common")),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
+    "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
+    "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),
+    "source_level": Word("What a symbol of the source is.", "choice", LEVELS),
+    "target_level": Word("What a symbol of the target is.", "choice", LEVELS),
+    "vocabulary_size": Word(
+        "Most symbols of each side; none takes all, of byte pairs 4,000.", "int", low=4, none=True
+    ),
+    "label_smoothing": Word(
+        "Share of a target's probability spread over all symbols.", "float", low=0, high=1, high_open=True
+    ),
+    "scheduled_sampling": Word(
+        "Share of symbols the decoder reads from its own guesses in training.", "float", low=0, high=1
+    ),
+    "beam_size": Word("Beginnings of an answer kept at every step; 1 is greedy.", "int", low=1),
+    "length_penalty": Word(
+        "With a beam, answers are ranked by log-probability over length to this power.", "float", low=0
+    ),
     "horizon": Word(
         "Steps ahead that are forecast at once; more are forecast in a closed loop.", "int", low=1
     ),

@@ -32,7 +32,7 @@ from recurra.evaluation.metrics import (
 from recurra.evaluation.segments import segment_f1
 from recurra.store import write_text
 
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "translation")
 
 # What the network thought over time of the sequence at this position: (time, classes), row t after t + 1
 # steps.
@@ -116,8 +116,8 @@ class Evaluation:
 
     Parameters
     ----------
-    task : {"classification", "regression", "labeling"}
-        What was predicted: one label a sequence, numbers, or one label per time step.
+    task : {"classification", "regression", "labeling", "translation"}
+        What was predicted: one label a sequence, numbers, one label per time step, or a text.
     metrics : dict of str to float or int
         Flat, the content of ``metrics.json``: figures that apply, ``<figure>_baseline`` of the naive answer,
         ``n_test`` (sequences), with one label a step ``n_test_steps``, and ``train_seconds`` where known.
@@ -141,6 +141,8 @@ class Evaluation:
         The signals, for the worst mistakes.
     trace : callable or list, optional
         See `evaluate_classification`.
+    attention : callable, optional
+        Of a translation: gives the `AttentionMap` of the answer at a position.
     context : ReportContext
         What else the report tells.
     """
@@ -159,6 +161,7 @@ class Evaluation:
     predictions: list[dict[str, Any]] = field(default_factory=list)
     sequences: Sequence[np.ndarray] | None = None
     trace: Trace | None = None
+    attention: Callable[[int], Any] | None = None
     context: ReportContext = field(default_factory=ReportContext)
 
     def __post_init__(self) -> None:

@@ -153,6 +153,8 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
 def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.labels_per_step:
         return "SequenceLabeler" if classes else "SequenceRegressor"
+    if dataset.kind == "pairs":
+        return "Translator"
     if dataset.kind == "text":
         return "TextClassifier"
     if dataset.kind == "series":
@@ -362,9 +364,10 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
 
 
 def _counts_line(summary: dict[str, Any]) -> str:
-    out = f"{summary['n_sequences']} {'texts' if summary['kind'] == 'text' else 'sequences'}"
+    names = {"text": "texts", "pairs": "pairs of texts"}
+    out = f"{summary['n_sequences']} {names.get(summary['kind'], 'sequences')}"
     if "length_min" in summary:
-        unit = "characters" if summary["kind"] == "text" else "steps"
+        unit = "characters" if summary["kind"] in names else "steps"
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:

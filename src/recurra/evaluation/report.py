@@ -17,6 +17,10 @@ from recurra.evaluation.evaluation import Evaluation, installed_versions
 from recurra.evaluation.summary import findings, headline, percent, span, summary
 
 N_WORST = 6
+# Attention maps of a translation, beside those of the worst mistakes.
+N_ATTENTION = 6
+# Mistakes listed; a page with thousands helps nobody.
+N_MISTAKES = 200
 # What a figure is called, and whether it is a share shown in per cent.
 FIGURES = {
     "accuracy": ("Accuracy", True),
@@ -24,6 +28,10 @@ FIGURES = {
     "macro_f1": ("Macro F1", True),
     "log_loss": ("Log loss (nats, less is better)", False),
     "calibration_error": ("Calibration error", True),
+    "bleu": ("BLEU (0 to 100)", False),
+    "exact_match": ("Exactly right", True),
+    "character_error_rate": ("Characters to edit (less is better)", True),
+    "symbol_error_rate": ("Symbols to edit (less is better)", True),
     "rmse": ("RMSE (less is better)", False),
     "mae": ("Mean absolute error (less is better)", False),
     "r2": ("R² (share of variance explained)", False),
@@ -73,6 +81,7 @@ def report(e: Evaluation) -> str:
         parameters={k: _cell(v) for k, v in c.parameters.items()},
         per_class=e.tables.get("per_class", []),
         per_target=e.tables.get("per_target", []),
+        mistakes=mistakes(e),
         n_worst=N_WORST,
         recurra_version=recurra.__version__,
     )
@@ -117,6 +126,8 @@ def worst_positions(e: Evaluation, n: int = N_WORST) -> list[int]:
         wrong.sort(key=lambda r: r["true_probability"] - r["confidence"])
     elif e.task == "regression":
         wrong = sorted(e.predictions, key=lambda r: -abs(r["error"]))
+    elif e.task == "translation":
+        wrong = sorted((r for r in e.predictions if not r["correct"]), key=lambda r: -r["edits"])
     else:
         wrong = sorted((r for r in e.predictions if r["steps_wrong"]), key=lambda r: r["share_correct"])
     return [r["sequence"] for r in wrong[:n]]
@@ -137,6 +148,9 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
             text = f"Off by {number(abs(row['error']))}" + (
                 " standard deviations of its worst target." if e.y_true.shape[1] > 1 else "."
             )
+        elif e.task == "translation":
+            out.append(_answer(e, row))
+            continue
         else:
             heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
             text = f"{percent(row['share_correct'])} of its steps are right."
@@ -144,6 +158,23 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
             text += f" It reads: “{_shortened(' '.join(e.sequences[i]))}”"
         out.append({"heading": heading, "name": row["name"], "text": text, "svg": _signal(e, i)})
     return out
+
+
+def mistakes(e: Evaluation) -> list[dict[str, Any]]:
+    """Source, true and given answer of every mistake of a translation, up to `N_MISTAKES`."""
+    if e.task != "translation":
+        return []
+    return [row for row in e.predictions if not row["correct"]][:N_MISTAKES]
+
+
+def _answer(e: Evaluation, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Heading, sentence and attention map of one answer."""
+    text = "Exactly right." if row["correct"] else f"Right would be: {row['true']}"
+    if row["cut"]:
+        text += " (It had not come to its end.)"
+    svg = None if e.attention is None else Markup(e.attention(row["sequence"]).to_svg())
+    heading = f"{row['source']} → {row['predicted']}"
+    return {"heading": heading, "name": row["name"], "text": text, "svg": svg}
 
 
 def _signal(e: Evaluation, i: int) -> Markup | None:
@@ -210,7 +241,14 @@ def _learned(e: Evaluation) -> list[Picture]:
 
 
 def _inside(e: Evaluation) -> list[Picture]:
-    """Gates and states over the sequence of median length, where the network's own states are known."""
+    """Gates and states over the sequence of median length, where the network's own states are known.
+
+    Of a translation: where it looked, for some answers spread over the test part.
+    """
+    if e.task == "translation" and e.attention is not None:
+        chosen = np.unique(np.linspace(0, len(e.predictions) - 1, N_ATTENTION).astype(int)).tolist()
+        answers = [_answer(e, e.predictions[i]) for i in chosen]
+        return [Picture(a["svg"], f"{a['heading']}. {a['text']}") for a in answers]
     if e.context.inside is None or e.sequences is None or not len(e.sequences):
         return []
     by_length = np.argsort([len(s) for s in e.sequences], kind="stable")
@@ -257,7 +295,7 @@ def _described(e: Evaluation) -> list[Picture]:
     if any(lengths.values()):
         svg = charts.length_histogram(lengths, sample_rate_hz=c.sample_rate_hz)
         out.append(Picture(Markup(svg), "How long the sequences are, in per cent of each part."))
-    if e.task != "regression":
+    if e.task not in ("regression", "translation"):
         items = "time steps" if e.task == "labeling" else "sequences"
         test = {str(r["class"]): r["support"] for r in e.tables["per_class"]}
         parts: dict[str, Mapping[Any, int]] = {"test": test}

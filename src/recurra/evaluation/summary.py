@@ -40,6 +40,8 @@ def headline(e: Evaluation) -> str:
             if "mae_baseline" in m
             else ""
         )
+    if e.task == "translation":
+        return _answers_headline(m)
     unit = " of the time steps" if e.task == "labeling" else ""
     text = f"{percent(m['accuracy'])}{unit} right"
     return text + (
@@ -47,8 +49,36 @@ def headline(e: Evaluation) -> str:
     )
 
 
+def _answers_headline(m: dict[str, Any]) -> str:
+    """A BLEU score where there is one, else the share of exact answers."""
+    if "bleu" in m:
+        naive = f" where the naive answer has {number(m['bleu_baseline'])}" if "bleu_baseline" in m else ""
+        return f"BLEU {number(m['bleu'])}{naive}"
+    naive = f" where the naive answer gives {percent(m['exact_match_baseline'])}"
+    exact = m["exact_match"]
+    return f"{percent(exact, 0 if exact in (0, 1) else 1)} exactly right{naive if 'exact_match_baseline' in m else ''}"
+
+
+def _answers(e: Evaluation) -> list[str]:
+    """Sentences on answers that are texts."""
+    m, wrong = e.metrics, sum(not row["correct"] for row in e.predictions)
+    n = f"Judged on {m['n_test']:,} test {'source' if m['n_test'] == 1 else 'sources'}"
+    if "exact_match" in e.intervals:
+        n += f" (95 % interval of the exact answers {span(*e.intervals['exact_match'], 1)})"
+    if not wrong:
+        return [n + ".", "Every answer is exactly right."]
+    rate = m.get("symbol_error_rate", m["character_error_rate"])
+    unit = "symbols" if "symbol_error_rate" in m else "characters"
+    return [
+        n + ".",
+        f"{wrong:,} answers differ from the true one; {percent(rate, 1)} of all {unit} need an edit.",
+    ]
+
+
 def summary(e: Evaluation) -> list[str]:
     """Sentences: on what it was judged and how sure the figure is, then where the model is weakest."""
+    if e.task == "translation":
+        return _answers(e)
     m = e.metrics
     n = f"Judged on {m['n_test']:,} test {'sequence' if m['n_test'] == 1 else 'sequences'}"
     if e.task == "regression":
@@ -91,6 +121,8 @@ def findings(e: Evaluation) -> list[str]:
             out.append(
                 "The model is no better than the naive answer: always the training mean has no larger error."
             )
+    elif e.task == "translation":
+        out += _answer_findings(e)
     else:
         out += _class_findings(e)
     if n < FEW_SEQUENCES:
@@ -105,6 +137,18 @@ def findings(e: Evaluation) -> list[str]:
             f"would narrow it."
         )
     return out + _training_findings(e)
+
+
+def _answer_findings(e: Evaluation) -> list[str]:
+    out = []
+    m = e.metrics
+    if "exact_match_baseline" in m and m["character_error_rate"] >= m["character_error_rate_baseline"]:
+        out.append("The model is no better than the naive answer: it needs as many edits.")
+    if m["n_cut"]:
+        out.append(
+            f"{m['n_cut']:,} of {m['n_test']:,} answers had not come to their end at the greatest length and were cut."
+        )
+    return out
 
 
 def better_than_naive(e: Evaluation) -> float | None:

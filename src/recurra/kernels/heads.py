@@ -62,6 +62,30 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) ->
     return result
 
 
+class Linear:
+    """`linear` with its weights laid out once, for a head that is asked many times.
+
+    Parameters
+    ----------
+    weight : array of shape (outputs, features)
+    bias : array of shape (outputs,), optional
+    """
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray | None = None) -> None:
+        self._weight, self._bias = weight, bias
+        self._native = (
+            compiled.linear(weight, bias, weight.dtype) if compiled.runs_native(weight.dtype) else None
+        )
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return x of shape (rows, features), in the dtype of the weights, as (rows, outputs)."""
+        if self._native is None:
+            return linear(x, self._weight, self._bias)
+        result = np.empty((len(x), len(self._weight)), x.dtype)
+        self._native.apply(np.ascontiguousarray(x), len(x), result)
+        return result
+
+
 def softmax(x: np.ndarray) -> np.ndarray:
     """Return exp(x) of shape (rows, classes) divided by its row sums, without overflow."""
     if compiled.runs_native(x.dtype):

@@ -437,3 +437,13 @@ def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
             f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
         )
     return tuple(notes)
+
+
+def check_full_rows(columns: Columns) -> None:
+    """Raise DataError at a row with fewer fields than the header."""
+    if columns.first_short is not None:
+        raise DataError(
+            f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
+            f"{len(columns.names)}. "
+            "Complete the row; if every row is a whole sequence, pass layout='wide'."
+        )

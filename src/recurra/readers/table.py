@@ -12,6 +12,7 @@ from recurra.errors import DataError, UsageError
 from recurra.readers import clock, text
 from recurra.readers.columns import (
     Columns,
+    check_full_rows,
     factorize,
     from_frame,
     is_frame,
@@ -64,6 +65,8 @@ class TableWords:
         Series are read onto the regular grid of their time stamps; see `recurra.readers.series`.
     text : str, optional
         Column with text: every row is then one record.
+    source : str, optional
+        Column with text to be turned into the text of ``target``: every row is then one pair.
     channels : sequence of str, optional
         The columns to use as channels; by default every column without another part.
     labels : path, optional
@@ -101,6 +104,7 @@ class TableWords:
     static: Sequence[str] | None = None
     kind: str = "sequence"
     text: str | None = None
+    source: str | None = None
     channels: Sequence[str] | None = None
     labels: Any = None
     layout: str = "auto"
@@ -183,20 +187,25 @@ def read_columns(source: Any, words: TableWords, *, header: bool | None = True) 
 
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
+    if words.source:
+        from recurra.readers.pairs import pairs_of  # which needs the words of this file
+
+        check_full_rows(columns)
+        return replace(pairs_of(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=(*notes, *series.notes))
-    targets = _targets(words)
+    targets = target_names(words)
     if words.text:
-        _check_full_rows(columns)
+        check_full_rows(columns)
         dataset = _texts(columns, words)
     else:
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
         if layout == "long":
-            _check_full_rows(columns)
+            check_full_rows(columns)
             dataset = _long(columns, words, channels)
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
@@ -204,7 +213,8 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
 
 
-def _targets(words: TableWords) -> list[str]:
+def target_names(words: TableWords) -> list[str]:
+    """Return the columns of ``target``."""
     if not words.target:
         return []
     return [words.target] if isinstance(words.target, str) else list(words.target)
@@ -215,7 +225,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
     for word in ("id", "time", "label", "group", "text"):
         if getattr(words, word):
             columns.check_name(getattr(words, word), word)
-    for name in _targets(words):
+    for name in target_names(words):
         columns.check_name(name, "target")
     for name in words.channels or ():
         columns.check_name(name, "channels")
@@ -225,7 +235,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
         words.label,
         words.group,
         words.text,
-        *_targets(words),
+        *target_names(words),
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -269,15 +279,6 @@ def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> 
     return names
 
 
-def _check_full_rows(columns: Columns) -> None:
-    if columns.first_short is not None:
-        raise DataError(
-            f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. "
-            "Complete the row; if every row is a whole sequence, pass layout='wide'."
-        )
-
-
 def _guess_layout(columns: Columns, words: TableWords) -> str:
     if words.time:
         return "long"
@@ -292,7 +293,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     texts = text.text_cells(columns, str(words.text))
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
         Record(cell, label=label, group=group, name=name)
         for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
@@ -300,7 +301,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     return Dataset(records, kind="text")
 
 
-def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
+def unique_names(columns: Columns, words: TableWords) -> list[str | None]:
     """Names from the id column where every row is a record; doubled ones are refused."""
     if not words.id:
         return [None] * columns.rows
@@ -319,7 +320,7 @@ def _unique_names(columns: Columns, words: TableWords) -> list[str | None]:
 
 def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
     """One label or target per row of a table in which every row is a record."""
-    targets = _targets(words)
+    targets = target_names(words)
     if targets:
         matrix = _target_matrix(columns, targets)
         return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
@@ -368,7 +369,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
-    names = _unique_names(columns, words)
+    names = unique_names(columns, words)
     records = [
         Record(
             matrix[i, :length, None],
@@ -534,7 +535,7 @@ class _Rows:
 
 def _long_labels(columns: Columns, words: TableWords, rows: _Rows) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
-    targets = _targets(words)
+    targets = target_names(words)
     none: list[Any] = [None] * len(rows.names)
     if targets:
         matrix = _target_matrix(columns, targets)

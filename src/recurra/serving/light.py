@@ -7,10 +7,12 @@ import numpy as np
 
 from recurra.checks import as_sequences, as_texts
 from recurra.errors import ShapeError, UsageError
+from recurra.features.symbols import as_sides
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
-from recurra.serving.model import FittedModel
+from recurra.serving.model import FittedModel, open_file
 from recurra.serving.stream import Stream
+from recurra.serving.translation import Answer, TranslationModel
 
 
 class LightModel:
@@ -38,7 +40,7 @@ class LightModel:
             self.classes_ = model.classes
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "LightModel":
+    def load(cls, path: str | os.PathLike[str]) -> "LightModel | LightTranslator":
         """Read a model file.
 
         Raises
@@ -48,12 +50,16 @@ class LightModel:
         UsageError
             If it holds the weights of a network of the user's own, which needs torch.
         """
-        model = FittedModel.load(path)
+        model = open_file(path)
+        if isinstance(model, TranslationModel):
+            return LightTranslator(model)
         if model.manifest["network"] is None:
             raise UsageError(
                 f"{path}: holds weights of an own network, which needs torch to run: "
                 "load_model(path, network=function), without runtime='light'."
             )
+        if model.task == "generation":
+            raise UsageError(f"{path}: holds a network that writes; load it without runtime='light'.")
         return cls(model)
 
     @property
@@ -102,3 +108,35 @@ class LightModel:
 
     def __repr__(self) -> str:
         return f"LightModel({self.estimator}, {self.n_channels_} channels)"
+
+
+class LightTranslator:
+    """A trained translator without torch, scipy and scikit-learn; its answers are the estimator's own, the same bits.
+
+    Parameters
+    ----------
+    model : TranslationModel
+        As loaded.
+
+    Attributes
+    ----------
+    model_ : TranslationModel
+        The trained network as data.
+    max_length_ : int
+        Most symbols of an answer.
+    """
+
+    def __init__(self, model: TranslationModel) -> None:
+        self.model_ = model
+        self.max_length_ = model.max_length
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the best answer to each source: object array of str, shape (sources,)."""
+        return self.model_.predict(as_sides("X", getattr(X, "X", X), None))
+
+    def translate(self, X: Any, **words: Any) -> list[list[Answer]]:
+        """Return answers with scores and alternatives; words as in `TranslationModel.translate`."""
+        return self.model_.translate(as_sides("X", getattr(X, "X", X), None), **words)
+
+    def __repr__(self) -> str:
+        return f"LightTranslator({len(self.model_.source)} source symbols, {len(self.model_.target)} target symbols)"

@@ -20,9 +20,10 @@ from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream
+from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -252,20 +253,12 @@ class FittedModel:
         StoreError
             If the file is damaged, no model, of a newer version, or lacks a weight.
         """
-        manifest, arrays = store.load(path)
-        if manifest.get("kind") != "model":
-            raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
-        if manifest.get("schema") != SCHEMA:
+        model = open_file(path)
+        if not isinstance(model, cls):
             raise StoreError(
-                f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
-                f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+                f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model."
             )
-        try:
-            return cls._from_parts(manifest, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, StoreError):
-                raise StoreError(f"{path}: {error}") from None
-            raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+        return model
 
     @classmethod
     def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
@@ -280,6 +273,32 @@ class FittedModel:
         if manifest["network"] is not None:
             _check_weights(manifest["network"], weights)
         return cls(manifest, features, weights)
+
+
+def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
+    """Read a model file of any task.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, no model, of a newer version, or lacks a weight.
+    """
+    manifest, arrays = store.load(path)
+    if manifest.get("kind") != "model":
+        raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
+            f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+        )
+    try:
+        if manifest["task"] == "translation":
+            return TranslationModel.from_parts(manifest, arrays)
+        return FittedModel._from_parts(manifest, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise StoreError(f"{path}: {error}") from None
+        raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
 
 
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
