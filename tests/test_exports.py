@@ -23,6 +23,7 @@ PUBLIC = {
     "Translator",
     "WordVectors",
     "__version__",
+    "VideoClassifier",
     "accelerate",
     "datasets",
     "draw",

@@ -24,6 +24,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "Translator": ("recurra.estimators.translator", "Translator"),
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
+    "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -50,6 +51,7 @@ __all__ = [
     "TextClassifier",
     "TextGenerator",
     "Translator",
+    "VideoClassifier",
     "WordVectors",
     "__version__",
     "accelerate",
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from recurra.estimators.text_classifier import TextClassifier
     from recurra.estimators.text_generator import TextGenerator
     from recurra.estimators.translator import Translator
+    from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate

@@ -43,6 +43,14 @@ def test_changed_files():
     assert found["errors"] > 60
 
 
+def test_changed_clips():
+    pytest.importorskip("av")
+    found = attack("mutated_clips.py", "--count", "48", "--seed", "1")
+    outcomes = ("read", "refused", "limit_refused", "memory_refused", "child_died", "timed_out")
+    assert sum(found.get(outcome, 0) for outcome in outcomes) == 48
+    assert found["refused"] > 5
+
+
 def test_the_attacks_see_what_they_look_for():
     """A checkpoint written in place is torn by death half-way; one renamed without fsync by a power cut."""
     code = f"""
