@@ -24,7 +24,7 @@ SETTING = {
     "method": "planted",
     "block": 6,
     "window": 1080,
-    "windows": 1500,
+    "windows": 1000,
     "longest": 360,
     "reach": MARGIN,
     "hidden_size": 32,

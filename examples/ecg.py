@@ -21,14 +21,22 @@ from recurra.features.beats import BeatIntervals
 
 SICK = "atrial fibrillation"
 SHARED = {"class_weight": "balanced", "validation_fraction": 0, "bidirectional": True, "verbose": 0}
-FEATURES = {"name": ["instantaneous_frequency", "spectral_entropy"], "window_s": 0.5, "hop_s": 0.3}
-TWO = SHARED | {"features": FEATURES, "hidden_size": 100, "max_epochs": 20, "batch_size": 16}
+FEATURES = {"name": ["instantaneous_frequency", "spectral_entropy"], "window_s": 0.5, "hop_s": 0.5}
+TWO = SHARED | {
+    "features": FEATURES,
+    "hidden_size": 100,
+    "max_epochs": 12,
+    "batch_size": 16,
+    "learning_rate": 0.005,
+}
+TWO["lr_schedule"] = "cosine"
 RAW = SHARED | {
     "frontend": {"name": "convolution", "window": 96, "hop": 96},
     "hidden_size": 32,
     "pooling": "mean",
-    "max_epochs": 15,
+    "max_epochs": 10,
     "batch_size": 16,
+    "learning_rate": 0.005,
     "lr_schedule": "cosine",
 }
 BEATS = SHARED | {
@@ -101,29 +109,29 @@ def figures(y, share):
     return found | {"f1": f1_score(sick, share > 0.5)}
 
 
-def one_seed(signals, beats, y, seed, n):
+def one_seed(signals, beats, y, seed, n, parts):
     """Return the figures of every contestant over the folds of one seed, each recording judged once."""
-    names = ("features", "features_mean", "raw", "chosen", "forest")
-    shares = {name: np.zeros(len(y)) for name in names}
+    of_signals = (("features", TWO), ("features_mean", TWO | {"pooling": "mean"}), ("raw", RAW))
+    shares = {name: np.zeros(len(y)) for name, _ in of_signals} if "signals" in parts else {}
+    if "beats" in parts:
+        shares |= {"chosen": np.zeros(len(y)), "forest": np.zeros(len(y))}
     table = np.array([interval_statistics(rows) for rows in beats])
     for k, (train, test) in enumerate(folds(y, seed, n)):
-        for name, words in (("features", TWO), ("features_mean", TWO | {"pooling": "mean"}), ("raw", RAW)):
+        for name, words in of_signals if "signals" in parts else ():
             clf = fit(signals.take(train), None, words, seed)
             shares[name][test] = share_sick(clf, signals.take(test))
-        own = take(beats, train)
-        clf = fit(own, y[train], choose(own, y[train], seed), seed)
-        shares["chosen"][test] = share_sick(clf, take(beats, test))
-        forest = RandomForestClassifier(300, class_weight="balanced", random_state=seed).fit(
-            table[train], y[train]
-        )
-        shares["forest"][test] = forest.predict_proba(table[test])[:, forest.classes_.tolist().index(SICK)]
-        print(
-            f"seed {seed}, fold {k + 1}: {clf.get_params()['cell']}, {clf.get_params()['pooling']} pooling",
-            flush=True,
-        )
-    return {name: figures(y, share) for name, share in shares.items()}, clf.evaluate(
-        take(beats, test), y[test]
-    )
+        if "beats" in parts:
+            own = take(beats, train)
+            clf = fit(own, y[train], choose(own, y[train], seed), seed)
+            shares["chosen"][test] = share_sick(clf, take(beats, test))
+            forest = RandomForestClassifier(300, class_weight="balanced", random_state=seed)
+            forest.fit(table[train], y[train])
+            shares["forest"][test] = forest.predict_proba(table[test])[
+                :, forest.classes_.tolist().index(SICK)
+            ]
+            print(f"seed {seed}, fold {k + 1}: chosen {clf.cell}, {clf.pooling} pooling", flush=True)
+    judged = take(beats, test) if "beats" in parts else signals.take(test)
+    return {name: figures(y, share) for name, share in shares.items()}, clf.evaluate(judged, y[test])
 
 
 def four_classes(beats, y, seed, n):
@@ -157,7 +165,11 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("runs/ecg"))
     parser.add_argument("--seed", type=int, help="one seed of the folds instead of the mean over 0 to 4")
     parser.add_argument("--quick", action="store_true", help="few recordings and epochs, for the test suite")
+    parser.add_argument(
+        "--only", choices=("signals", "beats"), help="only what reads signals, or beat intervals"
+    )
     args = parser.parse_args()
+    parts = ("signals", "beats") if args.only is None else (args.only,)
     data = recurra.load(args.data)
     seeds = [args.seed] if args.seed is not None else [0] if args.quick else range(5)
     n = 5
@@ -170,34 +182,46 @@ def main():
     beats = [finder.transform(record.values) for record in data.records]
     two = np.flatnonzero(np.isin(data.y, ["normal", SICK]))
     signals = data.take(two)
-    runs = [one_seed(signals, take(beats, two), signals.y, seed, n) for seed in seeds]
-    metrics = {}
-    for name in runs[0][0]:
-        for figure in runs[0][0][name]:
-            keep(metrics, f"{name}_{figure}", [found[name][figure] for found, _ in runs])
-            metrics[f"{name}_{figure}_baseline"] = 0.0 if figure == "f1" else 0.5  # always "normal"
-    for other in ("forest", "features_mean"):
-        for figure in ("balanced_accuracy", "auc"):
-            gains = [found["chosen"][figure] - found[other][figure] for found, _ in runs]
-            keep(metrics, f"chosen_over_{other}_{figure}", gains)
-    four = [four_classes(beats, data.y, seed, n) for seed in seeds]
-    for name in four[0]:
-        keep(metrics, name, [found[name] for found in four])
-    metrics["four_balanced_accuracy_baseline"] = 1 / len(set(data.y))
     steps, epochs = (300, 1) if args.quick else (3000, 3)
-    samples, reach = raw_samples(signals, seeds[0], steps, epochs)
-    metrics |= samples | {"samples_accuracy_baseline": 0.5, "samples_gradient": reach, "n_test": len(signals)}
+    fixed, reach = {"n_test": len(signals)}, None
+    if "signals" in parts:
+        samples, reach = raw_samples(signals, seeds[0], steps, epochs)
+        fixed |= samples | {"samples_accuracy_baseline": 0.5, "samples_gradient": reach}
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    runs[-1][1].save(args.out / "report.html")
-    for name in runs[0][0]:
+    runs, four = [], []
+    for seed in seeds:
+        found, evaluation = one_seed(signals, take(beats, two), signals.y, seed, n, parts)
+        runs.append(found)
+        four.append(four_classes(beats, data.y, seed, n) if "beats" in parts else {})
+        metrics = summed(runs, four) | fixed | {"n_fold_seeds": len(runs)}
+        (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    evaluation.save(args.out / "report.html")
+    for name in runs[0]:
         told = [
-            f"{f} {metrics[f'{name}_{f}']:.3f} +- {metrics[f'{name}_{f}_std']:.3f}" for f in runs[0][0][name]
+            f"{f} {metrics[f'{name}_{f}']:.3f} +- {metrics[f'{name}_{f}_std']:.3f}" for f in runs[0][name]
         ]
         print(f"{name:14} {', '.join(told)}")
-    print(f"four classes: balanced accuracy {metrics['four_balanced_accuracy']:.3f}, of 0.25")
-    print(f"samples alone: accuracy {metrics['samples_accuracy']:.3f}, of 0.5. {reach}")
-    print(f"Report of the chosen setting on the last fold: {args.out / 'report.html'}")
+    if "beats" in parts:
+        print(f"four classes: balanced accuracy {metrics['four_balanced_accuracy']:.3f}, of 0.25")
+    if reach is not None:
+        print(f"samples alone: accuracy {metrics['samples_accuracy']:.3f}, of 0.5. {reach}")
+    print(f"Report of the last network on the last fold: {args.out / 'report.html'}")
+
+
+def summed(runs, four):
+    """Return the mean and spread of every figure over the seeds so far, and what the chosen setting gains on others."""
+    metrics = {}
+    for name in runs[0]:
+        for figure in runs[0][name]:
+            keep(metrics, f"{name}_{figure}", [found[name][figure] for found in runs])
+            metrics[f"{name}_{figure}_baseline"] = 0.0 if figure == "f1" else 0.5  # always "normal"
+    for other in {"forest", "features_mean"} & set(runs[0]) if "chosen" in runs[0] else ():
+        for figure in ("balanced_accuracy", "auc"):
+            gains = [found["chosen"][figure] - found[other][figure] for found in runs]
+            keep(metrics, f"chosen_over_{other}_{figure}", gains)
+    for name in four[0]:
+        keep(metrics, name, [found[name] for found in four])
+    return metrics | ({"four_balanced_accuracy_baseline": 0.25} if four[0] else {})
 
 
 def keep(metrics, name, values):

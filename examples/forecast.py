@@ -47,7 +47,6 @@ M3 = {
     "batch_size": 256,
     "learning_rate": 0.002,
     "max_epochs": 6,
-    "members": 3,
 }
 
 

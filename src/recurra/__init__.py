@@ -21,8 +21,10 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "Translator": ("recurra.estimators.translator", "Translator"),
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
+    "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
@@ -47,7 +49,9 @@ __all__ = [
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextGenerator",
     "Translator",
+    "VideoClassifier",
     "WordVectors",
     "__version__",
     "accelerate",
@@ -76,7 +80,9 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
     from recurra.estimators.text_classifier import TextClassifier
+    from recurra.estimators.text_generator import TextGenerator
     from recurra.estimators.translator import Translator
+    from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
     from recurra.nn.accelerate import accelerate

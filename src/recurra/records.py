@@ -169,7 +169,7 @@ class Dataset:
         """Return counts, lengths, channels and classes as a flat dictionary."""
         lengths = self.lengths
         out: dict[str, Any] = {"n_sequences": len(self), "kind": self.kind}
-        if len(self):
+        if len(self) and self.kind != "video":  # how long a clip is, its file knows
             out |= {
                 "length_min": int(lengths.min()),
                 "length_median": float(np.median(lengths)),

@@ -13,6 +13,7 @@ import functools
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -80,9 +81,12 @@ class Attack:
 
     def unjudged(self):
         """Let all runs from here on be without report."""
-        self.words = functools.partial(Attack.words, self, judged=False)
-        shutil.rmtree(self.whole)
+        self.words, self.whole = functools.partial(Attack.words, self, judged=False), self.place / "unjudged"
         warm.here(self.words(self.whole))
+
+    def judged_again(self):
+        """Let all runs from here on be with report, as at first."""
+        self.words, self.whole = functools.partial(Attack.words, self), self.place / "whole"
 
     def count(self, *, replacing=False):
         """Return the names of the calls of a whole run."""
@@ -180,34 +184,53 @@ class Attack:
         return self.end() if beside.exists() else ""
 
 
-def by_call(attack, stride):
+PARTS = ("deaths", "full", "replacing")
+
+
+def by_call(attack, stride, parts=PARTS):
     """Die and run full at every call."""
-    found = {"calls": 0, "deaths": 0, "power_cuts": 0, "deaths_replacing": 0, "full": 0, "wrong": []}
-    needing = [(at, name) for at, name in enumerate(attack.count()) if name in Shim.NEEDS_SPACE]
-    for at, name in needing[::stride]:
-        if wrong := attack.full(at):
-            found["wrong"].append(f"full at call {at} ({name}): {wrong}")
-        found["full"] += 1
-        attack.clear()
-    moves = [(at, name) for at, name in enumerate(attack.count(replacing=True)) if name in MOVES]
-    for at, name in moves[::stride]:
-        for what in ("die before", "die after"):
-            if wrong := attack.death(at, what, replacing=True):
-                found["wrong"].append(f"{what} call {at} ({name}) of a run that replaces another: {wrong}")
-            found["deaths_replacing"] += 1
+    found = {"wrong": []}
+    for part in parts:
+        for name, at, attempt in ATTEMPTS[part](attack, stride, found):
+            if wrong := attempt():
+                found["wrong"].append(f"{name} at call {at}: {wrong}")
             attack.clear()
+            found[part] = found.get(part, 0) + 1
+            print(
+                f"{part} {found[part]}: {name} at call {at}, {len(found['wrong'])} wrong",
+                file=sys.stderr,
+                flush=True,
+            )
+    return found
+
+
+def deaths(attack, stride, found):
     attack.unjudged()
     names = attack.count()
     found |= {"calls": len(names)} | {name: names.count(name) for name in sorted(set(names))}
     for at in range(0, len(names), stride):
         for what, calls in WAYS.items():
-            if calls and names[at] not in calls:
-                continue
-            if wrong := attack.death(at, what):
-                found["wrong"].append(f"{what} call {at} ({names[at]}): {wrong}")
-            found["power_cuts" if what.startswith("cut") else "deaths"] += 1
-            attack.clear()
-    return found
+            if not calls or names[at] in calls:
+                if what.startswith("cut"):
+                    found["power_cuts"] = found.get("power_cuts", 0) + 1
+                yield f"{what} ({names[at]})", at, functools.partial(attack.death, at, what)
+    attack.judged_again()
+
+
+def full(attack, stride, found):
+    needing = [(at, name) for at, name in enumerate(attack.count()) if name in Shim.NEEDS_SPACE]
+    for at, name in needing[::stride]:
+        yield f"full ({name})", at, functools.partial(attack.full, at)
+
+
+def replacing(attack, stride, found):
+    moves = [(at, name) for at, name in enumerate(attack.count(replacing=True)) if name in MOVES]
+    for at, name in moves[::stride]:
+        for what in ("die before", "die after"):
+            yield f"{what} ({name})", at, functools.partial(attack.death, at, what, replacing=True)
+
+
+ATTEMPTS = {"deaths": deaths, "full": full, "replacing": replacing}
 
 
 def by_size(attack, stride):
@@ -250,13 +273,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stride", type=int, default=1, help="take every so many-th call, or size in pages")
     parser.add_argument("--tmpfs", action="store_true", help="mount small file systems of every size")
+    parser.add_argument("--part", choices=PARTS, help="one of them alone")
     given = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         attack = Attack(Path(place))
-        found = (by_size if given.tmpfs else by_call)(attack, given.stride)
+        parts = PARTS if given.part is None else (given.part,)
+        found = by_size(attack, given.stride) if given.tmpfs else by_call(attack, given.stride, parts)
         assert RunFolder(attack.whole).config()
     command = f"python tests/attacks/every_write.py --stride {given.stride}" + " --tmpfs" * given.tmpfs
+    command += f" --part {given.part}" if given.part else ""
     out = {"command": command, **found, "seconds": round(time.monotonic() - began, 1), **warm.versions()}
     print(json.dumps(out, indent=1))
     raise SystemExit(bool(found["wrong"]))

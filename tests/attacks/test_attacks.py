@@ -30,16 +30,25 @@ def test_kill_9_at_any_moment():
 
 
 def test_death_and_a_full_disk_at_some_writes():
-    found = attack("every_write.py", "--stride", "29")
+    found = attack("every_write.py", "--stride", "19")
     assert found["wrong"] == []
     assert found["deaths"] > 4
     assert found["full"] > 0
+    assert found["replacing"] > 0
 
 
 def test_changed_files():
     found = attack("mutated_files.py", "--count", "100", "--seed", "1")
     assert found["wrong"] == []
     assert found["errors"] > 60
+
+
+def test_changed_clips():
+    pytest.importorskip("av")
+    found = attack("mutated_clips.py", "--count", "48", "--seed", "1")
+    outcomes = ("read", "refused", "limit_refused", "memory_refused", "child_died", "timed_out")
+    assert sum(found.get(outcome, 0) for outcome in outcomes) == 48
+    assert found["refused"] > 5
 
 
 def test_the_attacks_see_what_they_look_for():

@@ -13,6 +13,7 @@ def test_runs_side_by_side_on_one_file(cli, forms, trained):
     done = cli("compare", a.path, b.path, "--data", forms / "new")
     assert done.code == 0
     assert done.out.splitlines()[0].split()[:2] == ["run", "accuracy"]
+    assert done.out.splitlines()[3].startswith("naive answer  0.")
     assert "the difference of 0.0 points is not more than noise" in done.out
     figures = json.loads(cli("compare", a.path, b.path, "--data", forms / "new", "--json").out)
     assert figures["folder.n_test"] == figures["ts.n_test"] == 9

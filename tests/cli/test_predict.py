@@ -199,3 +199,26 @@ def test_data_of_another_rate(walking):
         DataError, match=r"slow\.csv: the network was trained on 100 steps a second, these data have 50"
     ):
         predict(run.path, slow)
+
+
+def test_an_electrocardiogram_whole_and_in_chunks(real_data, tmp_path):
+    """Flags as a user types them, on PhysioNet records: the same answers by any chunks."""
+    import zipfile
+
+    from recurra.cli.main import run as command
+
+    names = [f"A000{i:02d}" for i in range(1, 13)]
+    with zipfile.ZipFile(real_data("cinc2017-validation/validation.zip")) as archive:
+        letters = dict(line.split(",") for line in archive.read("REFERENCE.csv").decode().split())
+        for name in names:
+            archive.extract(f"{name}.hea", tmp_path / "hearts")
+            archive.extract(f"{name}.mat", tmp_path / "hearts")
+    lines = [f"{name}.hea,{'sick' if letters[name] == 'A' else 'other'}" for name in names]
+    (tmp_path / "hearts" / "labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
+    out = tmp_path / "run"
+    features = '{"name": "spectral", "window_s": 0.5}'
+    words = ["--features", features, "--hidden-size", "4", "--max-epochs", "1", "--test", "0", "--seed", "0"]
+    assert command(["train", str(tmp_path / "hearts"), "-o", str(out), *words]) == 0
+    record = tmp_path / "hearts" / "A00001.hea"
+    whole = predict(out, record, proba=True)
+    assert [predict(out, record, proba=True, chunk=chunk) for chunk in (1, 777, 100_000)] == [whole] * 3

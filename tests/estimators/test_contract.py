@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from recurra import SequenceClassifier, SequenceLabeler, SequenceRegressor
+from recurra import SequenceClassifier, SequenceLabeler, SequenceRegressor, VideoClassifier
 
 # scipy reads this variable when it is imported; without it scikit-learn skips a check.
 EVERY_CHECK = """
@@ -45,11 +45,25 @@ def ragged(n=24, seed=0):
     return X, y
 
 
-@pytest.fixture(params=[SequenceClassifier, SequenceRegressor, SequenceLabeler], ids=lambda e: e.__name__)
+def clips(n=24, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    X = np.empty(n, dtype=object)
+    X[:] = [rng.integers(0, 100 + 100 * label, (rng.integers(2, 5), 8, 8, 3), dtype=np.uint8) for label in y]
+    return X, y
+
+
+ESTIMATORS = [SequenceClassifier, SequenceRegressor, SequenceLabeler, VideoClassifier]
+
+
+@pytest.fixture(params=ESTIMATORS, ids=lambda e: e.__name__)
 def case(request):
     """Every estimator with data of its own kind."""
+    words = {"hidden_size": 4, "max_epochs": 3, "random_state": 0, "verbose": 0}
+    if request.param is VideoClassifier:
+        return VideoClassifier(backbone="small-cnn", image_size=8, **words), *clips()
     X, y = ragged()
-    estimator = request.param(hidden_size=4, max_epochs=3, random_state=0, verbose=0)
+    estimator = request.param(**words)
     if request.param is SequenceLabeler:
         labels = np.empty(len(X), dtype=object)
         labels[:] = [(x[:, 0] > 0.5).astype(int) for x in X]
@@ -90,7 +104,9 @@ def test_list_and_object_array_are_the_same(case):
 
 def test_works_in_a_pipeline(case):
     estimator, X, y = case
-    halved = FunctionTransformer(lambda sequences: [x / 2 for x in sequences], check_inverse=False)
+    halved = FunctionTransformer(
+        lambda sequences: [(x / 2).astype(x.dtype) for x in sequences], check_inverse=False
+    )
     pipeline = Pipeline([("halve", halved), ("net", estimator)]).fit(X, y)
     assert len(pipeline.predict(X)) == len(X)
     assert np.isfinite(pipeline.score(X, y))

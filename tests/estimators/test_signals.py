@@ -14,23 +14,21 @@ WORDS = {"hidden_size": 8, "max_epochs": 2, "validation_fraction": 0, "random_st
 MOTION = {"name": ["motion", "spectral"], "window_s": 0.3, "hop_s": 0.1}
 FORMS = [
     {"features": MOTION},
-    {"features": {"name": "mfcc", "window_s": 0.2, "n_mels": 8, "n_mfcc": 4, "deltas": 2}},
     {"frontend": "convolution"},
     {"frontend": {"name": "patches", "window": 8, "hop": 5}, "tbptt": 10, "cell": "gru"},
     {
         "features": {"name": "statistics", "window_s": 0.1, "hop_s": 0.02},
         "frontend": {"name": "patches", "window": 4},
     },
-    {"tbptt": 50},
 ]
 
 
-def walks(n=12, seed=0):
+def walks(n=8, seed=0):
     """Six channels at 100 Hz; every 60 samples the label changes, and with it the swing of the first channel."""
     rng = np.random.default_rng(seed)
     records = []
     for i in range(n):
-        steps = int(rng.integers(250, 400))
+        steps = int(rng.integers(200, 300))
         values = rng.normal(size=(steps, 6))
         values[:, 2] += 9.81
         walking = (np.arange(steps) // 60) % 2 == 1
@@ -86,7 +84,8 @@ def test_explained_traced_judged(labeler, data, tmp_path):
     labeler.trace(data[0].values)
     evaluation = labeler.evaluate(data)
     assert 0 <= evaluation.metrics["segment_f1_baseline"] <= evaluation.metrics["segment_f1"] + 1
-    evaluation.save(tmp_path / "report.html")
+    if labeler.frontend is not None and labeler.features is not None:  # drawing takes a second
+        evaluation.save(tmp_path / "report.html")
 
 
 def test_it_learns_what_one_window_shows(data):

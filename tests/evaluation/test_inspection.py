@@ -78,7 +78,7 @@ def test_classes():
         (lambda i, r: "pq"[i % 2], "SequenceClassifier"),
         (lambda i, r: i / 7, "SequenceRegressor"),
         (lambda i, r: np.arange(r.length) % 2, "SequenceLabeler"),
-        (lambda i, r: np.linspace(0, 1, r.length), None),
+        (lambda i, r: np.linspace(0, 1, r.length), "SequenceRegressor"),
     ],
 )
 def test_task(label, task):

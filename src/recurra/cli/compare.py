@@ -78,6 +78,8 @@ def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any
         )
     shown = [figure for figure in SHOWN if any(figure in run for run in found.runs)]
     rows = [[run["name"], *(_cell(run.get(figure)) for figure in shown)] for run in found.runs]
+    first = found.runs[0]
+    rows.append(["naive answer", *(_cell(first.get(f"{figure}_baseline")) for figure in shown)])
     screen.table(["run", *shown], rows)
     screen.result()
     screen.result(str(found))

@@ -68,6 +68,7 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
+    "split_number": DataWord("Which official split, of data with several (UCF101, HMDB51).", type=int),
     "resample_hz": DataWord("Bring signal files of different rates to this one.", type=float),
     "channels_first": DataWord("Matrices of MATLAB files are (channels, time).", type=bool),
 }
@@ -77,6 +78,7 @@ TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "classify": {
         "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
         "text": ("recurra.estimators.text_classifier", "TextClassifier"),
+        "video": ("recurra.estimators.video_classifier", "VideoClassifier"),
     },
     "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
     "label": {"sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler")},
@@ -113,6 +115,7 @@ _CONSTRUCTOR_WORDS = (
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
+    "backbone", "frames", "rate_hz", "start_seconds", "end_seconds", "crop", "image_size", "broken", "cache_dir",
     "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
     "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
     "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",

@@ -80,7 +80,7 @@ def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[s
     others.
     """
     source = str(data) if isinstance(data, str | Path) else "DATA"
-    if dataset.y is None and dataset.kind == "sequence":
+    if dataset.y is None and dataset.kind in ("sequence", "video"):
         return shlex.join(["recurra", "look", source, *flags.as_arguments(words), "--label", "COLUMN"])
     if (
         dataset.y is None

@@ -13,6 +13,7 @@ from recurra.batches.splits import content_keys
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, UsageError
+from recurra.features.frame_cache import contents
 from recurra.readers import table
 from recurra.readers.columns import is_frame
 from recurra.records import Dataset, Record
@@ -123,14 +124,16 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
 
 def digest(data: Dataset) -> str:
     """Return 32 hexadecimal digits that change when a sequence or its place does."""
-    return hashlib.blake2b(b"".join(content_keys(data.X)), digest_size=16).hexdigest()
+    return hashlib.blake2b(b"".join(content_keys(contents(data))), digest_size=16).hexdigest()
 
 
 def fingerprint(divided: Parts) -> str:
     """Return 32 hexadecimal digits that change when a sequence, a label or a group of either part does."""
     out = hashlib.blake2b(digest_size=16)
     for part in (divided.train, divided.test):
-        for key, record in zip(content_keys(part.X), part.records, strict=True) if part is not None else ():
+        for key, record in (
+            zip(content_keys(contents(part)), part.records, strict=True) if part is not None else ()
+        ):
             label = np.asarray(record.label)
             out.update(key + f"{record.group!r}{label.dtype}{label.shape}".encode())
             out.update(repr(label.tolist()).encode() if label.dtype == object else label.tobytes())

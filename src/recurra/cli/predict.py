@@ -78,6 +78,8 @@ def predict(
     if horizon is not None:
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
+    if "video" in model.manifest:
+        return _of_clips(run, _one_clip(data) or read_unlabelled(config, data, words), proba)
     if model.task == "translation":
         config = {"task": "translate", **config}  # a model file alone
     dataset = read_unlabelled(config, data, words)
@@ -134,6 +136,31 @@ def _rows(
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
         classes = [str(label) for label in model.classes.tolist()]
         for row, shares in zip(rows, model.predict_proba(sequences, names), strict=True):
+            row["probabilities"] = _shares(classes, shares)
+    return rows
+
+
+def _one_clip(data: Any) -> Any:
+    """Return a folder of images as the one clip it is to a network that reads clips; None for anything else."""
+    from recurra.readers.clips import is_clip
+    from recurra.records import Dataset, Record
+
+    if not isinstance(data, str | Path) or not Path(data).is_dir() or not is_clip(Path(data)):
+        return None
+    return Dataset([Record(str(data), name=Path(data).name)], kind="video", source=str(data))
+
+
+def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:
+    """Predict with the estimator of a run, which needs onnxruntime or torch for its image network."""
+    from recurra.estimators.loading import load_model
+
+    path = Path(run)
+    estimator = load_model(path if path.is_file() else path / run_folder.MODEL)
+    answers = zip(dataset.names, estimator.predict(dataset), strict=True)
+    rows: list[dict[str, Any]] = [{"name": name, "prediction": _plain(answer)} for name, answer in answers]
+    if proba:
+        classes = [str(label) for label in estimator.classes_.tolist()]
+        for row, shares in zip(rows, estimator.predict_proba(dataset), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
 

@@ -162,11 +162,14 @@ def _standard_input() -> Iterator[Path]:
 
 
 def _is_recording(data: Any) -> bool:
+    """Whether data is a file that only a folder of such makes a recording; a signal file is one by itself."""
     from recurra.readers.folder import FILE_SUFFIXES
+    from recurra.readers.signal import SUFFIXES
 
-    return (
-        isinstance(data, str | Path) and Path(data).is_file() and Path(data).suffix.lower() in FILE_SUFFIXES
-    )
+    if not isinstance(data, str | Path) or not Path(data).is_file():
+        return False
+    suffix = Path(data).suffix.lower()
+    return suffix in FILE_SUFFIXES and suffix not in SUFFIXES
 
 
 @contextlib.contextmanager

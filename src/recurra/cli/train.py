@@ -347,10 +347,10 @@ def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Pr
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    unit = ("pairs", "characters") if summary["kind"] == "pairs" else ("sequences", "steps")
-    out = (
-        f"{summary['n_sequences']} {unit[0]} of {summary['length_min']} to {summary['length_max']} {unit[1]}"
-    )
+    things = {"pairs": "pairs", "video": "clips"}.get(summary["kind"], "sequences")
+    out = f"{summary['n_sequences']} {things}"
+    if "length_min" in summary:
+        out += f" of {summary['length_min']} to {summary['length_max']} {'characters' if things == 'pairs' else 'steps'}"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:

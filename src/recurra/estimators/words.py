@@ -17,6 +17,8 @@ SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 SCALINGS = ("zscore", "robust", "none")
 MISSING = ("error", "mask")
+CROPS = ("centre", "letterbox", "stretch")
+BROKEN = ("error", "skip")
 ATTENTIONS = ("dot", "general", "additive")
 LEVELS = ("character", "word", "bpe")
 FORECAST_LOSSES = ("mae", "mse", "gaussian", "quantile")
@@ -149,6 +151,20 @@ WORDS: Mapping[str, Word] = {
     ),
     "scaling": Word("Scaling per channel, learned on the training part.", "choice", (*SCALINGS, "common")),
     "missing": Word("Missing values: an error, or filled with a mask channel.", "choice", MISSING),
+    "backbone": Word(
+        "Image network: efficientnet-lite0, googlenet, small-cnn (trained with the rest), or an .onnx file.",
+        "object",
+    ),
+    "frames": Word("Frames taken of a clip, evenly over it.", "int", low=1),
+    "rate_hz": Word("Frames taken per second, instead of a count.", "float", low=0, low_open=True, none=True),
+    "start_seconds": Word("Where a clip begins.", "float", low=0),
+    "end_seconds": Word("Where a clip ends.", "float", low=0, low_open=True, none=True),
+    "crop": Word("How a frame becomes a square.", "choice", CROPS),
+    "image_size": Word(
+        "Pixels a side; none for what the image network was made for.", "int", low=1, none=True
+    ),
+    "broken": Word("A clip that cannot be decoded: an error, or named and left out.", "choice", BROKEN),
+    "cache_dir": Word("Folder of the features that are kept.", "object", none=True),
     "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
     "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
     "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),

@@ -85,6 +85,8 @@ class ReportContext:
         Returns the drawing of gates and states while the network reads it, and what they say in words.
     pictures : function without arguments, optional
         Returns more drawings to show, each an SVG element and its caption; asked when the report is made.
+    frames : function of a position, optional
+        Of clips: returns the frames that were judged, uint8 of shape (time, height, width, 3).
     """
 
     title: str = ""
@@ -108,6 +110,7 @@ class ReportContext:
     sample_rate_hz: float | None = None
     inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
     pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
+    frames: Callable[[int], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

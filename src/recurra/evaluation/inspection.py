@@ -12,6 +12,7 @@ import numpy as np
 from recurra.batches.splits import content_keys
 from recurra.checks import listing
 from recurra.evaluation.recording_problems import recording_problems
+from recurra.features.frame_cache import contents
 from recurra.records import Dataset
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
@@ -159,6 +160,8 @@ def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
         return "TextClassifier"
     if dataset.kind == "series":
         return "Forecaster"
+    if dataset.kind == "video":
+        return "VideoClassifier"
     return "SequenceRegressor" if dataset.y is not None and not classes else "SequenceClassifier"
 
 
@@ -240,7 +243,7 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
 
 def _duplicates(dataset: Dataset) -> list[str]:
     by_key: dict[bytes, list[int]] = defaultdict(list)
-    for index, key in enumerate(content_keys(dataset.X)):
+    for index, key in enumerate(content_keys(contents(dataset))):
         by_key[key].append(index)
     doubled = [places for places in by_key.values() if len(places) > 1]
     if not doubled:
@@ -279,8 +282,8 @@ def _split_leaks(train: Dataset, test: Dataset) -> list[str]:
                 f"({number} of {len(test)} test sequences): the test may only show that they are "
                 "recognised. Split by group."
             )
-    known = set(content_keys(train.X))
-    same = [name for name, key in zip(test.names, content_keys(test.X), strict=True) if key in known]
+    known = set(content_keys(contents(train)))
+    same = [name for name, key in zip(test.names, content_keys(contents(test)), strict=True) if key in known]
     if same:
         out.append(
             f"{len(same)} of {len(test)} test sequences are also in the training part, for instance "
@@ -363,11 +366,13 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
     return f"recurra train {source} -o runs/first {flags}".rstrip()
 
 
+KINDS = {"text": "texts", "pairs": "pairs of texts", "video": "clips"}
+
+
 def _counts_line(summary: dict[str, Any]) -> str:
-    names = {"text": "texts", "pairs": "pairs of texts"}
-    out = f"{summary['n_sequences']} {names.get(summary['kind'], 'sequences')}"
+    out = f"{summary['n_sequences']} {KINDS.get(summary['kind'], 'sequences')}"
     if "length_min" in summary:
-        unit = "characters" if summary["kind"] in names else "steps"
+        unit = "characters" if summary["kind"] in ("text", "pairs") else "steps"
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:

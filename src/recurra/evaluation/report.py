@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import recurra
-from recurra.evaluation import charts, signals
+from recurra.evaluation import charts, signals, strips
 from recurra.evaluation.charts import is_number, number
 from recurra.evaluation.evaluation import Evaluation, installed_versions
 from recurra.evaluation.summary import findings, headline, percent, span, summary
@@ -70,6 +70,7 @@ def report(e: Evaluation) -> str:
         learned=_learned(e),
         failed=_failed(e),
         worst=worst(e),
+        right=right(e),
         inside=_inside(e),
         more=[
             Picture(Markup(svg), caption, wide=True) for svg, caption in (c.pictures() if c.pictures else ())
@@ -160,6 +161,23 @@ def worst(e: Evaluation) -> list[dict[str, Any]]:
     return out
 
 
+def right(e: Evaluation) -> list[dict[str, Any]]:
+    """Heading, sentence and drawing of a few right answers, of clips only: the median one, and the least sure."""
+    if e.context.frames is None or e.task != "classification":
+        return []
+    sure = sorted((r for r in e.predictions if r["correct"]), key=lambda r: -r["confidence"])
+    chosen = [sure[k] for k in sorted({len(sure) // 2, len(sure) - 1})] if sure else []
+    return [
+        {
+            "heading": f"{row['true']}, found",
+            "name": row["name"],
+            "text": f"{percent(row['confidence'])} sure.",
+            "svg": _signal(e, row["sequence"]),
+        }
+        for row in chosen
+    ]
+
+
 def mistakes(e: Evaluation) -> list[dict[str, Any]]:
     """Source, true and given answer of every mistake of a translation, up to `N_MISTAKES`."""
     if e.task != "translation":
@@ -197,6 +215,10 @@ def _signal(e: Evaluation, i: int) -> Markup | None:
             trace = np.asarray(e.trace(i) if callable(e.trace) else e.trace[i])
         row = e.predictions[i]
         true, predicted = _cell(row["true"]), _cell(row["predicted"])
+        if e.context.frames is not None:
+            named: dict[str, Any] = {"name": shared["name"], "true": true, "predicted": predicted}
+            frames = e.context.frames(i)
+            return Markup(strips.frame_strip(frames, trace=trace, classes=e.classes, **named))
         drawing = signals.worst_mistake(
             values, true=true, predicted=predicted, trace=trace, classes=e.classes, **shared
         )

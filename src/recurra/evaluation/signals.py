@@ -99,15 +99,16 @@ def worst_mistake(
     words += f" True: {true}, predicted: {predicted}."
     times, axis_name = time_axis(len(sequence), sample_rate_hz)
     if trace is not None and with_trace:
-        words += _draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)
+        words += draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)
     label(axes[-1], x=axis_name)
     axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=sample_rate_hz is None))
     return render(figure, title=f"Signal of sequence {name}", description=words)
 
 
-def _draw_trace(
+def draw_trace(
     ax: Axes, trace: np.ndarray, *, times: np.ndarray, classes: Sequence[Any], true: Any, predicted: Any
 ) -> str:
+    """Draw the probabilities after each step, those of the true and of the predicted class named; say how they went."""
     dress(ax)
     places = {str(c): k for k, c in enumerate(classes)}
     for k in range(trace.shape[1]):

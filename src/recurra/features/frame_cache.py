@@ -14,6 +14,7 @@ from recurra import store
 from recurra.checks import check_number
 from recurra.errors import StoreError
 from recurra.readers.video import IMAGE_SUFFIXES, image_names
+from recurra.records import Dataset
 
 DEFAULT_BYTES = 4 * 2**30
 _VERSION = 1
@@ -31,6 +32,16 @@ def content_hash(path: Path) -> str:
     kind = b"image" if path.suffix.lower() in IMAGE_SUFFIXES else b""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.sha256(kind)).hexdigest()
+
+
+def contents(dataset: Dataset) -> list[Any]:
+    """Return what tells the records of a data set apart: their values; of clips the checksum of the file's content."""
+    if dataset.kind != "video":
+        return dataset.X
+    return [
+        content_hash(Path(values)) if isinstance(values, str) and Path(values).exists() else values
+        for values in dataset.X
+    ]
 
 
 class FrameCache:

@@ -6,7 +6,7 @@ file as the JSON of the ``tokenizers`` library.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -142,8 +142,35 @@ class Words:
         else:
             normalizer = self._library.normalizer
             plain = text if normalizer is None else normalizer.normalize_str(text)
+            if self.level == "character":
+                return list(plain if self.max_tokens is None else plain[: self.max_tokens])
             found = [piece for piece, _ in self._library.pre_tokenizer.pre_tokenize_str(plain)]
         return found if self.max_tokens is None else found[: self.max_tokens]
+
+    def numbers(self, text: str) -> np.ndarray:
+        """Return the number of each token: int64 array of shape (tokens,), 0 where it is unknown."""
+        if self.level == "bpe":
+            return np.array(self._library.encode(text).ids, dtype=np.int64)
+        known = self.vocabulary
+        return np.array([known.get(token, 0) for token in self.tokens(text)], dtype=np.int64)
+
+    def written(self, numbers: Iterable[int]) -> Iterator[str]:
+        """Yield the text of tokens, piece by piece; nothing for a byte that does not end a letter yet."""
+        token_of = {number: token for token, number in self.vocabulary.items()}
+        if self.level == "character":
+            yield from (token_of[number] for number in numbers)
+        elif self.level == "word":
+            for number in numbers:
+                token = token_of[number]
+                yield token if not any(c.isalnum() for c in token) or token.startswith("'") else f" {token}"
+        else:
+            waiting: list[int] = []
+            for number in numbers:
+                waiting.append(number)
+                piece = self._library.decode(waiting)
+                if not piece.endswith("\ufffd"):
+                    waiting.clear()
+                    yield piece
 
     def cut(self, texts: Sequence[str]) -> int:
         """Return how many texts have more than ``max_tokens`` tokens."""
@@ -279,6 +306,10 @@ def _whole_tokens(
     each = np.ones(len(texts)) if weights is None else weights
     for text, weight in zip(texts, each.tolist(), strict=True):
         plain = text if cut.normalizer is None else cut.normalizer.normalize_str(text)
+        if level == "character":
+            for letter, times in Counter(plain).items():
+                counts[letter] += weight * times
+            continue
         for piece, _ in cut.pre_tokenizer.pre_tokenize_str(plain):
             counts[piece] += weight
     frequent = sorted((token for token, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t))

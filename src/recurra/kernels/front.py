@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.errors import StoreError
 from recurra.kernels import heads
+from recurra.kernels.small_cnn import SmallCNN
 from recurra.kernels.text import TextFront
 from recurra.ragged import Ragged
 
@@ -162,6 +163,7 @@ FRONTS: Mapping[str, Front] = {
     "patches": _Patches(),
     "convolution": _Convolution(),
     "text": TextFront(),
+    "small_cnn": SmallCNN(),
 }
 
 

@@ -158,7 +158,8 @@ def _fitted_video(frame: Any, request: dict[str, Any]) -> np.ndarray:
         width=width, height=height, format="rgb24", interpolation="AREA" if shrinks else "BICUBIC"
     ).to_ndarray()
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return _squared(np.rot90(picture, turns) if turns else picture, request)
+    picture = np.rot90(picture, turns) if turns else picture
+    return squared(picture, size=request["size"], crop=request["crop"])
 
 
 def _rate(times: list[float], kept: int, request: dict[str, Any]) -> float | None:
@@ -205,7 +206,8 @@ def _image(path: str, request: dict[str, Any]) -> np.ndarray:
             return np.asarray(opened.convert("L" if opened.mode in ("1", "L", "I", "F", "I;16") else "RGB"))
         upright = ImageOps.exif_transpose(opened.convert("RGB"))
         size = _scaled(*upright.size, request)
-        return _squared(np.asarray(upright.resize(size, Image.Resampling.BICUBIC)), request)
+        picture = np.asarray(upright.resize(size, Image.Resampling.BICUBIC))
+        return squared(picture, size=request["size"], crop=request["crop"])
 
 
 # ---------------------------------------------------------------- geometry
@@ -220,30 +222,34 @@ def _check_size(width: int, height: int, request: dict[str, Any]) -> None:
         raise RefusedError("its frames have no size")
 
 
-def _scaled(width: int, height: int, request: dict[str, Any]) -> tuple[int, int]:
-    """Return the size before cropping or filling up: one side is ``size``."""
-    size = request["size"]
-    if request["crop"] == "stretch":
+def scaled(width: int, height: int, *, size: int, crop: str) -> tuple[int, int]:
+    """Return width and height before cropping or filling up: one side is ``size``."""
+    if crop == "stretch":
         return size, size
-    side = min(width, height) if request["crop"] == "centre" else max(width, height)
-    wide, high = max(1, round(width * size / side)), max(1, round(height * size / side))
-    if wide * high > max(request["max_pixels"], size * size):
-        raise RefusedError(
-            f"its frames of {width} x {height} pixels would be scaled to {wide} x {high}, more than max_pixels"
-        )
-    return wide, high
+    side = min(width, height) if crop == "centre" else max(width, height)
+    return max(1, round(width * size / side)), max(1, round(height * size / side))
 
 
-def _squared(picture: np.ndarray, request: dict[str, Any]) -> np.ndarray:
-    size = request["size"]
+def squared(picture: np.ndarray, *, size: int, crop: str) -> np.ndarray:
+    """Cut the middle out of a picture of shape (height, width, 3), or fill it up with black."""
     high, wide = picture.shape[:2]
-    if request["crop"] == "centre":
+    if crop == "centre":
         top, left = (high - size) // 2, (wide - size) // 2
         return picture[top : top + size, left : left + size]
     out = np.zeros((size, size, 3), np.uint8)
     top, left = (size - high) // 2, (size - wide) // 2
     out[top : top + high, left : left + wide] = picture
     return out
+
+
+def _scaled(width: int, height: int, request: dict[str, Any]) -> tuple[int, int]:
+    size = request["size"]
+    wide, high = scaled(width, height, size=size, crop=request["crop"])
+    if wide * high > max(request["max_pixels"], size * size):
+        raise RefusedError(
+            f"its frames of {width} x {height} pixels would be scaled to {wide} x {high}, more than max_pixels"
+        )
+    return wide, high
 
 
 # ------------------------------------------------------------------ answers

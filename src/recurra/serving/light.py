@@ -58,6 +58,8 @@ class LightModel:
                 f"{path}: holds weights of an own network, which needs torch to run: "
                 "load_model(path, network=function), without runtime='light'."
             )
+        if model.task == "generation":
+            raise UsageError(f"{path}: holds a network that writes; load it without runtime='light'.")
         return cls(model)
 
     @property

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from recurra.serving.stream import Stream
 from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
-TASKS = ("classification", "regression", "labeling")
+TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -44,12 +44,15 @@ class FittedModel:
         The network's state dict, float32.
     own_network : callable, optional
         Runs the network where it is the user's own.
+    attached : mapping of str to ndarray
+        Files kept beside, as bytes: that of an image network, where asked for.
     """
 
     manifest: Mapping[str, Any]
     features: Chain
     weights: Mapping[str, np.ndarray]
     own_network: OwnNetwork | None = None
+    attached: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def task(self) -> str:
@@ -242,6 +245,7 @@ class FittedModel:
         features, arrays = self.features.to_manifest()
         named = {f"features.{name}": array for name, array in arrays.items()}
         named |= {f"network.{name}": array for name, array in self.weights.items()}
+        named |= {f"attached.{name}": array for name, array in self.attached.items()}
         store.save(path, {**self.manifest, "kind": "model", "schema": SCHEMA, "features": features}, named)
 
     @classmethod
@@ -264,7 +268,7 @@ class FittedModel:
     def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
         own = {
             part: {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
-            for part in ("features.", "network.")
+            for part in ("features.", "network.", "attached.")
         }
         features = Chain.from_manifest(manifest["features"], own["features."])
         weights = own["network."]
@@ -272,7 +276,7 @@ class FittedModel:
             raise StoreError(f"the task {manifest['task']!r} is unknown to this version. Update recurra.")
         if manifest["network"] is not None:
             _check_weights(manifest["network"], weights)
-        return cls(manifest, features, weights)
+        return cls(manifest, features, weights, attached=own["attached."])
 
 
 def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:

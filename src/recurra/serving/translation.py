@@ -118,12 +118,7 @@ class TranslationModel:
         DataError
             If a source is empty.
         """
-        encoded = [self.source.encode(text) for text in texts]
-        empty = [index for index, symbols in enumerate(encoded) if not len(symbols)]
-        if empty:
-            raise DataError(
-                f"X: {where(empty[0], names)} is empty; a source needs at least one symbol. Leave it out."
-            )
+        encoded = self._encode(texts, names)
         unseen = [i for i, symbols in enumerate(encoded) if not symbols.all()]
         if unseen:
             pieces = (zip(self.source.pieces(texts[i]), encoded[i], strict=True) for i in unseen)
@@ -133,6 +128,15 @@ class TranslationModel:
                 f"({listing(names_of, 5)}); they are read as unknown.",
                 RecurraWarning,
                 stacklevel=4,
+            )
+        return encoded
+
+    def _encode(self, texts: Sequence[Text], names: Sequence[str | None] | None = None) -> list[np.ndarray]:
+        encoded = [self.source.encode(text) for text in texts]
+        empty = [index for index, symbols in enumerate(encoded) if not len(symbols)]
+        if empty:
+            raise DataError(
+                f"X: {where(empty[0], names)} is empty; a source needs at least one symbol. Leave it out."
             )
         return encoded
 
@@ -215,7 +219,7 @@ class TranslationModel:
         target : str or sequence of symbols, optional
             Any answer, for instance the true one.
         """
-        (symbols,) = self.read([source])
+        (symbols,) = self._encode([source])
         if target is None:
             params = self.manifest["params"]
             words = {word: params[word] for word in ("beam_size", "length_penalty")}

@@ -1,0 +1,237 @@
+"""What a user passes as clips becomes sequences of features, or of pixels where the image network is trained too."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recurra.checks import listing
+from recurra.datasets.fetch import cache_folder
+from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
+from recurra.estimators.backbones import OWN
+from recurra.features.frame_cache import FrameCache
+from recurra.features.frames import FrameNetwork, extract
+from recurra.readers.clips import is_clip, read_clips
+from recurra.readers.frame_shape import fitted
+from recurra.readers.video import FrameReader, VideoWords
+from recurra.readers.video_child import evenly
+from recurra.records import Dataset
+
+if TYPE_CHECKING:
+    from recurra.estimators.video_classifier import VideoClassifier
+
+Path_ = str | os.PathLike[str]
+OWN_SIZE = 32  # pixels a side for the network that is trained with the rest
+
+
+def as_clips(X: Any) -> Any:
+    """Return a path as what it is: one clip, or the clips of a folder; anything else as given."""
+    if isinstance(X, str | os.PathLike):
+        path = Path(X)
+        if not path.exists():
+            raise MissingDataError(f"VideoClassifier: there is no file or folder {path}.")
+        return [path] if is_clip(path) or path.is_file() else read_clips(path)
+    return X
+
+
+def one_clip(x: Any) -> list[Any]:
+    """Return a list of one clip.
+
+    Raises
+    ------
+    UsageError
+        If it is several.
+    """
+    if isinstance(x, list | tuple) and len(x) == 1:
+        return list(x)
+    if isinstance(x, str | os.PathLike) or (isinstance(x, np.ndarray) and x.ndim == 4):
+        return [x]
+    raise UsageError(
+        f"VideoClassifier: explain takes one clip, a path or frames of shape (time, height, width, 3); got {x!r:.60}."
+    )
+
+
+def clips_of(X: Any) -> tuple[list[Any], list[str] | None]:
+    """Return paths and arrays of frames in order, and names where there are any.
+
+    Raises
+    ------
+    DataError, ShapeError
+        Naming what is no clip.
+    """
+    if isinstance(X, Dataset):
+        if X.kind != "video" and not all(isinstance(r.values, np.ndarray) and r.values.ndim == 4 for r in X):
+            raise DataError(f"VideoClassifier: X must hold clips; got a Dataset of kind {X.kind!r}.")
+        return X.X, X.names
+    if not isinstance(X, list | tuple | np.ndarray):
+        raise DataError(f"VideoClassifier: X must be a list of paths or of frames; got {type(X).__name__}.")
+    if len(X) == 0:
+        raise DataError(
+            "VideoClassifier: found 0 clips (samples), a minimum of 1 is required. Give at least one."
+        )
+    names = []
+    for index, clip in enumerate(X):
+        if isinstance(clip, str | os.PathLike):
+            names.append(os.fspath(clip))
+        elif isinstance(clip, np.ndarray):
+            if clip.ndim != 4 or clip.shape[3] != 3 or clip.dtype != np.uint8:
+                raise ShapeError(
+                    f"VideoClassifier: clip {index} must hold frames, uint8 of shape (time, height, width, 3); got "
+                    f"{clip.dtype} of shape {clip.shape}."
+                )
+            if 0 in clip.shape:
+                raise DataError(
+                    f"VideoClassifier: clip {index} has no frame; a clip needs at least one. Remove it."
+                )
+            names.append(f"clip {index}")
+        else:
+            raise DataError(
+                f"VideoClassifier: clip {index} must be a path or an array of frames; got {type(clip).__name__}."
+            )
+    return list(X), names
+
+
+def image_size(estimator: "VideoClassifier") -> int:
+    """Return the pixels a side that frames are brought to."""
+    if estimator.image_size is not None:
+        return int(estimator.image_size)
+    backbone = estimator._backbone()
+    return OWN_SIZE if backbone is None else backbone.image_size
+
+
+def video_words(estimator: "VideoClassifier") -> VideoWords:
+    """Return which frames are taken, of an estimator's words."""
+    words = ("frames", "rate_hz", "start_seconds", "end_seconds", "crop")
+    return VideoWords(**{word: getattr(estimator, word) for word in words}, size=image_size(estimator))
+
+
+def frame_network(estimator: "VideoClassifier") -> FrameNetwork:
+    """Return the function from frames to what the recurrent network reads of each."""
+    backbone = estimator._backbone()
+    estimator._check_backbone(backbone)
+    if backbone is None:
+        return FrameNetwork(_pixels, "pixels")
+    return backbone.network
+
+
+def _pixels(frames: np.ndarray) -> np.ndarray:
+    """Return each frame as one row of numbers from -1 to 1."""
+    return (frames.reshape(len(frames), -1) / np.float32(127.5) - 1).astype(np.float32)
+
+
+def sequences_of(estimator: "VideoClassifier", X: Any) -> tuple[list[np.ndarray], list[str] | None]:
+    """Return each clip as an array of shape (time, channels).
+
+    Raises
+    ------
+    DataError, MissingDataError
+        Naming the first clip that cannot be read.
+    """
+    clips, names = clips_of(X)
+    features, errors = _features(estimator, clips)
+    if errors:
+        first = errors[min(errors)]
+        more = f" ({len(errors)} of {len(clips)} clips cannot be read.)" if len(errors) > 1 else ""
+        advice = (
+            " To leave such clips out of training, use broken='skip'." if isinstance(first, DataError) else ""
+        )
+        raise type(first)(f"{first}{more}{advice}")
+    return [f for f in features if f is not None], names
+
+
+def _features(
+    estimator: "VideoClassifier", clips: list[Any]
+) -> tuple[list[np.ndarray | None], dict[int, DataError | MissingDataError]]:
+    network, words = frame_network(estimator), video_words(estimator)
+    features: list[np.ndarray | None] = [None] * len(clips)
+    paths = [index for index, clip in enumerate(clips) if not isinstance(clip, np.ndarray)]
+    for index, clip in enumerate(clips):
+        if isinstance(clip, np.ndarray):
+            features[index] = network(_chosen(clip, words))
+    if not paths:
+        return features, {}
+    # Pixels are quicker read again than kept.
+    cache = (
+        None if estimator.backbone == OWN else FrameCache(estimator.cache_dir or cache_folder() / "frames")
+    )
+    found = extract([clips[i] for i in paths], network, words, cache=cache, verbose=int(estimator.verbose))
+    for index, feature in zip(paths, found.features, strict=True):
+        features[index] = feature
+    return features, {paths[index]: error for index, error in found.errors.items()}
+
+
+def _chosen(frames: np.ndarray, words: VideoWords) -> np.ndarray:
+    """Take frames evenly of an array; where a rate is asked for, it has that rate already."""
+    if words.rate_hz is None:
+        frames = frames[evenly(len(frames), words.frames)]
+    return fitted(frames, size=words.size, crop=words.crop, who="VideoClassifier")
+
+
+def without_broken(
+    estimator: "VideoClassifier", X: Any, y: Any = None, groups: Any = None, sample_weight: Any = None
+) -> tuple[Any, Any, Any, Any]:
+    """Leave out the clips that cannot be decoded, and what belongs to them, with a warning that names them."""
+    clips, names = clips_of(X)
+    _, errors = _features(estimator, clips)
+    for error in errors.values():
+        if isinstance(error, MissingDataError):
+            raise error
+    if not errors:
+        return X, y, groups, sample_weight
+    if len(errors) == len(clips):
+        raise DataError(
+            f"VideoClassifier: none of the {len(clips)} clips can be read; the first: {errors[min(errors)]}"
+        )
+    broken = [names[i] if names else str(i) for i in sorted(errors)]
+    warnings.warn(
+        f"{len(broken)} of {len(clips)} clips cannot be decoded and are left out: {listing(broken, 5)}.",
+        RecurraWarning,
+        stacklevel=3,
+    )
+    kept = [i for i in range(len(clips)) if i not in errors]
+    others = (None if v is None else [v[i] for i in kept] for v in (y, groups, sample_weight))
+    chosen = X.take(kept) if isinstance(X, Dataset) else [clips[i] for i in kept]
+    return chosen, *others  # type: ignore[return-value] # three of them
+
+
+def backbone_file(estimator: "VideoClassifier") -> np.ndarray:
+    """Return the file of the image network as bytes.
+
+    Raises
+    ------
+    UsageError
+        If it is a module.
+    """
+    backbone = estimator._backbone()
+    if backbone is None or backbone.file is None:
+        raise UsageError(
+            "VideoClassifier: a module cannot be written into a model file, only its checksum; export it to ONNX and "
+            "give the .onnx file as backbone."
+        )
+    return np.frombuffer(backbone.file, np.uint8)
+
+
+class Watched:
+    """The frames of clips as the network saw them, read again when they are to be shown.
+
+    Parameters
+    ----------
+    estimator : VideoClassifier
+        Whose words choose the frames.
+    X : as in ``fit``
+        Clips.
+    """
+
+    def __init__(self, estimator: "VideoClassifier", X: Any) -> None:
+        self._clips, _ = clips_of(X)
+        self._words = video_words(estimator)
+
+    def frames(self, index: int) -> np.ndarray:
+        """Return the frames of a clip: uint8 of shape (time, size, size, 3)."""
+        clip = self._clips[index]
+        if isinstance(clip, np.ndarray):
+            return _chosen(clip, self._words)
+        with FrameReader(self._words) as reader:
+            return reader.read(clip).frames
