@@ -27,7 +27,6 @@ SHAPES = (
     (256, 28, 28, 128),
     (16, 500, 40, 512),
 )
-Shape = tuple[int, int, int, int]
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 LAYERS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 RESULTS = Path(__file__).with_name("results")
