@@ -10,7 +10,7 @@ from recurra.cli import flags
 from recurra.cli.train import command as train_command
 from recurra.errors import UsageError
 from recurra.estimators.words import WORDS
-from recurra.readers.table import TableWords
+from recurra.readers.words import TableWords
 
 OPTIONS = {option.name: option for option in train_command.params if isinstance(option, click.Option)}
 ON_THE_LINE = [word for word in WORDS if word not in flags.PYTHON_ONLY]

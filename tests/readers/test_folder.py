@@ -3,7 +3,7 @@ import pytest
 
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.folder import read_folder
-from recurra.readers.table import TableWords
+from recurra.readers.words import TableWords
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from recurra.errors import DataError, UsageError
 from recurra.readers.columns import from_frame, parse
-from recurra.readers.table import MAX_CHANNELS, TableWords, from_columns, read_table
+from recurra.readers.table import MAX_CHANNELS, from_columns, read_table
+from recurra.readers.words import TableWords
 
 
 def table(text, **words):

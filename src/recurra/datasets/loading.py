@@ -13,7 +13,8 @@ from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.readers import archive, arrays, clips, signal, table, ts, video
 from recurra.readers.columns import is_frame
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
-from recurra.readers.table import TableWords, read_table
+from recurra.readers.table import read_table
+from recurra.readers.words import TableWords
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
@@ -31,7 +32,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
         arrays.
     **words
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
-        For tables and folders those of `recurra.readers.table.TableWords` (``id``, ``time``, ``label``,
+        For tables and folders those of `recurra.readers.words.TableWords` (``id``, ``time``, ``label``,
         ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
         (``labels``, ``groups``, ``names``, ``lengths``, ``channel_names``, ``sample_rate_hz``, ``parts``);
         for a named data set ``split``.

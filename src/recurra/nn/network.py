@@ -80,7 +80,7 @@ class NetworkConfig:
         for key in config:
             if key not in known:
                 raise UsageError(
-                    f"NetworkConfig: unknown key {key!r}; known are {listing(known)}."
+                    f"NetworkConfig: unknown key {key!r}; known are {listing(known, len(known))}."
                     f"{did_you_mean(key, known)}"
                 )
         absent = [name for name in ("cell", "input_size", "hidden_size", "output_size") if name not in config]

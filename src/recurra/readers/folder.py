@@ -13,14 +13,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from recurra.checks import did_you_mean, listing
-from recurra.errors import DataError, MissingDataError
+from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers import clock, text
 from recurra.readers.arrays import load
 from recurra.readers.columns import Columns, read_delimited
 from recurra.readers.signal import COMPANIONS, read_signal, recordings_of
 from recurra.readers.signal import SUFFIXES as SIGNALS
-from recurra.readers.table import USUAL_NAMES, TableWords, from_columns
+from recurra.readers.table import from_columns
 from recurra.readers.ts import read_ts_pair
+from recurra.readers.words import USUAL_NAMES, TableWords
 from recurra.records import Dataset, Record
 
 FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy", *SIGNALS)
@@ -58,6 +59,11 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
     words = words or TableWords()
     if not path.is_dir():
         raise MissingDataError(f"{path}: there is no such folder.")
+    if words.labels is not None:
+        raise UsageError(
+            f"{path}: labels= names a file of labels for one text a line; put {LABELS} into a folder, with the "
+            "columns file and label."
+        )
     dataset = _any_layout(path, words)
     records, notes = _even_out(dataset, path)
     return replace(

@@ -3,7 +3,8 @@
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.columns import Columns
-from recurra.readers.table import TableWords, target_names, unique_names
+from recurra.readers.table import target_names, unique_names
+from recurra.readers.words import TableWords
 from recurra.records import Dataset, Record
 
 

@@ -1,7 +1,7 @@
 """A table with a time column becomes series on a regular grid: frequency found, gaps named, what is known ahead kept."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,16 +10,14 @@ from recurra.errors import DataError
 from recurra.readers.calendar import read_grid
 from recurra.readers.clock import read_clock
 from recurra.readers.columns import Columns
+from recurra.readers.words import TableWords
 from recurra.records import Dataset, Record
-
-if TYPE_CHECKING:
-    from recurra.readers.table import TableWords
 
 # Gaps named one by one.
 NAMED_GAPS = 5
 
 
-def series_from_columns(columns: Columns, words: "TableWords") -> Dataset:
+def series_from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into series.
 
     Parameters
@@ -74,7 +72,7 @@ def series_from_columns(columns: Columns, words: "TableWords") -> Dataset:
     return Dataset(records, channel_names=targets, kind="series", source=columns.who, notes=tuple(notes))
 
 
-def _rows(columns: Columns, words: "TableWords") -> list[tuple[str | None, np.ndarray]]:
+def _rows(columns: Columns, words: TableWords) -> list[tuple[str | None, np.ndarray]]:
     if not words.id:
         return [(None, np.arange(columns.rows))]
     ids = np.array(columns.strings(words.id))

@@ -8,7 +8,7 @@ from recurra.checks import check_number
 from recurra.errors import DataError
 from recurra.readers import audio, edf, matlab, physionet
 from recurra.readers.recording import Recording, chosen_channels, resampled
-from recurra.readers.table import TableWords
+from recurra.readers.words import TableWords
 from recurra.records import Dataset, Record
 
 SUFFIXES = (*audio.SUFFIXES, *edf.SUFFIXES, *matlab.SUFFIXES, *physionet.SUFFIXES)
