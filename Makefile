@@ -42,8 +42,8 @@ check: $(ALL) ## format, lint, types
 	$(PY) -m ruff check src tests examples benchmarks
 	$(PY) -m mypy
 
-test: $(ALL) ## the whole test suite
-	$(PY) -m pytest
+test: $(ALL) ## the whole test suite, two files at a time with a thread each
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 bench: $(ALL) ## every benchmark, one after the other, ours against torch's
 	@for file in benchmarks/bench_*.py; do echo "== $$file" && $(PY) $$file || exit 1; done

@@ -12,7 +12,7 @@ from recurra.evaluation import draw_cells, draw_network, draw_unrolled
 from recurra.evaluation.draw_cells import EQUATIONS
 from recurra.evaluation.drawing import Sketch
 from recurra.kernels.inside import GATE_NAMES
-from recurra.nn import NetworkConfig, build
+from recurra.nn import NetworkConfig, SequenceNetwork, build
 
 draw = recurra.draw
 
@@ -57,13 +57,13 @@ def check(sketch, drawing):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("steps", [2, 4, 8])
 def test_unrolled_texts_keep_apart(sketches, name, steps):
-    drawing = draw.unrolled(build(NETWORKS[name], seed=0), steps=steps)
+    drawing = draw.unrolled(SequenceNetwork(NETWORKS[name]), steps=steps)
     check(sketches[0], drawing)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_texts_keep_apart(sketches, name):
-    drawing = draw.network(build(NETWORKS[name], seed=0))
+    drawing = draw.network(SequenceNetwork(NETWORKS[name]))
     check(sketches[0], drawing)
 
 
