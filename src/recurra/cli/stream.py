@@ -146,7 +146,7 @@ def _microseconds(seconds: float) -> str:
 def stream(
     session: Session,
     lines: Lines | RawFrames | ClipFrames,
-    source: BinaryIO | None,
+    source: Any,
     *,
     strict: bool,
     write: Callable[[str], None],
@@ -160,7 +160,7 @@ def stream(
         What answers.
     lines : Lines, RawFrames or ClipFrames
         How they are read.
-    source : binary file
+    source : binary file or None
         Where they come from; None for the frames of a clip.
     strict : bool
         Whether a bad line ends everything; otherwise it is named on standard error and left out.
