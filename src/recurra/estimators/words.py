@@ -155,6 +155,12 @@ WORDS: Mapping[str, Word] = {
         "Image network: efficientnet-lite0, googlenet, small-cnn (trained with the rest), or an .onnx file.",
         "object",
     ),
+    "layer": Word(
+        "Layer of a published image network that is read, such as stage5; none for its last.",
+        "object",
+        none=True,
+    ),
+    "grid": Word("Places a side over which maps of an image network are averaged.", "int", low=1),
     "frames": Word("Frames taken of a clip, evenly over it.", "int", low=1),
     "rate_hz": Word("Frames taken per second, instead of a count.", "float", low=0, low_open=True, none=True),
     "start_seconds": Word("Where a clip begins.", "float", low=0),
