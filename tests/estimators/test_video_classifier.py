@@ -175,7 +175,8 @@ def test_an_onnx_file_and_its_content_in_the_model_file(arrays, tmp_path):
 def test_a_grid_tells_what_is_where(arrays, tmp_path):
     X, y = arrays
     words = WORDS | {"max_epochs": 2}
-    clf = VideoClassifier(backbone=Colours(), grid=2, **words).fit(X, y)
+    clf = VideoClassifier(backbone=Colours(), grid=2, projection=5, **words).fit(X, y)
+    assert clf.model_.weights["front.weight"].shape == (5, 12)
     assert clf.frame_features(X[:1])[0].shape == (4, 12)
     fours = VideoClassifier(backbone=Colours(), **words).fit(X, y).frame_features(X[:1])[0]
     means = clf.frame_features(X[:1])[0].reshape(4, 4, 3).mean(axis=1)
@@ -201,7 +202,7 @@ def test_a_grid_tells_what_is_where(arrays, tmp_path):
         ),
         (
             {"backbone": "small-cnn", "grid": 2},
-            "layer and grid are for image networks that are trained already",
+            "layer, grid and projection are for image networks that are trained",
         ),
         ({"backbone": torch.nn.Flatten(), "grid": 2}, "grid must be 1 for an image network that gives a row"),
     ],

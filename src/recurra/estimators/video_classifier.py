@@ -40,6 +40,9 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     grid : int, default=1
         Places a side over which its maps are averaged: 1 for the whole frame, 2 for each quarter by itself, and so on;
         a finer grid tells what is where.
+    projection : int or None, default=None
+        Numbers that a linear map, trained with the rest, makes of a frame's features before the recurrence; fewer than
+        the features make training faster, and a finer grid needs it. None for none.
     frames : int, default=16
         Frames taken of a clip, evenly over it; all where it has fewer.
     rate_hz : float or None, default=None
@@ -147,6 +150,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         backbone: Any = "efficientnet-lite0",
         layer: str | None = None,
         grid: int = 1,
+        projection: int | None = None,
         frames: int = 16,
         rate_hz: float | None = None,
         start_seconds: float = 0.0,
@@ -185,6 +189,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         self.backbone = backbone
         self.layer = layer
         self.grid = grid
+        self.projection = projection
         self.frames = frames
         self.rate_hz = rate_hz
         self.start_seconds = start_seconds
@@ -274,7 +279,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
 
     def _front(self, features: Chain) -> dict[str, Any] | None:
         if self.backbone != OWN:
-            return None
+            return None if self.projection is None else {"name": "patches", "size": int(self.projection)}
         return {"name": "small_cnn", "image_size": frame_inputs.image_size(self), "channels": 64}
 
     def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
@@ -294,10 +299,10 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     def _backbone(self) -> Backbone | None:
         """Return the image network, the one it was trained with once it is; None where it is trained with the rest."""
         if self.backbone == OWN:
-            if self.layer is not None or self.grid != 1:
+            if self.layer is not None or self.grid != 1 or self.projection is not None:
                 raise UsageError(
-                    f"VideoClassifier: layer and grid are for image networks that are trained already, not for {OWN!r}; "
-                    f"got layer={self.layer!r}, grid={self.grid!r}."
+                    "VideoClassifier: layer, grid and projection are for image networks that are trained already, not "
+                    f"for {OWN!r}; got layer={self.layer!r}, grid={self.grid!r}, projection={self.projection!r}."
                 )
             return None
         read: dict[str, Any] = {"layer": self.layer, "grid": int(self.grid)}

@@ -161,6 +161,12 @@ WORDS: Mapping[str, Word] = {
         none=True,
     ),
     "grid": Word("Places a side over which maps of an image network are averaged.", "int", low=1),
+    "projection": Word(
+        "Numbers a trained linear map makes of a frame's features; none for all of them.",
+        "int",
+        low=1,
+        none=True,
+    ),
     "frames": Word("Frames taken of a clip, evenly over it.", "int", low=1),
     "rate_hz": Word("Frames taken per second, instead of a count.", "float", low=0, low_open=True, none=True),
     "start_seconds": Word("Where a clip begins.", "float", low=0),
