@@ -22,6 +22,7 @@ SETTING = {
     "tie_embeddings": True,
     "source_level": "word",
     "target_level": "word",
+    "source_marks": False,
     "dropout": 0.2,
     "label_smoothing": 0.1,
     "batch_size": 48,

@@ -56,7 +56,9 @@ class AttentionMap:
 
     def plot(self) -> Figure:
         """Return a figure: source symbols across, the answer downward, the darker the more it looked there."""
-        return self._draw(PLAIN)
+        figure = self._draw(PLAIN)
+        fit(figure)
+        return figure
 
     def to_svg(self) -> str:
         """Return the picture as one ``<svg>`` element for a page."""
@@ -115,7 +117,6 @@ class AttentionMap:
             ax.spines[side].set_visible(True)
             ax.spines[side].set_color(colours["grid"])
         label(ax, x="read", y="written", colours=colours)
-        fit(figure)
         return figure
 
 
