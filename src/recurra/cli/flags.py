@@ -119,8 +119,8 @@ _CONSTRUCTOR_WORDS = (
     "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
     "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
     "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
-    "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
-    "reach", "contamination", "quantile",
+    "loss", "quantiles", "members", "calibrate", "stride", "noise", "method", "block", "window", "windows", "longest",
+    "smooth", "reach", "contamination", "quantile",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (

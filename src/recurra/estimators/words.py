@@ -220,6 +220,7 @@ WORDS: Mapping[str, Word] = {
         "Quantiles forecast with loss quantile.", "floats", low=0, high=1, low_open=True, high_open=True
     ),
     "members": Word("Networks trained from different weights, whose mean is the forecast.", "int", low=1),
+    "calibrate": Word("Make intervals as wide as the errors on held out values say.", "bool"),
     "stride": Word("Steps between the training windows of a series.", "int", low=1),
     "noise": Word(
         "Deviation of noise added to the values read while training, in scaled units.", "float", low=0

@@ -23,6 +23,8 @@ from recurra.serving.stream import Stream
 from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
+# Tasks whose files hold series and how they stand; their estimators read them.
+SERIES_TASKS = ("forecasting", "anomaly")
 TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
@@ -286,10 +288,17 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
     ------
     StoreError
         If the file is damaged, no model, of a newer version, or lacks a weight.
+    UsageError
+        If its model reads series and how they stand.
     """
     manifest, arrays = store.load(path)
     if manifest.get("kind") != "model":
         raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("task") in SERIES_TASKS:
+        raise UsageError(
+            f"{path}: holds a model for {manifest['task']}, whose estimator runs without torch but not without "
+            "scikit-learn: use recurra.load_model(path), without runtime='light'."
+        )
     if manifest.get("schema") != SCHEMA:
         raise StoreError(
             f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
