@@ -59,7 +59,9 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
     calibrated = bool(estimator.calibrate) and estimator.loss in ("quantile", "gaussian")
     if calibrated and members > 1 and judge is None:
         parts = forecast_calibration.shares(spans, given, members, config.horizon)
-    held = [] if judge is None or not calibrated else [(range(members), judge)]
+    held: list[tuple[Sequence[int], Examples]] = []
+    if calibrated and judge is not None:
+        held.append((range(members), judge))
     params = plain_params(estimator)
     weights: dict[str, np.ndarray] = {}
     results, history = [], list[dict[str, Any]]()
