@@ -15,6 +15,8 @@ from recurra.features.text import FIRST_LETTER, Words
 
 METHODS = ("integrated_gradients", "occlusion")
 LETTER_SIZE = 24
+# Runs of letters share rows of a table by their hash, as in fastText; 6,000 words have some 50,000 different ones.
+SUBWORD_ROWS = 2**14
 MAX_CLOUDS = 4
 
 _log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ def fit_words(
         "lowercase": bool(e.lowercase),
         "min_count": int(e.min_count),
         "max_vocabulary": e.max_vocabulary,
-        "letters": e.letters > 0,
+        "letters": e.letters > 0 or e.subwords > 0,
         "max_tokens": e.max_tokens,
     }
     more: list[str] = [] if vectors is None else vectors.words[: int(e.extra_words)]
@@ -76,9 +78,11 @@ def front(estimator: Any, features: Chain) -> dict[str, Any]:
         "name": "text",
         "words": len(words.vocabulary) if trained else 0,
         "size": size if trained else int(words.vectors.shape[1]),
-        "letters": FIRST_LETTER + len(words.alphabet) if words.alphabet else 0,
+        "letters": FIRST_LETTER + len(words.alphabet) if estimator.letters else 0,
         "letter_size": LETTER_SIZE,
         "spelling": int(estimator.letters),
+        "subwords": SUBWORD_ROWS if estimator.subwords else 0,
+        "subword_size": int(estimator.subwords),
         "dropout": float(estimator.input_dropout),
     }
 

@@ -76,6 +76,9 @@ WORDS: Mapping[str, Word] = {
     ),
     "embedding_size": Word("Numbers of a learned vector.", "int", low=1),
     "letters": Word("Units of a GRU that reads the letters of each word; 0 reads none.", "int", low=0),
+    "subwords": Word(
+        "Numbers of a vector learned for each run of letters of a word; 0 learns none.", "int", low=0
+    ),
     "input_dropout": Word(
         "Share of features zeroed in training before the network.", "float", low=0, high=1, high_open=True
     ),
