@@ -65,6 +65,7 @@ WORDS: Mapping[str, Word] = {
     "min_count": Word("Times a token must occur in the training texts to be known.", "int", low=1),
     "max_vocabulary": Word("Tokens known at most; none knows all.", "int", low=1, none=True),
     "max_tokens": Word("Tokens of a text that are read; none reads all.", "int", low=1, none=True),
+    "crf": Word("Choose the labels of a sequence together (conditional random field).", "bool"),
     "vectors": Word(
         "Pretrained word vectors: glove-6b-50d, or a file of GloVe, word2vec or fastText; none learns them.",
         "object",

@@ -1,4 +1,4 @@
-"""Front of texts: a trainable vector for each word, what a small recurrent network makes of its letters, and runs of them."""
+"""Front of texts: a vector for each word, what a small recurrent network makes of its letters, and runs of letters."""
 
 from collections.abc import Mapping
 from typing import Any
