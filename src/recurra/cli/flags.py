@@ -138,6 +138,7 @@ _VERB_WORDS = (
     "method",
     "name",
     "look_ahead",
+    "frame_size",
     "realtime",
     "state",
 )

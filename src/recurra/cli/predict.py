@@ -154,8 +154,7 @@ def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:
     """Predict with the estimator of a run, which needs onnxruntime or torch for its image network."""
     from recurra.estimators.loading import load_model
 
-    path = Path(run)
-    estimator = load_model(path if path.is_file() else path / run_folder.MODEL)
+    estimator = load_model(run_folder.model_file(run))
     answers = zip(dataset.names, estimator.predict(dataset), strict=True)
     rows: list[dict[str, Any]] = [{"name": name, "prediction": _plain(answer)} for name, answer in answers]
     if proba:

@@ -151,6 +151,12 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     return model, {**known, **config, "sample_rate_hz": model.manifest.get("sample_rate_hz")}
 
 
+def model_file(run: str | os.PathLike[str]) -> Path:
+    """Return the model file of a run folder, or the model file itself."""
+    path = Path(run)
+    return path if path.is_file() else path / MODEL
+
+
 def _nearby(folder: Path) -> str:
     with contextlib.suppress(OSError):
         runs = sorted(child for child in folder.iterdir() if (child / MODEL).is_file())

@@ -1,4 +1,4 @@
-"""``recurra stream``: rows come in, answers go out at once; needs neither torch nor scikit-learn."""
+"""``recurra stream``: rows or frames come in, answers go out at once; rows need neither torch nor scikit-learn."""
 
 import contextlib
 import json
@@ -12,6 +12,7 @@ import click
 
 from recurra.cli import flags, run_folder, screen
 from recurra.cli.main import in_flags
+from recurra.cli.stream_frames import ClipFrames, RawFrames, size_of
 from recurra.cli.stream_lines import FORMATS, BadLineError, Lines, Row
 from recurra.errors import DataError, UsageError
 
@@ -23,6 +24,8 @@ class Session:
     ----------
     model : FittedModel
         What answers.
+    opened : Stream, LookAheadStream, VideoStream or Streams
+        What takes in the rows.
     named : bool
         Whether rows carry the name of their stream.
     look_ahead : int or None
@@ -31,16 +34,21 @@ class Session:
         Whether answers carry the probability of every class.
     """
 
-    def __init__(self, model: Any, *, named: bool, look_ahead: int | None, proba: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        opened: Any,
+        *,
+        named: bool = False,
+        look_ahead: int | None = None,
+        proba: bool = False,
+    ) -> None:
         from recurra.serving.latency import Latency
-        from recurra.serving.streams import Streams
 
-        if named and look_ahead is not None:
-            raise UsageError("stream: look_ahead answers one stream; leave name out.")
         if proba and model.task == "regression":
             raise UsageError("stream: proba needs classes; this network predicts numbers.")
         self.named = named
-        self.stream: Any = Streams(model) if named else model.stream(look_ahead=look_ahead)
+        self.stream = opened
         self.lines = Latency()
         self.rows = self.skipped = 0
         self._model = model
@@ -53,7 +61,7 @@ class Session:
         if row.reset:
             self._reset(row.name)
             return None
-        several = bool(row.values) and isinstance(row.values[0], list)
+        several = row.several
         if self.named:
             answer = self.stream.push(row.name, row.values if several else [row.values])
         elif several:
@@ -106,7 +114,17 @@ class Session:
 
     def table(self) -> None:
         """Write what was counted on standard error."""
-        screen.facts({"rows": self.rows, "lines skipped": self.skipped or None})
+        delay = getattr(self.stream, "delay", None)  # only frames have one
+        if delay is None:
+            screen.facts({"rows": self.rows, "lines skipped": self.skipped or None})
+        else:
+            screen.facts(
+                {
+                    "frames": self.rows,
+                    "frames waited for": delay["frames"],
+                    "frames skipped": self.skipped or None,
+                }
+            )
         rows = []
         for name, latency in (("step", self.stream.latency), ("line in to line out", self.lines)):
             figures = latency.summary()
@@ -127,8 +145,8 @@ def _microseconds(seconds: float) -> str:
 
 def stream(
     session: Session,
-    lines: Lines,
-    source: BinaryIO,
+    lines: Lines | RawFrames | ClipFrames,
+    source: Any,
     *,
     strict: bool,
     write: Callable[[str], None],
@@ -140,10 +158,10 @@ def stream(
     ----------
     session : Session
         What answers.
-    lines : Lines
+    lines : Lines, RawFrames or ClipFrames
         How they are read.
-    source : binary file
-        Where they come from.
+    source : binary file or None
+        Where they come from; None for the frames of a clip.
     strict : bool
         Whether a bad line ends everything; otherwise it is named on standard error and left out.
     write : callable
@@ -166,7 +184,9 @@ def stream(
                 raise row
             said = session.take(row)
         except DataError as error:
-            message = str(error) if isinstance(error, BadLineError) else f"line {lines.number}: {error}"
+            message = (
+                str(error) if isinstance(error, BadLineError) else f"{lines.unit} {lines.number}: {error}"
+            )
             if strict:
                 raise DataError(f"stream: {message}") from None
             session.skipped += 1
@@ -185,7 +205,10 @@ def _write(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def _opened(path: str, lines: Any) -> Iterator[BinaryIO | None]:
+    if isinstance(lines, ClipFrames):
+        yield None
+        return
     if path == "-":
         yield sys.stdin.buffer
         return
@@ -193,15 +216,48 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _rate(model: Any, path: str, realtime: bool, given: float | None) -> float | None:
+def _rate(known: float | None, path: str, realtime: bool, given: float | None) -> float | None:
     if not realtime:
         return None
     if path == "-":
         raise UsageError("stream: realtime paces a file; standard input comes at its own pace.")
-    rate = given if given is not None else model.manifest.get("sample_rate_hz")
+    rate = given if given is not None else known
     if not rate or rate <= 0:
         raise UsageError("stream: the network does not know its sample rate; give it with sample_rate_hz=.")
     return float(rate)
+
+
+def _of_rows(
+    model: Any, *, kind: str, name: str | None, look_ahead: int | None, proba: bool
+) -> tuple[Session, Lines]:
+    """Return what answers lines of numbers, and how they are read."""
+    from recurra.serving.streams import Streams
+
+    if name is not None and look_ahead is not None:
+        raise UsageError("stream: look_ahead answers one stream; leave name out.")
+    opened = Streams(model) if name is not None else model.stream(look_ahead=look_ahead)
+    session = Session(model, opened, named=name is not None, look_ahead=look_ahead, proba=proba)
+    lines = Lines(model.features.n_channels, model.manifest.get("channel_names"), kind=kind, name=name)
+    return session, lines
+
+
+def _of_frames(
+    run: str, source: str, *, size: str | None, look_ahead: int | None, proba: bool
+) -> tuple[Session, RawFrames | ClipFrames, float | None]:
+    """Return what answers frames, where they come from, and their rate, None where it is not known."""
+    from recurra.estimators.frame_inputs import image_size, video_words
+    from recurra.estimators.loading import load_model
+    from recurra.readers.video import FrameReader
+
+    estimator = load_model(run_folder.model_file(run))
+    session = Session(estimator.model_, estimator.stream(look_ahead=look_ahead), proba=proba)
+    if source == "-":
+        return session, RawFrames(*size_of(size, image_size(estimator))), None
+    if size is not None:
+        raise UsageError("stream: frame_size is for pixels on standard input; a clip knows its own.")
+    with FrameReader(video_words(estimator)) as reader:
+        clip = reader.read(source)
+    return session, ClipFrames(clip.frames), clip.rate_hz
 
 
 def _restore(session: Session, path: str | None) -> None:
@@ -222,6 +278,8 @@ def _keep(session: Session, path: str | None) -> None:
         "sensor-driver | recurra stream runs/gestures",
         "recurra stream runs/gestures recording.csv --realtime --proba",
         "cat mixed.jsonl | recurra stream runs/gestures --name sensor --state state.recurra",
+        "recurra stream runs/clips new.mp4 --realtime --proba",
+        "ffmpeg -i CAMERA -r 5 -f rawvideo -pix_fmt rgb24 -s 640x480 - | recurra stream runs/clips --frame-size 640x480",
     ),
 )
 @click.argument("run")
@@ -235,6 +293,11 @@ def _keep(session: Session, path: str | None) -> None:
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
 @click.option(
     "--look-ahead", type=click.IntRange(min=0), help="Rows to wait for, for a bidirectional network."
+)
+@click.option(
+    "--frame-size",
+    metavar="WxH",
+    help="Pixels of a frame on standard input.  [default: as the network reads]",
 )
 @click.option("--strict", is_flag=True, help="End at the first malformed line instead of leaving it out.")
 @click.option("--realtime", is_flag=True, help="Read a file at the sample rate.")
@@ -251,6 +314,7 @@ def command(
     name: str | None,
     proba: bool,
     look_ahead: int | None,
+    frame_size: str | None,
     strict: bool,
     realtime: bool,
     sample_rate_hz: float | None,
@@ -259,16 +323,28 @@ def command(
     """Answer rows as they come, with the network of RUN.
 
     Rows are lines of JSON, [1.5, 2] or {"row": [1.5, 2]} or {"channel": 1.5, ...}, or of CSV with or without a
-    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. Each answer is a line of
-    JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
+    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. A network for clips takes
+    frames: of a video file or a folder of images, or from standard input as raw pixels (rgb24). Each answer is a line
+    of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
     """
     model, _ = run_folder.open_model(run)
-    session = Session(model, named=name is not None, look_ahead=look_ahead, proba=proba)
-    rate_hz = _rate(model, source, realtime, sample_rate_hz)
+    lines: Lines | RawFrames | ClipFrames
+    if "video" in model.manifest:
+        if name is not None or kind != "auto":
+            raise UsageError("stream: name and format are for rows of numbers; this network reads frames.")
+        how: dict[str, Any] = {"size": frame_size, "look_ahead": look_ahead, "proba": proba}
+        session, lines, known = _of_frames(run, source, **how)
+    else:
+        if frame_size is not None:
+            raise UsageError(
+                "stream: frame_size is for a network that reads frames; this one reads rows of numbers."
+            )
+        session, lines = _of_rows(model, kind=kind, name=name, look_ahead=look_ahead, proba=proba)
+        known = model.manifest.get("sample_rate_hz")
+    rate_hz = _rate(known, source, realtime, sample_rate_hz)
     _restore(session, state)
-    lines = Lines(model.features.n_channels, model.manifest.get("channel_names"), kind=kind, name=name)
     try:
-        with _opened(source) as file:
+        with _opened(source, lines) as file:
             stream(session, lines, file, strict=strict, write=_write, rate_hz=rate_hz)
     except KeyboardInterrupt:  # how a live stream ends
         pass

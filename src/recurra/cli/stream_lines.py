@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from recurra.errors import DataError, UsageError
 
@@ -20,17 +20,22 @@ class Row:
 
     Parameters
     ----------
-    values : list of float, or list of such lists
-        One row, or several.
+    values : list of float, or list of such lists, or ndarray
+        One row, or several; or a frame.
     name : str or None
         The stream they belong to.
     reset : bool
         Begin a new sequence, without a row.
     """
 
-    values: list[Any]
+    values: Any
     name: str | None = None
     reset: bool = False
+
+    @property
+    def several(self) -> bool:
+        """Whether it is several rows."""
+        return isinstance(self.values, list) and bool(self.values) and isinstance(self.values[0], list)
 
 
 class BadLineError(DataError):
@@ -56,6 +61,8 @@ class Lines:
     number : int
         Lines read so far, empty ones included.
     """
+
+    unit: ClassVar[str] = "line"
 
     def __init__(
         self, channels: int, channel_names: Sequence[str] | None, *, kind: str, name: str | None
