@@ -176,10 +176,6 @@ class SequenceEstimator(BaseEstimator, ABC):
             return losses.mean_squared_error
         return losses.cross_entropy(weight_of_class)
 
-    def _loss_by_itself(self, target: Target) -> Any:
-        """Return the loss of what `torch_network` gives."""
-        return self._loss(target, None)
-
     # ------------------------------------------------------------ steps of fit
 
     def _encode(self, given: Given, resume: bool) -> tuple[Given, Target]:
@@ -520,21 +516,18 @@ class SequenceEstimator(BaseEstimator, ABC):
             raise DataError(f"{type(self).__name__}: gradient_flow needs one label per sequence.")
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
         encoded = target.scaled(target.encode(y, names))
-        return insight.flow_of(self, sequences, encoded, names, self._loss_by_itself(target))
+        return insight.flow_of(self, sequences, encoded, names, self._loss(target, None))
 
     def torch_network(self) -> Any:
-        """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.
-
-        With ``crf=True`` it gives the scores of each step by itself.
-        """
+        """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
         from recurra.nn.network import NetworkConfig, from_arrays
 
         self._check_fitted()
         if isinstance(self.model_.own_network, OwnNetwork):
             return self.model_.own_network.module
-        network = from_arrays(NetworkConfig.from_dict(self.model_.manifest["network"]), self.model_.weights)
-        network.crf = None
-        return network.eval()
+        return from_arrays(
+            NetworkConfig.from_dict(self.model_.manifest["network"]), self.model_.weights
+        ).eval()
 
     # ----------------------------------------------------------------- save
 

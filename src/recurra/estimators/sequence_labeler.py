@@ -128,7 +128,7 @@ class SequenceLabeler(SequenceEstimator):
     >>> import recurra
     >>> X = [["Ann", "met", "Bob"], ["Bob", "slept"], ["we", "met", "Ann"]] * 5
     >>> y = [["NAME", "VERB", "NAME"], ["NAME", "VERB"], ["OTHER", "VERB", "NAME"]] * 5
-    >>> tagger = recurra.SequenceLabeler(hidden_size=8, embedding_size=8, crf=True, random_state=0, verbose=0)
+    >>> tagger = recurra.SequenceLabeler(hidden_size=8, crf=True, learning_rate=0.03, random_state=0, verbose=0)
     >>> tagger.fit(X, y).predict([["we", "met", "Bob"]])[0].tolist()
     ['OTHER', 'VERB', 'NAME']
     """
@@ -228,13 +228,6 @@ class SequenceLabeler(SequenceEstimator):
         from recurra.training import losses
 
         return (losses.chain_cross_entropy if self.crf else losses.cross_entropy)(weight_of_class)
-
-    def _loss_by_itself(self, target: Target) -> Any:
-        from recurra.training import losses
-
-        plain = losses.cross_entropy()
-        # the class, without the one before
-        return (lambda outputs, pairs, weights: plain(outputs, pairs[:, 1], weights)) if self.crf else plain
 
     # Sentences as lists of words are read as `TextClassifier` reads texts; everything else as signals.
 
