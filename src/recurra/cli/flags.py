@@ -117,8 +117,8 @@ _CONSTRUCTOR_WORDS = (
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
     "backbone", "frames", "rate_hz", "start_seconds", "end_seconds", "crop", "image_size", "broken", "cache_dir",
     "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
-    "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
-    "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
+    "source_level", "target_level", "source_marks", "vocabulary_size", "label_smoothing", "scheduled_sampling",
+    "beam_size", "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
     "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
     "reach", "contamination", "quantile",
 )  # fmt: skip

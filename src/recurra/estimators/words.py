@@ -172,6 +172,7 @@ WORDS: Mapping[str, Word] = {
     "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
     "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
     "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),
+    "source_marks": Word("The source is read between a begin and an end symbol.", "bool"),
     "source_level": Word("What a symbol of the source is.", "choice", LEVELS),
     "target_level": Word("What a symbol of the target is.", "choice", LEVELS),
     "vocabulary_size": Word(
