@@ -111,7 +111,7 @@ def flag_of(word: str) -> str:
 
 _CONSTRUCTOR_WORDS = (
     "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
-    "embedding_size", "letters", "input_dropout",
+    "embedding_size", "letters", "subwords", "crf", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
