@@ -1,6 +1,7 @@
 """Gradient flow: autograd's norms, known decays, words and picture."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -119,3 +120,11 @@ def test_reach_by_length():
     picture = gradient_reach(flows)
     assert picture.description == "RNN: 0.25 at 3 steps, 0.0625 at 5 steps."
     assert "Length of the sequence, in steps" in picture.svg
+
+
+def test_names_of_lengths_keep_apart():
+    lengths = (10, 300, 330, 1000)
+    flows = {"RNN": {n: gradient_flow(known(), sequences((n,), scale=0), torch.sum) for n in lengths}}
+    shown = re.findall(r">(\d+)</text>", gradient_reach(flows).svg)
+    assert {"10", "300", "1000"} <= set(shown)
+    assert "330" not in shown

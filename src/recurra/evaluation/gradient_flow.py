@@ -285,13 +285,23 @@ def gradient_reach(flows: Mapping[str, Mapping[int, GradientFlow]]) -> Drawing:
     ax.axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
     _log(ax)
     every = sorted({length for by_length in flows.values() for length in by_length})
-    ax.xaxis.set_major_locator(FixedLocator(every))
+    ax.xaxis.set_major_locator(FixedLocator(_apart(every)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     label(ax, x="Length of the sequence, in steps", y="Share of gradient left")
     legend(ax, columns=3)
     title = "What is left at the first step of the gradient at the last"
     return Drawing.of_chart(render(figure, title=title, description=" ".join(words)))
+
+
+def _apart(lengths: Sequence[int]) -> list[int]:
+    """Return the lengths whose names have room on a logarithmic axis: a tenth of it from one to the next."""
+    room = (lengths[-1] / lengths[0]) ** 0.1
+    kept = [lengths[0]]
+    for length in lengths[1:]:
+        if length >= kept[-1] * room:
+            kept.append(length)
+    return kept
 
 
 def middle(curves: Sequence[np.ndarray]) -> np.ndarray:
