@@ -25,7 +25,7 @@ SETTING = {
     "target_level": "word",
     "source_marks": False,
     "batch_size": 64,
-    "max_epochs": 8,
+    "max_epochs": 20,
     "learning_rate": 0.003,
     "lr_schedule": "onecycle",
     "validation_fraction": 0,
