@@ -1,7 +1,7 @@
 """A published image network as an ONNX graph from frames to features, its batch normalisations folded.
 
-onnxruntime runs such a graph more than twice as fast as torch does on a processor, and gives each frame the same bits
-whatever the batch around it (benchmarks/bench_frames.py).
+onnxruntime gives each frame of such a graph the same bits whatever the batch around it; benchmarks/bench_frames.py holds its
+speed against torch's.
 """
 
 import operator
