@@ -276,6 +276,26 @@ def test_objects_of_python_are_judged_again_only_when_given(tmp_path):
     assert recurra.evaluate(run.path, numbers()).metrics["n_test"] == 30
 
 
+@pytest.mark.parametrize(("value", "kind"), [(np.inf, "infinity"), (np.nan, "NaN")])
+def test_a_value_that_cannot_be_judged_is_refused_before_training(tmp_path, value, kind):
+    data, test = numbers(), numbers(8)
+    test[3].values[1, 0] = value
+    with pytest.raises(DataError, match=f"contains {kind} at step 1, channel 0"):
+        recurra.train(data, "regress", out=tmp_path / "r", test=test, max_epochs=1, hidden_size=3, seed=0)
+    assert not (tmp_path / "r").exists()
+    if kind == "NaN":
+        recurra.train(
+            data,
+            "regress",
+            out=tmp_path / "r",
+            test=test,
+            max_epochs=1,
+            hidden_size=3,
+            seed=0,
+            missing="mask",
+        )
+
+
 def test_seed_and_random_state_are_one_word(tmp_path):
     assert verb._seed(None, {"random_state": 3}) == verb._seed(3, {}) == 3
     with pytest.raises(UsageError, match="seed and random_state are the same word; got 1 and 2"):

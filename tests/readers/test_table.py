@@ -193,6 +193,13 @@ def test_time_that_goes_back():
     assert table(text, sort=True)[0].values[:, 0].tolist() == [1, 2, 3]
 
 
+def test_time_that_starts_again_without_an_id_names_the_word_for_it():
+    assert message("time,x\n0,1\n1,2\n0,3\n1,4\n") == (
+        "t.csv: time must not go back within a sequence; line 4 has 0 after 1. If the table holds several sequences, "
+        "name the column that tells them apart with id=; else sort it, or pass sort=True."
+    )
+
+
 def test_doubled_time_is_kept_and_told():
     data = table("id,time,x\na,0,1\na,0.5,3\na,0.5,2\na,1,2\n")
     assert data.lengths.tolist() == [4]

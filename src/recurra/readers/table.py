@@ -382,6 +382,9 @@ class _Rows:
             advice = (
                 "Two sequences may share this id: rename one."
                 if restarts
+                else "If the table holds several sequences, name the column that tells them apart with id=; "
+                "else sort it, or pass sort=True."
+                if self.names == [None]
                 else "Sort the table, or pass sort=True."
             )
             raise DataError(
