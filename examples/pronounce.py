@@ -18,15 +18,18 @@ from recurra.evaluation.translation import error_rate, nearest
 
 SETTING = {
     "cell": "gru",
-    "hidden_size": 128,
+    "hidden_size": 256,
     "embedding_size": 64,
     "dropout": 0.2,
+    "label_smoothing": 0.1,
     "target_level": "word",
+    "source_marks": False,
     "batch_size": 64,
-    "max_epochs": 10,
-    "learning_rate": 0.004,
+    "max_epochs": 20,
+    "learning_rate": 0.003,
     "lr_schedule": "onecycle",
     "validation_fraction": 0,
+    "beam_size": 4,
 }
 LEARNED, JUDGED = 20_000, 2_000
 
@@ -62,8 +65,8 @@ def run(spoken, seed, quick):
     order = np.random.default_rng(seed).permutation(sorted(spoken)).tolist()
     train, test = order[:learned], order[learned : learned + judged]
     pairs = [(word, phonemes) for word in train for phonemes in spoken[word]]
-    words = SETTING | ({"max_epochs": 2} if quick else {})
-    model = recurra.Translator(**words, random_state=seed, verbose=0).fit(*zip(*pairs, strict=True))
+    words = SETTING | ({"hidden_size": 64, "max_epochs": 2} if quick else {})
+    model = recurra.Translator(**words, random_state=seed, verbose=1).fit(*zip(*pairs, strict=True))
     listed = [spoken[word] for word in test]
     rate, true = phoneme_error_rate(model.predict(test), listed)
     sound = letter_by_letter(pairs)

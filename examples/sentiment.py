@@ -22,13 +22,15 @@ import recurra
 
 SHARED = {"optimizer": "adamw", "lr_schedule": "cosine", "validation_fraction": 0, "verbose": 0}
 WORDS = SHARED | {
-    "letters": 48,
-    "hidden_size": 100,
-    "input_dropout": 0.2,
+    "letters": 24,
+    "subwords": 32,
+    "hidden_size": 64,
+    "input_dropout": 0.25,
     "dropout": 0.5,
     "weight_decay": 1e-3,
+    "learning_rate": 0.004,
     "max_epochs": 8,
-    "batch_size": 64,
+    "batch_size": 128,
 }
 SENTENCES = SHARED | {
     "letters": 0,

@@ -22,6 +22,7 @@ SETTING = {
     "tie_embeddings": True,
     "source_level": "word",
     "target_level": "word",
+    "source_marks": False,
     "dropout": 0.2,
     "label_smoothing": 0.1,
     "batch_size": 48,
@@ -32,6 +33,7 @@ SETTING = {
 }
 BEAM = 6
 RESAMPLED = 200
+SHOWN = 10
 
 
 def sides(data):
@@ -58,19 +60,19 @@ def nearest_translation(sources, learned):
     return out
 
 
-def spread(true, answers):
+def spread(true, answers, times):
     """Return the standard deviation of BLEU over resampled test sentences: there is one training."""
     rng, scores = np.random.default_rng(0), []
-    for _ in range(RESAMPLED):
+    for _ in range(times):
         chosen = rng.integers(len(true), size=len(true)).tolist()
         scores.append(bleu([true[i] for i in chosen], [answers[i] for i in chosen]))
     return float(np.std(scores))
 
 
-def show(model, sources, true, answers, out):
-    """Print ten test sentences, and write where the network looked."""
+def show(model, sources, true, answers, out, count):
+    """Print some test sentences, and write where the network looked."""
     pictures = []
-    for i in np.random.default_rng(1).choice(len(sources), size=10, replace=False).tolist():
+    for i in np.random.default_rng(1).choice(len(sources), size=count, replace=False).tolist():
         print(f"\n{sources[i]}\n  {answers[i]}\n  (given: {true[i]})")
         seen = model.explain(sources[i], name=sources[i])
         for word, row in zip(seen.target, seen.weights, strict=True):
@@ -111,7 +113,7 @@ def main():
     answers = evaluation.y_pred
     metrics = {
         "bleu": evaluation.metrics["bleu"],
-        "bleu_std": spread(true, answers),
+        "bleu_std": spread(true, answers, 20 if args.quick else RESAMPLED),
         "bleu_baseline": evaluation.metrics["bleu_baseline"],
         "bleu_greedy": bleu(true, greedy),
         "n_test": len(test),
@@ -120,7 +122,7 @@ def main():
     (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     model.save(args.out / "model.recurra")
     evaluation.save(args.out / "report.html")
-    show(model, sources, true, answers, args.out)
+    show(model, sources, true, answers, args.out, 2 if args.quick else SHOWN)
     print(
         f"\nBLEU {metrics['bleu']:.1f} with a beam, {metrics['bleu_greedy']:.1f} greedy, {metrics['bleu_baseline']:.1f} by "
         f"the nearest training sentence; report: {args.out / 'report.html'}"

@@ -2,13 +2,15 @@
 
 Clips: a handwritten digit turns into another over a moving background, twelve classes, 960 clips to learn from and 240
 to judge, whose digits appear in no training clip. EfficientNet-Lite0 looks at 12 frames of each at 112 pixels; a
-bidirectional LSTM learns from its features. With --data FOLDER any folder of labelled clips: one sub-folder per class,
-labels.csv, UCF101 or HMDB51 with their split files.
+bidirectional LSTM learns from what its fifth stage sees at 16 places of a frame. With --data FOLDER any folder of
+labelled clips: one sub-folder per class, labels.csv, UCF101 or HMDB51 with their split files.
 
 Rows (--rows for these alone): digits of MNIST read row by row, 10,000 to learn from, the official 10,000 to judge,
 through an LSTM of 128 units. Each training digit is shown at ten places up to two pixels away.
 
-Settings were chosen on a tenth of the training part held out; the test parts played no role.
+Where the settings come from: those of the clips were chosen on two quarters of the training clips, held out in turn
+(0.88 and 0.85 without projection, 0.97 and 0.98 with it); those of the rows on 1,000 held-out training digits, but for
+the epochs, which were then raised from 4 to 6 without looking. The test parts played no role.
 """
 
 import argparse
@@ -25,11 +27,15 @@ from recurra.datasets import turning_digits
 
 CLIPS = {
     "backbone": "efficientnet-lite0",
+    "layer": "stage5",
+    "grid": 4,
+    "projection": 64,
     "image_size": 112,
     "frames": 12,
-    "hidden_size": 128,
+    "hidden_size": 64,
+    "pooling": "mean",
     "dropout": 0.5,
-    "max_epochs": 30,
+    "max_epochs": 20,
     "learning_rate": 0.002,
     "lr_schedule": "onecycle",
     "validation_fraction": 0,
@@ -38,7 +44,7 @@ CLIPS = {
 ROWS = {
     "hidden_size": 128,
     "dropout": 0.2,
-    "max_epochs": 4,
+    "max_epochs": 6,
     "batch_size": 128,
     "learning_rate": 0.005,
     "lr_schedule": "onecycle",
@@ -58,7 +64,7 @@ def load_clips(folder, quick, seed):
         return data.split(test=0.2, random_state=seed)
     if quick:
         small = Path(tempfile.mkdtemp()) / "clips"
-        turning_digits.write(small, {"train": 2, "test": 1})
+        turning_digits.write(small, {"train": 1, "test": 1}, background_seconds=0.5)
         data = recurra.load(small)
     else:
         data = recurra.datasets.load("turning-digits")
@@ -66,19 +72,21 @@ def load_clips(folder, quick, seed):
 
 
 def clips(folder, quick, seeds):
-    """Return the figures of each seed, and the last evaluation."""
+    """Return the figures of each seed, the last evaluation, and the processor seconds that features took."""
     words = CLIPS | ({"frames": 4, "max_epochs": 3} if quick else {})
     runs = []
     for seed in seeds:
         train, test = load_clips(folder, quick, seed)
         clf = recurra.VideoClassifier(**words, random_state=seed)
-        seconds = processor_seconds()
-        clf.frame_features([*train.X, *test.X])
-        seconds = processor_seconds() - seconds
+        if not runs:  # from now on they are kept
+            began = processor_seconds()
+            clf.frame_features([*train.X, *test.X])
+            features_seconds = processor_seconds() - began
+            print(f"clips: features took {features_seconds:.1f} s of processor time", flush=True)
         evaluation = clf.fit(train).evaluate(test)
-        runs.append(named("clips", evaluation) | {"clips_features_seconds": seconds})
+        runs.append(named("clips", evaluation))
         print(f"clips, seed {seed}: accuracy {evaluation.metrics['accuracy']:.4f}", flush=True)
-    return runs, evaluation
+    return runs, evaluation, features_seconds
 
 
 def rows(quick, seeds):
@@ -134,7 +142,7 @@ def main():
     )
     parser.add_argument("--data", type=Path, help="folder of labelled clips instead of the turning digits")
     parser.add_argument("--out", type=Path, default=Path("runs/video"))
-    parser.add_argument("--seed", type=int, help="one seed instead of the mean over 0, 1, 2 (rows: 0, 1)")
+    parser.add_argument("--seed", type=int, help="one seed instead of the mean over 0 to 4 (rows: 0, 1)")
     parser.add_argument("--rows", action="store_true", help="only the digits read row by row")
     parser.add_argument("--quick", action="store_true", help="a few seconds, for the test suite")
     args = parser.parse_args()
@@ -142,8 +150,8 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     metrics, reports = {}, []
     if not args.rows:
-        runs, evaluation = clips(args.data, args.quick, one or [0, 1, 2])
-        metrics |= mean_and_spread(runs)
+        runs, evaluation, seconds = clips(args.data, args.quick, one or range(5))
+        metrics |= mean_and_spread(runs) | {"clips_features_seconds": seconds}
         reports.append(("report.html", evaluation))
     if args.rows or args.data is None:
         runs, evaluation = rows(args.quick, one or [0, 1])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from recurra.errors import UsageError
 from recurra.records import Dataset, Record
 
 
@@ -64,3 +65,51 @@ def test_missing_values_are_counted():
 def test_frozen():
     with pytest.raises(AttributeError):
         dataset().source = "elsewhere"
+
+
+def recordings(lengths=(10, 3, 7), **words):
+    return Dataset(
+        [Record(np.arange(n)[:, None] + 100.0 * i, label=f"{i % 2}", **words) for i, n in enumerate(lengths)]
+    )
+
+
+def test_windows_cover_every_step_and_keep_their_length():
+    cut = recordings().windows(4, 3)
+    assert [x[:, 0].tolist() for x in cut.X[:3]] == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]
+    assert [len(x) for x in cut.X] == [4, 4, 4, 3, 4, 4]
+    assert cut.X[-1][:, 0].tolist() == [203, 204, 205, 206]
+    assert cut.names[:2] == ["0[0:4]", "0[3:7]"]
+    assert cut.y.tolist() == ["0", "0", "0", "1", "0", "0"]
+    assert len(recordings().windows(4)) == 4 + 1 + 3
+
+
+def test_windows_cut_labels_per_step_along_and_know_their_time():
+    record = Record(np.zeros((5, 1)), label=np.arange(5), sample_rate_hz=2.0, start=100.0)
+    cut = Dataset([record]).windows(3, 2)
+    assert [r.label.tolist() for r in cut.records] == [[0, 1, 2], [2, 3, 4]]
+    assert [r.start for r in cut.records] == [100.0, 101.0]
+
+
+def test_no_split_parts_the_windows_of_a_record():
+    train, test = recordings((40,) * 12).windows(8, 2).split(test=0.25)
+    assert len(train) > 0
+    assert len(test) > 0
+    assert set(train.groups).isdisjoint(test.groups)
+    assert set(recordings(group="p").windows(4).groups) == {"p"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"length": 0}, r"windows: length must be a whole number of at least 1; got 0\."),
+        ({"length": 4, "hop": 5}, r"windows: hop must be a whole number in \[1, 4\]; got 5\."),
+    ],
+)
+def test_windows_that_cannot_be(words, message):
+    with pytest.raises(UsageError, match=message):
+        recordings().windows(**words)
+
+
+def test_texts_have_no_windows():
+    with pytest.raises(UsageError, match="cuts sequences of numbers; got records of kind 'text'"):
+        Dataset([Record("a b")], kind="text").windows(2)

@@ -216,6 +216,57 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
     return [as_sequence(x, index=i, names=names, who=who) for i, x in enumerate(X)]
 
 
+def are_token_lists(X: Any) -> bool:
+    """Return whether X is a list of lists of words, or a Dataset of kind "tokens"."""
+    if hasattr(X, "records") and hasattr(X, "kind"):
+        return bool(X.kind == "tokens")
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__") or hasattr(X, "columns") or not len(X):
+        return False
+    first = next(iter(X))
+    return isinstance(first, list | tuple | np.ndarray) and len(first) > 0 and isinstance(first[0], str)
+
+
+def as_token_lists(X: Any, *, who: str = "X") -> tuple[list[list[str]], list[str] | None]:
+    """Return sentences as lists of words, and their names where X is a Dataset.
+
+    Parameters
+    ----------
+    X : Dataset of kind "tokens", or list or object array of lists of str
+
+    Raises
+    ------
+    DataError
+        If a sentence is a text instead, is empty, or holds something that is no word; named by its place.
+    """
+    names = None
+    if hasattr(X, "records") and hasattr(X, "kind"):
+        if X.kind != "tokens":
+            raise DataError(f"{who}: needs sentences as lists of words; got a Dataset of kind {X.kind!r}.")
+        X, names = X.X, X.names
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__") or not len(X):
+        raise DataError(
+            f"{who}: expected a list of lists of words; got {X!r:.40}. Give at least one sentence."
+        )
+    out = []
+    for index, sentence in enumerate(X):
+        place = where(index, names).replace("sequence", "sentence")
+        if not isinstance(sentence, list | tuple | np.ndarray):
+            raise DataError(
+                f"{who}: {place} must be a list of words; got {sentence!r:.40} of type {type(sentence).__name__}. "
+                "Cut a text into words with split()."
+            )
+        if not len(sentence):
+            raise DataError(f"{who}: {place} is empty; it needs at least one word. Remove it and its labels.")
+        for at, word in enumerate(sentence):
+            if not isinstance(word, str):
+                raise DataError(
+                    f"{who}: {place}: word {at} must be a str; got {word!r:.40} of type {type(word).__name__}. "
+                    "Turn it into text with str()."
+                )
+        out.append([str(word) for word in sentence])
+    return out, names
+
+
 def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
     """Return texts as a list of str, and their names where X is a Dataset.
 

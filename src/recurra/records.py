@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import check_number
+from recurra.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Record:
@@ -152,6 +155,49 @@ class Dataset:
         """Return the records at these positions, in this order."""
         return replace(self, records=[self.records[int(i)] for i in indices])
 
+    def windows(self, length: int, hop: int | None = None) -> "Dataset":
+        """Cut every record into windows that overlap; all windows of a record are one group, so no split parts them.
+
+        Parameters
+        ----------
+        length : int
+            Time steps of a window; a shorter record stays as it is.
+        hop : int, optional
+            Time steps from one window to the next, at most ``length``; half of it by default. The last window of a
+            record ends where the record ends, so that no step is left out.
+
+        Returns
+        -------
+        Dataset
+            Labels per step are cut along, others are repeated. A record without group becomes a group of its own.
+
+        Raises
+        ------
+        UsageError
+            If the records are no sequences of numbers, or length or hop is not allowed.
+        """
+        if self.kind != "sequence":
+            raise UsageError(f"windows: cuts sequences of numbers; got records of kind {self.kind!r}.")
+        check_number("windows", "length", length, integer=True, low=1)
+        hop = max(1, length // 2) if hop is None else hop
+        check_number("windows", "hop", hop, integer=True, low=1, high=length)
+        per_step, names, cut = self.labels_per_step, self.names, []
+        for index, record in enumerate(self.records):
+            last = max(record.length - length, 0)
+            for begin in sorted({*range(0, last, hop), last}):
+                stop = begin + length
+                cut.append(
+                    replace(
+                        record,
+                        values=record.values[begin:stop],
+                        label=record.label[begin:stop] if per_step else record.label,
+                        group=record.group if record.group is not None else f"record {index}",
+                        name=f"{names[index]}[{begin}:{min(stop, record.length)}]",
+                        start=_later(record, begin),
+                    )
+                )
+        return replace(self, records=cut)
+
     def part(self, name: str) -> "Dataset":
         """Return one side of the official split, "train" or "test"; empty if the data has none."""
         return replace(self, records=[r for r in self.records if r.part == name])
@@ -220,3 +266,10 @@ class Dataset:
         if "n_groups" in s:
             parts.append(f"{s['n_groups']} groups")
         return f"Dataset({', '.join(parts)})"
+
+
+def _later(record: Record, steps: int) -> float | None:
+    """Return when a step of a record was recorded, None where start or rate is not known."""
+    if record.start is None or record.sample_rate_hz is None:
+        return record.start if steps == 0 else None
+    return record.start + steps / record.sample_rate_hz

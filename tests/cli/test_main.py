@@ -202,7 +202,7 @@ def test_ctrl_c_during_training_leaves_a_checkpoint(forms, tmp_path):
         [*RECURRA, "train", str(forms / "old"), *map(str, words)], stderr=subprocess.PIPE, text=True
     )
     history = out / "history.jsonl"
-    for _ in range(600):
+    for _ in range(1200):
         if history.exists() and history.stat().st_size:
             break
         assert child.poll() is None, child.stderr.read()

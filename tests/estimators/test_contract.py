@@ -12,7 +12,14 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from recurra import SequenceClassifier, SequenceLabeler, SequenceRegressor, VideoClassifier
+from recurra import (
+    SequenceClassifier,
+    SequenceLabeler,
+    SequenceRegressor,
+    TextClassifier,
+    TextGenerator,
+    VideoClassifier,
+)
 
 # scipy reads this variable when it is imported; without it scikit-learn skips a check.
 EVERY_CHECK = """
@@ -53,7 +60,16 @@ def clips(n=24, seed=0):
     return X, y
 
 
-ESTIMATORS = [SequenceClassifier, SequenceRegressor, SequenceLabeler, VideoClassifier]
+def texts(n=24, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    words = [["oil", "leaks", "out", "of", "it"], ["no", "power", "at", "all", "today"]]
+    X = np.empty(n, dtype=object)
+    X[:] = [" ".join(rng.choice(words[label], rng.integers(2, 7))) for label in y]
+    return X, y
+
+
+ESTIMATORS = [SequenceClassifier, SequenceRegressor, SequenceLabeler, VideoClassifier, TextClassifier]
 
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda e: e.__name__)
@@ -62,6 +78,9 @@ def case(request):
     words = {"hidden_size": 4, "max_epochs": 3, "random_state": 0, "verbose": 0}
     if request.param is VideoClassifier:
         return VideoClassifier(backbone="small-cnn", image_size=8, **words), *clips()
+    if request.param is TextClassifier:
+        pytest.importorskip("tokenizers")
+        return TextClassifier(embedding_size=4, letters=3, subwords=2, **words), *texts()
     X, y = ragged()
     estimator = request.param(**words)
     if request.param is SequenceLabeler:
@@ -105,7 +124,8 @@ def test_list_and_object_array_are_the_same(case):
 def test_works_in_a_pipeline(case):
     estimator, X, y = case
     halved = FunctionTransformer(
-        lambda sequences: [(x / 2).astype(x.dtype) for x in sequences], check_inverse=False
+        lambda those: [x[: len(x) // 2] if isinstance(x, str) else (x / 2).astype(x.dtype) for x in those],
+        check_inverse=False,
     )
     pipeline = Pipeline([("halve", halved), ("net", estimator)]).fit(X, y)
     assert len(pipeline.predict(X)) == len(X)
@@ -126,6 +146,18 @@ def test_global_generators_are_left_alone(case):
     after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
     assert before[:2] == after[:2]
     assert torch.equal(before[2], after[2])
+
+
+def test_a_generator_is_an_estimator_without_labels():
+    pytest.importorskip("tokenizers")
+    text = "the cat sat on the mat. " * 40
+    writer = TextGenerator(hidden_size=8, embedding_size=4, max_epochs=1, random_state=0, verbose=0)
+    assert clone(writer).get_params() == writer.get_params()
+    first = clone(writer).fit(text).generate("the", length=30, random_state=1)
+    assert clone(writer).fit([text]).generate("the", length=30, random_state=1) == first
+    search = GridSearchCV(writer, {"hidden_size": [4, 8]}, cv=2).fit([text[:500], text[500:]])
+    assert search.best_params_["hidden_size"] in (4, 8)
+    assert np.isfinite(search.best_score_)
 
 
 def test_grid_search_in_two_processes():

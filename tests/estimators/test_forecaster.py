@@ -107,6 +107,8 @@ def test_a_file_gives_the_same_numbers(fitted, tmp_path):
         np.testing.assert_array_equal(mine.point, theirs.point)
         np.testing.assert_array_equal(mine.low, theirs.low)
     assert again.get_params()["horizon"] == 4
+    with pytest.raises(UsageError, match="without runtime='light'"):
+        recurra.load_model(tmp_path / "m.recurra", runtime="light")
 
 
 def test_a_damaged_file_is_refused(fitted, tmp_path):

@@ -33,6 +33,7 @@ def fitted():
     [
         {"letters": 4, "pooling": "max", "bidirectional": True},
         {"vectors": VECTORS, "letters": 3},
+        {"vectors": VECTORS, "subwords": 3},
         {"vectors": VECTORS, "train_vectors": True, "input_dropout": 0.2},
         {"tokens": "bpe", "max_vocabulary": 270},
         {"tokens": "character", "pooling": "attention", "class_weight": "balanced"},

@@ -37,6 +37,7 @@ def test_it_learns_to_turn_words_round(fitted):
     assert fitted.score(*of(LEARNED)) == 1
     assert fitted.score(*of(UNSEEN)) >= 0.7
     assert fitted.max_length_ == 6
+    assert fitted.model_.manifest["training"]["lengths"] == [3] * len(LEARNED)
     assert fitted.history_[-1]["train_loss"] < fitted.history_[0]["train_loss"]
 
 
@@ -121,7 +122,8 @@ def test_evaluation_says_what_it_should(fitted, tmp_path):
 
 def test_an_explanation_shows_where_it_looked(fitted):
     e = fitted.explain("abcd", target="DCBA")
-    assert e.weights.shape == (5, 4)
+    assert e.source == ("(begin)", *"abcd", "(end)")
+    assert e.weights.shape == (5, 6)
     assert e.to_svg().startswith("<svg")
     assert e.plot().axes
     assert "least sure of" in e.summary()
@@ -210,6 +212,7 @@ def test_a_data_set_of_pairs_is_taken():
         ),
         ({"source_level": "letter"}, "Translator: source_level must be one of 'character', 'word', 'bpe'"),
         ({"label_smoothing": 1.0}, r"Translator: label_smoothing must be a number in \[0, 1\); got 1.0"),
+        ({"source_marks": 2}, "Translator: source_marks must be True or False; got 2"),
         ({"input_feeding": "yes"}, "Translator: input_feeding must be True or False; got 'yes'"),
     ],
 )

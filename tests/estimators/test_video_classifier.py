@@ -172,6 +172,46 @@ def test_an_onnx_file_and_its_content_in_the_model_file(arrays, tmp_path):
     assert np.array_equal(loaded.stream(look_ahead=8).push(X[0]).probabilities, wanted[0])
 
 
+def test_a_grid_tells_what_is_where(arrays, tmp_path):
+    X, y = arrays
+    words = WORDS | {"max_epochs": 2}
+    clf = VideoClassifier(backbone=Colours(), grid=2, projection=5, **words).fit(X, y)
+    assert clf.model_.weights["front.weight"].shape == (5, 12)
+    assert clf.frame_features(X[:1])[0].shape == (4, 12)
+    fours = VideoClassifier(backbone=Colours(), **words).fit(X, y).frame_features(X[:1])[0]
+    means = clf.frame_features(X[:1])[0].reshape(4, 4, 3).mean(axis=1)
+    np.testing.assert_allclose(fours, means, atol=1e-5)
+    clf.save(tmp_path / "model.recurra")
+    loaded = recurra.load_model(tmp_path / "model.recurra").set_params(backbone=Colours())
+    assert np.array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    assert np.array_equal(clf.stream().push(X[0]).probabilities, clf.predict_proba(X[:1])[0])
+    with pytest.raises(UsageError, match="was trained with layer=None and grid=2; got layer=None and grid=1"):
+        loaded.set_params(grid=1).predict(X)
+    with pytest.raises(UsageError, match="grid must be at most 2, the places a side"):
+        clf.set_params(grid=3).fit(X, y)
+    assert clf.set_params(grid=1).fit(X, y).model_.manifest["video"]["backbone"]["grid"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"backbone": Colours(), "layer": "stage5"}, "layer is for the networks 'efficientnet-lite0'"),
+        (
+            {"layer": "stage8"},
+            "layer must be one of 'stage1', .*'stage7' of efficientnet-lite0.* got 'stage8'",
+        ),
+        (
+            {"backbone": "small-cnn", "grid": 2},
+            "layer, grid and projection are for image networks that are trained",
+        ),
+        ({"backbone": torch.nn.Flatten(), "grid": 2}, "grid must be 1 for an image network that gives a row"),
+    ],
+)
+def test_a_layer_that_is_not_there_is_named(arrays, words, message):
+    with pytest.raises(UsageError, match=message):
+        VideoClassifier(image_size=16, verbose=0, **words).fit(*arrays)
+
+
 def test_small_cnn_is_trained_with_the_rest(arrays, tmp_path):
     X, y = arrays
     clf = VideoClassifier(backbone="small-cnn", image_size=16, **WORDS).fit(X, y)

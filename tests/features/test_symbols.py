@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.errors import StoreError
-from recurra.features.symbols import SPECIAL, UNKNOWN, Symbols
+from recurra.features.symbols import BEGIN, END, SPECIAL, UNKNOWN, Symbols
 
 TEXTS = ["the cat sat on the mat", "the dog sat on the cat", "a mat and a dog"]
 
@@ -55,8 +55,20 @@ def test_a_text_cannot_spell_a_special_symbol():
     assert own.encode("<end>")[0] > 2
 
 
+@pytest.mark.parametrize("level", ["character", "word", "bpe"])
+def test_marks_stand_around_a_text(level):
+    if level == "bpe":
+        pytest.importorskip("tokenizers")
+    plain, marked = (Symbols.fit(TEXTS, level=level, marks=marks) for marks in (False, True))
+    for text in [*TEXTS, "a goat"]:
+        assert marked.encode(text).tolist() == [BEGIN, *plain.encode(text).tolist(), END]
+        assert marked.pieces(text) == plain.pieces(text)
+    assert Symbols.from_manifest(marked.to_manifest()) == marked
+
+
 @pytest.mark.parametrize(
-    "change", [{"level": "letters"}, {"names": ["a", "b", "c"]}, {"names": "abc"}, {"tokenizer": 3}]
+    "change",
+    [{"marks": 1}, {"level": "letters"}, {"names": ["a", "b", "c"]}, {"names": "abc"}, {"tokenizer": 3}],
 )
 def test_a_vocabulary_that_makes_no_sense_is_refused(change):
     manifest = Symbols.fit(TEXTS, level="word").to_manifest() | change

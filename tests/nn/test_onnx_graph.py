@@ -31,10 +31,12 @@ def frames(count, height, width):
     return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
-def session(network):
+def session(network, layer=None, **words):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(frames_graph(network), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        frames_graph(network, layer, **words), options, providers=["CPUExecutionProvider"]
+    )
 
 
 @pytest.mark.parametrize("kind", [GoogLeNet, EfficientNetLite0])
@@ -59,3 +61,26 @@ def test_a_frame_has_the_same_bits_in_any_batch():
     for size in (1, 2, 4):
         parts = [running.run(None, {"frames": given[i : i + size]})[0] for i in range(0, 7, size)]
         assert np.array_equal(np.concatenate(parts), together)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "shape"),
+    [
+        (GoogLeNet, "inception3b", (480, 7, 9)),
+        (GoogLeNet, "inception4e", (832, 3, 4)),
+        (GoogLeNet, None, (1024, 2, 2)),
+        (EfficientNetLite0, "stage1", (16, 31, 38)),
+        (EfficientNetLite0, "stage5", (112, 4, 5)),
+        (EfficientNetLite0, None, (1280, 2, 3)),
+    ],
+)
+def test_the_maps_of_a_layer(kind, layer, shape):
+    network = drawn(kind)
+    given = frames(2, 61, 75)
+    (found,) = session(network, layer, pooled=False).run(None, {"frames": given})
+    assert found.shape == (2, *shape)
+    with torch.inference_mode():
+        wanted = network.double().maps(as_images(network, given), layer).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
+    (pooled,) = session(network.float(), layer).run(None, {"frames": given})
+    np.testing.assert_allclose(pooled, wanted.mean(axis=(2, 3)), rtol=1e-3, atol=1e-4 * np.abs(wanted).max())

@@ -11,14 +11,14 @@ import recurra
 from recurra import store
 from recurra.errors import DataError, RecurraWarning, StoreError, UsageError
 from recurra.features.symbols import END, Symbols
-from recurra.serving.decoding import search
+from recurra.serving.decoding import beam, greedy, search
 from recurra.serving.model import open_file
 from recurra.serving.translation import TranslationModel
 
 ALPHABET = "abcdefgh"
 
 
-def random_model(seed, *, max_length=12, **words):
+def random_model(seed, *, max_length=12, marks=False, **words):
     """Return an untrained translator: whatever it says, it must say it the same way however it is asked."""
     import torch
 
@@ -26,6 +26,7 @@ def random_model(seed, *, max_length=12, **words):
     from recurra.nn.translator import TranslatorConfig, build_translator
 
     symbols = Symbols.fit([ALPHABET], level="character")
+    source = Symbols.fit([ALPHABET], level="character", marks=marks)
     sizes = {"source_size": len(symbols), "target_size": len(symbols), "embedding_size": 7, "hidden_size": 9}
     config = TranslatorConfig(**{"cell": "lstm", **sizes, **words})
     network = build_translator(config, seed=seed)
@@ -42,12 +43,12 @@ def random_model(seed, *, max_length=12, **words):
         "max_length": max_length,
         "params": {"beam_size": 1, "length_penalty": 1.0},
     }
-    return TranslationModel(manifest, symbols, symbols, weights)
+    return TranslationModel(manifest, source, symbols, weights)
 
 
 VARIANTS = [
     {"cell": "lstm", "attention": "general"},
-    {"cell": "gru", "attention": "additive", "num_layers": 2},
+    {"cell": "gru", "attention": "additive", "num_layers": 2, "marks": True},
     {"cell": "rnn", "attention": "dot", "input_feeding": True},
     {"cell": "lstm", "attention": "dot", "bidirectional": False, "tie_embeddings": True},
 ]
@@ -73,6 +74,28 @@ def test_a_large_batch_is_searched_in_portions_and_shrinks_as_answers_end():
     assert len({len(a.symbols) for (a,) in together}) > 3
     for index in rng.choice(700, size=40, replace=False):
         assert model.translate([sources[index]]) == [together[index]]
+
+
+@settings(max_examples=20, deadline=None)
+@given(sources=texts, seed=st.integers(0, 5), longest=st.integers(1, 12), variant=st.sampled_from(VARIANTS))
+def test_greedy_is_a_beam_of_one_up_to_the_greatest_length(sources, seed, longest, variant):
+    model = random_model(seed, **variant)
+    read = model.read(sources)
+    one = greedy(model.decoder, read, max_length=longest)
+    (other,) = zip(
+        *beam(model.decoder, read, beam_size=1, length_penalty=1.0, max_length=longest), strict=True
+    )
+    for a, b in zip(one, other, strict=True):
+        assert (a.symbols, a.cut) == (b.symbols, b.cut)
+        assert a.log_probability == pytest.approx(b.log_probability, abs=1e-5)
+
+
+def test_a_beam_marks_what_does_not_end_as_cut():
+    rows = [[1e-9, 0.5, 1e-12, 0.5]] * 4  # the end never comes
+    ((*answers,),) = search(Table(rows), [np.array([1])], beam_size=3, length_penalty=1.0, max_length=4)
+    assert len(answers) == 3
+    assert all(answer.cut and len(answer.symbols) == 4 for answer in answers)
+    assert answers[0].log_probability == pytest.approx(4 * np.log(0.5), abs=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(map(str, v.values())))
@@ -185,9 +208,10 @@ def test_an_unseen_symbol_is_read_as_unknown_and_named():
     assert [len(found) for found in answers] == [1, 1]
 
 
-def test_an_empty_source_is_named():
+@pytest.mark.parametrize("marks", [False, True])
+def test_an_empty_source_is_named(marks):
     with pytest.raises(DataError, match="X: sequence 1 is empty; a source needs at least one symbol"):
-        random_model(0).predict(["ab", ""])
+        random_model(0, marks=marks).predict(["ab", ""])
 
 
 @pytest.mark.parametrize(
@@ -215,8 +239,17 @@ def test_alignment_tells_where_it_looked():
     assert model.align("abcd", "hg").target == ("h", "g", "(end)")
 
 
+def test_marks_of_the_source_are_read_and_shown():
+    model = random_model(1, marks=True)
+    found = model.align("ab")
+    assert found.source == ("(begin)", "a", "b", "(end)")
+    assert found.weights.shape[1] == 4
+    with pytest.warns(RecurraWarning, match=r"never seen in training \('é'\)"):
+        model.translate(["aé"])
+
+
 def test_a_saved_model_answers_the_same(tmp_path):
-    model = random_model(2, attention="additive", num_layers=2)
+    model = random_model(2, attention="additive", num_layers=2, marks=True)
     model.save(tmp_path / "m.recurra")
     again = open_file(tmp_path / "m.recurra")
     assert again.fingerprint == model.fingerprint

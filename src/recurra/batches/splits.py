@@ -221,6 +221,8 @@ def content_keys(values: Iterable[Any]) -> list[bytes]:
     for value in values:
         if isinstance(value, str):
             keys.append(hashlib.blake2b(b"text" + value.encode(), digest_size=16).digest())
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            keys.append(hashlib.blake2b(b"tokens" + repr(value).encode(), digest_size=16).digest())
         else:
             array = np.ascontiguousarray(value)
             head = f"{array.dtype.str}{array.shape}".encode()

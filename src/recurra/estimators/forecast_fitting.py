@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.examples import Examples
 from recurra.checks import check_number, where
 from recurra.errors import DataError, RecurraWarning, ShapeError, UsageError
-from recurra.estimators import resuming
+from recurra.estimators import forecast_calibration, resuming
 from recurra.estimators.series_inputs import GivenSeries
 from recurra.evaluation.backtest import Backtest, Origins
 from recurra.evaluation.evaluation import ReportContext, installed_versions
@@ -51,21 +51,32 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
         highway=int(estimator.highway),
         noise=float(estimator.noise),
     )
-    learn, judge = windows(
+    learn, judge, spans = windows(
         given, features, context=context, horizon=config.horizon, stride=int(estimator.stride),
         held_out=float(estimator.validation_fraction),
     )  # fmt: skip
+    members, parts = int(estimator.members), None
+    calibrated = bool(estimator.calibrate) and estimator.loss in ("quantile", "gaussian")
+    if calibrated and members > 1 and judge is None:
+        parts = forecast_calibration.shares(spans, given, members, config.horizon)
+    held: list[tuple[Sequence[int], Examples]] = []
+    if calibrated and judge is not None:
+        held.append((range(members), judge))
     params = plain_params(estimator)
     weights: dict[str, np.ndarray] = {}
     results, history = [], list[dict[str, Any]]()
-    for member in range(int(estimator.members)):
+    for member in range(members):
+        own = learn
+        if parts is not None:
+            own = learn.take(parts[member][0])
+            held += [([member], learn.take(parts[member][1]))] if len(parts[member][1]) else []
         place = Member(estimator, member)
         found = resuming.find(place, resume)
         network = build(config, seed=estimator.seed_ + member)
-        start, keepers = resuming.keep(place, found, params, learn, judge, fitted=False)
+        start, keepers = resuming.keep(place, found, params, own, judge, fitted=False)
         result = train(
             network,
-            learn,
+            own,
             config=_training(estimator, estimator.seed_ + member),
             loss=observed(estimator.loss, quantiles),
             validation=judge,
@@ -80,7 +91,7 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
         "params": params,
         "task": "forecasting",
         "network": config.to_dict(),
-        "members": int(estimator.members),
+        "members": members,
         "context": context,
         "loss": estimator.loss,
         "quantiles": quantiles,
@@ -105,6 +116,7 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     }
+    manifest["calibration"] = forecast_calibration.learn(manifest, features, weights, held)
     return ForecastModel(manifest, features, weights)
 
 
@@ -163,15 +175,17 @@ def windows(
     horizon: int,
     stride: int,
     held_out: float,
-) -> tuple[Examples, Examples | None]:
+) -> tuple[Examples, Examples | None, np.ndarray]:
     """Return the windows to learn from, and those whose horizon lies in the newest part of each series.
+
+    The third is where the horizons of the first begin: series and step, shape (windows, 2).
 
     A series shorter than context and horizon gives one window whose first steps are missing. One that has no step
     before its horizon gives none, and is named in a warning.
     """
     inputs: list[list[np.ndarray]] = [[], []]
     targets: list[list[np.ndarray]] = [[], []]
-    short = []
+    short, spans = [], []
     for index, (values, known) in enumerate(zip(given.values, given.known, strict=True)):
         name = given.names[index]
         if len(values) <= horizon:
@@ -192,6 +206,8 @@ def windows(
                 continue
             inputs[part].append(rows[origin - context : origin + horizon])
             targets[part].append(truth.astype(np.float32).reshape(-1))
+            if part == 0:
+                spans.append((index, origin - max(missing, 0)))
     if short:
         warnings.warn(
             f"{len(short)} of {len(given)} series have no step before a horizon of {horizon} and teach nothing: "
@@ -207,7 +223,7 @@ def windows(
         )
     made = [Examples(i, np.stack(t)) if i else None for i, t in zip(inputs, targets, strict=True)]
     assert made[0] is not None
-    return made[0], made[1]
+    return made[0], made[1], np.array(spans)
 
 
 class Member:
@@ -361,6 +377,8 @@ def _told(model: ForecastModel, context: ReportContext | None) -> ReportContext:
         f"decoder of {network['hidden_size']} units, context {manifest['context']}, horizon {network['horizon']}, "
         f"{size:,} weights"
     )
+    if manifest.get("calibration"):
+        words += f"; intervals calibrated on {manifest['calibration']['windows']:,} windows held out"
     return replace(
         context or ReportContext(title=manifest["estimator"]),
         history=manifest["training"]["history"],

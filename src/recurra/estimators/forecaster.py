@@ -53,6 +53,11 @@ class Forecaster(BaseEstimator):
         With loss="quantile".
     members : int, default=1
         Networks trained from different first weights, whose mean is the forecast.
+    calibrate : bool, default=True
+        With a loss that gives intervals, make them as wide as the errors on held out values say (conformal
+        calibration). Held out is the ``validation_fraction``; without it, and with several ``members``, a part of the
+        history from each member, another one for each. With one member and no validation there is nothing to judge
+        by, and intervals stay as they were trained: usually too narrow.
     stride : int, default=1
         Steps between the training windows of a series.
     noise : float, default=0.0
@@ -101,6 +106,8 @@ class Forecaster(BaseEstimator):
         The trained networks as data; forecasts without torch.
     states_ : list of SeriesState
         Where the training series stand; `update` moves them on.
+    calibration_ : dict or None
+        By how much the intervals were moved (``factors``) and the number of held out ``windows`` that says so.
     history_ : list of dict
         One flat record per epoch, of the first member.
 
@@ -128,6 +135,7 @@ class Forecaster(BaseEstimator):
         loss: str = "mae",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         members: int = 1,
+        calibrate: bool = True,
         stride: int = 1,
         noise: float = 0.0,
         cell: str = "lstm",
@@ -161,6 +169,7 @@ class Forecaster(BaseEstimator):
         self.loss = loss
         self.quantiles = quantiles
         self.members = members
+        self.calibrate = calibrate
         self.stride = stride
         self.noise = noise
         self.cell = cell
@@ -233,6 +242,7 @@ class Forecaster(BaseEstimator):
         training = self.model_.manifest["training"]
         self.history_, self.best_epoch_ = training["history"], training["best_epoch"]
         self.seed_ = self.model_.manifest["seed"]
+        self.calibration_ = self.model_.manifest.get("calibration")
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -42,9 +42,10 @@ def explain(
     _check_step(who, model.task, step, len(raw))
     index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
     row = _row_of(model, step, len(raw), len(prepared))
-    found = _method(method)(
-        estimator.torch_network(), prepared, target=index, step=row, **_own(method, prepared, raw, options)
-    )
+    network = estimator.torch_network()
+    if getattr(network, "crf", None) is not None:
+        network.crf = None  # what is explained are the scores of a step by itself
+    found = _method(method)(network, prepared, target=index, step=row, **_own(method, prepared, raw, options))
     return replace(
         found,
         values=folded(model.features, found.values, (len(raw), raw.shape[1])),

@@ -7,9 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.metrics import accuracy_score
 
+from recurra.checks import are_token_lists, as_token_lists
+from recurra.errors import UsageError
+from recurra.estimators import text_reading
 from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.inputs import Given
-from recurra.estimators.targets import StepTarget
+from recurra.estimators.targets import ChainTarget, StepTarget, Target
+from recurra.evaluation.explanation import Explanation
+from recurra.features.chain import Chain
 from recurra.serving.segments import Segment
 
 
@@ -83,6 +88,27 @@ class SequenceLabeler(SequenceEstimator):
         Decides everything random; global generators are never touched.
     verbose : {0, 1, 2}, default=1
         Silent; a progress line on a terminal; one log line per epoch.
+    crf : bool, default=False
+        Choose the labels of a sequence together, by a conditional random field over neighbouring labels: for labels that
+        follow rules, such as those of chunks (B-, I-, O). Such a network cannot stream.
+    lowercase : bool, default=True
+        Of words: read capitals as small letters. This and what follows is for sentences given as lists of words.
+    min_count : int, default=1
+        Times a word must occur in the training sentences to be known.
+    vectors : str, path, WordVectors or None, default=None
+        Pretrained word vectors, as for `TextClassifier`; None learns vectors from the sentences.
+    train_vectors : bool, default=False
+        Whether pretrained vectors are trained on.
+    extra_words : int, default=50000
+        Words with a pretrained vector that are kept beside those of the sentences.
+    embedding_size : int, default=100
+        Numbers of a learned vector.
+    letters : int, default=0
+        Units, in each direction, of a GRU that reads the letters of each word; 0 reads none.
+    subwords : int, default=0
+        Numbers of a vector learned for each run of 1 to 5 letters of a word; 0 learns none.
+    input_dropout : float, default=0.0
+        Share of features in [0, 1) zeroed in training, between vectors and network.
 
     Attributes
     ----------
@@ -92,7 +118,19 @@ class SequenceLabeler(SequenceEstimator):
         The trained network as data.
     history_ : list of dict
         One flat record per epoch.
+    vocabulary_ : dict of str to int
+        Number of each known word, where sentences were given.
 
+    Examples
+    --------
+    Words of a sentence, one label each:
+
+    >>> import recurra
+    >>> X = [["Ann", "met", "Bob"], ["Bob", "slept"], ["we", "met", "Ann"]] * 5
+    >>> y = [["NAME", "VERB", "NAME"], ["NAME", "VERB"], ["OTHER", "VERB", "NAME"]] * 5
+    >>> tagger = recurra.SequenceLabeler(hidden_size=8, crf=True, learning_rate=0.03, random_state=0, verbose=0)
+    >>> tagger.fit(X, y).predict([["we", "met", "Bob"]])[0].tolist()
+    ['OTHER', 'VERB', 'NAME']
     """
 
     _pools: ClassVar[bool] = False
@@ -129,6 +167,16 @@ class SequenceLabeler(SequenceEstimator):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 1,
+        crf: bool = False,
+        lowercase: bool = True,
+        min_count: int = 1,
+        vectors: Any = None,
+        train_vectors: bool = False,
+        extra_words: int = 50_000,
+        embedding_size: int = 100,
+        letters: int = 0,
+        subwords: int = 0,
+        input_dropout: float = 0.0,
     ) -> None:
         self.cell = cell
         self.hidden_size = hidden_size
@@ -159,9 +207,87 @@ class SequenceLabeler(SequenceEstimator):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.crf = crf
+        self.lowercase = lowercase
+        self.min_count = min_count
+        self.vectors = vectors
+        self.train_vectors = train_vectors
+        self.extra_words = extra_words
+        self.embedding_size = embedding_size
+        self.letters = letters
+        self.subwords = subwords
+        self.input_dropout = input_dropout
 
     def _fit_target(self, given: Given) -> StepTarget:
-        return StepTarget.fit(type(self).__name__, given.y, given.names)
+        who = type(self).__name__
+        if self.crf and self.network is not None:
+            raise UsageError(f"{who}: crf=True stands on this class's own network; leave out network=.")
+        return (ChainTarget if self.crf else StepTarget).fit(who, given.y, given.names)
+
+    def _loss(self, target: Target, weight_of_class: np.ndarray | None) -> Any:
+        from recurra.training import losses
+
+        return (losses.chain_cross_entropy if self.crf else losses.cross_entropy)(weight_of_class)
+
+    # Sentences as lists of words are read as `TextClassifier` reads texts; everything else as signals.
+
+    def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
+        tokens = are_token_lists(X)
+        if not reset and hasattr(self, "model_"):
+            tokens = not self.model_.features.reads_numbers
+        return as_token_lists(X, who=type(self).__name__) if tokens else super()._read(X, reset=reset)
+
+    def _check(self, given: Given) -> None:
+        if not isinstance(given.sequences[0], list):
+            super()._check(given)
+
+    def _fit_features(self, given: Given) -> Chain:
+        sentences: list[Any] = given.sequences
+        if not isinstance(sentences[0], list):
+            return super()._fit_features(given)
+        for word in ("features", "frontend"):
+            if getattr(self, word) is not None:
+                raise UsageError(f"{type(self).__name__}: {word}= is for signals; leave it out for words.")
+        words, self._rows, self._found = text_reading.fit_words(self, sentences, given.weights)
+        return Chain([words], 0)
+
+    def _front(self, features: Chain) -> dict[str, Any] | None:
+        return super()._front(features) if features.reads_numbers else text_reading.front(self, features)
+
+    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
+        network = super()._build(features, output_size, resume, longest)
+        rows = self.__dict__.pop("_rows", None)
+        if not resume and not features.reads_numbers:
+            text_reading.put_vectors(network, rows)
+        return network
+
+    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
+        found = self.__dict__.pop("_found", None)
+        if found is None and hasattr(self, "model_"):
+            found = self.model_.manifest.get("text")
+        return super()._manifest(X, target) | ({} if found is None else {"text": found})
+
+    def _learned(self) -> None:
+        super()._learned()
+        if not self.model_.features.reads_numbers:
+            self.vocabulary_ = self.model_.features.steps[0].vocabulary  # type: ignore[attr-defined]
+
+    def explain(
+        self,
+        x: Any,
+        *,
+        method: str = "integrated_gradients",
+        target: Any = None,
+        step: int | None = None,
+        **options: Any,
+    ) -> Explanation:
+        """Say how much each input value speaks for an answer; see `SequenceClassifier.explain`. For signals only."""
+        self._check_fitted()
+        if not self.model_.features.reads_numbers:
+            raise UsageError(
+                f"{type(self).__name__}: explain is for signals; labels of words are not explained."
+            )
+        return super().explain(x, method=method, target=target, step=step, **options)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""

@@ -150,6 +150,27 @@ class StepTarget:
 
 
 @dataclass(frozen=True)
+class ChainTarget(StepTarget):
+    """One class per time step, which depends on the one before."""
+
+    def scaled(self, encoded: Any) -> Any:
+        """Return for each step the class before, that of a first step itself, and the class: arrays (time, 2)."""
+        return [np.stack([np.concatenate([own[:1], own[:-1]]), own], axis=1) for own in encoded]
+
+    def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
+        """Return the accuracy of the likeliest label given the true one before, which stands in for that of the path."""
+        flat = np.concatenate(targets)
+        each = None if weights is None else np.repeat(weights, [len(t) for t in targets])
+        tables = outputs.reshape(len(outputs), self.output_size, self.output_size)
+        found = tables[np.arange(len(flat)), flat[:, 0]].argmax(axis=1)
+        return float(accuracy_score(flat[:, 1], found, sample_weight=each))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the classes, and that they are a chain."""
+        return super().to_manifest() | {"chain": True}
+
+
+@dataclass(frozen=True)
 class NumberTarget:
     """One or several numbers per sequence or per time step, scaled to mean 0 and deviation 1 while training.
 
@@ -266,7 +287,9 @@ def target_from_manifest(task: str, manifest: Mapping[str, Any]) -> Target:
             bool(manifest.get("per_step", False)),
             tuple(manifest.get("quantiles", ())),
         )
-    return (ClassTarget if task == "classification" else StepTarget)(classes_from_manifest(manifest))
+    if task == "classification":
+        return ClassTarget(classes_from_manifest(manifest))
+    return (ChainTarget if manifest.get("chain") else StepTarget)(classes_from_manifest(manifest))
 
 
 def class_weights(

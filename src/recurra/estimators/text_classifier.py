@@ -49,6 +49,9 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
     letters : int, default=0
         Units, in each direction, of a GRU that reads the letters of each word beside its vector; 0 reads no letters.
         A word without a vector is then still read.
+    subwords : int, default=0
+        Numbers of a vector learned for each run of 1 to 5 letters of a word, as in fastText; the mean of a word's runs
+        stands beside its vector. 0 learns none. Words that share a stem or an ending share what is learned of it.
     input_dropout : float, default=0.0
         Share of features in [0, 1) zeroed in training, between vectors and network.
     cell : {"rnn", "lstm", "gru"}, default="lstm"
@@ -139,6 +142,7 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
         extra_words: int = 50_000,
         embedding_size: int = 100,
         letters: int = 0,
+        subwords: int = 0,
         input_dropout: float = 0.0,
         cell: str = "lstm",
         hidden_size: int = 100,
@@ -175,6 +179,7 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
         self.extra_words = extra_words
         self.embedding_size = embedding_size
         self.letters = letters
+        self.subwords = subwords
         self.input_dropout = input_dropout
         self.cell = cell
         self.hidden_size = hidden_size

@@ -54,6 +54,9 @@ class Translator(BaseEstimator):
         (byte-pair encoding, which needs the package tokenizers). Texts given as lists of tokens are taken as they are.
     target_level : {"character", "word", "bpe"}, default="character"
         The same for the target.
+    source_marks : bool, default=True
+        Whether the source is read between a begin and an end symbol. They tell a short source from a part of a long one:
+        without them, where few sources are short, "9" is read as the end of "99".
     vocabulary_size : int or None, default=None
         Most symbols of each side, the commonest; None takes all, of byte pairs 4,000. Words seen once count as unknown.
     dropout : float, default=0.2
@@ -133,6 +136,7 @@ class Translator(BaseEstimator):
         tie_embeddings: bool = False,
         source_level: str = "character",
         target_level: str = "character",
+        source_marks: bool = True,
         vocabulary_size: int | None = None,
         dropout: float = 0.2,
         label_smoothing: float = 0.0,
@@ -164,6 +168,7 @@ class Translator(BaseEstimator):
         self.tie_embeddings = tie_embeddings
         self.source_level = source_level
         self.target_level = target_level
+        self.source_marks = source_marks
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
         self.label_smoothing = label_smoothing
@@ -258,7 +263,7 @@ class Translator(BaseEstimator):
             callbacks=[*self.callbacks, *keepers],
             start=start,
         )
-        self._keep(network, result, given, (source, target), words)
+        self._keep(network, result, given, (source, target), words, examples)
         return self
 
     def _hold_out(self, given: Pairs) -> tuple[Pairs, Pairs | None]:
@@ -281,7 +286,7 @@ class Translator(BaseEstimator):
             return self.model_.source, self.model_.target
         size = self.vocabulary_size
         return (
-            Symbols.fit(given.sources, level=self.source_level, size=size),
+            Symbols.fit(given.sources, level=self.source_level, size=size, marks=bool(self.source_marks)),
             Symbols.fit(given.targets, level=self.target_level, size=size),
         )
 
@@ -324,7 +329,7 @@ class Translator(BaseEstimator):
         )
 
     def _keep(
-        self, network: Any, result: Any, given: Pairs, symbols: tuple[Symbols, Symbols], words: dict[str, Any]
+        self, network: Any, result: Any, given: Pairs, symbols: Any, words: dict[str, Any], examples: Any
     ) -> None:
         """Turn the trained module into the fitted model."""
         from recurra.nn.network import to_arrays
@@ -333,7 +338,8 @@ class Translator(BaseEstimator):
         if network.config.tie_embeddings:
             del weights["head.weight"]
         source, target = symbols
-        longest = max(len(target.encode(text)) for text in given.targets)
+        read = examples.lengths - examples.targets.astype(np.int64) - (2 if source.marks else 0)
+        longest = int(examples.targets.max()) - 1
         if hasattr(self, "model_"):  # going on with other data does not make answers shorter
             longest = max(longest, self.model_.max_length // LONGER)
         manifest = {
@@ -346,7 +352,7 @@ class Translator(BaseEstimator):
             "versions": installed_versions(),
             "seed": self.seed_,
             "training": {
-                "lengths": [len(source.encode(text)) for text in given.sources],
+                "lengths": read.tolist(),
                 "commonest": Counter(as_text(text) for text in given.targets).most_common(1)[0][0],
                 "epochs": len(result.history),
                 "best_epoch": result.best_epoch,

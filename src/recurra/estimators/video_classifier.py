@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from recurra.errors import DataError
+from recurra.errors import DataError, UsageError
 from recurra.estimators import frame_inputs
 from recurra.estimators.backbones import OWN, Backbone, backbone_of
 from recurra.estimators.base import SequenceEstimator
@@ -34,6 +34,15 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     backbone : str, path or torch.nn.Module, default="efficientnet-lite0"
         The image network: "efficientnet-lite0", "googlenet", "small-cnn" (trained with the rest), an ``.onnx`` file, or
         a module that takes images of shape (frames, 3, height, width), ImageNet's mean and deviation brought to 0 and 1.
+    layer : str or None, default=None
+        Which layer of a published image network is read, "stage1" to "stage7" or "inception3a" to "inception5b"; None
+        for its last, which knows what is in a picture but not what it looks like in detail.
+    grid : int, default=1
+        Places a side over which its maps are averaged: 1 for the whole frame, 2 for each quarter by itself, and so on;
+        a finer grid tells what is where.
+    projection : int or None, default=None
+        Numbers that a linear map, trained with the rest, makes of a frame's features before the recurrence; fewer than
+        the features make training faster, and a finer grid needs it. None for none.
     frames : int, default=16
         Frames taken of a clip, evenly over it; all where it has fewer.
     rate_hz : float or None, default=None
@@ -139,6 +148,9 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         self,
         *,
         backbone: Any = "efficientnet-lite0",
+        layer: str | None = None,
+        grid: int = 1,
+        projection: int | None = None,
         frames: int = 16,
         rate_hz: float | None = None,
         start_seconds: float = 0.0,
@@ -175,6 +187,9 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         verbose: int = 1,
     ) -> None:
         self.backbone = backbone
+        self.layer = layer
+        self.grid = grid
+        self.projection = projection
         self.frames = frames
         self.rate_hz = rate_hz
         self.start_seconds = start_seconds
@@ -240,6 +255,8 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         DataError, MissingDataError, UsageError
             Naming the clip or value that cannot be used.
         """
+        if not resume and hasattr(self, "model_"):
+            del self.model_  # its image network may be another one
         X = frame_inputs.as_clips(X)
         if self.broken == "skip":
             X, y, groups, sample_weight = frame_inputs.without_broken(self, X, y, groups, sample_weight)
@@ -262,7 +279,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
 
     def _front(self, features: Chain) -> dict[str, Any] | None:
         if self.backbone != OWN:
-            return None
+            return None if self.projection is None else {"name": "patches", "size": int(self.projection)}
         return {"name": "small_cnn", "image_size": frame_inputs.image_size(self), "channels": 64}
 
     def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
@@ -274,7 +291,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
             )
         seen = {"sampling": frame_inputs.video_words(self).sampling, "backbone": None}
         if (network := self._backbone()) is not None:
-            seen["backbone"] = {"name": network.name, "sha256": network.sha256}
+            seen["backbone"] = network.facts
         return {**manifest, "params": params, "video": seen, "channel_names": None, "sample_rate_hz": None}
 
     # ------------------------------------------------------------- backbone
@@ -282,19 +299,34 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     def _backbone(self) -> Backbone | None:
         """Return the image network, the one it was trained with once it is; None where it is trained with the rest."""
         if self.backbone == OWN:
+            if self.layer is not None or self.grid != 1 or self.projection is not None:
+                raise UsageError(
+                    "VideoClassifier: layer, grid and projection are for image networks that are trained already, not "
+                    f"for {OWN!r}; got layer={self.layer!r}, grid={self.grid!r}, projection={self.projection!r}."
+                )
             return None
+        read: dict[str, Any] = {"layer": self.layer, "grid": int(self.grid)}
         attached = self.model_.attached.get("backbone") if hasattr(self, "model_") else None
         if attached is not None:
-            return backbone_of(self.model_.manifest["video"]["backbone"]["name"], file=attached.tobytes())
-        return backbone_of(self.backbone)
+            name = self.model_.manifest["video"]["backbone"]["name"]
+            return backbone_of(name, file=attached.tobytes(), **read)
+        return backbone_of(self.backbone, **read)
 
     def _check_backbone(self, found: Backbone | None) -> None:
         """Raise DataError where this is not the image network that the model was trained with."""
         known = self.model_.manifest["video"]["backbone"] if hasattr(self, "model_") else None
-        if known is not None and found is not None and found.sha256 != known["sha256"]:
+        if known is None or found is None:
+            return
+        if found.sha256 != known["sha256"]:
             raise DataError(
                 f"VideoClassifier: the model was trained with the image network {known['name']!r} of SHA-256 "
                 f"{known['sha256']}; backbone has {found.sha256}. Give that one with set_params(backbone=...)."
+            )
+        read = {"layer": known.get("layer"), "grid": known.get("grid", 1)}
+        if (found.layer, found.grid) != (read["layer"], read["grid"]):
+            raise UsageError(
+                f"VideoClassifier: the model was trained with layer={read['layer']!r} and grid={read['grid']}; got "
+                f"layer={found.layer!r} and grid={found.grid}. Train again, or set them back."
             )
 
     # -------------------------------------------------------------- predict

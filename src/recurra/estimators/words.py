@@ -65,6 +65,7 @@ WORDS: Mapping[str, Word] = {
     "min_count": Word("Times a token must occur in the training texts to be known.", "int", low=1),
     "max_vocabulary": Word("Tokens known at most; none knows all.", "int", low=1, none=True),
     "max_tokens": Word("Tokens of a text that are read; none reads all.", "int", low=1, none=True),
+    "crf": Word("Choose the labels of a sequence together (conditional random field).", "bool"),
     "vectors": Word(
         "Pretrained word vectors: glove-6b-50d, or a file of GloVe, word2vec or fastText; none learns them.",
         "object",
@@ -76,6 +77,9 @@ WORDS: Mapping[str, Word] = {
     ),
     "embedding_size": Word("Numbers of a learned vector.", "int", low=1),
     "letters": Word("Units of a GRU that reads the letters of each word; 0 reads none.", "int", low=0),
+    "subwords": Word(
+        "Numbers of a vector learned for each run of letters of a word; 0 learns none.", "int", low=0
+    ),
     "input_dropout": Word(
         "Share of features zeroed in training before the network.", "float", low=0, high=1, high_open=True
     ),
@@ -155,6 +159,18 @@ WORDS: Mapping[str, Word] = {
         "Image network: efficientnet-lite0, googlenet, small-cnn (trained with the rest), or an .onnx file.",
         "object",
     ),
+    "layer": Word(
+        "Layer of a published image network that is read, such as stage5; none for its last.",
+        "object",
+        none=True,
+    ),
+    "grid": Word("Places a side over which maps of an image network are averaged.", "int", low=1),
+    "projection": Word(
+        "Numbers a trained linear map makes of a frame's features; none for all of them.",
+        "int",
+        low=1,
+        none=True,
+    ),
     "frames": Word("Frames taken of a clip, evenly over it.", "int", low=1),
     "rate_hz": Word("Frames taken per second, instead of a count.", "float", low=0, low_open=True, none=True),
     "start_seconds": Word("Where a clip begins.", "float", low=0),
@@ -168,6 +184,7 @@ WORDS: Mapping[str, Word] = {
     "attention": Word("How the decoder's state is compared with the source's.", "choice", ATTENTIONS),
     "input_feeding": Word("The decoder also reads what it attended to last.", "bool"),
     "tie_embeddings": Word("One matrix embeds the target's symbols and gives the output.", "bool"),
+    "source_marks": Word("The source is read between a begin and an end symbol.", "bool"),
     "source_level": Word("What a symbol of the source is.", "choice", LEVELS),
     "target_level": Word("What a symbol of the target is.", "choice", LEVELS),
     "vocabulary_size": Word(
@@ -220,6 +237,7 @@ WORDS: Mapping[str, Word] = {
         "Quantiles forecast with loss quantile.", "floats", low=0, high=1, low_open=True, high_open=True
     ),
     "members": Word("Networks trained from different weights, whose mean is the forecast.", "int", low=1),
+    "calibrate": Word("Make intervals as wide as the errors on held out values say.", "bool"),
     "stride": Word("Steps between the training windows of a series.", "int", low=1),
     "noise": Word(
         "Deviation of noise added to the values read while training, in scaled units.", "float", low=0

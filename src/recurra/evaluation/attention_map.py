@@ -1,17 +1,21 @@
 """`AttentionMap`: where a translator looked while it wrote an answer, as a picture and in words."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from recurra.evaluation.charts import SMALL, dress, label, number, plain
-from recurra.evaluation.svg import PAGE, PLAIN, fit, render, text_width
+from recurra.evaluation.charts import FONT, SMALL, dress, label, number, plain
+from recurra.evaluation.svg import PLAIN, ROLES, element, fit, text_width
 
 # Points a cell of the map takes.
 CELL = 21
+
+# The least weight that is drawn; less would not be seen.
+LEAST = 0.005
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,8 +64,34 @@ class AttentionMap:
 
     def to_svg(self) -> str:
         """Return the picture as one ``<svg>`` element for a page."""
-        title = f"Attention for {self.name}" if self.name else "Attention"
-        return render(self._draw(PAGE), title=title, description=self.summary(), scroll=len(self.source) > 14)
+        source, target = ([_shown(s) for s in side] for side in (self.source, self.target))
+        turned = max(len(s) for s in source) > 2
+        longest = SMALL * max(text_width(s) for s in source) if turned else SMALL
+        left = FONT + 12 + SMALL * max(text_width(s) for s in target)
+        top = FONT + 12 + longest
+        width, height = CELL * len(source), CELL * len(target)
+        written = [
+            *_cells(np.asarray(self.weights, dtype=float), left, top),
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width}" height="{height}" style="fill: none; '
+            f'stroke: {_role("grid")}; stroke-width: 0.8"/>',
+            _text("read", left + width / 2, FONT, size=FONT),
+            _text("written", FONT, top + height / 2, size=FONT, turned=True),
+        ]
+        for column, symbol in enumerate(source):
+            x = left + CELL * (column + 0.5)
+            anchor = "start" if turned else "middle"
+            written.append(_text(symbol, x + 0.35 * SMALL * turned, top - 4, anchor=anchor, turned=turned))
+        for row, symbol in enumerate(target):
+            y = top + CELL * (row + 0.5) + 0.35 * SMALL
+            written.append(_text(symbol, left - 4, y, anchor="end"))
+        return element(
+            "\n".join(written),
+            round(max(left + width + 4, 120), 1),
+            round(top + height + 4, 1),
+            title=f"Attention for {self.name}" if self.name else "Attention",
+            description=self.summary(),
+            scroll=len(source) > 14,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, numbers and strings, as JSON holds them."""
@@ -96,7 +126,7 @@ class AttentionMap:
 
         for row, weights in enumerate(np.asarray(self.weights, dtype=float)):
             for column, weight in enumerate(weights):
-                if weight >= 0.005:  # the rest would not be seen
+                if weight >= LEAST:
                     corner = (column - 0.5, row - 0.5)
                     ax.add_patch(
                         Rectangle(
@@ -117,6 +147,30 @@ class AttentionMap:
         label(ax, x="read", y="written", colours=colours)
         fit(figure)
         return figure
+
+
+def _cells(weights: np.ndarray, left: float, top: float) -> Iterator[str]:
+    """Yield a square for every weight that would be seen."""
+    for row, column in zip(*np.nonzero(weights >= LEAST), strict=True):
+        yield (
+            f'<rect x="{left + CELL * column:.1f}" y="{top + CELL * row:.1f}" width="{CELL}" height="{CELL}" '
+            f'style="fill: {_role("blue")}; opacity: {min(1.0, weights[row, column]):.3g}"/>'
+        )
+
+
+def _text(
+    text: str, x: float, y: float, *, size: float = SMALL, anchor: str = "middle", turned: bool = False
+) -> str:
+    """Return a text that stands on y, or, turned by a quarter, upward from y with its feet on x."""
+    how = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}"{how} style="font-size: {size:g}px; fill: {_role("ink")}; '
+        f'text-anchor: {anchor}">{html.escape(text)}</text>'
+    )
+
+
+def _role(name: str) -> str:
+    return f"var(--{name}, {ROLES[name][1]})"
 
 
 def _shown(symbol: str) -> str:

@@ -13,6 +13,7 @@ from recurra.evaluation.svg import PAGE, render
 
 # More lines than this cannot be told apart in one small picture.
 MAX_LINES = 6
+MAX_CHANNELS = 40  # the features of an image network are thousands
 MAX_DRAWN_STEPS = 600
 LINE_ROLES = ("blue", "orange", "green", "purple", "muted", "ink")
 
@@ -48,14 +49,15 @@ def draw_channels(
     colours: Mapping[str, str] = PAGE,
 ) -> None:
     """Draw the channels of (time, channels) as lines: with few of them all, with many those that vary most,
-    the rest pale and without a name.
+    some of the rest pale and without a name.
     """
     times, _ = time_axis(len(values), sample_rate_hz)
     channels = values.shape[1]
     spread = np.nanstd(values, axis=0) if len(values) else np.zeros(channels)
-    named = set(np.argsort(-spread, kind="stable")[: 3 if channels > MAX_LINES else channels].tolist())
+    by_spread = np.argsort(-spread, kind="stable")[:MAX_CHANNELS].tolist()
+    named = set(by_spread[: 3 if channels > MAX_LINES else channels])
     roles = iter(LINE_ROLES)
-    for channel in sorted(range(channels), key=lambda c: c in named):
+    for channel in sorted(by_spread, key=lambda c: (c in named, c)):
         keep = thin(values[:, channel])
         x, y = times[keep], values[keep, channel]
         marker = "o" if len(values) < 2 else ""

@@ -94,7 +94,6 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     scroll : bool, default=False
         Keep the text readable on a phone by not shrinking below the drawn size.
     """
-    title, description = _printable(title), _printable(description)
     fit(figure)
     width, height = figure.get_size_inches() * 72
     buffer = io.StringIO()
@@ -105,6 +104,24 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     body = body[body.index(">", body.index("<svg")) + 1 : body.rindex("</svg>")]
     body = _colours(_ids(re.sub(r"<style type=\"text/css\">.*?</style>", "", body, flags=re.DOTALL)))
     body = re.sub(r"\s*\n\s*", "\n", body).strip()
+    return element(body, width, height, title=title, description=description, scroll=scroll)
+
+
+def element(
+    body: str, width: float, height: float, *, title: str, description: str, scroll: bool = False
+) -> str:
+    """Return the ``<svg>`` element around a body; ``@chart@`` in it becomes a name that no other chart has.
+
+    Parameters
+    ----------
+    body : str
+        Elements of the picture, colours as ``var(--role, colour)``.
+    width, height : float
+        In points.
+    title, description, scroll
+        See `render`.
+    """
+    title, description = _printable(title), _printable(description)
     key = "c" + hashlib.sha256((title + description + body).encode()).hexdigest()[:10]
     body = body.replace("@chart@", key)
     size = f"max-width:{1.45 * width:.0f}px;" + (f"min-width:{width:.0f}px;" if scroll else "")

@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.checks import missing_extra
 from recurra.errors import DataError
+from recurra.features.places import averaged, no_places
 
 # Mean and deviation of ImageNet's red, green and blue in [0, 1]: what most published networks were trained with.
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -18,7 +19,7 @@ class OnnxNetwork:
 
     An input of bytes gets pixels as they are, one of floats gets them with ImageNet's mean and deviation brought to 0
     and 1; channels stand before or after height and width, as the graph says. The first output counts; maps of
-    features are averaged over their places.
+    features are averaged over a grid of places.
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ class OnnxNetwork:
         The file's content.
     who : str
         What to call it in messages.
+    grid : int, default=1
+        Places a side over which maps are averaged, see `recurra.features.places`; 1 for the whole frame.
 
     Raises
     ------
@@ -35,12 +38,13 @@ class OnnxNetwork:
         If it cannot be read, or has not one image as its input.
     """
 
-    def __init__(self, model: bytes, *, who: str = "ONNX file") -> None:
+    def __init__(self, model: bytes, *, who: str = "ONNX file", grid: int = 1) -> None:
         try:
             import onnxruntime
         except ImportError:
             raise missing_extra("onnxruntime", "onnx", "An ONNX image network") from None
         self._who = who
+        self._grid = grid
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
@@ -103,6 +107,17 @@ class OnnxNetwork:
                 f"{self._who}: cannot run on images of shape {images.shape} ({str(error)[:120]})."
             ) from None
         found = found[: at_once - missing]
+        found = found.astype(np.float32, copy=False)
         if found.ndim == 4:
-            found = found.mean(axis=(2, 3)) if found.shape[1] >= found.shape[3] else found.mean(axis=(1, 2))
-        return found.reshape(len(found), -1).astype(np.float32, copy=False)
+            return averaged(found.transpose(0, 3, 1, 2) if _channels_last(found) else found, self._grid)
+        if self._grid > 1:
+            raise no_places(self._grid)
+        return found.reshape(len(found), -1)
+
+
+def _channels_last(maps: np.ndarray) -> bool:
+    """Return whether channels stand last: the two sides of a square are the equal ones, else there are fewer places."""
+    _, first, middle, last = maps.shape
+    if (first == middle) != (middle == last):
+        return bool(first == middle)
+    return bool(first < last)

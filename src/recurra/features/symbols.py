@@ -36,6 +36,8 @@ class Symbols:
         Every symbol by its number, `SPECIAL` first.
     tokenizer : str, default=""
         For "bpe": the tokenizer as JSON, as the package ``tokenizers`` writes it.
+    marks : bool, default=False
+        Whether a text stands between the begin and the end symbol, so that a short one is told from a part of a long one.
 
     References
     ----------
@@ -46,9 +48,12 @@ class Symbols:
     level: str
     names: tuple[str, ...]
     tokenizer: str = ""
+    marks: bool = False
 
     @classmethod
-    def fit(cls, texts: Sequence[Text], *, level: str, size: int | None = None) -> "Symbols":
+    def fit(
+        cls, texts: Sequence[Text], *, level: str, size: int | None = None, marks: bool = False
+    ) -> "Symbols":
         """Learn the symbols of some texts.
 
         Parameters
@@ -59,22 +64,24 @@ class Symbols:
             Without effect on texts given as lists, whose entries are the symbols.
         size : int, optional
             Most symbols to keep, the commonest; for "bpe" how many there are to be, 4,000 by default.
+        marks : bool, default=False
+            Whether texts stand between the begin and the end symbol.
         """
         check_choice("Symbols", "level", level, LEVELS)
         if not all(isinstance(text, str) for text in texts):
             level = "token"
         if level == "bpe":
-            return cls._fit_bpe([str(text) for text in texts], size or 4000)
+            return cls._fit_bpe([str(text) for text in texts], size or 4000, marks)
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(cut(text, level))
         least = FEWEST_OF_A_WORD if level == "word" else 1
         # By count, then by name: the order of the texts does not matter.
         ordered = sorted((-n, name) for name, n in counts.items() if n >= least)
-        return cls(level, (*SPECIAL, *(name for _, name in ordered[:size])))
+        return cls(level, (*SPECIAL, *(name for _, name in ordered[:size])), marks=marks)
 
     @classmethod
-    def _fit_bpe(cls, texts: Sequence[str], size: int) -> "Symbols":
+    def _fit_bpe(cls, texts: Sequence[str], size: int, marks: bool) -> "Symbols":
         tokenizers = _tokenizers()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=SPECIAL[UNKNOWN]))
         tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
@@ -84,7 +91,7 @@ class Symbols:
         )
         tokenizer.train_from_iterator(sorted(texts), trainer)
         names = [tokenizer.id_to_token(index) for index in range(tokenizer.get_vocab_size())]
-        return cls("bpe", tuple(names), tokenizer.to_str())
+        return cls("bpe", tuple(names), tokenizer.to_str(), marks)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -98,7 +105,7 @@ class Symbols:
         return _tokenizers().Tokenizer.from_str(self.tokenizer)
 
     def pieces(self, text: Text) -> list[str]:
-        """Return the symbols of a text, those the vocabulary does not know as well."""
+        """Return the symbols of a text, those the vocabulary does not know as well, without marks."""
         if self.level == "bpe" and isinstance(text, str):
             return list(self._bpe.encode(text).tokens)
         return cut(text, self.level)
@@ -106,14 +113,16 @@ class Symbols:
     def encode(self, text: Text) -> np.ndarray:
         """Return the numbers of a text's symbols, `UNKNOWN` for those never seen: int64 array of shape (symbols,).
 
-        A list is taken for the symbols themselves.
+        A list is taken for the symbols themselves. With marks, `BEGIN` and `END` stand around them.
         """
         if self.level == "bpe" and isinstance(text, str):
-            return np.array(self._bpe.encode(text).ids, dtype=np.int64)
-        known = self._numbers
-        # A text that spells a special symbol must not become one.
-        numbers = (known.get(name, UNKNOWN) for name in cut(text, self.level))
-        return np.array([n if n > END else UNKNOWN for n in numbers], dtype=np.int64)
+            numbers = list(self._bpe.encode(text).ids)
+        else:
+            known = self._numbers
+            # A text that spells a special symbol must not become one.
+            found = (known.get(name, UNKNOWN) for name in cut(text, self.level))
+            numbers = [n if n > END else UNKNOWN for n in found]
+        return np.array([BEGIN, *numbers, END] if self.marks else numbers, dtype=np.int64)
 
     def decode(self, numbers: Sequence[int] | np.ndarray) -> str:
         """Return symbols as one text: characters side by side, words and tokens with blanks between."""
@@ -123,7 +132,12 @@ class Symbols:
 
     def to_manifest(self) -> dict[str, Any]:
         """Return what JSON can hold."""
-        return {"level": self.level, "names": list(self.names), "tokenizer": self.tokenizer}
+        return {
+            "level": self.level,
+            "names": list(self.names),
+            "tokenizer": self.tokenizer,
+            "marks": self.marks,
+        }
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> "Symbols":
@@ -135,10 +149,12 @@ class Symbols:
             If it makes no sense.
         """
         level, names, tokenizer = manifest["level"], manifest["names"], manifest["tokenizer"]
+        marks = manifest["marks"]
         plain = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        if level not in LEVELS or not plain or tuple(names[:3]) != SPECIAL or not isinstance(tokenizer, str):
+        kinds = isinstance(tokenizer, str) and type(marks) is bool
+        if level not in LEVELS or not plain or tuple(names[:3]) != SPECIAL or not kinds:
             raise StoreError("the vocabulary makes no sense. Use a backup.")
-        return cls(level, tuple(names), tokenizer)
+        return cls(level, tuple(names), tokenizer, marks)
 
 
 def cut(text: Text, level: str) -> list[str]:

@@ -1,7 +1,7 @@
 """`Words`: a text becomes one row per token: its number or its vector, and its letters.
 
-Tokens are words, characters, or byte-pair pieces. The vocabulary is learned on the training part and kept in the model
-file as the JSON of the ``tokenizers`` library.
+Tokens are words, characters, byte-pair pieces, or the entries of a list given in place of a text. The vocabulary is learned
+on the training part and kept in the model file as the JSON of the ``tokenizers`` library.
 """
 
 import json
@@ -15,7 +15,7 @@ from recurra.checks import check_choice, check_number, missing_extra
 from recurra.errors import DataError, StoreError
 from recurra.features.streaming import FeatureStream, Stateless
 
-LEVELS = ("word", "character", "bpe")
+LEVELS = ("word", "character", "bpe", "token")
 UNKNOWN = "[UNK]"
 
 # Letters of a word that are read; of a longer one its first and its last twelve.
@@ -34,8 +34,8 @@ class Words:
     ----------
     tokenizer : str
         JSON of the ``tokenizers`` library; number 0 is the unknown token.
-    level : {"word", "character", "bpe"}
-        What a token is.
+    level : {"word", "character", "bpe", "token"}
+        What a token is; "token" reads lists of str instead of texts.
     alphabet : str
         Letters that are told apart; empty where letters are not read.
     vectors : ndarray of shape (vocabulary, size), optional
@@ -96,7 +96,7 @@ class Words:
             The training part.
         weights : ndarray of shape (texts,), optional
             A text of weight two counts as two.
-        level : {"word", "character", "bpe"}, default="word"
+        level : {"word", "character", "bpe", "token"}, default="word"
             What a token is.
         lowercase : bool, default=True
             Read capitals as small letters.
@@ -121,7 +121,8 @@ class Words:
             )
         alphabet = ""
         if letters:
-            used = {letter for text in texts for letter in (text.lower() if lowercase else text)}
+            plain = ["".join(text) for text in texts]
+            used = {letter for text in plain for letter in (text.lower() if lowercase else text)}
             alphabet = "".join(sorted(letter for letter in used if not letter.isspace()))
         return cls(tokenizer, level=level, alphabet=alphabet, max_tokens=max_tokens)
 
@@ -141,6 +142,9 @@ class Words:
             found = [self._library.id_to_token(number) for number in self._library.encode(text).ids]
         else:
             normalizer = self._library.normalizer
+            if self.level == "token":
+                found = [t if normalizer is None else normalizer.normalize_str(t) for t in text]
+                return found if self.max_tokens is None else found[: self.max_tokens]
             plain = text if normalizer is None else normalizer.normalize_str(text)
             if self.level == "character":
                 return list(plain if self.max_tokens is None else plain[: self.max_tokens])
@@ -305,6 +309,10 @@ def _whole_tokens(
     counts: Counter[str] = Counter()
     each = np.ones(len(texts)) if weights is None else weights
     for text, weight in zip(texts, each.tolist(), strict=True):
+        if level == "token":
+            for token in text:
+                counts[token if cut.normalizer is None else cut.normalizer.normalize_str(token)] += weight
+            continue
         plain = text if cut.normalizer is None else cut.normalizer.normalize_str(text)
         if level == "character":
             for letter, times in Counter(plain).items():

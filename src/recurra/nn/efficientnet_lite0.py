@@ -97,6 +97,7 @@ class EfficientNetLite0(nn.Module):
     image_size: ClassVar[int] = 224  # pixels a side it was trained with
     # From pixels in [0, 255] to what the network reads: (pixel - 127) / 128.
     pixels: ClassVar[PerChannel] = PerChannel(scale=[1 / 128] * 3, shift=[-127 / 128] * 3)
+    layers: ClassVar[tuple[str, ...]] = tuple(f"stage{number}" for number in range(1, len(STAGES) + 1))
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
@@ -126,10 +127,33 @@ class EfficientNetLite0(nn.Module):
         -------
         Tensor of shape (images, 1280)
         """
+        return self.maps(images).mean(dim=(2, 3))
+
+    def maps(self, images: Tensor, layer: str | None = None) -> Tensor:
+        """Return the maps of a layer.
+
+        Parameters
+        ----------
+        images : as in `features`
+            Red, green, blue.
+        layer : str, optional
+            One of `layers`; by default what the last pooling is of.
+
+        Returns
+        -------
+        Tensor of shape (images, channels, height, width)
+            16, 24, 40, 80, 112, 192 or 320 channels by stage, a half, a quarter, an eighth, a sixteenth (twice) or a
+            thirty-second (twice) of the image's pixels a side; 1280 channels of a thirty-second by default.
+        """
         x = F.relu6(self._bn0(self._conv_stem(images)))
-        for block in self._blocks:
-            x = block(x)
-        return F.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+        first = 0
+        for name, (count, *_) in zip(self.layers, STAGES, strict=True):
+            for block in self._blocks[first : first + count]:
+                x = block(x)
+            first += count
+            if name == layer:
+                return x
+        return F.relu6(self._bn1(self._conv_head(x)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of shape (images, classes); for ``images`` see `features`."""

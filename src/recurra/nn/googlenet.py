@@ -93,6 +93,8 @@ class GoogLeNet(nn.Module):
         shift=[-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)],
     )
 
+    layers: ClassVar[tuple[str, ...]] = tuple(INCEPTIONS)
+
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         # To [-1, 1], which the original network was trained on.
@@ -119,16 +121,33 @@ class GoogLeNet(nn.Module):
         -------
         Tensor of shape (images, 1024)
         """
+        return self.maps(images).mean(dim=(2, 3))
+
+    def maps(self, images: Tensor, layer: str | None = None) -> Tensor:
+        """Return the maps of a layer.
+
+        Parameters
+        ----------
+        images : as in `features`
+            Red, green, blue.
+        layer : str, optional
+            One of `layers`; by default the last one, which the last pooling is of.
+
+        Returns
+        -------
+        Tensor of shape (images, channels, height, width)
+            An eighth of the image's pixels a side for "inception3...", a sixteenth for 4, a thirty-second for 5.
+        """
         x = _halved(self.conv1(self.unit_range(images)))
         x = _halved(self.conv3(self.conv2(x)))
-        x = _halved(self._inceptions(x, "3a", "3b"))
-        x = self._inceptions(x, "4a", "4b", "4c", "4d", "4e")
-        x = F.max_pool2d(x, 2, stride=2, ceil_mode=True)
-        return self._inceptions(x, "5a", "5b").mean(dim=(2, 3))
-
-    def _inceptions(self, x: Tensor, *places: str) -> Tensor:
-        for place in places:
-            x = getattr(self, f"inception{place}")(x)
+        for name in self.layers:
+            x = getattr(self, name)(x)
+            if name == layer:
+                return x
+            if name == "inception3b":
+                x = _halved(x)
+            if name == "inception4e":
+                x = F.max_pool2d(x, 2, stride=2, ceil_mode=True)
         return x
 
     def forward(self, images: Tensor) -> Tensor:

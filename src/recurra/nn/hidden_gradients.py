@@ -94,7 +94,7 @@ def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -
     output = torch.tensor(np.concatenate([d.output for d in layers[-1]], axis=1), **like).requires_grad_(True)
     h_n = torch.tensor(np.stack([d.h_n for d in layers[-1]]), **like).requires_grad_(True)
     with torch.enable_grad():
-        value = loss(network.head(network.pooled(Ragged(output, inputs.lengths), h_n)))
+        value = loss(network.answer(network.pooled(Ragged(output, inputs.lengths), h_n), inputs.lengths))
         found = torch.autograd.grad(value, [output, h_n], allow_unused=True)
     by_output, by_h_n = (None if g is None else g.cpu().numpy() for g in found)
     return Insides(layers, float(value.detach()), by_output, by_h_n)

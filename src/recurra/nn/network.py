@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.nn.crf import CRF
 from recurra.nn.front import make_front
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
@@ -48,12 +49,14 @@ class NetworkConfig:
     pooling: str = "last"  # "last", "mean", "max", "attention"; "none" gives an output for every step
     dropout: float = 0.0  # probability in [0, 1) of zeroing a feature, between layers and before the head
     front: Mapping[str, Any] | None = None  # trainable layers before the recurrence, see `recurra.nn.front`
+    crf: bool = False  # with pooling "none": labels depend on the one before, see `recurra.nn.crf`
 
     def __post_init__(self) -> None:
         who = "NetworkConfig"
         check_choice(who, "cell", self.cell, list(CELLS))
         check_choice(who, "pooling", self.pooling, [*POOLINGS, "none"])
         check_choice(who, "bidirectional", self.bidirectional, [False, True])
+        check_choice(who, "crf", self.crf, [False, True] if self.pooling == "none" else [False])
         for word in ("input_size", "hidden_size", "output_size", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)
         check_number(who, "dropout", self.dropout, low=0, high=1, high_open=True)
@@ -118,6 +121,7 @@ class SequenceNetwork(nn.Module):
             )
             self.pooling = AttentionPooling(config.features) if config.pooling == "attention" else None
             self.head = nn.Linear(config.features, config.output_size)
+            self.crf = CRF(config.output_size) if config.crf else None
 
     def forward(self, ragged: Ragged) -> Tensor:
         """Return the head's output.
@@ -130,15 +134,21 @@ class SequenceNetwork(nn.Module):
         Returns
         -------
         Tensor of shape (batch, output_size), or (total_steps, output_size) with pooling "none"
-            Logits or predicted numbers.
+            Logits or predicted numbers; with a ``crf`` what that gives.
 
         Raises
         ------
         ShapeError
             If the values do not have input_size channels.
         """
-        features = F.dropout(self.features(ragged), self.config.dropout, self.training)
-        return self.head(features)
+        return self.answer(
+            F.dropout(self.features(ragged), self.config.dropout, self.training), ragged.lengths
+        )
+
+    def answer(self, features: Tensor, lengths: np.ndarray) -> Tensor:
+        """Return the output for what the head sees, of sequences of these lengths."""
+        scores: Tensor = self.head(features)
+        return scores if self.crf is None else self.crf(Ragged(scores, lengths))
 
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""

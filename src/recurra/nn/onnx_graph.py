@@ -1,7 +1,7 @@
 """A published image network as an ONNX graph from frames to features, its batch normalisations folded.
 
-onnxruntime runs such a graph more than twice as fast as torch does on a processor, and gives each frame the same bits
-whatever the batch around it (benchmarks/bench_frames.py).
+onnxruntime gives each frame of such a graph the same bits whatever the batch around it; benchmarks/bench_frames.py holds its
+speed against torch's.
 """
 
 import operator
@@ -21,12 +21,23 @@ _IR_VERSION = 9
 
 
 class _Tracer(torch.fx.Tracer):
-    """Follows `features` down to the layers this file knows."""
-
-    traced_func_name = "features"
+    """Follows `_Part` down to the layers this file knows."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, PerChannel))
+
+
+class _Part(nn.Module):
+    """What is asked of a network: the maps of a layer, or its features."""
+
+    def __init__(self, network: Any, layer: str | None, *, pooled: bool) -> None:
+        super().__init__()
+        self.network = network
+        self._layer, self._pooled = layer, pooled
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps: torch.Tensor = self.network.maps(images, self._layer)
+        return maps.mean(dim=(2, 3)) if self._pooled else maps
 
 
 class _Graph:
@@ -50,19 +61,23 @@ class _Graph:
         return name
 
 
-def frames_graph(network: Any) -> bytes:
-    """Return the graph of a network's ``features``, its pixels prepared inside.
+def frames_graph(network: Any, layer: str | None = None, *, pooled: bool = True) -> bytes:
+    """Return the graph of a network's ``features``, or of the maps of a layer, its pixels prepared inside.
 
     Parameters
     ----------
     network : GoogLeNet or EfficientNetLite0
         With the weights to use.
+    layer : str, optional
+        One of its ``layers``; by default the last.
+    pooled : bool, default=True
+        Whether the maps are averaged over their places.
 
     Returns
     -------
     bytes
         An ONNX model with one input ``frames``, uint8 of shape (frames, height, width, 3), and one output
-        ``features``, float32 of shape (frames, n_features).
+        ``features``, float32 of shape (frames, channels), or (frames, channels, height, width) if not pooled.
 
     Raises
     ------
@@ -75,8 +90,9 @@ def frames_graph(network: Any) -> bytes:
         raise missing_extra("onnx", "onnx", "An image network as an ONNX graph") from None
     graph = _Graph()
     values: dict[Any, str] = {}
-    traced = _Tracer().trace(network)
-    modules = dict(network.named_modules())
+    part = _Part(network, layer, pooled=pooled)
+    traced = _Tracer().trace(part)
+    modules = dict(part.named_modules())
     for node in traced.nodes:
         if node.op == "placeholder":
             images = graph.node(
@@ -89,11 +105,12 @@ def frames_graph(network: Any) -> bytes:
             graph.node("Identity", [values[node.args[0]]], "features")
         else:
             values[node] = _OPERATIONS[node.target](graph, node, values)
+    shape = ["count", "channels"] if pooled else ["count", "channels", "rows", "columns"]
     made = helper.make_graph(
         graph.nodes,
         type(network).__name__,
         [helper.make_tensor_value_info("frames", TensorProto.UINT8, ["count", "height", "width", 3])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["count", network.n_features])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, shape)],
         graph.constants,
     )
     opset = [helper.make_opsetid("", OPSET)]

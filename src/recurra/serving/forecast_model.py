@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from recurra.checks import check_number
 from recurra.errors import ShapeError, StoreError, UsageError
 from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_known
 from recurra.ragged import Ragged
+from recurra.serving import calibration
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.prediction import portions
 
@@ -59,8 +59,8 @@ class ForecastModel:
     Parameters
     ----------
     manifest : dict
-        JSON-able: ``estimator``, ``params``, ``network``, ``members``, ``context``, ``loss``, ``quantiles``, ``input``,
-        and what is known about training.
+        JSON-able: ``estimator``, ``params``, ``network``, ``members``, ``context``, ``loss``, ``quantiles``, ``calibration``
+        (None where there is none), ``input``, and what is known about training.
     features : SeriesFeatures
     weights : mapping of str to ndarray
         State dicts of the members, each name after its number: ``0.head.weight``.
@@ -142,18 +142,19 @@ class ForecastModel:
             for state, tail, own in zip(states, tails, known, strict=True):
                 all_rows = self.features.rows(tail, state.scale, own, ahead=self.horizon)
                 rows.append(all_rows[-self.context - self.horizon :])
-            found.append(self._members(rows))
+            found.append(self.of_windows(rows))
             if block < blocks - 1:
                 answers = self.point(found[-1]).astype(np.float64)
                 tails = [np.concatenate([tail, answer]) for tail, answer in zip(tails, answers, strict=True)]
         return np.concatenate(found, axis=1)[:, :steps]
 
-    def _members(self, windows: list[np.ndarray]) -> np.ndarray:
-        """Return the mean over the members, in one fixed order."""
+    def of_windows(self, windows: list[np.ndarray]) -> np.ndarray:
+        """Return the mean over the members, its quantiles calibrated: (windows, horizon, n_targets, n_outputs)."""
+        found = self.manifest.get("calibration")
         out = []
         for portion in portions(windows):
             ragged = Ragged.from_list(portion)
-            total: NDArray[Any] | None = None
+            total: NDArray[Any] | None = None  # over the members in one fixed order
             for member in range(self.manifest["members"]):
                 prefix = f"{member}."
                 own = {n.removeprefix(prefix): w for n, w in self.weights.items() if n.startswith(prefix)}
@@ -161,7 +162,10 @@ class ForecastModel:
                 one = np.sort(one, axis=-1) if self.manifest["loss"] == "quantile" else one
                 total = one if total is None else total + one
             assert total is not None
-            out.append(total / np.float32(self.manifest["members"]))
+            mean = total / np.float32(self.manifest["members"])
+            if found is not None and self.manifest["loss"] == "quantile":
+                mean = calibration.moved(mean, self.point(mean), found["factors"])
+            out.append(mean)
         return np.concatenate(out)
 
     def point(self, outputs: np.ndarray) -> np.ndarray:
@@ -183,7 +187,8 @@ class ForecastModel:
             check_number("forecast", "quantiles", q, low=0, high=1, low_open=True, high_open=True)
         if loss == "gaussian":
             spread = np.exp(np.clip(outputs[..., 1:], *LOG_SPREAD))
-            return outputs[..., :1] + spread * np.array([NormalDist().inv_cdf(q) for q in quantiles])
+            factors = (self.manifest.get("calibration") or {}).get("factors", [1.0] * len(calibration.LEVELS))
+            return outputs[..., :1] + spread * np.array([calibration.widened(q, factors) for q in quantiles])
         if loss != "quantile":
             raise UsageError(
                 f"forecast: a model trained with loss={loss!r} gives no intervals. Train with loss='quantile' or 'gaussian'."
@@ -340,6 +345,7 @@ def _check(manifest: Mapping[str, Any], features: SeriesFeatures, weights: Mappi
                 raise StoreError(f"the weight '{member}.{name}' must be float32 of shape {shape}.")
     if len(weights) != members * len(shapes):
         raise StoreError("it holds weights that do not belong to this network.")
+    calibration.check(manifest)
 
 
 def _read_states(listed: list[Any], flat: np.ndarray, features: SeriesFeatures) -> list[SeriesState]:

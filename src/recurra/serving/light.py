@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_sequences, as_texts
+from recurra.checks import as_sequences, as_texts, as_token_lists
 from recurra.errors import ShapeError, UsageError
 from recurra.features.symbols import as_sides
 from recurra.records import Dataset
@@ -83,7 +83,7 @@ class LightModel:
 
     def _read(self, X: Any) -> tuple[list[Any], list[str] | None]:
         if not self.model_.features.reads_numbers:
-            return as_texts(X)
+            return as_token_lists(X) if self.model_.task == "labeling" else as_texts(X)
         if isinstance(X, Dataset):
             return as_sequences(X.X, names=X.names), X.names
         if hasattr(X, "columns") and hasattr(X, "to_numpy"):

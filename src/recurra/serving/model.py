@@ -14,15 +14,17 @@ from recurra import store
 from recurra.checks import check_finite, check_same_channels
 from recurra.errors import StoreError, UsageError
 from recurra.features.chain import Chain
-from recurra.kernels import heads
+from recurra.kernels import crf, heads
 from recurra.ragged import Ragged
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 from recurra.serving.segments import Segment, segments_of
-from recurra.serving.stream import Stream
+from recurra.serving.stream import Stream, check_no_chain
 from recurra.serving.translation import TranslationModel
 
 SCHEMA = 1
+# Tasks whose files hold series and how they stand; their estimators read them.
+SERIES_TASKS = ("forecasting", "anomaly")
 TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
@@ -129,7 +131,7 @@ class FittedModel:
     ) -> np.ndarray:
         """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
         outputs, rows = self.row_outputs(sequences, names)
-        probabilities = heads.softmax(outputs)
+        probabilities = heads.softmax(outputs) if not self._crf else self._each(crf.marginals, outputs, rows)
         if self.task == "classification":
             return probabilities
         return per_sequence(self._at_steps(probabilities, rows, sequences), sequences)
@@ -142,12 +144,26 @@ class FittedModel:
         if self.task == "classification":
             return self.classes[outputs.argmax(axis=1)]
         if self.task == "labeling":
-            codes = self._at_steps(outputs.argmax(axis=1), rows, sequences)
+            codes = self._at_steps(self._codes(outputs, rows), rows, sequences)
             return per_sequence(self.classes[codes], sequences)
         numbers = self.numbers(outputs)
         if not self.manifest["target"].get("per_step"):
             return numbers
         return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+
+    @property
+    def _crf(self) -> bool:
+        """Whether the label of a step depends on the one before."""
+        return bool((self.manifest["network"] or {}).get("crf"))
+
+    def _each(self, decode: Any, outputs: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+        """Return what the conditional random field makes of the scores, sequence by sequence."""
+        parts = np.split(outputs, np.cumsum(rows)[:-1])
+        return np.concatenate([decode(part, self.weights) for part in parts])
+
+    def _codes(self, outputs: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+        """Return the class of each row: the likeliest by itself, or as a chain."""
+        return self._each(crf.best_path, outputs, rows) if self._crf else outputs.argmax(axis=1)
 
     def segments(
         self,
@@ -178,7 +194,7 @@ class FittedModel:
                 rate_hz=self.manifest["sample_rate_hz"],
                 min_duration_s=min_duration_s,
             )
-            for codes, sequence in zip(np.split(outputs.argmax(axis=1), bounds), sequences, strict=True)
+            for codes, sequence in zip(np.split(self._codes(outputs, rows), bounds), sequences, strict=True)
         ]
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
@@ -233,6 +249,7 @@ class FittedModel:
         UsageError
             If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
         """
+        check_no_chain(self)
         if look_ahead is not None and not self.features.keeps_steps:
             raise UsageError(
                 "stream: look_ahead runs the network again on a window of rows, which features or a frontend that give a "
@@ -286,10 +303,17 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
     ------
     StoreError
         If the file is damaged, no model, of a newer version, or lacks a weight.
+    UsageError
+        If its model reads series and how they stand.
     """
     manifest, arrays = store.load(path)
     if manifest.get("kind") != "model":
         raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("task") in SERIES_TASKS:
+        raise UsageError(
+            f"{path}: holds a model for {manifest['task']}, whose estimator runs without torch but not without "
+            "scikit-learn: use recurra.load_model(path), without runtime='light'."
+        )
     if manifest.get("schema") != SCHEMA:
         raise StoreError(
             f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "

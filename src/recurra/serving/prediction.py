@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.kernels import heads
+from recurra.kernels import crf, heads
 from recurra.kernels.front import apply_front, front_shapes, recurrent_input_size
 from recurra.kernels.stack import stack_forward
 from recurra.ragged import Ragged
@@ -37,13 +37,13 @@ def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             "pooling.context": (features,),
         }
     shapes |= {"head.weight": (network["output_size"], features), "head.bias": (network["output_size"],)}
-    return shapes
+    return shapes | (crf.shapes(network["output_size"]) if network.get("crf") else {})
 
 
 def network_outputs(
     network: Mapping[str, Any], weights: Mapping[str, np.ndarray], inputs: Ragged
 ) -> np.ndarray:
-    """Return what the network answers before softmax or target scaling.
+    """Return what the network answers before softmax, conditional random field or target scaling.
 
     Parameters
     ----------

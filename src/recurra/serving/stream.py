@@ -201,6 +201,15 @@ def at_steps(model: "FittedModel", outputs: np.ndarray, rows: int) -> np.ndarray
     return np.repeat(outputs, np.diff(known), axis=0)
 
 
+def check_no_chain(model: "FittedModel") -> None:
+    """Raise UsageError if the labels of a sequence are chosen together."""
+    if (model.manifest["network"] or {}).get("crf"):
+        raise UsageError(
+            "stream: crf=True chooses the labels of a sequence together, when all of it is there; train with crf=False to "
+            "stream."
+        )
+
+
 def check_causal(model: "FittedModel") -> None:
     """Raise UsageError unless the network reads in one direction and its state is known."""
     network = model.manifest["network"]
@@ -209,6 +218,7 @@ def check_causal(model: "FittedModel") -> None:
             "stream: this network is your own, so what it remembers between steps is not known; train one with cell=, "
             "or re-run it on a window with stream(look_ahead=N)."
         )
+    check_no_chain(model)
     if network["bidirectional"]:
         raise UsageError(
             "stream: this network is bidirectional: its backward direction starts at the end of the sequence, which "

@@ -57,7 +57,7 @@ class Alignment:
     Parameters
     ----------
     source : tuple of str
-        Symbols of the source.
+        Symbols of the source, its marks included.
     target : tuple of str
         Symbols of the answer and, unless it was cut, the end.
     weights : ndarray of shape (target, source)
@@ -121,7 +121,7 @@ class TranslationModel:
         encoded = self._encode(texts, names)
         unseen = [i for i, symbols in enumerate(encoded) if not symbols.all()]
         if unseen:
-            pieces = (zip(self.source.pieces(texts[i]), encoded[i], strict=True) for i in unseen)
+            pieces = (zip(self._pieces(texts[i]), encoded[i], strict=True) for i in unseen)
             names_of = sorted({str(name) for pairs in pieces for name, number in pairs if not number})
             warnings.warn(
                 f"X: {len(unseen)} of {len(texts)} sources hold symbols never seen in training "
@@ -133,12 +133,18 @@ class TranslationModel:
 
     def _encode(self, texts: Sequence[Text], names: Sequence[str | None] | None = None) -> list[np.ndarray]:
         encoded = [self.source.encode(text) for text in texts]
-        empty = [index for index, symbols in enumerate(encoded) if not len(symbols)]
+        least = 3 if self.source.marks else 1
+        empty = [index for index, symbols in enumerate(encoded) if len(symbols) < least]
         if empty:
             raise DataError(
                 f"X: {where(empty[0], names)} is empty; a source needs at least one symbol. Leave it out."
             )
         return encoded
+
+    def _pieces(self, text: Text) -> list[str]:
+        """Return what stands for each symbol that is read, the marks included."""
+        pieces = self.source.pieces(text)
+        return ["(begin)", *pieces, "(end)"] if self.source.marks else pieces
 
     def translate(
         self,
@@ -237,8 +243,7 @@ class TranslationModel:
             last = np.array([symbol])
         names = [self.target.names[n] for n in answer]
         ends = tuple(["(end)" if n == END else name for n, name in zip(answer, names, strict=True)])
-        pieces = tuple(self.source.pieces(source))
-        return Alignment(pieces, ends, np.array(weights), np.array(logs))
+        return Alignment(tuple(self._pieces(source)), ends, np.array(weights), np.array(logs))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -6,6 +6,7 @@ sequence (`recurra.batches.examples.Batch` repeats it), so one function serves b
 the loss.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -58,6 +59,32 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
 def step_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
     """Return `cross_entropy` for one target per time step: rows are steps, each with its sequence's weight."""
     return cross_entropy(class_weights)
+
+
+def chain_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
+    """Return minus the log-likelihood of a conditional random field, per step.
+
+    Parameters
+    ----------
+    class_weights : sequence of float, shape (classes,), optional
+        Each step's weight is multiplied by that of its class.
+
+    Returns
+    -------
+    function
+        Of outputs (rows, classes * classes), as `recurra.nn.crf.CRF` gives them; targets (rows, 2), the class before,
+        any for a first step, and the class; weights (rows,) or None.
+    """
+    by_step = cross_entropy(class_weights)
+
+    def loss(
+        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        classes = math.isqrt(outputs.shape[1])
+        rows = torch.arange(len(outputs), device=outputs.device)
+        return by_step(outputs.view(-1, classes, classes)[rows, targets[:, 0]], targets[:, 1], weights)
+
+    return loss
 
 
 def mean_squared_error(

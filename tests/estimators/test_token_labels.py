@@ -1,0 +1,123 @@
+"""`SequenceLabeler` on words: sentences as lists of str, a label for each word, with and without a random field."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_predict
+
+import recurra
+from recurra import SequenceLabeler
+from recurra.errors import DataError, UsageError
+
+pytest.importorskip("tokenizers")
+NAMES = {"Ann": "B", "Lee": "I", "Bob": "B", "met": "O", "saw": "O", "we": "O"}
+X = [
+    ["Ann", "Lee", "met", "Bob"],
+    ["we", "saw", "Ann"],
+    ["Bob", "saw", "Ann", "Lee"],
+    ["we", "met", "Bob"],
+] * 4
+Y = [[NAMES[word] for word in sentence] for sentence in X]
+
+
+def make(**words):
+    given = {
+        "hidden_size": 8,
+        "embedding_size": 6,
+        "max_epochs": 60,
+        "learning_rate": 0.03,
+        "random_state": 0,
+        "verbose": 0,
+    } | words
+    return SequenceLabeler(**given)
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_learns_saves_and_gives_the_same_alone(tmp_path, crf):
+    tagger = make(crf=crf, letters=3, bidirectional=True).fit(X, Y)
+    new = [["we", "met", "Ann", "Lee"], ["Zoe"], ["Bob"] * 30]
+    assert tagger.score(X, Y) == 1
+    proba = tagger.predict_proba(new)
+    assert [p.shape for p in proba] == [(4, 3), (1, 3), (30, 3)]
+    np.testing.assert_allclose(proba[2].sum(axis=1), 1, atol=1e-6)
+    tagger.save(tmp_path / "m.recurra")
+    for runtime in ("full", "light"):
+        other = recurra.load_model(tmp_path / "m.recurra", runtime=runtime)
+        for sentence, own, labels in zip(new, proba, tagger.predict(new), strict=True):
+            np.testing.assert_array_equal(other.predict_proba([sentence])[0], own)
+            np.testing.assert_array_equal(other.predict([sentence])[0], labels)
+    order = np.random.default_rng(0).permutation(len(X))
+    turned = clone(tagger).fit([X[i] for i in order], [Y[i] for i in order])
+    np.testing.assert_array_equal(turned.predict_proba(new)[0], proba[0])
+    ev = tagger.evaluate(X, Y)
+    assert ev.metrics["accuracy"] == 1
+    assert "<html" in ev.to_html()
+    assert tagger.segments([["we", "met"]])[0][0].label == "O"
+    before = tagger.vocabulary_
+    assert tagger.fit(X, Y, resume=True).vocabulary_ == before
+
+
+def test_labels_that_follow_a_rule_are_chosen_together():
+    # What a word is depends only on the label before it, which a network that reads the word alone cannot know.
+    rng = np.random.default_rng(0)
+    sentences = [["a", *rng.choice(["x", "y"], 5)] for _ in range(40)]
+    labels = [["one", *["two", "one"] * 2, "two"] for _ in sentences]
+    words = {
+        "cell": "rnn",
+        "hidden_size": 2,
+        "embedding_size": 2,
+        "max_epochs": 60,
+        "tbptt": 1,
+        "learning_rate": 0.02,
+    }
+    chain = make(crf=True, **words).fit(sentences, labels)
+    assert chain.score(sentences, labels) == 1
+    assert abs(chain.model_.weights["crf.transitions"]).max() > 0.3
+
+
+def test_signals_take_the_field_too_and_such_a_network_does_not_stream():
+    rng = np.random.default_rng(0)
+    signals = [rng.normal(size=(n, 2)) for n in (5, 9, 7, 6)]
+    labels = [(s[:, 0] > 0).astype(int) for s in signals]
+    labeler = SequenceLabeler(hidden_size=4, max_epochs=2, crf=True, random_state=0, verbose=0).fit(
+        signals, labels
+    )
+    assert [len(p) for p in labeler.predict(signals)] == [5, 9, 7, 6]
+    for begin in (labeler.stream, lambda: labeler.stream(look_ahead=2), lambda: recurra.Streams(labeler)):
+        with pytest.raises(UsageError, match="crf=True chooses the labels of a sequence together"):
+            begin()
+    assert labeler.explain(signals[0], step=1).values.shape == (5, 2)
+    assert labeler.gradient_flow(signals, labels) is not None
+
+
+def test_tools_of_scikit_learn():
+    sentences, labels = np.empty(len(X), dtype=object), np.empty(len(X), dtype=object)
+    sentences[:], labels[:] = X, [np.array(own) for own in Y]
+    found = cross_val_predict(make(max_epochs=2), sentences, labels, cv=2)
+    assert [len(own) for own in found] == [len(own) for own in Y]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([["a"], []], "sentence 1 is empty"),
+        ([["a"], ["b", 3]], "sentence 1: word 1 must be a str; got 3"),
+        ([["a"], "b"], "sentence 1 must be a list of words; got 'b' of type str"),
+    ],
+)
+def test_what_is_no_sentence_is_named(given, expected):
+    with pytest.raises(DataError) as caught:
+        make().fit(given, [["A"], ["B"]])
+    assert expected in str(caught.value)
+    fitted = make(max_epochs=1).fit(X, Y)
+    with pytest.raises(DataError, match=expected.split(";")[0]):
+        fitted.predict(given)
+
+
+def test_labels_and_words_must_be_as_many():
+    with pytest.raises(DataError, match=r"must have one label per time step; got 3 labels for 4 steps"):
+        make().fit(X, [Y[0][:3], *Y[1:]])
+    with pytest.raises(UsageError, match="features= is for signals"):
+        make(features="statistics").fit(X, Y)
+    with pytest.raises(UsageError, match="explain is for signals"):
+        make(max_epochs=1).fit(X, Y).explain(X[0])
