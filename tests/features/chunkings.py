@@ -3,8 +3,11 @@
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from recurra.features.chain import Chain
 from recurra.features.parts import feature_words, make_features

@@ -1,6 +1,11 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from features import chunkings
 from features.chunkings import KINDS, run
 from recurra.features.chain import Chain
 from recurra.features.parts import feature_words, make_features
@@ -53,3 +58,9 @@ def test_the_delay_is_what_a_stream_lags():
             lag = max(lag, step + 1 - windows.alignment.answered(rows))
     assert lag == windows.alignment.delay
     assert windows.delay_s == lag / 100
+
+
+def test_the_count_of_chunkings_runs_as_the_guide_says():
+    command = [sys.executable, chunkings.__file__, "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["bits_that_differ"] == 0
