@@ -121,3 +121,13 @@ def test_labels_and_words_must_be_as_many():
         make(features="statistics").fit(X, Y)
     with pytest.raises(UsageError, match="explain is for signals"):
         make(max_epochs=1).fit(X, Y).explain(X[0])
+
+
+def test_a_refit_on_signals_forgets_the_words():
+    labeler = SequenceLabeler(hidden_size=4, max_epochs=1, random_state=0, verbose=0)
+    labeler.fit([["a", "b"]] * 4, [["x", "y"]] * 4)
+    assert labeler.model_.manifest["text"]["words"] > 1
+    rng = np.random.default_rng(0)
+    labeler.fit([rng.normal(size=(5, 2)) for _ in range(4)], [["x", "y", "x", "y", "x"]] * 4)
+    assert "text" not in labeler.model_.manifest
+    assert not hasattr(labeler, "vocabulary_")

@@ -10,7 +10,6 @@ from sklearn.metrics import accuracy_score
 from recurra.checks import are_token_lists, as_token_lists
 from recurra.errors import UsageError
 from recurra.estimators import text_reading
-from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.inputs import Given
 from recurra.estimators.targets import ChainTarget, StepTarget, Target
 from recurra.evaluation.explanation import Explanation
@@ -18,7 +17,7 @@ from recurra.features.chain import Chain
 from recurra.serving.segments import Segment
 
 
-class SequenceLabeler(SequenceEstimator):
+class SequenceLabeler(text_reading.ReadsWords):
     """Recurrent network that gives every time step a class.
 
     Parameters
@@ -244,33 +243,13 @@ class SequenceLabeler(SequenceEstimator):
     def _fit_features(self, given: Given) -> Chain:
         sentences: list[Any] = given.sequences
         if not isinstance(sentences[0], list):
+            self._found: dict[str, Any] = {}  # what an earlier fit on words told is not of this one
             return super()._fit_features(given)
         for word in ("features", "frontend"):
             if getattr(self, word) is not None:
                 raise UsageError(f"{type(self).__name__}: {word}= is for signals; leave it out for words.")
         words, self._rows, self._found = text_reading.fit_words(self, sentences, given.weights)
         return Chain([words], 0)
-
-    def _front(self, features: Chain) -> dict[str, Any] | None:
-        return super()._front(features) if features.reads_numbers else text_reading.front(self, features)
-
-    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
-        network = super()._build(features, output_size, resume, longest)
-        rows = self.__dict__.pop("_rows", None)
-        if not resume and not features.reads_numbers:
-            text_reading.put_vectors(network, rows)
-        return network
-
-    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
-        found = self.__dict__.pop("_found", None)
-        if found is None and hasattr(self, "model_"):
-            found = self.model_.manifest.get("text")
-        return super()._manifest(X, target) | ({} if found is None else {"text": found})
-
-    def _learned(self) -> None:
-        super()._learned()
-        if not self.model_.features.reads_numbers:
-            self.vocabulary_ = self.model_.features.steps[0].vocabulary  # type: ignore[attr-defined]
 
     def explain(
         self,

@@ -12,16 +12,15 @@ from sklearn.base import ClassifierMixin
 from recurra.checks import as_texts
 from recurra.errors import UsageError
 from recurra.estimators import text_reading
-from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.inputs import Given
-from recurra.estimators.targets import ClassTarget, Target
+from recurra.estimators.targets import ClassTarget
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.serving.text_stream import TextStream
 
 
-class TextClassifier(ClassifierMixin, SequenceEstimator):
+class TextClassifier(ClassifierMixin, text_reading.ReadsWords):
     """Recurrent network that reads a text and gives it one class.
 
     Parameters
@@ -221,22 +220,8 @@ class TextClassifier(ClassifierMixin, SequenceEstimator):
         )
         return Chain([words], 0)
 
-    def _front(self, features: Chain) -> dict[str, Any]:
-        return text_reading.front(self, features)
-
-    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
-        network = super()._build(features, output_size, resume, longest)
-        if not resume:
-            text_reading.put_vectors(network, self.__dict__.pop("_rows", None))
-        return network
-
-    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
-        found = self.__dict__.pop("_found", None) or self.model_.manifest["text"]
-        return super()._manifest(X, target) | {"text": found}
-
     def _learned(self) -> None:
         super()._learned()
-        self.vocabulary_ = self.model_.features.steps[0].vocabulary  # type: ignore[attr-defined]
         found = self.model_.manifest["text"]
         self.coverage_ = found["with_vector"] / found["words"]
         self.cut_ = found["cut"]

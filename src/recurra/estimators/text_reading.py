@@ -8,6 +8,8 @@ import numpy as np
 
 from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
+from recurra.estimators.base import SequenceEstimator
+from recurra.estimators.targets import Target
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.features.embeddings import WordVectors, scaled_rows
@@ -21,6 +23,33 @@ SUBWORD_ROWS = 2**16
 MAX_CLOUDS = 4
 
 _log = logging.getLogger(__name__)
+
+
+class ReadsWords(SequenceEstimator):
+    """The steps of fitting that differ where ``_fit_features`` read words, by `fit_words`, and kept what it returned."""
+
+    def _front(self, features: Chain) -> dict[str, Any] | None:
+        return super()._front(features) if features.reads_numbers else front(self, features)
+
+    def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
+        network = super()._build(features, output_size, resume, longest)
+        rows = self.__dict__.pop("_rows", None)
+        if not resume:
+            put_vectors(network, rows)
+        return network
+
+    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
+        found = self.__dict__.pop("_found", None)
+        if found is None and hasattr(self, "model_"):
+            found = self.model_.manifest.get("text")
+        return super()._manifest(X, target) | ({"text": found} if found else {})
+
+    def _learned(self) -> None:
+        super()._learned()
+        self.__dict__.pop("vocabulary_", None)  # of an earlier fit
+        for step in self.model_.features.steps:
+            if isinstance(step, Words):
+                self.vocabulary_ = step.vocabulary
 
 
 def fit_words(
