@@ -5,7 +5,7 @@ side. The network learns from the clean half alone, into which the library plant
 sizes, but partly of the same kinds, so that this is the easier case. What an autoencoder and a forecaster find, which
 know no faults or only undo them, is printed beside. Settings were chosen inside the clean half, with 500 windows
 (docs/results.md); here 1,000 are trained on, which was not tried there. The moving z-score printed beside looks back over
-720 samples, the best of five lengths tried.
+720 samples.
 """
 
 import argparse

@@ -131,3 +131,15 @@ def test_a_refit_on_signals_forgets_the_words():
     labeler.fit([rng.normal(size=(5, 2)) for _ in range(4)], [["x", "y", "x", "y", "x"]] * 4)
     assert "text" not in labeler.model_.manifest
     assert not hasattr(labeler, "vocabulary_")
+
+
+def test_labels_are_those_of_the_likeliest_path_not_of_each_step():
+    labeler = make(crf=True).fit(X, Y)
+    weights = labeler.model_.weights
+    weights["crf.transitions"] = np.where(np.eye(3, dtype=bool), -50, 0).astype(
+        np.float32
+    )  # none twice in a row
+    scores = labeler.model_.outputs([["we", "we", "we", "we"]])
+    assert scores.argmax(axis=1).tolist() == [labeler.classes_.tolist().index("O")] * 4
+    found = labeler.predict([["we", "we", "we", "we"]])[0]
+    assert all(found[:-1] != found[1:])

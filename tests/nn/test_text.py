@@ -102,6 +102,9 @@ def test_runs_of_letters_are_those_of_the_spelling():
     assert found[1] < found[2]
     assert len(found[0] & found[2]) == 4  # a b c ab, wherever they stand
     assert runs_of_letters(np.zeros((1, 4)), 8)[1].tolist() == [1]  # never a division by nothing
+    assert runs_of_letters(np.arange(1, 7)[None], 8)[1].tolist() == [
+        6 + 5 + 4 + 3 + 2
+    ]  # of five letters at most
     few = runs_of_letters(np.arange(1, 27)[None], 3)[0]
     assert set(few.ravel().tolist()) == {1, 2}
 

@@ -23,7 +23,7 @@ from recurra.store import write_text
 # Sequences drawn in a report, and points of each panel.
 DRAWN = 4
 POINTS = 3000
-# Steps before a step that its moving z-score is taken from: the best of five tried for examples/anomaly.py.
+# Steps before a step that its moving z-score is taken from.
 Z_STEPS = 720
 
 
