@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -70,3 +73,26 @@ def test_a_network_without_anything_to_train_is_refused():
         p.requires_grad_(False)
     with pytest.raises(UsageError, match="no parameter to train"):
         make_optimizer("adam", frozen, learning_rate=0.1, weight_decay=0.0)
+
+
+def test_training_does_not_import_the_compiler():
+    # two to three seconds of every run that compiles nothing
+    program = (
+        "import sys, numpy as np, recurra\n"
+        "X = [np.ones((3, 1)), np.zeros((4, 1))] * 4\n"
+        "clf = recurra.SequenceClassifier(hidden_size=2, max_epochs=2, verbose=0, random_state=0)\n"
+        "clf.fit(X, [0, 1] * 4).predict(X)\n"
+        "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])\n"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_a_hook_of_a_users_callback_is_called():
+    ours, seen = parameters(), []
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    optimizer.register_step_post_hook(lambda *_: seen.append(1))
+    for p, g in zip(ours, gradients(1.0), strict=True):
+        p.grad = g
+    optimizer.step()
+    assert seen == [1]
