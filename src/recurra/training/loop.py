@@ -414,7 +414,8 @@ class Run:
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
         self._seed(seed)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         outputs = self.network(to_device(batch.inputs, self.device))
         loss = self.loss_of(outputs, batch)
         value = loss.item()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch.optim import optimizer as hooks
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
@@ -23,20 +24,32 @@ NAMED: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
-def without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """Return the same optimizer without what torch wraps around its methods for ``torch.compile``.
+def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return the same optimizer without what torch wraps around its methods for compiling and for its profiler.
 
-    The first call of a wrapped method imports ``torch._dynamo``, two to three seconds of a run that compiles nothing. The
-    arithmetic is the same function.
+    The first call of a method wrapped for ``torch.compile`` imports ``torch._dynamo``: two to three seconds of a run that
+    compiles nothing. The profiler's mark around every step costs as much as the step of a small network. Hooks are
+    called as ever; the arithmetic is the same function.
     """
     take_step = inspect.unwrap(kind.step)
 
-    def step(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
+    def plain(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
         with torch.no_grad():
             return take_step(self, closure)
 
+    marked = torch.optim.Optimizer.profile_hook_step(plain)
+
+    def step(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
+        return marked(self, closure) if _has_hooks(self) else plain(self, closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # torch would wrap it otherwise
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": kind.__module__})
+
+
+def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
+    own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    return bool(own or hooks._global_optimizer_pre_hooks or hooks._global_optimizer_post_hooks)
 
 
 def check_optimizer(optimizer: Any, *, weight_decay: float) -> None:
@@ -99,7 +112,7 @@ def make_optimizer(
         make: Any = optimizer
     else:
         kind, named = NAMED[optimizer]
-        make = without_compiler(kind)
+        make = without_wrappers(kind)
         options = {**named, "weight_decay": weight_decay}
     return make(trained, lr=learning_rate, **options)
 
