@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
+from recurra.cli import screen
 from recurra.errors import DataError, UsageError
 
 # A longer line is no row of numbers; it is not kept in memory.
@@ -193,6 +194,7 @@ class Lines:
         others = [i for i in range(len(cells)) if i != self._name_column]
         if self._names is not None and all(name in cells for name in self._names):
             self._columns = [cells.index(name) for name in self._names]
+            self._say_left_out(cells)
         elif len(others) == self._channels:
             self._columns = others
         else:
@@ -202,6 +204,17 @@ class Lines:
                 "Name them as in training, or leave the others out."
             )
         self._width = len(cells)
+
+    def _say_left_out(self, cells: list[str]) -> None:
+        """Tell of columns nobody reads: one of them may say which recording a row is of."""
+        read = {*(self._columns or ()), self._name_column}
+        left = [cell for i, cell in enumerate(cells) if i not in read]
+        if not left:
+            return
+        text = f"not read: {', '.join(left)}."
+        if self._name is None:
+            text += " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
+        screen.warn(text)
 
 
 def _delimiter(line: str) -> str:
