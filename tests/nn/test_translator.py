@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from recurra.errors import UsageError
 from recurra.features import symbols
 from recurra.nn import translator
+from recurra.nn.attention import Attention
+from recurra.nn.layouts import Steps
 from recurra.nn.likelihood import log_likelihood
 from recurra.nn.translator import TranslatorConfig, build_translator
 from recurra.ragged import Ragged
@@ -118,3 +120,13 @@ def test_both_towers_mean_the_same_symbol_by_begin():
 def test_a_wrong_field_is_named(words, message):
     with pytest.raises(UsageError, match=f"TranslatorConfig: {message}"):
         TranslatorConfig(**CONFIG | words)
+
+
+@pytest.mark.parametrize("kind", ["general", "additive"])
+def test_training_begins_by_looking_everywhere(kind):
+    attention = Attention(kind, query_size=256, memory_size=512)
+    attention.initialize(torch.Generator().manual_seed(0))
+    values, queries = torch.rand(20, 512) - 0.5, torch.rand(1, 30, 256) - 0.5
+    memory = attention.memory(values, Steps(np.array([20]), values.device))
+    _, weights = attention(queries, memory)
+    assert float(weights.detach().max()) < 0.25  # evenly spread: 0.05

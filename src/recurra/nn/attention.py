@@ -78,10 +78,17 @@ class Attention(nn.Module):
             self.score = nn.Parameter(torch.empty(query_size))
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw the weights, uniform after Glorot."""
+        """Draw the weights, uniform after Glorot; those of "general" so small that training begins by looking everywhere.
+
+        A score of theirs sums over query_size * memory_size products: drawn after Glorot, the softmax begins with nearly all its
+        weight on one step and hardly learns another.
+        """
         for weight in (self.weight, self.query_weight):
             if weight is not None:
                 nn.init.xavier_uniform_(weight, generator=generator)
+        if self.kind == "general":
+            with torch.no_grad():
+                self.weight /= self.query_size**0.5
         if self.score is not None:
             nn.init.xavier_uniform_(self.score.detach()[None], generator=generator)
 
