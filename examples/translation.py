@@ -25,13 +25,13 @@ SETTING = {
     "source_marks": False,
     "dropout": 0.2,
     "label_smoothing": 0.1,
-    "batch_size": 48,
-    "max_epochs": 8,
-    "learning_rate": 0.002,
+    "batch_size": 64,
+    "max_epochs": 10,
+    "learning_rate": 0.0015,
     "lr_schedule": {"name": "onecycle", "rise": 0.1},
     "patience": None,
 }
-BEAM = 6
+BEAM = 10
 RESAMPLED = 200
 SHOWN = 10
 

@@ -213,7 +213,9 @@ class Lines:
             return
         text = f"not read: {', '.join(left)}."
         if self._name is None:
-            text += " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
+            text += (
+                " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
+            )
         screen.warn(text)
 
 
