@@ -80,8 +80,8 @@ class Attention(nn.Module):
     def initialize(self, generator: torch.Generator) -> None:
         """Draw the weights, uniform after Glorot; those of "general" so small that training begins by looking everywhere.
 
-        A score of theirs sums over query_size * memory_size products: drawn after Glorot, the softmax begins with nearly all its
-        weight on one step and hardly learns another.
+        A score of theirs sums over query_size * memory_size products: drawn after Glorot, the softmax begins with nearly all
+        its weight on one step and hardly learns another.
         """
         for weight in (self.weight, self.query_weight):
             if weight is not None:
