@@ -28,7 +28,7 @@ def last(h_n: Tensor, *, bidirectional: bool) -> Tensor:
     Tensor of shape (batch, num_directions * hidden_size)
         The second direction's state is the one after the first step, where it has read everything.
     """
-    # Not a concatenation of two selections: those and their gradients are nine operations, this is three.
+    # Not two selections and their concatenation: with their gradients those are several times as many operations.
     return h_n[-2:].transpose(0, 1).flatten(1) if bidirectional else h_n[-1]
 
 

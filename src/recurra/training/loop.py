@@ -414,7 +414,7 @@ class Run:
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
         self._seed(seed)
-        for parameter in self._parameters:
+        for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
             parameter.grad = None
         outputs = self.network(to_device(batch.inputs, self.device))
         loss = self.loss_of(outputs, batch)

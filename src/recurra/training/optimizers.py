@@ -28,8 +28,8 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     """Return the same optimizer without what torch wraps around its methods for compiling and for its profiler.
 
     The first call of a method wrapped for ``torch.compile`` imports ``torch._dynamo``: two to three seconds of a run that
-    compiles nothing. The profiler's mark around every step costs as much as the step of a small network. Hooks are
-    called as ever; the arithmetic is the same function.
+    compiles nothing. The profiler's mark around every step takes longer than the fused step of a small network. Hooks
+    are called as ever; the arithmetic is the same function.
     """
     take_step = inspect.unwrap(kind.step)
 
@@ -42,7 +42,8 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     def step(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
         return marked(self, closure) if _has_hooks(self) else plain(self, closure)
 
-    step.hooked = True  # type: ignore[attr-defined]  # torch would wrap it otherwise
+    # torch puts its mark on the class of every new optimizer, unless the step says that it has one
+    step.hooked = True  # type: ignore[attr-defined]
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": kind.__module__})
 
