@@ -1,3 +1,4 @@
+import copy
 import subprocess
 import sys
 
@@ -38,6 +39,33 @@ def test_named_optimizers_agree_with_torchs_plain_loop(name):
     for p, q, start in zip(ours, theirs, parameters(), strict=True):
         torch.testing.assert_close(p, q)
         assert not torch.equal(p, start)
+
+
+def steps(optimizer, parameters, count, *, without=None):
+    for at in range(count):
+        for index, (p, g) in enumerate(zip(parameters, gradients(1.0 + at), strict=True)):
+            p.grad = None if index == without else g.clone()
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("name", "torchs"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_adam_is_torchs_fused_one_to_the_last_bit_through_all_that_may_happen(name, torchs):
+    ours, theirs = parameters(), parameters()
+    one = make_optimizer(name, ours, learning_rate=0.01, weight_decay=0.1)
+    other = torchs(theirs, lr=0.01, weight_decay=0.1, fused=True)
+    for optimizer, params in ((one, ours), (other, theirs)):
+        steps(optimizer, params, 3)
+        steps(optimizer, params, 2, without=1)  # the counts of steps now differ
+        steps(optimizer, params, 2)
+        optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"] = 0.1, (0.8, 0.9)
+        steps(optimizer, params, 2)
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        steps(optimizer, params, 2)
+    for p, q in zip(ours, theirs, strict=True):
+        assert torch.equal(p, q)
+        for key, value in other.state[q].items():
+            assert torch.equal(one.state[p][key], value), key
+    assert [float(one.state[p]["step"]) for p in ours] == [11, 9, 11]
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])

@@ -53,15 +53,17 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
     """
     arrays = {word: contiguous(weights.get(word), dtype) for word in WANTED[:5]}
     hidden_size, output_size = arrays["weight_ih"].shape[0] // GATES[cell], arrays["weight_hh"].shape[1]
-    return native_module().Weights(
+    (packed,) = native_module().pack(
         cell=CODES[cell],
         is_double=np.dtype(dtype) == np.float64,
         input_size=arrays["weight_ih"].shape[1],
         hidden_size=hidden_size,
         output_size=output_size,
+        directions=[list(arrays.values())],
         back=back,
-        **arrays,
+        threads=1,
     )
+    return packed
 
 
 def linear(weight: np.ndarray, bias: np.ndarray | None, dtype: Any) -> Any:

@@ -13,6 +13,7 @@ Padded tensors of any strides and flat ragged rows are read and written where th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,7 @@ def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
         return False
     plain = (Tensor, torch.nn.Parameter)
     return all(
-        t is None or (type(t) in plain and t.device == values.device and t.dtype == values.dtype)
-        for t in (values, *others)
+        t is None or (type(t) in plain and t.is_cpu and t.dtype == values.dtype) for t in (values, *others)
     )
 
 
@@ -72,9 +72,13 @@ class Call:
         """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
         if self.batch_first is None:
             width = values.stride(0)
-            return (np.cumsum(self.lengths) - self.lengths) * width, width
+            return self._first_rows * width, width
         batch, time = (0, 1) if self.batch_first else (1, 0)
         return np.arange(len(self.lengths)) * values.stride(batch), values.stride(time)
+
+    @cached_property
+    def _first_rows(self) -> np.ndarray:
+        return np.cumsum(self.lengths) - self.lengths
 
     def filled(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Return an empty tensor for rows, zero where a padded one has steps past the end of a sequence."""
@@ -87,18 +91,20 @@ def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _pack(cell: str, weights: DirectionWeights, *, back: bool) -> Any:
-    weight_ih, weight_hh, *_ = weights
+def _pack(cell: str, weights: Sequence[DirectionWeights], *, back: bool) -> list[Any]:
+    """Lay out the weights of every direction for the kernels."""
+    weight_ih, weight_hh, *_ = weights[0]
     assert weight_ih is not None
     assert weight_hh is not None
-    return native_module().Weights(
+    return native_module().pack(
         CODES[cell],
         weight_ih.dtype == torch.float64,
         weight_ih.shape[1],
         weight_ih.shape[0] // GATES[cell],
         weight_hh.shape[1],
-        *[_address(w) for w in weights],
+        [[_address(w) for w in one] for one in weights],
         back,
+        threads(torch.get_num_threads()),
     )
 
 
@@ -121,7 +127,7 @@ def _forward(
     save: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
     """Run a layer; tensors are contiguous but for x, whose last axis is."""
-    packed = [_pack(call.cell, w, back=save) for w in weights]
+    packed = _pack(call.cell, weights, back=save)
     directions, batch = len(weights), len(call.lengths)
     weight_ih, weight_hh = weights[0][0], weights[0][1]
     assert weight_ih is not None
@@ -307,7 +313,8 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """Compute the gradients in torch's own operations, so that they can be differentiated again."""
     x, h_0, c_0, *weights = inputs
-    states = tuple(s for s in (h_0, c_0) if s is not None)
+    assert x is not None
+    states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(call, x, _grouped(weights))
     output, finals = call.reference(x, states, _grouped(weights))
     pairs = [(value, g) for value, g in zip((output, *finals), given, strict=False) if g is not None]
     wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
@@ -317,6 +324,15 @@ def _differentiable(
         )
     )
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
+
+
+def _zeros(call: Call, x: Tensor, weights: Sequence[DirectionWeights]) -> tuple[Tensor, ...]:
+    """Return initial states where none are given."""
+    weight_ih, weight_hh = weights[0][0], weights[0][1]
+    assert weight_ih is not None
+    assert weight_hh is not None
+    sizes = [weight_hh.shape[1], weight_ih.shape[0] // GATES[call.cell]][: 2 if call.cell == "lstm" else 1]
+    return tuple(x.new_zeros(len(weights), len(call.lengths), size) for size in sizes)
 
 
 def layer(
@@ -331,19 +347,21 @@ def layer(
     ----------
     call : Call
     x : Tensor of shape (total_steps, input_size), or padded
-    states : one or two Tensors of shape (num_directions, batch, size)
-        h_0, for the LSTM h_0 and c_0.
+    states : one or two Tensors of shape (num_directions, batch, size), or none
+        h_0, for the LSTM h_0 and c_0; zeros where there is none.
     weights : one or two sequences of `DirectionWeights`
         Forward first.
 
     Returns
     -------
     output : Tensor shaped as x, with num_directions * output_size channels
-    states : tuple of Tensor, shaped as those given
+    states : tuple of Tensor of shape (num_directions, batch, size)
     """
-    if torch.empty_like(x, device="meta").stride() != x.stride() or (x.shape[-1] > 1 and x.stride(-1) != 1):
+    if not x.is_contiguous() and (
+        torch.empty_like(x, device="meta").stride() != x.stride() or (x.shape[-1] > 1 and x.stride(-1) != 1)
+    ):
         x = x.contiguous()
-    h_0, c_0 = (*(s.contiguous() for s in states), None)[:2]
+    h_0, c_0 = (*(s.contiguous() for s in states), None, None)[:2]
     flat = [None if w is None else w.contiguous() for one in weights for w in one]
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
         output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]

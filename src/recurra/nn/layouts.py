@@ -37,7 +37,13 @@ class Steps:
     def __init__(self, lengths: np.ndarray, device: torch.device, order: np.ndarray | None = None) -> None:
         self.lengths = lengths
         self.device = device
-        self.order = np.argsort(-lengths, kind="stable") if order is None else order
+        if order is not None:
+            self.order = order
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Sequence at each place of the packed order."""
+        return np.argsort(-self.lengths, kind="stable")
 
     @property
     def total(self) -> int:

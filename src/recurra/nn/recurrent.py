@@ -209,11 +209,12 @@ def run_module(
     if torch.compiler.is_compiling() and isinstance(input, Tensor):
         return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
     batch = _read_input(who, module, input, lengths)
-    states = _read_states(who, module, hx, batch, state_sizes)
+    states = () if hx is None else _read_states(who, module, hx, batch, state_sizes)
     weights = _all_weights(module)
     if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
         output, finals = _run_native(module, direction, cell, batch, states, weights)
     else:
+        states = states or _zeros(module, batch, state_sizes)
         rows, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
         output = batch.padded(rows)
     if not batch.batched:
@@ -333,8 +334,11 @@ def run_stack(
 
 def _weights(module: torch.nn.RNNBase, layer: int, reverse: bool) -> Weights:
     suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
-    # By name, not from torch's flat list: so functional_call and parametrizations work.
-    return Weights(*(getattr(module, name + suffix, None) for name in Weights._fields))  # type: ignore[arg-type]
+    # By name, not from torch's flat list: so functional_call and parametrizations work. A parameter is where it is
+    # looked up first; what torch's own attributes cost shows in a short step.
+    own = module._parameters
+    names = [name + suffix for name in Weights._fields]
+    return Weights(*(own[n] if n in own else getattr(module, n, None) for n in names))  # type: ignore[arg-type]
 
 
 def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) -> _Batch:
@@ -405,11 +409,14 @@ def _check_rows(
         )
 
 
+def _zeros(module: torch.nn.RNNBase, batch: _Batch, sizes: Sequence[int]) -> States:
+    count = module.num_layers * (2 if module.bidirectional else 1)
+    return tuple(batch.values.new_zeros(count, len(batch.steps.lengths), size) for size in sizes)
+
+
 def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, sizes: Sequence[int]) -> States:
     count = module.num_layers * (2 if module.bidirectional else 1)
     sequences = len(batch.steps.lengths)
-    if hx is None:
-        return tuple(batch.values.new_zeros(count, sequences, size) for size in sizes)
     given = (hx,) if len(sizes) == 1 else hx
     names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
     if (

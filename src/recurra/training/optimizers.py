@@ -1,7 +1,9 @@
 """Optimizers by name or by class, with the fastest variant torch has on the CPU."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +22,9 @@ NAMED: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (torch.optim.RMSprop, {"foreach": True}),
 }
 
+# What the fused step of these does.
+ADAM = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused_adamw_}
+
 # Methods of torch's optimizers that are wrapped for torch.compile.
 WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
@@ -29,9 +34,10 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
 
     The first call of a method wrapped for ``torch.compile`` imports ``torch._dynamo``: two to three seconds of a run that
     compiles nothing. The profiler's mark around every step takes longer than the fused step of a small network. Hooks
-    are called as ever; the arithmetic is the same function.
+    are called as ever; the arithmetic is the same function, of Adam with `_kept_step`.
     """
-    take_step = inspect.unwrap(kind.step)
+    own_step = inspect.unwrap(kind.step)
+    take_step = _kept_step(own_step, ADAM[kind]) if kind in ADAM else own_step
 
     def plain(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
         with torch.no_grad():
@@ -46,6 +52,65 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     step.hooked = True  # type: ignore[attr-defined]
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": kind.__module__})
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What a fused Adam step reads and writes, parameter by parameter."""
+
+    parameters: list[torch.nn.Parameter]
+    first: list[torch.Tensor]  # running means of the gradients
+    second: list[torch.Tensor]  # and of their squares
+    counts: torch.Tensor  # steps taken, shape (parameters,)
+    each: list[torch.Tensor]  # views of counts
+
+
+def _kept_step(own_step: Callable[..., Any], arithmetic: Callable[..., None]) -> Callable[..., Any]:
+    """Return a step of Adam on lists kept from one step to the next; torch's own wherever they do not fit.
+
+    For ten parameters, gathering the lists anew and counting every one's steps takes as long as the arithmetic. Nothing
+    else differs: the moments stand in ``state`` as torch puts them there.
+    """
+
+    def step(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> Any:
+        group = self.param_groups[0]
+        kept = self.__dict__.get("_moments")
+        if kept is None or self.state.get(kept.parameters[0], {}).get("step") is not kept.each[0]:
+            kept = self.__dict__["_moments"] = _moments(self)
+        gradients = [] if kept is None else [p.grad for p in kept.parameters if p.grad is not None]
+        if kept is None or closure is not None or len(gradients) < len(kept.parameters):
+            return own_step(self, closure)
+        kept.counts.add_(1)
+        arithmetic(
+            kept.parameters, gradients, kept.first, kept.second, [], kept.each, lr=group["lr"],
+            beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"],
+            amsgrad=False, maximize=group["maximize"], grad_scale=None, found_inf=None,
+        )  # fmt: skip
+        return None
+
+    return step
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> _Moments | None:
+    """Return the lists of an optimizer that has taken a step; None where its tensors cannot go through one call."""
+    (group, *others) = optimizer.param_groups
+    parameters = group["params"]
+    states = [optimizer.state.get(p, {}) for p in parameters]
+    kinds = {(p.device.type, p.dtype) for p in parameters}
+    if others or group["amsgrad"] or len(kinds) > 1 or ("cpu", torch.float32) not in kinds:
+        return None
+    if not all("step" in state for state in states):
+        return None
+    counts = torch.stack([state["step"] for state in states])
+    for state, count in zip(states, counts.unbind(), strict=True):
+        state["step"] = count
+    return _Moments(
+        list(parameters),
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        counts,
+        [state["step"] for state in states],
+    )
 
 
 def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
@@ -120,8 +185,7 @@ def make_optimizer(
 
 def global_norm(gradients: list[torch.Tensor]) -> float:
     """Return the Euclidean norm of all gradients together; NaN or infinite if any entry is."""
-    norms = torch._foreach_norm(gradients)
-    return float(torch.linalg.vector_norm(torch.stack(norms)))
+    return math.hypot(*(norm.item() for norm in torch._foreach_norm(gradients)))
 
 
 def clip(gradients: list[torch.Tensor], *, norm: float, grad_clip: float | None) -> bool:

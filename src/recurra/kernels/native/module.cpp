@@ -69,20 +69,43 @@ class Address {
 struct PyWeights {
   std::unique_ptr<Weights<float>> f;
   std::unique_ptr<Weights<double>> d;
-  PyWeights(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::handle weight_ih, nb::handle weight_hh,
-            nb::handle bias_ih, nb::handle bias_hh, nb::handle weight_hr, bool back) {
-    Address ih(weight_ih), hh(weight_hh), bi(bias_ih), bh(bias_hh), hr(weight_hr);
-    nb::gil_scoped_release nogil;
-    if (is_double)
-      d = std::make_unique<Weights<double>>(table<double>(), Cell(cell), I, H, P, Raw<double>{ih, hh, bi, bh, hr}, back);
-    else
-      f = std::make_unique<Weights<float>>(table<float>(), Cell(cell), I, H, P, Raw<float>{ih, hh, bi, bh, hr}, back);
-  }
+  explicit PyWeights(std::unique_ptr<Weights<float>> w) : f(std::move(w)) {}
+  explicit PyWeights(std::unique_ptr<Weights<double>> w) : d(std::move(w)) {}
   const Sizes& sizes() const { return f ? f->sizes : d->sizes; }
   template <class T> const Weights<T>* get() const;
 };
 template <> const Weights<float>* PyWeights::get<float>() const { return f.get(); }
 template <> const Weights<double>* PyWeights::get<double>() const { return d.get(); }
+
+template <class T>
+nb::list call_pack(int cell, int64_t I, int64_t H, int64_t P, nb::sequence directions, bool back, int threads) {
+  std::vector<std::unique_ptr<Address>> held;
+  std::vector<Raw<T>> raw;
+  std::vector<std::unique_ptr<Weights<T>>> made;
+  std::vector<Weights<T>*> weights;
+  for (nb::handle one : directions) {
+    const size_t at = held.size();
+    for (nb::handle array : one) held.push_back(std::make_unique<Address>(array));
+    if (held.size() != at + 5) throw std::invalid_argument("pack: five arrays for each direction");
+    raw.push_back(Raw<T>{*held[at], *held[at + 1], *held[at + 2], *held[at + 3], *held[at + 4]});
+    const Sizes sizes = make_sizes(Cell(cell), I, H, P, raw.back().weight_hr != nullptr, table<T>().lanes);
+    made.push_back(std::make_unique<Weights<T>>(table<T>(), sizes, back));
+    weights.push_back(made.back().get());
+  }
+  {
+    nb::gil_scoped_release nogil;
+    pack<T>(weights.data(), raw.data(), int64_t(weights.size()), threads);
+  }
+  nb::list packed;
+  for (auto& one : made) packed.append(nb::cast(new PyWeights(std::move(one)), nb::rv_policy::take_ownership));
+  return packed;
+}
+
+nb::list py_pack(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::sequence directions, bool back,
+                 int threads) {
+  return is_double ? call_pack<double>(cell, I, H, P, directions, back, threads)
+                   : call_pack<float>(cell, I, H, P, directions, back, threads);
+}
 
 // Activated gates and cell states of every sample, one block of memory for each direction.
 struct PySaved {
@@ -357,13 +380,11 @@ NB_MODULE(_native, m) {
   m.def("isa", [] { return std::string(isa().name); }, "The instruction set in use.");
   m.def("isas", [] { return std::string(available_isas()); }, "All this machine can run, best first.");
   nb::class_<PyWeights>(m, "Weights", "Weights of one layer and direction, packed for the kernels.")
-      .def(nb::init<int, bool, int64_t, int64_t, int64_t, nb::handle, nb::handle, nb::handle, nb::handle, nb::handle,
-                    bool>(),
-           nb::arg("cell"), nb::arg("is_double"), nb::arg("input_size"), nb::arg("hidden_size"), nb::arg("output_size"),
-           nb::arg("weight_ih"), nb::arg("weight_hh"), nb::arg("bias_ih").none(), nb::arg("bias_hh").none(),
-           nb::arg("weight_hr").none(), nb::arg("back"))
       .def_prop_ro("padded", [](const PyWeights& w) { return w.sizes().padded; })
       .def_prop_ro("back", [](const PyWeights& w) { return w.f ? w.f->has_back : w.d->has_back; });
+  m.def("pack", &py_pack, nb::arg("cell"), nb::arg("is_double"), nb::arg("input_size"), nb::arg("hidden_size"),
+        nb::arg("output_size"), nb::arg("directions"), nb::arg("back"), nb::arg("threads"),
+        "Weights of the directions of a layer, each given as weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.");
   nb::class_<PySaved>(m, "Saved", "Gates and cell states of a forward pass.")
       .def(nb::init<const PyWeights&, int64_t, int64_t>())
       .def_ro("spent", &PySaved::spent)

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "recurrence.hpp"
+#include "slots.hpp"
 
 namespace recurra {
 
@@ -30,33 +31,42 @@ int64_t vectors_of(int64_t columns, int64_t w) { return (columns + w - 1) / w; }
 // Number of a panel matrix, tail panel included.
 int64_t numbers(int64_t K, int64_t vectors, int64_t w) { return K * vectors * w; }
 
+// Hands out memory in whole cache lines.
+template <class T> struct Lines {
+  T* free;
+  static int64_t rounded(int64_t count) {
+    const int64_t line = 64 / int64_t(sizeof(T));
+    return (count + line - 1) / line * line;
+  }
+  T* take(int64_t count) {
+    T* here = free;
+    free += rounded(count);
+    return here;
+  }
+};
+
 }  // namespace
 
-template <class T> T* Weights<T>::take(int64_t count) {
-  T* here = free_;
-  const int64_t line = 64 / int64_t(sizeof(T));
-  free_ += (count + line - 1) / line * line;
-  return here;
-}
-
 template <class T>
-Weights<T>::Weights(const Table<T>& t, Cell cell, int64_t I, int64_t H, int64_t P, const Raw<T>& raw, bool back)
-    : table(t), sizes(make_sizes(cell, I, H, P, raw.weight_hr != nullptr, t.lanes)), has_back(back) {
-  const Sizes& s = sizes;
-  const int64_t columns = s.gates * s.blocks, p = vectors_of(P, s.w), i = vectors_of(I, s.w);
-  int64_t count = numbers(I + P + 1, columns, s.w) + s.padded + 64;
-  if (s.projected) count += numbers(s.H, p, s.w);
+Weights<T>::Weights(const Table<T>& t, const Sizes& s, bool back) : table(t), sizes(s), has_back(back) {
+  auto lines = [](int64_t count) { return Lines<T>::rounded(count); };
+  const int64_t columns = s.gates * s.blocks, p = vectors_of(s.P, s.w), i = vectors_of(s.I, s.w);
+  const int64_t forward = lines(numbers(s.I, columns, s.w)) + lines(numbers(s.P, columns, s.w)) +
+                          lines(columns * s.w) + lines(s.padded) + (s.projected ? lines(numbers(s.H, p, s.w)) : 0);
+  int64_t backward = 0;
   if (back) {
-    count += numbers(s.gradient, p, s.w) + numbers(s.gates * s.padded, i, s.w);
-    if (s.projected) count += numbers(P, s.blocks, s.w);
+    backward = lines(numbers(s.gradient, p, s.w)) + lines(numbers(s.gates * s.padded, i, s.w));
+    backward += lines(1);  // the GRU's input weights stand in two parts
+    if (s.projected) backward += lines(numbers(s.P, s.blocks, s.w));
   }
-  free_ = static_cast<T*>(memory_.reserve(size_t(count + 16 * 16) * sizeof(T)));
-  pack_forward(raw);
-  if (back) pack_back(raw);
+  forward_ = static_cast<T*>(memory_.reserve(size_t(forward + backward) * sizeof(T)));
+  back_ = forward_ + forward;
 }
 
 template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   const Sizes& s = sizes;
+  Lines<T> lines{forward_};
+  auto take = [&](int64_t count) { return lines.take(count); };
   const int64_t w = s.w, G = s.gates, columns = G * s.blocks;
   const int64_t per_panel = G == 1 ? 4 : G;
   // Column vector v of the panels belongs to gate v % G of block v / G.
@@ -102,6 +112,8 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
 
 template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
   const Sizes& s = sizes;
+  Lines<T> lines{back_};
+  auto take = [&](int64_t count) { return lines.take(count); };
   const int64_t w = s.w;
   // Rows (gate, unit) of `weight` in the order row_of gives them, its columns in panels of four vectors.
   auto pack = [&](const T* weight, int64_t K, int64_t columns, auto row_of) {
@@ -138,5 +150,44 @@ template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
 
 template class Weights<float>;
 template class Weights<double>;
+
+namespace {
+
+// Fewer weights than these are laid out before a second thread has woken.
+constexpr int64_t ALONE = 1 << 14;
+
+template <class T> struct PackCall {
+  Weights<T>* const* weights;
+  const Raw<T>* raw;
+  int64_t directions;
+  int parts;
+
+  static void part(void* self, int index) { static_cast<PackCall*>(self)->run(index); }
+
+  // First what the forward pass reads of every direction, then what goes back: each half is one thread's.
+  void run(int index) {
+    for (int64_t half = index; half < 2 * directions; half += parts) {
+      const int64_t d = half % directions;
+      if (half < directions)
+        weights[d]->pack_forward(raw[d]);
+      else if (weights[d]->has_back)
+        weights[d]->pack_back(raw[d]);
+    }
+  }
+};
+
+}  // namespace
+
+template <class T> void pack(Weights<T>* const* weights, const Raw<T>* raw, int64_t directions, int threads) {
+  const Sizes& s = weights[0]->sizes;
+  const int64_t halves = directions * (weights[0]->has_back ? 2 : 1);
+  const bool alone = halves * s.gates * s.H * (s.I + s.P) < ALONE;
+  Grant grant(alone ? 1 : int(std::min<int64_t>(threads, halves)));
+  PackCall<T> call{weights, raw, directions, grant.parts};
+  grant.run(grant.parts, &PackCall<T>::part, &call);
+}
+
+template void pack<float>(Weights<float>* const*, const Raw<float>*, int64_t, int);
+template void pack<double>(Weights<double>* const*, const Raw<double>*, int64_t, int);
 
 }  // namespace recurra

@@ -49,10 +49,12 @@ template <class T> struct Raw {
   const T *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
 };
 
-// Weights of a layer in one direction, laid out in panels. `back` adds what the backward pass needs.
+// Weights of a layer in one direction, laid out in panels by pack(). `back` adds what the backward pass needs.
 template <class T> class Weights {
  public:
-  Weights(const Table<T>& table, Cell cell, int64_t I, int64_t H, int64_t P, const Raw<T>& raw, bool back);
+  Weights(const Table<T>& table, const Sizes& sizes, bool back);
+  void pack_forward(const Raw<T>& raw);
+  void pack_back(const Raw<T>& raw);
   const Table<T>& table;
   const Sizes sizes;
   Panels<T> ih, hh, hr;
@@ -61,12 +63,12 @@ template <class T> class Weights {
   bool has_back;
 
  private:
-  void pack_forward(const Raw<T>& raw);
-  void pack_back(const Raw<T>& raw);
-  T* take(int64_t count);
   Memory memory_;
-  T* free_ = nullptr;
+  T *forward_, *back_;
 };
+
+// Lays out all directions of a layer, of equal sizes.
+template <class T> void pack(Weights<T>* const* weights, const Raw<T>* raw, int64_t directions, int threads);
 
 // A batch of sequences and where their rows lie. All strides and offsets count numbers, not bytes.
 template <class T> struct Batch {

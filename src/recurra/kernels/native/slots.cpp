@@ -112,6 +112,10 @@ Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int granted, int mo
     if (!share.sequences.empty()) share.slots = best_slots(share.sequences, lengths);
 }
 
+Grant::Grant(int threads) {
+  if (threads > 1) parts = Pool::get().acquire(threads);
+}
+
 Grant::Grant(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& s) {
   const double steps = double(std::accumulate(lengths, lengths + batch, int64_t(0)) * directions);
   if (threads <= 1 || steps * double(s.gates * s.H * (s.I + s.P)) < ALONE) return;

@@ -74,6 +74,7 @@ struct Span {
 // Threads taken from the pool for one call.
 class Grant {
  public:
+  explicit Grant(int threads);
   // Few numbers are not worth a second thread.
   Grant(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& sizes);
   ~Grant();
