@@ -77,7 +77,7 @@ class Plain:
         memory = torch.cat([o for o, _ in outputs], 2)
         last = torch.cat([h for _, h in outputs], 1)
         h, c = (torch.tanh(bridge(last)) for bridge in net.bridge)
-        keys = memory @ net.attention.weight.T
+        keys = memory @ net.attention.weight.T / h.shape[1] ** 0.5
         symbols, ended = torch.full((n,), BEGIN), torch.zeros(n, dtype=torch.bool)
         out = [[] for _ in sources]
         for _ in range(max_length + 1):

@@ -61,9 +61,10 @@ def test_the_validation_part_calibrates_too():
     assert 0.7 <= model.backtest(values, test=800).metrics["coverage"] <= 0.9
 
 
-def test_no_member_learns_what_it_is_judged_on():
-    given = read_series("X", [noise(90), noise(120)])
-    spans = np.array([(i, o) for i, n in ((0, 90), (1, 120)) for o in range(12, n - 3)])
+@pytest.mark.parametrize("length", [120, 700])  # one stretch for each member, and five
+def test_no_member_learns_what_it_is_judged_on(length):
+    given = read_series("X", [noise(90), noise(length)])
+    spans = np.array([(i, o) for i, n in ((0, 90), (1, length)) for o in range(12, n - 3)])
     seen = []
     for learned, held in shares(spans, given, members=3, horizon=4):
         targets = [{(s, o + k) for s, o in spans[part] for k in range(4)} for part in (learned, held)]
@@ -72,6 +73,16 @@ def test_no_member_learns_what_it_is_judged_on():
         assert not targets[0] & targets[1]
         seen += held.tolist()
     assert len(seen) == len(set(seen))
+
+
+def test_no_member_of_a_long_series_does_without_a_season():
+    given = read_series("X", [noise(1000)])
+    spans = np.array([(0, o) for o in range(12, 997)])
+    for learned, held in shares(spans, given, members=3, horizon=4):
+        for season in range(4):
+            of_season = spans[:, 1] // 250 == season
+            assert of_season[learned].mean() == pytest.approx(0.25, abs=0.05)
+            assert of_season[held].mean() == pytest.approx(0.25, abs=0.05)
 
 
 def test_with_many_series_whole_ones_are_left_out():

@@ -122,7 +122,7 @@ def test_a_wrong_field_is_named(words, message):
         TranslatorConfig(**CONFIG | words)
 
 
-@pytest.mark.parametrize("kind", ["general", "additive"])
+@pytest.mark.parametrize("kind", ["dot", "general", "additive"])
 def test_training_begins_by_looking_everywhere(kind):
     attention = Attention(kind, query_size=256, memory_size=512)
     attention.initialize(torch.Generator().manual_seed(0))

@@ -12,8 +12,10 @@ from recurra.estimators.series_inputs import GivenSeries
 from recurra.serving import calibration
 from recurra.serving.forecast_model import LOG_SPREAD, ForecastModel
 
-# With so many series a member leaves out whole ones, with fewer a stretch of time of each.
+# With so many series a member leaves out whole ones, with fewer stretches of time of each.
 SERIES_PER_MEMBER = 10
+# A stretch is at least so many horizons long where the series has room for it: no member then does without a season.
+HORIZONS_PER_STRETCH = 10
 # Fewer numbers held out say nothing about the tenth of them that lies outside.
 LEAST_HELD = 100
 
@@ -43,9 +45,9 @@ def shares(
             learned = ~held
         else:
             lengths = np.array([len(v) for v in given.values])[series]
-            low, high = lengths * member // members, lengths * (member + 1) // members
-            held = (begins >= low) & (begins + horizon <= high)
-            learned = (begins + horizon <= low) | (begins >= high)
+            first, last = (_owner(at, lengths, members, horizon) for at in (begins, begins + horizon - 1))
+            held = (first == member) & (last == member)
+            learned = (first != member) & (last != member)
         out.append((np.flatnonzero(learned), np.flatnonzero(held)))
     if any(len(learned) == 0 for learned, _ in out) or sum(len(h) for _, h in out) * horizon < LEAST_HELD:
         warnings.warn(
@@ -56,6 +58,12 @@ def shares(
         )
         return None
     return out
+
+
+def _owner(at: np.ndarray, lengths: np.ndarray, members: int, horizon: int) -> np.ndarray:
+    """Return the member that leaves out each step of a series: stretch after stretch, one member after the other."""
+    rounds = np.maximum(lengths // (members * HORIZONS_PER_STRETCH * horizon), 1)
+    return at * members * rounds // lengths % members
 
 
 def learn(

@@ -53,6 +53,8 @@ class Memory:
         keys = values[:, :size] if weight is None else linear(values, weight)
         for first in range(size, values.shape[1] if weight is None else 0, size):
             keys = keys + values[:, first : first + size]
+        if kind != "additive":
+            keys = keys / values.dtype.type(size**0.5)
         sequence = np.repeat(np.arange(len(lengths)), lengths)
         time = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 

@@ -5,11 +5,14 @@ the softmax of the scores weighs the steps [1]_ [2]_:
 
 .. math:: c = \sum_j \frac{e^{score(s, m_j)}}{\sum_k e^{score(s, m_k)}} \, m_j
 
-==========  ====================================================
-"dot"       :math:`s \cdot m_j`, the directions of m summed
-"general"   :math:`s \cdot W m_j`
+==========  ===============================================================
+"dot"       :math:`s \cdot m_j / \sqrt n`, the directions of m summed
+"general"   :math:`s \cdot W m_j / \sqrt n`
 "additive"  :math:`v \cdot \tanh(W m_j + U s)`
-==========  ====================================================
+==========  ===============================================================
+
+with n channels of s. The first two are divided by the root of n as in [3]_: they sum n products, and undivided the softmax
+soon has nearly all its weight on one step and hardly learns another.
 
 References
 ----------
@@ -17,6 +20,7 @@ References
    arXiv:1409.0473 (additive).
 .. [2] Luong, Pham and Manning, "Effective Approaches to Attention-based Neural Machine Translation", 2015,
    arXiv:1508.04025 (dot, general).
+.. [3] Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762.
 """
 
 from dataclasses import dataclass
@@ -78,17 +82,10 @@ class Attention(nn.Module):
             self.score = nn.Parameter(torch.empty(query_size))
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw the weights, uniform after Glorot; those of "general" so small that training begins by looking everywhere.
-
-        A score of theirs sums over query_size * memory_size products: drawn after Glorot, the softmax begins with nearly all
-        its weight on one step and hardly learns another.
-        """
+        """Draw the weights, uniform after Glorot."""
         for weight in (self.weight, self.query_weight):
             if weight is not None:
                 nn.init.xavier_uniform_(weight, generator=generator)
-        if self.kind == "general":
-            with torch.no_grad():
-                self.weight /= self.query_size**0.5
         if self.score is not None:
             nn.init.xavier_uniform_(self.score.detach()[None], generator=generator)
 
@@ -107,6 +104,8 @@ class Attention(nn.Module):
             keys = values @ self.weight.T
         else:
             keys = values.unflatten(1, (-1, self.query_size)).sum(1)
+        if self.kind != "additive":
+            keys = keys / self.query_size**0.5
         lengths = torch.from_numpy(steps.lengths).to(values.device)
         absent = torch.arange(time, device=values.device)[None, None] >= lengths[:, None, None]
         values, keys = (to_padded(part, steps, time=time, batch_first=True) for part in (values, keys))
