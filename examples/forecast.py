@@ -21,7 +21,7 @@ CLOSED = CASES | {"horizon": 12, "max_epochs": 15, "batch_size": 32}
 OPEN = CASES | {"horizon": 1, "max_epochs": 20, "batch_size": 32}
 
 # Demand: half hours, a day at once; the values of the day and the week before stand beside every step, with what was known
-# of those. Three networks, each trained without another third of the history, which says how wide the intervals must be.
+# of those. Ten networks, each trained without another tenth of the history, which says how wide the intervals must be.
 DEMAND = {
     "horizon": 48,
     "context": 48,
@@ -29,7 +29,7 @@ DEMAND = {
     "lags": (48, 336),
     "level": 48,
     "loss": "quantile",
-    "members": 3,
+    "members": 10,
     "hidden_size": 32,
     "dropout": 0.1,
     "stride": 7,

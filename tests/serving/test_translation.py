@@ -278,3 +278,13 @@ def test_a_file_that_claims_too_much_is_refused(tmp_path, change, message):
     store.save(path, manifest, arrays)
     with pytest.raises(StoreError, match=message):
         open_file(path)
+
+
+def test_a_file_from_before_scores_were_divided_is_refused_not_misread(tmp_path):
+    path = tmp_path / "m.recurra"
+    random_model(2, attention="general").save(path)
+    manifest, arrays = store.load(path)
+    del manifest["attention_scaled"]
+    store.save(path, manifest, arrays)
+    with pytest.raises(StoreError, match="not divided by the root of its width.* Train it anew"):
+        open_file(path)

@@ -20,6 +20,8 @@ from recurra.serving.decoder import Decoder, expected_shapes
 from recurra.serving.decoding import Found, search
 
 SCHEMA = 1
+# In the manifest of every file since scores are divided, see `recurra.nn.attention`.
+SCALED = "attention_scaled"
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,8 @@ class TranslationModel:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; the old file or the new one is there after a crash, whole."""
         vocabularies = {"source": self.source.to_manifest(), "target": self.target.to_manifest()}
-        manifest = {**self.manifest, "kind": "model", "schema": SCHEMA, "vocabularies": vocabularies}
+        facts = {"kind": "model", "schema": SCHEMA, "vocabularies": vocabularies, SCALED: True}
+        manifest = {**self.manifest, **facts}
         store.save(path, manifest, {f"network.{name}": array for name, array in self.weights.items()})
 
     @classmethod
@@ -267,6 +270,10 @@ class TranslationModel:
         source, target = (Symbols.from_manifest(vocabularies[side]) for side in ("source", "target"))
         weights = {name.removeprefix("network."): array for name, array in arrays.items()}
         _check_network(network, weights)
+        if network["attention"] != "additive" and manifest.get(SCALED) is not True:
+            raise StoreError(
+                "its attention is not divided by the root of its width, as it was early in 0.1.0. Train it anew."
+            )
         if network["source_size"] != len(source) or network["target_size"] != len(target):
             raise StoreError("the vocabularies do not fit the network. Use a backup.")
         if type(manifest["max_length"]) is not int or not 1 <= manifest["max_length"] <= 10**6:
