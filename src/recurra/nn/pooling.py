@@ -29,7 +29,10 @@ def last(h_n: Tensor, *, bidirectional: bool) -> Tensor:
         The second direction's state is the one after the first step, where it has read everything.
     """
     # Not two selections and their concatenation: with their gradients those are several times as many operations.
-    return h_n[-2:].transpose(0, 1).flatten(1) if bidirectional else h_n[-1]
+    if not bidirectional:
+        return h_n[-1]
+    last_layer = h_n if len(h_n) == 2 else h_n[-2:]
+    return last_layer.transpose(0, 1).flatten(1)
 
 
 def mean(ragged: Ragged) -> Tensor:
