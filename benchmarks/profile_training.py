@@ -25,7 +25,7 @@ BATCHES = bench_training.EPOCHS * 10
 @contextlib.contextmanager
 def clocked(seconds: dict[str, list[float]]):
     """Note the seconds of every pass through the layer."""
-    real = {name: getattr(bridge, name) for name in ("_forward", "_backward")}
+    real = {name: getattr(bridge, name) for name in ("forward_pass", "backward_pass")}
 
     def clock(name: str):
         def run(*args, **kwargs):
@@ -80,7 +80,7 @@ def main() -> None:
         steps = Steps()
         with clocked(seconds):
             whole = measure.timed(lambda s=seed, c=steps: estimator(train, s, c))
-        layer = [a + b for a, b in zip(seconds["_forward"], seconds["_backward"], strict=True)]
+        layer = [a + b for a, b in zip(seconds["forward_pass"], seconds["backward_pass"], strict=True)]
         outside["estimator"] += [all_ - part for all_, part in zip(steps.seconds, layer, strict=True)]
         outside["estimator, whole training"].append((whole - sum(layer)) / BATCHES)
         inside["estimator"] += layer

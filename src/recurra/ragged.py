@@ -45,7 +45,10 @@ class Ragged:
         """Join numpy arrays of shape (time, ...) that agree in every axis but the first."""
         if not sequences:
             raise ShapeError("Ragged.from_list: needs at least one sequence; got an empty list.")
-        return cls(np.concatenate(sequences, axis=0), [len(s) for s in sequences])
+        joined = object.__new__(cls)
+        joined.values = np.concatenate(sequences, axis=0)
+        joined.lengths = np.array([len(s) for s in sequences], dtype=np.int64)
+        return joined
 
     @property
     def offsets(self) -> np.ndarray:

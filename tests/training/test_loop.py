@@ -9,6 +9,8 @@ import torch
 from recurra import store
 from recurra.batches.examples import Examples
 from recurra.errors import UsageError
+from recurra.nn.network import NetworkConfig, build
+from recurra.nn.without_graph import WithoutGraph
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.loop import train
@@ -385,3 +387,30 @@ def test_buffers_of_the_network_belong_to_its_weights(make_network, make_example
     train(again, make_examples(), config=config(max_epochs=2), loss=LOSS, start=moments.states[6])
     assert network.norm.num_batches_tracked == 10
     assert same(network.state_dict(), again.state_dict())
+
+
+@pytest.mark.parametrize("targets", ["classes", "weighted classes", "numbers"])
+def test_training_without_a_graph_is_training_with_one(targets, monkeypatch):
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal((n, 3)).astype(np.float32) for n in rng.integers(1, 20, 30)]
+    weights = rng.uniform(size=30).astype(np.float32) if targets == "weighted classes" else None
+    numbers = np.array([x.mean(0)[:2] for x in inputs], np.float32)
+    classes = targets != "numbers"
+    examples = Examples(inputs, (numbers[:, 0] > 0).astype(np.int64) if classes else numbers, weights=weights)
+    counted = []
+    found = {}
+    for graph in (False, True):
+        network = build(
+            NetworkConfig("gru", 3, 8, output_size=2, num_layers=2, bidirectional=True, dropout=0.2), seed=0
+        )
+        if graph:
+            monkeypatch.setattr(WithoutGraph, "applies", lambda *_: False)
+        else:
+            real = WithoutGraph.backward
+            monkeypatch.setattr(
+                WithoutGraph, "backward", lambda *args, real=real: counted.append(1) or real(*args)
+            )
+        result = train(network, examples, config=config(), loss=LOSS if classes else mean_squared_error)
+        found[graph] = weights_of(network), [row["train_loss"] for row in result.history]
+    assert len(counted) == 5 * 4
+    torch.testing.assert_close(found[False], found[True], rtol=1e-3, atol=1e-4)

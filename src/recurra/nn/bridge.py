@@ -56,8 +56,9 @@ class Call:
     lengths : int64 ndarray of shape (batch,)
     batch_first : bool or None
         Where a padded tensor has its batch; None for flat ragged rows.
-    reference : callable
-        (rows, states, weights) -> (output, final states) in torch operations, for second derivatives.
+    reference : callable or None
+        (rows, states, weights) -> (output, final states) in torch operations, for second derivatives; None where no
+        graph is built.
     memory : {"full", "sqrt"}
         Whether training keeps the gates of every step, or states between segments only (`recurra.nn.segments`).
     """
@@ -65,7 +66,7 @@ class Call:
     cell: str
     lengths: np.ndarray
     batch_first: bool | None
-    reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
+    reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]] | None
     memory: str = "full"
 
     def places(self, values: Tensor) -> tuple[np.ndarray, int]:
@@ -109,7 +110,7 @@ def _pack(cell: str, weights: Sequence[DirectionWeights], *, back: bool) -> list
 
 
 @dataclass
-class _Kept:
+class Kept:
     """What a forward pass leaves for the backward pass besides tensors."""
 
     packed: list[Any]
@@ -117,7 +118,7 @@ class _Kept:
     segmented: list[segments.Direction] | None = None
 
 
-def _forward(
+def forward_pass(
     call: Call,
     x: Tensor,
     h_0: Tensor | None,
@@ -125,7 +126,7 @@ def _forward(
     weights: Sequence[DirectionWeights],
     *,
     save: bool,
-) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
+) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
     """Run a layer; tensors are contiguous but for x, whose last axis is."""
     packed = _pack(call.cell, weights, back=save)
     directions, batch = len(weights), len(call.lengths)
@@ -156,7 +157,7 @@ def _forward(
         threads(torch.get_num_threads()),
         0,
     )
-    return output, h_n, c_n, _Kept(packed, memory)
+    return output, h_n, c_n, Kept(packed, memory)
 
 
 def _forward_in_segments(
@@ -167,7 +168,7 @@ def _forward_in_segments(
     c_0: Tensor | None,
     output: Tensor,
     sizes: tuple[int, int],
-) -> tuple[Tensor, Tensor, Tensor | None, _Kept]:
+) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
     """Run a layer keeping only the states between segments."""
     batch, found = len(call.lengths), []
     for d, one in enumerate(packed):
@@ -188,13 +189,13 @@ def _forward_in_segments(
         if call.cell != "lstm"
         else torch.stack([d.states[-1][1] for d in found if d.states[-1][1] is not None])
     )
-    return output, h_n, c_n, _Kept(packed, None, found)
+    return output, h_n, c_n, Kept(packed, None, found)
 
 
 def _backward_in_segments(
-    kept: _Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
+    kept: Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
 ) -> list[Tensor | None]:
-    """Fill ``wanted``, laid out by `_backward`, direction by direction."""
+    """Fill ``wanted``, laid out by `_room`, direction by direction."""
     assert kept.segmented is not None
     grad_x = wanted[0]
     for d, direction in enumerate(kept.segmented):
@@ -222,27 +223,31 @@ def _backward_in_segments(
     return wanted
 
 
-def _backward(
+def _room(call: Call, inputs: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
+    """Return tensors for the gradients by x, h_0, c_0 and every weight; None where not ``needed``."""
+    wanted: list[Tensor | None] = [
+        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
+        for t, need in zip(inputs, needed, strict=True)
+    ]
+    x = inputs[0]
+    if wanted[0] is not None and x is not None:
+        # rows past the end of a sequence have no gradient; where rows lie must be as in x
+        wanted[0] = torch.empty_like(x) if call.batch_first is None else torch.zeros_like(x)
+    return wanted
+
+
+def backward_pass(
     call: Call,
-    kept: _Kept,
+    kept: Kept,
     x: Tensor,
     output: Tensor,
     h_0: Tensor | None,
     c_0: Tensor | None,
     weights: Sequence[DirectionWeights],
     given: Sequence[Tensor | None],
-    needed: Sequence[bool],
+    wanted: list[Tensor | None],
 ) -> list[Tensor | None]:
-    """Return the gradients by x, h_0, c_0 and every weight; None where not ``needed``."""
-    flat = [w for one in weights for w in one]
-    inputs = [x, h_0, c_0, *flat]
-    wanted: list[Tensor | None] = [
-        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
-        for t, need in zip(inputs, needed, strict=True)
-    ]
-    if wanted[0] is not None:
-        # rows past the end of a sequence have no gradient; where rows lie must be as in x
-        wanted[0] = torch.empty_like(x) if call.batch_first is None else torch.zeros_like(x)
+    """Run a layer backward into ``wanted``: tensors for the gradients by x, h_0, c_0 and every weight, or None."""
     # bound to a name: an address does not keep its tensor alive
     laid_out = [None if g is None else g.contiguous() for g in given]
     if kept.segmented is not None:
@@ -286,7 +291,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any, call: Call, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        output, h_n, c_n, ctx.kept = _forward(call, x, h_0, c_0, _grouped(weights), save=True)
+        output, h_n, c_n, ctx.kept = forward_pass(call, x, h_0, c_0, _grouped(weights), save=True)
         ctx.call = call
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, output, h_0, c_0, *weights)
@@ -303,9 +308,9 @@ class _Layer(torch.autograd.Function):
         kept = ctx.kept
         if kept.memory is not None and kept.memory.spent:
             # a second backward pass through a retained graph: the first has overwritten the gates
-            kept = _forward(ctx.call, x, h_0, c_0, _grouped(weights), save=True)[-1]
-        grouped = _grouped(weights)
-        return (None, *_backward(ctx.call, kept, x, output, h_0, c_0, grouped, given, needed))
+            kept = forward_pass(ctx.call, x, h_0, c_0, _grouped(weights), save=True)[-1]
+        wanted = _room(ctx.call, (x, h_0, c_0, *weights), needed)
+        return (None, *backward_pass(ctx.call, kept, x, output, h_0, c_0, _grouped(weights), given, wanted))
 
 
 def _differentiable(
@@ -314,6 +319,7 @@ def _differentiable(
     """Compute the gradients in torch's own operations, so that they can be differentiated again."""
     x, h_0, c_0, *weights = inputs
     assert x is not None
+    assert call.reference is not None
     states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(call, x, _grouped(weights))
     output, finals = call.reference(x, states, _grouped(weights))
     pairs = [(value, g) for value, g in zip((output, *finals), given, strict=False) if g is not None]
@@ -366,5 +372,5 @@ def layer(
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
         output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
     else:
-        output, h_n, c_n, _ = _forward(call, x, h_0, c_0, _grouped(flat), save=False)
+        output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, _grouped(flat), save=False)
     return output, (h_n,) if c_n is None else (h_n, c_n)

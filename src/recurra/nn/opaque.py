@@ -51,6 +51,7 @@ def _run(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     if bridge.runs_native(x, [*states, *(w for one in weights for w in one)]):
         return bridge.layer(call, x, states, weights)
+    assert call.reference is not None
     return call.reference(x, tuple(states), weights)
 
 

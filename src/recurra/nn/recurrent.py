@@ -210,7 +210,7 @@ def run_module(
         return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
     batch = _read_input(who, module, input, lengths)
     states = () if hx is None else _read_states(who, module, hx, batch, state_sizes)
-    weights = _all_weights(module)
+    weights = all_weights(module)
     if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
         output, finals = _run_native(module, direction, cell, batch, states, weights)
     else:
@@ -241,7 +241,7 @@ def _run_opaque(
         states = given if batched else tuple(s.unsqueeze(1) for s in given)
     where = None if lengths is None else torch.as_tensor(lengths)
     finals: list[States] = []
-    for layer, pair in enumerate(_all_weights(module)):
+    for layer, pair in enumerate(all_weights(module)):
         if layer and module.dropout:
             values = F.dropout(values, module.dropout, module.training)
         h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
@@ -303,7 +303,7 @@ def _run_native(
     return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
 
 
-def _all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
+def all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
     """Weights of every layer, in each of its directions."""
     directions = (False, True) if module.bidirectional else (False,)
     return [

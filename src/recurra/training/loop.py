@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
+from recurra.nn.without_graph import WithoutGraph
 from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.curriculum import as_curriculum, up_to
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
-from recurra.training.losses import Loss
-from recurra.training.optimizers import clip, global_norm, make_optimizer
+from recurra.training.losses import Loss, value_and_gradient
+from recurra.training.optimizers import Arrays, clip, global_norm, make_optimizer
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
@@ -221,7 +222,9 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
+        self._without_graph = WithoutGraph(network)
         self._parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._arrays = Arrays()  # of the gradients
         self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
@@ -414,16 +417,12 @@ class Run:
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
         self._seed(seed)
-        for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
-            parameter.grad = None
-        outputs = self.network(to_device(batch.inputs, self.device))
-        loss = self.loss_of(outputs, batch)
-        value = loss.item()
+        outputs, value, backward = self._forward(batch)
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
-        loss.backward()
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = global_norm(gradients)
+        backward()
+        gradients = [g for p in self._parameters if (g := p.grad) is not None]
+        norm = global_norm(gradients, self._arrays)
         if not math.isfinite(norm):
             raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
         clipped = clip(gradients, norm=norm, grad_clip=self.config.grad_clip)
@@ -432,6 +431,19 @@ class Run:
             group["lr"] = self.config.learning_rate * factor
         self.optimizer.step()
         return value, norm, clipped
+
+    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], Any]]:
+        """Return the network's outputs, their loss, and what sets the gradients."""
+        inputs = to_device(batch.inputs, self.device)
+        if not self._without_graph.applies(inputs.values):
+            for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
+                parameter.grad = None
+            outputs = self.network(inputs)
+            loss = self.loss_of(outputs, batch)
+            return outputs, loss.item(), loss.backward
+        outputs = self._without_graph.forward(inputs)
+        value, gradient = value_and_gradient(self._loss, outputs, batch.targets, batch.weights)
+        return outputs, value, partial(self._without_graph.backward, gradient)
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()

@@ -15,8 +15,57 @@ import torch.nn.functional as F
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError
+from recurra.kernels.dispatch import native_module
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+
+
+class CrossEntropy:
+    """The loss that `cross_entropy` returns."""
+
+    def __init__(self, class_weights: Sequence[float] | np.ndarray | None) -> None:
+        self._by_class = (
+            None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
+        )
+
+    def __call__(
+        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the weighted mean over rows."""
+        if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
+            raise ShapeError(
+                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
+                f"{tuple(outputs.shape)}. "
+                "The network must give one row of class scores per target."
+            )
+        weights = self._weights(outputs, targets, weights)
+        if weights is None:
+            return F.cross_entropy(outputs, targets)
+        return _weighted_mean(F.cross_entropy(outputs, targets, reduction="none"), weights)
+
+    def _weights(
+        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        if self._by_class is None:
+            return weights
+        of_class = self._by_class.to(outputs.device, outputs.dtype)[targets]
+        return of_class if weights is None else of_class * weights
+
+    def with_gradient(
+        self, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[float, torch.Tensor] | None:
+        """Return `value_and_gradient` in one call of the native kernels; None for targets that are not one class a row."""
+        if outputs.ndim != 2 or targets.shape != (len(outputs),) or targets.dtype != np.int64:
+            return None
+        if self._by_class is not None:
+            of_class = self._by_class.numpy()[targets]
+            weights = of_class if weights is None else of_class * weights
+        gradient = torch.empty_like(outputs)
+        value = native_module().cross_entropy(
+            False, *outputs.shape, outputs.data_ptr(), np.ascontiguousarray(targets),
+            None if weights is None else np.ascontiguousarray(weights, np.float32), gradient.data_ptr(),
+        )  # fmt: skip
+        return None if value is None else (value, gradient)
 
 
 def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
@@ -33,27 +82,20 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
         Of outputs (rows, classes), before softmax; targets (rows,), int64 in [0, classes); weights (rows,) or
         None.
     """
-    by_class = (
-        None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
-    )
+    return CrossEntropy(class_weights)
 
-    def loss(
-        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
-            raise ShapeError(
-                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
-                f"{tuple(outputs.shape)}. "
-                "The network must give one row of class scores per target."
-            )
-        if by_class is not None:
-            of_class = by_class.to(outputs.device, outputs.dtype)[targets]
-            weights = of_class if weights is None else of_class * weights
-        if weights is None:
-            return F.cross_entropy(outputs, targets)
-        return _weighted_mean(F.cross_entropy(outputs, targets, reduction="none"), weights)
 
-    return loss
+def value_and_gradient(
+    loss: Loss, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
+) -> tuple[float, torch.Tensor]:
+    """Return a loss and its gradient by the outputs of `recurra.nn.without_graph`: float32, contiguous, of no graph."""
+    found = loss.with_gradient(outputs, targets, weights) if isinstance(loss, CrossEntropy) else None
+    if found is not None:
+        return found
+    leaf = outputs.detach().requires_grad_()
+    value = loss(leaf, torch.from_numpy(targets), None if weights is None else torch.from_numpy(weights))
+    (gradient,) = torch.autograd.grad(value, leaf)
+    return value.item(), gradient.contiguous()
 
 
 def step_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:

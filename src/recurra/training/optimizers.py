@@ -2,8 +2,8 @@
 
 import inspect
 import math
+import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch.optim import optimizer as hooks
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.kernels.dispatch import current, native_module, threads
 
 # For a bidirectional LSTM of 100 units, one Adam step took 0.15 ms fused, 0.37 ms foreach, 0.42 ms as a plain
 # loop (one core). RMSprop has no fused variant. Plain SGD hardly trains a recurrent network, so momentum is
@@ -22,8 +23,8 @@ NAMED: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (torch.optim.RMSprop, {"foreach": True}),
 }
 
-# What the fused step of these does.
-ADAM = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused_adamw_}
+# Whether their weight decay passes by the moments.
+ADAM = {torch.optim.Adam: False, torch.optim.AdamW: True}
 
 # Methods of torch's optimizers that are wrapped for torch.compile.
 WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
@@ -34,14 +35,19 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
 
     The first call of a method wrapped for ``torch.compile`` imports ``torch._dynamo``: two to three seconds of a run that
     compiles nothing. The profiler's mark around every step takes longer than the fused step of a small network. Hooks
-    are called as ever; the arithmetic is the same function, of Adam with `_kept_step`.
+    are called as ever; the arithmetic is the same function, but for that of `_Adam`.
     """
     own_step = inspect.unwrap(kind.step)
-    take_step = _kept_step(own_step, ADAM[kind]) if kind in ADAM else own_step
 
     def plain(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
+        if kind in ADAM and closure is None:
+            native = self.__dict__.get("_native")
+            if native is None:
+                native = self.__dict__["_native"] = _Adam(self, decoupled=ADAM[kind])
+            if native.step():
+                return None
         with torch.no_grad():
-            return take_step(self, closure)
+            return own_step(self, closure)
 
     marked = torch.optim.Optimizer.profile_hook_step(plain)
 
@@ -54,63 +60,80 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": kind.__module__})
 
 
-@dataclass(frozen=True)
-class _Moments:
-    """What a fused Adam step reads and writes, parameter by parameter."""
-
-    parameters: list[torch.nn.Parameter]
-    first: list[torch.Tensor]  # running means of the gradients
-    second: list[torch.Tensor]  # and of their squares
-    counts: torch.Tensor  # steps taken, shape (parameters,)
-    each: list[torch.Tensor]  # views of counts
+# What Adam keeps of every weight array: running means of its gradient and of its square, and the count of steps.
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def _kept_step(own_step: Callable[..., Any], arithmetic: Callable[..., None]) -> Callable[..., Any]:
-    """Return a step of Adam on lists kept from one step to the next; torch's own wherever they do not fit.
+class Arrays:
+    """Where tensors lie, for the kernels; looked at closely only when a tensor is another than before, or lies elsewhere.
 
-    For ten parameters, gathering the lists anew and counting every one's steps takes as long as the arithmetic. Nothing
-    else differs: the moments stand in ``state`` as torch puts them there.
+    Attributes
+    ----------
+    addresses, sizes : list of int
+        Of the tensors last taken.
     """
 
-    def step(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> Any:
-        group = self.param_groups[0]
-        kept = self.__dict__.get("_moments")
-        if kept is None or self.state.get(kept.parameters[0], {}).get("step") is not kept.each[0]:
-            kept = self.__dict__["_moments"] = _moments(self)
-        gradients = [] if kept is None else [p.grad for p in kept.parameters if p.grad is not None]
-        if kept is None or closure is not None or len(gradients) < len(kept.parameters):
-            return own_step(self, closure)
-        kept.counts.add_(1)
-        arithmetic(
-            kept.parameters, gradients, kept.first, kept.second, [], kept.each, lr=group["lr"],
-            beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"],
-            amsgrad=False, maximize=group["maximize"], grad_scale=None, found_inf=None,
-        )  # fmt: skip
-        return None
+    def __init__(self) -> None:
+        self._tensors: list[torch.Tensor] = []
+        self.addresses: list[int] = []
+        self.sizes: list[int] = []
 
-    return step
+    def take(self, tensors: list[torch.Tensor]) -> bool:
+        """Return whether the kernels can go through each of these from its first number to its last."""
+        same = len(tensors) == len(self._tensors) and all(map(operator.is_, tensors, self._tensors))
+        if same and list(map(torch.Tensor.data_ptr, tensors)) == self.addresses:
+            return True
+        if current() != "native" or not all(_is_dense(t) for t in tensors):
+            return False
+        self._tensors = tensors
+        self.addresses, self.sizes = [t.data_ptr() for t in tensors], [t.numel() for t in tensors]
+        return True
 
 
-def _moments(optimizer: torch.optim.Optimizer) -> _Moments | None:
-    """Return the lists of an optimizer that has taken a step; None where its tensors cannot go through one call."""
-    (group, *others) = optimizer.param_groups
-    parameters = group["params"]
-    states = [optimizer.state.get(p, {}) for p in parameters]
-    kinds = {(p.device.type, p.dtype) for p in parameters}
-    if others or group["amsgrad"] or len(kinds) > 1 or ("cpu", torch.float32) not in kinds:
-        return None
-    if not all("step" in state for state in states):
-        return None
-    counts = torch.stack([state["step"] for state in states])
-    for state, count in zip(states, counts.unbind(), strict=True):
-        state["step"] = count
-    return _Moments(
-        list(parameters),
-        [state["exp_avg"] for state in states],
-        [state["exp_avg_sq"] for state in states],
-        counts,
-        [state["step"] for state in states],
+def _is_dense(tensor: torch.Tensor) -> bool:
+    return bool(
+        tensor.is_cpu
+        and tensor.dtype is torch.float32
+        and tensor.layout is torch.strided
+        and tensor.is_contiguous()
     )
+
+
+class _Adam:
+    """The steps of one optimizer in one call of the kernels each.
+
+    The moments and counts stand in ``state`` as torch puts them there. For ten small arrays, gathering torch's lists and
+    going through its operators takes longer than the arithmetic, which the kernels also spread over their threads.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, *, decoupled: bool) -> None:
+        self._optimizer = optimizer
+        self._decoupled = decoupled
+        self._weights, self._gradients, self._moments = Arrays(), Arrays(), Arrays()
+
+    def step(self) -> bool:
+        """Take a step; False, with nothing done, where torch's own is needed: the first, or what the kernels do not do."""
+        group, *others = self._optimizer.param_groups
+        parameters = group["params"]
+        gradients = [g for p in parameters if (g := p.grad) is not None]
+        if others or group["amsgrad"] or group["maximize"] or len(gradients) < len(parameters):
+            return False
+        # in the order of the parameters, but for a state that was put together by hand
+        states = list(self._optimizer.state.values())
+        if len(states) != len(parameters) or any(map(operator.is_not, self._optimizer.state, parameters)):
+            return False
+        moments = [array for state in states for array in map(state.get, MOMENTS)]
+        if not (
+            self._weights.take(parameters) and self._gradients.take(gradients) and self._moments.take(moments)
+        ):
+            return False
+        kinds = [self._moments.addresses[at :: len(MOMENTS)] for at in range(len(MOMENTS))]
+        beta1, beta2 = group["betas"]
+        native_module().adam(
+            False, self._weights.addresses, self._gradients.addresses, *kinds, self._weights.sizes, group["lr"], beta1,
+            beta2, group["eps"], group["weight_decay"], self._decoupled, threads(torch.get_num_threads()),
+        )  # fmt: skip
+        return True
 
 
 def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
@@ -183,8 +206,15 @@ def make_optimizer(
     return make(trained, lr=learning_rate, **options)
 
 
-def global_norm(gradients: list[torch.Tensor]) -> float:
-    """Return the Euclidean norm of all gradients together; NaN or infinite if any entry is."""
+def global_norm(gradients: list[torch.Tensor], arrays: Arrays | None = None) -> float:
+    """Return the Euclidean norm of all gradients together; NaN or infinite if any entry is.
+
+    ``arrays`` remembers where they lie, for one call after the other.
+    """
+    at = arrays or Arrays()
+    if at.take(gradients):
+        norm: float = native_module().norm(False, at.addresses, at.sizes, threads(torch.get_num_threads()))
+        return norm
     return math.hypot(*(norm.item() for norm in torch._foreach_norm(gradients)))
 
 

@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "heads.hpp"
+#include "objective.hpp"
 #include "pool.hpp"
 #include "recurrence.hpp"
 #include "running.hpp"
 #include "step.hpp"
+#include "update.hpp"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -305,6 +307,99 @@ void py_softmax(bool is_double, nb::handle x, int64_t rows, int64_t classes) {
 }
 
 template <class T>
+void call_head_scores(const HeadSizes& sizes, const T* states, const T* weight, const T* bias, T* features, T* scores) {
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  head_scores<T>(table<T>(), sizes, states, weight, bias, features, scores);
+}
+
+void py_head_scores(bool is_double, int64_t B, int64_t D, int64_t P, int64_t C, nb::handle states, nb::handle weight,
+                    nb::handle bias, nb::handle features, nb::handle scores) {
+  Address h(states), w(weight), b(bias), f(features, true), s(scores, true);
+  if (is_double)
+    call_head_scores<double>({B, D, P, C}, h, w, b, f, s);
+  else
+    call_head_scores<float>({B, D, P, C}, h, w, b, f, s);
+}
+
+template <class T>
+void call_head_gradients(const HeadSizes& sizes, const T* by_scores, const T* features, const T* weight, T* by_weight,
+                         T* by_bias, T* by_states) {
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  head_gradients<T>(table<T>(), sizes, by_scores, features, weight, by_weight, by_bias, by_states);
+}
+
+void py_head_gradients(bool is_double, int64_t B, int64_t D, int64_t P, int64_t C, nb::handle by_scores,
+                       nb::handle features, nb::handle weight, nb::handle by_weight, nb::handle by_bias,
+                       nb::handle by_states) {
+  Address s(by_scores), f(features), w(weight), gw(by_weight, true), gb(by_bias, true), gh(by_states, true);
+  if (is_double)
+    call_head_gradients<double>({B, D, P, C}, s, f, w, gw, gb, gh);
+  else
+    call_head_gradients<float>({B, D, P, C}, s, f, w, gw, gb, gh);
+}
+
+// The loss; None when a target is no class.
+nb::object py_cross_entropy(bool is_double, int64_t rows, int64_t classes, nb::handle scores, nb::handle targets,
+                            nb::handle weights, nb::handle by_scores) {
+  Address s(scores), t(targets), w(weights), g(by_scores, true);
+  double loss = 0;
+  bool all = false;
+  {
+    nb::gil_scoped_release nogil;
+    FlushDenormals flush;
+    all = is_double ? cross_entropy<double>(table<double>(), rows, classes, s, t, w, g, &loss)
+                    : cross_entropy<float>(table<float>(), rows, classes, s, t, w, g, &loss);
+  }
+  return all ? nb::object(nb::float_(loss)) : nb::none();
+}
+
+// Addresses and sizes of many arrays, each a list of integers.
+using Addresses = std::vector<uintptr_t>;
+
+template <class T> double call_norm(const Addresses& arrays, const std::vector<int64_t>& sizes, int threads) {
+  std::vector<const T*> at;
+  for (uintptr_t one : arrays) at.push_back(reinterpret_cast<const T*>(one));
+  return norm<T>(table<T>(), at, sizes, threads);
+}
+
+double py_norm(bool is_double, const Addresses& arrays, const std::vector<int64_t>& sizes, int threads) {
+  if (arrays.size() != sizes.size()) throw std::invalid_argument("norm: list sizes");
+  nb::gil_scoped_release nogil;
+  return is_double ? call_norm<double>(arrays, sizes, threads) : call_norm<float>(arrays, sizes, threads);
+}
+
+template <class T>
+void call_adam(const AdamRule& rule, const Addresses& weights, const Addresses& gradients, const Addresses& first,
+               const Addresses& second, const Addresses& steps, const std::vector<int64_t>& sizes, int threads) {
+  std::vector<Adam<T>> what(sizes.size());
+  std::vector<T*> counts;
+  for (size_t j = 0; j < sizes.size(); ++j) {
+    what[j].n = sizes[j];
+    what[j].weight = reinterpret_cast<T*>(weights[j]);
+    what[j].gradient = reinterpret_cast<const T*>(gradients[j]);
+    what[j].first = reinterpret_cast<T*>(first[j]);
+    what[j].second = reinterpret_cast<T*>(second[j]);
+    counts.push_back(reinterpret_cast<T*>(steps[j]));
+  }
+  adam<T>(table<T>(), rule, what, counts, threads);
+}
+
+void py_adam(bool is_double, const Addresses& weights, const Addresses& gradients, const Addresses& first,
+             const Addresses& second, const Addresses& steps, const std::vector<int64_t>& sizes, double rate,
+             double beta1, double beta2, double eps, double weight_decay, bool decoupled, int threads) {
+  for (const Addresses* one : {&weights, &gradients, &first, &second, &steps})
+    if (one->size() != sizes.size()) throw std::invalid_argument("adam: list sizes");
+  const AdamRule rule{rate, beta1, beta2, eps, weight_decay, decoupled};
+  nb::gil_scoped_release nogil;
+  if (is_double)
+    call_adam<double>(rule, weights, gradients, first, second, steps, sizes, threads);
+  else
+    call_adam<float>(rule, weights, gradients, first, second, steps, sizes, threads);
+}
+
+template <class T>
 void call_pool(int kind, const LinearHead<T>* score, const LinearHead<T>* context, const T* values,
                const int64_t* lengths, int64_t batch, int64_t features, T* total, T* top, T* mass, int64_t* count) {
   nb::gil_scoped_release nogil;
@@ -431,6 +526,18 @@ NB_MODULE(_native, m) {
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
+  m.def("head_scores", &py_head_scores, nb::arg("is_double"), nb::arg("batch"), nb::arg("directions"),
+        nb::arg("output_size"), nb::arg("classes"), nb::arg("states"), nb::arg("weight"), nb::arg("bias"),
+        nb::arg("features"), nb::arg("scores"));
+  m.def("head_gradients", &py_head_gradients, nb::arg("is_double"), nb::arg("batch"), nb::arg("directions"),
+        nb::arg("output_size"), nb::arg("classes"), nb::arg("by_scores"), nb::arg("features"), nb::arg("weight"),
+        nb::arg("by_weight"), nb::arg("by_bias"), nb::arg("by_states"));
+  m.def("cross_entropy", &py_cross_entropy, nb::arg("is_double"), nb::arg("rows"), nb::arg("classes"),
+        nb::arg("scores"), nb::arg("targets"), nb::arg("weights").none(), nb::arg("by_scores"));
+  m.def("norm", &py_norm, nb::arg("is_double"), nb::arg("arrays"), nb::arg("sizes"), nb::arg("threads"));
+  m.def("adam", &py_adam, nb::arg("is_double"), nb::arg("weights"), nb::arg("gradients"), nb::arg("first"),
+        nb::arg("second"), nb::arg("steps"), nb::arg("sizes"), nb::arg("rate"), nb::arg("beta1"), nb::arg("beta2"),
+        nb::arg("eps"), nb::arg("weight_decay"), nb::arg("decoupled"), nb::arg("threads"));
   m.def("apply", &py_apply);
   // For the benchmarks: operations of one call of peak(rounds).
   m.def("peak", [](int64_t rounds) {

@@ -21,11 +21,13 @@ inline void pause_briefly() {
 #endif
 }
 
-// Longer than the Python between two layers, far shorter than a time slice of the system.
+// Far shorter than a time slice of the system.
 constexpr int64_t SPIN_NANOSECONDS = 50000;
+// Longer than the Python between two calls of a training step: to wake a thread that sleeps takes as long as half of it.
+constexpr int64_t SPIN_BETWEEN_CALLS_NANOSECONDS = 300000;
 
 // Spins until ready() or time is up; returns whether ready.
-template <class Ready> bool spin(Ready ready) {
+template <class Ready> bool spin(Ready ready, int64_t nanoseconds = SPIN_NANOSECONDS) {
   // the clock is not asked before it has to be
   auto rounds = [&] {
     for (int j = 0; j < 64; ++j) {
@@ -35,7 +37,7 @@ template <class Ready> bool spin(Ready ready) {
     return false;
   };
   if (rounds()) return true;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(SPIN_NANOSECONDS);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds);
   while (!rounds())
     if (std::chrono::steady_clock::now() > end) return ready();
   return true;
@@ -58,7 +60,7 @@ struct Pool::State {
     uint64_t seen = 0;
     for (;;) {
       auto fresh = [&] { return ticket.load(std::memory_order_seq_cst) != seen; };
-      if (!spin(fresh)) {
+      if (!spin(fresh, SPIN_BETWEEN_CALLS_NANOSECONDS)) {
         std::unique_lock<std::mutex> lock(mutex);
         asleep.fetch_add(1, std::memory_order_seq_cst);
         wake.wait(lock, fresh);
