@@ -47,10 +47,13 @@ def arguments(description: str) -> argparse.Namespace:
 
 # A contender whose one run takes longer is timed three times, its first run included: it needs no warm-up to be slow.
 SLOW_SECONDS = 1.5
+# The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes next. Each
+# contender begins when they have gone to sleep, and wakes its own in a run that is not timed.
+REST_SECONDS = 0.1
 
 
 def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds: float) -> dict[str, float]:
-    """Return the median seconds of each contender, run in turns after a warm-up of each."""
+    """Return the median seconds of each contender, run in turns, each warm and alone."""
     first = {name: timed(run) for name, run in contenders.items()}
     slow = {name for name, taken in first.items() if taken > SLOW_SECONDS}
     times: dict[str, list[float]] = {name: [first[name]] if name in slow else [] for name in contenders}
@@ -59,7 +62,11 @@ def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds:
         slow != set(times) and (fewest(times, slow) < rounds or time.perf_counter() < end)
     ):
         for name, run in contenders.items():
-            if name not in slow or len(times[name]) < 3:
+            time.sleep(REST_SECONDS)
+            if name not in slow:
+                run()
+                times[name].append(timed(run))
+            elif len(times[name]) < 3:
                 times[name].append(timed(run))
     return {name: statistics.median(values) for name, values in times.items()}
 

@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import oracles
 import recurra.kernels
 from recurra.kernels import compiled
+from recurra.kernels.dispatch import native_module
 from recurra.kernels.lstm import lstm_backward, lstm_forward
 from recurra.kernels.stack import StackStep, stack_forward
 from strategies import RecurrentCase, make_case, recurrent_case
@@ -329,6 +330,29 @@ def test_nothing_leaks_over_100_000_calls():
     before = resident_kilobytes()
     calls(4600)  # a forward, a backward and 20 steps each
     assert resident_kilobytes() - before < 2000
+
+
+def test_blocks_of_several_large_pages_are_used_again():
+    """A block rounded up to whole pages was once too large to be taken for what it had been made for."""
+    resource = pytest.importorskip("resource")
+    # 4.2 MB of gates and cell states, which take three pages of 2 MB
+    case = make_case("lstm", batch_lengths=[200] * 10, input_size=9, hidden_size=100, dtype=np.float32)
+    native = native_module()
+    layer = case.layer()
+    weights = [layer.get(n) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")]
+    packed = native.pack(2, False, 9, 100, 100, [weights], False, 1)
+    output, start = np.empty((2000, 100), np.float32), np.arange(10) * 200
+    lengths = np.asarray(case.lengths, np.int64)
+
+    def faults(calls):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(calls):
+            native.forward(packed, 10, lengths, case.x, start * 9, 9, output, start * 100, 100, None, None, False, None,
+                           None, native.Saved(packed[0], 2000, 1), 1, 0)  # fmt: skip
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults(3)
+    assert faults(20) < 20
 
 
 @pytest.mark.parametrize("isa", recurra.kernels.describe().get("isas", []))

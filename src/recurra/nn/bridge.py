@@ -81,11 +81,17 @@ class Call:
     def _first_rows(self) -> np.ndarray:
         return np.cumsum(self.lengths) - self.lengths
 
-    def filled(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Return an empty tensor for rows, zero where a padded one has steps past the end of a sequence."""
-        if self.batch_first is None or (self.lengths == shape[1 if self.batch_first else 0]).all():
-            return like.new_empty(shape)
-        return like.new_zeros(shape)
+    def end_with_zeros(self, values: Tensor) -> Tensor:
+        """Write zeros into the steps of a padded tensor past the end of its sequences; return it."""
+        if self.batch_first is not None:
+            time = values.shape[1 if self.batch_first else 0]
+            if (self.lengths != time).any():
+                # not torch's zeros: its threads would spin on the cores the recurrence is about to want
+                native_module().clear_ends(
+                    values.dtype == torch.float64, values.data_ptr(), *self.places(values), self.lengths,
+                    len(self.lengths), time, values.shape[2], threads(torch.get_num_threads()),
+                )  # fmt: skip
+        return values
 
 
 def _address(tensor: Tensor | None) -> int | None:
@@ -134,7 +140,7 @@ def forward_pass(
     assert weight_ih is not None
     assert weight_hh is not None
     hidden_size, output_size = weight_ih.shape[0] // GATES[call.cell], weight_hh.shape[1]
-    output = call.filled((*x.shape[:-1], directions * output_size), x)
+    output = call.end_with_zeros(x.new_empty((*x.shape[:-1], directions * output_size)))
     if save and call.memory == "sqrt":
         return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
     h_n = x.new_empty((directions, batch, output_size))
@@ -232,7 +238,7 @@ def _room(call: Call, inputs: Sequence[Tensor | None], needed: Sequence[bool]) -
     x = inputs[0]
     if wanted[0] is not None and x is not None:
         # rows past the end of a sequence have no gradient; where rows lie must be as in x
-        wanted[0] = torch.empty_like(x) if call.batch_first is None else torch.zeros_like(x)
+        wanted[0] = call.end_with_zeros(torch.empty_like(x))
     return wanted
 
 

@@ -214,6 +214,18 @@ void forward(const Weights<T>* const* weights, const Batch<T>& batch, T* h_n, T*
   grant.run(call.plan.parts, &ForwardCall<T>::part, &call);
 }
 
+template <class T>
+void clear_ends(T* rows, const int64_t* start, int64_t step, const int64_t* lengths, int64_t size, int64_t time,
+                int64_t width, int threads) {
+  constexpr int64_t ALONE = 1 << 16;
+  Grant grant(size * time * width < ALONE ? 1 : threads);
+  for_each(size, grant, [&](int64_t b) {
+    for (int64_t t = lengths[b]; t < time; ++t) std::fill_n(rows + start[b] + t * step, width, T(0));
+  });
+}
+
+template void clear_ends<float>(float*, const int64_t*, int64_t, const int64_t*, int64_t, int64_t, int64_t, int);
+template void clear_ends<double>(double*, const int64_t*, int64_t, const int64_t*, int64_t, int64_t, int64_t, int);
 template void forward<float>(const Weights<float>* const*, const Batch<float>&, float*, float*, const Saved<float>*, int,
                              int);
 template void forward<double>(const Weights<double>* const*, const Batch<double>&, double*, double*,

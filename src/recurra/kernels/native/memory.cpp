@@ -97,16 +97,16 @@ void* Memory::reserve(size_t bytes) {
   give_back(data_, bytes_);
   data_ = nullptr;
   bytes_ = 0;
+  const size_t alignment = bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 64;
+  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   if (bytes >= SMALL) {
-    const Block block = kept().take(bytes);
+    const Block block = kept().take(rounded);  // not `bytes`: a block of whole pages may be half as large again
     if (block.data) {
       data_ = block.data;
       bytes_ = block.bytes;
       return data_;
     }
   }
-  const size_t alignment = bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 64;
-  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   if (posix_memalign(&data_, alignment, rounded ? rounded : alignment) != 0) {
     data_ = nullptr;
     throw std::bad_alloc();

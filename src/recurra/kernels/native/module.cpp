@@ -191,6 +191,16 @@ void py_forward(nb::sequence weights, int64_t size, nb::handle lengths, nb::hand
     call_forward<float>(a, h, c, saved, threads, mode);
 }
 
+void py_clear_ends(bool is_double, nb::handle rows, nb::handle start, int64_t step, nb::handle lengths, int64_t size,
+                   int64_t time, int64_t width, int threads) {
+  Address at(rows, true), s(start), l(lengths);
+  nb::gil_scoped_release nogil;
+  if (is_double)
+    clear_ends<double>(at, s, step, l, size, time, width, threads);
+  else
+    clear_ends<float>(at, s, step, l, size, time, width, threads);
+}
+
 template <class T>
 void call_backward(const Arguments& a, PySaved* saved, const std::vector<std::unique_ptr<Address>>& given,
                    const std::vector<std::unique_ptr<Address>>& wanted, int threads, int mode) {
@@ -503,6 +513,8 @@ NB_MODULE(_native, m) {
         nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("h_n").none(), nb::arg("c_n").none(),
         nb::arg("saved").none(), nb::arg("threads"), nb::arg("mode"));
+  m.def("clear_ends", &py_clear_ends, nb::arg("is_double"), nb::arg("rows"), nb::arg("start"), nb::arg("step"),
+        nb::arg("lengths"), nb::arg("size"), nb::arg("time"), nb::arg("width"), nb::arg("threads"));
   m.def("backward", &py_backward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
         nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("saved").none(), nb::arg("given"),

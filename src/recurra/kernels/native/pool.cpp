@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <sched.h>
@@ -43,6 +44,43 @@ template <class Ready> bool spin(Ready ready, int64_t nanoseconds = SPIN_NANOSEC
   return true;
 }
 
+// Threads that sleep, and where they wake: on another core than the caller's. Some systems put a woken thread where the
+// waking one runs and look no further for milliseconds; both then share one core while the other is idle. Call under one lock.
+class Sleepers {
+#if defined(__linux__)
+ public:
+  void enter() { threads_.push_back(pthread_self()); }
+  // The calling thread, awake again, may go where the one that woke it may.
+  void leave() {
+    for (pthread_t& thread : threads_)
+      if (pthread_equal(thread, pthread_self())) {
+        thread = threads_.back();
+        threads_.pop_back();
+        break;
+      }
+    if (away_) sched_setaffinity(0, sizeof cores_, &cores_);
+  }
+  void wake_away_from_here() {
+    const int here = sched_getcpu();
+    away_ = here >= 0 && sched_getaffinity(0, sizeof cores_, &cores_) == 0 && CPU_COUNT(&cores_) > 1;
+    if (!away_) return;
+    cpu_set_t others = cores_;
+    CPU_CLR(here, &others);
+    for (pthread_t thread : threads_) pthread_setaffinity_np(thread, sizeof others, &others);
+  }
+
+ private:
+  std::vector<pthread_t> threads_;
+  cpu_set_t cores_;
+  bool away_ = false;
+#else
+ public:
+  void enter() {}
+  void leave() {}
+  void wake_away_from_here() {}
+#endif
+};
+
 }  // namespace
 
 struct Pool::State {
@@ -55,6 +93,7 @@ struct Pool::State {
   void (*job)(void*, int) = nullptr;
   void* context = nullptr;
   int workers = 0;
+  Sleepers sleepers;
 
   void work(int index) {
     uint64_t seen = 0;
@@ -62,9 +101,11 @@ struct Pool::State {
       auto fresh = [&] { return ticket.load(std::memory_order_seq_cst) != seen; };
       if (!spin(fresh, SPIN_BETWEEN_CALLS_NANOSECONDS)) {
         std::unique_lock<std::mutex> lock(mutex);
+        sleepers.enter();
         asleep.fetch_add(1, std::memory_order_seq_cst);
         wake.wait(lock, fresh);
         asleep.fetch_sub(1, std::memory_order_seq_cst);
+        sleepers.leave();
       }
       seen = ticket.load(std::memory_order_seq_cst);
       if (index >= int(seen & 0xffff)) continue;
@@ -135,6 +176,7 @@ void Pool::run(int parts, void (*job)(void*, int), void* context) {
   s.ticket.store(((s.ticket.load() >> 16) + 1) << 16 | uint64_t(parts), std::memory_order_seq_cst);
   if (s.asleep.load(std::memory_order_seq_cst) > 0) {
     std::lock_guard<std::mutex> lock(s.mutex);
+    s.sleepers.wake_away_from_here();
     s.wake.notify_all();
   }
   job(context, 0);

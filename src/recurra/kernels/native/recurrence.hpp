@@ -85,6 +85,11 @@ template <class T> struct Batch {
   const T *h_0, *c_0;       // directions x size x P (or H), or null for zeros
 };
 
+// Writes zeros past the end of every sequence of a padded layout: steps lengths[b] .. time of `width` numbers each.
+template <class T>
+void clear_ends(T* rows, const int64_t* start, int64_t step, const int64_t* lengths, int64_t size, int64_t time,
+                int64_t width, int threads);
+
 // What is kept for the backward pass, one per direction; rows in flat order, sequence after sequence.
 template <class T> struct Saved {
   T* gates;  // total x sizes.saved; null for the RNN, which keeps nothing

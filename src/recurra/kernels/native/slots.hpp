@@ -84,6 +84,21 @@ class Grant {
   int parts = 1;
 };
 
+// Calls f(j) for all j < count, each part of the grant a run of them; denormal numbers are flushed meanwhile.
+template <class F> void for_each(int64_t count, Grant& grant, F f) {
+  struct Call {
+    int64_t count;
+    int parts;
+    F& f;
+    static void part(void* self, int index) {
+      FlushDenormals flush;
+      const Call& call = *static_cast<Call*>(self);
+      for (int64_t j = call.count * index / call.parts; j < call.count * (index + 1) / call.parts; ++j) call.f(j);
+    }
+  } call{count, grant.parts, f};
+  grant.run(grant.parts, &Call::part, &call);
+}
+
 // Pointers of the rows of a step, and scratch memory that each thread keeps between calls.
 template <class T> struct Rows {
   explicit Rows(int64_t n)

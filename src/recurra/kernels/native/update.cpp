@@ -27,21 +27,7 @@ std::vector<Piece> cut(const std::vector<int64_t>& sizes) {
   return pieces;
 }
 
-// Calls f(index of a piece) for all, in as many threads as there are to have.
-template <class F> void for_each(int64_t pieces, int threads, F f) {
-  Grant grant(pieces < ALONE ? 1 : threads);
-  struct Call {
-    int64_t pieces;
-    int parts;
-    F& f;
-    static void part(void* self, int index) {
-      FlushDenormals flush;
-      const Call& call = *static_cast<Call*>(self);
-      for (int64_t j = call.pieces * index / call.parts; j < call.pieces * (index + 1) / call.parts; ++j) call.f(j);
-    }
-  } call{pieces, grant.parts, f};
-  grant.run(grant.parts, &Call::part, &call);
-}
+int worth(int threads, const std::vector<Piece>& pieces) { return int64_t(pieces.size()) < ALONE ? 1 : threads; }
 
 }  // namespace
 
@@ -49,7 +35,8 @@ template <class T>
 double norm(const Table<T>& table, const std::vector<const T*>& arrays, const std::vector<int64_t>& sizes, int threads) {
   const std::vector<Piece> pieces = cut(sizes);
   std::vector<double> sums(pieces.size());
-  for_each(int64_t(pieces.size()), threads, [&](int64_t j) {
+  Grant grant(worth(threads, pieces));
+  for_each(int64_t(pieces.size()), grant, [&](int64_t j) {
     const Piece& p = pieces[size_t(j)];
     sums[size_t(j)] = double(table.sum_of_squares(arrays[p.array] + p.first, p.n));
   });
@@ -76,7 +63,8 @@ void adam(const Table<T>& table, const AdamRule& rule, std::vector<Adam<T>>& wha
     sizes.push_back(a.n);
   }
   const std::vector<Piece> pieces = cut(sizes);
-  for_each(int64_t(pieces.size()), threads, [&](int64_t j) {
+  Grant grant(worth(threads, pieces));
+  for_each(int64_t(pieces.size()), grant, [&](int64_t j) {
     const Piece& p = pieces[size_t(j)];
     Adam<T> part = what[p.array];
     part.n = p.n;
