@@ -48,8 +48,9 @@ def arguments(description: str) -> argparse.Namespace:
 # A contender whose one run takes longer is timed three times, its first run included: it needs no warm-up to be slow.
 SLOW_SECONDS = 1.5
 # The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes next. Each
-# contender begins when they have gone to sleep, and wakes its own in a run that is not timed.
+# contender begins when they have gone to sleep, and gets warm in runs that are not timed.
 REST_SECONDS = 0.1
+WARM_SECONDS = 0.03
 
 
 def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds: float) -> dict[str, float]:
@@ -64,7 +65,9 @@ def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds:
         for name, run in contenders.items():
             time.sleep(REST_SECONDS)
             if name not in slow:
-                run()
+                warm = time.perf_counter() + WARM_SECONDS
+                while time.perf_counter() < warm:
+                    run()
                 times[name].append(timed(run))
             elif len(times[name]) < 3:
                 times[name].append(timed(run))
