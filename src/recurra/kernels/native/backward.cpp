@@ -3,6 +3,7 @@
 // Through time, gates become gate gradients in place. The gradients of the weights are then sums over all samples in
 // flat order, tile by tile of the result, so that no bit depends on who computes which tile.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "pool.hpp"
@@ -153,24 +154,33 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   }
 }
 
-// One gradient of a weight or bias: its tiles, and how they go back into torch's order.
+// Gradients of weights and biases that come from the same gates: their tiles, and how they go back into torch's order.
 template <class T> struct Sum {
+  struct Part {
+    T* to;  // rows of `width`
+    int64_t width;
+  };
   Outer<T> outer;
-  T* to;  // rows of M
+  Part parts[3];  // in the order of the rows of `outer`; unused ones are of no width
   int64_t gate[4], unit_start[4], unit_step;
   int64_t H;
   int64_t tiles;
 
   void unpack(int64_t first, int64_t last, int64_t w, int64_t rows) const {
-    const int64_t per_block = (outer.M + rows - 1) / rows;
+    const int64_t M = outer.rows(), per_block = (M + rows - 1) / rows;
     for (int64_t tile = first; tile < last; ++tile) {
-      const int64_t block = tile / per_block, m = tile % per_block * rows, n = std::min(rows, outer.M - m);
-      const T* c = outer.c + (block * outer.M + m) * outer.vectors * w;
-      for (int64_t v = 0; v < outer.vectors; ++v) {
-        const int64_t unit = unit_start[v] + block * unit_step, lanes = std::min(w, H - unit);
-        T* row = to + (gate[v] * H + unit) * outer.M + m;
-        for (int64_t lane = 0; lane < lanes; ++lane, row += outer.M)
-          for (int64_t j = 0; j < n; ++j) row[j] = c[(j * outer.vectors + v) * w + lane];
+      const int64_t block = tile / per_block, begin = tile % per_block * rows, end = std::min(begin + rows, M);
+      const T* c = outer.c + (block * M + begin) * outer.vectors * w;
+      int64_t before = 0;
+      for (const Part& part : parts) {
+        const int64_t low = std::max(begin, before), high = std::min(end, before + part.width);
+        for (int64_t v = 0; v < outer.vectors && low < high; ++v) {
+          const int64_t unit = unit_start[v] + block * unit_step, lanes = std::min(w, H - unit);
+          T* row = part.to + (gate[v] * H + unit) * part.width - before;
+          for (int64_t lane = 0; lane < lanes; ++lane, row += part.width)
+            for (int64_t m = low; m < high; ++m) row[m] = c[((m - begin) * outer.vectors + v) * w + lane];
+        }
+        before += part.width;
       }
     }
   }
@@ -258,61 +268,82 @@ template <class T> struct BackwardCall {
     }
   }
 
+  // What is summed over the same gates: gradients wanted (to not null) by rows of `width` numbers, and by the bias.
+  struct Wanted {
+    T* to;
+    const std::vector<const T*>* rows;
+    int64_t width;
+  };
+
   // Lists the sums of one direction; returns how many numbers their tiles need. `memory` null: only counts.
   int64_t list_sums(const Lane<T>& lane, T* memory) {
     const Sizes& s = lane.weights.sizes;
     const int64_t d = lane.direction;
     int64_t used = 0;
-    auto add = [&](T* to, const T* const* a, int64_t M, const T* rows, int64_t stride, int64_t blocks, int64_t vectors,
-                   auto place) {
-      if (!to || blocks <= 0) return;
+    auto add = [&](const std::array<Wanted, 2>& by, T* bias, const T* rows, int64_t stride, int64_t blocks,
+                   int64_t vectors, auto place) {
       Sum<T> sum{};
-      sum.to = to;
+      int64_t part = 0;
+      for (const Wanted& one : by)
+        if (one.to) {
+          sum.outer.a[part] = one.rows->data();
+          sum.outer.M[part] = one.width;
+          sum.parts[part++] = {one.to, one.width};
+        }
+      if (bias) {
+        sum.outer.ones = 1;
+        sum.parts[part] = {bias, 1};
+      }
+      if (sum.outer.rows() == 0 || blocks <= 0) return;
       sum.H = s.H;
       sum.outer.samples = total;
-      sum.outer.a = a;
-      sum.outer.M = M;
       sum.outer.g = rows;
       sum.outer.stride = stride;
       sum.outer.vectors = vectors;
       sum.outer.blocks = blocks;
       for (int64_t v = 0; v < vectors; ++v) place(sum, v);
       sum.outer.c = memory ? memory + used : nullptr;
-      used += blocks * M * vectors * s.w;
+      used += blocks * sum.outer.rows() * vectors * s.w;
       const int64_t tile = lane.weights.table.outer_rows(sum.outer);
-      sum.tiles = blocks * ((M + tile - 1) / tile);
+      sum.tiles = blocks * ((sum.outer.rows() + tile - 1) / tile);
       if (memory) sums.push_back(sum);
     };
-    // Gates side by side (LSTM), or r, z and then q or n in a place of its own (GRU).
-    auto gates = [&](T* to, const T* const* a, int64_t M, bool recurrent) {
-      if (s.gates > 1) {
-        add(to, a, M, lane.gates, s.saved, s.blocks, s.gates, [&](Sum<T>& sum, int64_t v) {
-          const bool own = s.cell == Cell::gru && v == 2;
-          sum.outer.start[v] = own ? (recurrent ? 2 : 3) * s.padded : v * s.w;
-          sum.outer.step[v] = own ? s.w : (s.cell == Cell::gru ? 2 : 4) * s.w;
+    const Wanted none{nullptr, nullptr, 0}, x{g.weight_ih[d], &x_rows, s.I}, h{g.weight_hh[d], &h_rows[d], s.P};
+    if (s.cell == Cell::gru) {
+      // r and z side by side, n of the input and q of the state each in a place of its own
+      auto place = [&](int64_t third) {
+        return [&s, third](Sum<T>& sum, int64_t v) {
+          sum.outer.start[v] = v == 2 ? third : v * s.w;
+          sum.outer.step[v] = v == 2 ? s.w : 2 * s.w;
           sum.gate[v] = v;
-          sum.unit_start[v] = 0;
           sum.unit_step = s.w;
-        });
-        return;
-      }
-      side_by_side(add, s, to, a, M, lane.gates, s.saved);
-    };
-    const T* const* h = h_rows[d].data();
-    gates(g.weight_ih[d], x_rows.data(), s.I, false);
-    gates(g.weight_hh[d], h, s.P, true);
-    gates(g.bias_ih[d], nullptr, 1, false);
-    if (s.cell == Cell::gru || !g.bias_ih[d]) gates(g.bias_hh[d], nullptr, 1, true);
+        };
+      };
+      add({x, none}, g.bias_ih[d], lane.gates, s.saved, s.blocks, 3, place(3 * s.padded));
+      add({h, none}, g.bias_hh[d], lane.gates, s.saved, s.blocks, 3, place(2 * s.padded));
+    } else if (s.cell == Cell::lstm) {
+      add({x, h}, one_bias(d), lane.gates, s.saved, s.blocks, 4, [&](Sum<T>& sum, int64_t v) {
+        sum.outer.start[v] = v * s.w;
+        sum.outer.step[v] = 4 * s.w;
+        sum.gate[v] = v;
+        sum.unit_step = s.w;
+      });
+    } else {
+      side_by_side(add, s, {x, h}, one_bias(d), lane.gates, s.saved);
+    }
     if (s.projected && g.weight_hr[d]) {
       // dW_hr is P x H: the roles are turned, so it is summed as H x P and transposed on the way out
-      side_by_side(add, s, g.weight_hr[d], hidden_rows[d].data(), s.P, lane.m, s.padded);
+      side_by_side(add, s, {Wanted{g.weight_hr[d], &hidden_rows[d], s.P}, none}, nullptr, lane.m, s.padded);
     }
     return used;
   }
 
+  // The biases of RNN and LSTM have the same gradient: one is summed, the other copied from it.
+  T* one_bias(int64_t d) const { return g.bias_ih[d] ? g.bias_ih[d] : g.bias_hh[d]; }
+
   // A row of one number per unit: four blocks of units to a tile, the rest in narrower ones.
   template <class Add>
-  static void side_by_side(Add& add, const Sizes& s, T* to, const T* const* a, int64_t M, const T* rows,
+  static void side_by_side(Add& add, const Sizes& s, const std::array<Wanted, 2>& by, T* bias, const T* rows,
                            int64_t stride) {
     const int64_t whole = s.blocks / 4, rest = s.blocks % 4;
     auto place = [&](int64_t first, int64_t vectors) {
@@ -324,8 +355,8 @@ template <class T> struct BackwardCall {
         sum.unit_step = vectors * s.w;
       };
     };
-    add(to, a, M, rows, stride, whole, 4, place(0, 4));
-    add(to, a, M, rows, stride, rest ? 1 : 0, rest, place(whole * 4, rest));
+    add(by, bias, rows, stride, whole, 4, place(0, 4));
+    add(by, bias, rows, stride, rest ? 1 : 0, rest, place(whole * 4, rest));
   }
 
   void list_rows(const T* zeros) {

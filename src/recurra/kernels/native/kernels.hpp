@@ -71,17 +71,19 @@ template <class T> struct Backward {
 };
 
 // c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of a few m by one block of gates.
+// A row of `a` is M[0] numbers, then M[1] others that lie elsewhere, then `ones`, 0 or 1, times the number 1 (the bias).
 template <class T> struct Outer {
   int64_t samples;
-  const T* const* a;  // samples pointers to rows of M; null means M = 1 and every number 1 (the bias)
-  int64_t M;
+  const T* const* a[2];  // samples pointers each
+  int64_t M[2], ones;
+  int64_t rows() const { return M[0] + M[1] + ones; }
   const T* g;          // samples rows
   int64_t stride;      // between rows of g
   int64_t vectors;     // of a block, at most 4
   int64_t step[4];     // offset of vector v of block u is start[v] + u * step[v]
   int64_t start[4];
   int64_t blocks;
-  T* c;  // blocks x M x vectors x W
+  T* c;  // blocks x rows() x vectors x W
 };
 
 // One step of Adam (Kingma and Ba, 2014) on n numbers: with g = gradient + l2 * weight,

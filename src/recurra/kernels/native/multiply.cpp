@@ -134,34 +134,46 @@ RECURRA_INLINE void outer_rows(int64_t rows, const T* a, const T* g, T* c, int64
 }
 
 // The gates of one block, samples [from, to), side by side.
-template <class T> void gather(const Outer<T>& s, int64_t block, int64_t from, int64_t to, T* g) {
-  for (int64_t k = from; k < to; ++k)
-    for (int64_t v = 0; v < s.vectors; ++v, g += W<T>)
-      store<T>(g, load<T>(s.g + k * s.stride + s.start[v] + block * s.step[v]));
+template <class T, int NV> RECURRA_INLINE void gather(const Outer<T>& s, int64_t block, int64_t from, int64_t to, T* g) {
+  constexpr int w = W<T>;
+  constexpr int64_t AHEAD = 16;  // rows, which lie too far apart for the machine to foresee them
+  const int64_t stride = s.stride;
+  const T* at[NV];
+  RECURRA_UNROLL
+  for (int v = 0; v < NV; ++v) at[v] = s.g + from * stride + s.start[v] + block * s.step[v];
+  for (int64_t k = from; k < to; ++k, g += NV * w) {
+    RECURRA_UNROLL
+    for (int v = 0; v < NV; ++v) {
+      __builtin_prefetch(at[v] + AHEAD * stride);
+      store<T>(g + v * w, load<T>(at[v]));
+      at[v] += stride;
+    }
+  }
 }
 
-// Numbers [m, end) of the rows of samples [from, to), each in SAMPLES places of its own.
-template <class T> void turn(const Outer<T>& s, int64_t m, int64_t end, int64_t from, int64_t to, T* a) {
+// Numbers [m, end) of rows of samples [from, to), each in SAMPLES places of its own.
+template <class T>
+void turn(const T* const* rows, int64_t m, int64_t end, int64_t from, int64_t to, T* a) {
   int64_t k = from;
   for (; k + 8 <= to; k += 8) {
     int64_t j = m;
-    for (; j + 8 <= end; j += 8) turn_square(s.a + k, j, a + (j - m) * SAMPLES + (k - from), SAMPLES);
+    for (; j + 8 <= end; j += 8) turn_square(rows + k, j, a + (j - m) * SAMPLES + (k - from), SAMPLES);
     for (; j < end; ++j)
-      for (int r = 0; r < 8; ++r) a[(j - m) * SAMPLES + (k - from) + r] = s.a[k + r][j];
+      for (int r = 0; r < 8; ++r) a[(j - m) * SAMPLES + (k - from) + r] = rows[k + r][j];
   }
   for (; k < to; ++k)
-    for (int64_t j = m; j < end; ++j) a[(j - m) * SAMPLES + (k - from)] = s.a[k][j];
+    for (int64_t j = m; j < end; ++j) a[(j - m) * SAMPLES + (k - from)] = rows[k][j];
 }
 
-// The bias: a sum over samples of the gates of one block.
-template <class T> void outer_bias(const Outer<T>& s, int64_t block) {
-  constexpr int w = W<T>;
-  for (int64_t v = 0; v < s.vectors; ++v) {
-    const T* g = s.g + s.start[v] + block * s.step[v];
-    V<T> sum = zero<T>();
-    for (int64_t k = 0; k < s.samples; ++k) sum = sum + load<T>(g + k * s.stride);
-    store<T>(s.c + (block * s.vectors + v) * w, sum);
+// The same of the joined rows of an Outer.
+template <class T> void turn_joined(const Outer<T>& s, int64_t m, int64_t end, int64_t from, int64_t to, T* a) {
+  int64_t begin = 0;
+  for (int part = 0; part < 2; begin += s.M[part++]) {
+    const int64_t low = m > begin ? m : begin, high = end < begin + s.M[part] ? end : begin + s.M[part];
+    if (low < high) turn<T>(s.a[part], low - begin, high - begin, from, to, a + (low - m) * SAMPLES);
   }
+  for (int64_t j = begin; j < end; ++j)
+    for (int64_t k = 0; k < to - from; ++k) a[(j - m) * SAMPLES + k] = T(1);
 }
 
 template <class T> int64_t outer_rows(const Outer<T>& s) {
@@ -172,30 +184,31 @@ template <class T> constexpr int64_t OUTER_WORK = SAMPLES * (4 * W<T> + MOST_ROW
 
 template <class T> void outer(const Outer<T>& s, T* work, int64_t first, int64_t last) {
   constexpr int w = W<T>;
-  const int64_t most = outer_rows<T>(s), per_block = (s.M + most - 1) / most, at_once = MOST_ROWS / most;
+  const int64_t M = s.rows(), most = outer_rows<T>(s), per_block = (M + most - 1) / most, at_once = MOST_ROWS / most;
   const int64_t first_block = first / per_block, last_block = (last - 1) / per_block;
-  if (!s.a) {
-    for (int64_t block = first_block; block <= last_block; ++block) outer_bias<T>(s, block);
-    return;
-  }
   T *g = work, *a = work + SAMPLES * 4 * w;
   for (int64_t begin = 0; begin < per_block; begin += at_once) {
     const int64_t end = begin + at_once < per_block ? begin + at_once : per_block;
-    const int64_t m = begin * most, m_end = end * most < s.M ? end * most : s.M;
+    const int64_t m = begin * most, m_end = end * most < M ? end * most : M;
     for (int64_t from = 0; from < s.samples; from += SAMPLES) {
       const int64_t to = from + SAMPLES < s.samples ? from + SAMPLES : s.samples;
-      turn<T>(s, m, m_end, from, to, a);
+      turn_joined<T>(s, m, m_end, from, to, a);
       for (int64_t block = first_block; block <= last_block; ++block) {
         // of this block's tiles, those in [first, last) and in [begin, end)
         int64_t tile = first - block * per_block, stop = last - block * per_block;
         if (tile < begin) tile = begin;
         if (stop > end) stop = end;
         if (tile >= stop) continue;
-        gather<T>(s, block, from, to, g);
+        switch (s.vectors) {
+          case 4: gather<T, 4>(s, block, from, to, g); break;
+          case 3: gather<T, 3>(s, block, from, to, g); break;
+          case 2: gather<T, 2>(s, block, from, to, g); break;
+          default: gather<T, 1>(s, block, from, to, g); break;
+        }
         for (; tile < stop; ++tile) {
-          const int64_t row = tile * most, rows = s.M - row < most ? s.M - row : most;
+          const int64_t row = tile * most, rows = M - row < most ? M - row : most;
           const T* at = a + (row - m) * SAMPLES;
-          T* c = s.c + (block * s.M + row) * s.vectors * w;
+          T* c = s.c + (block * M + row) * s.vectors * w;
           switch (s.vectors) {
             case 4: outer_rows<T, 4>(rows, at, g, c, to - from, from == 0); break;
             case 3: outer_rows<T, 3>(rows, at, g, c, to - from, from == 0); break;
