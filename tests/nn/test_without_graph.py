@@ -39,7 +39,7 @@ def by_two_calls(direct, module, inputs, weights):
     module.zero_grad()
     assert direct.applies(inputs.values)
     torch.manual_seed(1)
-    outputs = direct.forward(inputs)
+    outputs = direct.forward(inputs.values, inputs.lengths)
     direct.backward(weights)
     return outputs, gradients(module)
 

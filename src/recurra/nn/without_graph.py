@@ -6,9 +6,9 @@ their size: half of what a training step on short sequences takes. The numbers a
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.modules import module as torch_module
@@ -20,7 +20,6 @@ from recurra.nn.lstm import LSTM
 from recurra.nn.network import SequenceNetwork
 from recurra.nn.recurrent import all_weights
 from recurra.nn.rnn import RNN
-from recurra.ragged import Ragged
 
 # A head of more weights is worth torch's threads, and long enough for the graph not to matter.
 SMALL_HEAD = 1 << 16
@@ -49,12 +48,11 @@ class WithoutGraph:
             self._prepared = _Prepared(self._network) if fits and bridge.runs_native(values, ()) else None
         return self._prepared is not None
 
-    def forward(self, inputs: Ragged) -> Tensor:
-        """Return the network's output, (batch, output_size), for values of shape (total_steps, input_size)."""
+    def forward(self, values: Tensor, lengths: np.ndarray) -> Tensor:
+        """Return the network's output, (batch, output_size), for ragged values of shape (total_steps, input_size)."""
         assert self._prepared is not None
-        network, recurrent = self._network, self._prepared.recurrent
-        values = h_n = inputs.values
-        call = bridge.Call(network.config.cell, inputs.lengths, None, None, recurrent.memory)
+        network, recurrent, h_n = self._network, self._prepared.recurrent, values
+        call = bridge.Call(network.config.cell, lengths, None, None, recurrent.memory)
         layers = []
         for index, weights in enumerate(self._prepared.weights):
             noise = _noise(values, recurrent.dropout if index and recurrent.training else 0.0)
@@ -85,11 +83,11 @@ class WithoutGraph:
             if noise is not None and by_output is not None:
                 by_output *= noise
         for parameter, its_gradient in self._prepared.pairs:
-            parameter.grad = its_gradient
+            if parameter.grad is not its_gradient:
+                parameter.grad = its_gradient
 
 
-@dataclass(frozen=True)
-class _Pass:
+class _Pass(NamedTuple):
     """What the backward pass needs of a forward pass."""
 
     call: bridge.Call
@@ -123,11 +121,11 @@ class _Prepared:
         return (
             not any(self._hooks)
             and self._modules[0].cut_after is None
-            and [type(m) for m in self._modules] == self._types
-            and [p.data_ptr() for p in self._parameters] == self._addresses
+            and list(map(type, self._modules)) == self._types
             and len(now := _parameters(self._modules[0])) == len(self._parameters)
             and all(map(operator.is_, now, self._parameters))
-            and all(_is_trained(p) for p in self._parameters)
+            and list(map(Tensor.data_ptr, self._parameters)) == self._addresses
+            and all(map(_is_trained, self._parameters))
             and not torch_module._has_any_global_hook()
         )
 
@@ -192,8 +190,10 @@ def _is_plain(network: SequenceNetwork) -> bool:
 
 def _is_trained(parameter: Tensor) -> bool:
     """Return whether a parameter is trained and nobody waits for its gradient."""
-    return parameter.requires_grad and not (
-        parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None)
+    return (
+        parameter.requires_grad
+        and not parameter._backward_hooks
+        and not parameter._post_accumulate_grad_hooks
     )
 
 

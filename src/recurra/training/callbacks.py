@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class Callback:
     """Override any of these; random numbers drawn here change neither training nor the generators outside
-    it.
+    it. The gradients of one batch may lie in the memory of the next's: copy those you keep.
     """
 
     def on_train_begin(self, run: "Run") -> None:

@@ -17,6 +17,8 @@ from recurra.checks import check_choice
 from recurra.errors import ShapeError
 from recurra.kernels.dispatch import native_module
 
+INT64 = np.dtype(np.int64)
+
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 
@@ -55,7 +57,7 @@ class CrossEntropy:
         self, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
     ) -> tuple[float, torch.Tensor] | None:
         """Return `value_and_gradient` in one call of the native kernels; None for targets that are not one class a row."""
-        if outputs.ndim != 2 or targets.shape != (len(outputs),) or targets.dtype != np.int64:
+        if outputs.ndim != 2 or targets.shape != (len(outputs),) or targets.dtype is not INT64:
             return None
         if self._by_class is not None:
             of_class = self._by_class.numpy()[targets]

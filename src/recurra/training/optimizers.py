@@ -75,17 +75,21 @@ class Arrays:
 
     def __init__(self) -> None:
         self._tensors: list[torch.Tensor] = []
+        self._held: list[torch.UntypedStorage] = []
         self.addresses: list[int] = []
         self.sizes: list[int] = []
 
-    def take(self, tensors: list[torch.Tensor]) -> bool:
-        """Return whether the kernels can go through each of these from its first number to its last."""
+    def take(self, tensors: list[torch.Tensor], *, stay: bool = False) -> bool:
+        """Return whether the kernels can go through each of these from its first number to its last.
+
+        With ``stay``, a tensor is trusted to keep its memory, which is held for it.
+        """
         same = len(tensors) == len(self._tensors) and all(map(operator.is_, tensors, self._tensors))
-        if same and list(map(torch.Tensor.data_ptr, tensors)) == self.addresses:
+        if same and (stay or list(map(torch.Tensor.data_ptr, tensors)) == self.addresses):
             return True
         if current() != "native" or not all(_is_dense(t) for t in tensors):
             return False
-        self._tensors = tensors
+        self._tensors, self._held = tensors, [t.untyped_storage() for t in tensors] if stay else []
         self.addresses, self.sizes = [t.data_ptr() for t in tensors], [t.numel() for t in tensors]
         return True
 
