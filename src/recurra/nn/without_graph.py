@@ -125,7 +125,7 @@ class _Prepared:
             and len(now := _parameters(self._modules[0])) == len(self._parameters)
             and all(map(operator.is_, now, self._parameters))
             and list(map(Tensor.data_ptr, self._parameters)) == self._addresses
-            and all(map(_is_trained, self._parameters))
+            and _are_trained(self._parameters)
             and not torch_module._has_any_global_hook()
         )
 
@@ -182,18 +182,17 @@ def _is_plain(network: SequenceNetwork) -> bool:
         and network.head.weight.numel() <= SMALL_HEAD
         and not any(hooks for module in modules for hooks in _hooks(module))
         and not torch_module._has_any_global_hook()
-        and all(
-            _is_trained(p) and p.dtype is torch.float32 and p.is_cpu and p.is_contiguous() for p in parameters
-        )
+        and _are_trained(parameters)
+        and all(p.dtype is torch.float32 and p.is_cpu and p.is_contiguous() for p in parameters)
     )
 
 
-def _is_trained(parameter: Tensor) -> bool:
-    """Return whether a parameter is trained and nobody waits for its gradient."""
+def _are_trained(parameters: Sequence[Any]) -> bool:
+    """Return whether all are trained and nobody waits for a gradient."""
     return (
-        parameter.requires_grad
-        and not parameter._backward_hooks
-        and not parameter._post_accumulate_grad_hooks
+        all([p.requires_grad for p in parameters])
+        and not any([p._backward_hooks for p in parameters])
+        and not any([p._post_accumulate_grad_hooks for p in parameters])
     )
 
 
