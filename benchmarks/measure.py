@@ -47,8 +47,8 @@ def arguments(description: str) -> argparse.Namespace:
 
 # A contender whose one run takes longer is timed three times, its first run included: it needs no warm-up to be slow.
 SLOW_SECONDS = 1.5
-# The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes next. Each
-# contender begins when they have gone to sleep, and gets warm in runs that are not timed.
+# The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes
+# next. Each contender begins when they have gone to sleep, and gets warm in runs that are not timed.
 REST_SECONDS = 0.1
 WARM_SECONDS = 0.03
 
