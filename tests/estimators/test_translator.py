@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 
 import recurra
+from recurra import store
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.records import Dataset, Record
 
@@ -84,6 +85,18 @@ def test_training_goes_on_bit_for_bit(tmp_path):
         part.fit(X, Y)
     rest = recurra.Translator(**words, checkpoint_dir=tmp_path).fit(X, Y, resume=True)
     assert rest.model_.fingerprint == whole.model_.fingerprint
+
+
+def test_a_training_begun_with_undivided_attention_is_not_gone_on_with(tmp_path):
+    words = SMALL | {"max_epochs": 2, "verbose": 0, "checkpoint_dir": tmp_path}
+    recurra.Translator(**words).fit(X, Y)
+    for path in tmp_path.glob("*.recurra"):
+        manifest, arrays = store.load(path)
+        assert manifest["identity"]["words"].pop("attention_scaled") is True
+        manifest["finished"] = False
+        store.save(path, manifest, arrays)
+    with pytest.raises(UsageError, match="attention_scaled is True"):
+        recurra.Translator(**words).fit(X, Y, resume=True)
 
 
 def test_a_fitted_one_goes_on_from_its_weights(fitted, tmp_path):

@@ -185,6 +185,7 @@ def test_a_lying_state_is_an_error_not_a_crash(go, tmp_path, every_step):
         lambda tree, a: tree["state"]["dict"].pop(),
         lambda tree, a: tree["state"]["dict"].__setitem__(1, ["epoch", {"dict": []}]),
         lambda tree, a: a.update({name: np.zeros(1) for name in a if "exp_avg" in name}),
+        lambda tree, a: a.update({name: np.zeros((), np.float32) for name in a if "exp_avg" in name}),
         lambda tree, a: a.clear(),
     ):
         tree, changed = copy.deepcopy(manifest), dict(arrays)

@@ -1,6 +1,8 @@
+import contextlib
 import copy
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
@@ -145,3 +147,35 @@ def test_a_hook_of_a_users_callback_is_called():
         p.grad = g
     optimizer.step()
     assert seen == [1]
+
+
+def test_a_step_of_adam_holds_no_gradient_that_was_let_go():
+    ours = parameters()
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    steps(optimizer, ours, 3)
+    seen = weakref.ref(ours[0].grad)
+    optimizer.zero_grad(set_to_none=True)
+    assert seen() is None
+
+
+def test_nothing_is_written_past_a_parameter_that_has_shrunk():
+    whole = torch.ones(40)
+    ours = [torch.nn.Parameter(whole)]
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    for _ in range(3):
+        ours[0].grad = torch.ones(40)
+        optimizer.step()
+    rest = whole[4:].clone()
+    ours[0].data = ours[0].data[:4]
+    ours[0].grad = torch.ones(4)
+    with contextlib.suppress(RuntimeError):
+        optimizer.step()
+    assert torch.equal(whole[4:], rest)
+
+
+def test_a_state_that_was_looked_at_before_the_first_step_does_no_harm():
+    ours = parameters()
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    assert [optimizer.state[p] for p in ours] == [{}, {}, {}]
+    steps(optimizer, ours, 2)
+    assert [float(optimizer.state[p]["step"]) for p in ours] == [2, 2, 2]

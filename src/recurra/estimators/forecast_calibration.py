@@ -14,7 +14,8 @@ from recurra.serving.forecast_model import LOG_SPREAD, ForecastModel
 
 # With so many series a member leaves out whole ones, with fewer stretches of time of each.
 SERIES_PER_MEMBER = 10
-# A stretch is at least so many horizons long where the series has room for it: no member then does without a season.
+# A stretch is at least so many horizons long where the series has room for it, and a member's stretches lie all over it, so
+# that none does without a season; except where they recur just once a season, which then costs each its own part of it.
 HORIZONS_PER_STRETCH = 10
 # Fewer numbers held out say nothing about the tenth of them that lies outside.
 LEAST_HELD = 100

@@ -22,7 +22,7 @@ from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.features.symbols import Symbols
 from recurra.records import Dataset
-from recurra.serving.translation import Alignment, Answer, TranslationModel
+from recurra.serving.translation import SCALED, Alignment, Answer, TranslationModel
 
 # An answer may be this many times as long as the longest target of the training.
 LONGER = 2
@@ -252,7 +252,8 @@ class Translator(BaseEstimator):
         examples = given.examples(source, target)
         validation_examples = None if judges is None else judges.examples(source, target)
         words = _plain_params(self.get_params(deep=False))
-        start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
+        own = words | {SCALED: self.attention != "additive"}
+        start, keepers = resuming.keep(self, found, own, examples, validation_examples, fitted=resume)
         result = train(
             network,
             examples,

@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import ref
 
 import torch
 from torch.optim import optimizer as hooks
@@ -74,7 +75,9 @@ class Arrays:
     """
 
     def __init__(self) -> None:
-        self._tensors: list[torch.Tensor] = []
+        self._tensors: list[
+            Callable[[], torch.Tensor | None]
+        ] = []  # weak: a gradient goes when nobody else has it
         self._held: list[torch.UntypedStorage] = []
         self.addresses: list[int] = []
         self.sizes: list[int] = []
@@ -84,19 +87,29 @@ class Arrays:
 
         With ``stay``, a tensor is trusted to keep its memory, which is held for it.
         """
-        same = len(tensors) == len(self._tensors) and all(map(operator.is_, tensors, self._tensors))
-        if same and (stay or list(map(torch.Tensor.data_ptr, tensors)) == self.addresses):
+        same = len(tensors) == len(self._tensors) and all(
+            t is kept() for t, kept in zip(tensors, self._tensors, strict=True)
+        )
+        if same and (stay or self._lie(tensors) == (self.addresses, self.sizes)):
             return True
         if current() != "native" or not all(_is_dense(t) for t in tensors):
             return False
-        self._tensors, self._held = tensors, [t.untyped_storage() for t in tensors] if stay else []
-        self.addresses, self.sizes = [t.data_ptr() for t in tensors], [t.numel() for t in tensors]
+        self._tensors, self._held = (
+            [ref(t) for t in tensors],
+            [t.untyped_storage() for t in tensors] if stay else [],
+        )
+        self.addresses, self.sizes = self._lie(tensors)
         return True
 
+    @staticmethod
+    def _lie(tensors: list[torch.Tensor]) -> tuple[list[int], list[int]]:
+        return list(map(torch.Tensor.data_ptr, tensors)), list(map(torch.Tensor.numel, tensors))
 
-def _is_dense(tensor: torch.Tensor) -> bool:
+
+def _is_dense(tensor: torch.Tensor | None) -> bool:
     return bool(
-        tensor.is_cpu
+        tensor is not None
+        and tensor.is_cpu
         and tensor.dtype is torch.float32
         and tensor.layout is torch.strided
         and tensor.is_contiguous()
