@@ -123,7 +123,8 @@ recurra.load_model({str(path)!r}, runtime="light").predict([[[1.0, 2.0, 3.0]]])
 
     seconds(code)
     ready, numpy = zip(*((seconds(code), seconds("import numpy")) for _ in range(7)), strict=True)
-    assert min(ready) - min(numpy) < 0.15
+    # of a machine that imports numpy in 0.12 s; a slower one may take longer for both
+    assert min(ready) - min(numpy) < 0.15 * max(1.0, min(numpy) / 0.12)
 
 
 def test_input_as_the_estimator_takes_it(tmp_path):

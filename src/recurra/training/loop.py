@@ -25,7 +25,7 @@ from recurra.training.config import TrainingConfig
 from recurra.training.curriculum import as_curriculum, up_to
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss, value_and_gradient
-from recurra.training.optimizers import MOMENTS, Arrays, clip, global_norm, make_optimizer
+from recurra.training.optimizers import Arrays, check_state, clip, global_norm, make_optimizer
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
@@ -321,19 +321,7 @@ class Run:
         self._load(tree["weights"])
         self._kept = {name: tensor.to(self.device) for name, tensor in tree["kept"].items()}
         self.optimizer.load_state_dict(tree["optimizer"])
-        for parameter, state in self.optimizer.state.items():
-            of_adam = self.config.optimizer in ("adam", "adamw")
-            if of_adam and not set(MOMENTS) <= set(state):
-                raise ValueError("the optimizer's state lacks some of its parts")
-            for name, t in state.items():
-                # a number where numbers for every weight belong would be read past its end
-                number = name == "step" or isinstance(self.config.optimizer, type)
-                if (
-                    isinstance(t, torch.Tensor)
-                    and t.shape != parameter.shape
-                    and not (number and t.ndim == 0)
-                ):
-                    raise ValueError("the optimizer's state has other shapes than the weights")
+        check_state(self.optimizer, self.config.optimizer)
         self.schedule.restore(tree["schedule"])
         self.stopping.restore(tree["stopping"])
         self.epoch, self.batch, self.history = tree["epoch"], tree["batch"], tree["history"]

@@ -223,6 +223,22 @@ def make_optimizer(
     return make(trained, lr=learning_rate, **options)
 
 
+def check_state(optimizer: torch.optim.Optimizer, kind: str | type[torch.optim.Optimizer]) -> None:
+    """Raise ValueError unless a state that was loaded fits the weights; ``kind`` as in `make_optimizer`."""
+    for parameter, state in optimizer.state.items():
+        if kind in ("adam", "adamw") and not set(MOMENTS) <= set(state):
+            raise ValueError("the optimizer's state lacks some of its parts")
+        for name, value in state.items():
+            # a single number where one for every weight belongs would be read past its end
+            single = name == "step" or isinstance(kind, type)
+            if (
+                isinstance(value, torch.Tensor)
+                and value.shape != parameter.shape
+                and not (single and value.ndim == 0)
+            ):
+                raise ValueError("the optimizer's state has other shapes than the weights")
+
+
 def global_norm(gradients: list[torch.Tensor], arrays: Arrays | None = None) -> float:
     """Return the Euclidean norm of all gradients together; NaN or infinite if any entry is.
 
