@@ -131,7 +131,10 @@ def check_update(rng, dtype):
     )
     second = [np.abs(array) for array in second]
     steps = [np.array(rng.integers(0, 9), dtype) for _ in sizes]
-    at = lambda arrays: [array.ctypes.data for array in arrays]  # noqa: E731
+
+    def at(arrays):
+        return [array.ctypes.data for array in arrays]
+
     norms = [native.norm(double, at(gradients), sizes, threads) for threads in (1, 2)]
     assert norms[0] == norms[1]
     exact = np.sqrt(sum((array.astype(np.float64) ** 2).sum() for array in gradients))

@@ -173,6 +173,22 @@ def test_nothing_is_written_past_a_parameter_that_has_shrunk():
     assert torch.equal(whole[4:], rest)
 
 
+def test_a_parameter_longer_than_its_moments_is_left_to_torch(monkeypatch):
+    ours, calls = [torch.nn.Parameter(torch.ones(4))], []
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    for _ in range(2):
+        ours[0].grad = torch.ones(4)
+        optimizer.step()
+    monkeypatch.setattr(native_module(), "adam", lambda *args: calls.append(args))
+    ours[0].grad = torch.ones(4)
+    optimizer.step()
+    assert len(calls) == 1
+    ours[0].data, ours[0].grad = torch.ones(40), None
+    ours[0].grad = torch.ones(40)
+    assert optimizer._native.step() is False
+    assert len(calls) == 1
+
+
 def test_a_state_that_was_looked_at_before_the_first_step_does_no_harm():
     ours = parameters()
     optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)

@@ -75,29 +75,19 @@ class Arrays:
     """
 
     def __init__(self) -> None:
-        self._tensors: list[
-            Callable[[], torch.Tensor | None]
-        ] = []  # weak: a gradient goes when nobody else has it
-        self._held: list[torch.UntypedStorage] = []
+        self._tensors: list[Callable[[], Any]] = []  # weak: a gradient goes when nobody else has it
         self.addresses: list[int] = []
         self.sizes: list[int] = []
 
-    def take(self, tensors: list[torch.Tensor], *, stay: bool = False) -> bool:
-        """Return whether the kernels can go through each of these from its first number to its last.
-
-        With ``stay``, a tensor is trusted to keep its memory, which is held for it.
-        """
-        same = len(tensors) == len(self._tensors) and all(
-            t is kept() for t, kept in zip(tensors, self._tensors, strict=True)
-        )
-        if same and (stay or self._lie(tensors) == (self.addresses, self.sizes)):
+    def take(self, tensors: list[torch.Tensor]) -> bool:
+        """Return whether the kernels can go through each of these from its first number to its last."""
+        before = [kept() for kept in self._tensors]
+        same = len(tensors) == len(before) and all(map(operator.is_, tensors, before))
+        if same and self._lie(tensors) == (self.addresses, self.sizes):
             return True
         if current() != "native" or not all(_is_dense(t) for t in tensors):
             return False
-        self._tensors, self._held = (
-            [ref(t) for t in tensors],
-            [t.untyped_storage() for t in tensors] if stay else [],
-        )
+        self._tensors = [ref(t) for t in tensors]
         self.addresses, self.sizes = self._lie(tensors)
         return True
 
@@ -144,10 +134,13 @@ class _Adam:
             self._weights.take(parameters) and self._gradients.take(gradients) and self._moments.take(moments)
         ):
             return False
+        sizes, means = self._weights.sizes, self._moments.sizes
+        if not self._gradients.sizes == sizes == means[:: len(MOMENTS)] == means[1 :: len(MOMENTS)]:
+            return False
         kinds = [self._moments.addresses[at :: len(MOMENTS)] for at in range(len(MOMENTS))]
         beta1, beta2 = group["betas"]
         native_module().adam(
-            False, self._weights.addresses, self._gradients.addresses, *kinds, self._weights.sizes, group["lr"], beta1,
+            False, self._weights.addresses, self._gradients.addresses, *kinds, sizes, group["lr"], beta1,
             beta2, group["eps"], group["weight_decay"], self._decoupled, threads(torch.get_num_threads()),
         )  # fmt: skip
         return True
