@@ -95,30 +95,28 @@ def check_end(rng):
     side_by_side = states.transpose(1, 0, 2).reshape(batch, -1)
     np.testing.assert_array_equal(features, side_by_side)
     np.testing.assert_allclose(scores, side_by_side @ weight.T + bias, **close)
-    by_scores = np.empty_like(scores)
-    loss = native.cross_entropy(double, batch, classes, scores, targets, weights, by_scores)
+    found = [np.full_like(array, np.nan) for array in (scores, weight, bias, states)]
+    sizes = (double, batch, directions, size, classes)
+    loss = native.head_in_one(*sizes, states, weight, bias, targets, weights, *found)
     share = (np.ones(batch) if weights is None else weights) / (batch if weights is None else weights.sum())
     exact = scores.astype(np.float64)
     log_p = exact - exact.max(1, keepdims=True)
     log_p -= np.log(np.exp(log_p).sum(1, keepdims=True))
     np.testing.assert_allclose(loss, -(share * log_p[np.arange(batch), targets]).sum(), rtol=1e-5)
-    np.testing.assert_allclose(
-        by_scores, share[:, None] * (np.exp(log_p) - np.eye(classes)[targets]), **close
-    )
-    assert (
-        native.cross_entropy(double, batch, classes, scores, targets - classes, None, by_scores.copy())
-        is None
-    )
-    found = [np.empty_like(array) for array in (weight, bias, states)]
-    native.head_gradients(double, batch, directions, size, classes, by_scores, features, weight, *found)
+    np.testing.assert_array_equal(found.pop(0), scores)
+    by_scores = (share[:, None] * (np.exp(log_p) - np.eye(classes)[targets])).astype(dtype)
+    others = [array.copy() for array in found]
+    assert native.head_in_one(*sizes, states, weight, bias, targets - classes, None, scores, *others) is None
+    native.head_gradients(*sizes, by_scores, features, weight, *others)
     by_features = by_scores @ weight
     expected = (
         by_scores.T @ features,
         by_scores.sum(0),
         by_features.reshape(batch, directions, size).transpose(1, 0, 2),
     )
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, **close)
+    for one, other, value in zip(found, others, expected, strict=True):
+        np.testing.assert_allclose(one, value, **close)
+        np.testing.assert_allclose(other, value, **close)
     check_update(rng, dtype)
 
 
@@ -133,9 +131,11 @@ def check_update(rng, dtype):
     steps = [np.array(rng.integers(0, 9), dtype) for _ in sizes]
 
     def at(arrays):
-        return [array.ctypes.data for array in arrays]
+        return native.Arrays(
+            double, [array.ctypes.data for array in arrays], [array.size for array in arrays]
+        )
 
-    norms = [native.norm(double, at(gradients), sizes, threads) for threads in (1, 2)]
+    norms = [native.norm(at(gradients), threads) for threads in (1, 2)]
     assert norms[0] == norms[1]
     exact = np.sqrt(sum((array.astype(np.float64) ** 2).sum() for array in gradients))
     np.testing.assert_allclose(norms[0], exact, rtol=1e-6)
@@ -143,8 +143,11 @@ def check_update(rng, dtype):
     results = []
     for threads in (1, 2):
         own = [[array.copy() for array in one] for one in (weights, first, second, steps)]
-        native.adam(double, at(own[0]), at(gradients), *map(at, own[1:]), sizes, rate, beta1, beta2, eps, decay,
-                    decoupled, threads)  # fmt: skip
+        moments = [array for of_one in zip(*own[1:], strict=True) for array in of_one]
+        rule = (rate, beta1, beta2, eps, decay, decoupled, threads)
+        assert native.adam(at(own[0]), at(gradients), at(moments), *rule)
+        assert not native.adam(at(own[0]), at(gradients[:-1]), at(moments), *rule)
+        assert not native.adam(at(own[0]), at(gradients), at(moments[:-1]), *rule)
         results.append(own)
     for one, other in zip(*results, strict=True):
         for a, b in zip(one, other, strict=True):

@@ -10,12 +10,12 @@ from recurra import store
 from recurra.batches.examples import Examples
 from recurra.errors import UsageError
 from recurra.nn.network import NetworkConfig, build
-from recurra.nn.without_graph import WithoutGraph
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.loop import train
 from recurra.training.losses import cross_entropy, mean_squared_error
 from recurra.training.state import TrainingState
+from recurra.training.without_graph import WithoutGraph
 
 LOSS = cross_entropy()
 

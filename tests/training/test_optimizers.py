@@ -9,7 +9,7 @@ import torch
 
 from recurra.errors import UsageError
 from recurra.kernels.dispatch import native_module
-from recurra.training.optimizers import NAMED, clip, global_norm, make_optimizer
+from recurra.training.optimizers import NAMED, Arrays, clip, global_norm, make_optimizer, take_step
 
 PLAIN = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1, foreach=False),
@@ -51,11 +51,17 @@ def steps(optimizer, parameters, count, *, without=None):
         optimizer.step()
 
 
+def native_steps(monkeypatch):
+    """Return a list that will say of every step the kernels are asked to take whether they took it."""
+    taken, native = [], native_module()
+    real = native.adam
+    monkeypatch.setattr(native, "adam", lambda *args: taken.append(real(*args)) or taken[-1])
+    return taken
+
+
 @pytest.mark.parametrize(("name", "torchs"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
 def test_adam_agrees_with_torchs_fused_one_through_all_that_may_happen(name, torchs, monkeypatch):
-    calls, native = [], native_module()
-    real = native.adam
-    monkeypatch.setattr(native, "adam", lambda *args: calls.append(args) or real(*args))
+    taken = native_steps(monkeypatch)
     ours, theirs = parameters(), parameters()
     one = make_optimizer(name, ours, learning_rate=0.01, weight_decay=0.1)
     other = torchs(theirs, lr=0.01, weight_decay=0.1, fused=True)
@@ -72,7 +78,9 @@ def test_adam_agrees_with_torchs_fused_one_through_all_that_may_happen(name, tor
         for key, value in other.state[q].items():
             torch.testing.assert_close(one.state[p][key], value, rtol=1e-5, atol=1e-6)
     assert [float(one.state[p]["step"]) for p in ours] == [11, 9, 11]
-    assert len(calls) == 8  # all but the first step and the two without one of the gradients
+    assert (
+        taken == [True] * 2 + [False] * 2 + [True] * 6
+    )  # not the first step, and those without one of the gradients
 
 
 def test_adam_of_the_kernels_notices_what_lies_elsewhere_now():
@@ -97,8 +105,8 @@ def test_clipping_agrees_with_torch(scale):
     for p, g in zip(theirs, gradients(scale), strict=True):
         p.grad = g
     expected = torch.nn.utils.clip_grad_norm_(theirs, 1.0)
-    norm = global_norm(ours)
-    clipped = clip(ours, norm=norm, grad_clip=1.0)
+    norm = global_norm(Arrays(ours))
+    clipped = clip(Arrays(ours), norm=norm, grad_clip=1.0)
     assert norm == pytest.approx(float(expected), rel=1e-6)
     assert clipped == (norm > 1)
     for g, p in zip(ours, theirs, strict=True):
@@ -107,7 +115,7 @@ def test_clipping_agrees_with_torch(scale):
 
 def test_without_a_limit_nothing_is_clipped():
     ours = gradients(100.0)
-    assert not clip(ours, norm=global_norm(ours), grad_clip=None)
+    assert not clip(Arrays(ours), norm=global_norm(Arrays(ours)), grad_clip=None)
     assert all(torch.equal(a, b) for a, b in zip(ours, gradients(100.0), strict=True))
 
 
@@ -115,7 +123,7 @@ def test_without_a_limit_nothing_is_clipped():
 def test_norm_shows_a_single_bad_entry(bad):
     ours = gradients(1.0)
     ours[2][30, 1] = bad
-    assert not torch.isfinite(torch.tensor(global_norm(ours)))
+    assert not torch.isfinite(torch.tensor(global_norm(Arrays(ours))))
 
 
 def test_a_network_without_anything_to_train_is_refused():
@@ -149,6 +157,22 @@ def test_a_hook_of_a_users_callback_is_called():
     assert seen == [1]
 
 
+def test_a_step_with_gradients_at_hand_is_the_same_and_calls_hooks_all_the_same(monkeypatch):
+    taken, seen = native_steps(monkeypatch), []
+    ours, theirs = parameters(), parameters()
+    one, other = (make_optimizer("adam", p, learning_rate=0.01, weight_decay=0.0) for p in (ours, theirs))
+    for at in range(4):
+        if at == 2:
+            one.register_step_post_hook(lambda *_: seen.append(1))
+        for params in (ours, theirs):
+            for p, g in zip(params, gradients(1.0 + at), strict=True):
+                p.grad = g
+        take_step(one, Arrays([p.grad for p in ours]))
+        other.step()
+    assert all(torch.equal(p, q) for p, q in zip(ours, theirs, strict=True))
+    assert (taken, seen) == ([True] * 6, [1, 1])
+
+
 def test_a_step_of_adam_holds_no_gradient_that_was_let_go():
     ours = parameters()
     optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
@@ -174,19 +198,18 @@ def test_nothing_is_written_past_a_parameter_that_has_shrunk():
 
 
 def test_a_parameter_longer_than_its_moments_is_left_to_torch(monkeypatch):
-    ours, calls = [torch.nn.Parameter(torch.ones(4))], []
+    ours, taken = [torch.nn.Parameter(torch.ones(4))], native_steps(monkeypatch)
     optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
     for _ in range(2):
         ours[0].grad = torch.ones(4)
         optimizer.step()
-    monkeypatch.setattr(native_module(), "adam", lambda *args: calls.append(args))
-    ours[0].grad = torch.ones(4)
-    optimizer.step()
-    assert len(calls) == 1
+    assert taken == [True]
     ours[0].data, ours[0].grad = torch.ones(40), None
     ours[0].grad = torch.ones(40)
-    assert optimizer._native.step() is False
-    assert len(calls) == 1
+    assert (
+        optimizer._native.step(Arrays([ours[0].grad])) is False
+    )  # torch's fused step would read past the end
+    assert taken == [True, False]
 
 
 def test_a_state_that_was_looked_at_before_the_first_step_does_no_harm():

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,28 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
-from recurra.nn.without_graph import WithoutGraph
 from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.curriculum import as_curriculum, up_to
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
-from recurra.training.losses import Loss, value_and_gradient
-from recurra.training.optimizers import Arrays, check_state, clip, global_norm, make_optimizer
+from recurra.training.losses import Loss
+from recurra.training.optimizers import (
+    Arrays,
+    check_state,
+    clip,
+    global_norm,
+    gradients_of,
+    make_optimizer,
+    take_step,
+)
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
+from recurra.training.without_graph import WithoutGraph
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
 
@@ -222,9 +230,8 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self._without_graph = WithoutGraph(network)
         self._parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._arrays = Arrays()  # of the gradients
+        self._without_graph = WithoutGraph(network, loss, self._parameters)
         self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
@@ -413,31 +420,34 @@ class Run:
         outputs, value, backward = self._forward(batch)
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
-        backward()
-        gradients = [g for p in self._parameters if (g := p.grad) is not None]
-        norm = global_norm(gradients, self._arrays)
+        gradients = backward()
+        norm = global_norm(gradients)
         if not math.isfinite(norm):
             raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
         clipped = clip(gradients, norm=norm, grad_clip=self.config.grad_clip)
         factor = self.schedule.factor(epoch=self.epoch - 1, batch=self.batch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
-        self.optimizer.step()
+        take_step(self.optimizer, gradients)
         return value, norm, clipped
 
-    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], Any]]:
-        """Return the network's outputs, their loss, and what sets the gradients."""
-        values = torch.from_numpy(batch.inputs.values)
-        if not self._without_graph.applies(values):
-            inputs = to_device(batch.inputs, self.device)
-            for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
-                parameter.grad = None
-            outputs = self.network(inputs)
-            loss = self.loss_of(outputs, batch)
-            return outputs, loss.item(), loss.backward
-        outputs = self._without_graph.forward(values, batch.inputs.lengths)
-        value, gradient = value_and_gradient(self._loss, outputs, batch.targets, batch.weights)
-        return outputs, value, partial(self._without_graph.backward, gradient)
+    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], Arrays]]:
+        """Return the network's outputs, their loss, and what computes the gradients."""
+        values, lengths = torch.from_numpy(batch.inputs.values), batch.inputs.lengths
+        if self._without_graph.applies(values):
+            outputs, value = self._without_graph.forward(values, lengths, batch.targets, batch.weights)
+            return outputs, value, self._without_graph.backward
+        inputs = to_device(batch.inputs, self.device)
+        for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
+            parameter.grad = None
+        outputs = self.network(inputs)
+        loss = self.loss_of(outputs, batch)
+
+        def backward() -> Arrays:
+            loss.backward()
+            return gradients_of(self.optimizer)
+
+        return outputs, loss.item(), backward
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()

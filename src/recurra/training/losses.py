@@ -15,9 +15,6 @@ import torch.nn.functional as F
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError
-from recurra.kernels.dispatch import native_module
-
-INT64 = np.dtype(np.int64)
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
@@ -53,21 +50,12 @@ class CrossEntropy:
         of_class = self._by_class.to(outputs.device, outputs.dtype)[targets]
         return of_class if weights is None else of_class * weights
 
-    def with_gradient(
-        self, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
-    ) -> tuple[float, torch.Tensor] | None:
-        """Return `value_and_gradient` in one call of the native kernels; None for targets that are not one class a row."""
-        if outputs.ndim != 2 or targets.shape != (len(outputs),) or targets.dtype is not INT64:
-            return None
+    def rows(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+        """Return the weight of every row, float32; None for a plain mean."""
         if self._by_class is not None:
             of_class = self._by_class.numpy()[targets]
             weights = of_class if weights is None else of_class * weights
-        gradient = torch.empty_like(outputs)
-        value = native_module().cross_entropy(
-            False, *outputs.shape, outputs.data_ptr(), np.ascontiguousarray(targets),
-            None if weights is None else np.ascontiguousarray(weights, np.float32), gradient.data_ptr(),
-        )  # fmt: skip
-        return None if value is None else (value, gradient)
+        return None if weights is None else np.ascontiguousarray(weights, np.float32)
 
 
 def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
@@ -90,10 +78,7 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
 def value_and_gradient(
     loss: Loss, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
 ) -> tuple[float, torch.Tensor]:
-    """Return a loss and its gradient by the outputs of `recurra.nn.without_graph`: float32, contiguous, of no graph."""
-    found = loss.with_gradient(outputs, targets, weights) if isinstance(loss, CrossEntropy) else None
-    if found is not None:
-        return found
+    """Return a loss and its gradient by outputs that belong to no graph; contiguous."""
     leaf = outputs.detach().requires_grad_()
     value = loss(leaf, torch.from_numpy(targets), None if weights is None else torch.from_numpy(weights))
     (gradient,) = torch.autograd.grad(value, leaf)

@@ -14,7 +14,7 @@ from recurra.errors import DataError, TrainingError
 from recurra.nn.network import SequenceNetwork
 from recurra.ragged import Ragged
 from recurra.training.config import TrainingConfig
-from recurra.training.optimizers import clip, global_norm, make_optimizer
+from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer, take_step
 from recurra.training.schedules import Schedule
 from recurra.training.stopping import EarlyStopping
 from recurra.training.threads import shared_out
@@ -121,7 +121,6 @@ def _train(
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
     )
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     schedule = Schedule(config.lr_schedule, steps_per_epoch=len(starts), max_epochs=config.max_epochs)
     stopping = EarlyStopping(config.patience)
     history: list[dict[str, Any]] = []
@@ -145,9 +144,9 @@ def _train(
                 )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            gradients = [p.grad for p in parameters if p.grad is not None]
+            gradients = gradients_of(optimizer)
             clip(gradients, norm=global_norm(gradients), grad_clip=config.grad_clip)
-            optimizer.step()
+            take_step(optimizer, gradients)
             total += value * (piece.shape[1] - 1)
         steps = streams.shape[1] - 1
         seconds = time.perf_counter() - start

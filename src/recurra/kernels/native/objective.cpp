@@ -91,10 +91,23 @@ bool cross_entropy(const Table<T>& table, int64_t rows, int64_t classes, const T
   return true;
 }
 
+template <class T>
+bool head_in_one(const Table<T>& table, const HeadSizes& s, const T* states, const T* weight, const T* bias,
+                 const int64_t* targets, const T* weights, T* scores, T* by_weight, T* by_bias, T* by_states,
+                 double* loss) {
+  std::vector<T> features(static_cast<size_t>(s.B * s.F())), by_scores(static_cast<size_t>(s.B * s.C));
+  head_scores(table, s, states, weight, bias, features.data(), scores);
+  if (!cross_entropy(table, s.B, s.C, scores, targets, weights, by_scores.data(), loss)) return false;
+  head_gradients(table, s, by_scores.data(), features.data(), weight, by_weight, by_bias, by_states);
+  return true;
+}
+
 #define RECURRA_INSTANCES(T)                                                                                              \
   template void head_scores<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, T*, T*);               \
   template void head_gradients<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, T*, T*, T*);        \
-  template bool cross_entropy<T>(const Table<T>&, int64_t, int64_t, const T*, const int64_t*, const T*, T*, double*);
+  template bool cross_entropy<T>(const Table<T>&, int64_t, int64_t, const T*, const int64_t*, const T*, T*, double*);  \
+  template bool head_in_one<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, const int64_t*,        \
+                               const T*, T*, T*, T*, T*, double*);
 RECURRA_INSTANCES(float)
 RECURRA_INSTANCES(double)
 

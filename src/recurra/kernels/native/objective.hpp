@@ -31,4 +31,10 @@ template <class T>
 bool cross_entropy(const Table<T>& table, int64_t rows, int64_t classes, const T* scores, const int64_t* targets,
                    const T* weights, T* by_scores, double* loss);
 
+// The three above, one after the other; false, with the scores alone, when a target is no class.
+template <class T>
+bool head_in_one(const Table<T>& table, const HeadSizes& sizes, const T* states, const T* weight, const T* bias,
+                 const int64_t* targets, const T* weights, T* scores, T* by_weight, T* by_bias, T* by_states,
+                 double* loss);
+
 }  // namespace recurra

@@ -20,60 +20,78 @@ from recurra.nn.lstm import LSTM
 from recurra.nn.network import SequenceNetwork
 from recurra.nn.recurrent import all_weights
 from recurra.nn.rnn import RNN
+from recurra.training.losses import CrossEntropy, Loss, value_and_gradient
+from recurra.training.optimizers import Arrays
 
 # A head of more weights is worth torch's threads, and long enough for the graph not to matter.
 SMALL_HEAD = 1 << 16
+
+INT64 = np.dtype(np.int64)
 
 
 class WithoutGraph:
     """A network whose gradient is computed by two calls; `applies` says when.
 
-    The gradients are written into the same tensors each time: whoever wants to keep one copies it.
+    Outputs and gradients are written into the same tensors each time: whoever wants to keep one copies it.
 
     Parameters
     ----------
     network : Module
         Recurrent layers, pooling "last", dropout, a linear head: see `recurra.nn.network.SequenceNetwork`.
+    loss : function
+        See `recurra.training.losses`.
+    parameters : list of Parameter
+        Those that are trained. Where they are not all that the network has, in its order, this does not apply.
     """
 
-    def __init__(self, network: torch.nn.Module) -> None:
+    def __init__(self, network: torch.nn.Module, loss: Loss, parameters: list[torch.nn.Parameter]) -> None:
         self._network: Any = network
+        self._loss = loss
+        self._trained = parameters
         self._prepared: _Prepared | None = None
         self._pass: _Pass | None = None
 
     def applies(self, values: Tensor) -> bool:
         """Return whether these two calls do all that the graph would: native kernels, nothing hooked in or frozen."""
         if self._prepared is None or not self._prepared.holds():
-            fits = type(self._network) is SequenceNetwork and _is_plain(self._network)
+            fits = type(self._network) is SequenceNetwork and _is_plain(self._network, self._trained)
             self._prepared = _Prepared(self._network) if fits and bridge.runs_native(values, ()) else None
         return self._prepared is not None
 
-    def forward(self, values: Tensor, lengths: np.ndarray) -> Tensor:
-        """Return the network's output, (batch, output_size), for ragged values of shape (total_steps, input_size)."""
+    def forward(
+        self, values: Tensor, lengths: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[Tensor, float]:
+        """Return the network's output, (batch, output_size), and its loss, for ragged values (total_steps, input_size)."""
         assert self._prepared is not None
         network, recurrent, h_n = self._network, self._prepared.recurrent, values
         call = bridge.Call(network.config.cell, lengths, None, None, recurrent.memory)
         layers = []
-        for index, weights in enumerate(self._prepared.weights):
+        for index, of_layer in enumerate(self._prepared.weights):
             noise = _noise(values, recurrent.dropout if index and recurrent.training else 0.0)
             x = values if noise is None else values * noise
-            values, h_n, _, kept = bridge.forward_pass(call, x, None, None, weights, save=True)
+            values, h_n, _, kept = bridge.forward_pass(call, x, None, None, of_layer, save=True)
             layers.append((x, noise, values, kept))
-        directions, batch, size = h_n.shape
-        features = values.new_empty(batch, directions * size)
-        noise = _noise(features, network.config.dropout if network.training else 0.0)
-        if noise is not None:  # the features side by side, as one direction
-            h_n = (h_n.transpose(0, 1).flatten(1) * noise)[None]
-        self._pass = _Pass(call, layers, h_n.shape, features, noise)
-        return self._prepared.head_scores(h_n, features)
+        noise = None
+        if network.config.dropout and network.training:  # the states side by side, as one direction
+            side_by_side = h_n.transpose(0, 1).flatten(1)
+            noise = _noise(side_by_side, network.config.dropout)
+            h_n = (side_by_side if noise is None else side_by_side * noise)[None]
+        outputs, value, by_states = self._prepared.head(h_n, self._loss, targets, weights)
+        self._pass = _Pass(call, layers, by_states, noise)
+        return outputs, value
 
-    def backward(self, gradient: Tensor) -> None:
-        """Set the ``grad`` of every parameter from the gradient of the output that `forward` gave; once."""
+    def backward(self) -> Arrays:
+        """Set the ``grad`` of every parameter from what `forward` kept, once; return them, in the parameters' order."""
         assert self._prepared is not None
         assert self._pass is not None
         done, self._pass = self._pass, None
         by_output: Tensor | None = None
-        by_states: Tensor | None = self._prepared.head_gradients(gradient, done)
+        by_states: Tensor | None = done.by_states
+        if done.noise is not None:
+            directions = len(self._prepared.weights[-1])
+            by_states = (
+                (done.by_states[0] * done.noise).unflatten(1, (directions, -1)).transpose(0, 1).contiguous()
+            )
         layers = zip(done.layers, self._prepared.weights, self._prepared.gradients, strict=True)
         for index, ((x, noise, output, kept), weights, into) in reversed([*enumerate(layers)]):
             wanted = [torch.empty_like(x) if index else None, None, None, *into]
@@ -82,9 +100,7 @@ class WithoutGraph:
             by_output, by_states = wanted[0], None
             if noise is not None and by_output is not None:
                 by_output *= noise
-        for parameter, its_gradient in self._prepared.pairs:
-            if parameter.grad is not its_gradient:
-                parameter.grad = its_gradient
+        return self._prepared.set_gradients()
 
 
 class _Pass(NamedTuple):
@@ -92,9 +108,8 @@ class _Pass(NamedTuple):
 
     call: bridge.Call
     layers: list[tuple[Tensor, Tensor | None, Tensor, bridge.Kept]]  # input, its dropout, output, gates
-    shape: Sequence[int]  # of what the head was given: (directions, batch, size)
-    features: Tensor  # the same side by side, (batch, directions * size)
-    noise: Tensor | None  # dropout of the features
+    by_states: Tensor  # the gradient of what the head was given
+    noise: Tensor | None  # dropout of that
 
 
 class _Prepared:
@@ -105,52 +120,63 @@ class _Prepared:
         self._types = [type(m) for m in self._modules]
         self._hooks = [h for m in self._modules for h in _hooks(m)]
         self.weights = all_weights(self.recurrent)
-        self._parameters = _parameters(network)
-        self._addresses = [p.data_ptr() for p in self._parameters]
-        of = {p: torch.empty_like(p, requires_grad=False) for p in self._parameters}
-        self.pairs = list(of.items())
+        self._parameters = Arrays(_parameters(network))
+        of = {p: torch.empty_like(p, requires_grad=False) for p in self._parameters.tensors}
+        self._gradients = Arrays([*of.values()])
         self.gradients = [
             [None if w is None else of[w] for one in layer for w in one] for layer in self.weights
         ]
-        self._weight, self._bias = network.head.weight, network.head.bias
-        self._head_gradients = [of[self._weight], of[self._bias]]
-        self._both = 2 if network.config.bidirectional else 1
+        weight, bias = network.head.weight, network.head.bias
+        self._head = [weight.data_ptr(), bias.data_ptr()]
+        self._of_head = [of[weight].data_ptr(), of[bias].data_ptr()]
+        self._outputs = weight.new_empty(0, len(weight))
+        self._by_states = weight.new_empty(0)
 
     def holds(self) -> bool:
         """Return whether everything still is where it was, is trained, and nobody asks to be called on the way."""
+        now = _parameters(self._modules[0])
         return (
             not any(self._hooks)
             and self._modules[0].cut_after is None
             and list(map(type, self._modules)) == self._types
-            and len(now := _parameters(self._modules[0])) == len(self._parameters)
-            and all(map(operator.is_, now, self._parameters))
-            and list(map(Tensor.data_ptr, self._parameters)) == self._addresses
-            and _are_trained(self._parameters)
+            and self._parameters.are(now)
+            and self._gradients.are(self._gradients.tensors)
+            and _are_trained(now)
             and not torch_module._has_any_global_hook()
         )
 
-    def head_scores(self, states: Tensor, features: Tensor) -> Tensor:
-        """Return the head's output, and leave the states side by side in ``features``."""
-        (directions, batch, size), outputs = states.shape, len(self._weight)
-        scores = features.new_empty(batch, outputs)
-        native_module().head_scores(
-            False, batch, directions, size, outputs, states.data_ptr(), self._weight.data_ptr(), self._bias.data_ptr(),
-            features.data_ptr(), scores.data_ptr(),
-        )  # fmt: skip
-        return scores
+    def head(
+        self, states: Tensor, loss: Loss, targets: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[Tensor, float, Tensor]:
+        """Return the head's output, its loss, and the gradient of the states; fill the gradients of the head."""
+        directions, batch, size = states.shape
+        if self._by_states.shape != states.shape:
+            self._outputs = states.new_empty(batch, self._outputs.shape[1])
+            self._by_states = torch.empty_like(states)
+        outputs, by_states = self._outputs, self._by_states
+        sizes = (False, batch, directions, size, outputs.shape[1])
+        given = (states.data_ptr(), *self._head)
+        into = (*self._of_head, by_states.data_ptr())
+        native = native_module()
+        if isinstance(loss, CrossEntropy) and targets.dtype is INT64 and targets.shape == (batch,):
+            rows = loss.rows(targets, weights)
+            value = native.head_in_one(
+                *sizes, *given, np.ascontiguousarray(targets), rows, outputs.data_ptr(), *into
+            )
+            if value is not None:
+                return outputs, value, by_states
+        features = states.new_empty(batch, directions * size)
+        native.head_scores(*sizes, *given, features.data_ptr(), outputs.data_ptr())
+        value, gradient = value_and_gradient(loss, outputs, targets, weights)
+        native.head_gradients(*sizes, gradient.data_ptr(), features.data_ptr(), self._head[0], *into)
+        return outputs, value, by_states
 
-    def head_gradients(self, gradient: Tensor, done: _Pass) -> Tensor:
-        """Fill the gradients of the head, and return that of the last layer's final states."""
-        directions, batch, size = done.shape
-        by_states = gradient.new_empty(done.shape)
-        by_weight, by_bias = self._head_gradients
-        native_module().head_gradients(
-            False, batch, directions, size, len(by_bias), gradient.data_ptr(), done.features.data_ptr(),
-            self._weight.data_ptr(), by_weight.data_ptr(), by_bias.data_ptr(), by_states.data_ptr(),
-        )  # fmt: skip
-        if done.noise is None:
-            return by_states
-        return (by_states[0] * done.noise).view(batch, self._both, -1).transpose(0, 1).contiguous()
+    def set_gradients(self) -> Arrays:
+        """Make the gradients those of the parameters, and return them."""
+        for parameter, gradient in zip(self._parameters.tensors, self._gradients.tensors, strict=True):
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
+        return self._gradients
 
 
 def _modules(network: Any) -> list[Any]:
@@ -171,14 +197,15 @@ def _hooks(module: torch.nn.Module) -> list[dict[int, Any]]:
     ]
 
 
-def _is_plain(network: SequenceNetwork) -> bool:
+def _is_plain(network: SequenceNetwork, trained: list[torch.nn.Parameter]) -> bool:
     if network.front is not None or network.cut_after is not None or network.config.pooling != "last":
         return False
     modules, parameters = _modules(network), _parameters(network)
     return (
         type(network.recurrent) in (LSTM, GRU, RNN)
         and type(network.head) is torch.nn.Linear
-        and len(list(network.parameters())) == len(parameters)
+        and len(list(network.parameters())) == len(parameters) == len(trained)
+        and all(map(operator.is_, parameters, trained))
         and network.head.weight.numel() <= SMALL_HEAD
         and not any(hooks for module in modules for hooks in _hooks(module))
         and not torch_module._has_any_global_hook()
@@ -189,10 +216,8 @@ def _is_plain(network: SequenceNetwork) -> bool:
 
 def _are_trained(parameters: Sequence[Any]) -> bool:
     """Return whether all are trained and nobody waits for a gradient."""
-    return (
-        all([p.requires_grad for p in parameters])
-        and not any([p._backward_hooks for p in parameters])
-        and not any([p._post_accumulate_grad_hooks for p in parameters])
+    return not any(
+        [not p.requires_grad or p._backward_hooks or p._post_accumulate_grad_hooks for p in parameters]
     )
 
 

@@ -7,8 +7,9 @@ import torch
 import recurra.kernels
 from recurra.nn import GRU
 from recurra.nn.network import NetworkConfig, build
-from recurra.nn.without_graph import WithoutGraph
 from recurra.ragged import Ragged
+from recurra.training.losses import cross_entropy
+from recurra.training.without_graph import WithoutGraph
 
 LENGTHS = [7, 1, 0, 12, 5]
 
@@ -27,29 +28,44 @@ def gradients(module):
     return {name: None if p.grad is None else p.grad.clone() for name, p in module.named_parameters()}
 
 
-def by_graph(module, inputs, weights):
+def product(outputs, targets, weights):
+    return (outputs * targets).sum()
+
+
+def numbers():
+    return np.random.default_rng(2).standard_normal((len(LENGTHS), 4)).astype(np.float32)
+
+
+def made(module, loss=product):
+    return WithoutGraph(module, loss, list(module.parameters()))
+
+
+def by_graph(module, inputs, loss, targets, weights):
     module.zero_grad()
     torch.manual_seed(1)
     outputs = module(inputs)
-    (outputs * weights).sum().backward()
-    return outputs.detach(), gradients(module)
+    given = None if weights is None else torch.from_numpy(weights)
+    value = loss(outputs, torch.from_numpy(targets), given)
+    value.backward()
+    return outputs.detach(), value.detach(), gradients(module)
 
 
-def by_two_calls(direct, module, inputs, weights):
+def by_two_calls(direct, module, inputs, targets, weights):
     module.zero_grad()
     assert direct.applies(inputs.values)
     torch.manual_seed(1)
-    outputs = direct.forward(inputs.values, inputs.lengths)
-    direct.backward(weights)
-    return outputs, gradients(module)
+    outputs, value = direct.forward(inputs.values, inputs.lengths, targets, weights)
+    arrays = direct.backward()
+    assert all(g is p.grad for g, p in zip(arrays.tensors, module.parameters(), strict=True))
+    return outputs, torch.tensor(value), gradients(module)
 
 
-def assert_same(module, *, direct=None, seed=0):
-    inputs, weights = batch(seed), torch.randn(len(LENGTHS), 4, generator=torch.Generator().manual_seed(2))
-    outputs, expected = by_graph(module, inputs, weights)
-    own, found = by_two_calls(direct or WithoutGraph(module), module, inputs, weights)
-    torch.testing.assert_close(own, outputs)
-    assert all(float(g.abs().max()) > 0 for g in expected.values())
+def assert_same(module, *, direct=None, seed=0, loss=product, targets=None, weights=None):
+    inputs, targets = batch(seed), numbers() if targets is None else targets
+    expected = by_graph(module, inputs, loss, targets, weights)
+    found = by_two_calls(direct or made(module, loss), module, inputs, targets, weights)
+    for g in expected[-1].values():
+        assert (float(g.abs().max()) > 0) == (weights is None or bool(weights.any()))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -59,6 +75,48 @@ def assert_same(module, *, direct=None, seed=0):
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_outputs_and_gradients_are_those_of_the_graph(cell, bidirectional, num_layers, dropout):
     assert_same(network(cell=cell, bidirectional=bidirectional, num_layers=num_layers, dropout=dropout))
+
+
+@pytest.mark.parametrize("class_weights", [None, [1.0, 0.5, 0.0, 3.0]])
+@pytest.mark.parametrize("weights", [None, [0.5, 1.0, 0.0, 2.0, 0.1], [0.0] * 5])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_cross_entropy_is_that_of_the_graph(class_weights, weights, dropout):
+    module = network(bidirectional=True, dropout=dropout)
+    with torch.no_grad():
+        module.head.weight.mul_(30)  # scores far apart
+    given = None if weights is None else np.array(weights, np.float32)
+    targets = np.array([3, 0, 1, 2, 1])
+    assert_same(module, loss=cross_entropy(class_weights), targets=targets, weights=given)
+
+
+@pytest.mark.parametrize("bad", [4, -1])
+@pytest.mark.parametrize("class_weights", [None, [1.0, 0.5, 0.0, 3.0]])
+def test_a_class_that_is_not_there_is_refused(bad, class_weights):
+    module, inputs = network(), batch()
+    direct = made(module, cross_entropy(class_weights))
+    assert direct.applies(inputs.values)
+    with pytest.raises(IndexError):
+        direct.forward(inputs.values, inputs.lengths, np.array([0, 1, bad, 0, 0]), None)
+
+
+def test_a_number_that_is_none_shows_in_the_loss_and_in_its_own_outputs_alone():
+    module, inputs = network(), batch()
+    inputs.values[0] = torch.nan
+    direct = made(module, cross_entropy())
+    assert direct.applies(inputs.values)
+    outputs, value = direct.forward(inputs.values, inputs.lengths, np.zeros(5, np.int64), None)
+    assert np.isnan(value)
+    assert outputs.isnan().all(1).tolist() == [True, False, False, False, False]
+
+
+def test_batches_of_other_sizes_follow_one_another():
+    module = network()
+    direct = made(module)
+    assert_same(module, direct=direct)
+    values, lengths, targets = torch.ones(3, 3), np.array([1, 2]), np.ones((2, 4), np.float32)
+    assert direct.forward(values, lengths, targets, None)[0].shape == (2, 4)
+    direct.backward()
+    assert_same(module, direct=direct)
 
 
 def test_nothing_is_dropped_in_evaluation_mode():
@@ -73,14 +131,14 @@ def test_little_memory_gives_the_same():
 
 def test_it_goes_on_with_changed_weights_and_with_weights_that_lie_elsewhere():
     module = network()
-    direct = WithoutGraph(module)
+    direct = made(module)
     assert_same(module, direct=direct)
     with torch.no_grad():
         module.head.weight.add_(1.0)
     assert_same(module, direct=direct, seed=1)
     module.recurrent.weight_hh_l0.data = module.recurrent.weight_hh_l0.data.clone() * 2
     assert_same(module, direct=direct)
-    module.head.bias = torch.nn.Parameter(torch.ones(4))
+    module.head.bias.grad.data = torch.ones(4)
     assert_same(module, direct=direct)
 
 
@@ -120,6 +178,10 @@ def cut(module):
     module.cut_after = 3
 
 
+def another_parameter(module):
+    module.head.bias = torch.nn.Parameter(torch.ones(4))
+
+
 def another_layer(module):
     module.recurrent = torch.nn.LSTM(3, 10)
 
@@ -127,41 +189,49 @@ def another_layer(module):
 @pytest.mark.parametrize(
     "change",
     [frozen, forward_hook, backward_hook, tensor_hook, after_accumulation, parametrized, by_columns, in_double,
-     cut, another_layer],
+     cut, another_parameter, another_layer],
     ids=lambda f: f.__name__,
 )  # fmt: skip
 def test_what_only_the_graph_can_do_is_left_to_it_also_when_it_comes_later(change):
     values, module = batch().values, network()
-    direct = WithoutGraph(module)
+    direct = made(module)
     assert direct.applies(values)
     change(module)
     assert not direct.applies(values)
-    assert not WithoutGraph(module).applies(values)
+    if change is not another_parameter:  # for which a new optimizer would do
+        assert not made(module).applies(values)
+
+
+def test_what_is_not_all_trained_by_the_optimizer_keeps_its_graph():
+    module = network()
+    first, *others = module.parameters()
+    assert not WithoutGraph(module, product, others).applies(batch().values)
+    assert not WithoutGraph(module, product, [*others, first]).applies(batch().values)
 
 
 @pytest.mark.parametrize(
     "options", [{"pooling": "mean"}, {"pooling": "none"}, {"pooling": "none", "crf": True}]
 )
 def test_other_poolings_keep_their_graph(options):
-    assert not WithoutGraph(network(**options)).applies(batch().values)
+    assert not made(network(**options)).applies(batch().values)
 
 
 def test_a_subclass_or_a_network_of_the_users_own_keeps_its_graph():
     module = network()
     module.__class__ = type("Mine", (type(module),), {})
-    assert not WithoutGraph(module).applies(batch().values)
-    assert not WithoutGraph(GRU(3, 4)).applies(batch().values)
+    assert not made(module).applies(batch().values)
+    assert not made(GRU(3, 4)).applies(batch().values)
 
 
 def test_the_reference_kernels_and_double_keep_their_graph():
     with recurra.kernels.use("reference"):
-        assert not WithoutGraph(network()).applies(batch().values)
-    assert not WithoutGraph(network().double()).applies(batch().values.double())
+        assert not made(network()).applies(batch().values)
+    assert not made(network().double()).applies(batch().values.double())
 
 
 def test_a_hook_of_all_modules_is_called():
     module, seen = network(), []
-    direct = WithoutGraph(module)
+    direct = made(module)
     assert direct.applies(batch().values)
     handle = torch.nn.modules.module.register_module_forward_hook(lambda m, *_: seen.append(m))
     try:
