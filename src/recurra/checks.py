@@ -156,21 +156,20 @@ def check_finite(
     names: Sequence[str | None] | None = None,
     allow_nan: bool = False,
     who: str = "X",
+    advice: str = "Fill it, or use missing='mask', which fills it and tells the network so.",
 ) -> None:
-    """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity."""
+    """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
+
+    ``advice`` is what to do about a NaN.
+    """
     for index, sequence in enumerate(sequences):
         bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
         if bad.any():
             step, channel = np.argwhere(bad)[0]
             kind = "infinity" if np.isinf(sequence[step, channel]) else "NaN"
-            advice = (
-                "Replace it before fitting."
-                if kind == "infinity"
-                else "Fill it, or use missing='mask', which fills it and tells the network so."
-            )
             raise DataError(
                 f"{who}: {where(index, names)} contains {kind} at step {step}, channel {channel} "
-                f"({int(bad.sum())} such values in it). {advice}"
+                f"({int(bad.sum())} such values in it). {advice if kind == 'NaN' else 'Replace it.'}"
             )
 
 

@@ -117,7 +117,7 @@ READ = [
         "infinity",
         table(rows(cell="inf"), *TABLE[:-1], "0"),
         3,
-        r"X: sequence \d+ \('s3'\) contains infinity at step 1, channel 0 .* Replace it before fitting\.",
+        r"X: sequence \d+ \('s3'\) contains infinity at step 1, channel 0 .* Replace it\.",
     ),
     Bad(
         "a sequence of length 0",

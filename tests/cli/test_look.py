@@ -45,6 +45,24 @@ def test_data_that_cannot_be_trained_on_yet_are_not_offered_for_training(forms):
     assert command(None, values="some text", kind="text") == "recurra datasets"
 
 
+def test_recordings_without_labels_are_offered_to_what_learns_without(cli, tmp_path, monkeypatch):
+    import shlex
+
+    import numpy as np
+    from scipy.io import wavfile
+
+    (tmp_path / "sounds").mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(-9000, 9000, 400).astype(np.int16)
+        wavfile.write(tmp_path / "sounds" / f"{number}.wav", 8000, noise)
+    monkeypatch.chdir(tmp_path)
+    found = recurra.look("sounds")
+    assert "There are no labels." in found.problems[0]
+    command = shlex.split(found.next_command)
+    assert cli(*command[1:], "--max-epochs", 1, "-q").code == 0
+    assert (tmp_path / "runs" / "sounds" / "model.recurra").exists()
+
+
 def test_json(cli, forms):
     done = cli("look", forms / "old", "--json")
     found = json.loads(done.out)

@@ -151,7 +151,7 @@ def test_scores_around():
 def test_messages(fitted):
     with pytest.raises(ShapeError, match="the fitted network expects 2 channels, but sequence 0 has 1"):
         fitted.predict([np.zeros((30, 1))])
-    with pytest.raises(DataError, match="contains NaN"):
+    with pytest.raises(DataError, match=r"contains NaN .* or leave the sequence out\."):
         fitted.predict([np.full((30, 2), np.nan)])
     with pytest.raises(DataError, match="must have one label per time step, 300; got"):
         fitted.evaluate([broken()[0]], [[0, 1]])

@@ -76,10 +76,14 @@ def _divided(dataset: Any, test: Any, by: str | None, words: Mapping[str, Any]) 
 def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """Return the command that trains with the suggested settings, on data read the same way.
 
-    Without labels it is the one that names them; for data of a kind that this version does not train on, the list of
-    others.
+    Without labels it is the one that names their column, or what is learned without; for data of a kind that this
+    version does not train on, the list of others.
     """
     source = str(data) if isinstance(data, str | Path) else "DATA"
+    name = Path(source).stem or "first"
+    if dataset.y is None and dataset.kind == "sequence" and _without_columns(dataset):
+        train = ["recurra", "train", source, "-o", f"runs/{name}", "--task", "anomaly"]
+        return shlex.join([*train, *flags.as_arguments(words)])
     if dataset.y is None and dataset.kind in ("sequence", "video"):
         return shlex.join(["recurra", "look", source, *flags.as_arguments(words), "--label", "COLUMN"])
     if (
@@ -88,9 +92,15 @@ def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[s
         or (dataset.labels_per_step and not dataset.class_counts())
     ):
         return "recurra datasets"
-    name = Path(source).stem or "first"
     command = ["recurra", "train", source, "-o", f"runs/{name}", *flags.as_arguments(words)]
     return shlex.join(command + flags.as_arguments(settings))
+
+
+def _without_columns(dataset: Any) -> bool:
+    """Return whether these are recordings in files that name no column."""
+    from recurra.readers import signal
+
+    return all(Path(name or "").suffix.lower() in signal.SUFFIXES for name in dataset.names)
 
 
 @click.command(

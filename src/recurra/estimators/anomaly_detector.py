@@ -21,7 +21,7 @@ from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.evaluation import ReportContext, installed_versions
 from recurra.features.blocks import Blocks
 from recurra.records import Dataset
-from recurra.serving.anomaly_model import AnomalyModel, errors, mean_around
+from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
 from recurra.serving.model import per_sequence
 
 # Windows a training part gives if ``windows`` is not said: each step is in about so many.
@@ -214,7 +214,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_params(who, self.get_params(deep=False))
         sequences, names, _ = self._read(X)
         check_same_channels(sequences, names=names)
-        check_finite(sequences, names=names)
+        check_finite(sequences, names=names, advice=NO_NAN)
         self.seed_ = _seed(self.random_state)
         # In order of content, so that the order they are given in decides nothing.
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")

@@ -223,6 +223,11 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
 
 def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     out = []
+    if dataset.y is None and dataset.kind in ("sequence", "video"):
+        out.append(
+            "There are no labels. To learn classes, name their column with label=, or put the files of each class in a "
+            "folder of its own."
+        )
     if len(classes) == 1:
         out.append(f"There is only one class, {next(iter(classes))!r}; a classifier needs two.")
     tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]

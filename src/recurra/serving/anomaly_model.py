@@ -18,6 +18,7 @@ SCHEMA = 1
 TASK = "anomaly"
 METHODS = ("planted", "autoencoder", "forecaster")
 MAX_BLOCK = 10_000
+NO_NAN = "Fill it, or leave the sequence out."
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class AnomalyModel:
     ) -> list[np.ndarray]:
         """Return how anomalous every time step is: a float64 array of shape (time,) for each sequence."""
         check_same_channels(sequences, names=names, expected=self.blocks.n_channels)
-        check_finite(sequences, names=names)
+        check_finite(sequences, names=names, advice=NO_NAN)
         out: list[np.ndarray] = []
         rows = [self.blocks.rows(sequence) for sequence in sequences]
         check_finite(rows, names=names, who="X as 32-bit numbers")

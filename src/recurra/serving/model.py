@@ -71,7 +71,8 @@ class FittedModel:
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
             allow_nan = self.manifest["params"].get("missing") == "mask"
-            check_finite(sequences, names=names, allow_nan=allow_nan)
+            advice = "Fill it, leave the sequence out, or train anew with missing='mask'."
+            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice)
             self.features.check_lengths(sequences, names)
 
     def prepare(
