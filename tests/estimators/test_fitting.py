@@ -120,6 +120,13 @@ def test_balanced_counts_a_weight_of_two_as_the_sequence_twice():
     np.testing.assert_array_equal(weighted, again)
 
 
+@pytest.mark.parametrize("weight", [float("nan"), -1, float("inf"), "2"])
+def test_class_weight_that_is_none_is_named(weight):
+    X, y = two_classes()
+    text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"up": weight}).fit, X, y)
+    assert text == f"SequenceClassifier: class_weight of 'up' must be a number of at least 0; got {weight!r}."
+
+
 def test_class_weight_of_an_unknown_class_is_named():
     X, y = two_classes()
     text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"upp": 2}).fit, X, y)

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from recurra.checks import listing, where
+from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators.inputs import check_labels_present
 from recurra.serving.model import classes_from_manifest, classes_to_manifest, middle
@@ -320,6 +320,8 @@ def class_weights(
     unknown = [label for label in given if label not in known]
     if unknown:
         raise UsageError(f"{who}: class_weight names {listing(unknown)}, the classes are {listing(known)}.")
+    for label, weight in given.items():
+        check_number(who, f"class_weight of {label!r}", weight, low=0)
     return np.array([given.get(label, 1.0) for label in known], dtype=np.float32)
 
 
