@@ -78,9 +78,7 @@ def test_adam_agrees_with_torchs_fused_one_through_all_that_may_happen(name, tor
         for key, value in other.state[q].items():
             torch.testing.assert_close(one.state[p][key], value, rtol=1e-5, atol=1e-6)
     assert [float(one.state[p]["step"]) for p in ours] == [11, 9, 11]
-    assert (
-        taken == [True] * 2 + [False] * 2 + [True] * 6
-    )  # not the first step, and those without one of the gradients
+    assert taken == [True] * 8  # all but the first step and the two without one of the gradients
 
 
 def test_adam_of_the_kernels_notices_what_lies_elsewhere_now():
@@ -171,6 +169,55 @@ def test_a_step_with_gradients_at_hand_is_the_same_and_calls_hooks_all_the_same(
         other.step()
     assert all(torch.equal(p, q) for p, q in zip(ours, theirs, strict=True))
     assert (taken, seen) == ([True] * 6, [1, 1])
+
+
+def test_a_step_that_somebody_replaced_is_called(monkeypatch):
+    ours, seen = parameters(), []
+    optimizer = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.0)
+    steps(optimizer, ours, 2)
+    monkeypatch.setattr(optimizer, "step", lambda: seen.append(1))
+    take_step(optimizer, Arrays([p.grad for p in ours]))
+    assert seen == [1]
+
+
+def test_gradients_in_another_order_are_not_taken(monkeypatch):
+    taken = native_steps(monkeypatch)
+    ours, theirs = ([torch.nn.Parameter(torch.ones(3)) for _ in range(2)] for _ in range(2))
+    one, other = (make_optimizer("adam", p, learning_rate=0.01, weight_decay=0.0) for p in (ours, theirs))
+    for at in range(3):
+        for params in (ours, theirs):
+            params[0].grad, params[1].grad = torch.full((3,), 1.0 + at), torch.full((3,), -2.0)
+        take_step(one, Arrays([ours[1].grad, ours[0].grad]))
+        other.step()
+    assert all(torch.equal(p, q) for p, q in zip(ours, theirs, strict=True))
+    assert len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda t: t.clone(), lambda t: t[:3], lambda t: t.t(), lambda t: t.double(), lambda t: torch.zeros(0)],
+    ids=["elsewhere", "shrunk", "turned", "double", "let go"],
+)
+def test_arrays_notice_what_has_become_of_a_tensor(change):
+    tensors = [torch.nn.Parameter(torch.ones(4, 4)), torch.nn.Parameter(torch.ones(2))]
+    arrays = Arrays(tensors)
+    assert arrays.are([*tensors])
+    assert not arrays.are(tensors[::-1])
+    assert not arrays.are(tensors[:1])
+    tensors[0].data = change(tensors[0].data)
+    assert not arrays.are(tensors)
+
+
+def test_decoupling_is_read_from_the_group_as_torch_reads_it():
+    ours, theirs = parameters(), parameters()
+    one = make_optimizer("adam", ours, learning_rate=0.1, weight_decay=0.3)
+    other = torch.optim.Adam(theirs, lr=0.1, weight_decay=0.3, foreach=False)
+    for optimizer, params in ((one, ours), (other, theirs)):
+        steps(optimizer, params, 2)
+        optimizer.param_groups[0]["decoupled_weight_decay"] = True
+        steps(optimizer, params, 2)
+    for p, q in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
 
 
 def test_a_step_of_adam_holds_no_gradient_that_was_let_go():

@@ -18,21 +18,12 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
-from recurra.training import failures
+from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.curriculum import as_curriculum, up_to
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss
-from recurra.training.optimizers import (
-    Arrays,
-    check_state,
-    clip,
-    global_norm,
-    gradients_of,
-    make_optimizer,
-    take_step,
-)
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
@@ -224,14 +215,14 @@ class Run:
         self.config, self.callbacks = config, callbacks
         self._loss, self._score, self._interrupt = loss, score, interrupt
         self.device = torch.device(config.device)
-        self.optimizer = make_optimizer(
+        self.optimizer = optimizers.make_optimizer(
             config.optimizer,
             network.parameters(),
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self._parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._without_graph = WithoutGraph(network, loss, self._parameters)
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._without_graph = WithoutGraph(network, loss, trained)
         self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
@@ -328,7 +319,7 @@ class Run:
         self._load(tree["weights"])
         self._kept = {name: tensor.to(self.device) for name, tensor in tree["kept"].items()}
         self.optimizer.load_state_dict(tree["optimizer"])
-        check_state(self.optimizer, self.config.optimizer)
+        optimizers.check_state(self.optimizer, self.config.optimizer)
         self.schedule.restore(tree["schedule"])
         self.stopping.restore(tree["stopping"])
         self.epoch, self.batch, self.history = tree["epoch"], tree["batch"], tree["history"]
@@ -421,31 +412,34 @@ class Run:
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
         gradients = backward()
-        norm = global_norm(gradients)
+        norm = optimizers.global_norm(gradients)
         if not math.isfinite(norm):
             raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
-        clipped = clip(gradients, norm=norm, grad_clip=self.config.grad_clip)
+        clipped = optimizers.clip(gradients, norm=norm, grad_clip=self.config.grad_clip)
         factor = self.schedule.factor(epoch=self.epoch - 1, batch=self.batch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
-        take_step(self.optimizer, gradients)
+        optimizers.take_step(self.optimizer, gradients)
         return value, norm, clipped
 
-    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], Arrays]]:
+    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], optimizers.Arrays]]:
         """Return the network's outputs, their loss, and what computes the gradients."""
         values, lengths = torch.from_numpy(batch.inputs.values), batch.inputs.lengths
         if self._without_graph.applies(values):
             outputs, value = self._without_graph.forward(values, lengths, batch.targets, batch.weights)
             return outputs, value, self._without_graph.backward
         inputs = to_device(batch.inputs, self.device)
-        for parameter in self._parameters:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
-            parameter.grad = None
+        for (
+            group
+        ) in self.optimizer.param_groups:  # zero_grad marks the profiler: 0.1 ms of a step on the vowels
+            for parameter in group["params"]:
+                parameter.grad = None
         outputs = self.network(inputs)
         loss = self.loss_of(outputs, batch)
 
-        def backward() -> Arrays:
+        def backward() -> optimizers.Arrays:
             loss.backward()
-            return gradients_of(self.optimizer)
+            return optimizers.gradients_of(self.optimizer)
 
         return outputs, loss.item(), backward
 

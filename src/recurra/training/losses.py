@@ -75,6 +75,18 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
     return CrossEntropy(class_weights)
 
 
+def reads_outputs_alone(loss: Loss) -> bool:
+    """Return whether a loss is one of these, whose gradient is all in that by the outputs.
+
+    Another may read the network's weights, keep its arguments or change them.
+    """
+    return type(loss) in (CrossEntropy, Observed) or loss in (
+        mean_squared_error,
+        mean_absolute_error,
+        binary_cross_entropy,
+    )
+
+
 def value_and_gradient(
     loss: Loss, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
 ) -> tuple[float, torch.Tensor]:
@@ -140,6 +152,36 @@ def binary_cross_entropy(
     return _row_mean(F.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none"), weights)
 
 
+class Observed:
+    """The loss that `observed` returns."""
+
+    def __init__(self, kind: str, quantiles: Sequence[float]) -> None:
+        check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
+        self._kind = kind
+        self._n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
+        self._shares = torch.tensor(quantiles, dtype=torch.float32)
+
+    def __call__(
+        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the weighted mean over the numbers that are there."""
+        n = self._n
+        if outputs.ndim != 2 or outputs.shape != (len(targets), targets[:1].numel() * n):
+            raise ShapeError(
+                f"observed: outputs must have shape ({len(targets)}, {targets[:1].numel()} targets * {n}); got "
+                f"{tuple(outputs.shape)}."
+            )
+        targets = targets.flatten(1)
+        there = torch.isfinite(targets)
+        each = outputs.view(*targets.shape, n)
+        truth = torch.where(there, targets, torch.zeros_like(targets))[..., None]
+        losses = _each(self._kind, each, truth, self._shares.to(outputs.device)) * there
+        mass = there.to(losses.dtype) if weights is None else there * weights[:, None]
+        if weights is not None:
+            losses = losses * weights[:, None]
+        return losses.sum() / mass.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+
 def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     """Return a loss of numbers of which some may be missing; a missing one teaches nothing.
 
@@ -161,29 +203,7 @@ def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     ----------
     .. [1] Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1), 1978.
     """
-    check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
-    n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
-    shares = torch.tensor(quantiles, dtype=torch.float32)
-
-    def loss(
-        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        if outputs.ndim != 2 or outputs.shape != (len(targets), targets[:1].numel() * n):
-            raise ShapeError(
-                f"observed: outputs must have shape ({len(targets)}, {targets[:1].numel()} targets * {n}); got "
-                f"{tuple(outputs.shape)}."
-            )
-        targets = targets.flatten(1)
-        there = torch.isfinite(targets)
-        each = outputs.view(*targets.shape, n)
-        truth = torch.where(there, targets, torch.zeros_like(targets))[..., None]
-        losses = _each(kind, each, truth, shares.to(outputs.device)) * there
-        mass = there.to(losses.dtype) if weights is None else there * weights[:, None]
-        if weights is not None:
-            losses = losses * weights[:, None]
-        return losses.sum() / mass.sum().clamp_min(torch.finfo(losses.dtype).tiny)
-
-    return loss
+    return Observed(kind, quantiles)
 
 
 # Beyond these a normal density's logarithm of the deviation no longer means anything; within, nothing is cut.

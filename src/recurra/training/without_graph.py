@@ -20,7 +20,7 @@ from recurra.nn.lstm import LSTM
 from recurra.nn.network import SequenceNetwork
 from recurra.nn.recurrent import all_weights
 from recurra.nn.rnn import RNN
-from recurra.training.losses import CrossEntropy, Loss, value_and_gradient
+from recurra.training.losses import CrossEntropy, Loss, reads_outputs_alone, value_and_gradient
 from recurra.training.optimizers import Arrays
 
 # A head of more weights is worth torch's threads, and long enough for the graph not to matter.
@@ -39,7 +39,7 @@ class WithoutGraph:
     network : Module
         Recurrent layers, pooling "last", dropout, a linear head: see `recurra.nn.network.SequenceNetwork`.
     loss : function
-        See `recurra.training.losses`.
+        One of `recurra.training.losses`; with any other this does not apply.
     parameters : list of Parameter
         Those that are trained. Where they are not all that the network has, in its order, this does not apply.
     """
@@ -52,11 +52,16 @@ class WithoutGraph:
         self._pass: _Pass | None = None
 
     def applies(self, values: Tensor) -> bool:
-        """Return whether these two calls do all that the graph would: native kernels, nothing hooked in or frozen."""
+        """Return whether these two calls can stand for the graph with this input.
+
+        They cannot where another loss, hooks, frozen or replaced parts ask for torch's own way, nor for an input that
+        the network refuses: it has the words for that.
+        """
         if self._prepared is None or not self._prepared.holds():
-            fits = type(self._network) is SequenceNetwork and _is_plain(self._network, self._trained)
-            self._prepared = _Prepared(self._network) if fits and bridge.runs_native(values, ()) else None
-        return self._prepared is not None
+            fits = type(self._network) is SequenceNetwork and reads_outputs_alone(self._loss)
+            plain = fits and _is_plain(self._network, self._trained)
+            self._prepared = _Prepared(self._network) if plain else None
+        return self._prepared is not None and _is_read(values, self._prepared.recurrent.input_size)
 
     def forward(
         self, values: Tensor, lengths: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
@@ -116,9 +121,9 @@ class _Prepared:
     """The parts of a network, looked up once, and the tensors for its gradients."""
 
     def __init__(self, network: Any) -> None:
-        self.recurrent, self._modules = network.recurrent, _modules(network)
+        self.recurrent, self._modules, self._config = network.recurrent, _modules(network), network.config
         self._types = [type(m) for m in self._modules]
-        self._hooks = [h for m in self._modules for h in _hooks(m)]
+        self._watched = [d for m in self._modules for d in _hooks(m)]
         self.weights = all_weights(self.recurrent)
         self._parameters = Arrays(_parameters(network))
         of = {p: torch.empty_like(p, requires_grad=False) for p in self._parameters.tensors}
@@ -134,15 +139,16 @@ class _Prepared:
 
     def holds(self) -> bool:
         """Return whether everything still is where it was, is trained, and nobody asks to be called on the way."""
-        now = _parameters(self._modules[0])
+        network = self._modules[0]
+        now = _parameters(network)
         return (
-            not any(self._hooks)
-            and self._modules[0].cut_after is None
+            not any(self._watched)
+            and _is_uncut(network)
+            and network.config is self._config
             and list(map(type, self._modules)) == self._types
             and self._parameters.are(now)
             and self._gradients.are(self._gradients.tensors)
-            and _are_trained(now)
-            and not torch_module._has_any_global_hook()
+            and _nobody_waits(self._modules, now)
         )
 
     def head(
@@ -198,7 +204,7 @@ def _hooks(module: torch.nn.Module) -> list[dict[int, Any]]:
 
 
 def _is_plain(network: SequenceNetwork, trained: list[torch.nn.Parameter]) -> bool:
-    if network.front is not None or network.cut_after is not None or network.config.pooling != "last":
+    if not _is_uncut(network) or network.config.pooling != "last":
         return False
     modules, parameters = _modules(network), _parameters(network)
     return (
@@ -208,16 +214,35 @@ def _is_plain(network: SequenceNetwork, trained: list[torch.nn.Parameter]) -> bo
         and all(map(operator.is_, parameters, trained))
         and network.head.weight.numel() <= SMALL_HEAD
         and not any(hooks for module in modules for hooks in _hooks(module))
-        and not torch_module._has_any_global_hook()
-        and _are_trained(parameters)
+        and _nobody_waits(modules, parameters)
         and all(p.dtype is torch.float32 and p.is_cpu and p.is_contiguous() for p in parameters)
     )
 
 
-def _are_trained(parameters: Sequence[Any]) -> bool:
-    """Return whether all are trained and nobody waits for a gradient."""
-    return not any(
-        [not p.requires_grad or p._backward_hooks or p._post_accumulate_grad_hooks for p in parameters]
+def _is_uncut(network: Any) -> bool:
+    return network._modules.get("front") is None and network.cut_after is None
+
+
+def _nobody_waits(modules: Sequence[Any], parameters: Sequence[Any]) -> bool:
+    """Return whether all are trained, and nobody waits for a gradient or stands in for a module's own ``forward``."""
+    return (
+        not any(
+            [not p.requires_grad or p._backward_hooks or p._post_accumulate_grad_hooks for p in parameters]
+        )
+        and not any(["forward" in module.__dict__ for module in modules])
+        and not torch_module._has_any_global_hook()
+    )
+
+
+def _is_read(values: Tensor, input_size: int) -> bool:
+    """Return whether the kernels read these values as they are, and torch would record what happens to them."""
+    return (
+        values.dtype is torch.float32
+        and values.ndim == 2
+        and values.shape[1] == input_size
+        and values.is_contiguous()
+        and bridge.runs_native(values, ())
+        and torch.is_grad_enabled()
     )
 
 

@@ -217,7 +217,7 @@ void forward(const Weights<T>* const* weights, const Batch<T>& batch, T* h_n, T*
 template <class T>
 void clear_ends(T* rows, const int64_t* start, int64_t step, const int64_t* lengths, int64_t size, int64_t time,
                 int64_t width, int threads) {
-  constexpr int64_t ALONE = 1 << 16;
+  constexpr int64_t ALONE = 1 << 16;  // numbers that one thread clears before a second would be awake
   Grant grant(size * time * width < ALONE ? 1 : threads);
   for_each(size, grant, [&](int64_t b) {
     for (int64_t t = lengths[b]; t < time; ++t) std::fill_n(rows + start[b] + t * step, width, T(0));

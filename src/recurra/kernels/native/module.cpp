@@ -382,11 +382,12 @@ struct PyArrays {
     if (at.size() != sizes.size()) throw std::invalid_argument("Arrays: list sizes");
   }
   template <class T> T* array(size_t j) const { return reinterpret_cast<T*>(at[j]); }
-  // Whether these tensors lie here; asked of torch's data_ptr and numel one by one, so that no list is made.
-  bool are(nb::list tensors, nb::handle data_ptr, nb::handle numel) const {
+  // Whether these tensors lie here, asked of torch's own functions one tensor after the other, so that no list is made.
+  bool are(nb::list tensors, nb::handle data_ptr, nb::handle numel, nb::handle is_contiguous) const {
     if (tensors.size() != at.size()) return false;
     for (size_t j = 0; j < at.size(); ++j)
-      if (nb::cast<uintptr_t>(data_ptr(tensors[j])) != at[j] || nb::cast<int64_t>(numel(tensors[j])) != sizes[j])
+      if (nb::cast<uintptr_t>(data_ptr(tensors[j])) != at[j] || nb::cast<int64_t>(numel(tensors[j])) != sizes[j] ||
+          !nb::cast<bool>(is_contiguous(tensors[j])))
         return false;
     return true;
   }
@@ -578,7 +579,8 @@ NB_MODULE(_native, m) {
   nb::class_<PyArrays>(m, "Arrays")
       .def(nb::init<bool, std::vector<uintptr_t>, std::vector<int64_t>>(), nb::arg("is_double"), nb::arg("addresses"),
            nb::arg("sizes"))
-      .def("are", &PyArrays::are, nb::arg("tensors"), nb::arg("data_ptr"), nb::arg("numel"));
+      .def("are", &PyArrays::are, nb::arg("tensors"), nb::arg("data_ptr"), nb::arg("numel"),
+           nb::arg("is_contiguous"));
   m.def("norm", &py_norm, nb::arg("arrays"), nb::arg("threads"));
   m.def("adam", &py_adam, nb::arg("weights"), nb::arg("gradients"), nb::arg("moments"), nb::arg("rate"),
         nb::arg("beta1"), nb::arg("beta2"), nb::arg("eps"), nb::arg("weight_decay"), nb::arg("decoupled"),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "heads.hpp"
@@ -42,6 +43,33 @@ void product(const Table<T>& table, int64_t rows, int64_t K, int64_t N, const T*
   table.multiply(m);
 }
 
+// The mean of -log softmax(scores)[target] over rows, weighted if there are weights, and its gradient; with the least
+// number in place of no weight at all, as in losses.py. False, with nothing done, when a target is no class.
+template <class T>
+bool cross_entropy(const Table<T>& table, int64_t rows, int64_t classes, const T* scores, const int64_t* targets,
+                   const T* weights, T* by_scores, double* loss) {
+  double mass = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    if (targets[r] < 0 || targets[r] >= classes) return false;
+    mass += weights ? double(weights[r]) : 1.0;
+  }
+  constexpr double least = std::numeric_limits<T>::min();
+  if (mass < least) mass = least;  // NaN stays NaN
+  *loss = 0;
+  std::copy_n(scores, rows * classes, by_scores);
+  softmax<T>(table, by_scores, rows, classes);
+  for (int64_t r = 0; r < rows; ++r, scores += classes, by_scores += classes) {
+    const double share = (weights ? double(weights[r]) : 1.0) / mass;
+    const int64_t target = targets[r];
+    // softmax = e^(x - top) / sum, so -log of it is log(sum) - (x - top); the largest entry is 1 / sum
+    const T top = *std::max_element(scores, scores + classes), largest = *std::max_element(by_scores, by_scores + classes);
+    *loss += share * (-std::log(double(largest)) - (double(scores[target]) - double(top)));
+    by_scores[target] -= T(1);
+    for (int64_t c = 0; c < classes; ++c) by_scores[c] *= T(share);
+  }
+  return true;
+}
+
 }  // namespace
 
 template <class T>
@@ -69,29 +97,6 @@ void head_gradients(const Table<T>& table, const HeadSizes& s, const T* by_score
 }
 
 template <class T>
-bool cross_entropy(const Table<T>& table, int64_t rows, int64_t classes, const T* scores, const int64_t* targets,
-                   const T* weights, T* by_scores, double* loss) {
-  double mass = 0;
-  for (int64_t r = 0; r < rows; ++r) {
-    if (targets[r] < 0 || targets[r] >= classes) return false;
-    mass += weights ? double(weights[r]) : 1.0;
-  }
-  *loss = 0;
-  std::copy_n(scores, rows * classes, by_scores);
-  softmax<T>(table, by_scores, rows, classes);
-  for (int64_t r = 0; r < rows; ++r, scores += classes, by_scores += classes) {
-    const double share = mass > 0 ? (weights ? double(weights[r]) : 1.0) / mass : 0.0;
-    const int64_t target = targets[r];
-    // softmax = e^(x - top) / sum, so -log of it is log(sum) - (x - top); the largest entry is 1 / sum
-    const T top = *std::max_element(scores, scores + classes), largest = *std::max_element(by_scores, by_scores + classes);
-    if (share > 0) *loss += share * (-std::log(double(largest)) - (double(scores[target]) - double(top)));
-    by_scores[target] -= T(1);
-    for (int64_t c = 0; c < classes; ++c) by_scores[c] *= T(share);
-  }
-  return true;
-}
-
-template <class T>
 bool head_in_one(const Table<T>& table, const HeadSizes& s, const T* states, const T* weight, const T* bias,
                  const int64_t* targets, const T* weights, T* scores, T* by_weight, T* by_bias, T* by_states,
                  double* loss) {
@@ -105,7 +110,6 @@ bool head_in_one(const Table<T>& table, const HeadSizes& s, const T* states, con
 #define RECURRA_INSTANCES(T)                                                                                              \
   template void head_scores<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, T*, T*);               \
   template void head_gradients<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, T*, T*, T*);        \
-  template bool cross_entropy<T>(const Table<T>&, int64_t, int64_t, const T*, const int64_t*, const T*, T*, double*);  \
   template bool head_in_one<T>(const Table<T>&, const HeadSizes&, const T*, const T*, const T*, const int64_t*,        \
                                const T*, T*, T*, T*, T*, double*);
 RECURRA_INSTANCES(float)

@@ -25,13 +25,8 @@ template <class T>
 void head_gradients(const Table<T>& table, const HeadSizes& sizes, const T* by_scores, const T* features,
                     const T* weight, T* by_weight, T* by_bias, T* by_states);
 
-// The mean of -log softmax(scores)[target] over rows, weighted if there are weights, and its gradient. No weight at all
-// gives 0. Returns false, with nothing done, when a target is outside of [0, classes).
-template <class T>
-bool cross_entropy(const Table<T>& table, int64_t rows, int64_t classes, const T* scores, const int64_t* targets,
-                   const T* weights, T* by_scores, double* loss);
-
-// The three above, one after the other; false, with the scores alone, when a target is no class.
+// Scores, the cross entropy `loss` of their softmax (the mean over rows, weighted if there are weights), and the gradients
+// of weight, bias and states; false, with the scores alone, when a target is outside of [0, C).
 template <class T>
 bool head_in_one(const Table<T>& table, const HeadSizes& sizes, const T* states, const T* weight, const T* bias,
                  const int64_t* targets, const T* weights, T* scores, T* by_weight, T* by_bias, T* by_states,

@@ -49,30 +49,36 @@ template <class Ready> bool spin(Ready ready, int64_t nanoseconds = SPIN_NANOSEC
 class Sleepers {
 #if defined(__linux__)
  public:
-  void enter() { threads_.push_back(pthread_self()); }
+  void enter() { sleepers_.push_back({pthread_self(), {}, false}); }
   // The calling thread, awake again, may go where the one that woke it may.
   void leave() {
-    for (pthread_t& thread : threads_)
-      if (pthread_equal(thread, pthread_self())) {
-        thread = threads_.back();
-        threads_.pop_back();
+    for (Sleeper& one : sleepers_)
+      if (pthread_equal(one.thread, pthread_self())) {
+        if (one.away) sched_setaffinity(0, sizeof one.cores, &one.cores);
+        one = sleepers_.back();
+        sleepers_.pop_back();
         break;
       }
-    if (away_) sched_setaffinity(0, sizeof cores_, &cores_);
   }
   void wake_away_from_here() {
+    cpu_set_t cores;
     const int here = sched_getcpu();
-    away_ = here >= 0 && sched_getaffinity(0, sizeof cores_, &cores_) == 0 && CPU_COUNT(&cores_) > 1;
-    if (!away_) return;
-    cpu_set_t others = cores_;
+    if (here < 0 || sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 2) return;
+    cpu_set_t others = cores;
     CPU_CLR(here, &others);
-    for (pthread_t thread : threads_) pthread_setaffinity_np(thread, sizeof others, &others);
+    for (Sleeper& one : sleepers_) {
+      one.cores = cores;
+      one.away = pthread_setaffinity_np(one.thread, sizeof others, &others) == 0 || one.away;
+    }
   }
 
  private:
-  std::vector<pthread_t> threads_;
-  cpu_set_t cores_;
-  bool away_ = false;
+  struct Sleeper {
+    pthread_t thread;
+    cpu_set_t cores;  // where it may go once awake
+    bool away;        // whether it has been told where to wake
+  };
+  std::vector<Sleeper> sleepers_;
 #else
  public:
   void enter() {}

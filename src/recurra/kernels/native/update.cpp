@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t PIECE = 4096;
 // With fewer pieces a second thread comes too late.
-constexpr int64_t ALONE = 8;
+constexpr int64_t FEWEST_SHARED = 8;
 
 struct Piece {
   size_t array;
@@ -27,7 +27,7 @@ std::vector<Piece> cut(const std::vector<int64_t>& sizes) {
   return pieces;
 }
 
-int worth(int threads, const std::vector<Piece>& pieces) { return int64_t(pieces.size()) < ALONE ? 1 : threads; }
+int worth(int threads, const std::vector<Piece>& pieces) { return int64_t(pieces.size()) < FEWEST_SHARED ? 1 : threads; }
 
 }  // namespace
 
