@@ -153,6 +153,8 @@ def test_messages(fitted):
         fitted.predict([np.zeros((30, 1))])
     with pytest.raises(DataError, match=r"contains NaN .* or leave the sequence out\."):
         fitted.predict([np.full((30, 2), np.nan)])
+    with pytest.raises(DataError, match=r"contains NaN .* or leave the sequence out\."):
+        AnomalyDetector().fit([np.full((30, 2), np.nan)])
     with pytest.raises(DataError, match="must have one label per time step, 300; got"):
         fitted.evaluate([broken()[0]], [[0, 1]])
     with pytest.raises(

@@ -262,15 +262,16 @@ def test_a_hook_of_all_modules_is_called():
 
 
 @pytest.mark.parametrize(
-    "loss", [binary_cross_entropy, observed("quantile", (0.1, 0.5, 0.6, 0.9)), observed("gaussian")]
+    ("loss", "outputs", "shape"),
+    [
+        (binary_cross_entropy, 1, (5,)),
+        (observed("quantile", (0.1, 0.5, 0.9)), 3, (5, 1)),
+        (observed("gaussian"), 2, (5, 1)),
+    ],
 )
-def test_losses_of_numbers_are_those_of_the_graph(loss):
-    single = loss is binary_cross_entropy
-    targets = np.random.default_rng(3).uniform(size=(5, 1)).astype(np.float32)
-    module = network(
-        output_size=1 if single else 2 if loss is not binary_cross_entropy and loss._n == 2 else 4
-    )
-    assert_same(module, loss=loss, targets=targets[:, 0] if single else targets)
+def test_losses_of_numbers_are_those_of_the_graph(loss, outputs, shape):
+    targets = np.random.default_rng(3).uniform(size=shape).astype(np.float32)
+    assert_same(network(output_size=outputs), loss=loss, targets=targets)
 
 
 class Smooth(CrossEntropy):
@@ -311,6 +312,13 @@ def test_other_kernels_autocast_and_no_gradients_are_noticed_later():
     with torch.no_grad():
         assert not direct.applies(values)
     assert direct.applies(values)
+
+
+def test_nothing_is_prepared_where_the_kernels_do_not_run():
+    direct = made(network())
+    with recurra.kernels.use("reference"):
+        assert not direct.applies(batch().values)
+    assert direct._prepared is None
 
 
 def test_a_large_head_is_left_to_torchs_threads():

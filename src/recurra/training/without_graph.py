@@ -57,11 +57,13 @@ class WithoutGraph:
         They cannot where another loss, hooks, frozen or replaced parts ask for torch's own way, nor for an input that
         the network refuses: it has the words for that.
         """
+        if not _is_read(values):  # first: where kernels never run, nothing is prepared
+            return False
         if self._prepared is None or not self._prepared.holds():
             fits = type(self._network) is SequenceNetwork and reads_outputs_alone(self._loss)
             plain = fits and _is_plain(self._network, self._trained)
             self._prepared = _Prepared(self._network) if plain else None
-        return self._prepared is not None and _is_read(values, self._prepared.recurrent.input_size)
+        return self._prepared is not None and values.shape[1] == self._prepared.recurrent.input_size
 
     def forward(
         self, values: Tensor, lengths: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
@@ -234,12 +236,11 @@ def _nobody_waits(modules: Sequence[Any], parameters: Sequence[Any]) -> bool:
     )
 
 
-def _is_read(values: Tensor, input_size: int) -> bool:
-    """Return whether the kernels read these values as they are, and torch would record what happens to them."""
+def _is_read(values: Tensor) -> bool:
+    """Return whether the kernels read such values as they are, and torch would record what happens to them."""
     return (
         values.dtype is torch.float32
         and values.ndim == 2
-        and values.shape[1] == input_size
         and values.is_contiguous()
         and bridge.runs_native(values, ())
         and torch.is_grad_enabled()
