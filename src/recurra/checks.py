@@ -21,7 +21,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def listing(names: Iterable[object], limit: int = 8) -> str:
     """Return names as ``'a', 'b', 'c', ... (12 in all)``."""
-    everything = list(names)
+    everything = [n.item() if isinstance(n, np.generic) else n for n in names]  # 'a', not np.str_('a')
     shown = ", ".join(repr(n) for n in everything[:limit])
     return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
 

@@ -123,7 +123,8 @@ def test_balanced_counts_a_weight_of_two_as_the_sequence_twice():
 @pytest.mark.parametrize("weight", [float("nan"), -1, float("inf"), "2"])
 def test_class_weight_that_is_none_is_named(weight):
     X, y = two_classes()
-    text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"up": weight}).fit, X, y)
+    clf = SequenceClassifier(**QUICK, class_weight={np.str_("up"): weight})
+    text = message(UsageError, clf.fit, X, y)
     assert text == f"SequenceClassifier: class_weight of 'up' must be a number of at least 0; got {weight!r}."
 
 

@@ -321,7 +321,7 @@ def class_weights(
     if unknown:
         raise UsageError(f"{who}: class_weight names {listing(unknown)}, the classes are {listing(known)}.")
     for label, weight in given.items():
-        check_number(who, f"class_weight of {label!r}", weight, low=0)
+        check_number(who, f"class_weight of {listing([label])}", weight, low=0)
     return np.array([given.get(label, 1.0) for label in known], dtype=np.float32)
 
 
