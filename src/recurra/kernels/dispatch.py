@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import os
 import sys
@@ -36,12 +37,15 @@ def threads(otherwise: int) -> int:
     return _threads.get() or otherwise
 
 
-def _chosen() -> str:
-    choice = _choice.get()
-    if choice is None:
-        choice = os.environ.get("RECURRA_KERNELS", "auto")
-        check_choice("RECURRA_KERNELS", "the environment variable", choice, CHOICES)
+@functools.cache  # asked for at every call of a layer
+def _from_environment() -> str:
+    choice = os.environ.get("RECURRA_KERNELS", "auto")
+    check_choice("RECURRA_KERNELS", "the environment variable", choice, CHOICES)
     return choice
+
+
+def _chosen() -> str:
+    return _choice.get() or _from_environment()
 
 
 def native_module() -> Any:

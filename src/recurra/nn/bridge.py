@@ -25,6 +25,8 @@ from recurra.nn import segments
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+DTYPES = (torch.float32, torch.float64)
+PLAIN = (Tensor, torch.nn.Parameter)  # a subclass may mean something else by its operations
 # Weights of one direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; the last three may be None.
 DirectionWeights = Sequence[Tensor | None]
 # Gradients of one direction in the order the extension takes them: the weights, then the state after each step.
@@ -33,16 +35,15 @@ PER_DIRECTION = 5
 
 def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
     """Return whether the kernels take a layer with these tensors; otherwise the torch reference runs."""
-    if values.device.type != "cpu" or values.dtype not in (torch.float32, torch.float64):
+    if not values.is_cpu or values.dtype not in DTYPES:
         return False
     if current() != "native" or torch.is_autocast_enabled("cpu"):
         return False
     # vmap, grad of torch.func and forward-mode derivatives see only torch's own operations
     if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
         return False
-    plain = (Tensor, torch.nn.Parameter)
-    return all(
-        t is None or (type(t) in plain and t.is_cpu and t.dtype == values.dtype) for t in (values, *others)
+    return type(values) in PLAIN and all(
+        [t is None or (type(t) in PLAIN and t.is_cpu and t.dtype is values.dtype) for t in others]
     )
 
 
