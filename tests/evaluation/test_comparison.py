@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap, false_discovery_control
+from scipy.stats import binomtest, bootstrap, false_discovery_control, permutation_test
 
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.comparison import compare, compare_classification, compare_regression, holm
@@ -55,26 +55,46 @@ def test_steps_of_one_sequence_do_not_count_as_many():
     assert grouped.low < grouped.second_value - grouped.first_value < grouped.high
 
 
-def test_regression_agrees_with_scipys_paired_bootstrap():
+def test_regression_agrees_with_scipys_paired_bootstrap_and_permutation_test():
     rng = np.random.default_rng(0)
     y = rng.normal(size=120)
-    predictions = {"x": y + rng.normal(scale=1.0, size=120), "y": y + rng.normal(scale=0.8, size=120)}
+    predictions = {"x": y + rng.normal(scale=1.0, size=120), "y": y + rng.normal(scale=0.85, size=120)}
     (pair,) = compare_regression(y, predictions).pairs
 
     def difference(a, b, axis=-1):
         return np.sqrt((b**2).mean(axis=axis)) - np.sqrt((a**2).mean(axis=axis))
 
-    theirs = bootstrap(
-        (predictions["x"] - y, predictions["y"] - y),
-        difference,
-        paired=True,
+    errors = (predictions["x"] - y, predictions["y"] - y)
+    both = {"vectorized": True, "rng": np.random.default_rng(1)}
+    theirs = bootstrap(errors, difference, paired=True, method="percentile", **both).confidence_interval
+    assert (pair.low, pair.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+    swapped = permutation_test(errors, difference, permutation_type="samples", **both)
+    assert 0.01 < pair.p_value < 0.9
+    assert pair.p_value == pytest.approx(swapped.pvalue, abs=0.015)
+    assert pair.first_value == pytest.approx(np.sqrt((errors[0] ** 2).mean()))
+
+
+def test_few_groups_are_swapped_in_every_way():
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(9), 6)
+    x, y = rng.random((2, 54)) < np.array([[0.5], [0.8]])
+    pair = compare_classification(["a"] * 54, {"x": answers(x), "y": answers(y)}, groups=groups).pairs[0]
+    hits = [right.reshape(9, 6).sum(axis=1).astype(float) for right in (x, y)]
+    exact = permutation_test(
+        hits,
+        lambda a, b, axis: b.sum(axis=axis) - a.sum(axis=axis),
+        permutation_type="samples",
         vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(1),
-    ).confidence_interval
-    assert (pair.low, pair.high) == pytest.approx((theirs.low, theirs.high), abs=0.015)
-    assert pair.more_than_noise == (theirs.high < 0 or theirs.low > 0)
-    assert pair.first_value == pytest.approx(np.sqrt(((predictions["x"] - y) ** 2).mean()))
+    )
+    assert pair.p_value == pytest.approx(exact.pvalue)
+
+
+def test_from_four_groups_nothing_is_said():
+    groups = np.repeat(np.arange(4), 25)
+    predictions = {"x": answers(np.zeros(100, bool)), "y": answers(np.ones(100, bool))}
+    pair = compare_classification(["a"] * 100, predictions, groups=groups).pairs[0]
+    assert (pair.low, pair.high, pair.p_value) == (None, None, 1.0)
+    assert "4 sequences or groups, from fewer than 5 nothing can be said" in str(pair)
 
 
 def test_holm_is_stricter_than_none_and_looser_than_bonferroni():

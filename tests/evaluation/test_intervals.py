@@ -3,9 +3,10 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 
 from recurra.evaluation.intervals import (
-    bootstrap_interval,
     cluster_codes,
-    resample_sums,
+    difference_interval,
+    error_interval,
+    share_interval,
     sum_by_cluster,
     wilson_interval,
 )
@@ -31,35 +32,56 @@ def test_cluster_codes_and_sums():
     np.testing.assert_array_equal(sums, [[6, 8], [3, 4], [7, 8]])
 
 
-def test_bootstrap_agrees_with_scipy():
-    values = np.random.default_rng(0).gamma(2.0, size=200)
-    low, high = bootstrap_interval(np.stack([values, np.ones(200)], axis=1), lambda t: t[:, 0] / t[:, 1])
-    theirs = bootstrap(
-        (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
+def test_interval_of_an_error_agrees_with_scipys_bca_bootstrap():
+    values = np.random.default_rng(0).gamma(2.0, size=400)
+    low, high = error_interval(np.stack([values, np.ones(400)], axis=1), lambda t: t[:, 0] / t[:, 1])
+    theirs = bootstrap((values,), np.mean, method="BCa", rng=np.random.default_rng(1)).confidence_interval
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
 
 
-def test_resampling_in_parts_draws_as_many_as_asked(monkeypatch):
-    monkeypatch.setattr("recurra.evaluation.intervals.MAX_DRAWS", 30)
-    drawn = resample_sums(np.ones((10, 1)), n_resamples=100)
-    assert drawn.shape == (100, 1)
-    assert (drawn == 10).all()
+def test_interval_of_a_share_of_many_clusters_of_one_agrees_with_wilson():
+    right = np.random.default_rng(0).random(2000) < 0.8
+    ours = share_interval(right.astype(float), np.ones(2000))
+    assert ours == pytest.approx(wilson_interval(int(right.sum()), 2000), abs=2e-3)
 
 
 def test_clusters_that_agree_inside_widen_the_interval():
     rng = np.random.default_rng(0)
-    of_cluster = rng.random(20) < 0.5
-    values = np.repeat(of_cluster, 50).astype(float)
-    rows = np.stack([values, np.ones(1000)], axis=1)
-
-    def share(totals):
-        return totals[:, 0] / totals[:, 1]
-
-    apart = bootstrap_interval(rows, share)
-    together = bootstrap_interval(sum_by_cluster(rows, np.repeat(np.arange(20), 50)), share)
-    assert together[1] - together[0] > 5 * (apart[1] - apart[0])
+    values = np.repeat(rng.random(20) < 0.5, 50).astype(float)
+    low, high = wilson_interval(int(values.sum()), 1000)
+    together = share_interval(values.reshape(20, 50).sum(axis=1), np.full(20, 50.0))
+    assert together[1] - together[0] > 5 * (high - low)
 
 
-def test_one_cluster_gives_no_interval():
-    assert bootstrap_interval(np.ones((1, 2)), lambda t: t[:, 0]) is None
+@pytest.mark.parametrize("hits", [0.0, 40.0])
+@pytest.mark.parametrize("clusters", [5, 8, 30, 100])
+def test_clusters_that_are_all_right_or_all_wrong_do_not_claim_certainty(clusters, hits):
+    low, high = share_interval(np.full(clusters, hits), np.full(clusters, 40.0))
+    assert low <= hits / 40 <= high
+    assert high - low > 0.15 / clusters
+
+
+@pytest.mark.parametrize("clusters", [1, 2, 3, 4])
+def test_too_few_clusters_give_no_interval(clusters):
+    rows = np.ones((clusters, 2)) + np.arange(clusters)[:, None]
+    assert share_interval(rows[:, 0], rows[:, 0] + 1) is None
+    assert error_interval(rows, lambda t: t[:, 0] / t[:, 1]) is None
+    assert difference_interval(rows, lambda t: t[:, 0] - t[:, 1]) is None
+
+
+def test_clusters_without_an_item_are_not_counted():
+    counts = np.array([10.0, 10, 10, 10, 10, 10])
+    hits = np.array([7.0, 8, 9, 10, 6, 8])
+    whole = share_interval(hits, counts)
+    assert share_interval(np.append(hits, np.zeros(50)), np.append(counts, np.zeros(50))) == whole
+    assert share_interval(np.append(hits[:4], np.zeros(50)), np.append(counts[:4], np.zeros(50))) is None
+
+
+def test_an_error_that_is_zero_somewhere_has_no_interval():
+    assert error_interval(np.stack([np.zeros(9), np.ones(9)], axis=1), lambda t: t[:, 0] / t[:, 1]) is None
+    alone = np.stack([np.eye(9)[0], np.ones(9)], axis=1)
+    assert error_interval(alone, lambda t: t[:, 0] / t[:, 1]) is None
+
+
+def test_clusters_that_differ_alike_have_no_interval():
+    assert difference_interval(np.ones((9, 2)), lambda t: t[:, 0] / t[:, 1]) is None

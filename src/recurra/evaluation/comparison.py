@@ -1,7 +1,8 @@
 """Two or more runs on the same test sequences: is the difference more than noise?"""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,14 @@ from scipy.stats import binomtest
 from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.evaluation import Evaluation
-from recurra.evaluation.intervals import cluster_codes, percentiles, resample_sums, sum_by_cluster
+from recurra.evaluation.intervals import MIN_CLUSTERS, cluster_codes, difference_interval, sum_by_cluster
 from recurra.evaluation.metrics import encode, join
 
 # Differences below a 5 % chance of being noise are called more than noise.
 ALPHA = 0.05
-N_RESAMPLES = 10_000
+N_SWAPS = 10_000
+# Swaps held at once, so that a hundred thousand clusters do not take a gigabyte.
+MAX_SWAPS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def compare(evaluations: Mapping[str, Evaluation], *, groups: Any = None, alpha:
 def compare_classification(
     y_true: Any, predictions: Mapping[str, Any], *, groups: Any = None, alpha: float = ALPHA
 ) -> Comparison:
-    """Compare accuracies by McNemar's exact test, or with ``groups`` by a paired bootstrap over them.
+    """Compare accuracies by McNemar's exact test, or with ``groups`` by swapping the two runs group by group.
 
     Parameters
     ----------
@@ -180,8 +183,8 @@ def compare_classification(
                 p = float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
             pairs.append((first, second, a.mean(), b.mean(), None, p, f"exact McNemar test, {counts}"))
         else:
-            columns = np.stack([a, b, np.ones(len(true))], axis=1).astype(float)
-            interval, p, how = _paired_bootstrap(columns, groups, lambda t: (t[:, 1] - t[:, 0]) / t[:, 2])
+            columns = (a[:, None].astype(float), b[:, None].astype(float))
+            interval, p, how = _swap_test(columns, groups, lambda totals, n: totals[:, 0] / n)
             pairs.append((first, second, a.mean(), b.mean(), interval, p, f"{how}, {counts}"))
     runs: list[dict[str, Any]] = [{"name": name, "accuracy": float(r.mean())} for name, r in right.items()]
     runs.sort(key=lambda run: -run["accuracy"])
@@ -196,7 +199,7 @@ def compare_regression(
     alpha: float = ALPHA,
     random_state: int = 0,
 ) -> Comparison:
-    """Compare RMSEs (mean over targets) by a paired bootstrap over sequences, or over ``groups``.
+    """Compare RMSEs (mean over targets) by swapping the two runs sequence by sequence, or by ``groups``.
 
     Parameters
     ----------
@@ -207,12 +210,13 @@ def compare_regression(
 
     Notes
     -----
-    The other parameters are those of `compare_classification`. The p-value is twice the smaller share of
-    bootstrap differences on either side of zero.
+    The other parameters are those of `compare_classification`. The p-value is the share of swaps that part the two
+    runs as far: equally good runs might as well have given each other's answers.
 
     References
     ----------
-    .. [1] B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 and 15.
+    .. [1] B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 11 (the jackknife, for the
+       interval) and 15 (permutation tests).
     """
     _check_runs("compare_regression", predictions, len(y_true), alpha)
     true = np.asarray(y_true, dtype=float).reshape(len(y_true), -1)
@@ -220,17 +224,15 @@ def compare_regression(
         name: (np.asarray(p, dtype=float).reshape(true.shape) - true) ** 2 for name, p in predictions.items()
     }
     rmse = {name: float(np.sqrt(s.mean(axis=0)).mean()) for name, s in squares.items()}
-    targets = true.shape[1]
 
-    def difference(totals: np.ndarray) -> np.ndarray:
-        roots = np.sqrt(totals[:, : 2 * targets] / totals[:, -1:])
-        return np.asarray(roots[:, targets:].mean(axis=1) - roots[:, :targets].mean(axis=1))
+    def mean_root(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sqrt(totals / n[:, None]).mean(axis=1))
 
     pairs = []
     for first, second in itertools.combinations(squares, 2):
-        columns = np.hstack([squares[first], squares[second], np.ones((len(true), 1))])
         clusters = np.arange(len(true)) if groups is None else groups
-        interval, p, how = _paired_bootstrap(columns, clusters, difference, random_state=random_state)
+        columns = (squares[first], squares[second])
+        interval, p, how = _swap_test(columns, clusters, mean_root, random_state=random_state)
         pairs.append((first, second, rmse[first], rmse[second], interval, p, how))
     runs = [{"name": name, "rmse": rmse[name]} for name in sorted(rmse, key=lambda name: rmse[name])]
     return Comparison(runs, _finish(pairs, figure="rmse", n=len(true), alpha=alpha))
@@ -249,18 +251,60 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return out
 
 
-def _paired_bootstrap(
-    columns: np.ndarray, clusters: Any, difference: Any, *, random_state: int = 0
+def _swap_test(
+    columns: tuple[np.ndarray, np.ndarray],
+    clusters: Any,
+    figure: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    *,
+    random_state: int = 0,
 ) -> tuple[tuple[float, float] | None, float, str]:
-    """Interval of the difference, p-value, and how they were found."""
-    sums = sum_by_cluster(columns, cluster_codes(np.asarray(clusters)))
-    if len(sums) < 2:
-        return None, 1.0, "a single group, from which nothing can be said"
-    drawn = difference(resample_sums(sums, random_state=random_state, n_resamples=N_RESAMPLES))
-    # One is added so that no p-value is exactly zero (Davison and Hinkley 1997, section 4.2).
-    side = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    p = min(1.0, 2 * (side + 1) / (len(drawn) + 1))
-    return percentiles(drawn), p, f"paired bootstrap over {len(sums)} sequences or groups"
+    """Interval of the difference between two runs, p-value, and how they were found.
+
+    ``columns`` holds what each item adds to the totals of each run, shape (items, k); ``figure`` makes a figure of
+    totals (any number, k) and items (any number,).
+    """
+    codes = cluster_codes(np.asarray(clusters))
+    ones = np.ones((len(codes), 1))
+    width = columns[0].shape[1]
+    sums = sum_by_cluster(np.hstack([*columns, ones]), codes)
+    if len(sums) < MIN_CLUSTERS:
+        return (
+            None,
+            1.0,
+            f"{len(sums)} sequences or groups, from fewer than {MIN_CLUSTERS} nothing can be said",
+        )
+
+    def difference(totals: np.ndarray) -> np.ndarray:
+        n = totals[:, -1]
+        return figure(totals[:, width:-1], n) - figure(totals[:, :width], n)
+
+    totals, change = sums.sum(axis=0), sums[:, width:-1] - sums[:, :width]
+    observed = abs(float(difference(totals[None])[0]))
+    further, n = 0, 0
+    for swap in _swaps(len(sums), random_state):
+        moved = swap @ change
+        swapped = np.hstack(
+            [totals[:width] + moved, totals[width:-1] - moved, np.full((len(swap), 1), totals[-1])]
+        )
+        # A swap of equal answers must count as equal, whatever the order in which it was summed.
+        further += int((np.abs(difference(swapped)) >= observed * (1 - 1e-9)).sum())
+        n += len(swap)
+    # Among drawn swaps the one that was observed counts as well, so that no p-value is exactly zero.
+    p = further / n if n < N_SWAPS else (further + 1) / (n + 1)
+    return difference_interval(sums, difference), p, f"swap test over {len(sums)} sequences or groups"
+
+
+def _swaps(clusters: int, random_state: int) -> Iterator[np.ndarray]:
+    """Which clusters change sides, float arrays of shape (some, clusters): all ways if they are few, else N_SWAPS
+    drawn.
+    """
+    if clusters <= math.log2(N_SWAPS):
+        yield np.array(list(itertools.product((0.0, 1.0), repeat=clusters)))
+        return
+    generator = np.random.default_rng(random_state)
+    rows = max(1, MAX_SWAPS // clusters)
+    for first in range(0, N_SWAPS, rows):
+        yield generator.integers(0, 2, size=(min(rows, N_SWAPS - first), clusters)).astype(float)
 
 
 def _finish(pairs: Sequence[tuple], *, figure: str, n: int, alpha: float) -> list[Pair]:

@@ -17,7 +17,13 @@ import recurra
 from recurra.checks import check_choice
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.intervals import bootstrap_interval, cluster_codes, sum_by_cluster
+from recurra.evaluation.intervals import (
+    MIN_CLUSTERS,
+    MIN_CLUSTERS_OF_SQUARES,
+    cluster_codes,
+    error_interval,
+    sum_by_cluster,
+)
 from recurra.evaluation.metrics import (
     accuracy_interval,
     classification_metrics,
@@ -331,7 +337,7 @@ def evaluate_labeling(
     Notes
     -----
     The other parameters are those of `evaluate_classification`. Steps of one sequence are not independent,
-    so every interval is a bootstrap over sequences (or ``groups``), and is absent with a single one.
+    so every interval is over sequences (or ``groups``), and is absent where they are too few.
     """
     known = np.asarray(classes).tolist()
     if len(y_true) != len(proba) or not len(y_true):
@@ -412,8 +418,8 @@ def evaluate_regression(
 
     Notes
     -----
-    The other parameters are those of `evaluate_classification`. The intervals are a bootstrap over sequences
-    or groups.
+    The other parameters are those of `evaluate_classification`. The intervals are those of
+    `error_interval` over sequences or groups.
     """
     context = context or ReportContext()
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
@@ -493,9 +499,12 @@ def _error_intervals(true: np.ndarray, pred: np.ndarray, groups: Any) -> dict[st
     targets = true.shape[1]
     columns = np.hstack([error**2, np.abs(error), np.ones((len(true), 1))])
     sums = sum_by_cluster(columns, cluster_codes(np.arange(len(true)) if groups is None else groups))
-    rmse = bootstrap_interval(sums, lambda t: np.sqrt(t[:, :targets] / t[:, -1:]).mean(axis=1))
-    mae = bootstrap_interval(sums, lambda t: (t[:, targets : 2 * targets] / t[:, -1:]).mean(axis=1))
-    return {name: interval for name, interval in (("rmse", rmse), ("mae", mae)) if interval}
+    figures = {
+        "rmse": (lambda t: np.sqrt(t[:, :targets] / t[:, -1:]).mean(axis=1), MIN_CLUSTERS_OF_SQUARES),
+        "mae": (lambda t: (t[:, targets : 2 * targets] / t[:, -1:]).mean(axis=1), MIN_CLUSTERS),
+    }
+    found = {name: error_interval(sums, f, min_clusters=least) for name, (f, least) in figures.items()}
+    return {name: interval for name, interval in found.items() if interval}
 
 
 def _check_proba(who: str, proba: np.ndarray, *, items: int, classes: int) -> None:

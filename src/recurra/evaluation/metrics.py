@@ -16,14 +16,7 @@ from sklearn.metrics import (
 
 from recurra.checks import listing, where
 from recurra.errors import DataError, ShapeError
-from recurra.evaluation.intervals import (
-    bootstrap_interval,
-    cluster_codes,
-    percentiles,
-    resample_sums,
-    sum_by_cluster,
-    wilson_interval,
-)
+from recurra.evaluation.intervals import cluster_codes, share_interval, sum_by_cluster, wilson_interval
 from recurra.evaluation.segments import segment_f1
 
 N_BINS = 10
@@ -114,8 +107,8 @@ def per_class_table(
     y_true, y_pred : array of shape (items,)
         Labels among ``classes``.
     clusters : array of shape (items,), optional
-        Items of the same cluster are not independent (steps of one sequence): the intervals are then a
-        bootstrap over clusters, else Wilson's.
+        Items of the same cluster are not independent (steps of one sequence): the intervals are then
+        those of `share_interval`, else Wilson's.
 
     Returns
     -------
@@ -132,9 +125,6 @@ def per_class_table(
     hit = true == pred
     for which, (cluster, code) in enumerate([(codes, true), (codes, pred), (codes[hit], true[hit])]):
         np.add.at(sums[:, which], (cluster, code), 1)
-    totals = None
-    if len(sums) > 1:
-        totals = resample_sums(sums.reshape(len(sums), -1)).reshape(-1, 3, len(classes))
     rows = []
     for code, label in enumerate(np.asarray(classes).tolist()):
         support, predicted, hits = (int(n) for n in sums[:, :, code].sum(axis=0))
@@ -143,8 +133,8 @@ def per_class_table(
             interval = None
             if n and clusters is None:
                 interval = wilson_interval(hits, n, confidence=confidence)
-            elif n and totals is not None:
-                interval = percentiles(_share(totals[:, [2, column], code]), confidence=confidence)
+            elif n:
+                interval = share_interval(sums[:, 2, code], sums[:, column, code], confidence=confidence)
             row[word] = hits / n if n else None
             row[f"{word}_low"], row[f"{word}_high"] = interval or (None, None)
         row["f1"] = 2 * hits / (support + predicted) if support + predicted else None
@@ -155,14 +145,15 @@ def per_class_table(
 def accuracy_interval(
     correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Interval of the share that is right: Wilson's, or with ``clusters`` the bootstrap over them.
+    """Interval of the share that is right: Wilson's, or with ``clusters`` that of `share_interval`.
 
-    ``correct`` is a bool array of shape (items,); None if a single cluster leaves nothing to say.
+    ``correct`` is a bool array of shape (items,); None if there are too few clusters to tell.
     """
     if clusters is None:
         return wilson_interval(int(correct.sum()), len(correct), confidence=confidence)
     both = np.stack([np.asarray(correct, dtype=float), np.ones(len(correct))], axis=1)
-    return bootstrap_interval(sum_by_cluster(both, cluster_codes(clusters)), _share, confidence=confidence)
+    hits, counts = sum_by_cluster(both, cluster_codes(clusters)).T
+    return share_interval(hits, counts, confidence=confidence)
 
 
 def reliability(
@@ -179,7 +170,7 @@ def reliability(
     correct : bool ndarray of shape (items,)
         Whether the prediction was right.
     clusters : array of shape (items,), optional
-        As in `per_class_table`; a bin from a single cluster has the interval (0, 1), which says nothing.
+        As in `per_class_table`; a bin from too few clusters has the interval (0, 1), which says nothing.
     n_bins : int, default=10
         Bins of equal width; the upper edge belongs to the bin.
 
@@ -279,8 +270,3 @@ def join(sequences: Sequence[Any]) -> np.ndarray:
 def _columns(y: Any) -> np.ndarray:
     array = np.asarray(y, dtype=np.float64)
     return array[:, None] if array.ndim == 1 else array
-
-
-def _share(totals: np.ndarray) -> np.ndarray:
-    """Hits over cases, NaN without cases: totals (resamples, 2) -> (resamples,)."""
-    return np.divide(totals[:, 0], totals[:, 1], out=np.full(len(totals), np.nan), where=totals[:, 1] > 0)

@@ -14,6 +14,7 @@ FEW_SEQUENCES = 30
 FEW_OF_A_CLASS = 5
 WIDE_INTERVAL = 0.2
 POOR_CALIBRATION = 0.1
+TOO_FEW = " (too few sequences or groups to tell how sure the figure is)"
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -63,8 +64,11 @@ def _answers(e: Evaluation) -> list[str]:
     """Sentences on answers that are texts."""
     m, wrong = e.metrics, sum(not row["correct"] for row in e.predictions)
     n = f"Judged on {m['n_test']:,} test {'source' if m['n_test'] == 1 else 'sources'}"
-    if "exact_match" in e.intervals:
-        n += f" (95 % interval of the exact answers {span(*e.intervals['exact_match'], 1)})"
+    n += (
+        f" (95 % interval of the exact answers {span(*e.intervals['exact_match'], 1)})"
+        if "exact_match" in e.intervals
+        else TOO_FEW
+    )
     if not wrong:
         return [n + ".", "Every answer is exactly right."]
     rate = m.get("symbol_error_rate", m["character_error_rate"])
@@ -82,17 +86,16 @@ def summary(e: Evaluation) -> list[str]:
     m = e.metrics
     n = f"Judged on {m['n_test']:,} test {'sequence' if m['n_test'] == 1 else 'sequences'}"
     if e.task == "regression":
-        if "mae" in e.intervals:
-            low, high = e.intervals["mae"]
-            n += f" (95 % interval {number(low)} to {number(high)})"
+        low, high = e.intervals.get("mae", (0.0, 0.0))
+        n += f" (95 % interval {number(low)} to {number(high)})" if "mae" in e.intervals else TOO_FEW
         out = [n + "."]
         if "r2" in m:
             out.append(f"It explains {percent(max(0.0, m['r2']))} of the variance.")
         return out
     if "n_test_steps" in m:
         n += f" with {m['n_test_steps']:,} time steps"
-    if "accuracy" in e.intervals:
-        n += f" (95 % interval {span(*e.intervals['accuracy'], 1)})"
+    low, high = e.intervals.get("accuracy", (0.0, 1.0))
+    n += f" (95 % interval {span(low, high, 1)})" if "accuracy" in e.intervals else TOO_FEW
     return [n + ".", *_weakest(e, "time steps" if e.task == "labeling" else "sequences")]
 
 

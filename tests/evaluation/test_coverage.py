@@ -1,0 +1,113 @@
+"""Every 95 % interval that a report prints, simulated: does it hold the true value in 95 of 100 test sets?"""
+
+import numpy as np
+import pytest
+
+from recurra.evaluation.comparison import compare_classification, compare_regression
+from recurra.evaluation.evaluation import evaluate_labeling, evaluate_regression
+from recurra.evaluation.intervals import MIN_CLUSTERS, MIN_CLUSTERS_OF_SQUARES
+from recurra.evaluation.metrics import accuracy_interval, per_class_table
+from recurra.evaluation.summary import summary
+
+# 1,500 simulated test sets know a coverage of 95 % to half a point.
+N_SETS = 1500
+COVERAGE = (0.925, 0.985)
+
+
+def coverage(intervals, truths):
+    """Share of the printed intervals that hold the truth; None where none is printed."""
+    printed = [(pair, truth) for pair, truth in zip(intervals, truths, strict=True) if pair is not None]
+    if not printed:
+        return None
+    return np.mean([low <= truth <= high for (low, high), truth in printed])
+
+
+@pytest.mark.parametrize("n", [2, 5, 10, 20, 50, 100])
+def test_accuracy_of_sequences(n):
+    rng = np.random.default_rng(n)
+    shares = rng.uniform(0.5, 1.0, N_SETS)
+    got = coverage([accuracy_interval(rng.random(n) < p) for p in shares], shares)
+    assert COVERAGE[0] <= got <= COVERAGE[1]
+
+
+def steps_of_groups(rng, *, groups, share, likeness):
+    """Right or wrong for each step of recordings of 20 to 80 steps whose shares scatter; ``likeness`` in (0, 1)."""
+    sizes = rng.integers(20, 80, groups)
+    a, b = share * (1 / likeness - 1), (1 - share) * (1 / likeness - 1)
+    right = rng.random(sizes.sum()) < np.repeat(rng.beta(a, b, groups), sizes)
+    return right, np.repeat(np.arange(groups), sizes)
+
+
+@pytest.mark.parametrize(("share", "likeness"), [(0.6, 0.02), (0.8, 0.1), (0.95, 0.05), (0.9, 0.01)])
+@pytest.mark.parametrize("groups", [2, 3, 5, 10, 20, 50, 100])
+def test_accuracy_of_steps_in_recordings(groups, share, likeness):
+    rng = np.random.default_rng(groups)
+    sets = [steps_of_groups(rng, groups=groups, share=share, likeness=likeness) for _ in range(N_SETS // 2)]
+    got = coverage([accuracy_interval(right, clusters=of) for right, of in sets], [share] * len(sets))
+    if groups < MIN_CLUSTERS:
+        assert got is None
+    else:
+        assert COVERAGE[0] <= got <= 0.99
+
+
+def test_recall_and_precision_of_a_class_in_recordings():
+    rng = np.random.default_rng(0)
+    recalls, precisions = [], []
+    for _ in range(300):
+        right, of = steps_of_groups(rng, groups=15, share=0.8, likeness=0.1)
+        true = np.where(rng.random(len(right)) < 0.5, "a", "b")
+        pred = np.where(right, true, np.where(true == "a", "b", "a"))
+        row = per_class_table(true, pred, classes=["a", "b"], clusters=of)[0]
+        recalls.append((row["recall_low"], row["recall_high"]))
+        precisions.append((row["precision_low"], row["precision_high"]))
+    assert 0.91 <= coverage(recalls, [0.8] * 300) <= 0.99
+    assert 0.91 <= coverage(precisions, [0.8] * 300) <= 0.99
+
+
+@pytest.mark.parametrize("n", [2, 4, 5, 10, 20, 50, 100])
+@pytest.mark.parametrize(
+    ("errors", "mae", "rmse"), [("normal", (2 / np.pi) ** 0.5, 1.0), ("laplace", 1.0, 2**0.5)]
+)
+def test_errors_of_a_regression(n, errors, mae, rmse):
+    rng = np.random.default_rng(n)
+    draw = rng.standard_normal if errors == "normal" else (lambda size: rng.laplace(size=size))
+    intervals = [evaluate_regression(np.zeros(n), draw(n)).intervals for _ in range(N_SETS // 2)]
+    for name, truth, least in (("mae", mae, MIN_CLUSTERS), ("rmse", rmse, MIN_CLUSTERS_OF_SQUARES)):
+        got = coverage([found.get(name) for found in intervals], [truth] * len(intervals))
+        assert (got is None) == (n < least)
+        if got is not None:
+            assert COVERAGE[0] <= got <= COVERAGE[1]
+
+
+@pytest.mark.parametrize("groups", [5, 10, 40])
+def test_difference_of_two_runs_and_its_test(groups):
+    rng = np.random.default_rng(groups)
+    intervals, alarms = [], 0
+    for _ in range(300):
+        of = np.repeat(np.arange(groups), 20)
+        shared = np.repeat(rng.beta(8, 2, groups), 20)
+        runs = {k: np.where(rng.random(len(of)) < shared, "a", "b") for k in ("x", "y")}
+        (pair,) = compare_classification(["a"] * len(of), runs, groups=of).pairs
+        intervals.append(None if pair.low is None else (pair.low, pair.high))
+        alarms += pair.more_than_noise
+    assert 0.91 <= coverage(intervals, [0.0] * 300) <= 0.99
+    assert alarms <= 300 * 0.08
+
+
+def test_difference_of_two_regressions():
+    rng = np.random.default_rng(0)
+    intervals = []
+    for _ in range(150):
+        y = np.zeros(60)
+        pair = compare_regression(y, {"x": rng.normal(size=60), "y": 2 * rng.normal(size=60)}).pairs[0]
+        intervals.append((pair.low, pair.high))
+    assert 0.9 <= coverage(intervals, [1.0] * 150) <= 0.99
+
+
+def test_the_report_says_where_there_are_too_few_to_tell():
+    few = evaluate_labeling([["a", "b"]] * 3, [np.full((2, 2), 0.5)] * 3, classes=["a", "b"])
+    assert (
+        "3 test sequences with 6 time steps (too few sequences or groups to tell how sure" in summary(few)[0]
+    )
+    assert "(95 % interval" in summary(evaluate_regression(np.zeros(9), np.arange(1.0, 10.0)))[0]
+    assert "(too few sequences or groups" in summary(evaluate_regression(np.zeros(4), np.arange(1.0, 5.0)))[0]
