@@ -30,7 +30,6 @@ from recurra.training.state import TrainingState, check_place, fingerprint, pack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
-from recurra.training.without_graph import WithoutGraph
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
 
@@ -221,8 +220,6 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._without_graph = WithoutGraph(network, loss, trained)
         self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
@@ -408,10 +405,17 @@ class Run:
     def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
         self._seed(seed)
-        outputs, value, backward = self._forward(batch)
+        # not zero_grad, which marks the profiler: 0.1 ms of a step on the vowels
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+        outputs = self.network(to_device(batch.inputs, self.device))
+        loss = self.loss_of(outputs, batch)
+        value = loss.item()
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
-        gradients = backward()
+        loss.backward()
+        gradients = optimizers.gradients_of(self.optimizer)
         norm = optimizers.global_norm(gradients)
         if not math.isfinite(norm):
             raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
@@ -419,28 +423,8 @@ class Run:
         factor = self.schedule.factor(epoch=self.epoch - 1, batch=self.batch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
-        optimizers.take_step(self.optimizer, gradients)
+        self.optimizer.step()
         return value, norm, clipped
-
-    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], optimizers.Arrays]]:
-        """Return the network's outputs, their loss, and what computes the gradients."""
-        values, lengths = torch.from_numpy(batch.inputs.values), batch.inputs.lengths
-        if self._without_graph.applies(values):
-            outputs, value = self._without_graph.forward(values, lengths, batch.targets, batch.weights)
-            return outputs, value, self._without_graph.backward
-        inputs = to_device(batch.inputs, self.device)
-        # not zero_grad, which marks the profiler: 0.1 ms of a step on the vowels
-        for group in self.optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
-        outputs = self.network(inputs)
-        loss = self.loss_of(outputs, batch)
-
-        def backward() -> optimizers.Arrays:
-            loss.backward()
-            return optimizers.gradients_of(self.optimizer)
-
-        return outputs, loss.item(), backward
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()

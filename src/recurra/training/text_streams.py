@@ -14,7 +14,7 @@ from recurra.errors import DataError, TrainingError
 from recurra.nn.network import SequenceNetwork
 from recurra.ragged import Ragged
 from recurra.training.config import TrainingConfig
-from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer, take_step
+from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer
 from recurra.training.schedules import Schedule
 from recurra.training.stopping import EarlyStopping
 from recurra.training.threads import shared_out
@@ -146,7 +146,7 @@ def _train(
             loss.backward()
             gradients = gradients_of(optimizer)
             clip(gradients, norm=global_norm(gradients), grad_clip=config.grad_clip)
-            take_step(optimizer, gradients)
+            optimizer.step()
             total += value * (piece.shape[1] - 1)
         steps = streams.shape[1] - 1
         seconds = time.perf_counter() - start
