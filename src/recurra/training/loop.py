@@ -30,7 +30,6 @@ from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
-from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
@@ -129,7 +128,7 @@ def train(
     shown = make_progress(config.verbose)
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
     device = torch.device(config.device)
-    with shared_out(network), held_back_interrupt() as interrupt:
+    with held_back_interrupt() as interrupt:
         run = Run(
             network.to(device),
             examples,

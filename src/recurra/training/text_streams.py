@@ -18,7 +18,6 @@ from recurra.training.config import TrainingConfig
 from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer
 from recurra.training.schedules import Schedule
 from recurra.training.stopping import EarlyStopping
-from recurra.training.threads import shared_out
 
 State = tuple[torch.Tensor, ...] | None
 
@@ -102,18 +101,6 @@ def train_on_text(
     .. [1] R. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network
        Trajectories", Neural Computation 2(4), 1990.
     """
-    with shared_out(network):
-        return _train(network, ids, config, tbptt, validation, tell)
-
-
-def _train(
-    network: SequenceNetwork,
-    ids: np.ndarray,
-    config: TrainingConfig,
-    tbptt: int,
-    validation: Callable[[SequenceNetwork], float] | None,
-    tell: Callable[[dict[str, Any]], None] | None,
-) -> StreamResult:
     streams = torch.from_numpy(cut_into_streams(ids, config.batch_size))
     starts = range(0, streams.shape[1] - 1, tbptt)
     optimizer = make_optimizer(

@@ -385,6 +385,7 @@ NB_MODULE(_native, m) {
   isa();  // an unknown RECURRA_ISA fails the import, with its message
   m.def("isa", [] { return std::string(isa().name); }, "The instruction set in use.");
   m.def("isas", [] { return std::string(available_isas()); }, "All this machine can run, best first.");
+  m.def("thread_pool", [] { return std::string(pool_name()); }, "What the next call runs on: \"openmp\", torch's, or \"own\".");
   nb::class_<PyWeights>(m, "Weights", "Weights of one layer and direction, packed for the kernels.")
       .def_prop_ro("padded", [](const PyWeights& w) { return w.sizes().padded; })
       .def_prop_ro("back", [](const PyWeights& w) { return w.f ? w.f->has_back : w.d->has_back; });
