@@ -13,7 +13,7 @@ import click
 import pytest
 
 from recurra import errors
-from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, main, run
+from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, run
 from recurra.training.checkpoints import newest
 
 RECURRA = [sys.executable, "-m", "recurra"]
@@ -56,18 +56,6 @@ def test_help_imports_neither_numpy_nor_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(("given", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_leave_the_core_unless_the_user_says_otherwise(monkeypatch, given, then):
-    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")  # so that what main() sets is undone as well
-    if given is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
-    monkeypatch.setattr(sys, "argv", ["recurra", "--version"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 0
-    assert os.environ["OMP_WAIT_POLICY"] == then
 
 
 @pytest.mark.parametrize(
@@ -179,7 +167,7 @@ def test_warnings_are_one_line(monkeypatch, capsys):
     def warn(**_):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.warn("use missing='mask'", errors.LeakWarning, stacklevel=1)
+            warnings.warn("use missing='mask'", errors.RecurraWarning, stacklevel=1)
 
     monkeypatch.setattr(desk.get_command(None, "datasets"), "callback", warn)
     assert run(["datasets"]) == 0

@@ -96,9 +96,6 @@ def desk(ctx: click.Context, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    # Threads of torch that spin while they wait hold the core that the recurrences run on: a translator of 1.2 million
-    # weights trained in 8.5 s in place of 11.3. Read when torch is imported; a library does not decide it for its caller.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(sys.argv[1:]))
 
 

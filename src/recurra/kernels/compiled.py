@@ -7,6 +7,7 @@ one vector of units side by side); `NativeSaved` hands them out in torch's order
 import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,9 +26,15 @@ def runs_native(dtype: Any) -> bool:
     return current() == "native" and np.dtype(dtype) in (np.float32, np.float64)
 
 
-@functools.cache
 def thread_count() -> int:
-    """Return the threads used outside torch: OMP_NUM_THREADS, else the cores this process may use."""
+    """Return how many threads a call may use: torch's where torch is loaded, else OMP_NUM_THREADS or the cores."""
+    # its own count, which may have been set; a torch that is only half imported has no such function yet
+    of_torch = getattr(sys.modules.get("torch"), "get_num_threads", None)
+    return _without_torch() if of_torch is None else int(of_torch())
+
+
+@functools.cache
+def _without_torch() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)

@@ -14,27 +14,8 @@ from recurra.errors import UsageError
 
 CHOICES = ("auto", "native", "reference")
 
-# The module state of recurra, this and the next variable: read from the environment once, changed only inside `with`.
+# The module state of recurra: read from the environment once, changed only inside `with`.
 _choice: contextvars.ContextVar[str | None] = contextvars.ContextVar("recurra_kernels", default=None)
-
-
-# Threads for the kernels where torch itself has been given fewer; None: as many as torch.
-_threads: contextvars.ContextVar[int | None] = contextvars.ContextVar("recurra_threads", default=None)
-
-
-@contextlib.contextmanager
-def use_threads(count: int) -> Iterator[None]:
-    """Give the kernels this many threads inside, whatever torch has; no result depends on it."""
-    token = _threads.set(count)
-    try:
-        yield
-    finally:
-        _threads.reset(token)
-
-
-def threads(otherwise: int) -> int:
-    """Return the threads given by `use_threads`, else ``otherwise``."""
-    return _threads.get() or otherwise
 
 
 @functools.cache  # asked for at every call of a layer

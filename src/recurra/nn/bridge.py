@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.kernels.dispatch import current, native_module, threads
+from recurra.kernels.dispatch import current, native_module
 from recurra.nn import segments
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
@@ -87,10 +87,10 @@ class Call:
         if self.batch_first is not None:
             time = values.shape[1 if self.batch_first else 0]
             if (self.lengths != time).any():
-                # not torch's zeros: its threads would spin on the cores the recurrence is about to want
+                # not zeros everywhere: the recurrence writes most of it itself
                 native_module().clear_ends(
                     values.dtype == torch.float64, values.data_ptr(), *self.places(values), self.lengths,
-                    len(self.lengths), time, values.shape[2], threads(torch.get_num_threads()),
+                    len(self.lengths), time, values.shape[2], torch.get_num_threads(),
                 )  # fmt: skip
         return values
 
@@ -112,7 +112,7 @@ def _pack(cell: str, weights: Sequence[DirectionWeights], *, back: bool) -> list
         weight_hh.shape[1],
         [[_address(w) for w in one] for one in weights],
         back,
-        threads(torch.get_num_threads()),
+        torch.get_num_threads(),
     )
 
 
@@ -161,7 +161,7 @@ def forward_pass(
         h_n.data_ptr(),
         _address(c_n),
         memory,
-        threads(torch.get_num_threads()),
+        torch.get_num_threads(),
         0,
     )
     return output, h_n, c_n, Kept(packed, memory)
@@ -186,7 +186,7 @@ def _forward_in_segments(
         rows = segments.Rows(x.data_ptr(), *call.places(x))
         out = segments.Rows(output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output))
         direction = segments.Direction(
-            one, call.lengths, d == 1, rows, out, [(h, c)], threads(torch.get_num_threads())
+            one, call.lengths, d == 1, rows, out, [(h, c)], torch.get_num_threads()
         )
         direction.forward()
         found.append(direction)
@@ -273,7 +273,7 @@ def backward_pass(
         kept.memory,
         [_address(g) for g in laid_out],
         _wanted_addresses(wanted, len(weights)),
-        threads(torch.get_num_threads()),
+        torch.get_num_threads(),
         0,
     )
     return wanted

@@ -195,34 +195,32 @@ template <class T> struct BackwardCall {
   std::vector<Sum<T>> sums;
   int64_t total;
 
-  static void back_part(void* self, int index) { static_cast<BackwardCall*>(self)->back(index); }
-  static void sum_part(void* self, int index) { static_cast<BackwardCall*>(self)->sum(index); }
-
-  void back(int index) {
+  void back(Team team) {
     FlushDenormals flush;
     for (const Lane<T>& lane : lanes) {
       const Weights<T>& w = lane.weights;
       const int64_t panels = (w.hh_back.total + 3) / 4, units = 4 * w.sizes.w;
       if (plan.split) {
         run_back(lane, Slots(plan.sequences[size_t(lane.direction)], batch.lengths, plan.slots(lane.direction)),
-                 Span::of(index, plan.parts, panels, units, &plan.barrier()));
-        plan.barrier().wait(index);
+                 Span::of(team, panels, units, &plan.barrier()));
+        plan.barrier().wait(team);
       } else {
-        const Share& share = plan.share(index, lane.direction);
-        if (share.sequences.empty()) continue;
-        Span span = Span::of(0, 1, panels, units, nullptr);
+        Span span = Span::of({0, 1}, panels, units, nullptr);
         span.unit_last = std::max(span.unit_last, w.sizes.padded);
-        run_back(lane, Slots(share.sequences, batch.lengths, share.slots), span);
+        for (int part = team.index; part < plan.parts; part += team.size) {
+          const Share& share = plan.share(part, lane.direction);
+          if (!share.sequences.empty()) run_back(lane, Slots(share.sequences, batch.lengths, share.slots), span);
+        }
       }
     }
   }
 
-  void sum(int index) {
+  void sum(Team team) {
     FlushDenormals flush;
-    if (g.x) input_gradient(total * index / plan.parts, total * (index + 1) / plan.parts);
+    if (g.x) input_gradient(total * team.index / team.size, total * (team.index + 1) / team.size);
     int64_t all = 0, at = 0;
     for (const Sum<T>& s : sums) all += s.tiles;
-    const int64_t first = all * index / plan.parts, last = all * (index + 1) / plan.parts;
+    const int64_t first = all * team.index / team.size, last = all * (team.index + 1) / team.size;
     const Table<T>& table = lanes[0].weights.table;
     Rows<T> rows(0);
     T* work = rows.reserve(table.outer_work);
@@ -411,8 +409,8 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
               int threads, int mode) {
   const Sizes& s = weights[0]->sizes;
   pass_empty(s, batch, g);
-  Grant grant(threads, batch.lengths, batch.size, batch.directions, s);
-  BackwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, grant.parts, mode, s),
+  const int parts = worth(threads, batch.lengths, batch.size, batch.directions, s);
+  BackwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, parts, mode, s),
                        {}, batch, g, {}, {}, {}, {}, 0};
   call.total = call.plan.flat.back();
   if (call.total == 0) {
@@ -442,8 +440,8 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
   for (const Lane<T>& lane : call.lanes) numbers += call.list_sums(lane, nullptr);
   T* tiles = static_cast<T*>(tiles_memory.reserve(size_t(numbers + 64) * sizeof(T)));
   for (const Lane<T>& lane : call.lanes) tiles += call.list_sums(lane, tiles);
-  grant.run(call.plan.parts, &BackwardCall<T>::back_part, &call);
-  grant.run(call.plan.parts, &BackwardCall<T>::sum_part, &call);
+  run_in_team(parts, [&](Team team) { call.back(team); });
+  run_in_team(parts, [&](Team team) { call.sum(team); });
   for (int64_t d = 0; d < batch.directions; ++d) {
     if (s.cell != Cell::gru && g.bias_ih[d] && g.bias_hh[d])
       std::copy_n(g.bias_ih[d], s.gates * s.H, g.bias_hh[d]);

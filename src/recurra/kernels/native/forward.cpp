@@ -161,24 +161,23 @@ template <class T> struct ForwardCall {
   T *h_n, *c_n;
   const Saved<T>* saved;
 
-  static void part(void* self, int index) { static_cast<ForwardCall*>(self)->run(index); }
-
-  void run(int index) {
+  void run(Team team) {
     FlushDenormals flush;
     for (int64_t d = 0; d < batch.directions; ++d) {
       ForwardJob<T> job{*weights[d], batch, d, h_n, c_n, saved ? saved + d : nullptr, plan.flat.data()};
       const Sizes& s = weights[d]->sizes;
       const Panels<T>& hh = weights[d]->hh;
       if (plan.split) {
-        const Span span = Span::of(index, plan.parts, (hh.total + hh.vectors - 1) / hh.vectors,
-                                   hh.vectors / s.gates * s.w, &plan.barrier());
+        const Span span = Span::of(team, (hh.total + hh.vectors - 1) / hh.vectors, hh.vectors / s.gates * s.w,
+                                   &plan.barrier());
         run_forward(job, Slots(plan.sequences[size_t(d)], batch.lengths, plan.slots(d)), span);
-        plan.barrier().wait(index);
+        plan.barrier().wait(team);
       } else {
-        const Share& share = plan.share(index, d);
-        if (share.sequences.empty()) continue;
-        const Span span = Span::of(0, 1, (hh.total + hh.vectors - 1) / hh.vectors, hh.vectors / s.gates * s.w, nullptr);
-        run_forward(job, Slots(share.sequences, batch.lengths, share.slots), span);
+        const Span span = Span::of({0, 1}, (hh.total + hh.vectors - 1) / hh.vectors, hh.vectors / s.gates * s.w, nullptr);
+        for (int part = team.index; part < plan.parts; part += team.size) {
+          const Share& share = plan.share(part, d);
+          if (!share.sequences.empty()) run_forward(job, Slots(share.sequences, batch.lengths, share.slots), span);
+        }
       }
     }
   }
@@ -208,19 +207,19 @@ template <class T>
 void forward(const Weights<T>* const* weights, const Batch<T>& batch, T* h_n, T* c_n, const Saved<T>* saved,
              int threads, int mode) {
   copy_empty(weights[0]->sizes, batch, h_n, c_n);
-  Grant grant(threads, batch.lengths, batch.size, batch.directions, weights[0]->sizes);
-  ForwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, grant.parts, mode, weights[0]->sizes), weights,
-                      batch, h_n, c_n, saved};
-  grant.run(call.plan.parts, &ForwardCall<T>::part, &call);
+  const Sizes& s = weights[0]->sizes;
+  const int parts = worth(threads, batch.lengths, batch.size, batch.directions, s);
+  ForwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, parts, mode, s), weights, batch, h_n, c_n, saved};
+  run_in_team(parts, [&](Team team) { call.run(team); });
 }
 
 template <class T>
 void clear_ends(T* rows, const int64_t* start, int64_t step, const int64_t* lengths, int64_t size, int64_t time,
                 int64_t width, int threads) {
-  constexpr int64_t ALONE = 1 << 16;  // numbers that one thread clears before a second would be awake
-  Grant grant(size * time * width < ALONE ? 1 : threads);
-  for_each(size, grant, [&](int64_t b) {
-    for (int64_t t = lengths[b]; t < time; ++t) std::fill_n(rows + start[b] + t * step, width, T(0));
+  constexpr int64_t ALONE = 1 << 16;  // numbers that one thread clears before a second would be there
+  run_in_team(size * time * width < ALONE ? 1 : threads, [&](Team team) {
+    for (int64_t b = team.index; b < size; b += team.size)
+      for (int64_t t = lengths[b]; t < time; ++t) std::fill_n(rows + start[b] + t * step, width, T(0));
   });
 }
 

@@ -153,28 +153,8 @@ template class Weights<double>;
 
 namespace {
 
-// Fewer weights than these are laid out before a second thread has woken.
+// Fewer weights than these are laid out before a second thread is there.
 constexpr int64_t ALONE = 1 << 14;
-
-template <class T> struct PackCall {
-  Weights<T>* const* weights;
-  const Raw<T>* raw;
-  int64_t directions;
-  int parts;
-
-  static void part(void* self, int index) { static_cast<PackCall*>(self)->run(index); }
-
-  // First what the forward pass reads of every direction, then what goes back: each half is one thread's.
-  void run(int index) {
-    for (int64_t half = index; half < 2 * directions; half += parts) {
-      const int64_t d = half % directions;
-      if (half < directions)
-        weights[d]->pack_forward(raw[d]);
-      else if (weights[d]->has_back)
-        weights[d]->pack_back(raw[d]);
-    }
-  }
-};
 
 }  // namespace
 
@@ -182,9 +162,16 @@ template <class T> void pack(Weights<T>* const* weights, const Raw<T>* raw, int6
   const Sizes& s = weights[0]->sizes;
   const int64_t halves = directions * (weights[0]->has_back ? 2 : 1);
   const bool alone = halves * s.gates * s.H * (s.I + s.P) < ALONE;
-  Grant grant(alone ? 1 : int(std::min<int64_t>(threads, halves)));
-  PackCall<T> call{weights, raw, directions, grant.parts};
-  grant.run(grant.parts, &PackCall<T>::part, &call);
+  // First what the forward pass reads of every direction, then what goes back: each half is one thread's.
+  run_in_team(alone ? 1 : int(std::min<int64_t>(threads, halves)), [&](Team team) {
+    for (int64_t half = team.index; half < halves; half += team.size) {
+      const int64_t d = half % directions;
+      if (half < directions)
+        weights[d]->pack_forward(raw[d]);
+      else
+        weights[d]->pack_back(raw[d]);
+    }
+  });
 }
 
 template void pack<float>(Weights<float>* const*, const Raw<float>*, int64_t, int);

@@ -1,18 +1,169 @@
 #include "pool.hpp"
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <vector>
 #if defined(__unix__) || defined(__APPLE__)
+#include <dlfcn.h>
 #include <pthread.h>
-#include <sched.h>
+#endif
+#if defined(__APPLE__)
+#include <mach-o/dyld.h>
+
+#include <cstring>
 #endif
 
 namespace recurra {
 
 namespace {
+
+using Job = void (*)(void*, Team);
+
+// GNU's entry points, which LLVM's and Intel's runtimes have as well.
+struct OpenMP {
+  void (*parallel)(void (*)(void*), void*, unsigned threads, unsigned flags) = nullptr;
+  int (*thread_num)() = nullptr;
+  int (*num_threads)() = nullptr;
+
+  void run(int wanted, Job job, void* context) const {
+    struct Call {
+      const OpenMP* openmp;
+      Job job;
+      void* context;
+    } call{this, job, context};
+    auto one = [](void* c) {
+      const Call& call = *static_cast<Call*>(c);
+      call.job(call.context, {call.openmp->thread_num(), call.openmp->num_threads()});
+    };
+    parallel(one, &call, unsigned(wanted), 0);
+  }
+};
+
+#if defined(__unix__) || defined(__APPLE__)
+
+// A handle on torch's library if it is loaded; never loads it.
+void* library_of_torch() {
+#if defined(__APPLE__)
+  const char* name = "/libtorch_cpu.dylib";
+  for (uint32_t j = 0; j < _dyld_image_count(); ++j) {
+    const char* path = _dyld_get_image_name(j);
+    if (path && std::strlen(path) > std::strlen(name) && !std::strcmp(path + std::strlen(path) - std::strlen(name), name))
+      return dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+  }
+  return nullptr;
+#else
+  return dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
+#endif
+}
+
+// Looked for as torch's own references are resolved: among what all may see, then in what torch was linked to. Other
+// packages bring OpenMP runtimes of their own, whose threads torch does not know.
+template <class F> bool look_up(void* torch, const char* name, F& function) {
+#if defined(__APPLE__)
+  void* found = dlsym(torch, name);
+#else
+  void* found = dlsym(RTLD_DEFAULT, name);
+  if (!found) found = dlsym(torch, name);
+#endif
+  function = reinterpret_cast<F>(found);
+  return found != nullptr;
+}
+
+std::atomic<const OpenMP*> the_openmp{nullptr};
+// The child of a fork has none of the runtime's threads, and GNU's waits for them for ever.
+std::atomic<bool> forked{false};
+
+const OpenMP* openmp() {
+  if (forked.load(std::memory_order_acquire)) return nullptr;
+  const OpenMP* known = the_openmp.load(std::memory_order_acquire);
+  if (known) return known;
+  void* torch = library_of_torch();
+  if (!torch) return nullptr;  // it may come later
+  static const OpenMP found = [torch] {
+    OpenMP f;
+    if (!look_up(torch, "GOMP_parallel", f.parallel) || !look_up(torch, "omp_get_thread_num", f.thread_num) ||
+        !look_up(torch, "omp_get_num_threads", f.num_threads))
+      f.parallel = nullptr;
+    return f;
+  }();
+  if (!found.parallel) return nullptr;
+  the_openmp.store(&found, std::memory_order_release);
+  return &found;
+}
+
+#else
+const OpenMP* openmp() { return nullptr; }
+#endif
+
+// Threads of our own, asleep between calls. A caller that finds them taken by another works alone.
+class OwnThreads {
+ public:
+  // False, with nothing done, where no second thread is to be had.
+  bool run(int wanted, Job job, void* context) {
+    std::unique_lock<std::mutex> taken(taken_, std::try_to_lock);
+    if (!taken) return false;
+    try {
+      for (; started_ < wanted - 1; ++started_) std::thread([this, index = started_ + 1] { work(index); }).detach();
+    } catch (...) {  // no more threads: go on with those there are
+    }
+    const Team team{0, started_ + 1 < wanted ? started_ + 1 : wanted};
+    if (team.size == 1) return false;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      job_ = job;
+      context_ = context;
+      size_ = team.size;
+      left_ = team.size - 1;
+      ++number_;
+    }
+    wake_.notify_all();
+    job(context, team);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return left_ == 0; });
+    return true;
+  }
+
+ private:
+  void work(int index) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (uint64_t seen = 0;;) {
+      wake_.wait(lock, [&] { return number_ != seen; });
+      seen = number_;
+      if (index >= size_) continue;
+      const Team team{index, size_};
+      lock.unlock();
+      job_(context_, team);
+      lock.lock();
+      if (--left_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex taken_, mutex_;
+  std::condition_variable wake_, done_;
+  Job job_ = nullptr;
+  void* context_ = nullptr;
+  int size_ = 0, left_ = 0, started_ = 0;
+  uint64_t number_ = 0;
+};
+
+// Never destroyed: threads may still sleep in it when the program ends.
+std::atomic<OwnThreads*> the_own{nullptr};
+
+OwnThreads& own_threads() {
+  if (OwnThreads* own = the_own.load(std::memory_order_acquire)) return *own;
+  static std::mutex once;
+  std::lock_guard<std::mutex> lock(once);
+  if (!the_own.load(std::memory_order_acquire)) the_own.store(new OwnThreads, std::memory_order_release);
+  return *the_own.load(std::memory_order_acquire);
+}
+
+#if defined(__unix__) || defined(__APPLE__)
+// The child begins anew, without our threads and perhaps with a lock held by one of them.
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
+  the_own.store(nullptr, std::memory_order_release);
+  if (the_openmp.load(std::memory_order_acquire)) forked.store(true, std::memory_order_release);
+});
+#endif
 
 inline void pause_briefly() {
 #if defined(__x86_64__)
@@ -22,189 +173,34 @@ inline void pause_briefly() {
 #endif
 }
 
-// Far shorter than a time slice of the system.
-constexpr int64_t SPIN_NANOSECONDS = 50000;
-// Longer than the Python between two calls of a training step: to wake a thread that sleeps takes as long as half of it.
-constexpr int64_t SPIN_BETWEEN_CALLS_NANOSECONDS = 300000;
-
-// Spins until ready() or time is up; returns whether ready.
-template <class Ready> bool spin(Ready ready, int64_t nanoseconds = SPIN_NANOSECONDS) {
-  // the clock is not asked before it has to be
-  auto rounds = [&] {
-    for (int j = 0; j < 64; ++j) {
-      if (ready()) return true;
-      pause_briefly();
-    }
-    return false;
-  };
-  if (rounds()) return true;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds);
-  while (!rounds())
-    if (std::chrono::steady_clock::now() > end) return ready();
-  return true;
-}
-
-// Threads that sleep, and where they wake: on another core than the caller's. Some systems put a woken thread where the
-// waking one runs and look no further for milliseconds; both then share one core while the other is idle. Call under one lock.
-class Sleepers {
-#if defined(__linux__)
- public:
-  void enter() { sleepers_.push_back({pthread_self(), {}, false}); }
-  // The calling thread, awake again, may go where the one that woke it may.
-  void leave() {
-    for (Sleeper& one : sleepers_)
-      if (pthread_equal(one.thread, pthread_self())) {
-        if (one.away) sched_setaffinity(0, sizeof one.cores, &one.cores);
-        one = sleepers_.back();
-        sleepers_.pop_back();
-        break;
-      }
-  }
-  void wake_away_from_here() {
-    cpu_set_t cores;
-    const int here = sched_getcpu();
-    if (here < 0 || sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 2) return;
-    cpu_set_t others = cores;
-    CPU_CLR(here, &others);
-    for (Sleeper& one : sleepers_) {
-      one.cores = cores;
-      one.away = pthread_setaffinity_np(one.thread, sizeof others, &others) == 0 || one.away;
-    }
-  }
-
- private:
-  struct Sleeper {
-    pthread_t thread;
-    cpu_set_t cores;  // where it may go once awake
-    bool away;        // whether it has been told where to wake
-  };
-  std::vector<Sleeper> sleepers_;
-#else
- public:
-  void enter() {}
-  void leave() {}
-  void wake_away_from_here() {}
-#endif
-};
-
 }  // namespace
 
-struct Pool::State {
-  std::mutex taken;  // held by the caller between acquire and release
-  std::mutex mutex;
-  std::condition_variable wake, done;
-  // Number of the job << 16 | its parts, in one word so that a worker never sees half of it.
-  std::atomic<uint64_t> ticket{0};
-  std::atomic<int> asleep{0}, left{0};
-  void (*job)(void*, int) = nullptr;
-  void* context = nullptr;
-  int workers = 0;
-  Sleepers sleepers;
-
-  void work(int index) {
-    uint64_t seen = 0;
-    for (;;) {
-      auto fresh = [&] { return ticket.load(std::memory_order_seq_cst) != seen; };
-      if (!spin(fresh, SPIN_BETWEEN_CALLS_NANOSECONDS)) {
-        std::unique_lock<std::mutex> lock(mutex);
-        sleepers.enter();
-        asleep.fetch_add(1, std::memory_order_seq_cst);
-        wake.wait(lock, fresh);
-        asleep.fetch_sub(1, std::memory_order_seq_cst);
-        sleepers.leave();
-      }
-      seen = ticket.load(std::memory_order_seq_cst);
-      if (index >= int(seen & 0xffff)) continue;
-      job(context, index);
-      if (left.fetch_sub(1, std::memory_order_seq_cst) == 1) {
-        std::lock_guard<std::mutex> lock(mutex);
-        done.notify_one();
-      }
+void run_in_team(int wanted, Job job, void* context) {
+  if (wanted > 1) {
+    if (const OpenMP* runtime = openmp()) {
+      runtime->run(wanted, job, context);
+      return;
     }
+    if (own_threads().run(wanted, job, context)) return;
   }
-};
-
-namespace {
-std::atomic<Pool*> the_pool{nullptr};
+  job(context, {0, 1});
 }
 
-Pool& Pool::get() {
-  Pool* pool = the_pool.load(std::memory_order_acquire);
-  if (pool) return *pool;
-  // Never destroyed: workers may still wait when the program ends.
-  static std::mutex once;
-  std::lock_guard<std::mutex> lock(once);
-  pool = the_pool.load(std::memory_order_acquire);
-  if (!pool) {
-    pool = new Pool(new State);
-    the_pool.store(pool, std::memory_order_release);
-#if defined(__unix__) || defined(__APPLE__)
-    // The child has none of our threads and perhaps a lock held by one of them: it begins anew.
-    static const bool registered = [] {
-      pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr, std::memory_order_release); });
-      return true;
-    }();
-    (void)registered;
-#endif
-  }
-  return *pool;
-}
+const char* pool_name() { return openmp() ? "openmp" : "own"; }
 
-int Pool::acquire(int wanted) {
-  if (wanted <= 1 || !state_->taken.try_lock()) return 1;
-  try {
-    while (state_->workers < wanted - 1) {
-      State* state = state_;
-      const int index = state->workers + 1;
-      std::thread([state, index] { state->work(index); }).detach();
-      ++state->workers;
-    }
-  } catch (...) {  // no more threads to be had: go on with those there are
-  }
-  if (state_->workers == 0) {
-    state_->taken.unlock();
-    return 1;
-  }
-  return state_->workers + 1 < wanted ? state_->workers + 1 : wanted;
-}
-
-void Pool::release() { state_->taken.unlock(); }
-
-void Pool::run(int parts, void (*job)(void*, int), void* context) {
-  if (parts <= 1) {
-    job(context, 0);
-    return;
-  }
-  State& s = *state_;
-  s.job = job;
-  s.context = context;
-  s.left.store(parts - 1, std::memory_order_seq_cst);
-  s.ticket.store(((s.ticket.load() >> 16) + 1) << 16 | uint64_t(parts), std::memory_order_seq_cst);
-  if (s.asleep.load(std::memory_order_seq_cst) > 0) {
-    std::lock_guard<std::mutex> lock(s.mutex);
-    s.sleepers.wake_away_from_here();
-    s.wake.notify_all();
-  }
-  job(context, 0);
-  auto finished = [&] { return s.left.load(std::memory_order_seq_cst) == 0; };
-  if (!spin(finished)) {
-    std::unique_lock<std::mutex> lock(s.mutex);
-    s.done.wait(lock, finished);
-  }
-}
-
-void Barrier::wait(int part) {
-  if (arrived_.empty()) return;
-  std::atomic<uint32_t>& own = arrived_[size_t(part)].value;
+void Barrier::wait(Team team) {
+  if (team.size == 1) return;
+  constexpr int SPINS = 2000;  // some 50 microseconds, far shorter than a time slice of the system
+  std::atomic<uint32_t>& own = arrived_[size_t(team.index)].value;
   const uint32_t round = own.load(std::memory_order_relaxed) + 1;
   own.store(round, std::memory_order_release);
-  for (Count& other : arrived_) {
+  for (int other = 0; other < team.size; ++other) {
     // the difference, so that counting round the end of the type does no harm
-    auto there = [&] { return int32_t(other.value.load(std::memory_order_acquire) - round) >= 0; };
-    while (!spin(there)) {
-#if defined(__unix__) || defined(__APPLE__)
-      sched_yield();
-#endif
+    for (int j = 0; int32_t(arrived_[size_t(other)].value.load(std::memory_order_acquire) - round) < 0; ++j) {
+      if (j < SPINS)
+        pause_briefly();
+      else
+        std::this_thread::yield();
     }
   }
 }

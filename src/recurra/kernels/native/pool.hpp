@@ -1,7 +1,5 @@
-// A few threads of our own that wait for work: started when first needed, at rest when nothing comes.
-//
-// One fork per call, none per time step. A caller that finds the pool taken by another thread of the program works
-// alone, which changes no bit of any result.
+// Parallel parts of a call: on the threads of the OpenMP runtime that torch runs on, where torch is loaded, so that one
+// process has one pool; else on a few of our own. One fork per call, none per time step.
 #pragma once
 
 #include <atomic>
@@ -11,31 +9,25 @@
 
 namespace recurra {
 
-class Pool {
- public:
-  // The pool of this process; a forked child gets its own.
-  static Pool& get();
-
-  // How many threads the caller may use, at least 1 and at most `wanted`. Must be followed by release().
-  int acquire(int wanted);
-  void release();
-
-  // Calls job(context, part) for part = 0 .. parts - 1, part 0 in the calling thread; returns when all are done.
-  // Needs acquire() with at least `parts` granted.
-  void run(int parts, void (*job)(void*, int), void* context);
-
- private:
-  struct State;
-  explicit Pool(State* state) : state_(state) {}
-  State* state_;
+// Who a thread is among those that run the same job at the same time.
+struct Team {
+  int index, size;
 };
 
-// Parts meet here; cheap when they arrive together. Each part writes one counter of its own and reads the others'. A part
-// that waits long gives its core away.
+// Calls job(context, team) at once in `wanted` threads, the calling one among them, or in fewer where no more are to be
+// had: inside a parallel region, under a limit, beside another call. Which team it is must change no bit of a result.
+void run_in_team(int wanted, void (*job)(void*, Team), void* context);
+
+template <class F> void run_in_team(int wanted, F f) {
+  run_in_team(wanted, [](void* context, Team team) { (*static_cast<F*>(context))(team); }, &f);
+}
+
+// The threads of a team meet here; cheap when they arrive together. Each writes one counter of its own and reads the
+// others'. One that waits long gives its core away.
 class Barrier {
  public:
-  explicit Barrier(int parts) : arrived_(parts > 1 ? size_t(parts) : 0) {}
-  void wait(int part);
+  explicit Barrier(int most) : arrived_(most > 1 ? size_t(most) : 0) {}
+  void wait(Team team);
 
  private:
   struct alignas(64) Count {
@@ -43,5 +35,8 @@ class Barrier {
   };
   std::vector<Count> arrived_;
 };
+
+// "openmp" or "own": what the next call runs on.
+const char* pool_name();
 
 }  // namespace recurra

@@ -82,51 +82,40 @@ bool Slots::next() {
   return !places_.empty();
 }
 
-Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int granted, int mode, const Sizes& sizes)
-    : directions(d), flat(static_cast<size_t>(batch) + 1, 0), shares(static_cast<size_t>(granted * d)) {
+Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int threads, int mode, const Sizes& sizes)
+    : parts(threads > 1 ? threads : 1), directions(d), flat(static_cast<size_t>(batch) + 1, 0),
+      shares(static_cast<size_t>(parts * d)) {
   std::partial_sum(lengths, lengths + batch, flat.begin() + 1);
   sequences.assign(static_cast<size_t>(d), longest_first(lengths, batch));
   const int64_t rows = int64_t(sequences[0].size());
-  parts = granted;
-  if (granted > 1 && !sizes.projected) {
+  if (parts > 1 && !sizes.projected) {
     // Too few rows for each thread, or weights too large for one cache: share out the hidden units instead.
-    const bool few = rows * d < 3 * granted && sizes.blocks >= 2 * granted && d % granted != 0;
+    const bool few = rows * d < 3 * parts && sizes.blocks >= 2 * parts && d % parts != 0;
     const int64_t numbers = sizes.gates * sizes.padded * sizes.P;
-    const bool wide = (numbers > 3 * 128 * 1024 && rows <= 12 * granted) || (numbers > 192 * 1024 && rows <= 5 * granted);
+    const bool wide = (numbers > 3 * 128 * 1024 && rows <= 12 * parts) || (numbers > 192 * 1024 && rows <= 5 * parts);
     split = mode == 2 || (mode == 0 && (few || wide));
   }
   barrier_ = std::make_unique<Barrier>(split ? parts : 1);
   if (split) return;
-  if (d == 2 && granted % 2 == 0) {
+  if (d == 2 && parts % 2 == 0) {
     for (int64_t side = 0; side < 2; ++side) {
-      auto heaps = deal(sequences[size_t(side)], lengths, granted / 2);
-      for (int64_t j = 0; j < granted / 2; ++j) shares[size_t((j * 2 + side) * d + side)].sequences = heaps[size_t(j)];
+      auto heaps = deal(sequences[size_t(side)], lengths, parts / 2);
+      for (int64_t j = 0; j < parts / 2; ++j) shares[size_t((j * 2 + side) * d + side)].sequences = heaps[size_t(j)];
     }
   } else {
     for (int64_t side = 0; side < d; ++side) {
-      auto heaps = deal(sequences[size_t(side)], lengths, granted);
-      for (int64_t j = 0; j < granted; ++j) shares[size_t(j * d + side)].sequences = heaps[size_t(j)];
+      auto heaps = deal(sequences[size_t(side)], lengths, parts);
+      for (int64_t j = 0; j < parts; ++j) shares[size_t(j * d + side)].sequences = heaps[size_t(j)];
     }
   }
   for (Share& share : shares)
     if (!share.sequences.empty()) share.slots = best_slots(share.sequences, lengths);
 }
 
-Grant::Grant(int threads) {
-  if (threads > 1) parts = Pool::get().acquire(threads);
-}
-
-Grant::Grant(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& s) {
+int worth(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& s) {
   const double steps = double(std::accumulate(lengths, lengths + batch, int64_t(0)) * directions);
-  if (threads <= 1 || steps * double(s.gates * s.H * (s.I + s.P)) < ALONE) return;
-  parts = Pool::get().acquire(threads);
+  return steps * double(s.gates * s.H * (s.I + s.P)) < ALONE ? 1 : threads;
 }
-
-Grant::~Grant() {
-  if (parts > 1) Pool::get().release();
-}
-
-void Grant::run(int count, void (*job)(void*, int), void* context) { Pool::get().run(count, job, context); }
 
 namespace {
 template <class T> Memory& scratch() {

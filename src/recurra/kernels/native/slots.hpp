@@ -40,10 +40,11 @@ struct Share {
   int64_t slots = 0;
 };
 
-// Either each part runs its own sequences (shares), or all parts run all sequences, each a span of the hidden units.
+// Either each part runs its own sequences (shares), or all threads of a team run all sequences, each a span of the
+// hidden units. There may be fewer threads than parts: a thread takes every so-many-th.
 struct Plan {
-  Plan(const int64_t* lengths, int64_t batch, int64_t directions, int granted, int mode, const Sizes& sizes);
-  int parts = 1;
+  Plan(const int64_t* lengths, int64_t batch, int64_t directions, int threads, int mode, const Sizes& sizes);
+  int parts;
   bool split = false;
   int64_t directions;
   std::vector<int64_t> flat;                    // first flat row of each sequence, and the end
@@ -57,47 +58,22 @@ struct Plan {
   std::unique_ptr<Barrier> barrier_;
 };
 
-// The panels of one part and the hidden units in them.
+// The panels of one thread and the hidden units in them.
 struct Span {
   int64_t panel_first, panel_last, unit_first, unit_last;
-  int part;
-  Barrier* barrier;  // null when the part works alone
+  Team team;
+  Barrier* barrier;  // null when the thread works alone
   void meet() const {
-    if (barrier) barrier->wait(part);
+    if (barrier) barrier->wait(team);
   }
-  static Span of(int part, int parts, int64_t panels, int64_t units_per_panel, Barrier* barrier) {
-    const int64_t first = panels * part / parts, last = panels * (part + 1) / parts;
-    return {first, last, first * units_per_panel, last * units_per_panel, part, barrier};
+  static Span of(Team team, int64_t panels, int64_t units_per_panel, Barrier* barrier) {
+    const int64_t first = panels * team.index / team.size, last = panels * (team.index + 1) / team.size;
+    return {first, last, first * units_per_panel, last * units_per_panel, team, barrier};
   }
 };
 
-// Threads taken from the pool for one call.
-class Grant {
- public:
-  explicit Grant(int threads);
-  // Few numbers are not worth a second thread.
-  Grant(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& sizes);
-  ~Grant();
-  Grant(const Grant&) = delete;
-  Grant& operator=(const Grant&) = delete;
-  void run(int count, void (*job)(void*, int), void* context);
-  int parts = 1;
-};
-
-// Calls f(j) for all j < count, each part of the grant a run of them; denormal numbers are flushed meanwhile.
-template <class F> void for_each(int64_t count, Grant& grant, F f) {
-  struct Call {
-    int64_t count;
-    int parts;
-    F& f;
-    static void part(void* self, int index) {
-      FlushDenormals flush;
-      const Call& call = *static_cast<Call*>(self);
-      for (int64_t j = call.count * index / call.parts; j < call.count * (index + 1) / call.parts; ++j) call.f(j);
-    }
-  } call{count, grant.parts, f};
-  grant.run(grant.parts, &Call::part, &call);
-}
+// How many of the threads a pass over a layer is worth: few numbers are done before a second one is there.
+int worth(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& sizes);
 
 // Pointers of the rows of a step, and scratch memory that each thread keeps between calls.
 template <class T> struct Rows {
