@@ -98,6 +98,8 @@ class RunningNetwork:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return views of everything remembered, the first axis of each over the batch."""
         found = {"h": self._stack.h.swapaxes(0, 1)}
+        if self._front is not None:
+            found |= {f"front.{name}": array for name, array in self._front.arrays().items()}
         if self._stack.c is not None:
             found["c"] = self._stack.c.swapaxes(0, 1)
         if self._pool is not None:
@@ -123,6 +125,8 @@ class RunningNetwork:
     def reset(self) -> None:
         """Forget every step."""
         self._stack.reset()
+        if self._front is not None:
+            self._front.reset()
         if self._pool is not None:
             self._pool.reset()
 
