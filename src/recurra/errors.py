@@ -37,9 +37,5 @@ class RecurraWarning(UserWarning):
     """Base of every warning issued on purpose."""
 
 
-class LeakWarning(RecurraWarning):
-    """The same information may be on both sides of a split."""
-
-
 class TrainingWarning(RecurraWarning):
     """Training went on or stopped in a way its figures should be read with."""

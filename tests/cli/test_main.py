@@ -179,7 +179,7 @@ def test_warnings_are_one_line(monkeypatch, capsys):
     def warn(**_):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.warn("use missing='mask'", errors.LeakWarning, stacklevel=1)
+            warnings.warn("use missing='mask'", errors.RecurraWarning, stacklevel=1)
 
     monkeypatch.setattr(desk.get_command(None, "datasets"), "callback", warn)
     assert run(["datasets"]) == 0

@@ -11,7 +11,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import recurra.kernels
 from recurra.kernels import compiled, heads
-from recurra.kernels.dispatch import native_module
 from recurra.kernels.gru import gru_backward, gru_forward
 from recurra.kernels.lstm import lstm_backward, lstm_forward
 from recurra.kernels.rnn import rnn_backward, rnn_forward
@@ -78,95 +77,11 @@ def check(rng):
         stream.step(rng.standard_normal((3, case.x.shape[1])).astype(dtype))
 
 
-def check_end(rng):
-    """Head, cross entropy and their gradients, norm and Adam of random sizes, against their equations in numpy."""
-    native, double = native_module(), bool(rng.integers(2))
-    dtype = np.float64 if double else np.float32
-    close = {"rtol": 0, "atol": 1e-12 if double else 2e-5}
-    batch, directions, size, classes = (int(rng.integers(1, high)) for high in (40, 3, 70, 40))
-    states, weight, bias = (
-        rng.standard_normal(shape).astype(dtype) / 4
-        for shape in ((directions, batch, size), (classes, directions * size), (classes,))
-    )
-    targets = rng.integers(0, classes, batch)
-    weights = rng.uniform(size=batch).astype(dtype) if rng.integers(2) else None
-    features, scores = np.empty((batch, directions * size), dtype), np.empty((batch, classes), dtype)
-    native.head_scores(double, batch, directions, size, classes, states, weight, bias, features, scores)
-    side_by_side = states.transpose(1, 0, 2).reshape(batch, -1)
-    np.testing.assert_array_equal(features, side_by_side)
-    np.testing.assert_allclose(scores, side_by_side @ weight.T + bias, **close)
-    found = [np.full_like(array, np.nan) for array in (scores, weight, bias, states)]
-    sizes = (double, batch, directions, size, classes)
-    loss = native.head_in_one(*sizes, states, weight, bias, targets, weights, *found)
-    share = (np.ones(batch) if weights is None else weights) / (batch if weights is None else weights.sum())
-    exact = scores.astype(np.float64)
-    log_p = exact - exact.max(1, keepdims=True)
-    log_p -= np.log(np.exp(log_p).sum(1, keepdims=True))
-    np.testing.assert_allclose(loss, -(share * log_p[np.arange(batch), targets]).sum(), rtol=1e-5)
-    np.testing.assert_array_equal(found.pop(0), scores)
-    by_scores = (share[:, None] * (np.exp(log_p) - np.eye(classes)[targets])).astype(dtype)
-    others = [array.copy() for array in found]
-    assert native.head_in_one(*sizes, states, weight, bias, targets - classes, None, scores, *others) is None
-    native.head_gradients(*sizes, by_scores, features, weight, *others)
-    by_features = by_scores @ weight
-    expected = (
-        by_scores.T @ features,
-        by_scores.sum(0),
-        by_features.reshape(batch, directions, size).transpose(1, 0, 2),
-    )
-    for one, other, value in zip(found, others, expected, strict=True):
-        np.testing.assert_allclose(one, value, **close)
-        np.testing.assert_allclose(other, value, **close)
-    check_update(rng, dtype)
-
-
-def check_update(rng, dtype):
-    """Norm and Adam: one thread against two, and against the equations."""
-    native, double = native_module(), dtype == np.float64
-    sizes = [int(n) for n in rng.integers(0, 30_000, rng.integers(1, 5))]
-    weights, gradients, first, second = (
-        [rng.standard_normal(n).astype(dtype) for n in sizes] for _ in range(4)
-    )
-    second = [np.abs(array) for array in second]
-    steps = [np.array(rng.integers(0, 9), dtype) for _ in sizes]
-
-    def at(arrays):
-        return native.Arrays(
-            double, [array.ctypes.data for array in arrays], [array.size for array in arrays]
-        )
-
-    norms = [native.norm(at(gradients), threads) for threads in (1, 2)]
-    assert norms[0] == norms[1]
-    exact = np.sqrt(sum((array.astype(np.float64) ** 2).sum() for array in gradients))
-    np.testing.assert_allclose(norms[0], exact, rtol=1e-6)
-    decay, decoupled, rate, beta1, beta2, eps = 0.1, bool(rng.integers(2)), 0.01, 0.8, 0.95, 1e-6
-    results = []
-    for threads in (1, 2):
-        own = [[array.copy() for array in one] for one in (weights, first, second, steps)]
-        moments = [array for of_one in zip(*own[1:], strict=True) for array in of_one]
-        rule = (rate, beta1, beta2, eps, decay, decoupled, threads)
-        assert native.adam(at(own[0]), at(gradients), at(moments), *rule)
-        assert not native.adam(at(own[0]), at(gradients[:-1]), at(moments), *rule)
-        assert not native.adam(at(own[0]), at(gradients), at(moments[:-1]), *rule)
-        results.append(own)
-    for one, other in zip(*results, strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_array_equal(a, b)
-    for w, g, m, v, n, *own in zip(weights, gradients, first, second, steps, *results[0], strict=True):
-        g_all = g if decoupled else g + decay * w
-        m_new, v_new = beta1 * m + (1 - beta1) * g_all, beta2 * v + (1 - beta2) * g_all**2
-        change = rate / (1 - beta1 ** (n + 1.0)) * m_new / (np.sqrt(v_new / (1 - beta2 ** (n + 1.0))) + eps)
-        kept = w * (1 - rate * decay) if decoupled else w
-        for a, b in zip(own, (kept - change, m_new, v_new, n + 1), strict=True):
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 if double else 1e-5)
-
-
 def main(count, seed=0):
     rng = np.random.default_rng(seed)
     with recurra.kernels.use("native"):
         for _ in range(count):
             check(rng)
-            check_end(rng)
     print(f"{recurra.kernels.describe()['isa']}: {count} cases")
 
 

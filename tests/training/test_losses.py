@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from recurra.errors import ShapeError
-from recurra.training.losses import cross_entropy, mean_absolute_error, mean_squared_error, value_and_gradient
+from recurra.training.losses import cross_entropy, mean_absolute_error, mean_squared_error
 
 OUTPUTS = torch.tensor(np.random.default_rng(0).normal(size=(6, 3)), dtype=torch.float64)
 CLASSES = torch.tensor([0, 2, 1, 1, 0, 2])
@@ -54,12 +54,3 @@ def test_shapes_that_would_broadcast_are_refused():
         mean_squared_error(OUTPUTS[:, :1], NUMBERS[:, 0], None)
     with pytest.raises(ShapeError, match=r"outputs must have shape \(rows=6, classes\); got \(5, 3\)"):
         cross_entropy()(OUTPUTS[:5], CLASSES, None)
-
-
-def test_a_loss_of_numbers_has_its_gradient_through_the_graph_of_the_loss_alone():
-    outputs, targets = torch.tensor([[1.0], [4.0]]), np.array([[0.0], [1.0]], np.float32)
-    value, gradient = value_and_gradient(
-        mean_squared_error, outputs, targets, np.array([1.0, 0.5], np.float32)
-    )
-    assert value == pytest.approx((1 + 0.5 * 9) / 1.5)
-    torch.testing.assert_close(gradient, torch.tensor([[2 / 1.5], [0.5 * 6 / 1.5]]))

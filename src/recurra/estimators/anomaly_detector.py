@@ -247,6 +247,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             loss=_loss(planted),
             callbacks=[*self.callbacks, *keepers],
             start=start,
+            shared_generator=False,
         )
         manifest: dict[str, Any] = {
             "estimator": who,

@@ -125,10 +125,12 @@ def _check_layer(name: str, layer: str | None) -> None:
     maxsize=2
 )  # building a graph takes a second, and cross-validation asks for the same one many times
 def _published(name: str, weights: bytes, layer: str | None, grid: int) -> Backbone:
+    from recurra.nn.generators import OwnDraws
     from recurra.nn.published import load_published
 
     module, kind = PUBLISHED[name]
-    network = getattr(importlib.import_module(module), kind)()
+    with OwnDraws():
+        network = getattr(importlib.import_module(module), kind)()
     load_published(network, weights, who=f"weights of {name}")
     network.eval()
     sha256 = hashlib.sha256(weights).hexdigest()

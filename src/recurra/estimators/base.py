@@ -213,6 +213,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             },
             callbacks=[*self.callbacks, *keepers],
             start=start,
+            shared_generator=self.network is not None,
         )
 
     def _hold_out(self, given: Given, target: Target, validation: Any) -> tuple[Given, Given | None]:
@@ -252,11 +253,11 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
         import torch
 
+        from recurra.nn.generators import seeded_globally
         from recurra.nn.network import NetworkConfig, build, from_arrays
 
         if self.network is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed_)
+            with seeded_globally(self.seed_):
                 module = self.network(features.input_size, output_size)
             if not isinstance(module, torch.nn.Module):
                 raise UsageError(

@@ -82,6 +82,7 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
             validation=judge,
             callbacks=[*(estimator.callbacks if member == 0 else ()), *keepers],
             start=start,
+            shared_generator=False,
         )
         results.append(result)
         history = history or result.history

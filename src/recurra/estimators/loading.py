@@ -91,9 +91,11 @@ def load_model(
 def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: Any) -> FittedModel:
     import torch
 
+    from recurra.nn.generators import seeded_globally
+
     target = model.manifest["target"]
     output_size = len(target["classes"] if "classes" in target else target["center"])
-    with torch.random.fork_rng(devices=[]):
+    with seeded_globally(0):
         module = network(model.features.input_size, output_size)
     try:
         module.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})

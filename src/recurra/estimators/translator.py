@@ -263,6 +263,7 @@ class Translator(BaseEstimator):
             score=_scores,
             callbacks=[*self.callbacks, *keepers],
             start=start,
+            shared_generator=False,
         )
         self._keep(network, result, given, (source, target), words, examples)
         return self

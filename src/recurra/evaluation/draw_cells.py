@@ -9,6 +9,7 @@ from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
 from recurra.evaluation.drawing import Drawing, Sketch, written_width
 from recurra.kernels.inside import GATE_NAMES
+from recurra.nn.generators import OwnDraws
 
 PANEL = 224.0  # width of one cell
 DIAGRAM = 196.0  # height of its diagram
@@ -94,7 +95,7 @@ def _module(who: str, cell: Any, input_size: int, hidden_size: int) -> torch.nn.
     if isinstance(cell, torch.nn.RNNBase):
         return cell
     check_choice(who, "cell", cell, tuple(CLASSES))
-    with torch.random.fork_rng(devices=[]):
+    with OwnDraws():
         return getattr(torch.nn, CLASSES[cell])(input_size, hidden_size)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.nn.generators import OwnDraws, dropout
 from recurra.nn.initialization import initialize
 from recurra.nn.network import CELLS
 from recurra.ragged import Ragged
@@ -98,6 +98,8 @@ class ForecastNetwork(nn.Module):
        arXiv:1703.07015 (the linear path beside the recurrence).
     """
 
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
+
     def __init__(self, config: ForecastConfig) -> None:
         super().__init__()
         self.config = config
@@ -105,7 +107,7 @@ class ForecastNetwork(nn.Module):
             "num_layers": config.num_layers,
             "dropout": config.dropout if config.num_layers > 1 else 0.0,
         }
-        with torch.random.fork_rng(devices=[]):
+        with OwnDraws():
             self.encoder = CELLS[config.cell](config.input_size, config.hidden_size, **words)
             self.decoder = CELLS[config.cell](config.decoder_size, config.hidden_size, **words)
             self.head = nn.Linear(
@@ -137,7 +139,9 @@ class ForecastNetwork(nn.Module):
         past = np.ones(len(values), dtype=bool)
         past[ahead.cpu().numpy()] = False
         if self.training and c.noise:
-            noise = c.noise * torch.randn_like(values[:, : c.n_targets])
+            shape = (len(values), c.n_targets)
+            drawn = torch.randn(shape, generator=self.generator, dtype=values.dtype, device=values.device)
+            noise = c.noise * drawn
             values = torch.cat([values[:, : c.n_targets] + noise, values[:, c.n_targets :]], dim=1)
         level = self._level(values, ends)
         rows = self._leveled(values, level, ragged.lengths)
@@ -145,7 +149,7 @@ class ForecastNetwork(nn.Module):
         _, state = self.encoder(before)
         known = self._known(rows[ahead], len(ragged))
         output, _ = self.decoder(Ragged(known, np.full(len(ragged), c.horizon)), state)
-        features = torch.cat([F.dropout(output.values, c.dropout, self.training), known], dim=1)
+        features = torch.cat([dropout(self, output.values, c.dropout), known], dim=1)
         out = self.head(features).view(len(ragged), c.horizon, c.n_targets, c.n_outputs)
         return (out + self._straight(rows, level, ends)).flatten(1)
 

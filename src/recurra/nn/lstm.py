@@ -89,6 +89,8 @@ class LSTM(torch.nn.LSTM):
 
     memory = "full"
 
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
+
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None
     ) -> tuple[Any, tuple[Tensor, Tensor]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
@@ -15,6 +14,7 @@ from recurra.errors import ShapeError, UsageError
 from recurra.kernels.heads import POOLINGS, split_pooling
 from recurra.nn.crf import CRF
 from recurra.nn.front import make_front
+from recurra.nn.generators import OwnDraws, dropout
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
 from recurra.nn.lstm import LSTM
@@ -111,12 +111,14 @@ class SequenceNetwork(nn.Module):
         What it looks like.
     """
 
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         # Rows after which backpropagation is cut in training; of the training, so not in the configuration.
         self.cut_after: int | None = None
-        with torch.random.fork_rng(devices=[]):
+        with OwnDraws():
             self.front = None if config.front is None else make_front(config.front, config.input_size)
             self.recurrent = CELLS[config.cell](
                 config.input_size if self.front is None else self.front.output_size,
@@ -148,9 +150,7 @@ class SequenceNetwork(nn.Module):
         ShapeError
             If the values do not have input_size channels.
         """
-        return self.answer(
-            F.dropout(self.features(ragged), self.config.dropout, self.training), ragged.lengths
-        )
+        return self.answer(dropout(self, self.features(ragged), self.config.dropout), ragged.lengths)
 
     def answer(self, features: Tensor, lengths: np.ndarray) -> Tensor:
         """Return the output for what the head sees, of sequences of these lengths."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
@@ -21,6 +20,7 @@ from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
 from recurra.nn import bridge
 from recurra.nn.bridge import Call, runs_native
+from recurra.nn.generators import dropout
 from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
 
@@ -243,7 +243,7 @@ def _run_opaque(
     finals: list[States] = []
     for layer, pair in enumerate(all_weights(module)):
         if layer and module.dropout:
-            values = F.dropout(values, module.dropout, module.training)
+            values = dropout(module, values, module.dropout)
         h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
         flat = [w for one in pair for w in one if w is not None]
         values, h_n, c_n = opaque_layer(
@@ -294,7 +294,7 @@ def _run_native(
     call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
     for layer, pair in enumerate(weights):
         if layer and module.dropout:
-            values = F.dropout(values, module.dropout, module.training)
+            values = dropout(module, values, module.dropout)
         first, last = layer * len(pair), (layer + 1) * len(pair)
         values, final = bridge.layer(call, values, [s[first:last] for s in states], pair)
         finals.append(final)
@@ -319,7 +319,7 @@ def run_stack(
     finals: list[States] = []
     for layer in range(module.num_layers):
         if layer and module.dropout:
-            rows = F.dropout(rows, module.dropout, module.training)
+            rows = dropout(module, rows, module.dropout)
         outputs = []
         for reverse in (False, True)[:num_directions]:
             index = layer * num_directions + int(reverse)

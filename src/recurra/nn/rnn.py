@@ -81,6 +81,8 @@ class RNN(torch.nn.RNN):
 
     memory = "full"
 
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
+
     def forward(self, input: Any, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
         """Run every sequence of the batch to its own end.
 

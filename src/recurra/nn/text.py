@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recurra.checks import check_number
 from recurra.kernels.text import distinct_spellings, runs_of_letters
+from recurra.nn.generators import dropout
 from recurra.nn.gru import GRU
 from recurra.ragged import Ragged
 
@@ -34,6 +35,8 @@ class TextFront(nn.Module):
     ----------
     .. [1] Bojanowski et al., "Enriching Word Vectors with Subword Information", 2017, arXiv:1607.04606.
     """
+
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
 
     def __init__(self, description: Mapping[str, Any], input_size: int) -> None:
         super().__init__()
@@ -103,7 +106,7 @@ class TextFront(nn.Module):
                 torch.from_numpy(runs).to(rows.device), self.subwords, mode="sum", padding_idx=0
             )
             parts.append(total / torch.from_numpy(counts).to(total)[:, None])
-        return ragged.replace(F.dropout(torch.cat(parts, dim=1), self.dropout, self.training))
+        return ragged.replace(dropout(self, torch.cat(parts, dim=1), self.dropout))
 
     def _spelled(self, codes: Tensor, letters: Tensor) -> Tensor:
         """Return the final states of both directions over the letters of each row; each spelling is read once."""

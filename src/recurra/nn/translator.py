@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
 from recurra.nn.attention import KINDS, Attention, Memory
+from recurra.nn.generators import OwnDraws, dropout
 from recurra.nn.initialization import initialize
 from recurra.nn.layouts import Steps, from_padded, to_padded
 from recurra.nn.likelihood import log_likelihood
@@ -117,11 +118,13 @@ class TranslatorNetwork(nn.Module):
     .. [2] Duckworth et al., "Parallel Scheduled Sampling", 2019, arXiv:1906.04331.
     """
 
+    generator = None  # what training draws from, see recurra.nn.generators; None is torch's global one
+
     def __init__(self, config: TranslatorConfig, *, sampling: float = 0.0) -> None:
         super().__init__()
         self.config, self.sampling = config, sampling
         c = config
-        with torch.random.fork_rng(devices=[]):
+        with OwnDraws():
             self.source = nn.Embedding(c.source_size, c.embedding_size)
             self.target = nn.Embedding(c.target_size, c.embedding_size)
             layers = {"num_layers": c.num_layers, "dropout": c.dropout if c.num_layers > 1 else 0.0}
@@ -240,13 +243,13 @@ class TranslatorNetwork(nn.Module):
             guesses = self.head(self.decode(previous, memory, states).values).argmax(1)
         # The guess for a symbol stands where the symbol would be read: one step later.
         shifted = torch.cat([guesses[:1], guesses[:-1]])
-        chosen = torch.rand(len(shifted), device=shifted.device) < self.sampling
+        chosen = torch.rand(len(shifted), generator=self.generator, device=shifted.device) < self.sampling
         first = torch.from_numpy(target.offsets[:-1]).to(shifted.device)
         chosen[first] = False
         return previous.replace(torch.where(chosen, shifted, previous.values))
 
     def _drop(self, values: Tensor) -> Tensor:
-        return F.dropout(values, self.config.dropout, self.training)
+        return dropout(self, values, self.config.dropout)
 
 
 def _sides(pairs: Ragged) -> tuple[Ragged, Ragged, Ragged]:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Override any of these; random numbers drawn here change neither training nor the generators outside
-    it. The gradients of one batch may lie in the memory of the next's: copy those you keep.
-    """
+    """Override any of these; random numbers drawn here come from wherever you draw them and do not change training."""
 
     def on_train_begin(self, run: "Run") -> None:
         """Before the first batch, also when a stopped run goes on."""

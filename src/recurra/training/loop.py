@@ -1,13 +1,14 @@
 """`train`: the loop over epochs and batches, in small named steps.
 
 How a run can be stopped after any batch and go on bit for bit: the order of the data follows from (seed,
-epoch), torch's generator is seeded before every batch from (seed, epoch, batch), and everything else that
+epoch), a generator is seeded before every batch from (seed, epoch, batch), and everything else that
 decides the next batch is in `Run.state`.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
+from recurra.nn.generators import drawing_from, seeded_globally
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
@@ -30,7 +32,6 @@ from recurra.training.state import TrainingState, check_place, fingerprint, pack
 from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
-from recurra.training.without_graph import WithoutGraph
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
 
@@ -76,12 +77,14 @@ def train(
     score: Score | None = None,
     callbacks: Sequence[Callback] = (),
     start: TrainingState | None = None,
+    shared_generator: bool = True,
 ) -> TrainingResult:
     """Train a network in place.
 
     At the end the network is in evaluation mode, on the configured device, and has the weights of the epoch
     with the lowest validation loss; without validation, the last. The global random generators of torch,
-    numpy and Python are as they were before.
+    numpy and Python are as they were before, and what other threads do to them changes nothing, but as
+    ``shared_generator`` says.
 
     Parameters
     ----------
@@ -103,6 +106,10 @@ def train(
     start : TrainingState, optional
         Go on from here, with the same data and settings (``max_epochs`` may be raised), instead of from the
         network's weights.
+    shared_generator : bool, default=True
+        Whether the network may draw from torch's global generator, as one of the user's may. That is then seeded for
+        each batch and put back after it, and several such trainings at once take turns, batch by batch. False for
+        networks of `recurra.nn`, which draw from a generator of the run.
 
     Returns
     -------
@@ -122,8 +129,7 @@ def train(
     shown = make_progress(config.verbose)
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
     device = torch.device(config.device)
-    forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), shared_out(network), held_back_interrupt() as interrupt:
+    with shared_out(network), held_back_interrupt() as interrupt:
         run = Run(
             network.to(device),
             examples,
@@ -133,6 +139,7 @@ def train(
             score=score,
             callbacks=everyone,
             interrupt=interrupt,
+            shared_generator=shared_generator,
         )
         if start is not None:
             run.restore(start)
@@ -210,19 +217,21 @@ class Run:
         score: Score | None,
         callbacks: Sequence[Callback],
         interrupt: Interrupt,
+        shared_generator: bool,
     ) -> None:
         self.network, self.examples, self.validation = network, examples, validation
         self.config, self.callbacks = config, callbacks
         self._loss, self._score, self._interrupt = loss, score, interrupt
         self.device = torch.device(config.device)
+        self._generator = torch.Generator(self.device)
+        # an optimizer of the user's own may draw as well
+        self._shared_generator = shared_generator or isinstance(config.optimizer, type)
         self.optimizer = optimizers.make_optimizer(
             config.optimizer,
             network.parameters(),
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._without_graph = WithoutGraph(network, loss, trained)
         self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
@@ -379,13 +388,15 @@ class Run:
             callback.on_batch_begin(self, batch)
         no_memory: BaseException | None = None
         try:
-            loss, norm, clipped = self._step(batch, seed=seed)
+            with self._drawing(seed):
+                loss, norm, clipped = self._step(batch)
         except (RuntimeError, MemoryError) as error:
             if not failures.is_out_of_memory(error):
                 raise
             no_memory = error.with_traceback(None)  # whose frames hold on to what did fit
         if no_memory is not None:
-            fits = failures.most_that_fits(batch, self.examples, self._backward)
+            with self._drawing(seed):
+                fits = failures.most_that_fits(batch, self.examples, self._backward)
             raise self._out_of_memory(batch, number=self.batch + 1, fits=fits) from no_memory
         self.last_loss, self.last_grad_norm = loss, norm
         tally = self._tally
@@ -405,13 +416,19 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.loss_of(self.network(to_device(batch.inputs, self.device)), batch).backward()
 
-    def _step(self, batch: Batch, *, seed: int) -> tuple[float, float, bool]:
+    def _step(self, batch: Batch) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
-        self._seed(seed)
-        outputs, value, backward = self._forward(batch)
+        # not zero_grad, which marks the profiler: 0.1 ms of a step on the vowels
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+        outputs = self.network(to_device(batch.inputs, self.device))
+        loss = self.loss_of(outputs, batch)
+        value = loss.item()
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
-        gradients = backward()
+        loss.backward()
+        gradients = optimizers.gradients_of(self.optimizer)
         norm = optimizers.global_norm(gradients)
         if not math.isfinite(norm):
             raise self._non_finite("gradient", norm, batch, number=self.batch + 1, outputs=outputs)
@@ -419,28 +436,8 @@ class Run:
         factor = self.schedule.factor(epoch=self.epoch - 1, batch=self.batch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
-        optimizers.take_step(self.optimizer, gradients)
+        self.optimizer.step()
         return value, norm, clipped
-
-    def _forward(self, batch: Batch) -> tuple[torch.Tensor, float, Callable[[], optimizers.Arrays]]:
-        """Return the network's outputs, their loss, and what computes the gradients."""
-        values, lengths = torch.from_numpy(batch.inputs.values), batch.inputs.lengths
-        if self._without_graph.applies(values):
-            outputs, value = self._without_graph.forward(values, lengths, batch.targets, batch.weights)
-            return outputs, value, self._without_graph.backward
-        inputs = to_device(batch.inputs, self.device)
-        # not zero_grad, which marks the profiler: 0.1 ms of a step on the vowels
-        for group in self.optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
-        outputs = self.network(inputs)
-        loss = self.loss_of(outputs, batch)
-
-        def backward() -> optimizers.Arrays:
-            loss.backward()
-            return optimizers.gradients_of(self.optimizer)
-
-        return outputs, loss.item(), backward
 
     def _finish_epoch(self, batches: Sequence[np.ndarray], *, seed: int) -> None:
         began = time.perf_counter()
@@ -481,7 +478,6 @@ class Run:
     def _validate(self, validation: Examples | None, *, seed: int) -> dict[str, float]:
         if validation is None:
             return {}
-        self._seed(seed)
         self.network.eval()
         under_way: list[Batch] = []
 
@@ -490,13 +486,14 @@ class Run:
             under_way[:] = [batch]
 
         try:
-            outputs = outputs_in_order(
-                self.network,
-                validation,
-                batch_size=self.config.batch_size,
-                device=self.device,
-                before_batch=before_batch,
-            )
+            with self._drawing(seed):
+                outputs = outputs_in_order(
+                    self.network,
+                    validation,
+                    batch_size=self.config.batch_size,
+                    device=self.device,
+                    before_batch=before_batch,
+                )
         except (RuntimeError, MemoryError) as error:
             if failures.is_out_of_memory(error):
                 half = len(under_way[0].indices) // 2
@@ -545,12 +542,13 @@ class Run:
     def _tensor(self, array: Any) -> Any:
         return None if array is None else torch.from_numpy(array).to(self.device)
 
-    def _seed(self, seed: int) -> None:
-        # torch.manual_seed takes 0.17 ms and seeds every kind of device there is.
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            with torch.cuda.device(self.device):
-                torch.cuda.manual_seed(seed)
+    @contextmanager
+    def _drawing(self, seed: int) -> Iterator[None]:
+        """Let what is drawn at random inside follow from a seed."""
+        self._generator.manual_seed(seed)
+        globally = seeded_globally(seed, self.device) if self._shared_generator else nullcontext()
+        with globally, drawing_from(self.network, self._generator):
+            yield
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._began

@@ -19,45 +19,6 @@ from recurra.errors import ShapeError
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 
-class CrossEntropy:
-    """The loss that `cross_entropy` returns."""
-
-    def __init__(self, class_weights: Sequence[float] | np.ndarray | None) -> None:
-        self._by_class = (
-            None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
-        )
-
-    def __call__(
-        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Return the weighted mean over rows."""
-        if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
-            raise ShapeError(
-                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
-                f"{tuple(outputs.shape)}. "
-                "The network must give one row of class scores per target."
-            )
-        weights = self._weights(outputs, targets, weights)
-        if weights is None:
-            return F.cross_entropy(outputs, targets)
-        return _weighted_mean(F.cross_entropy(outputs, targets, reduction="none"), weights)
-
-    def _weights(
-        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None
-    ) -> torch.Tensor | None:
-        if self._by_class is None:
-            return weights
-        of_class = self._by_class.to(outputs.device, outputs.dtype)[targets]
-        return of_class if weights is None else of_class * weights
-
-    def rows(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
-        """Return the weight of every row, float32; None for a plain mean."""
-        if self._by_class is not None:
-            of_class = self._by_class.numpy()[targets]
-            weights = of_class if weights is None else of_class * weights
-        return None if weights is None else np.ascontiguousarray(weights, np.float32)
-
-
 def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
     """Return the cross entropy of class scores.
 
@@ -72,34 +33,27 @@ def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> 
         Of outputs (rows, classes), before softmax; targets (rows,), int64 in [0, classes); weights (rows,) or
         None.
     """
-    return CrossEntropy(class_weights)
-
-
-def reads_outputs_alone(loss: Loss) -> bool:
-    """Return whether a loss is one of these, whose gradient is all in that by the outputs.
-
-    Another may read the network's weights, keep its arguments or change them.
-    """
-    return type(loss) in (CrossEntropy, Observed) or loss in (
-        mean_squared_error,
-        mean_absolute_error,
-        binary_cross_entropy,
+    by_class = (
+        None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
     )
 
+    def loss(
+        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
+            raise ShapeError(
+                f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
+                f"{tuple(outputs.shape)}. "
+                "The network must give one row of class scores per target."
+            )
+        if by_class is not None:
+            of_class = by_class.to(outputs.device, outputs.dtype)[targets]
+            weights = of_class if weights is None else of_class * weights
+        if weights is None:
+            return F.cross_entropy(outputs, targets)
+        return _weighted_mean(F.cross_entropy(outputs, targets, reduction="none"), weights)
 
-def value_and_gradient(
-    loss: Loss, outputs: torch.Tensor, targets: np.ndarray, weights: np.ndarray | None
-) -> tuple[float, torch.Tensor]:
-    """Return a loss and its gradient by outputs that belong to no graph; contiguous."""
-    leaf = outputs.detach().requires_grad_()
-    value = loss(leaf, torch.from_numpy(targets), None if weights is None else torch.from_numpy(weights))
-    (gradient,) = torch.autograd.grad(value, leaf)
-    return value.item(), gradient.contiguous()
-
-
-def step_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
-    """Return `cross_entropy` for one target per time step: rows are steps, each with its sequence's weight."""
-    return cross_entropy(class_weights)
+    return loss
 
 
 def chain_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
@@ -152,36 +106,6 @@ def binary_cross_entropy(
     return _row_mean(F.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none"), weights)
 
 
-class Observed:
-    """The loss that `observed` returns."""
-
-    def __init__(self, kind: str, quantiles: Sequence[float]) -> None:
-        check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
-        self._kind = kind
-        self._n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
-        self._shares = torch.tensor(quantiles, dtype=torch.float32)
-
-    def __call__(
-        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Return the weighted mean over the numbers that are there."""
-        n = self._n
-        if outputs.ndim != 2 or outputs.shape != (len(targets), targets[:1].numel() * n):
-            raise ShapeError(
-                f"observed: outputs must have shape ({len(targets)}, {targets[:1].numel()} targets * {n}); got "
-                f"{tuple(outputs.shape)}."
-            )
-        targets = targets.flatten(1)
-        there = torch.isfinite(targets)
-        each = outputs.view(*targets.shape, n)
-        truth = torch.where(there, targets, torch.zeros_like(targets))[..., None]
-        losses = _each(self._kind, each, truth, self._shares.to(outputs.device)) * there
-        mass = there.to(losses.dtype) if weights is None else there * weights[:, None]
-        if weights is not None:
-            losses = losses * weights[:, None]
-        return losses.sum() / mass.sum().clamp_min(torch.finfo(losses.dtype).tiny)
-
-
 def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     """Return a loss of numbers of which some may be missing; a missing one teaches nothing.
 
@@ -203,7 +127,29 @@ def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     ----------
     .. [1] Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1), 1978.
     """
-    return Observed(kind, quantiles)
+    check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
+    n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
+    shares = torch.tensor(quantiles, dtype=torch.float32)
+
+    def loss(
+        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if outputs.ndim != 2 or outputs.shape != (len(targets), targets[:1].numel() * n):
+            raise ShapeError(
+                f"observed: outputs must have shape ({len(targets)}, {targets[:1].numel()} targets * {n}); got "
+                f"{tuple(outputs.shape)}."
+            )
+        targets = targets.flatten(1)
+        there = torch.isfinite(targets)
+        each = outputs.view(*targets.shape, n)
+        truth = torch.where(there, targets, torch.zeros_like(targets))[..., None]
+        losses = _each(kind, each, truth, shares.to(outputs.device)) * there
+        mass = there.to(losses.dtype) if weights is None else there * weights[:, None]
+        if weights is not None:
+            losses = losses * weights[:, None]
+        return losses.sum() / mass.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+    return loss
 
 
 # Beyond these a normal density's logarithm of the deviation no longer means anything; within, nothing is cut.

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 
 from recurra.errors import DataError, TrainingError
+from recurra.nn.generators import drawing_from, dropout
 from recurra.nn.network import SequenceNetwork
 from recurra.ragged import Ragged
 from recurra.training.config import TrainingConfig
-from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer, take_step
+from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer
 from recurra.training.schedules import Schedule
 from recurra.training.stopping import EarlyStopping
 from recurra.training.threads import shared_out
@@ -101,7 +102,7 @@ def train_on_text(
     .. [1] R. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network
        Trajectories", Neural Computation 2(4), 1990.
     """
-    with torch.random.fork_rng(devices=[]), shared_out(network):
+    with shared_out(network):
         return _train(network, ids, config, tbptt, validation, tell)
 
 
@@ -125,6 +126,7 @@ def _train(
     stopping = EarlyStopping(config.patience)
     history: list[dict[str, Any]] = []
     best = {name: w.clone() for name, w in network.state_dict().items()}
+    generator = torch.Generator()
     began = time.perf_counter()
     for epoch in range(config.max_epochs):
         network.train()
@@ -135,8 +137,9 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             piece = streams[:, first : first + tbptt + 1]
-            torch.default_generator.manual_seed(_seed(config.seed, epoch, number))
-            loss, state = step_loss(network, piece, state)
+            generator.manual_seed(_seed(config.seed, epoch, number))
+            with drawing_from(network, generator):
+                loss, state = step_loss(network, piece, state)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise TrainingError(
@@ -146,7 +149,7 @@ def _train(
             loss.backward()
             gradients = gradients_of(optimizer)
             clip(gradients, norm=global_norm(gradients), grad_clip=config.grad_clip)
-            take_step(optimizer, gradients)
+            optimizer.step()
             total += value * (piece.shape[1] - 1)
         steps = streams.shape[1] - 1
         seconds = time.perf_counter() - start
@@ -174,12 +177,12 @@ def step_loss(network: SequenceNetwork, piece: torch.Tensor, state: State) -> tu
     values = piece[:, :-1].reshape(-1, 1).to(network.head.weight.dtype)
     assert network.front is not None
     read = network.front(Ragged(values, [steps] * rows))
-    dropout = network.config.dropout
-    read = read.replace(F.dropout(read.values, dropout, network.training))
+    share = network.config.dropout
+    read = read.replace(dropout(network, read.values, share))
     hx: Any = None if state is None else state if len(state) > 1 else state[0]
     output, after = network.recurrent(read, hx)
     kept = tuple(s.detach() for s in after) if isinstance(after, tuple) else (after.detach(),)
-    logits = network.head(F.dropout(output.values, dropout, network.training))
+    logits = network.head(dropout(network, output.values, share))
     return F.cross_entropy(logits, piece[:, 1:].reshape(-1)), kept
 
 

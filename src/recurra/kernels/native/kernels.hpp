@@ -86,17 +86,6 @@ template <class T> struct Outer {
   T* c;  // blocks x rows() x vectors x W
 };
 
-// One step of Adam (Kingma and Ba, 2014) on n numbers: with g = gradient + l2 * weight,
-// first = first + new1 * (g - first), second = beta2 * second + new2 * g^2,
-// weight = keep * weight - rate * first / (root * sqrt(second) + eps).
-template <class T> struct Adam {
-  int64_t n;
-  T* weight;
-  const T* gradient;
-  T *first, *second;
-  T l2, keep, new1, beta2, new2, rate, root, eps;
-};
-
 template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
@@ -115,8 +104,6 @@ template <class T> struct Table {
   T (*peak)(int64_t rounds);
   void (*exp_rows)(T* x, int64_t n);
   void (*tanh_rows)(T* x, int64_t n);
-  void (*adam)(const Adam<T>&);
-  T (*sum_of_squares)(const T* x, int64_t n);
 };
 
 struct Isa {

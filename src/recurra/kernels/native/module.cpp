@@ -14,12 +14,10 @@
 #include <vector>
 
 #include "heads.hpp"
-#include "objective.hpp"
 #include "pool.hpp"
 #include "recurrence.hpp"
 #include "running.hpp"
 #include "step.hpp"
-#include "update.hpp"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -281,10 +279,6 @@ struct PyStep {
   }
 };
 
-template <class T> struct Head {
-  LinearHead<T> linear;
-};
-
 struct PyLinear {
   std::unique_ptr<LinearHead<float>> f;
   std::unique_ptr<LinearHead<double>> d;
@@ -314,127 +308,6 @@ void py_softmax(bool is_double, nb::handle x, int64_t rows, int64_t classes) {
     softmax<double>(table<double>(), data, rows, classes);
   else
     softmax<float>(table<float>(), data, rows, classes);
-}
-
-template <class T>
-void call_head_scores(const HeadSizes& sizes, const T* states, const T* weight, const T* bias, T* features, T* scores) {
-  nb::gil_scoped_release nogil;
-  FlushDenormals flush;
-  head_scores<T>(table<T>(), sizes, states, weight, bias, features, scores);
-}
-
-void py_head_scores(bool is_double, int64_t B, int64_t D, int64_t P, int64_t C, nb::handle states, nb::handle weight,
-                    nb::handle bias, nb::handle features, nb::handle scores) {
-  Address h(states), w(weight), b(bias), f(features, true), s(scores, true);
-  if (is_double)
-    call_head_scores<double>({B, D, P, C}, h, w, b, f, s);
-  else
-    call_head_scores<float>({B, D, P, C}, h, w, b, f, s);
-}
-
-template <class T>
-void call_head_gradients(const HeadSizes& sizes, const T* by_scores, const T* features, const T* weight, T* by_weight,
-                         T* by_bias, T* by_states) {
-  nb::gil_scoped_release nogil;
-  FlushDenormals flush;
-  head_gradients<T>(table<T>(), sizes, by_scores, features, weight, by_weight, by_bias, by_states);
-}
-
-void py_head_gradients(bool is_double, int64_t B, int64_t D, int64_t P, int64_t C, nb::handle by_scores,
-                       nb::handle features, nb::handle weight, nb::handle by_weight, nb::handle by_bias,
-                       nb::handle by_states) {
-  Address s(by_scores), f(features), w(weight), gw(by_weight, true), gb(by_bias, true), gh(by_states, true);
-  if (is_double)
-    call_head_gradients<double>({B, D, P, C}, s, f, w, gw, gb, gh);
-  else
-    call_head_gradients<float>({B, D, P, C}, s, f, w, gw, gb, gh);
-}
-
-template <class T>
-bool call_head_in_one(const HeadSizes& sizes, const T* states, const T* weight, const T* bias, const int64_t* targets,
-                      const T* weights, T* scores, T* by_weight, T* by_bias, T* by_states, double* loss) {
-  nb::gil_scoped_release nogil;
-  FlushDenormals flush;
-  return head_in_one<T>(table<T>(), sizes, states, weight, bias, targets, weights, scores, by_weight, by_bias, by_states,
-                        loss);
-}
-
-// The loss; None when a target is no class.
-nb::object py_head_in_one(bool is_double, int64_t B, int64_t D, int64_t P, int64_t C, nb::handle states,
-                          nb::handle weight, nb::handle bias, nb::handle targets, nb::handle weights, nb::handle scores,
-                          nb::handle by_weight, nb::handle by_bias, nb::handle by_states) {
-  Address h(states), w(weight), b(bias), t(targets), m(weights);
-  Address s(scores, true), gw(by_weight, true), gb(by_bias, true), gh(by_states, true);
-  const HeadSizes sizes{B, D, P, C};
-  double loss = 0;
-  const bool all = is_double ? call_head_in_one<double>(sizes, h, w, b, t, m, s, gw, gb, gh, &loss)
-                             : call_head_in_one<float>(sizes, h, w, b, t, m, s, gw, gb, gh, &loss);
-  return all ? nb::object(nb::float_(loss)) : nb::none();
-}
-
-// Where many arrays lie, and how many numbers each has.
-struct PyArrays {
-  bool is_double;
-  std::vector<uintptr_t> at;
-  std::vector<int64_t> sizes;
-  PyArrays(bool is_double_, std::vector<uintptr_t> at_, std::vector<int64_t> sizes_)
-      : is_double(is_double_), at(std::move(at_)), sizes(std::move(sizes_)) {
-    if (at.size() != sizes.size()) throw std::invalid_argument("Arrays: list sizes");
-  }
-  template <class T> T* array(size_t j) const { return reinterpret_cast<T*>(at[j]); }
-  // Whether these tensors lie here, asked of torch's own functions one tensor after the other, so that no list is made.
-  bool are(nb::list tensors, nb::handle data_ptr, nb::handle numel, nb::handle is_contiguous) const {
-    if (tensors.size() != at.size()) return false;
-    for (size_t j = 0; j < at.size(); ++j)
-      if (nb::cast<uintptr_t>(data_ptr(tensors[j])) != at[j] || nb::cast<int64_t>(numel(tensors[j])) != sizes[j] ||
-          !nb::cast<bool>(is_contiguous(tensors[j])))
-        return false;
-    return true;
-  }
-};
-
-template <class T> double call_norm(const PyArrays& arrays, int threads) {
-  std::vector<const T*> at;
-  for (size_t j = 0; j < arrays.at.size(); ++j) at.push_back(arrays.array<const T>(j));
-  return norm<T>(table<T>(), at, arrays.sizes, threads);
-}
-
-double py_norm(const PyArrays& arrays, int threads) {
-  nb::gil_scoped_release nogil;
-  return arrays.is_double ? call_norm<double>(arrays, threads) : call_norm<float>(arrays, threads);
-}
-
-// moments: of every weight its running means of gradient and square, and the count of its steps.
-template <class T>
-void call_adam(const AdamRule& rule, const PyArrays& weights, const PyArrays& gradients, const PyArrays& moments,
-               int threads) {
-  std::vector<Adam<T>> what(weights.at.size());
-  std::vector<T*> counts;
-  for (size_t j = 0; j < what.size(); ++j) {
-    what[j].n = weights.sizes[j];
-    what[j].weight = weights.array<T>(j);
-    what[j].gradient = gradients.array<const T>(j);
-    what[j].first = moments.array<T>(3 * j);
-    what[j].second = moments.array<T>(3 * j + 1);
-    counts.push_back(moments.array<T>(3 * j + 2));
-  }
-  adam<T>(table<T>(), rule, what, counts, threads);
-}
-
-// False, with nothing done, when they do not agree in number and size.
-bool py_adam(const PyArrays& weights, const PyArrays& gradients, const PyArrays& moments, double rate, double beta1,
-             double beta2, double eps, double weight_decay, bool decoupled, int threads) {
-  std::vector<int64_t> sizes;
-  for (int64_t n : weights.sizes) sizes.insert(sizes.end(), {n, n, 1});
-  if (gradients.sizes != weights.sizes || moments.sizes != sizes) return false;
-  if (gradients.is_double != weights.is_double || moments.is_double != weights.is_double) return false;
-  const AdamRule rule{rate, beta1, beta2, eps, weight_decay, decoupled};
-  nb::gil_scoped_release nogil;
-  if (weights.is_double)
-    call_adam<double>(rule, weights, gradients, moments, threads);
-  else
-    call_adam<float>(rule, weights, gradients, moments, threads);
-  return true;
 }
 
 template <class T>
@@ -566,25 +439,6 @@ NB_MODULE(_native, m) {
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
-  m.def("head_scores", &py_head_scores, nb::arg("is_double"), nb::arg("batch"), nb::arg("directions"),
-        nb::arg("output_size"), nb::arg("classes"), nb::arg("states"), nb::arg("weight"), nb::arg("bias"),
-        nb::arg("features"), nb::arg("scores"));
-  m.def("head_gradients", &py_head_gradients, nb::arg("is_double"), nb::arg("batch"), nb::arg("directions"),
-        nb::arg("output_size"), nb::arg("classes"), nb::arg("by_scores"), nb::arg("features"), nb::arg("weight"),
-        nb::arg("by_weight"), nb::arg("by_bias"), nb::arg("by_states"));
-  m.def("head_in_one", &py_head_in_one, nb::arg("is_double"), nb::arg("batch"), nb::arg("directions"),
-        nb::arg("output_size"), nb::arg("classes"), nb::arg("states"), nb::arg("weight"), nb::arg("bias"),
-        nb::arg("targets"), nb::arg("weights").none(), nb::arg("scores"), nb::arg("by_weight"), nb::arg("by_bias"),
-        nb::arg("by_states"));
-  nb::class_<PyArrays>(m, "Arrays")
-      .def(nb::init<bool, std::vector<uintptr_t>, std::vector<int64_t>>(), nb::arg("is_double"), nb::arg("addresses"),
-           nb::arg("sizes"))
-      .def("are", &PyArrays::are, nb::arg("tensors"), nb::arg("data_ptr"), nb::arg("numel"),
-           nb::arg("is_contiguous"));
-  m.def("norm", &py_norm, nb::arg("arrays"), nb::arg("threads"));
-  m.def("adam", &py_adam, nb::arg("weights"), nb::arg("gradients"), nb::arg("moments"), nb::arg("rate"),
-        nb::arg("beta1"), nb::arg("beta2"), nb::arg("eps"), nb::arg("weight_decay"), nb::arg("decoupled"),
-        nb::arg("threads"));
   m.def("apply", &py_apply);
   // For the benchmarks: operations of one call of peak(rounds).
   m.def("peak", [](int64_t rounds) {

@@ -277,15 +277,13 @@ template <class T> void rnn_forward(const Forward<T>&);
 template <class T> void lstm_backward(const Backward<T>&);
 template <class T> void gru_backward(const Backward<T>&);
 template <class T> void rnn_backward(const Backward<T>&);
-template <class T> void adam(const Adam<T>&);
-template <class T> T sum_of_squares(const T*, int64_t);
 
 extern const Table<float> table_f;
 extern const Table<double> table_d;
 #define RECURRA_TABLE(T)                                                                                  \
   {W<T>,         ROWS<4>,        OUTER_WORK<T>, multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
    lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
-   tanh_rows<T>, adam<T>, sum_of_squares<T>}
+   tanh_rows<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);
 

@@ -139,12 +139,6 @@ RECURRA_INLINE void turn_square(const float* const* rows, int64_t at, float* dst
 }
 #endif
 
-// lane by lane in the source; the compiler makes one instruction of it
-template <class U> RECURRA_INLINE U root(U x) {
-  for (int j = 0; j < int(sizeof(U) / sizeof(x[0])); ++j) x[j] = sizeof(x[0]) == 4 ? __builtin_sqrtf(x[j]) : __builtin_sqrt(x[j]);
-  return x;
-}
-
 template <class T> RECURRA_INLINE V<T> zero() { return splat(T(0)); }
 
 // n lanes, which may be all of them
