@@ -67,9 +67,11 @@ class RandomKernels:
             chosen = generator.integers(0, len(sequences), N_KERNELS)
             limits = np.empty((N_KERNELS, count), np.float32)
             for index in np.unique(chosen):
-                responses = convolved(sequences[index], channels=own, dilation=dilation)
-                for kernel in np.flatnonzero(chosen == index):
-                    limits[kernel] = np.quantile(responses[kernel], ranks[kernel])
+                rows = np.flatnonzero(chosen == index)
+                x = np.ascontiguousarray(sequences[index], np.float32)
+                responses = convolved(x, channels=own, dilation=dilation, kernels=rows)
+                for kernel, response in zip(rows, responses, strict=True):
+                    limits[kernel] = np.quantile(response, ranks[kernel])
             channels.append(own)
             thresholds.append(limits)
         return cls(tuple(dilations.tolist()), tuple(channels), tuple(thresholds))
@@ -86,9 +88,9 @@ class RandomKernels:
         for index, (dilation, channels, limits) in enumerate(
             zip(self.dilations, self.channels, self.thresholds, strict=True)
         ):
-            inside = np.arange(N_KERNELS) % 2 != index % 2
-            responses = convolved(x, channels=channels, dilation=dilation)
-            found = shares_above(responses, limits, inside=inside, reach=dilation * (TAPS // 2))
+            found = shares_above(
+                x, channels=channels, dilation=dilation, thresholds=limits, parity=index % 2
+            )
             parts.append(found.reshape(-1))
         return np.concatenate(parts)
 

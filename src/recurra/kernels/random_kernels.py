@@ -13,31 +13,37 @@ import itertools
 
 import numpy as np
 
+from recurra.kernels import compiled
+from recurra.kernels.dispatch import native_module
+
 TAPS = 9
 # The places of the three large weights of each kernel.
 KERNELS = np.array(list(itertools.combinations(range(TAPS), 3)))
 N_KERNELS = len(KERNELS)
 
 
-def convolved(x: np.ndarray, *, channels: np.ndarray, dilation: int) -> np.ndarray:
-    """Return all kernels over one sequence, zeros before and after it.
+def convolved(
+    x: np.ndarray, *, channels: np.ndarray, dilation: int, kernels: np.ndarray | None = None
+) -> np.ndarray:
+    """Return kernels over one sequence, zeros before and after it.
 
     Parameters
     ----------
     x : float32 array of shape (time, channels)
-    channels : int array of shape (84, n)
+    channels : int64 array of shape (84, n)
         The channels that each kernel sees, summed; filled up with -1, which stands for none.
     dilation : int
         Steps from one input of a kernel to the next.
+    kernels : int array of shape (kernels,), optional
+        Which; all 84 by default.
 
     Returns
     -------
-    float32 array of shape (84, time)
+    float32 array of shape (kernels, time)
     """
-    steps = len(x)
-    reach = dilation * (TAPS // 2)
-    columns = np.zeros((x.shape[1] + 1, steps + 2 * reach), np.float32)  # the last one, of -1, stays zero
-    columns[:-1, reach : reach + steps] = x.T
+    steps, columns = len(x), _apart(x, dilation)
+    chosen = np.arange(N_KERNELS) if kernels is None else kernels
+    channels = channels[chosen]
     seen = columns[channels[:, 0]]
     for place in range(1, channels.shape[1]):
         seen += columns[channels[:, place]]
@@ -45,9 +51,8 @@ def convolved(x: np.ndarray, *, channels: np.ndarray, dilation: int) -> np.ndarr
     total = taps[0].copy()
     for tap in taps[1:]:
         total += tap
-    every = np.arange(N_KERNELS)[:, None]
-    moved = KERNELS * dilation
-    along = np.arange(steps)
+    every, along = np.arange(len(chosen))[:, None], np.arange(steps)
+    moved = KERNELS[chosen] * dilation
     found = seen[every, moved[:, :1] + along]
     for place in (1, 2):
         found += seen[every, moved[:, place : place + 1] + along]
@@ -55,29 +60,53 @@ def convolved(x: np.ndarray, *, channels: np.ndarray, dilation: int) -> np.ndarr
 
 
 def shares_above(
-    responses: np.ndarray, thresholds: np.ndarray, *, inside: np.ndarray, reach: int
+    x: np.ndarray, *, channels: np.ndarray, dilation: int, thresholds: np.ndarray, parity: int
 ) -> np.ndarray:
     """Return for each kernel and threshold the share of steps whose response exceeds it.
 
     Parameters
     ----------
-    responses : float32 array of shape (84, time)
+    x, channels, dilation
+        As in `convolved`.
     thresholds : float32 array of shape (84, n)
-    inside : bool array of shape (84,)
-        Kernels of which only the steps count where the whole kernel lies inside the sequence, if there are any.
-    reach : int
-        Steps that a kernel sees to either side.
+    parity : {0, 1}
+        Of every second kernel, from the other parity on, only the steps count where the whole kernel lies inside the
+        sequence, if there are any.
 
     Returns
     -------
     float32 array of shape (84, n)
         In [0, 1].
     """
-    steps = responses.shape[1]
-    middle = responses[:, reach : steps - reach] if steps > 2 * reach else responses
+    steps, reach = len(x), dilation * (TAPS // 2)
     out = np.empty(thresholds.shape, np.float32)
+    if compiled.runs_native(np.dtype(np.float32)):
+        native_module().shares_above(
+            columns=_apart(x, dilation),
+            steps=steps,
+            dilation=dilation,
+            n_channels=x.shape[1],
+            channels=channels,
+            width=channels.shape[1],
+            limits=thresholds,
+            n_limits=thresholds.shape[1],
+            parity=parity,
+            out=out,
+        )
+        return out
+    responses = convolved(x, channels=channels, dilation=dilation)
+    middle = responses[:, reach : steps - reach] if steps > 2 * reach else responses
+    inside = np.arange(N_KERNELS) % 2 != parity
     for rows, part in ((~inside, responses), (inside, middle)):
         for column in range(thresholds.shape[1]):
             above = np.count_nonzero(part[rows] > thresholds[rows, column, None], axis=1)
-            out[rows, column] = above / np.float32(part.shape[1])
+            out[rows, column] = above.astype(np.float32) / np.float32(part.shape[1])
     return out
+
+
+def _apart(x: np.ndarray, dilation: int) -> np.ndarray:
+    """Return a row for each channel, zeros before and after it, and last a row of zeros."""
+    reach = dilation * (TAPS // 2)
+    columns = np.zeros((x.shape[1] + 1, len(x) + 2 * reach), np.float32)
+    columns[:-1, reach : reach + len(x)] = x.T
+    return columns
