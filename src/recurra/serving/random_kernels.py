@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -88,9 +87,7 @@ class RandomKernels:
         for index, (dilation, channels, limits) in enumerate(
             zip(self.dilations, self.channels, self.thresholds, strict=True)
         ):
-            found = shares_above(
-                x, channels=channels, dilation=dilation, thresholds=limits, parity=index % 2
-            )
+            found = shares_above(x, channels=channels, dilation=dilation, thresholds=limits, parity=index % 2)
             parts.append(found.reshape(-1))
         return np.concatenate(parts)
 

@@ -6,8 +6,8 @@ import torch
 
 import recurra.kernels
 from recurra.errors import StoreError
-from recurra.features.random_kernels import MAX_CHANNELS, RandomKernels
 from recurra.kernels.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
+from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels
 
 
 def recordings(n, channels, seed=0, longest=60):
@@ -62,7 +62,10 @@ def test_seed_decides_and_a_file_keeps_all():
     kept = RandomKernels.from_arrays(first.to_arrays(), 3)
     np.testing.assert_array_equal(first.transform(data[4]), kept.transform(data[4]))
     assert kept.size == first.transform(data[0]).size
-    assert max(own.shape[1] for own in RandomKernels.fit(recordings(3, 40), random_state=0).channels) <= MAX_CHANNELS
+    assert (
+        max(own.shape[1] for own in RandomKernels.fit(recordings(3, 40), random_state=0).channels)
+        <= MAX_CHANNELS
+    )
 
 
 @pytest.mark.parametrize(
