@@ -11,6 +11,7 @@ from recurra.serving.prediction import expected_shapes
 TASKS = ("classification", "regression", "labeling")
 CELLS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "mean", "max", "attention")
+SIDE_BY_SIDE = ("mean+max", "last+attention+mean")
 ESTIMATORS = {
     "classification": "SequenceClassifier",
     "regression": "SequenceRegressor",
@@ -40,7 +41,7 @@ def random_words(rng, **given):
     drawn = {
         "task": task,
         "cell": str(rng.choice(CELLS)),
-        "pooling": "none" if task == "labeling" else str(rng.choice(POOLINGS)),
+        "pooling": "none" if task == "labeling" else str(rng.choice([*POOLINGS, *SIDE_BY_SIDE])),
         "channels": int(rng.integers(1, 7)),
         "hidden_size": int(rng.integers(1, 40)),
         "output_size": int(rng.integers(1 if task == "regression" else 2, 8)),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recurra.errors import RecurraError, ShapeError, UsageError
 from recurra.nn import NetworkConfig, SequenceNetwork, build, from_arrays, initialize, to_arrays, to_ragged
 
-POOLINGS = ["last", "mean", "max", "attention", "none"]
+POOLINGS = ["last", "mean", "max", "attention", "none", "mean+max", "attention+last"]
 
 
 @st.composite
@@ -39,6 +39,15 @@ def draw_parts(lengths, channels, seed=0):
     return [torch.randn(n, channels, generator=generator) for n in lengths]
 
 
+def pooled(name, network, output, h_n):
+    if name == "last":
+        return h_n[-2:].reshape(-1) if network.config.bidirectional else h_n[-1]
+    if name == "attention":
+        p = network.pooling
+        return torch.softmax(torch.tanh(output @ p.weight.T + p.bias) @ p.context, 0) @ output
+    return output.mean(0) if name == "mean" else output.amax(0)
+
+
 def alone(network: SequenceNetwork, x: torch.Tensor) -> torch.Tensor:
     """Compute the network for one sequence with torch.nn's layer and plain loops."""
     config = network.config
@@ -53,13 +62,8 @@ def alone(network: SequenceNetwork, x: torch.Tensor) -> torch.Tensor:
     h_n = states[0] if config.cell == "lstm" else states
     if config.pooling == "none":
         features = output
-    elif config.pooling == "last":
-        features = h_n[-2:].reshape(-1) if config.bidirectional else h_n[-1]
-    elif config.pooling == "attention":
-        p = network.pooling
-        features = torch.softmax(torch.tanh(output @ p.weight.T + p.bias) @ p.context, 0) @ output
     else:
-        features = output.mean(0) if config.pooling == "mean" else output.amax(0)
+        features = torch.cat([pooled(name, network, output, h_n) for name in config.pooling.split("+")])
     return features @ network.head.weight.T + network.head.bias
 
 
@@ -261,3 +265,9 @@ def test_wrong_arrays_are_named(arrays, error, message):
         from_arrays(config(), arrays)
     assert str(caught.value).startswith(message)
     assert isinstance(caught.value, error)
+
+
+@pytest.mark.parametrize("pooling", ["mean+mean", "mean+median", "none+mean", "+"])
+def test_poolings_side_by_side_are_checked(pooling):
+    with pytest.raises(UsageError, match="once each, joined by"):
+        config(pooling=pooling)

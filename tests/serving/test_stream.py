@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recurra
-from models import CELLS, POOLINGS, chunks, random_model, recording_for
+from models import CELLS, POOLINGS, SIDE_BY_SIDE, chunks, random_model, recording_for
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.streaming import ChainStream
@@ -74,7 +74,7 @@ def test_a_stream_cut_anywhere_equals_the_whole(seed):
             assert_stream_equals_whole(model, pieces, which, swap=swap)
 
 
-@pytest.mark.parametrize("pooling", [*POOLINGS, "none"])
+@pytest.mark.parametrize("pooling", [*POOLINGS, *SIDE_BY_SIDE, "none"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_and_pooling_row_by_row(kernels, cell, pooling):
     rng = np.random.default_rng(1)

@@ -9,6 +9,7 @@ from recurra.errors import UsageError
 from recurra.evaluation.draw_cells import TITLES, cell_of
 from recurra.evaluation.draw_unrolled import find_parts
 from recurra.evaluation.drawing import Drawing, Sketch
+from recurra.kernels.heads import split_pooling
 
 WIDTH = 480.0
 BOX = 54.0
@@ -57,7 +58,8 @@ def network(estimator: Any) -> Drawing:
     parts = find_parts(who, estimator)
     module = estimator.torch_network() if hasattr(estimator, "torch_network") else estimator
     blocks = [
-        *_front(estimator, parts.recurrent),
+        *_input(estimator, parts.recurrent),
+        *_front(module),
         *_recurrent(parts.recurrent),
         *_back(estimator, module, parts),
     ]
@@ -92,7 +94,16 @@ def _draw(sketch: Sketch, block: _Block, y: float) -> None:
         )
 
 
-def _front(estimator: Any, recurrent: torch.nn.RNNBase) -> list[_Block]:
+def _front(module: torch.nn.Module) -> list[_Block]:
+    """Trainable layers before the recurrence, where there are any."""
+    front: Any = getattr(module, "front", None)
+    if front is None or not hasattr(front, "output_size"):
+        return []
+    count = sum(p.numel() for p in front.parameters())
+    return [_Block(type(front).__name__, f"time × {front.output_size}", count, "", "purple")]
+
+
+def _input(estimator: Any, recurrent: torch.nn.RNNBase) -> list[_Block]:
     """Input and features, as far as they are known."""
     model = getattr(estimator, "model_", None)
     if model is None:
@@ -138,11 +149,12 @@ def _back(estimator: Any, module: torch.nn.Module, parts: Any) -> list[_Block]:
     blocks = []
     per_step = parts.pooling == "none"
     features = parts.head.in_features
-    if parts.pooling in POOLINGS:
+    if parts.pooling is not None and not per_step:
         pooling: Any = getattr(module, "pooling", None)
         count = sum(p.numel() for p in pooling.parameters()) if pooling is not None else 0
         both = parts.pooling == "last" and parts.recurrent.bidirectional
-        words = "last state of each direction" if both else POOLINGS[parts.pooling]
+        names = [POOLINGS[name] for name in split_pooling(parts.pooling)]
+        words = "last state of each direction" if both else " and ".join(names)
         blocks.append(_Block("Pooling", f"{features}", count, words, "purple"))
     dropout = f"after dropout {config.dropout:g}" if config is not None and config.dropout else ""
     count = sum(p.numel() for p in parts.head.parameters())

@@ -7,19 +7,13 @@ import numpy as np
 
 from recurra.errors import StoreError
 from recurra.kernels import heads
+from recurra.kernels.convolutions import Convolutions
+from recurra.kernels.running_front import RunningFront
 from recurra.kernels.small_cnn import SmallCNN
 from recurra.kernels.text import TextFront
 from recurra.ragged import Ragged
 
 Weights = Mapping[str, np.ndarray]
-
-
-class RunningFront(Protocol):
-    """A front fed one step of several sequences at a time."""
-
-    def step(self, x: np.ndarray) -> np.ndarray:
-        """Take in rows (batch, input_size); return rows (batch, output_size)."""
-        ...
 
 
 class Front(Protocol):
@@ -65,7 +59,7 @@ class _Embedding:
         return _RunningEmbedding(weights["weight"])
 
 
-class _RunningEmbedding:
+class _RunningEmbedding(RunningFront):
     def __init__(self, weight: np.ndarray) -> None:
         self._weight = weight
 
@@ -98,7 +92,7 @@ class _Windowed:
 _ROWS_AT_ONCE = 4096
 
 
-class _RunningWindowed:
+class _RunningWindowed(RunningFront):
     def __init__(self, front: _Windowed, description: Mapping[str, Any], weights: Weights) -> None:
         self._front, self._description, self._weights = front, description, weights
 
@@ -162,6 +156,7 @@ FRONTS: Mapping[str, Front] = {
     "embedding": _Embedding(),
     "patches": _Patches(),
     "convolution": _Convolution(),
+    "convolutions": Convolutions(),
     "text": TextFront(),
     "small_cnn": SmallCNN(),
 }

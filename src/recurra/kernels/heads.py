@@ -27,6 +27,20 @@ from recurra.kernels.sequences import Steps, as_lengths, check_shapes
 POOLINGS = ("last", "mean", "max", "attention")
 
 
+def split_pooling(pooling: str) -> tuple[str, ...]:
+    """Return the single poolings of a name such as ``"mean+max"``, side by side in what the head sees.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown or named twice.
+    """
+    names = tuple(pooling.split("+"))
+    if len(set(names)) < len(names) or not set(names) <= set(POOLINGS):
+        raise ValueError(f"pooling must name some of {', '.join(POOLINGS)} once each, joined by +")
+    return names
+
+
 def scale(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return ``(x - mean) / scale`` in the dtype of x.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from recurra.kernels import heads
+from recurra.kernels.running_front import RunningFront
 from recurra.ragged import Ragged
 
 WIDTHS = (3, 16, 32, 64)
@@ -58,7 +59,7 @@ class SmallCNN:
         return _Running(description["image_size"], weights)
 
 
-class _Running:
+class _Running(RunningFront):
     def __init__(self, size: int, weights: Mapping[str, np.ndarray]) -> None:
         self._size, self._weights = size, weights
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels.running_front import RunningFront
 from recurra.kernels.stack import stack_forward
 from recurra.ragged import Ragged
 
@@ -73,7 +74,7 @@ class TextFront:
         return _Running(self, description, weights)
 
 
-class _Running:
+class _Running(RunningFront):
     """The front has no memory: a step is a sequence of one row."""
 
     def __init__(self, front: TextFront, description: Mapping[str, Any], weights: Weights) -> None:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.kernels.heads import POOLINGS, split_pooling
 from recurra.nn.crf import CRF
 from recurra.nn.front import make_front
 from recurra.nn.generators import OwnDraws, dropout
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
 from recurra.nn.lstm import LSTM
-from recurra.nn.pooling import POOLINGS, AttentionPooling, last, maximum, mean
+from recurra.nn.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.rnn import RNN
 from recurra.nn.truncation import in_pieces
 from recurra.ragged import Ragged
@@ -46,7 +47,8 @@ class NetworkConfig:
     output_size: int  # numbers the head gives: classes, or targets, at least 1
     num_layers: int = 1  # recurrent layers, at least 1
     bidirectional: bool = False  # a second direction doubles what pooling and head see
-    pooling: str = "last"  # "last", "mean", "max", "attention"; "none" gives an output for every step
+    # "last", "mean", "max", "attention", or several joined such as "mean+max"; "none" gives an output for every step
+    pooling: str = "last"
     dropout: float = 0.0  # probability in [0, 1) of zeroing a feature, between layers and before the head
     front: Mapping[str, Any] | None = None  # trainable layers before the recurrence, see `recurra.nn.front`
     crf: bool = False  # with pooling "none": labels depend on the one before, see `recurra.nn.crf`
@@ -54,7 +56,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         who = "NetworkConfig"
         check_choice(who, "cell", self.cell, list(CELLS))
-        check_choice(who, "pooling", self.pooling, [*POOLINGS, "none"])
+        _check_pooling(who, self.pooling)
         check_choice(who, "bidirectional", self.bidirectional, [False, True])
         check_choice(who, "crf", self.crf, [False, True] if self.pooling == "none" else [False])
         for word in ("input_size", "hidden_size", "output_size", "num_layers"):
@@ -65,6 +67,11 @@ class NetworkConfig:
     def features(self) -> int:
         """Channels of the recurrent output: hidden_size for each direction."""
         return self.hidden_size * (2 if self.bidirectional else 1)
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The poolings whose results the head sees side by side; empty where it sees every step."""
+        return () if self.pooling == "none" else split_pooling(self.pooling)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
@@ -121,8 +128,8 @@ class SequenceNetwork(nn.Module):
                 # torch warns of a dropout that has no two layers to stand between.
                 dropout=config.dropout if config.num_layers > 1 else 0.0,
             )
-            self.pooling = AttentionPooling(config.features) if config.pooling == "attention" else None
-            self.head = nn.Linear(config.features, config.output_size)
+            self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
+            self.head = nn.Linear(config.features * max(len(config.poolings), 1), config.output_size)
             self.crf = CRF(config.output_size) if config.crf else None
 
     def forward(self, ragged: Ragged) -> Tensor:
@@ -164,11 +171,26 @@ class SequenceNetwork(nn.Module):
         """Return what the head sees of the recurrent output, (total_steps, features), and its final state."""
         if self.config.pooling == "none":
             return output.values
-        if self.config.pooling == "last":
+        parts = [self._pooled_by(name, output, h_n) for name in self.config.poolings]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _pooled_by(self, name: str, output: Ragged, h_n: Tensor) -> Tensor:
+        if name == "last":
             return last(h_n, bidirectional=self.config.bidirectional)
-        if self.pooling is not None:
+        if name == "attention" and self.pooling is not None:
             return self.pooling(output)
-        return mean(output) if self.config.pooling == "mean" else maximum(output)
+        return mean(output) if name == "mean" else maximum(output)
+
+
+def _check_pooling(who: str, pooling: Any) -> None:
+    """Raise UsageError unless it is "none", a pooling, or several joined by +."""
+    if isinstance(pooling, str) and "+" in pooling:
+        try:
+            split_pooling(pooling)
+        except ValueError as error:
+            raise UsageError(f"{who}: {error}; got {pooling!r}.") from None
+    else:
+        check_choice(who, "pooling", pooling, [*POOLINGS, "none"])
 
 
 def build(

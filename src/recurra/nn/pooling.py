@@ -10,8 +10,6 @@ from torch import Tensor
 from recurra.nn.layouts import Steps, ragged_values
 from recurra.ragged import Ragged
 
-POOLINGS = ("last", "mean", "max", "attention")
-
 
 def last(h_n: Tensor, *, bidirectional: bool) -> Tensor:
     """Return the final state of each direction of the last layer.

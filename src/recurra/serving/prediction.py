@@ -30,13 +30,15 @@ def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             shapes[f"recurrent.bias_ih_{name}"] = (gates * hidden,)
             shapes[f"recurrent.bias_hh_{name}"] = (gates * hidden,)
     features = hidden * len(suffixes)
-    if network["pooling"] == "attention":
+    poolings = () if network["pooling"] == "none" else heads.split_pooling(network["pooling"])
+    if "attention" in poolings:
         shapes |= {
             "pooling.weight": (features, features),
             "pooling.bias": (features,),
             "pooling.context": (features,),
         }
-    shapes |= {"head.weight": (network["output_size"], features), "head.bias": (network["output_size"],)}
+    width = features * max(len(poolings), 1)
+    shapes |= {"head.weight": (network["output_size"], width), "head.bias": (network["output_size"],)}
     return shapes | (crf.shapes(network["output_size"]) if network.get("crf") else {})
 
 
@@ -80,22 +82,21 @@ def _pool(
     states: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    pooling = network["pooling"]
-    if pooling == "none":
+    if network["pooling"] == "none":
         return states
-    if pooling == "last":
-        directions = 2 if network["bidirectional"] else 1
-        return np.concatenate(list(last[-directions:]), axis=1)
-    if pooling == "attention":
-        return heads.pool_attention(
-            states,
-            lengths=inputs.lengths,
-            weight=weights["pooling.weight"],
-            bias=weights["pooling.bias"],
-            context=weights["pooling.context"],
-        )
-    pool = heads.pool_mean if pooling == "mean" else heads.pool_max
-    return pool(states, lengths=inputs.lengths)
+    parts = []
+    for pooling in heads.split_pooling(network["pooling"]):
+        if pooling == "last":
+            directions = 2 if network["bidirectional"] else 1
+            parts.append(np.concatenate(list(last[-directions:]), axis=1))
+        elif pooling == "attention":
+            names = ("weight", "bias", "context")
+            attention = {name: weights[f"pooling.{name}"] for name in names}
+            parts.append(heads.pool_attention(states, lengths=inputs.lengths, **attention))
+        else:
+            pool = heads.pool_mean if pooling == "mean" else heads.pool_max
+            parts.append(pool(states, lengths=inputs.lengths))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def portions(sequences: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:

@@ -39,15 +39,21 @@ class RunningNetwork:
             network["cell"], own, num_layers=network["num_layers"], prefix="recurrent.", batch=batch
         )
         self._head = (weights["head.weight"], weights["head.bias"])
-        self._pool = None
-        if network["pooling"] not in ("none", "last"):
-            attention = ("weight", "bias", "context") if network["pooling"] == "attention" else ()
-            self._pool = heads.RunningPool(
-                network["pooling"],
+        # The last state alone needs no pool: the recurrence has it.
+        names = () if network["pooling"] in ("none", "last") else heads.split_pooling(network["pooling"])
+        self._pools = [
+            heads.RunningPool(
+                name,
                 batch=batch,
                 features=network["hidden_size"],
-                **{word: weights[f"pooling.{word}"] for word in attention},
+                **{
+                    word: weights[f"pooling.{word}"]
+                    for word in ("weight", "bias", "context")
+                    if name == "attention"
+                },
             )
+            for name in names
+        ]
 
     def advance(self, x: np.ndarray) -> np.ndarray:
         """Take in one step (batch, input_size) of each sequence; return the last layer's state (batch, hidden_size).
@@ -57,14 +63,14 @@ class RunningNetwork:
         if self._front is not None:
             x = self._front.step(x)
         states = self._stack.step(x).astype(np.float32, copy=False)
-        if self._pool is not None:
-            self._pool.step(states)
+        for pool in self._pools:
+            pool.step(states)
         return states
 
     def outputs(self) -> np.ndarray:
         """Return what the steps so far give, before softmax or target scaling: shape (batch, output_size)."""
-        if self._pool is not None:
-            return self.head(self._pool.value())
+        if self._pools:
+            return self.head(np.concatenate([pool.value() for pool in self._pools], axis=1))
         return self.head(self._stack.h[-1].astype(np.float32, copy=False))
 
     def head(self, states: np.ndarray) -> np.ndarray:
@@ -81,13 +87,13 @@ class RunningNetwork:
         channels : int
             Numbers of a row.
         """
-        if self._front is not None:
+        if self._front is not None or len(self._pools) > 1:
             return None
         weight, bias = self._head
         center, spread = scaling if scaling is not None else (None, None)
         return fused(
             self._stack,
-            pool=self._pool,
+            pool=self._pools[0] if self._pools else None,
             weight=weight,
             bias=bias,
             center=center,
@@ -98,10 +104,14 @@ class RunningNetwork:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return views of everything remembered, the first axis of each over the batch."""
         found = {"h": self._stack.h.swapaxes(0, 1)}
+        if self._front is not None:
+            found |= {f"front.{name}": array for name, array in self._front.arrays().items()}
         if self._stack.c is not None:
             found["c"] = self._stack.c.swapaxes(0, 1)
-        if self._pool is not None:
-            found |= {f"pool.{name}": getattr(self._pool, name) for name in ("count", "total", "top", "mass")}
+        for index, pool in enumerate(self._pools):
+            # The first has no number, as in states written when there was only one.
+            prefix = f"pool{index or ''}"
+            found |= {f"{prefix}.{name}": getattr(pool, name) for name in ("count", "total", "top", "mass")}
         return found
 
     def state(self) -> dict[str, np.ndarray]:
@@ -123,12 +133,15 @@ class RunningNetwork:
     def reset(self) -> None:
         """Forget every step."""
         self._stack.reset()
-        if self._pool is not None:
-            self._pool.reset()
+        if self._front is not None:
+            self._front.reset()
+        for pool in self._pools:
+            pool.reset()
 
 
 def check_network_state(found: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
     """Raise StoreError unless arrays fit a network with the state ``own``."""
     check_state(found, own, "stream state, network")
-    if "pool.count" in own and (found["pool.count"] < 0).any():
-        raise StoreError("stream state, network: the array 'pool.count' holds a negative count.")
+    for name in own:
+        if name.startswith("pool") and name.endswith(".count") and (found[name] < 0).any():
+            raise StoreError(f"stream state, network: the array {name!r} holds a negative count.")

@@ -219,6 +219,11 @@ def check_causal(model: "FittedModel") -> None:
             "or re-run it on a window with stream(look_ahead=N)."
         )
     check_no_chain(model)
+    if not (network.get("front") or {}).get("causal", True):
+        raise UsageError(
+            "stream: the convolutions of this network look ahead; train with causal=True, or wait for N more rows with "
+            "stream(look_ahead=N)."
+        )
     if network["bidirectional"]:
         raise UsageError(
             "stream: this network is bidirectional: its backward direction starts at the end of the sequence, which "

@@ -86,6 +86,19 @@ template <class T> struct Outer {
   T* c;  // blocks x rows() x vectors x W
 };
 
+// Shares of steps at which fixed convolutions over one sequence exceed thresholds, see kernels/random_kernels.py.
+template <class T> struct Shares {
+  int64_t steps, reach, dilation;  // reach: 4 * dilation, the zeros before and after the sequence
+  int64_t n_channels, width;       // of the sequence; that a kernel sees
+  const T* columns;                // n_channels + 1 rows of steps + 2 * reach, the last one zeros
+  const int64_t* channels;         // 84 rows of width, -1 for none
+  int64_t n_limits;
+  const T* limits;  // 84 rows of n_limits
+  int64_t parity;   // kernels of this parity count all steps, the others those where they lie inside
+  T* work;          // 3 * steps + 2 * reach
+  T* out;           // 84 rows of n_limits
+};
+
 template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
@@ -104,6 +117,7 @@ template <class T> struct Table {
   T (*peak)(int64_t rounds);
   void (*exp_rows)(T* x, int64_t n);
   void (*tanh_rows)(T* x, int64_t n);
+  void (*shares_above)(const Shares<T>&);
 };
 
 struct Isa {

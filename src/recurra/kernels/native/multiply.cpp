@@ -277,13 +277,14 @@ template <class T> void rnn_forward(const Forward<T>&);
 template <class T> void lstm_backward(const Backward<T>&);
 template <class T> void gru_backward(const Backward<T>&);
 template <class T> void rnn_backward(const Backward<T>&);
+template <class T> void shares_above(const Shares<T>&);
 
 extern const Table<float> table_f;
 extern const Table<double> table_d;
 #define RECURRA_TABLE(T)                                                                                  \
   {W<T>,         ROWS<4>,        OUTER_WORK<T>, multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
    lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
-   tanh_rows<T>}
+   tanh_rows<T>, shares_above<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);
 

@@ -1,0 +1,148 @@
+"""A whole sequence as one vector: how often fixed dilated convolutions exceed thresholds learned from the data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recurra.errors import StoreError
+from recurra.kernels.random_kernels import N_KERNELS, TAPS, convolved, shares_above
+
+N_FEATURES = 10_000
+MAX_DILATIONS = 32
+# A kernel that sees more channels than these would drown each of them.
+MAX_CHANNELS = 9
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True)
+class RandomKernels:
+    """Convolutions that are drawn, not trained; see `recurra.kernels.random_kernels`.
+
+    Parameters
+    ----------
+    dilations : tuple of int
+        In rising order.
+    channels : tuple of int array of shape (84, n)
+        For each dilation, the channels that each kernel sees; -1 for none.
+    thresholds : tuple of float32 array of shape (84, n)
+        For each dilation.
+    """
+
+    dilations: tuple[int, ...]
+    channels: tuple[np.ndarray, ...]
+    thresholds: tuple[np.ndarray, ...]
+
+    @classmethod
+    def fit(
+        cls, sequences: Sequence[np.ndarray], *, random_state: int, n_features: int = N_FEATURES
+    ) -> "RandomKernels":
+        """Choose dilations by the lengths, thresholds among the responses of training sequences.
+
+        Parameters
+        ----------
+        sequences : list of float32 array of shape (time, channels)
+            Scaled.
+        random_state : int
+            Draws channels and the sequences whose responses give thresholds.
+        n_features : int, default=10,000
+            About so many shares are computed.
+        """
+        generator = np.random.default_rng(random_state)
+        length = float(np.median([len(x) for x in sequences]))
+        each = max(1, n_features // N_KERNELS)
+        furthest = np.log2(max(1.0, (length - 1) / (TAPS - 1)))
+        spread = np.logspace(0, furthest, min(each, MAX_DILATIONS), base=2).astype(int)
+        dilations, counts = np.unique(spread, return_counts=True)
+        counts = np.maximum(1, counts * each // len(spread))
+        n_channels = sequences[0].shape[1]
+        channels, thresholds, drawn = [], [], 0
+        for dilation, count in zip(dilations.tolist(), counts.tolist(), strict=True):
+            own = _drawn_channels(generator, n_channels)
+            # Quantiles that spread evenly over all thresholds, however many there are.
+            ranks = (np.arange(1, N_KERNELS * count + 1) + drawn) * GOLDEN % 1
+            ranks = ranks.reshape(N_KERNELS, count)
+            drawn += N_KERNELS * count
+            chosen = generator.integers(0, len(sequences), N_KERNELS)
+            limits = np.empty((N_KERNELS, count), np.float32)
+            for index in np.unique(chosen):
+                rows = np.flatnonzero(chosen == index)
+                x = np.ascontiguousarray(sequences[index], np.float32)
+                responses = convolved(x, channels=own, dilation=dilation, kernels=rows)
+                for kernel, response in zip(rows, responses, strict=True):
+                    limits[kernel] = np.quantile(response, ranks[kernel])
+            channels.append(own)
+            thresholds.append(limits)
+        return cls(tuple(dilations.tolist()), tuple(channels), tuple(thresholds))
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return sum(limits.size for limits in self.thresholds)
+
+    def transform(self, sequence: np.ndarray) -> np.ndarray:
+        """Return the vector of one scaled sequence (time, channels): float32 of shape (size,), in [0, 1]."""
+        x = np.ascontiguousarray(sequence, np.float32)
+        parts = []
+        for index, (dilation, channels, limits) in enumerate(
+            zip(self.dilations, self.channels, self.thresholds, strict=True)
+        ):
+            found = shares_above(x, channels=channels, dilation=dilation, thresholds=limits, parity=index % 2)
+            parts.append(found.reshape(-1))
+        return np.concatenate(parts)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays for a model file."""
+        arrays = {"dilations": np.array(self.dilations, np.int64)}
+        for index, (channels, limits) in enumerate(zip(self.channels, self.thresholds, strict=True)):
+            arrays |= {f"channels.{index}": channels, f"thresholds.{index}": limits}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "RandomKernels":
+        """Return what `to_arrays` gave.
+
+        Raises
+        ------
+        StoreError
+            If an array is absent or makes no sense.
+        """
+        dilations = arrays.get("dilations")
+        if dilations is None or dilations.dtype != np.int64 or dilations.ndim != 1:
+            raise StoreError("the random kernels have no dilations.")
+        steps = dilations.tolist()
+        if not 1 <= len(steps) <= MAX_DILATIONS or not all(1 <= d < 2**24 for d in steps):
+            raise StoreError("the dilations of the random kernels make no sense.")
+        channels, thresholds = [], []
+        for index in range(len(steps)):
+            own, limits = arrays.get(f"channels.{index}"), arrays.get(f"thresholds.{index}")
+            if own is None or limits is None or not _fit(own, limits, n_channels):
+                raise StoreError(f"the random kernels of dilation {steps[index]} make no sense.")
+            channels.append(own)
+            thresholds.append(limits)
+        return cls(tuple(steps), tuple(channels), tuple(thresholds))
+
+
+def _fit(channels: np.ndarray, thresholds: np.ndarray, n_channels: int) -> bool:
+    return bool(
+        channels.dtype == np.int64
+        and channels.ndim == 2
+        and channels.shape[0] == N_KERNELS
+        and 1 <= channels.shape[1] <= MAX_CHANNELS
+        and (channels >= -1).all()
+        and (channels < n_channels).all()
+        and thresholds.dtype == np.float32
+        and thresholds.ndim == 2
+        and thresholds.shape[0] == N_KERNELS
+        and np.isfinite(thresholds).all()
+    )
+
+
+def _drawn_channels(generator: np.random.Generator, n_channels: int) -> np.ndarray:
+    """Return the channels of each kernel, (84, n), few more often than many; -1 for none."""
+    most = min(n_channels, MAX_CHANNELS)
+    counts = (2 ** generator.uniform(0, np.log2(most + 1), N_KERNELS)).astype(int).clip(1, most)
+    out = np.full((N_KERNELS, int(counts.max())), -1, np.int64)
+    for kernel, count in enumerate(counts.tolist()):
+        out[kernel, :count] = np.sort(generator.choice(n_channels, count, replace=False))
+    return out

@@ -1,0 +1,112 @@
+"""A whole sequence as one vector, which a linear map can answer from: the wide part beside a recurrence.
+
+References
+----------
+.. [1] H.-T. Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016, arXiv:1606.07792.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recurra.errors import StoreError
+from recurra.serving.random_kernels import RandomKernels
+
+# Shares of the values; of their differences from step to step there are half as many.
+N_FEATURES = 10_000
+# Length and simple statistics are few beside thousands of shares; this makes them heard.
+EMPHASIS = np.float32(30**0.5)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Random kernels over a sequence and over its changes, its length and simple statistics of each channel.
+
+    Parameters
+    ----------
+    values, changes : RandomKernels
+    spread : float32 array of shape (channels,)
+        By which the changes are divided.
+    """
+
+    values: RandomKernels
+    changes: RandomKernels
+    spread: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, sequences: Sequence[np.ndarray], *, random_state: int, n_features: int = N_FEATURES
+    ) -> "Summary":
+        """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled."""
+        moved = [_changes(x) for x in sequences]
+        spread = np.concatenate(moved).std(axis=0, dtype=np.float64)
+        spread = np.where(spread > 1e-8, spread, 1.0).astype(np.float32)
+        return cls(
+            RandomKernels.fit(sequences, random_state=random_state, n_features=n_features),
+            RandomKernels.fit(
+                [x / spread for x in moved], random_state=random_state + 1, n_features=n_features // 2
+            ),
+            spread,
+        )
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return self.values.size + self.changes.size + 1 + 4 * len(self.spread)
+
+    def transform(self, sequence: np.ndarray) -> np.ndarray:
+        """Return the vector of one sequence (time, channels), at least one step: float32 of shape (size,)."""
+        x = np.ascontiguousarray(sequence, np.float32)
+        exact = x.astype(np.float64)
+        statistics = [exact.mean(axis=0), exact.std(axis=0), x.min(axis=0), x.max(axis=0)]
+        return np.concatenate(
+            [
+                self.values.transform(x),
+                self.changes.transform(_changes(x) / self.spread),
+                np.concatenate([[np.log(len(x))], *statistics]).astype(np.float32),
+            ]
+        )
+
+    def emphasis(self) -> np.ndarray:
+        """Return what each number is worth beside the others once all are scaled alike, shape (size,)."""
+        out = np.ones(self.size, np.float32)
+        out[self.values.size + self.changes.size :] = EMPHASIS
+        return out
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays for a model file."""
+        arrays = {f"values.{name}": array for name, array in self.values.to_arrays().items()}
+        arrays |= {f"changes.{name}": array for name, array in self.changes.to_arrays().items()}
+        return arrays | {"spread": self.spread}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "Summary":
+        """Return what `to_arrays` gave.
+
+        Raises
+        ------
+        StoreError
+            If an array is absent or makes no sense.
+        """
+        spread = arrays.get("spread")
+        if (
+            spread is None
+            or spread.dtype != np.float32
+            or spread.shape != (n_channels,)
+            or not (spread > 0).all()
+        ):
+            raise StoreError("the spread of the changes makes no sense.")
+        parts = {
+            part: RandomKernels.from_arrays(
+                {n.removeprefix(f"{part}."): a for n, a in arrays.items() if n.startswith(f"{part}.")},
+                n_channels,
+            )
+            for part in ("values", "changes")
+        }
+        return cls(parts["values"], parts["changes"], spread)
+
+
+def _changes(x: np.ndarray) -> np.ndarray:
+    """Return the difference of each step from the one before, 0 for the first: float32 (time, channels)."""
+    return np.diff(x, axis=0, prepend=x[:1]).astype(np.float32)
