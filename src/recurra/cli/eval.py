@@ -56,7 +56,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     folder = run_folder.open_run(run)
     config = folder.config()
     estimator = load_model(folder / run_folder.MODEL)
-    test, how = judged_part(folder, config, data, words)
+    test, how = judged_part(folder, config, data, words, who="evaluate")
     if test.y is None and config.get("task") not in flags.WITHOUT_LABELS:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "

@@ -147,7 +147,7 @@ def _one_clip(data: Any) -> Any:
 
     if not isinstance(data, str | Path) or not Path(data).is_dir() or not is_clip(Path(data)):
         return None
-    return Dataset([Record(str(data), name=Path(data).name)], kind="video", source=str(data))
+    return Dataset([Record(str(data), name=Path(data).resolve().name)], kind="video", source=str(data))
 
 
 def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:

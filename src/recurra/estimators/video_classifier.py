@@ -285,10 +285,11 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
         manifest = super()._manifest(X, target)
         params = {k: v for k, v in manifest["params"].items() if k != "cache_dir"}
-        if not isinstance(self.backbone, str):
-            params["backbone"] = (
-                os.fspath(self.backbone) if isinstance(self.backbone, os.PathLike) else "module"
-            )
+        if isinstance(self.backbone, str | os.PathLike):  # of a file the whole path, to find it from anywhere
+            named = os.fspath(self.backbone)
+            params["backbone"] = os.path.abspath(named) if os.path.isfile(named) else named
+        else:
+            params["backbone"] = "module"
         seen = {"sampling": frame_inputs.video_words(self).sampling, "backbone": None}
         if (network := self._backbone()) is not None:
             seen["backbone"] = network.facts
