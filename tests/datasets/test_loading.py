@@ -71,5 +71,5 @@ def test_words_that_do_not_apply(tmp_path):
     assert "labels must be the path of a file" in message(UsageError, tmp_path, labels=[1])
     assert "put labels.csv into a folder" in message(UsageError, tmp_path, labels="y.txt")
     assert message(UsageError, recurra.load([np.zeros((2, 1))]), id="x").endswith(
-        "to a Dataset; it takes none."
+        "to a Dataset, which is read already; it takes no words."
     )

@@ -108,6 +108,8 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     """Judge the network of RUN on its test part, or on labelled DATA, and add a page to the run folder."""
     evaluation = evaluate(run, data, name=name, **flags.given(given))
     if as_json:
+        if evaluation.context.trained_on:
+            screen.warn(evaluation.context.trained_on)
         return screen.flat_json(evaluation.metrics)
     screen.say(f"Judged on: {evaluation.context.split}")
     screen.result(evaluation.summary())

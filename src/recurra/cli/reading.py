@@ -60,7 +60,7 @@ def judged_part(
     official = dataset.part("test")
     if len(official) and len(official) < len(dataset):
         return official, f"The test part of the data's own split: {len(official)} sequences."
-    return dataset, f"All {len(dataset)} sequences; none of them should have been trained on."
+    return dataset, f"All {len(dataset)} sequences of {dataset.source or 'the data'}."
 
 
 def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:

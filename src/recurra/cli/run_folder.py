@@ -1,8 +1,8 @@
 """A run folder: what ``train`` writes and the other verbs read.
 
 ``config.json`` everything to repeat the run · ``history.jsonl`` a line per epoch · ``model.recurra`` the network ·
-``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` · ``checkpoints/`` · later ``eval-NAME.html`` and
-``eval-NAME.json``. A run has begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
+``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` ·
+``figures/`` · ``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
 """
 
 import contextlib
@@ -17,8 +17,9 @@ from typing import Any
 from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
 from recurra.store import PARTIAL, write_text
 
-CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS = OURS = (
+CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
+    "trained-on.recurra",
 )  # fmt: skip
 
 

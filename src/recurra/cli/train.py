@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import recurra
+from recurra.batches.trained_on import TrainedOn
 from recurra.cli import flags, parts, run_folder, screen
 from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
@@ -207,6 +208,7 @@ def carry_out(
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with _noted(problems.warnings):
             _fit(estimator, divided.train, run, resume=goes_on)
+        estimator.trained_on_ = TrainedOn.of(divided.train)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
         _write(run, estimator, evaluation, metrics)
     return Run(plan.folder, estimator, metrics, evaluation, plan.command)
@@ -474,6 +476,7 @@ def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str
         evaluation.save(run / run_folder.REPORT)
         write_figures(run, evaluation, estimator)
     run.write_json(run_folder.METRICS, metrics)
+    estimator.trained_on_.save(run / run_folder.TRAINED_ON)
     estimator.save(run / run_folder.MODEL)
 
 

@@ -266,6 +266,9 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
             X, y, groups=groups, sample_weight=sample_weight, validation=validation, resume=resume
         )
 
+    def _contents(self, X: Any, sequences: list[Any]) -> list[Any]:
+        return frame_inputs.contents_of(X)
+
     def _fit_target(self, given: Given) -> ClassTarget:
         return ClassTarget.fit(type(self).__name__, given.y, given.names)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.columns import Columns, read_delimited
-from recurra.readers.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
 from recurra.readers.folder import holds_runs
+from recurra.readers.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
 from recurra.readers.words import refuse
 from recurra.records import Dataset, Record
 
