@@ -184,7 +184,9 @@ class TrainedOn:
             facts.get("kind") != _KIND
             or whole is None
             or stretches is None
-            or (whole.dtype, whole.ndim, whole.shape[-1:]) != (np.uint8, 2, (16,))
+            or whole.dtype != np.uint8
+            or whole.ndim != 2
+            or whole.shape[1] != 16
             or stretches.dtype != np.uint64
             or steps not in _STEPS
             or not isinstance(every, int)

@@ -1,8 +1,9 @@
 """A run folder: what ``train`` writes and the other verbs read.
 
 ``config.json`` everything to repeat the run · ``history.jsonl`` a line per epoch · ``model.recurra`` the network ·
-``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` ·
-``figures/`` · ``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
+``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` ·
+``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and
+is whole when its ``model.recurra`` is.
 """
 
 import contextlib

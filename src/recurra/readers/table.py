@@ -21,7 +21,7 @@ from recurra.readers.columns import (
     read_parquet,
 )
 from recurra.readers.series import series_from_columns
-from recurra.readers.words import DELIMITED, LINES, LONG, PAIRS, SERIES, TEXTS, USUAL_NAMES, WIDE, TableWords
+from recurra.readers.words import DELIMITED, LINES, LONG, PAIRS, SERIES, TEXTS, USUAL_NAMES, WIDE, TableWords, refuse
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
@@ -55,15 +55,16 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
+    who = "a DataFrame" if is_frame(source) else str(source)
     if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
         words.check_given(LINES, f"{source}, one text a line")
         return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
     if words.labels is not None:
         raise UsageError(
-            f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
+            f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
-    columns = read_columns(source, words)
-    return from_columns(columns, words.without_given(*_of_the_file(source)))
+    refuse(words.given.intersection(DELIMITED), _of_the_file(source), who)
+    return from_columns(read_columns(source, words), words.without_given("encoding", "delimiter"))
 
 
 def _of_the_file(source: Any) -> tuple[str, ...]:
@@ -119,7 +120,8 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
 
 def _check_given(columns: Columns, words: TableWords) -> None:
     """Raise UnusedWordError at a word that does not act on a table of this layout."""
-    advice, idle = "", set()
+    advice, idle = "", set[str]()
+    takes: tuple[str, ...]
     if words.kind == "series":
         layout, takes = "series to forecast, told apart by id= and split by time", SERIES
     elif words.text:
@@ -135,6 +137,8 @@ def _check_given(columns: Columns, words: TableWords) -> None:
         idle |= {"label", "channels"}  # the target says already what is to be learned
     if "time_unit" in words.given and not (words.time and _is_numeric(columns, words.time)):
         idle.add("time_unit")
+    if words.kind == "series" or not words.text or words.target:
+        takes = (*takes, "decimal")  # of files with separators; others have refused it
     if words.text == "":
         takes = (*takes, "text")
     words.check_given([word for word in takes if word not in idle], f"{columns.who}, {layout}", advice=advice)

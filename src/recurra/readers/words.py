@@ -61,11 +61,12 @@ def refuse(words: Iterable[str], takes: Iterable[str], who: str, *, advice: str 
     idle = sorted(word for word in words if word not in known)
     if not idle:
         return
+    near = "" if idle[0] in {field.name for field in fields(TableWords)} else did_you_mean(idle[0], known)
     # Not quoted, with a sign behind it, so that the command line shows them as flags.
     listed = ", ".join(f"{word}=" for word in known)
     error = UnusedWordError(
         f"load: {idle[0]}= does not apply to {who}; it takes {listed or 'no words'}."
-        f"{f' {advice}' if advice else ''}{did_you_mean(idle[0], known)}"
+        f"{f' {advice}' if advice else ''}{near}"
     )
     error.words = tuple(idle)
     raise error
