@@ -10,7 +10,7 @@ from scipy.io import savemat, wavfile
 
 import recurra
 from recurra.cli.flags import DATA_WORDS
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, ShapeError, UsageError
 from recurra.readers.words import UnusedWordError
 
 # What each word is given as, where a kind says nothing else.
@@ -141,7 +141,7 @@ def wav(place, name="a.wav"):
 
 
 def mat(place):
-    savemat(place / "a.mat", {"x": np.random.default_rng(0).normal(size=(20, 3)), "cls": np.arange(20) % 2})
+    savemat(place / "a.mat", {"X": np.random.default_rng(0).normal(size=(20, 3)), "cls": np.arange(20) % 2})
     return place / "a.mat"
 
 
@@ -271,8 +271,8 @@ KINDS = {
                "static", "kind", "source", "sort", "time_unit"} | FILE),  # fmt: skip
     "series, every column": (series_csv, {"kind": "series", "time": "t", "id": "alt", "channels": ["x", "y"]},
                {"id", "time", "target", "known", "static", "kind", "source", "sort", "time_unit", "channels"} | FILE),  # fmt: skip
-    "lines": (lines, {}, {"labels", "layout", "encoding", *LONG, "delimiter"} - {"kind", "label_per", "sort", "time_unit",
-              "sample_rate_hz"}),  # fmt: skip
+    "lines": (lines, {}, {"labels", "layout", "encoding", "delimiter", "id", "time", "label", "group", "target", "text",
+              "channels"}),  # fmt: skip
     "json lines": (json_lines, {}, {"id", "label", "group", "target", "kind", "text", "source", "labels", "encoding"}),
     "npy": (npy, {}, {"sample_rate_hz"}),
     "npz": (npz, {}, {"sample_rate_hz"}),
@@ -295,7 +295,7 @@ KINDS = {
     "images": (images, {}, set()),
     "one clip": (one_clip, {}, set()),
     "named": (lambda place: "japanese-vowels", {}, set()),
-    "arrays": (lambda place: [np.zeros((5, 2)), np.ones((4, 2))], {}, {"sample_rate_hz"}),
+    "arrays": (lambda place: [np.zeros((5, 2)), np.ones((4, 2))], {}, {"labels", "sample_rate_hz"}),
     "dataset": (lambda place: recurra.load([np.zeros((5, 2))]), {}, set()),
 }  # fmt: skip
 # What a word needs beside it to act, and rows in another order where it sorts.
@@ -307,7 +307,9 @@ OWN = {
     ("series, every column", "kind"): "sequence",
     ("series, every column", "id"): "cls",
     ("series, every column", "time"): "z",
-    ("long", "id"): "alt",
+    ("long", "layout"): "wide",
+    ("frame", "layout"): "wide",
+    ("parquet", "layout"): "wide",
     ("wide", "layout"): "long",
     ("series, every column", "channels"): ["x", "z"],
     ("plain folder", "channels"): ["x", "z"],
@@ -330,8 +332,18 @@ OWN = {
 
 def with_commas(place):
     """Rewrite every table as Excel does where the decimal mark is a comma."""
+
+    def written(text):
+        return re.sub(r"(\d)\.(\d)", r"\1,\2", text.replace(",", ";"))
+
     for file in place.rglob("*.csv"):
-        file.write_text(re.sub(r"(\d)\.(\d)", r"\1,\2", file.read_text().replace(",", ";")))
+        file.write_text(written(file.read_text()))
+    for file in place.rglob("*.zip"):
+        with zipfile.ZipFile(file) as archive:
+            content = {name: archive.read(name).decode() for name in archive.namelist()}
+        with zipfile.ZipFile(file, "w") as out:
+            for name, text in content.items():
+                out.writestr(name, written(text))
 
 
 def told(data):
@@ -385,7 +397,7 @@ def test_it_acts_or_is_refused(kind, word, tmp_path):
     except UnusedWordError as error:  # it acted, and others do no more
         assert word not in error.words
         return
-    except (DataError, UsageError) as error:  # it acted, and what came of it cannot be used
+    except (DataError, ShapeError, UsageError) as error:  # it acted, and what came of it cannot be used
         assert "\n" not in str(error)
         return
     assert after != before

@@ -61,7 +61,9 @@ def refuse(words: Iterable[str], takes: Iterable[str], who: str, *, advice: str 
     idle = sorted(word for word in words if word not in known)
     if not idle:
         return
-    near = "" if idle[0] in {field.name for field in fields(TableWords)} else did_you_mean(idle[0], known)
+    # A word of other data is no slip of the pen, unless of its plural.
+    meant = idle[0] + "s" in known or idle[0] not in {field.name for field in fields(TableWords)}
+    near = did_you_mean(idle[0], known) if meant else ""
     # Not quoted, with a sign behind it, so that the command line shows them as flags.
     listed = ", ".join(f"{word}=" for word in known)
     error = UnusedWordError(
