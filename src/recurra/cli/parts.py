@@ -233,10 +233,10 @@ def absolute_paths(words: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(words)
     for word in ("labels", "vectors", "backbone"):  # vectors and image networks may also be named
         if isinstance(out.get(word), str | os.PathLike) and Path(out[word]).exists():
-            out[word] = str(Path(out[word]).absolute())
+            out[word] = str(Path(out[word]).resolve())
     for word in ("cache_dir", "checkpoint_dir"):
         if out.get(word) is not None:
-            out[word] = str(Path(out[word]).absolute())
+            out[word] = os.path.abspath(out[word])
     return out
 
 
