@@ -144,7 +144,7 @@ def facts(run):
     config = json.loads((run / "config.json").read_text())
     metrics = json.loads((run / "metrics.json").read_text())
     metrics.pop("train_seconds", None)
-    manifest, arrays = store.load(run / "model.recurra")
+    _, arrays = store.load(run / "model.recurra")
     weights = {name: array.tobytes() for name, array in arrays.items()}
     return (
         {k: config[k] for k in ("data_digest", "test_digest", "n_test", "split", "data", "data_words")},

@@ -43,7 +43,7 @@ def test_the_training_table_itself(cli, table):
         name = f"eval-{arguments[0].stem}"
         assert json.loads((run.path / f"{name}.json").read_text())["n_trained_on"] == n
         page = re.sub(r"\s+", " ", html.unescape((run.path / f"{name}.html").read_text()))
-        assert 0 < page.index(says) < page.index("right where guessing")
+        assert 0 < page.index(says) < page.index('class="headline"')
         shown = cli("eval", run.path, *arguments, "--json")
         assert json.loads(shown.out)["n_trained_on"] == n
         assert shown.err.startswith(f"Warning: {says}")
@@ -215,5 +215,5 @@ def test_words_without_data_are_refused(cli, table):
         assert done.code == 2
     assert done.err.startswith("Error: compare: ")
     assert cli("eval", run.path, "--label", "gesture").err.startswith(
-        "Error: evaluate: --label says how data are read, and none are given. Give the data, or leave it out."
+        "Error: evaluate: --label says how data are read, and none are given. Give the data, or leave that out."
     )

@@ -48,8 +48,9 @@ def judged_part(
     """
     if data is None and words:
         told = ", ".join(f"{word}=" for word in words)
+        say = "says" if len(words) == 1 else "say"
         raise UsageError(
-            f"{who}: {told} say how data are read, and none are given. Give the data, or leave it out."
+            f"{who}: {told} {say} how data are read, and none are given. Give the data, or leave that out."
         )
     place = parts.place(data)
     same = place is not None and place == config.get("data") and not words

@@ -21,7 +21,18 @@ from recurra.readers.columns import (
     read_parquet,
 )
 from recurra.readers.series import series_from_columns
-from recurra.readers.words import DELIMITED, LINES, LONG, PAIRS, SERIES, TEXTS, USUAL_NAMES, WIDE, TableWords, refuse
+from recurra.readers.words import (
+    DELIMITED,
+    LINES,
+    LONG,
+    PAIRS,
+    SERIES,
+    TEXTS,
+    USUAL_NAMES,
+    WIDE,
+    TableWords,
+    refuse,
+)
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
