@@ -11,6 +11,7 @@ import pytest
 import recurra
 from cli.waves import waves, write_forms
 from recurra import store
+from recurra.cli.compare import compare
 from recurra.cli.main import Interrupted
 from recurra.training.callbacks import Callback
 
@@ -200,7 +201,7 @@ def test_a_run_is_the_same_from_everywhere(kind, cli, tmp_path, monkeypatch):
     answers = [cli("predict", here, place) for place in (seen, linked)]
     assert all(one.code == 0 and one.out == answers[0].out for one in answers), answers[0].err
     if kind not in (series, recordings, pairs):
-        assert recurra.compare(here, str(runs / "away")).pairs[0].p_value == 1.0
+        assert compare(here, str(runs / "away")).pairs[0].p_value == 1.0
 
 
 @pytest.mark.parametrize(
