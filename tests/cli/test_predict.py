@@ -222,3 +222,17 @@ def test_an_electrocardiogram_whole_and_in_chunks(real_data, tmp_path):
     record = tmp_path / "hearts" / "A00001.hea"
     whole = predict(out, record, proba=True)
     assert [predict(out, record, proba=True, chunk=chunk) for chunk in (1, 777, 100_000)] == [whole] * 3
+
+
+def test_options_that_would_do_nothing(cli, trained, forms, tmp_path):
+    done = cli("predict", trained("long").path, forms / "new.csv", "--min-duration-s", "1")
+    assert done.code == 2
+    assert done.err.startswith("Error: predict: --min-duration-s joins short segments; give --segments too")
+    rows = "\n".join(f"2024-01-01 {h:02}:00,{h % 5}.5" for h in range(24))
+    (tmp_path / "load.csv").write_text(f"time,load\n{rows}\n")
+    words = {"target": "load", "horizon": 2, "context": 4, "hidden_size": 2, "max_epochs": 1, "verbose": 0}
+    recurra.train(tmp_path / "load.csv", "forecast", out=tmp_path / "run", test=0, seed=0, **words)
+    for flags in (["--segments"], ["--chunk", "9"]):
+        done = cli("predict", tmp_path / "run", tmp_path / "load.csv", *flags)
+        assert done.code == 2
+        assert f"{flags[0]} does nothing for a network that forecasts" in done.err

@@ -64,12 +64,12 @@ def test_what_cannot_be_read(tmp_path):
 def test_words_that_do_not_apply(tmp_path):
     (tmp_path / "a.ts").write_text("@data\n1\n")
     text = message(UsageError, tmp_path / "a.ts", labels=[1])
-    assert "load: 'labels' does not apply to " in text
-    assert text.endswith("it takes 'encoding', 'part'.")
+    assert "load: labels= does not apply to " in text
+    assert text.endswith("it takes encoding=, part=.")
     assert message(UsageError, [np.zeros((2, 1))], label=[1]).endswith("Did you mean 'labels'?")
-    assert "takes no word 'names'" in message(UsageError, tmp_path, names=[1])
+    assert "names= does not apply" in message(UsageError, tmp_path, names=[1])
     assert "labels must be the path of a file" in message(UsageError, tmp_path, labels=[1])
     assert "put labels.csv into a folder" in message(UsageError, tmp_path, labels="y.txt")
     assert message(UsageError, recurra.load([np.zeros((2, 1))]), id="x").endswith(
-        "to a Dataset; it takes none."
+        "to a Dataset, which is read already; it takes no words."
     )

@@ -131,7 +131,7 @@ def test_tables(tmp_path):
 def test_one_clip_and_what_does_not_apply(tmp_path):
     touch(tmp_path, "run/a.mp4")
     assert told(recurra.load(tmp_path / "run" / "a.mp4")) == [("a.mp4", None, None, None)]
-    with pytest.raises(UsageError, match="'sort' does not apply to .*, a folder of clips"):
+    with pytest.raises(UsageError, match="sort= does not apply to .*, a folder of clips"):
         recurra.load(tmp_path, sort=True)
     with pytest.raises(DataError, match="holds no clip"):
         read_clips(touch(tmp_path / "empty", "notes.txt"))

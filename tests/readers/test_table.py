@@ -242,7 +242,9 @@ def test_no_values_left():
 def test_unknown_words():
     with pytest.raises(UsageError) as caught:
         TableWords.from_dict({"labell": "x"}, who="t.csv")
-    assert str(caught.value).startswith("load: a table takes no word 'labell' (t.csv); it takes 'id', 'time'")
+    assert str(caught.value).startswith(
+        "load: labell= does not apply to t.csv, a table or folder; it takes id=, time="
+    )
     assert str(caught.value).endswith("Did you mean 'label'?")
     with pytest.raises(UsageError, match="layout must be one of"):
         TableWords.from_dict({"layout": "tall"}, who="t.csv")

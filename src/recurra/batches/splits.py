@@ -11,6 +11,7 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
+from recurra.features.frame_cache import contents
 from recurra.readers.calendar import step_after
 from recurra.records import Dataset, Record
 
@@ -25,6 +26,7 @@ def split(
     by: str | None = None,
     stratify: bool = True,
     random_state: int | None = 0,
+    keys: Sequence[bytes] | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Split a data set into a training and a test part.
 
@@ -44,7 +46,10 @@ def split(
         Keep the share of each class alike on both sides, as nearly as groups allow. Numbers to predict are
         not stratified.
     random_state : int or None, default=0
-        Decides the split; it does not depend on the order of the records. None differs at every call.
+        Decides the split; it does not depend on the order of the records, nor on where their files are. None differs
+        at every call.
+    keys : sequence of bytes, optional
+        What tells the records apart, 16 bytes each; by default their content, see `record_keys`.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def split(
         return _by_time(dataset, fraction)
     if by == "record":
         groups = None
-    keys = content_keys(dataset.X)
+    keys = record_keys(dataset) if keys is None else keys
     labels = _labels_of(dataset) if stratify else None
     units = _units(keys, groups)
     if units.max() < 1:
@@ -182,7 +187,7 @@ def k_folds(
 
     check_choice("k_folds", "by", by, [None, "group", "record"])
     check_number("k_folds", "n_splits", n_splits, integer=True, low=2)
-    keys = content_keys(dataset.X)
+    keys = record_keys(dataset)
     units = _units(keys, None if by == "record" else dataset.groups)
     if units.max() + 1 < n_splits:
         raise DataError(
@@ -213,6 +218,11 @@ def k_folds(
 def _in_order(folds: list[Any], order: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     positions = np.asarray(order)
     return [(np.sort(positions[train]), np.sort(positions[test])) for train, test in folds]
+
+
+def record_keys(dataset: Dataset) -> list[bytes]:
+    """Return 16 bytes for each record, equal for equal content; of a clip that of its file, wherever it is."""
+    return content_keys(contents(dataset))
 
 
 def content_keys(values: Iterable[Any]) -> list[bytes]:

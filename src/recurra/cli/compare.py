@@ -76,6 +76,11 @@ def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any
         return screen.flat_json(
             {name: value for name, value in (figures | tests).items() if not name.endswith(".name")}
         )
+    for run in found.runs:
+        if run.get("n_trained_on"):
+            screen.warn(
+                f"{run['name']} was trained on {run['n_trained_on']:,} of what all runs are judged on."
+            )
     shown = [figure for figure in SHOWN if any(figure in run for run in found.runs)]
     rows = [[run["name"], *(_cell(run.get(figure)) for figure in shown)] for run in found.runs]
     first = found.runs[0]

@@ -56,7 +56,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     folder = run_folder.open_run(run)
     config = folder.config()
     estimator = load_model(folder / run_folder.MODEL)
-    test, how = judged_part(folder, config, data, words)
+    test, how = judged_part(folder, config, data, words, who="evaluate")
     if test.y is None and config.get("task") not in flags.WITHOUT_LABELS:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "
@@ -108,6 +108,8 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     """Judge the network of RUN on its test part, or on labelled DATA, and add a page to the run folder."""
     evaluation = evaluate(run, data, name=name, **flags.given(given))
     if as_json:
+        if evaluation.context.trained_on:
+            screen.warn(evaluation.context.trained_on)
         return screen.flat_json(evaluation.metrics)
     screen.say(f"Judged on: {evaluation.context.split}")
     screen.result(evaluation.summary())

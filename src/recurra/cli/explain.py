@@ -65,7 +65,7 @@ def _chosen(run: Any, data: Any, index: int, words: dict[str, Any]) -> tuple[Any
     check_data_words("explain", words)
     folder = run_folder.open_run(run)
     config = folder.config()
-    dataset, _ = judged_part(folder, config, data, words, labelled=False)
+    dataset, _ = judged_part(folder, config, data, words, who="explain", labelled=False)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     record = dataset[index]
@@ -175,7 +175,7 @@ def _word_cloud(run: str, data: str | None, path: Path, words: dict[str, Any], a
         raise UsageError(f"explain: a word cloud must end in {', '.join(CLOUD_SUFFIXES)}; got {path.name!r}.")
     check_data_words("explain", words)
     folder = run_folder.open_run(run)
-    dataset, _ = judged_part(folder, folder.config(), data, words, labelled=False)
+    dataset, _ = judged_part(folder, folder.config(), data, words, who="explain", labelled=False)
     estimator = load_model(folder / run_folder.MODEL)
     if not hasattr(estimator, "word_cloud"):
         raise UsageError(

@@ -1,6 +1,7 @@
 """``recurra look``: what is in the data, what to watch out for, and settings to begin with."""
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,6 +50,7 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **words: Any) ->
     from recurra.evaluation.inspection import inspect
 
     check_data_words("look", words)
+    parts.check_by("look", parts.test_of(test), by)
     dataset = parts.load(data, words)
     divided = _divided(dataset, parts.test_of(test), by, words)
     found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
@@ -80,7 +82,7 @@ def _next(data: Any, dataset: Any, words: Mapping[str, Any], settings: Mapping[s
     version does not train on, the list of others.
     """
     source = str(data) if isinstance(data, str | Path) else "DATA"
-    name = Path(source).stem or "first"
+    name = Path(os.path.abspath(source)).stem or "first"
     if dataset.y is None and dataset.kind == "sequence" and _without_columns(dataset):
         train = ["recurra", "train", source, "-o", f"runs/{name}", "--task", "anomaly"]
         return shlex.join([*train, *flags.as_arguments(words)])

@@ -70,15 +70,21 @@ def predict(
     from recurra.checks import as_sequences, as_texts
 
     check_data_words("predict", words)
+    if min_duration_s and not segments:
+        raise UsageError(
+            "predict: min_duration_s= joins short segments; give segments=True too, or leave it out."
+        )
     own = series_predictions.open_estimator(run)
     if own is not None:
         if proba:
             raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
+        _check_steps_only(segments, chunk, "forecasts or marks single steps")
         return series_predictions.rows(*own, data, words, horizon=horizon)
     if horizon is not None:
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = run_folder.open_model(run)
     if "video" in model.manifest:
+        _check_steps_only(segments, chunk, "reads clips")
         return _of_clips(run, _one_clip(data) or read_unlabelled(config, data, words), proba)
     if model.task == "translation":
         config = {"task": "translate", **config}  # a model file alone
@@ -86,6 +92,7 @@ def predict(
     if model.task == "translation":
         if proba:
             raise UsageError("predict: proba needs classes; this network answers with texts.")
+        _check_steps_only(segments, chunk, "answers with texts")
         return _answers(model, dataset)
     sequences: list[Any]
     if model.features.reads_numbers:
@@ -94,6 +101,13 @@ def predict(
         sequences, _ = as_texts(dataset)
     with _reading(model, sequences, chunk) as model:
         return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
+
+
+def _check_steps_only(segments: bool, chunk: int | None, network: str) -> None:
+    """Raise UsageError at options of networks that read recordings step by step."""
+    for word, given in (("segments", segments), ("chunk", chunk is not None)):
+        if given:
+            raise UsageError(f"predict: {word}= does nothing for a network that {network}; leave it out.")
 
 
 @contextlib.contextmanager
@@ -147,7 +161,7 @@ def _one_clip(data: Any) -> Any:
 
     if not isinstance(data, str | Path) or not Path(data).is_dir() or not is_clip(Path(data)):
         return None
-    return Dataset([Record(str(data), name=Path(data).name)], kind="video", source=str(data))
+    return Dataset([Record(str(data), name=Path(data).resolve().name)], kind="video", source=str(data))
 
 
 def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ def judged_part(
     data: Any,
     words: Mapping[str, Any],
     *,
+    who: str,
     labelled: bool = True,
 ) -> tuple[Any, str]:
     """Return what a network is judged on, and how it came to be: never what it was trained on, as far as is known.
@@ -40,9 +41,17 @@ def judged_part(
 
     Parameters
     ----------
+    who : str
+        The verb, for messages.
     labelled : bool, default=True
         Whether new data must have the labels that the training data had.
     """
+    if data is None and words:
+        told = ", ".join(f"{word}=" for word in words)
+        say = "says" if len(words) == 1 else "say"
+        raise UsageError(
+            f"{who}: {told} {say} how data are read, and none are given. Give the data, or leave that out."
+        )
     place = parts.place(data)
     same = place is not None and place == config.get("data") and not words
     own = data is None or (same and config.get("n_test"))
@@ -52,7 +61,7 @@ def judged_part(
     official = dataset.part("test")
     if len(official) and len(official) < len(dataset):
         return official, f"The test part of the data's own split: {len(official)} sequences."
-    return dataset, f"All {len(dataset)} sequences; none of them should have been trained on."
+    return dataset, f"All {len(dataset)} sequences of {dataset.source or 'the data'}."
 
 
 def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:
@@ -73,15 +82,18 @@ def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, st
         raise UsageError(
             f"{folder.path}: the run was trained on objects of Python; give the data to judge on."
         )
-    words = config.get("data_words", {})
-    data = parts.load(config["data"], words)
-    divided = parts.divide(data, test=config["test"], by=config.get("by"), seed=config["seed"], words=words)
-    if divided.test is None or parts.digest(divided.test) != config.get("test_digest"):
-        raise DataError(
-            f"{config['data']}: is no longer what {folder.path} was trained on, so its test part cannot be found "
-            "again. Give the data to judge on, or train again."
+    data = parts.load_again(config)
+    how = {word: config.get(word) for word in ("test", "by")}
+    for keys in parts.split_keys(config, data):
+        divided = parts.divide(
+            data, **how, seed=config["seed"], words=config.get("data_words", {}), keys=keys
         )
-    return divided.test, str(config.get("split", divided.how))
+        if divided.test is not None and parts.digest(divided.test) == config.get("test_digest"):
+            return divided.test, str(config.get("split", divided.how))
+    raise DataError(
+        f"{config['data']}: is no longer what {folder.path} was trained on, so its test part cannot be found "
+        "again. Give the data to judge on, or train again."
+    )
 
 
 def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> Any:
@@ -93,15 +105,9 @@ def read_as_trained(config: Mapping[str, Any], data: Any, words: Mapping[str, An
     stored = dict(config.get("data_words", {}))
     if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(words):
         with _folder_of(Path(data)) as folder, _named(folder, str(data)):
-            dataset = replace(parts.load(folder, {**stored, **words}), source=str(data))
+            dataset = replace(parts.load_like(folder, stored, words), source=str(data))
         return _fitting(dataset, config)
-    try:
-        dataset = parts.load(data, {**stored, **words})
-    except UsageError:
-        if not stored:
-            raise
-        dataset = parts.load(data, words)
-    return _fitting(dataset, config)
+    return _fitting(parts.load_like(data, stored, words), config)
 
 
 def _fitting(dataset: Any, config: Mapping[str, Any]) -> Any:

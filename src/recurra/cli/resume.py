@@ -51,16 +51,16 @@ def go_on(run: Any, data: Any = None, *, test: Any = None, tell: Tell, **words: 
         ) from None
     _check_words(folder, words, needed, begun_words)
     estimator = begin(**{**begun_words, **words, flags.SEED: plan.seed})
-    dataset = parts.load(plan.source, plan.data_words)
-
-    def check(divided: parts.Parts) -> None:
-        if parts.fingerprint(divided) != digest:
-            raise DataError(
-                f"{plan.source if config['data'] else 'data'}: has changed since {folder} was begun, so it cannot go on. "
-                "Restore the data, or begin anew with force=True."
-            )
-
-    return carry_out(plan, dataset, estimator, tell, check=check)
+    dataset = parts.load_again(config) if data is None else parts.load_like(data, plan.data_words, {})
+    how = {"test": plan.test, "by": plan.by, "seed": plan.seed, "words": plan.data_words}
+    for keys in parts.split_keys({**config, "data": parts.place(plan.source)}, dataset):
+        divided = parts.divide(dataset, **how, keys=keys)
+        if parts.fingerprint(divided) == digest:
+            return carry_out(plan, dataset, estimator, tell, divided=divided)
+    raise DataError(
+        f"{plan.source if config['data'] else 'data'}: has changed since {folder} was begun, so it cannot go on. "
+        "Restore the data, or begin anew with force=True."
+    )
 
 
 def _begun(folder: Path) -> run_folder.RunFolder:

@@ -1,8 +1,9 @@
 """A run folder: what ``train`` writes and the other verbs read.
 
 ``config.json`` everything to repeat the run · ``history.jsonl`` a line per epoch · ``model.recurra`` the network ·
-``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` · ``checkpoints/`` · later ``eval-NAME.html`` and
-``eval-NAME.json``. A run has begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
+``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` ·
+``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and
+is whole when its ``model.recurra`` is.
 """
 
 import contextlib
@@ -17,8 +18,9 @@ from typing import Any
 from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
 from recurra.store import PARTIAL, write_text
 
-CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS = OURS = (
+CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
+    "trained-on.recurra",
 )  # fmt: skip
 
 
@@ -38,8 +40,8 @@ class RunFolder:
         return self.path / name
 
     def config(self) -> dict[str, Any]:
-        """Return ``config.json``."""
-        return read_json(self / CONFIG)
+        """Return ``config.json``; paths in it are absolute, of files that moved together with the run the new ones."""
+        return _moved(read_json(self / CONFIG), self.path)
 
     def metrics(self) -> dict[str, Any]:
         """Return ``metrics.json``."""
@@ -74,6 +76,29 @@ class RunFolder:
             except OSError as error:
                 file.truncate(before)
                 raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _moved(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a configuration with paths that are no longer there replaced by what lies there seen from the run."""
+    beside = config.get("beside")
+    if not isinstance(beside, dict):
+        return config
+    now = {old: (folder / str(relative)).resolve() for old, relative in beside.items()}
+    moved = {old: str(new) for old, new in now.items() if new.exists() and not Path(old).exists()}
+
+    def found(value: Any) -> Any:
+        return moved.get(value, value) if isinstance(value, str) else value
+
+    return (
+        {
+            key: {word: found(v) for word, v in value.items()}
+            if key in ("data_words", "words")
+            else found(value)
+            for key, value in config.items()
+        }
+        if moved
+        else config
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:

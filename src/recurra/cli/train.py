@@ -1,5 +1,6 @@
 """``recurra train``: data to a trained, judged and saved network in a run folder."""
 
+import os
 import shlex
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 import recurra
+from recurra.batches.trained_on import TrainedOn
 from recurra.cli import flags, parts, run_folder, screen
 from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
@@ -161,6 +163,7 @@ def train(
     folder = run_folder.check_free(_folder(data, out), force=force)
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
+    parts.check_by("train", test, by)
     _check_words(task, None, model_words)
     if task == "forecast" and parts.is_table(data):
         data_words.setdefault("kind", "series")
@@ -169,8 +172,7 @@ def train(
     _check_kind(dataset, task)
     _check_words(task, dataset.kind, model_words)
     _check_labelled(dataset, task)
-    if model_words.get("checkpoint_dir") is not None:  # so that resume finds it from anywhere
-        model_words["checkpoint_dir"] = str(Path(model_words["checkpoint_dir"]).absolute())
+    data_words, model_words = parts.absolute_paths(data_words), parts.absolute_paths(model_words)
     estimator = flags.estimator_class(task, dataset.kind)(**{**model_words, flags.SEED: seed})
     plan = Plan(_named(data), folder, task, seed, data_words, model_words, test, by, dataset.kind)
     return carry_out(plan, dataset, estimator, tell)
@@ -182,29 +184,31 @@ def carry_out(
     estimator: Any,
     tell: Tell,
     *,
-    check: Callable[[parts.Parts], None] | None = None,
+    divided: parts.Parts | None = None,
 ) -> Run:
     """Train, judge and write as planned.
 
     Parameters
     ----------
-    check : callable, optional
-        Given for a run that goes on: raises if a part is not what it was then.
+    divided : Parts, optional
+        Given for a run that goes on: both parts as they were then.
     """
-    divided = parts.divide(dataset, test=plan.test, by=plan.by, seed=plan.seed, words=plan.data_words)
-    if check is not None:
-        check(divided)
+    goes_on = divided is not None
+    divided = divided or parts.divide(
+        dataset, test=plan.test, by=plan.by, seed=plan.seed, words=plan.data_words
+    )
     if plan.task == "classify":
         parts.check_classes_left(dataset, divided)
     if plan.kind == "sequence" and divided.test is not None:
         parts.check_values(divided.test, allow_nan=getattr(estimator, "missing", "error") == "mask")
     problems = _tell_data(dataset, divided, plan.task, tell)
-    begin = run_folder.new_run if check is None else run_folder.continued_run
+    begin = run_folder.continued_run if goes_on else run_folder.new_run
     with _resumable(plan.folder), begin(plan.folder) as run:
-        if check is None:
+        if not goes_on:
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with _noted(problems.warnings):
-            _fit(estimator, divided.train, run, resume=check is not None)
+            _fit(estimator, divided.train, run, resume=goes_on)
+        estimator.trained_on_ = TrainedOn.of(divided.train)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
         _write(run, estimator, evaluation, metrics)
     return Run(plan.folder, estimator, metrics, evaluation, plan.command)
@@ -225,7 +229,8 @@ def _folder(data: Any, out: Any) -> Path:
     if out is not None:
         return Path(out)
     source = str(data) if isinstance(data, str | Path) else getattr(data, "source", "")
-    return Path("runs") / (Path(source).stem or "run")
+    # In full, so that "." has a name too.
+    return Path("runs") / (Path(os.path.abspath(source)).stem if source else "run")
 
 
 def _named(data: Any) -> str | None:
@@ -434,7 +439,7 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
     from recurra.evaluation.evaluation import installed_versions
 
     test = plan.test
-    return {
+    config = {
         "recurra": recurra.__version__,
         "command": plan.command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -447,6 +452,7 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
         "split": divided.how,
         "n_train": len(divided.train),
         "n_test": 0 if divided.test is None else len(divided.test),
+        "identity": "content",  # what records are told apart by; in runs without it clips were by path
         "data_digest": parts.fingerprint(divided),
         "test_digest": None if divided.test is None else parts.digest(divided.test),
         "task": plan.task,
@@ -461,6 +467,7 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
         "citation": dataset.citation,
         "versions": installed_versions(),
     }
+    return {**config, "beside": parts.beside(plan.folder, config)}
 
 
 def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str, Any]) -> None:
@@ -469,6 +476,7 @@ def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str
         evaluation.save(run / run_folder.REPORT)
         write_figures(run, evaluation, estimator)
     run.write_json(run_folder.METRICS, metrics)
+    estimator.trained_on_.save(run / run_folder.TRAINED_ON)
     estimator.save(run / run_folder.MODEL)
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from recurra.readers import archive, arrays, clips, signal, table, ts, video
 from recurra.readers.columns import is_frame
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.table import read_table
-from recurra.readers.words import TableWords
+from recurra.readers.words import TableWords, refuse
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
@@ -58,7 +58,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     Dataset(2 sequences, length 3 to 5, 2 channels, 2 classes)
     """
     if isinstance(source, Dataset):
-        _check_words(words, [], "a Dataset")
+        refuse(words, [], "a Dataset, which is read already")
         return source
     if is_frame(source):
         return read_table(source, TableWords.from_dict(words, who="DataFrame"))
@@ -84,20 +84,24 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
         return read_folder(path, TableWords.from_dict(words, who=str(path)))
     suffix = path.suffix.lower()
     if suffix in video.SUFFIXES:
+        refuse(words, [], f"{path}, a video file")
         return Dataset([Record(str(path), name=path.name)], kind="video", source=str(path))
     if suffix in (".csv", ".tsv") and clips.names_clips(path):
         return _with_words(clips.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:
         return read_table(path, TableWords.from_dict(words, who=str(path)))
     if suffix in arrays.SUFFIXES:
-        _check_words(words, _keywords(arrays.from_arrays), str(path))
+        known = _keywords(arrays.from_arrays)
+        if isinstance(words.get("labels"), str | os.PathLike):  # of texts, one a line
+            known.remove("labels")
+        refuse(words, known, f"{path}, a file of arrays")
         return arrays.read_arrays(path, **words)
     if suffix in signal.SUFFIXES:
         return signal.read_signal(path, TableWords.from_dict(words, who=str(path)))
     if suffix in archive.SUFFIXES:
         return _from_archive(path, TableWords.from_dict(words, who=str(path)))
     if suffix in ts.SUFFIXES:
-        return _with_words(ts.read_ts, path, words, str(path))
+        return _with_words(ts.read_ts, path, words, f"{path}, a file of an archive")
     raise UsageError(
         f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "
         f"{', '.join(_FILE_SUFFIXES)}, and folders of such."
@@ -109,15 +113,20 @@ def _from_archive(path: Path, words: TableWords) -> Dataset:
         try:
             dataset = read_folder(folder, words)
         except RecurraError as error:
-            message = str(error).replace(str(folder), str(path))
-            raise type(error)(message) from None
+            error.args = (str(error).replace(str(folder), str(path)),)
+            raise error from None
     notes = tuple(note.replace(str(folder), str(path)) for note in dataset.notes)
     return replace(dataset, source=str(path), notes=notes)
 
 
+def load_named(name: str, words: Mapping[str, Any]) -> Dataset:
+    """Load a named data set, also where a file or folder is called so."""
+    return _with_words(catalog.load, name, dict(words), f"the data set {name!r}")
+
+
 def _load_name(name: str, words: dict[str, Any]) -> Dataset:
     if name in catalog.names():
-        return _with_words(catalog.load, name, words, f"the data set {name!r}")
+        return load_named(name, words)
     if "://" in name:
         raise UsageError(f"load: {name!r} is an address; download the file first and give its path.")
     looks_like_path = os.sep in name or "/" in name or Path(name).suffix.lower() in _FILE_SUFFIXES
@@ -139,12 +148,5 @@ def _keywords(function: Callable[..., Any]) -> list[str]:
 
 
 def _with_words(function: Callable[..., Dataset], source: Any, words: dict[str, Any], who: str) -> Dataset:
-    _check_words(words, _keywords(function), who)
+    refuse(words, _keywords(function), who)
     return function(source, **words)
-
-
-def _check_words(words: dict[str, Any], known: list[str], who: str) -> None:
-    for word in words:
-        if word not in known:
-            takes = f"it takes {listing(known, 20)}" if known else "it takes none"
-            raise UsageError(f"load: {word!r} does not apply to {who}; {takes}.{did_you_mean(word, known)}")

@@ -14,7 +14,7 @@ from recurra.batches.faults import plant
 from recurra.batches.splits import content_keys
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
-from recurra.estimators import resuming
+from recurra.estimators import overlap, resuming
 from recurra.estimators.base import NotFittedError, _plain_params, _seed
 from recurra.estimators.words import check_params
 from recurra.evaluation.anomalies import AnomalyEvaluation
@@ -275,6 +275,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         }
         self.model_ = _with_threshold(AnomalyModel(manifest, blocks, to_arrays(network)), sequences, self)
         self._learned()
+        overlap.remember(self, sequences)
         return self
 
     def _examples(self, sequences: list[np.ndarray], blocks: Blocks) -> Any:
@@ -401,7 +402,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             raise DataError(
                 f"{type(self).__name__}: evaluate needs labels for each of {len(sequences)} sequences; got {len(y)}."
             )
-        return AnomalyEvaluation.made(
+        found = AnomalyEvaluation.made(
             sequences,
             self.model_.scores(sequences, names),
             threshold=self.model_.threshold,
@@ -409,6 +410,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             names=names,
             context=self._told(context),
         )
+        return overlap.told(self, found, sequences, "sequences")
 
     def _told(self, context: ReportContext | None) -> ReportContext:
         from dataclasses import replace

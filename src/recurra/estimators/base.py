@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import check_finite
 from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators import insight, resuming, rows
+from recurra.estimators import insight, overlap, resuming, rows
 from recurra.estimators.frontend import frontend_words
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
@@ -112,6 +112,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             del self.model_  # should this training be interrupted, it is the one to go on with
         resume = resume and hasattr(self, "model_")
         given = read_training(self, X, y, groups, sample_weight)
+        contents = self._contents(X, given.sequences)
         given, target = self._encode(given, resume)
         self.seed_ = _seed(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
@@ -123,13 +124,13 @@ class SequenceEstimator(BaseEstimator, ABC):
         validation_examples = rows.examples(shape_only, held_out, target) if held_out is not None else None
         network = self._build(features, target.output_size, resume, int(examples.lengths.max()))
         rows.set_memory(network, getattr(self, "memory", "full"))
-        words = shape_only.manifest["params"]
-        start, keepers = resuming.keep(self, found, words, examples, validation_examples, fitted=resume)
+        params = shape_only.manifest["params"]
+        start, keepers = resuming.keep(self, found, params, examples, validation_examples, fitted=resume)
         weights = class_weights(who, getattr(self, "class_weight", None), target, given.y, given.weights)
         loss = self._loss(target, weights)
         result = self._train(network, examples, validation_examples, target, loss, start, keepers)
-        facts = training_facts(target, given.y, given.weights, examples.lengths)
-        self._keep(network, shape_only, result, facts)
+        self._keep(network, shape_only, result, training_facts(target, given, examples.lengths))
+        overlap.remember(self, contents, resume=resume)
         return self
 
     # What a subclass may answer in its own way: how X is read, what is fitted on it, how the network looks, the loss.
@@ -137,6 +138,10 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
         """Return X as a list of raw sequences, (time, channels) arrays here, and names where it has any."""
         return read_sequences(self, X, reset=reset)
+
+    def _contents(self, X: Any, sequences: list[Any]) -> list[Any]:
+        """Return what tells the sequences apart, as read and before any feature."""
+        return sequences
 
     def _check(self, given: Given) -> None:
         """Raise DataError naming the first raw sequence that cannot be learned from."""
@@ -435,7 +440,8 @@ class SequenceEstimator(BaseEstimator, ABC):
                 f"{type(self).__name__}: evaluate needs one label per sequence; got {len(sequences)} sequences and "
                 f"{'no labels' if y is None else f'{len(y)} labels'}."
             )
-        return evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
+        found = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
+        return overlap.told(self, found, self._contents(X, sequences))
 
     def explain(
         self,

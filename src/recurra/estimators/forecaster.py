@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from recurra.checks import check_number
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.estimators import forecast_fitting
+from recurra.estimators import forecast_fitting, overlap
 from recurra.estimators.base import NotFittedError, _seed
 from recurra.estimators.series_inputs import Attributes, GivenSeries, read_series
 from recurra.estimators.words import check_params
@@ -230,6 +230,7 @@ class Forecaster(BaseEstimator):
             self.model_.begin(v, k, n) for v, k, n in zip(given.values, given.known, given.names, strict=True)
         ]
         self.one_series_, self.flat_ = given.one, given.flat
+        overlap.remember(self, given.values, series=True)
         return self
 
     def _encoded(self, given: GivenSeries) -> GivenSeries:
@@ -479,9 +480,10 @@ class Forecaster(BaseEstimator):
         futures = [None] * len(later) if known is None else self._each(known)
         if isinstance(X, Dataset) and known is None:
             futures = [record.known for record in X]
-        return forecast_fitting.judge_after(
+        found = forecast_fitting.judge_after(
             self.model_, self.states_, later, futures, horizon=horizon, step=step, context=context
         )
+        return overlap.told(self, found, later.values, "steps")
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 minus the mean absolute error over that of the naive forecast, on what followed the training series."""

@@ -11,7 +11,7 @@ from recurra.checks import listing
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
 from recurra.estimators.backbones import OWN
-from recurra.features.frame_cache import FrameCache
+from recurra.features.frame_cache import FrameCache, content_hash
 from recurra.features.frames import FrameNetwork, extract
 from recurra.readers.clips import is_clip, read_clips
 from recurra.readers.frame_shape import fitted
@@ -91,6 +91,12 @@ def clips_of(X: Any) -> tuple[list[Any], list[str] | None]:
                 f"VideoClassifier: clip {index} must be a path or an array of frames; got {type(clip).__name__}."
             )
     return list(X), names
+
+
+def contents_of(X: Any) -> list[Any]:
+    """Return what tells clips apart, wherever their files are: checksums of files, and arrays of frames as they are."""
+    clips, _ = clips_of(as_clips(X))
+    return [clip if isinstance(clip, np.ndarray) else content_hash(Path(clip)) for clip in clips]
 
 
 def image_size(estimator: "VideoClassifier") -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
+from recurra.estimators.inputs import Given
 from recurra.estimators.insight import trace_raw
 from recurra.estimators.targets import NumberTarget, Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
@@ -25,20 +26,17 @@ from recurra.serving.model import FittedModel
 TRACE_POINTS = 120
 
 
-def training_facts(
-    target: Target, encoded: Any, weights: np.ndarray, lengths: Sequence[int]
-) -> dict[str, Any]:
+def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict[str, Any]:
     """Return what the model file keeps of the training part: the naive answer, counts and lengths.
 
     Parameters
     ----------
-    encoded : ndarray or list of ndarray
-        Labels of the training part, encoded by ``target``.
-    weights : ndarray of shape (sequences,)
-        Sample weights.
+    given : Given
+        The training part, its labels encoded by ``target``.
     lengths : sequence of int
         Steps of each training sequence.
     """
+    encoded, weights = given.y, given.weights
     facts: dict[str, Any] = {"lengths": [int(n) for n in lengths]}
     if isinstance(target, NumberTarget):
         return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}

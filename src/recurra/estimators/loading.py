@@ -4,11 +4,14 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from recurra import store
+from recurra.batches.trained_on import TrainedOn
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
+from recurra.estimators import overlap
 from recurra.estimators.own_network import OwnNetwork
 from recurra.serving.light import LightModel
 from recurra.serving.model import FittedModel, open_file
@@ -44,7 +47,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        Written by ``save`` of an estimator.
+        Written by ``save`` of an estimator; in a run folder what it was trained on is known too, by content.
     network : callable (input_size, output_size) -> torch.nn.Module, optional
         The function the model was trained with, for a network of the user's own; a file never holds code.
     runtime : {"full", "light"}, default="full"
@@ -65,6 +68,13 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
+    estimator = _estimator(path, network)
+    if (known := TrainedOn.load(Path(path).with_name(overlap.FILE))) is not None:
+        estimator.trained_on_ = known
+    return estimator
+
+
+def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] | None) -> Any:
     manifest, arrays = store.load(path)
     kind = manifest.get("estimator")
     if manifest.get("kind") == "model" and kind in SERIES:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +59,12 @@ def identity(estimator: Any, words: Mapping[str, Any], examples: Any, validation
     return {"data": digest.hexdigest(), "seed": estimator.seed_, "words": json.loads(json.dumps(kept))}
 
 
+def _same_file(name: str, before: Any, value: Any) -> bool:
+    """Whether two paths name one file, written in full or as seen from where the user stood; its content is digested."""
+    both = isinstance(before, str) and isinstance(value, str)
+    return name in ("backbone", "vectors") and both and os.path.basename(before) == os.path.basename(value)
+
+
 def check(estimator: Any, found: Any, now: Mapping[str, Any]) -> None:
     """Raise unless a checkpoint is of the data and words of now.
 
@@ -71,7 +78,7 @@ def check(estimator: Any, found: Any, now: Mapping[str, Any]) -> None:
     who, then = type(estimator).__name__, found.identity
     for name, value in now["words"].items():
         before = then.get("words", {}).get(name)
-        if before != value:
+        if before != value and not _same_file(name, before, value):
             raise UsageError(
                 f"{who}: {name} is {value!r}, but {found.path} was written with {before!r}. "
                 "Give the same words to go on, or another checkpoint_dir to begin anew."

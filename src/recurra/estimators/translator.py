@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.splits import content_keys, holdout
 from recurra.checks import check_choice
 from recurra.errors import UsageError
-from recurra.estimators import resuming
+from recurra.estimators import overlap, resuming
 from recurra.estimators.base import FEWEST_HELD_OUT, NotFittedError, _plain_params, _seed
 from recurra.estimators.judging_pairs import judge
 from recurra.estimators.pairs import Pairs, as_text, read_pairs, read_texts
@@ -243,6 +243,7 @@ class Translator(BaseEstimator):
         resume = resume and hasattr(self, "model_")
         given = read_pairs(who, X, y, groups, sample_weight)
         judges = None if validation is None else read_pairs(who, *_validation(who, validation))
+        learned = [as_text(source) for source in given.sources]
         given = given.merged()
         self.seed_ = _seed(resuming.random_state(self, found))
         if judges is None:
@@ -266,6 +267,7 @@ class Translator(BaseEstimator):
             shared_generator=False,
         )
         self._keep(network, result, given, (source, target), words, examples)
+        overlap.remember(self, learned, resume=resume)
         return self
 
     def _hold_out(self, given: Pairs) -> tuple[Pairs, Pairs | None]:
@@ -518,12 +520,9 @@ class Translator(BaseEstimator):
             the report with attention maps and every mistake.
         """
         self._check_fitted()
-        return judge(
-            self._model(),
-            read_pairs(type(self).__name__, X, y, groups, None),
-            baseline=baseline,
-            context=context,
-        )
+        given = read_pairs(type(self).__name__, X, y, groups, None)
+        found = judge(self._model(), given, baseline=baseline, context=context)
+        return overlap.told(self, found, [as_text(source) for source in given.sources], "sources")
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of sources that are answered exactly."""

@@ -266,6 +266,9 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
             X, y, groups=groups, sample_weight=sample_weight, validation=validation, resume=resume
         )
 
+    def _contents(self, X: Any, sequences: list[Any]) -> list[Any]:
+        return frame_inputs.contents_of(X)
+
     def _fit_target(self, given: Given) -> ClassTarget:
         return ClassTarget.fit(type(self).__name__, given.y, given.names)
 
@@ -285,10 +288,11 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
         manifest = super()._manifest(X, target)
         params = {k: v for k, v in manifest["params"].items() if k != "cache_dir"}
-        if not isinstance(self.backbone, str):
-            params["backbone"] = (
-                os.fspath(self.backbone) if isinstance(self.backbone, os.PathLike) else "module"
-            )
+        if isinstance(self.backbone, str | os.PathLike):  # of a file the whole path, to find it from anywhere
+            named = os.fspath(self.backbone)
+            params["backbone"] = os.path.abspath(named) if os.path.isfile(named) else named
+        else:
+            params["backbone"] = "module"
         seen = {"sampling": frame_inputs.video_words(self).sampling, "backbone": None}
         if (network := self._backbone()) is not None:
             seen["backbone"] = network.facts

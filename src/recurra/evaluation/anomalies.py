@@ -113,10 +113,11 @@ class AnomalyEvaluation:
             f"{m['n_segments']:,} segments, {100 * m['share_anomalous']:.1f} % of {m['n_test_steps']:,} steps, are called "
             "anomalous."
         )
+        first = f"{self.context.trained_on} " if self.context.trained_on else ""
         if "average_precision" not in m:
-            return found
+            return first + found
         return (
-            f"Average precision {m['average_precision']:.3f}; a moving z-score has "
+            f"{first}Average precision {m['average_precision']:.3f}; a moving z-score has "
             f"{m['average_precision_baseline']:.3f}, guessing {m['share_labelled']:.3f}. "
             f"At the threshold precision {m['precision']:.2f}, recall {m['recall']:.2f}. {found}"
         )
@@ -182,7 +183,7 @@ class AnomalyEvaluation:
         return page(
             self.context,
             headline=headline,
-            sentences=[self.summary()],
+            sentences=[self.summary().removeprefix(self.context.trained_on).lstrip()],
             figures=tiles(m),
             sections=[("Where it is anomalous", self.pictures())],
         )

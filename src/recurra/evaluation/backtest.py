@@ -144,7 +144,7 @@ class Backtest:
         if "coverage" in m:
             words += f" The {100 * m['coverage_nominal']:.0f} % interval holds {100 * m['coverage']:.1f} % of the truth."
         count = f"{m['n_origins']:,} origin{'s' if m['n_origins'] > 1 else ''}"
-        return f"{words} {count}, {len(self.by_horizon)} steps ahead."
+        return f"{self.context.trained_on} {words} {count}, {len(self.by_horizon)} steps ahead.".lstrip()
 
     def plot(self, origin: int = 0, *, target: int = 0) -> Any:
         """Return a figure of the forecast from one origin, with history and truth."""
@@ -236,7 +236,7 @@ class Backtest:
         return page(
             self.context,
             headline=f"Skill {self.metrics['skill']:.3f}",
-            sentences=[self.summary()],
+            sentences=[self.summary().removeprefix(self.context.trained_on).lstrip()],
             figures=tiles(self.metrics),
             sections=[("Forecasts and errors", self.pictures())],
             table=("Mean absolute error by steps ahead", columns, rows),

@@ -83,6 +83,8 @@ class ReportContext:
     leaks : sequence of str, optional
         What may be on both sides of the split; empty if that was checked and nothing found, None if not
         checked.
+    trained_on : str
+        How much of what was judged on was trained on; said before everything else.
     channel_names, target_names : sequence of str, optional
         Names for charts and tables.
     sample_rate_hz : float, optional
@@ -111,6 +113,7 @@ class ReportContext:
     train_counts: Mapping[Any, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     leaks: Sequence[str] | None = None
+    trained_on: str = ""
     channel_names: Sequence[str] | None = None
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
@@ -180,7 +183,8 @@ class Evaluation:
         """Say in one to three sentences how good, compared with what, and where it is weakest."""
         from recurra.evaluation.summary import headline, summary
 
-        return " ".join([headline(self) + ".", *summary(self)])
+        first = [self.context.trained_on] if self.context.trained_on else []
+        return " ".join([*first, headline(self) + ".", *summary(self)])
 
     def to_json(self) -> str:
         """Return the metrics as one flat JSON object; figures that are not finite numbers are left out."""

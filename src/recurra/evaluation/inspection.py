@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from recurra.batches.splits import content_keys
+from recurra.batches.splits import record_keys
 from recurra.checks import listing
 from recurra.evaluation.recording_problems import recording_problems
-from recurra.features.frame_cache import contents
 from recurra.records import Dataset
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
@@ -248,7 +247,7 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
 
 def _duplicates(dataset: Dataset) -> list[str]:
     by_key: dict[bytes, list[int]] = defaultdict(list)
-    for index, key in enumerate(content_keys(contents(dataset))):
+    for index, key in enumerate(record_keys(dataset)):
         by_key[key].append(index)
     doubled = [places for places in by_key.values() if len(places) > 1]
     if not doubled:
@@ -287,8 +286,8 @@ def _split_leaks(train: Dataset, test: Dataset) -> list[str]:
                 f"({number} of {len(test)} test sequences): the test may only show that they are "
                 "recognised. Split by group."
             )
-    known = set(content_keys(contents(train)))
-    same = [name for name, key in zip(test.names, content_keys(contents(test)), strict=True) if key in known]
+    known = set(record_keys(train))
+    same = [name for name, key in zip(test.names, record_keys(test), strict=True) if key in known]
     if same:
         out.append(
             f"{len(same)} of {len(test)} test sequences are also in the training part, for instance "

@@ -13,7 +13,9 @@ from pathlib import Path
 from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.columns import Columns, read_delimited
+from recurra.readers.folder import holds_runs
 from recurra.readers.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
+from recurra.readers.words import refuse
 from recurra.records import Dataset, Record
 
 LABELS = "labels.csv"
@@ -70,6 +72,7 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
         dataset = from_table(read_delimited(path / LABELS), path, label=label, group=group)
         records = list(dataset.records)
     else:
+        _check_given(path, "images", label=label, group=group)
         records = _image_records(path)
     if not records:
         raise DataError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}).")
@@ -91,7 +94,7 @@ def _image_records(root: Path) -> list[Record]:
 
 
 def read_clips(
-    path: Path, *, split_number: int = 1, label: str | None = None, group: str | None = None
+    path: Path, *, split_number: int | None = None, label: str | None = None, group: str | None = None
 ) -> Dataset:
     """Read a folder of clips.
 
@@ -99,8 +102,8 @@ def read_clips(
     ----------
     path : Path
         The folder.
-    split_number : int, default=1
-        Which of the official splits, where the data set has several.
+    split_number : int, optional
+        Which of the official splits, where the data set has several; the first by default.
     label, group : str, optional
         Columns of ``labels.csv``.
 
@@ -116,12 +119,17 @@ def read_clips(
     DataError
         If there is no clip, or labels or split files name one that is not there.
     """
-    check_number("clips", "split_number", split_number, integer=True, low=1)
+    if split_number is not None:
+        check_number("clips", "split_number", split_number, integer=True, low=1)
     if not path.is_dir():
         raise MissingDataError(f"{path}: there is no such folder.")
     if (path / LABELS).is_file():
+        refuse(
+            _told(split_number=split_number), ["label", "group"], f"{path}, whose {LABELS} names the clips"
+        )
         table = read_delimited(path / LABELS)
         return replace(from_table(table, path, label=label, group=group), source=str(path))
+    _check_given(path, "clips", label=label, group=group)
     root = _root(path)
     records, notes = _labelled(root)
     if not records:
@@ -133,8 +141,22 @@ def read_clips(
     return Dataset(records, kind="video", source=str(path), notes=(*notes, *how))
 
 
+def _told(**words: object) -> list[str]:
+    return [word for word, value in words.items() if value is not None]
+
+
+def _check_given(path: Path, what: str, **words: object) -> None:
+    """Raise UnusedWordError at the name of a column, where no table has columns."""
+    refuse(
+        _told(**words),
+        ["split_number"] if what == "clips" else [],
+        f"{path}, a folder of {what} without a {LABELS}",
+        advice=f"Labels and groups stand in a {LABELS} with the columns file, label and group.",
+    )
+
+
 def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__"))
+    return path.name.startswith((".", "__")) or holds_runs(path)
 
 
 def _root(path: Path) -> Path:
@@ -188,7 +210,8 @@ def _children(folder: Path) -> list[Path]:
 
 def _record(clip: Path, root: Path, label: str | None) -> Record:
     found = _UCF_GROUP.match(clip.stem)
-    name = clip.relative_to(root).as_posix() if clip != root else clip.name
+    # Of a folder that is itself the clip the real name, whether it is called ".", by a link or in full.
+    name = clip.relative_to(root).as_posix() if clip != root else clip.resolve().name
     return Record(str(clip), label=label, name=name, group=found.group(1) if found else None)
 
 
@@ -199,8 +222,11 @@ def _split_files(folder: Path) -> list[Path]:
     return [*folder.glob("trainlist*.txt"), *folder.glob("*_test_split*.txt")]
 
 
-def _with_official_split(records: list[Record], path: Path, number: int) -> tuple[list[Record], list[str]]:
+def _with_official_split(
+    records: list[Record], path: Path, given: int | None
+) -> tuple[list[Record], list[str]]:
     """Mark the sides of the split of UCF101 or HMDB51, where its files are there."""
+    number = 1 if given is None else given
     places = [path, *(child for child in sorted(path.iterdir()) if child.is_dir() and not _hidden(child))]
     places += [path.parent / name for name in ("ucfTrainTestlist", "testTrainMulti_7030_splits")]
     for place in places:
@@ -209,6 +235,7 @@ def _with_official_split(records: list[Record], path: Path, number: int) -> tupl
             if not sides:
                 raise DataError(f"{place}: has no split number {number}; give another split_number.")
             return _marked(records, sides, place, number)
+    refuse(_told(split_number=given), [], f"{path}, which has no files of an official split")
     return records, []
 
 

@@ -17,11 +17,11 @@ from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers import clock, text
 from recurra.readers.arrays import load
 from recurra.readers.columns import Columns, read_delimited
-from recurra.readers.signal import COMPANIONS, read_signal, recordings_of
+from recurra.readers.signal import COMPANIONS, read_signal, recordings_of, words_of
 from recurra.readers.signal import SUFFIXES as SIGNALS
 from recurra.readers.table import from_columns
 from recurra.readers.ts import read_ts_pair
-from recurra.readers.words import USUAL_NAMES, TableWords
+from recurra.readers.words import DELIMITED, USUAL_NAMES, TableWords, refuse
 from recurra.records import Dataset, Record
 
 FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy", *SIGNALS)
@@ -76,6 +76,7 @@ def _any_layout(path: Path, words: TableWords) -> Dataset:
         return _with_labels(path, words)
     archives = sorted(path.glob("*_TRAIN.ts")), sorted(path.glob("*_TEST.ts"))
     if [len(found) for found in archives] == [1, 1]:
+        words.check_given(["encoding"], f"{path}, the two files of an archive")
         return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding)
     folders = sorted(child for child in path.iterdir() if child.is_dir() and not _hidden(child))
     if {folder.name.lower() for folder in folders} == {"train", "test"}:
@@ -83,7 +84,42 @@ def _any_layout(path: Path, words: TableWords) -> Dataset:
     if folders:
         return _classes(path, folders, words)
     files, notes = _files(path)
+    takes = _words_of(files, words.encoding)
+    if _tables(files, words.encoding):
+        takes = [*takes, "label", "group", "target", "kind"]
+        takes += ["known", "static"] if words.kind == "series" else []
+    elif any(file.suffix.lower() in SIGNALS for file in files):
+        takes = [*takes, "label"]
+    words.check_given(takes, f"{path}, a folder of files", advice=_ADVICE)
     return _join([_read(file, path, words, keep_labels=True) for file in files], notes)
+
+
+# The words that act on a table of numbers in a folder, where its layout says what the whole table is.
+_OF_A_TABLE = ("time", "channels", "sort", "time_unit", "sample_rate_hz", "encoding", "delimiter", "decimal")
+_ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
+
+
+def _tables(files: Sequence[Path], encoding: str) -> list[Path]:
+    """Return the files that are tables of numbers."""
+    named = [file for file in files if file.suffix.lower() in (".csv", ".tsv", ".txt")]
+    return [f for f in named if f.suffix.lower() != ".txt" or not text.is_prose(f, encoding=encoding)]
+
+
+def _words_of(files: Sequence[Path], encoding: str) -> list[str]:
+    """Return the words that act on at least one of the files, however the folder is laid out."""
+    tables = _tables(files, encoding)
+    takes: list[str] = []
+    if tables:
+        takes += _OF_A_TABLE
+    if any(file.suffix.lower() == ".npy" for file in files):
+        takes.append("sample_rate_hz")
+    for file in files:
+        takes += (
+            [word for word in words_of(file) if word != "label"] if file.suffix.lower() in SIGNALS else []
+        )
+    if any(file.suffix.lower() == ".txt" and file not in tables for file in files):
+        takes.append("encoding")
+    return list(dict.fromkeys(takes))
 
 
 def _official_split(path: Path, folders: list[Path], words: TableWords) -> Dataset:
@@ -97,9 +133,15 @@ def _official_split(path: Path, folders: list[Path], words: TableWords) -> Datas
 
 
 def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
-    read, notes = [], []
-    for folder in folders:
-        files, skipped = _files(folder, must=False)
+    read: list[Dataset] = []
+    notes: list[str] = []
+    found = [(folder, *_files(folder, must=False)) for folder in folders]
+    everything = [file for _, files, _ in found for file in files]
+    takes = _words_of(everything, words.encoding)
+    if _tables(everything, words.encoding):
+        takes = [*takes, "group"]
+    words.check_given(takes, f"{path}, whose folders are the classes", advice=_ADVICE)
+    for folder, files, skipped in found:
         notes += skipped
         if not files:
             notes.append(
@@ -114,7 +156,22 @@ def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
 
 
 def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__"))
+    return path.name.startswith((".", "__")) or holds_runs(path)
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether a folder is what training on the data wrote beside them: a run, or a folder of nothing but runs."""
+
+    def is_run(folder: Path) -> bool:
+        config = folder / "config.json"
+        return config.is_file() and '"recurra"' in config.read_text(encoding="utf-8", errors="replace")[:100]
+
+    if not path.is_dir():
+        return False
+    if is_run(path):
+        return True
+    children = list(path.iterdir())
+    return bool(children) and all(child.is_dir() and is_run(child) for child in children)
 
 
 def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
@@ -134,7 +191,9 @@ def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
 
 
 def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:
-    """Read one file as one record."""
+    """Read one file as one record; the words were checked for the folder, and are not again for what the file is."""
+    grouped = "group" in words.given
+    words = replace(words, given=words.given & {"sort", "time_unit"})
     name = file.relative_to(root).as_posix()
     if file.suffix.lower() in SIGNALS:
         return _read_signal(file, name, words if keep_labels else replace(words, label=""))
@@ -160,9 +219,11 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
     )
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:
-        own = replace(
-            own, label="", target="", group="", channels=words.channels or _plain_channels(columns, words)
-        )
+        if grouped and words.group not in columns.names:
+            refuse(["group"], [], f"{file}, which has no column {words.group!r}", advice=_ADVICE)
+        group = words.group if grouped else ""
+        channels = words.channels or _plain_channels(columns, words)
+        own = replace(own, label="", target="", group=group, channels=channels)
     dataset = from_columns(columns, own)
     # Columns found by name and rates are told once for the whole folder.
     notes = tuple(
@@ -242,6 +303,9 @@ def _with_labels(path: Path, words: TableWords) -> Dataset:
     files = table.strings(column)
     by_name = _labelled_files(path)
     _check_match(table, column, files, by_name)
+    own = ("group", "target") if words.target else ("label", "group")
+    takes = [*own, *DELIMITED, *_words_of(list(by_name.values()), words.encoding)]
+    words.check_given(takes, f"{path}, whose {LABELS} gives the labels")
     targets = [words.target] if isinstance(words.target, str) and words.target else list(words.target or ())
     labels = _label_column(table, words, targets)
     group = _column(table, words.group, ("group", "subject", "subject_id"), "group")
@@ -250,9 +314,7 @@ def _with_labels(path: Path, words: TableWords) -> Dataset:
     parts = _parts(table, part) if part else [None] * len(files)
     read = []
     for row, file in enumerate(files):
-        one = _read(
-            by_name[str(file)], path, replace(words, label="", target="", group=""), keep_labels=False
-        )
+        one = _read(by_name[str(file)], path, words.without_given("group"), keep_labels=False)
         record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
         read.append(replace(one, records=[record]))
     return _join(read, [])
@@ -260,7 +322,12 @@ def _with_labels(path: Path, words: TableWords) -> Dataset:
 
 def _labelled_files(path: Path) -> dict[str, Path]:
     """Sequence files below the folder by path with forward slashes; links that leave it are not taken."""
-    found = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file)]
+    runs = {folder for folder in path.rglob("*") if holds_runs(folder)}
+    found = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not _hidden(file) and not runs.intersection(file.parents)
+    ]
     return {
         file.relative_to(path).as_posix(): file
         for file in recordings_of(found)

@@ -43,6 +43,7 @@ def read_signal(path: Path, words: TableWords | None = None) -> Dataset:
         If the file cannot be read, or its rate is another than ``sample_rate_hz``.
     """
     words = words or TableWords()
+    words.check_given(words_of(path), f"{path}, a signal file")
     if words.resample_hz is not None:
         check_number("load", "resample_hz", words.resample_hz, low=0, low_open=True)
     if path.suffix.lower() in matlab.SUFFIXES:
@@ -66,6 +67,13 @@ def read_signal(path: Path, words: TableWords | None = None) -> Dataset:
         source=who,
         notes=recording.notes,
     )
+
+
+def words_of(path: Path) -> tuple[str, ...]:
+    """Return the words that act on a signal file, by the ending of its name."""
+    if path.suffix.lower() in matlab.SUFFIXES:
+        return ("label", "sample_rate_hz", "resample_hz", "channels_first")
+    return ("channels", "label", "sample_rate_hz", "resample_hz")
 
 
 def _one(path: Path, words: TableWords) -> Recording:

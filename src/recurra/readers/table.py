@@ -21,7 +21,18 @@ from recurra.readers.columns import (
     read_parquet,
 )
 from recurra.readers.series import series_from_columns
-from recurra.readers.words import USUAL_NAMES, TableWords
+from recurra.readers.words import (
+    DELIMITED,
+    LINES,
+    LONG,
+    PAIRS,
+    SERIES,
+    TEXTS,
+    USUAL_NAMES,
+    WIDE,
+    TableWords,
+    refuse,
+)
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
@@ -55,13 +66,23 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableWords()
+    who = "a DataFrame" if is_frame(source) else str(source)
     if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
+        words.check_given(LINES, f"{source}, one text a line")
         return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
     if words.labels is not None:
         raise UsageError(
-            f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
+            f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
-    return from_columns(read_columns(source, words), words)
+    refuse(words.given.intersection(DELIMITED), _of_the_file(source), who)
+    return from_columns(read_columns(source, words), words.without_given("encoding", "delimiter"))
+
+
+def _of_the_file(source: Any) -> tuple[str, ...]:
+    """Return the words that say how a file becomes columns; a frame, and a binary file, have none."""
+    if is_frame(source) or Path(source).suffix.lower() in (".parquet", ".pq"):
+        return ()
+    return ("encoding",) if Path(source).suffix.lower() in text.JSON_SUFFIXES else DELIMITED
 
 
 def read_columns(source: Any, words: TableWords, *, header: bool | None = True) -> Columns:
@@ -83,9 +104,11 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     if words.source:
         from recurra.readers.pairs import pairs_of  # which needs the words of this file
 
+        words.check_given(PAIRS, f"{columns.who}, pairs of texts")
         check_full_rows(columns)
         return replace(pairs_of(columns, words), source=columns.who)
     words, notes = _find_usual_names(columns, words)
+    _check_given(columns, words)
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=(*notes, *series.notes))
@@ -104,6 +127,39 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
             dataset = _wide(columns, words, channels)
     return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
+
+
+def _check_given(columns: Columns, words: TableWords) -> None:
+    """Raise UnusedWordError at a word that does not act on a table of this layout."""
+    advice, idle = "", set[str]()
+    takes: tuple[str, ...]
+    if words.kind == "series":
+        layout, takes = "series to forecast, told apart by id= and split by time", SERIES
+    elif words.text:
+        layout, takes = f"a text in each row (column {words.text!r})", TEXTS
+        advice = "" if "text" in words.given else "If the table holds no texts, give text=''."
+    elif words.layout == "long" or (words.layout == "auto" and _guess_layout(columns, words) == "long"):
+        layout, takes = "a row per time step", LONG
+        idle |= set() if words.label or words.target else {"label_per"}
+    else:
+        layout, takes = "a wide table, a row per sequence", WIDE
+        advice = "If every row is a time step, give layout='long'." if words.layout == "auto" else ""
+    if words.target and (words.text or words.kind == "series"):
+        idle |= {"label", "channels"}  # the target says already what is to be learned
+    if "time_unit" in words.given and not (words.time and _is_numeric(columns, words.time)):
+        idle.add("time_unit")
+    if words.kind == "series" or not words.text or words.target:
+        takes = (*takes, "decimal")  # of files with separators; others have refused it
+    if words.text == "":
+        takes = (*takes, "text")
+    words.check_given([word for word in takes if word not in idle], f"{columns.who}, {layout}", advice=advice)
+
+
+def _is_numeric(columns: Columns, name: str) -> bool:
+    try:
+        return columns[name].dtype.kind != "M" and bool(len(columns.numbers(name)))
+    except DataError:
+        return False
 
 
 def target_names(words: TableWords) -> list[str]:

@@ -1,11 +1,11 @@
 """What the user may say about a table: the words of `recurra.load`, and the column names taken unsaid."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from recurra.checks import check_choice, did_you_mean, listing
+from recurra.checks import check_choice, did_you_mean
 from recurra.errors import UsageError
 
 # Column names taken without being told, compared without case.
@@ -17,6 +17,61 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "target": ("target",),
     "text": ("text",),
 }
+
+# Which words act on which layout of a table. A word that is given and not here is refused, see `check_given`.
+DELIMITED = ("encoding", "delimiter", "decimal")  # read from a text file with separators
+LONG = (
+    "id", "time", "label", "group", "target", "channels", "layout", "label_per", "sort", "time_unit", "sample_rate_hz",
+    "kind",
+)  # fmt: skip
+WIDE = ("id", "time", "label", "group", "target", "channels", "layout", "sample_rate_hz", "kind")
+TEXTS = ("text", "id", "label", "group", "target")
+PAIRS = ("source", "target", "group", "id")
+SERIES = ("id", "time", "target", "known", "static", "channels", "sort", "time_unit", "kind")
+LINES = ("labels", "layout", "encoding")
+
+
+class UnusedWordError(UsageError):
+    """A word was given that changes nothing of how such data are read.
+
+    Attributes
+    ----------
+    words : tuple of str
+        Which.
+    """
+
+    words: tuple[str, ...] = ()
+
+
+def refuse(words: Iterable[str], takes: Iterable[str], who: str, *, advice: str = "") -> None:
+    """Raise UnusedWordError at the first of some words that is not among those that act.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Given by the user.
+    takes : iterable of str
+        Those that act.
+    who : str
+        What is read, for the message: ``new.wav, a sound file``.
+    advice : str
+        A sentence on what to do instead.
+    """
+    known = list(dict.fromkeys(takes))
+    idle = sorted(word for word in words if word not in known)
+    if not idle:
+        return
+    # A word of other data is no slip of the pen, unless of its plural.
+    meant = idle[0] + "s" in known or idle[0] not in {field.name for field in fields(TableWords)}
+    near = did_you_mean(idle[0], known) if meant else ""
+    # Not quoted, with a sign behind it, so that the command line shows them as flags.
+    listed = ", ".join(f"{word}=" for word in known)
+    error = UnusedWordError(
+        f"load: {idle[0]}= does not apply to {who}; it takes {listed or 'no words'}."
+        f"{f' {advice}' if advice else ''}{near}"
+    )
+    error.words = tuple(idle)
+    raise error
 
 
 @dataclass(frozen=True)
@@ -70,6 +125,8 @@ class TableWords:
         Bring signal files to this rate.
     channels_first : bool, default=False
         Matrices of MATLAB files are (channels, time).
+    given : frozenset of str
+        Which of these words the user gave, by name; those that do not act on the data are refused.
     """
 
     id: str | None = None
@@ -94,18 +151,23 @@ class TableWords:
     decimal: str = "."
     resample_hz: float | None = None
     channels_first: bool = False
+    given: frozenset[str] = frozenset()
+
+    def check_given(self, takes: Iterable[str], who: str, *, advice: str = "") -> None:
+        """Raise UnusedWordError if a word was given that does not act; see `refuse`."""
+        refuse(self.given, takes, who, advice=advice)
+
+    def without_given(self, *words: str) -> "TableWords":
+        """Return the words with these no longer to be checked: they have acted."""
+        return replace(self, given=self.given.difference(words))
 
     @classmethod
     def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableWords":
         """Build from keywords; unknown ones are refused with the nearest known."""
-        known = [field.name for field in fields(cls)]
-        for word in words:
-            if word not in known:
-                raise UsageError(
-                    f"load: a table takes no word {word!r} ({who}); it takes "
-                    f"{listing(known, 20)}.{did_you_mean(word, known)}"
-                )
-        made = cls(**words)
+        refuse(
+            words, [field.name for field in fields(cls) if field.name != "given"], f"{who}, a table or folder"
+        )
+        made = cls(**words, given=frozenset(word for word, value in words.items() if value is not None))
         check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
         check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])

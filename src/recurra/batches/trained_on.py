@@ -1,0 +1,253 @@
+"""`TrainedOn`: what a network was trained on, kept as digests, so that data it is judged on are recognized by content.
+
+Every sequence has a digest of 16 bytes. Of numbers, hashes of short stretches of consecutive steps are kept too, so that
+a part of a sequence, or of a series, is found wherever it was cut.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra import store
+from recurra.errors import StoreError
+from recurra.features.frame_cache import contents
+from recurra.records import Dataset
+
+# Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.
+_STEPS = (8, 16, 32, 64)
+_SELDOM, _SHARE = 4, 0.99
+# Beyond so many stretches only those are kept whose hash is a multiple of a power of two: a megabyte at most.
+_MOST = 2**17
+# A sequence is called known that stands for so much in what was trained on.
+_PART = 0.5
+_KIND, _SCHEMA = "trained on", 1
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What of some data was trained on.
+
+    Parameters
+    ----------
+    known : int
+        Sequences; of series, steps.
+    total : int
+        Of how many.
+    in_part : int
+        How many of the known ones were not trained on as they are, but in part.
+    things : str
+        What is counted: "sequences", "texts", "clips", "sources" or "steps".
+    """
+
+    known: int
+    total: int
+    in_part: int
+    things: str
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words; empty where nothing is known."""
+        if not self.known:
+            return ""
+        one = self.known == 1
+        part = f" ({self.in_part:,} of them in part)" if self.in_part else ""
+        return (
+            f"{self.known:,} of {self.total:,} {self.things} {'was' if one else 'were'} trained on{part}: the figures say "
+            "how well these are remembered, not how good the network is on new data. Judge on data it has not seen."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedOn:
+    """Digests of training data.
+
+    Parameters
+    ----------
+    whole : ndarray of bytes, shape (distinct sequences,)
+        Digests of 16 bytes, sorted.
+    stretches : ndarray of uint64
+        Hashes of stretches, sorted; empty where chance would make them meet, or there are no numbers.
+    steps : int
+        Of a stretch.
+    every : int
+        Only hashes that are multiples of it are kept.
+    """
+
+    whole: np.ndarray
+    stretches: np.ndarray
+    steps: int = _STEPS[0]
+    every: int = 1
+
+    @classmethod
+    def of(cls, data: Dataset) -> "TrainedOn":
+        """Take the digests of a data set."""
+        return cls.of_values(contents(data), series=data.kind == "series")
+
+    @classmethod
+    def of_values(cls, values: Iterable[Any], *, series: bool = False, stretches: bool = True) -> "TrainedOn":
+        """Take the digests of sequences (time, channels), texts, lists of words, or checksums of files.
+
+        Parameters
+        ----------
+        series : bool, default=False
+            Whether they are series, which are only ever known in part.
+        stretches : bool, default=True
+            Whether stretches are kept too.
+        """
+        first: dict[bytes, Any] = {}
+        for value in values:
+            first.setdefault(_digest(value), value)
+        whole = np.array(sorted(first), dtype="V16")
+        numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
+        rows = [_row_hashes(value) for value in numbers]
+        steps, found = _STEPS[0], np.empty(0, np.uint64)
+        for steps in _STEPS:
+            found, counts = np.unique(_all_stretches(rows, steps), return_counts=True)
+            if not len(found) or counts[counts <= _SELDOM].sum() >= _SHARE * counts.sum():
+                break
+            if not (series and steps == _STEPS[-1]):
+                found = found[:0]
+        every = 1
+        while len(found) > _MOST:
+            every *= 2
+            found = found[found % np.uint64(every) == 0]
+        return cls(whole, found, steps, every)
+
+    def joined(self, other: "TrainedOn | None") -> "TrainedOn":
+        """Return the digests of both; stretches of another length are left out."""
+        if other is None:
+            return self
+        both = np.array(sorted({d.tobytes() for d in (*self.whole, *other.whole)}), dtype="V16")
+        if (self.steps, self.every) != (other.steps, other.every):
+            return replace(self, whole=both)
+        return replace(self, whole=both, stretches=np.union1d(self.stretches, other.stretches))
+
+    def overlap(self, values: Sequence[Any], *, things: str = "sequences") -> Overlap:
+        """Count what of some data was trained on.
+
+        Parameters
+        ----------
+        values : as in `of_values`
+        things : str
+            What they are; "steps" counts the steps of series.
+        """
+        known = {digest.tobytes() for digest in self.whole}
+        if things == "steps":
+            found = [self._known_steps(value) for value in values]
+            return Overlap(int(sum(found)), sum(len(value) for value in values), 0, things)
+        whole = [_digest(value) in known for value in values]
+        part = [
+            not there and _is_numbers(value) and self._known_steps(value) >= max(_PART * len(value), 1)
+            for value, there in zip(values, whole, strict=True)
+        ]
+        return Overlap(sum(whole) + sum(part), len(values), sum(part), things)
+
+    def _known_steps(self, value: Any) -> int:
+        """Return how many steps lie in stretches that were trained on."""
+        rows = _row_hashes(value)
+        hashes, places = _stretches(rows, self.steps)
+        kept = hashes % np.uint64(self.every) == 0
+        there, places = np.isin(hashes[kept], self.stretches), places[kept]
+        covered = np.zeros(len(rows), dtype=bool)
+        # From the first of some known ones that follow each other to the end of the last: between them nothing changes.
+        edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))
+        for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            covered[places[a] : places[b - 1] + self.steps] = True
+        return int(covered.sum())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the digests as a file of `recurra.store`."""
+        facts = {"kind": _KIND, "schema": _SCHEMA, "steps": self.steps, "every": self.every}
+        whole = np.frombuffer(self.whole.tobytes(), np.uint8).reshape(-1, 16)
+        store.save(path, facts, {"whole": whole, "stretches": self.stretches})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "TrainedOn | None":
+        """Read the digests; None where there is no such file, as in runs of earlier versions.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged or holds something else.
+        """
+        if not Path(path).is_file():
+            return None
+        facts, arrays = store.load(path)
+        whole, stretches = arrays.get("whole"), arrays.get("stretches")
+        steps, every = facts.get("steps"), facts.get("every")
+        if (
+            facts.get("kind") != _KIND
+            or whole is None
+            or stretches is None
+            or whole.dtype != np.uint8
+            or whole.ndim != 2
+            or whole.shape[1] != 16
+            or stretches.dtype != np.uint64
+            or steps not in _STEPS
+            or not isinstance(every, int)
+            or every < 1
+        ):
+            raise StoreError(
+                f"{path}: is damaged: it must hold digests of training data. Remove it, or train again."
+            )
+        return cls(np.frombuffer(whole.tobytes(), "V16"), stretches, steps, every)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim in (1, 2)
+
+
+def _digest(value: Any) -> bytes:
+    if isinstance(value, str):
+        return hashlib.blake2b(b"text" + value.strip().encode(), digest_size=16).digest()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        array = value if value.ndim > 2 else _numbers(value)  # frames are bytes
+        return hashlib.blake2b(f"{array.shape}".encode() + array.tobytes(), digest_size=16).digest()
+    return hashlib.blake2b(b"tokens" + repr([str(word) for word in value]).encode(), digest_size=16).digest()
+
+
+def _numbers(value: np.ndarray) -> np.ndarray:
+    """Return values as a network reads them: float32 of shape (time, channels), one zero and one NaN."""
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(value, dtype=np.float32) + np.float32(0)
+    array[np.isnan(array)] = np.nan
+    return array.reshape(len(array), -1)
+
+
+def _row_hashes(value: np.ndarray) -> np.ndarray:
+    """Return a hash of each time step: uint64 of shape (time,)."""
+    bits = _numbers(value).view(np.uint32).astype(np.uint64)
+    out = np.zeros(len(bits), np.uint64)
+    for column in bits.T:
+        out = _mixed(out + column)
+    return out
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    """Spread every bit over all (splitmix64)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _stretches(rows: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes of all stretches in which at least half of the steps differ from the one before, and where."""
+    if len(rows) < steps:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    hashes, size = rows, 1
+    while size < steps:  # two halves make a whole
+        hashes = _mixed(hashes[:-size] * np.uint64(3) + hashes[size:])
+        size *= 2
+    changed = np.concatenate([[0], np.cumsum(rows[1:] != rows[:-1])])
+    places = np.flatnonzero(changed[steps - 1 :] - changed[: len(changed) - steps + 1] >= steps // 2)
+    return hashes[places], places
+
+
+def _all_stretches(rows: Sequence[np.ndarray], steps: int) -> np.ndarray:
+    return np.concatenate([np.empty(0, np.uint64), *(_stretches(own, steps)[0] for own in rows)])
