@@ -98,21 +98,21 @@ class Steps:
         """Bring rows (total_steps, channels) from packed into ragged order."""
         return _select(values, self._to_ragged)
 
-    def sort(self, states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring states (batch, channels) into packed order."""
-        return tuple(_select(state, self._sort) for state in states)
+    def sort(self, states: Sequence[Tensor], *, dim: int = 0) -> tuple[Tensor, ...]:
+        """Bring states, whose axis ``dim`` is the batch, into packed order."""
+        return tuple(_select(state, self._sort, dim) for state in states)
 
-    def unsort(self, states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring states (batch, channels) back into the order of the sequences."""
-        return tuple(_select(state, self._unsort) for state in states)
+    def unsort(self, states: Sequence[Tensor], *, dim: int = 0) -> tuple[Tensor, ...]:
+        """Bring states, whose axis ``dim`` is the batch, back into the order of the sequences."""
+        return tuple(_select(state, self._unsort, dim) for state in states)
 
 
 def _counts_up(index: np.ndarray) -> bool:
     return bool((index == np.arange(len(index))).all())
 
 
-def _select(values: Tensor, index: Tensor | None) -> Tensor:
-    return values if index is None else values.index_select(0, index)
+def _select(values: Tensor, index: Tensor | None, dim: int = 0) -> Tensor:
+    return values if index is None else values.index_select(dim, index)
 
 
 def steps_of(packed: PackedSequence) -> Steps:

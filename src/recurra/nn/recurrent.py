@@ -1,11 +1,15 @@
-"""What RNN, LSTM and GRU share: reading the arguments, the stack of layers and directions, the time loop.
+"""What RNN, LSTM and GRU share: reading the arguments, who computes, the stack of layers, the time loop.
 
-A layer's `forward` calls `run_module`, which brings the input to flat ragged rows, walks over layers and
-directions, and gives the result back in the form of the input. For each layer and direction it calls the
-cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`), the torch reference: a loop over time
-in torch operations (`scan`), which works on every device, in every floating dtype, and can be differentiated
-any number of times. Where the native kernels run (`recurra.nn.bridge`), they take a layer in all its
-directions, padded or ragged, in place of it.
+A layer's `forward` calls `run_module`, which reads the input and gives the result back in its form. Between the
+two, one of four computes:
+
+- the native kernels (`recurra.nn.bridge`), a layer in all its directions, padded or ragged;
+- torch's own fused layer (`recurra.nn.fused`), where the kernels do not take a dtype or device, and while
+  something records the operations;
+- the reference: a loop over time in torch operations (`scan`), for each layer and direction by the cell's own
+  function (`rnn_direction`, `lstm_direction`, `gru_direction`). It works on every device, in every floating dtype,
+  and can be differentiated any number of times and by `torch.func`;
+- under `torch.compile`, operators that hide one of the three (`recurra.nn.opaque`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +23,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
-from recurra.nn import bridge
+from recurra.kernels.dispatch import asked_for_reference
+from recurra.nn import bridge, fused
 from recurra.nn.bridge import Call, runs_native
 from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
@@ -206,54 +211,65 @@ def run_module(
         Final states.
     """
     who = f"{type(module).__name__}.forward"
-    if torch.compiler.is_compiling() and isinstance(input, Tensor):
-        return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        from recurra.nn import opaque
+
+        if isinstance(input, Tensor):
+            return opaque.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
+        return opaque.run_uncompiled(who, module, direction, input, hx, lengths, cell, state_sizes)
+    if fused.recording() or isinstance(input, torch.fx.Proxy):
+        return fused.run_recorded(who, module, cell, input, hx, lengths)
+    return run_eager(who, module, direction, input, hx, lengths, cell, state_sizes)
+
+
+def run_eager(
+    who: str,
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    cell: str,
+    state_sizes: Sequence[int],
+) -> tuple[Any, States]:
+    """Run a layer now; arguments as for `run_module`."""
     batch = _read_input(who, module, input, lengths)
-    states = () if hx is None else _read_states(who, module, hx, batch, state_sizes)
+    count = len(batch.steps.lengths)
+    states = () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
     weights = all_weights(module)
-    if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
+    everything = [*states, *(w for pair in weights for one in pair for w in one)]
+    if runs_native(batch.values, everything):
         output, finals = _run_native(module, direction, cell, batch, states, weights)
     else:
-        states = states or _zeros(module, batch, state_sizes)
-        rows, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
-        output = batch.padded(rows)
+        states = states or zeros(module, batch.values, count, state_sizes)
+        output, finals = _run_elsewhere(module, direction, cell, batch, states, weights)
     if not batch.batched:
         finals = tuple(final.squeeze(1) for final in finals)
     return batch.restore(output), finals
 
 
-def _run_opaque(
-    who: str, module: torch.nn.RNNBase, cell: str, input: Tensor, hx: Any, lengths: Any, sizes: Sequence[int]
+def _run_elsewhere(
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    cell: str,
+    batch: _Batch,
+    states: States,
+    weights: list[list[Weights]],
 ) -> tuple[Tensor, States]:
-    """Walk over layers as one operator each: what `torch.compile` traces. Lengths are checked when it runs."""
-    from recurra.nn.opaque import opaque_layer
-
-    axes = "batch, time" if module.batch_first else "time, batch"
-    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
-    batched = input.ndim == 3
-    values = input if batched else input.unsqueeze(0)
-    batch_first = module.batch_first or not batched
-    directions = 2 if module.bidirectional else 1
-    shape = (module.num_layers * directions, values.shape[0 if batch_first else 1])
-    states = tuple(values.new_zeros(*shape, size) for size in sizes)
-    if hx is not None:
-        given = (hx,) if len(sizes) == 1 else tuple(hx)
-        states = given if batched else tuple(s.unsqueeze(1) for s in given)
-    where = None if lengths is None else torch.as_tensor(lengths)
-    finals: list[States] = []
-    for layer, pair in enumerate(all_weights(module)):
-        if layer and module.dropout:
-            values = F.dropout(values, module.dropout, module.training)
-        h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
-        flat = [w for one in pair for w in one if w is not None]
-        values, h_n, c_n = opaque_layer(
-            values, flat, h_0, c_0, where, cell, batch_first, directions, module.bias
-        )
-        finals.append((h_n,) if c_0 is None else (h_n, c_n))
-    joined = tuple(torch.cat(final) for final in zip(*finals, strict=True))
-    if batched:
-        return values, joined
-    return values.squeeze(0), tuple(final.squeeze(1) for final in joined)
+    """Run a layer where the native kernels do not: torch's own, or the loop over time."""
+    compute = stack_reference(direction, batch.steps, batch.batch_first, module.dropout if module.training else 0.0)
+    if not batch.steps.total or asked_for_reference() or bridge.transformed():
+        return compute(batch.values, states, weights)
+    stack = fused.Stack(
+        cell,
+        batch.steps,
+        batch.batch_first,
+        bias=module.bias,
+        num_layers=module.num_layers,
+        bidirectional=module.bidirectional,
+        dropout=module.dropout if module.training else 0.0,
+    )
+    return fused.run(stack, compute, batch.values, states, weights)
 
 
 def reference_of(
@@ -278,6 +294,29 @@ def reference_of(
     return compute
 
 
+def stack_reference(
+    direction: Direction, steps: Steps, batch_first: bool | None, dropout: float
+) -> Callable[..., tuple[Tensor, States]]:
+    """Return the function that computes a stack of layers in torch operations.
+
+    As that of `reference_of`, but it takes states of shape (num_layers * num_directions, batch, size) and, for every
+    layer, the weights of each direction. ``dropout`` is the probability between layers, 0 while not training.
+    """
+    layer = reference_of(direction, steps, batch_first)
+
+    def compute(x: Tensor, states: States, given: Sequence[Sequence[Any]]) -> tuple[Tensor, States]:
+        finals: list[States] = []
+        for number, pair in enumerate(given):
+            if number and dropout:
+                x = F.dropout(x, dropout)
+            first, last = number * len(pair), (number + 1) * len(pair)
+            x, final = layer(x, tuple(s[first:last] for s in states), pair)
+            finals.append(final)
+        return x, tuple(torch.cat(final) for final in zip(*finals, strict=True))
+
+    return compute
+
+
 def _run_native(
     module: torch.nn.RNNBase,
     direction: Direction,
@@ -286,7 +325,7 @@ def _run_native(
     states: States,
     weights: list[list[Weights]],
 ) -> tuple[Tensor, States]:
-    """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
+    """Walk over layers, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
     reference = reference_of(direction, batch.steps, batch.batch_first)
     memory = getattr(module, "memory", "full")
@@ -311,27 +350,6 @@ def all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
     ]
 
 
-def run_stack(
-    module: torch.nn.RNNBase, direction: Direction, rows: Tensor, *, steps: Steps, states: States
-) -> tuple[Tensor, States]:
-    """Walk over layers and directions; shapes as in `Direction`, states stacked as in torch."""
-    num_directions = 2 if module.bidirectional else 1
-    finals: list[States] = []
-    for layer in range(module.num_layers):
-        if layer and module.dropout:
-            rows = F.dropout(rows, module.dropout, module.training)
-        outputs = []
-        for reverse in (False, True)[:num_directions]:
-            index = layer * num_directions + int(reverse)
-            weights = _weights(module, layer, reverse)
-            initial = tuple(state[index] for state in states)
-            output, final = direction(rows, steps=steps, weights=weights, states=initial, reverse=reverse)
-            outputs.append(output)
-            finals.append(final)
-        rows = outputs[0] if num_directions == 1 else torch.cat(outputs, dim=1)
-    return rows, tuple(torch.stack(final) for final in zip(*finals, strict=True))
-
-
 def _weights(module: torch.nn.RNNBase, layer: int, reverse: bool) -> Weights:
     suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
     # By name, not from torch's flat list: so functional_call and parametrizations work. A parameter is where it is
@@ -350,7 +368,7 @@ def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) ->
         return _read_packed(who, module, input)
     if isinstance(input, Ragged):
         rows = ragged_values(who, input)
-        _check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
+        check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
         return _Batch(rows, Steps(input.lengths, rows.device), True, input.replace)
     if not isinstance(input, Tensor):
         raise UsageError(
@@ -361,7 +379,7 @@ def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) ->
 
 
 def _read_packed(who: str, module: torch.nn.RNNBase, input: PackedSequence) -> _Batch:
-    _check_rows(
+    check_rows(
         who, module, input.data, f"(total_steps, input_size={module.input_size}) inside the PackedSequence"
     )
     steps = steps_of(input)
@@ -376,7 +394,7 @@ def _read_packed(who: str, module: torch.nn.RNNBase, input: PackedSequence) -> _
 
 def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any) -> _Batch:
     axes = "batch, time" if module.batch_first else "time, batch"
-    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
+    check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
     batched = input.ndim == 3
     batch_first = module.batch_first or not batched  # one sequence: (1, time, input_size) is a view
     padded = input if batched else input.unsqueeze(0)
@@ -389,9 +407,10 @@ def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any
     return _Batch(padded, steps, batched, restore, batch_first)
 
 
-def _check_rows(
+def check_rows(
     who: str, module: torch.nn.RNNBase, values: Tensor, rule: str, dims: Sequence[int] = (2,)
 ) -> None:
+    """Raise unless ``values`` have ``input_size`` channels, as ``rule`` says, and the dtype of the weights."""
     if values.ndim not in dims or values.shape[-1] != module.input_size:
         advice = "Put the features of a step last."
         if values.ndim == 3:
@@ -409,14 +428,23 @@ def _check_rows(
         )
 
 
-def _zeros(module: torch.nn.RNNBase, batch: _Batch, sizes: Sequence[int]) -> States:
+def zeros(module: torch.nn.RNNBase, values: Tensor, sequences: int, sizes: Sequence[int]) -> States:
+    """Return initial states for a user who gave none."""
     count = module.num_layers * (2 if module.bidirectional else 1)
-    return tuple(batch.values.new_zeros(count, len(batch.steps.lengths), size) for size in sizes)
+    return tuple(values.new_zeros(count, sequences, size) for size in sizes)
 
 
-def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, sizes: Sequence[int]) -> States:
+def read_states(
+    who: str,
+    module: torch.nn.RNNBase,
+    hx: Any,
+    values: Tensor,
+    sequences: int,
+    batched: bool,
+    sizes: Sequence[int],
+) -> States:
+    """Return the initial states a user gave, checked against the input's ``values``; with a batch in any case."""
     count = module.num_layers * (2 if module.bidirectional else 1)
-    sequences = len(batch.steps.lengths)
     given = (hx,) if len(sizes) == 1 else hx
     names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
     if (
@@ -429,20 +457,20 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
             f"{who}: hx must be {wanted}; got {type(hx).__name__}. Leave it out to start from zeros."
         )
     for name, state, size in zip(names, given, sizes, strict=True):
-        expected = (count, sequences, size) if batch.batched else (count, size)
+        expected = (count, sequences, size) if batched else (count, size)
         if tuple(state.shape) != expected:
             rule = (
                 f"num_layers * num_directions={count}, "
-                + (f"batch={sequences}, " if batch.batched else "")
+                + (f"batch={sequences}, " if batched else "")
                 + str(size)
             )
             raise ShapeError(
                 f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
                 "Leave it out to start from zeros."
             )
-        if state.dtype != batch.values.dtype and not torch.is_autocast_enabled(state.device.type):
+        if state.dtype != values.dtype and not torch.is_autocast_enabled(state.device.type):
             raise UsageError(
-                f"{who}: {name} must have the dtype of the input, {batch.values.dtype}; got {state.dtype}. "
-                f"Convert with {name}.to({batch.values.dtype})."
+                f"{who}: {name} must have the dtype of the input, {values.dtype}; got {state.dtype}. "
+                f"Convert with {name}.to({values.dtype})."
             )
-    return tuple(state if batch.batched else state.unsqueeze(1) for state in given)
+    return tuple(state if batched else state.unsqueeze(1) for state in given)
