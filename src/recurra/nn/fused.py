@@ -13,20 +13,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._functorch import pyfunctorch
+from torch.fx.experimental import proxy_tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._device import DeviceContext
 
 from recurra.errors import UsageError
 from recurra.nn.bridge import PER_DIRECTION, PLAIN, batched, differentiable
+from recurra.nn.drop_in import TORCHS
 from recurra.nn.layouts import Steps, from_padded, to_padded
 from recurra.ragged import Ragged
 
-TORCHS: dict[str, type[torch.nn.RNNBase]] = {
-    "rnn": torch.nn.RNN,
-    "rnn_relu": torch.nn.RNN,
-    "lstm": torch.nn.LSTM,
-    "gru": torch.nn.GRU,
-}
 OPERATORS = {"rnn": "rnn_tanh", "rnn_relu": "rnn_relu", "lstm": "lstm", "gru": "gru"}
 States = tuple[Tensor, ...]
 
@@ -177,6 +174,7 @@ def recording() -> bool:
         torch._C._get_tracing_state() is not None
         or torch._C._len_torch_dispatch_stack() > 0
         or (torch._C._len_torch_function_stack() > 0 and _function_mode())
+        or (torch._C._are_functorch_transforms_active() and _functionalized())
     )
 
 
@@ -186,9 +184,13 @@ def _function_mode() -> bool:
     return any(not isinstance(mode, DeviceContext) for mode in modes)
 
 
-def run_recorded(
-    who: str, module: torch.nn.RNNBase, cell: str, input: Any, hx: Any, lengths: Any
-) -> tuple[Any, States]:
+def _functionalized() -> bool:
+    """Return whether `torch.func.functionalize` is on, whose tensors hold no numbers of their own."""
+    levels = pyfunctorch.retrieve_all_functorch_interpreters()
+    return any(level.key() is torch._C._functorch.TransformType.Functionalize for level in levels)
+
+
+def run_recorded(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, lengths: Any) -> tuple[Any, States]:
     """Run torch's own layer, so that a recorder writes down what it would of a `torch.nn` model.
 
     Raises
@@ -196,7 +198,7 @@ def run_recorded(
     UsageError
         If the input is a Ragged, or the numbers of ``lengths`` are not known while recording.
     """
-    forward = TORCHS[cell].forward
+    forward = TORCHS[module.mode].forward
     if isinstance(input, torch.fx.Proxy):
         return _leaf(who, module, input, hx, lengths)
     if isinstance(input, Ragged):
@@ -206,7 +208,12 @@ def run_recorded(
         )
     if lengths is None:
         output, states = forward(module, input, hx)
-        return output, states if isinstance(states, tuple) else (states,)
+        states = states if isinstance(states, tuple) else (states,)
+        if isinstance(input, PackedSequence) and torch.onnx.is_in_onnx_export():
+            # torch's exporter breaks where nobody unpacks the output; the sum of no numbers is zero
+            nothing = pad_packed_sequence(output)[0][:0].sum()
+            states = tuple(state + nothing for state in states)
+        return output, states
     if isinstance(input, PackedSequence):
         raise UsageError(f"{who}: a PackedSequence carries its own lengths; call it without lengths=.")
     return _recorded_lengths(who, module, forward, input, hx, lengths)
@@ -216,12 +223,12 @@ def _recorded_lengths(
     who: str, module: torch.nn.RNNBase, forward: Any, input: Tensor, hx: Any, lengths: Any
 ) -> tuple[Any, States]:
     """Pack in operations that hold for other lengths as well; a sequence without steps runs one, and is undone."""
-    where = torch.as_tensor(lengths)
-    if type(where) not in PLAIN or where.is_meta:
+    if torch.compiler.is_exporting() or not _has_numbers(lengths):
         raise UsageError(
             f"{who}: lengths have no numbers while this records (as in torch.export, or with fake tensors). "
             "Record without lengths=, or use torch.jit.trace or torch.onnx.export(..., dynamo=False)."
         )
+    where = torch.as_tensor(lengths)
     alone = input.ndim == 2
     batch_first = module.batch_first or alone
     x = input.unsqueeze(0) if alone else input
@@ -252,6 +259,12 @@ def _recorded_lengths(
     if alone:
         return output.squeeze(0), tuple(f.squeeze(1) for f in finals)
     return output, finals
+
+
+def _has_numbers(lengths: Any) -> bool:
+    if proxy_tensor.get_proxy_mode() is not None:
+        return False
+    return not isinstance(lengths, Tensor) or (type(lengths) in PLAIN and not lengths.is_meta)
 
 
 def _leaf(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, lengths: Any) -> tuple[Any, States]:

@@ -211,14 +211,15 @@ def run_module(
         Final states.
     """
     who = f"{type(module).__name__}.forward"
-    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+    compiling = torch.compiler.is_compiling()
+    if compiling and not torch.compiler.is_exporting():
         from recurra.nn import opaque
 
         if isinstance(input, Tensor):
             return opaque.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
         return opaque.run_uncompiled(who, module, direction, input, hx, lengths, cell, state_sizes)
-    if fused.recording() or isinstance(input, torch.fx.Proxy):
-        return fused.run_recorded(who, module, cell, input, hx, lengths)
+    if compiling or fused.recording() or isinstance(input, torch.fx.Proxy):
+        return fused.run_recorded(who, module, input, hx, lengths)
     return run_eager(who, module, direction, input, hx, lengths, cell, state_sizes)
 
 
