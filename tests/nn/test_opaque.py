@@ -1,6 +1,7 @@
 """Every layout of input, state and weight gives torch's values and gradients, as written and under `torch.compile`."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import torch
 import recurra
 from recurra.nn import GRU, LSTM, RNN
 
+# the compiler looks at every attribute of an input, leaf or not
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 OURS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 TIME, BATCH, SIZE = 4, 3, 5
 TOLERANCE = {
@@ -38,9 +41,11 @@ LAYOUTS = {
     "negative view": lambda *s: (torch.randn(*s, 2), lambda leaf: torch.view_as_complex(leaf).conj().imag),
     "overlapping": lambda *s: (
         torch.randn(s[0] + s[1], *s[2:]),
-        lambda leaf: torch.stack([leaf[i : i + s[1]] for i in range(s[0])])
-        if len(s) < 3
-        else leaf.unfold(0, s[1], 1)[: s[0]].movedim(-1, 1),
+        lambda leaf: (
+            torch.stack([leaf[i : i + s[1]] for i in range(s[0])])
+            if len(s) < 3
+            else leaf.unfold(0, s[1], 1)[: s[0]].movedim(-1, 1)
+        ),
     ),
 }
 MORE_LAYOUTS = [name for name in LAYOUTS if name not in ("contiguous", "overlapping")]
@@ -133,7 +138,8 @@ class Whole(torch.nn.Module):
         return self.values(self.layer, given)
 
 
-COMPILED = [(role, layout, "float32") for role in ("input", "h_0") for layout in MORE_LAYOUTS]
+COMPILED = [("input", layout, "float32") for layout in MORE_LAYOUTS]
+COMPILED += [("h_0", layout, "float32") for layout in ("features second", "expanded everywhere", "sliced")]
 COMPILED += [("weight_hh", layout, "float32") for layout in ("transposed", "expanded first", "sliced")]
 COMPILED += [("input", layout, "bfloat16") for layout in ("features second", "expanded first", "sliced")]
 COMPILED += [("input", "features second", "float64"), ("c_0", "expanded everywhere", "float16")]
@@ -148,3 +154,110 @@ def test_layouts_compiled(role, layout, dtype):
     compiled = torch.compile(Whole(ours_of(layer), values), backend="aot_eager", fullgraph=True)
     found = compiled(leaves)
     compare(found, gradients(found, leaves), expected, gradients(expected, leaves), dtype)
+
+
+def check_compiled(name, call, *, dtype=torch.float32, wide=False, backend="aot_eager", **options):
+    """Compare values and gradients of a layer as written and compiled; return what it gave."""
+    torch.manual_seed(2)
+    torch._dynamo.reset()
+    layer = getattr(torch.nn, name)(SIZE, SIZE, **options).to(dtype)
+    written, compiled = ours_of(layer), ours_of(layer)
+    x = torch.randn(TIME, BATCH, SIZE, dtype=dtype, requires_grad=True)
+    results = []
+    for each, run in (
+        (written, written),
+        (compiled, torch.compile(compiled, backend=backend, fullgraph=True)),
+    ):
+        output, states = call(run, x)
+        values = (output, *states) if name == "LSTM" else (output, states)
+        results.append((values, gradients(values, {"x": x, **dict(each.named_parameters())})))
+    (expected, expected_grads), (found, grads) = results
+    compare(found, grads, expected, expected_grads, torch.bfloat16 if wide else dtype)
+    return found
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_autocast_compiled_gives_torchs_dtypes(name):
+    def call(run, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return run(x)
+
+    found = check_compiled(name, call, wide=True, num_layers=2, bidirectional=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = getattr(torch.nn, name)(SIZE, SIZE)(torch.zeros(TIME, BATCH, SIZE))[0]
+    assert found[0].dtype == plain.dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", OURS)
+def test_lengths_compiled(name, dtype):
+    lengths = torch.tensor([2, 0, 4])
+    check_compiled(
+        name, lambda run, x: run(x, lengths=lengths), dtype=dtype, num_layers=2, bidirectional=True
+    )
+
+
+def test_reference_compiled():
+    with recurra.kernels.use("reference"):
+        check_compiled("GRU", lambda run, x: run(x, lengths=torch.tensor([2, 0, 4])))
+
+
+def test_inductor():
+    if shutil.which("c++") is None:
+        pytest.skip("inductor needs a compiler")
+    check_compiled("LSTM", lambda run, x: run(x.transpose(0, 1)), backend="inductor")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_small_and_empty_batches_share_a_compiled_layer(dtype):
+    torch._dynamo.reset()
+    layer = ours_of(torch.nn.GRU(1, 1).to(dtype))
+    compiled = torch.compile(layer, backend="aot_eager", dynamic=True)
+    for time, batch in ((5, 4), (1, 3), (3, 1), (1, 1), (0, 2), (2, 0)):
+        x = torch.randn(time, batch, 1).to(dtype).requires_grad_()
+        leaves = {"x": x, **dict(layer.named_parameters())}
+        expected, found = layer(x), compiled(x)
+        compare(found, gradients(found, leaves), expected, gradients(expected, leaves), dtype)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_tied_weights(dtype, compile):
+    torch.manual_seed(0)
+    torch._dynamo.reset()
+    layer = torch.nn.LSTM(SIZE, SIZE, num_layers=2).to(dtype)
+    layer.weight_hh_l1 = layer.weight_ih_l0 = layer.weight_hh_l0
+    layer.bias_hh_l1 = layer.bias_ih_l0
+    ours = ours_of(layer)
+    run = torch.compile(ours, backend="aot_eager", fullgraph=True) if compile else ours
+    x = torch.randn(TIME, BATCH, SIZE, dtype=dtype, requires_grad=True)
+    results = []
+    for each, call in ((layer, layer), (ours, run)):
+        output, states = call(x)
+        values = (output, *states)
+        results += [values, gradients(values, {"x": x, **dict(each.named_parameters())})]
+    compare(results[2], results[3], results[0], results[1], dtype)
+
+
+def test_packed_sequences_run_outside_of_the_compiled_graph():
+    torch._dynamo.reset()
+    layer = torch.nn.LSTM(SIZE, SIZE)
+    ours = ours_of(layer)
+    x = torch.randn(TIME, BATCH, SIZE, requires_grad=True)
+
+    def value(each, x):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x * 2, torch.tensor([2, 4, 1]), enforce_sorted=False)
+        return each(packed)[1][0].pow(2).sum()
+
+    compiled = torch.compile(lambda x: value(ours, x), backend="aot_eager")
+    expected = torch.autograd.grad(value(layer, x), x)
+    torch.testing.assert_close(torch.autograd.grad(compiled(x), x), expected)
+
+
+def test_a_wrong_state_is_named_when_compiled():
+    torch._dynamo.reset()
+    layer = ours_of(torch.nn.GRU(SIZE, SIZE))
+    with pytest.raises(recurra.errors.ShapeError, match="hx must have shape"):
+        torch.compile(layer, backend="aot_eager")(
+            torch.zeros(TIME, BATCH, SIZE), torch.zeros(1, BATCH - 1, SIZE)
+        )

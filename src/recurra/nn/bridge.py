@@ -51,7 +51,10 @@ def transformed() -> bool:
 
 def batched(given: Sequence[Tensor | None]) -> bool:
     """Return whether gradients are many at once: vmap over a backward pass, ``is_grads_batched``."""
-    wrapped, legacy = torch._C._functorch.is_functorch_wrapped_tensor, torch._C._functorch.is_legacy_batchedtensor
+    wrapped, legacy = (
+        torch._C._functorch.is_functorch_wrapped_tensor,
+        torch._C._functorch.is_legacy_batchedtensor,
+    )
     return any(g is not None and (wrapped(g) or legacy(g)) for g in given)
 
 

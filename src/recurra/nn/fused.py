@@ -21,7 +21,7 @@ from torch.utils._device import DeviceContext
 from recurra.errors import UsageError
 from recurra.nn.bridge import PER_DIRECTION, PLAIN, batched, differentiable
 from recurra.nn.drop_in import TORCHS
-from recurra.nn.layouts import Steps, from_padded, to_padded
+from recurra.nn.layouts import Steps, autocasts, from_padded, to_padded
 from recurra.ragged import Ragged
 
 OPERATORS = {"rnn": "rnn_tanh", "rnn_relu": "rnn_relu", "lstm": "lstm", "gru": "gru"}
@@ -76,7 +76,9 @@ class Stack:
             output = to_padded(output, steps, time=time, batch_first=self.batch_first)
         return output, steps.unsort(finals, dim=1)
 
-    def _call(self, input: Any, states: Sequence[Tensor], flat: list[Tensor], *layout: bool) -> tuple[Tensor, States]:
+    def _call(
+        self, input: Any, states: Sequence[Tensor], flat: list[Tensor], *layout: bool
+    ) -> tuple[Tensor, States]:
         # cuDNN keeps what a gradient needs with train=True only, whatever the dropout
         options = (self.bias, self.num_layers, self.dropout, torch.is_grad_enabled(), self.bidirectional)
         operator = getattr(torch._VF, OPERATORS[self.cell])
@@ -112,7 +114,7 @@ def run(
     learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     # A mask of dropout cannot be drawn again by the reference, and autocast chooses dtypes by operator: there the
     # graph is torch's own.
-    theirs = (stack.dropout and stack.num_layers > 1) or torch.is_autocast_enabled(x.device.type)
+    theirs = (stack.dropout and stack.num_layers > 1) or autocasts(x.device.type)
     if not learns or theirs or not all(t is None or type(t) in PLAIN for t in tensors):
         return stack.forward(x, states, weights)
     output, *finals = _Stack.apply(stack, reference, len(states), *tensors)  # type: ignore[no-untyped-call]
@@ -131,7 +133,9 @@ class _Stack(torch.autograd.Function):
     """A stack of layers as one node: inside, torch's graph; by the reference where that cannot be differentiated."""
 
     @staticmethod
-    def forward(ctx: Any, stack: Stack, reference: Any, count: int, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, stack: Stack, reference: Any, count: int, *tensors: Tensor | None
+    ) -> tuple[Tensor, ...]:
         leaves = [None if t is None else t.detach().requires_grad_(t.requires_grad) for t in tensors]
         with torch.enable_grad():
             output, finals = stack.forward(*_grouped(stack, count, leaves))

@@ -190,16 +190,26 @@ def as_lengths(who: str, lengths: Any, *, batch: int, time: int) -> np.ndarray:
 def _numbers(who: str, name: str, tensor: Tensor) -> np.ndarray:
     """Return what a tensor of whole numbers holds, also inside of a transform of `torch.func`."""
     functorch = torch._C._functorch
-    tensor = tensor.detach().cpu()
+    if not tensor.is_meta:
+        tensor = tensor.detach().cpu()
     while functorch.is_functorch_wrapped_tensor(tensor) and not functorch.is_batchedtensor(tensor):
         tensor = functorch.get_unwrapped(tensor)  # wrapped as an argument of torch.func.grad
-    if functorch.is_batchedtensor(tensor) or tensor.is_meta or type(tensor) not in (Tensor, torch.nn.Parameter):
+    if (
+        functorch.is_batchedtensor(tensor)
+        or tensor.is_meta
+        or type(tensor) not in (Tensor, torch.nn.Parameter)
+    ):
         raise UsageError(
             f"{who}: {name} must be numbers that are known now; got a {type(tensor).__name__} without them (of "
             "torch.func.vmap, of device meta, or a subclass). Give the same lengths to all as a list or array."
         )
     with torch._C._DisableFuncTorch():
         return tensor.numpy()
+
+
+def autocasts(device_type: str) -> bool:
+    """Return whether autocast is on for a type of device; there are some that have none, such as meta."""
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def pad(ragged: Ragged) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn import bridge, fused
 from recurra.nn.gru import gru_direction
-from recurra.nn.layouts import Steps, as_lengths
+from recurra.nn.layouts import Steps, as_lengths, autocasts
 from recurra.nn.lstm import lstm_direction
 from recurra.nn.recurrent import (
     Direction,
@@ -61,7 +61,7 @@ def run_compiled(
         states = read_states(who, module, hx, values, sequences, not alone, sizes)
     where = None if lengths is None else torch.as_tensor(lengths)
     device = values.device.type
-    autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    autocast = torch.get_autocast_dtype(device) if autocasts(device) else None
     finals: list[States] = []
     for layer, pair in enumerate(all_weights(module)):
         if layer and module.dropout:
@@ -109,7 +109,9 @@ def _dtypes(
     weights = [torch.zeros(shape, **like) for shape in shapes]
     weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
     x = torch.zeros(2, 2, 1, device=device, dtype=dtype)
-    states = tuple(torch.zeros(1, 2, s, device=device, dtype=dtype) for s in (1, hidden)[: 2 if cell == "lstm" else 1])
+    states = tuple(
+        torch.zeros(1, 2, s, device=device, dtype=dtype) for s in (1, hidden)[: 2 if cell == "lstm" else 1]
+    )
     steps = Steps(as_lengths("", [2, 1] if ragged else None, batch=2, time=2), x.device)
     stack = fused.Stack(cell, steps, True, bias=True, num_layers=1, bidirectional=False, dropout=0.0)
     with torch.no_grad(), torch.autocast(device, autocast):
@@ -237,7 +239,9 @@ def opaque_backward(
     with _recorded_by_autograd():
         own = inputs[1 : 1 + len(weights)], inputs[1 + len(weights) :]
         output, finals = _run(inputs[0], *own, lengths, *theirs)
-        given = [g.to(t.dtype) for g, t in zip((grad_output, grad_h_n, grad_c_n), (output, *finals), strict=False)]
+        given = [
+            g.to(t.dtype) for g, t in zip((grad_output, grad_h_n, grad_c_n), (output, *finals), strict=False)
+        ]
         found = torch.autograd.grad([output, *finals], inputs, given, materialize_grads=True)
     seen: set[int] = {g.untyped_storage().data_ptr() for g in (grad_output, grad_h_n, grad_c_n)}
     results = []

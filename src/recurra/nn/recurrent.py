@@ -26,7 +26,7 @@ from recurra.errors import ShapeError, UsageError
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn import bridge, fused
 from recurra.nn.bridge import Call, runs_native
-from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
+from recurra.nn.layouts import Steps, as_lengths, autocasts, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
 
 States = tuple[Tensor, ...]
@@ -102,7 +102,6 @@ def scan(
     """
     sizes = steps.batch_sizes
     if not sizes:
-        # No row, but still joined to the weights, so that a loss of it can be differentiated (to zeros).
         return inputs[:, : states[0].shape[1]], states
     running = _scan_reverse if reverse else _scan_forward
     outputs, finals = running(step, inputs.split(sizes), sizes, states)
@@ -236,7 +235,9 @@ def run_eager(
     """Run a layer now; arguments as for `run_module`."""
     batch = _read_input(who, module, input, lengths)
     count = len(batch.steps.lengths)
-    states = () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
+    states = (
+        () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
+    )
     weights = all_weights(module)
     everything = [*states, *(w for pair in weights for one in pair for w in one)]
     if runs_native(batch.values, everything):
@@ -258,7 +259,9 @@ def _run_elsewhere(
     weights: list[list[Weights]],
 ) -> tuple[Tensor, States]:
     """Run a layer where the native kernels do not: torch's own, or the loop over time."""
-    compute = stack_reference(direction, batch.steps, batch.batch_first, module.dropout if module.training else 0.0)
+    compute = stack_reference(
+        direction, batch.steps, batch.batch_first, module.dropout if module.training else 0.0
+    )
     if not batch.steps.total or asked_for_reference() or bridge.transformed():
         return compute(batch.values, states, weights)
     stack = fused.Stack(
@@ -285,6 +288,9 @@ def reference_of(
     def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
         batch = _Batch(x, steps, True, lambda output: output, batch_first)
         rows, outputs, ends = batch.rows, [], []
+        if not steps.total:
+            # Nothing is computed, but still joined to everything, so that a loss of it has gradients: zeros.
+            rows = rows + sum(w[:0].sum() for one in given for w in one if w is not None)
         for d, one in enumerate(given):
             initial = tuple(s[d] for s in states)
             output, end = direction(rows, steps=steps, weights=Weights(*one), states=initial, reverse=d == 1)
@@ -421,7 +427,7 @@ def check_rows(
             advice += f"batch_first={not module.batch_first}; the features come last."
         raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
     dtype = module.weight_ih_l0.dtype
-    if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+    if values.dtype != dtype and not autocasts(values.device.type):
         other = f" or layer.to({values.dtype})" if values.dtype.is_floating_point else ""
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
@@ -469,7 +475,7 @@ def read_states(
                 f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
                 "Leave it out to start from zeros."
             )
-        if state.dtype != values.dtype and not torch.is_autocast_enabled(state.device.type):
+        if state.dtype != values.dtype and not autocasts(state.device.type):
             raise UsageError(
                 f"{who}: {name} must have the dtype of the input, {values.dtype}; got {state.dtype}. "
                 f"Convert with {name}.to({values.dtype})."
