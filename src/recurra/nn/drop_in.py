@@ -9,7 +9,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from recurra.errors import UsageError
 
 logger = logging.getLogger("recurra.nn")
-TORCHS: dict[str, type] = {
+TORCHS: dict[str, Any] = {
     "LSTM": torch.nn.LSTM,
     "GRU": torch.nn.GRU,
     "RNN_TANH": torch.nn.RNN,

@@ -235,10 +235,9 @@ def opaque_backward(
 ) -> list[Tensor]:
     """Return the gradients by x, every weight and every state."""
     inputs = [t.detach().requires_grad_() for t in (x, *weights, *states)]
-    theirs = (cell, batch_first, directions, bias, autocast)
     with _recorded_by_autograd():
         own = inputs[1 : 1 + len(weights)], inputs[1 + len(weights) :]
-        output, finals = _run(inputs[0], *own, lengths, *theirs)
+        output, finals = _run(inputs[0], *own, lengths, cell, batch_first, directions, bias, autocast)
         given = [
             g.to(t.dtype) for g, t in zip((grad_output, grad_h_n, grad_c_n), (output, *finals), strict=False)
         ]
