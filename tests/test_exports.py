@@ -26,6 +26,7 @@ PUBLIC = {
     "VideoClassifier",
     "accelerate",
     "datasets",
+    "decelerate",
     "draw",
     "errors",
     "evaluate",

@@ -26,6 +26,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "WordVectors": ("recurra.features.embeddings", "WordVectors"),
     "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
     "accelerate": ("recurra.nn.accelerate", "accelerate"),
+    "decelerate": ("recurra.nn.accelerate", "decelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
@@ -56,6 +57,7 @@ __all__ = [
     "__version__",
     "accelerate",
     "datasets",
+    "decelerate",
     "draw",
     "errors",
     "evaluate",
@@ -85,7 +87,7 @@ if TYPE_CHECKING:
     from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
     from recurra.features.embeddings import WordVectors
-    from recurra.nn.accelerate import accelerate
+    from recurra.nn.accelerate import accelerate, decelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
     from recurra.serving.streams import Streams

@@ -9,7 +9,7 @@ import torch
 
 from recurra.errors import UsageError
 from recurra.nn import GRU, LSTM, RNN
-from recurra.nn.accelerate import accelerate
+from recurra.nn.accelerate import accelerate, decelerate
 
 
 class Tagger(torch.nn.Module):
@@ -95,6 +95,7 @@ def test_saved_state_goes_back_to_torch(model, tokens):
 
 def test_compiled_is_one_graph_with_one_node_per_layer(model, tokens):
     accelerate(model)
+    torch._dynamo.reset()
     model(tokens).backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
@@ -117,6 +118,7 @@ def test_compiled_is_one_graph_with_one_node_per_layer(model, tokens):
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
 def test_compiled_with_lengths_states_and_aot_autograd(name, batch_first):
     torch.manual_seed(1)
+    torch._dynamo.reset()
     layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[name](3, 5, batch_first=batch_first, bias=name != "GRU")
     x = torch.randn(4, 4, 3, requires_grad=True)
     h = torch.randn(1, 4, 5, requires_grad=True)
@@ -148,3 +150,81 @@ def test_distributed_data_parallel(model, tokens, tmp_path):
         assert all(p.grad is not None for p in model.parameters())
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_decelerate_is_the_way_back(model, tokens):
+    expected, keys, parameters = model(tokens), list(model.state_dict()), list(model.parameters())
+    calls = []
+    model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    accelerate(model)
+    model.encoder.memory = "sqrt"
+    report = decelerate(model)
+    assert report.turned == ["encoder", "head.gru", "head.rnn"]
+    assert (report.left, report.kernels) == ({}, "torch")
+    kinds = [type(layer) for layer in (model.encoder, model.head["gru"], model.head["rnn"])]
+    assert kinds == [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN]
+    assert list(model.state_dict()) == keys
+    assert all(a is b for a, b in zip(parameters, model.parameters(), strict=True))
+    assert torch.equal(model(tokens), expected)
+    assert calls == [1]
+    assert decelerate(model).turned == []
+    assert accelerate(model).turned == ["encoder", "head.gru", "head.rnn"]
+    own = type("Own", (LSTM,), {})(2, 3)
+    assert decelerate(own).left == {"": "Own is a subclass of recurra's LSTM, perhaps with code of its own"}
+    with pytest.raises(UsageError, match=r"decelerate: module must be a torch.nn.Module; got int"):
+        decelerate(1)
+
+
+@pytest.mark.parametrize("first", ["accelerate", "weight norm"])
+def test_parametrized_layers_go_both_ways(first):
+    layer = torch.nn.LSTM(3, 4)
+    if first == "accelerate":
+        accelerate(layer)
+    torch.nn.utils.parametrizations.weight_norm(layer, "weight_hh_l0")
+    copied = copy.deepcopy(layer)
+    x = torch.randn(5, 2, 3)
+    expected = layer(x)[0]
+    if first == "weight norm":
+        assert accelerate(layer).turned == [""]
+    assert isinstance(layer, LSTM)
+    assert accelerate(layer).left == {"": "it is one of ours already"}
+    torch.testing.assert_close(layer(x)[0], expected)
+    assert decelerate(layer).turned == [""]
+    assert not isinstance(layer, LSTM)
+    assert isinstance(copied, LSTM) == (first == "accelerate")
+    torch.testing.assert_close(layer(x)[0], expected)
+    with torch.no_grad():
+        layer.parametrizations.weight_hh_l0.original0.zero_()
+    assert not torch.allclose(layer(x)[0], expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripting_makes_a_layer_torchs_and_says_so(caplog):
+    model = torch.nn.ModuleDict({"rnn": torch.nn.GRU(3, 4)})
+    accelerate(model)
+    layer, x = model["rnn"], torch.randn(5, 2, 3)
+    expected = layer(x)[0]
+    assert torch.jit.script(layer).original_name == "GRU"
+    assert type(layer) is torch.nn.GRU
+    assert (
+        "torch.jit.script: this GRU is torch's own from now on; call recurra.accelerate(model)" in caplog.text
+    )
+    torch.testing.assert_close(layer(x)[0], expected)
+    assert accelerate(model).turned == ["rnn"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_quantization_refuses_and_its_advice_works():
+    quantize = torch.ao.quantization.quantize_dynamic
+    model = torch.nn.Sequential(torch.nn.LSTM(3, 4))
+    accelerate(model)
+    for kinds in ({torch.nn.LSTM}, None):
+        with pytest.raises(UsageError) as caught:
+            quantize(model, kinds)
+        assert str(caught.value) == (
+            "LSTM: torch.ao.quantization knows torch's own layers only, and would pass this one by; call "
+            "recurra.decelerate(model) before, and recurra.accelerate(model) after it for what it left."
+        )
+    assert not hasattr(model[0], "qconfig")
+    decelerate(model)
+    assert "quantized" in type(quantize(model, {torch.nn.LSTM})[0]).__module__

@@ -29,6 +29,11 @@ def _chosen() -> str:
     return _choice.get() or _from_environment()
 
 
+def asked_for_reference() -> bool:
+    """Return whether the reference was chosen by name, and does not only stand in for an extension that is absent."""
+    return _chosen() == "reference"
+
+
 def native_module() -> Any:
     """Return the compiled extension; ImportError if it is absent."""
     # asked for at every step of a stream, and import_module takes longer than a step

@@ -1,6 +1,6 @@
 """Torch modules: recurrent layers that know where each sequence ends, pooling, whole networks."""
 
-from recurra.nn.accelerate import AccelerateReport, accelerate
+from recurra.nn.accelerate import AccelerateReport, accelerate, decelerate
 from recurra.nn.gru import GRU
 from recurra.nn.initialization import initialize
 from recurra.nn.layouts import pad, to_ragged
@@ -19,6 +19,7 @@ __all__ = [
     "SequenceNetwork",
     "accelerate",
     "build",
+    "decelerate",
     "from_arrays",
     "initialize",
     "pad",

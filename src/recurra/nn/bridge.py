@@ -34,17 +34,28 @@ PER_DIRECTION = 5
 
 
 def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
-    """Return whether the kernels take a layer with these tensors; otherwise the torch reference runs."""
+    """Return whether the kernels take a layer with these tensors; otherwise torch's own operations compute it."""
     if not values.is_cpu or values.dtype not in DTYPES:
         return False
-    if current() != "native" or torch.is_autocast_enabled("cpu"):
-        return False
-    # vmap, grad of torch.func and forward-mode derivatives see only torch's own operations
-    if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+    if current() != "native" or torch.is_autocast_enabled("cpu") or transformed():
         return False
     return type(values) in PLAIN and all(
         [t is None or (type(t) in PLAIN and t.is_cpu and t.dtype is values.dtype) for t in others]
     )
+
+
+def transformed() -> bool:
+    """Return whether vmap, grad of torch.func or forward-mode derivatives are on, which see torch's operations only."""
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
+
+
+def batched(given: Sequence[Tensor | None]) -> bool:
+    """Return whether gradients are many at once: vmap over a backward pass, ``is_grads_batched``."""
+    wrapped, legacy = (
+        torch._C._functorch.is_functorch_wrapped_tensor,
+        torch._C._functorch.is_legacy_batchedtensor,
+    )
+    return any(g is not None and (wrapped(g) or legacy(g)) for g in given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,8 +321,14 @@ class _Layer(torch.autograd.Function):
         needed = ctx.needs_input_grad[1:]
         if all(g is None for g in given):
             return (None,) * (1 + len(needed))
-        if torch.is_grad_enabled():
-            return (None, *_differentiable(ctx.call, (x, h_0, c_0, *weights), given, needed))
+        if torch.is_grad_enabled() or batched(given):
+
+            def compute(x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *flat: Tensor | None) -> Any:
+                states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(ctx.call, x, _grouped(flat))
+                output, finals = ctx.call.reference(x, states, _grouped(flat))
+                return output, *finals
+
+            return (None, *differentiable(compute, (x, h_0, c_0, *weights), given, needed))
         kept = ctx.kept
         if kept.memory is not None and kept.memory.spent:
             # a second backward pass through a retained graph: the first has overwritten the gates
@@ -320,22 +337,34 @@ class _Layer(torch.autograd.Function):
         return (None, *backward_pass(ctx.call, kept, x, output, h_0, c_0, _grouped(weights), given, wanted))
 
 
-def _differentiable(
-    call: Call, inputs: Sequence[Tensor | None], given: Sequence[Tensor | None], needed: Sequence[bool]
+def differentiable(
+    compute: Callable[..., Any],
+    inputs: Sequence[Tensor | None],
+    given: Sequence[Tensor | None],
+    needed: Sequence[bool],
 ) -> list[Tensor | None]:
-    """Compute the gradients in torch's own operations, so that they can be differentiated again."""
-    x, h_0, c_0, *weights = inputs
-    assert x is not None
-    assert call.reference is not None
-    states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(call, x, _grouped(weights))
-    output, finals = call.reference(x, states, _grouped(weights))
-    pairs = [(value, g) for value, g in zip((output, *finals), given, strict=False) if g is not None]
-    wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
-    found = iter(
-        torch.autograd.grad(
-            [value for value, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
+    """Compute gradients by torch's own operations, so that they can be differentiated again, or be many at once.
+
+    Parameters
+    ----------
+    compute : callable
+        From ``inputs`` to the values that ``given`` are the gradients by.
+    inputs : sequence of Tensor or None
+        Those of the node.
+    given : sequence of Tensor or None
+        Gradients by its outputs.
+    needed : sequence of bool
+        Which of the inputs want a gradient.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        pairs = [(value, g) for value, g in zip(compute(*inputs), given, strict=False) if g is not None]
+        wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+        found = iter(
+            torch.autograd.grad(
+                [v for v, _ in pairs], wanted, [g for _, g in pairs], create_graph=again, allow_unused=True
+            )
         )
-    )
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
 
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recurra.nn.drop_in import DropIn
 from recurra.nn.layouts import Steps
 from recurra.nn.recurrent import States, Weights, run_module, scan
 
@@ -37,7 +38,7 @@ def gru_reference(
     return steps.unpack(output), steps.unsort(finals)
 
 
-class GRU(torch.nn.GRU):
+class GRU(torch.nn.GRU, DropIn):
     r"""Gated recurrent unit.
 
     .. math::

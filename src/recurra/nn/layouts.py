@@ -98,32 +98,32 @@ class Steps:
         """Bring rows (total_steps, channels) from packed into ragged order."""
         return _select(values, self._to_ragged)
 
-    def sort(self, states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring states (batch, channels) into packed order."""
-        return tuple(_select(state, self._sort) for state in states)
+    def sort(self, states: Sequence[Tensor], *, dim: int = 0) -> tuple[Tensor, ...]:
+        """Bring states, whose axis ``dim`` is the batch, into packed order."""
+        return tuple(_select(state, self._sort, dim) for state in states)
 
-    def unsort(self, states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring states (batch, channels) back into the order of the sequences."""
-        return tuple(_select(state, self._unsort) for state in states)
+    def unsort(self, states: Sequence[Tensor], *, dim: int = 0) -> tuple[Tensor, ...]:
+        """Bring states, whose axis ``dim`` is the batch, back into the order of the sequences."""
+        return tuple(_select(state, self._unsort, dim) for state in states)
 
 
 def _counts_up(index: np.ndarray) -> bool:
     return bool((index == np.arange(len(index))).all())
 
 
-def _select(values: Tensor, index: Tensor | None) -> Tensor:
-    return values if index is None else values.index_select(0, index)
+def _select(values: Tensor, index: Tensor | None, dim: int = 0) -> Tensor:
+    return values if index is None else values.index_select(dim, index)
 
 
 def steps_of(packed: PackedSequence) -> Steps:
     """Return the steps of a PackedSequence, its sequences in the order the user believes to have passed."""
-    batch_sizes = packed.batch_sizes.numpy()
+    batch_sizes = _numbers("PackedSequence", "batch_sizes", packed.batch_sizes)
     # The sequence at place r of the packed order runs while batch_sizes > r.
     by_rank = (batch_sizes[None, :] > np.arange(int(batch_sizes[0]))[:, None]).sum(axis=1)
     if packed.sorted_indices is None:
         order = np.arange(len(by_rank))
     else:
-        order = packed.sorted_indices.detach().cpu().numpy()
+        order = _numbers("PackedSequence", "sorted_indices", packed.sorted_indices)
     lengths = np.empty(len(by_rank), dtype=np.int64)
     lengths[order] = by_rank
     return Steps(lengths, packed.data.device, order)
@@ -164,7 +164,7 @@ def as_lengths(who: str, lengths: Any, *, batch: int, time: int) -> np.ndarray:
     """
     if lengths is None:
         return np.full(batch, time, dtype=np.int64)
-    array = np.asarray(lengths.detach().cpu() if isinstance(lengths, Tensor) else lengths)
+    array = _numbers(who, "lengths", lengths) if isinstance(lengths, Tensor) else np.asarray(lengths)
     if array.dtype.kind not in "iu" and array.size:
         raise ShapeError(
             f"{who}: lengths must be whole numbers; got dtype {array.dtype}. "
@@ -185,6 +185,31 @@ def as_lengths(who: str, lengths: Any, *, batch: int, time: int) -> np.ndarray:
             "Count the valid steps of each sequence."
         )
     return array.astype(np.int64)
+
+
+def _numbers(who: str, name: str, tensor: Tensor) -> np.ndarray:
+    """Return what a tensor of whole numbers holds, also inside of a transform of `torch.func`."""
+    functorch = torch._C._functorch
+    if not tensor.is_meta:
+        tensor = tensor.detach().cpu()
+    while functorch.is_functorch_wrapped_tensor(tensor) and not functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)  # wrapped as an argument of torch.func.grad
+    if (
+        functorch.is_batchedtensor(tensor)
+        or tensor.is_meta
+        or type(tensor) not in (Tensor, torch.nn.Parameter)
+    ):
+        raise UsageError(
+            f"{who}: {name} must be numbers that are known now; got a {type(tensor).__name__} without them (of "
+            "torch.func.vmap, of device meta, or a subclass). Give the same lengths to all as a list or array."
+        )
+    with torch._C._DisableFuncTorch():
+        return tensor.numpy()
+
+
+def autocasts(device_type: str) -> bool:
+    """Return whether autocast is on for a type of device; there are some that have none, such as meta."""
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def pad(ragged: Ragged) -> tuple[Tensor, Tensor]:

@@ -1,13 +1,18 @@
-"""What RNN, LSTM and GRU share: reading the arguments, the stack of layers and directions, the time loop.
+"""What RNN, LSTM and GRU share: reading the arguments, who computes, the stack of layers, the time loop.
 
-A layer's `forward` calls `run_module`, which brings the input to flat ragged rows, walks over layers and
-directions, and gives the result back in the form of the input. For each layer and direction it calls the
-cell's own function (`rnn_direction`, `lstm_direction`, `gru_direction`), the torch reference: a loop over time
-in torch operations (`scan`), which works on every device, in every floating dtype, and can be differentiated
-any number of times. Where the native kernels run (`recurra.nn.bridge`), they take a layer in all its
-directions, padded or ragged, in place of it.
+A layer's `forward` calls `run_module`, which reads the input and gives the result back in its form. Between the
+two, one of four computes:
+
+- the native kernels (`recurra.nn.bridge`), a layer in all its directions, padded or ragged;
+- torch's own fused layer (`recurra.nn.fused`), where the kernels do not take a dtype or device, and while
+  something records the operations;
+- the reference: a loop over time in torch operations (`scan`), for each layer and direction by the cell's own
+  function (`rnn_direction`, `lstm_direction`, `gru_direction`). It works on every device, in every floating dtype,
+  and can be differentiated any number of times and by `torch.func`;
+- under `torch.compile`, operators that hide one of the three (`recurra.nn.opaque`).
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -18,10 +23,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
-from recurra.nn import bridge
+from recurra.kernels.dispatch import asked_for_reference
+from recurra.nn import bridge, fused
 from recurra.nn.bridge import Call, runs_native
 from recurra.nn.generators import dropout
-from recurra.nn.layouts import Steps, as_lengths, from_padded, ragged_values, steps_of, to_padded
+from recurra.nn.layouts import Steps, as_lengths, autocasts, from_padded, ragged_values, steps_of, to_padded
 from recurra.ragged import Ragged
 
 States = tuple[Tensor, ...]
@@ -97,7 +103,6 @@ def scan(
     """
     sizes = steps.batch_sizes
     if not sizes:
-        # No row, but still joined to the weights, so that a loss of it can be differentiated (to zeros).
         return inputs[:, : states[0].shape[1]], states
     running = _scan_reverse if reverse else _scan_forward
     outputs, finals = running(step, inputs.split(sizes), sizes, states)
@@ -206,54 +211,77 @@ def run_module(
         Final states.
     """
     who = f"{type(module).__name__}.forward"
-    if torch.compiler.is_compiling() and isinstance(input, Tensor):
-        return _run_opaque(who, module, cell, input, hx, lengths, state_sizes)
+    compiling = torch.compiler.is_compiling()
+    if compiling and not torch.compiler.is_exporting():
+        from recurra.nn import opaque
+
+        if isinstance(input, Tensor):
+            return opaque.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
+        return opaque.run_uncompiled(who, module, direction, input, hx, lengths, cell, state_sizes)
+    if compiling or fused.recording() or isinstance(input, torch.fx.Proxy):
+        return fused.run_recorded(who, module, input, hx, lengths)
+    return run_eager(who, module, direction, input, hx, lengths, cell, state_sizes)
+
+
+def run_eager(
+    who: str,
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    cell: str,
+    state_sizes: Sequence[int],
+) -> tuple[Any, States]:
+    """Run a layer now; arguments as for `run_module`."""
     batch = _read_input(who, module, input, lengths)
-    states = () if hx is None else _read_states(who, module, hx, batch, state_sizes)
+    count = len(batch.steps.lengths)
+    states = (
+        () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
+    )
     weights = all_weights(module)
-    if runs_native(batch.values, [*states, *(w for pair in weights for one in pair for w in one)]):
+    everything = [*states, *(w for pair in weights for one in pair for w in one)]
+    if runs_native(batch.values, everything):
         output, finals = _run_native(module, direction, cell, batch, states, weights)
     else:
-        states = states or _zeros(module, batch, state_sizes)
-        rows, finals = run_stack(module, direction, batch.rows, steps=batch.steps, states=states)
-        output = batch.padded(rows)
+        states = states or zeros(module, batch.values, count, state_sizes)
+        output, finals = _run_elsewhere(module, direction, cell, batch, states, weights)
     if not batch.batched:
         finals = tuple(final.squeeze(1) for final in finals)
     return batch.restore(output), finals
 
 
-def _run_opaque(
-    who: str, module: torch.nn.RNNBase, cell: str, input: Tensor, hx: Any, lengths: Any, sizes: Sequence[int]
+def _run_elsewhere(
+    module: torch.nn.RNNBase,
+    direction: Direction,
+    cell: str,
+    batch: _Batch,
+    states: States,
+    weights: list[list[Weights]],
 ) -> tuple[Tensor, States]:
-    """Walk over layers as one operator each: what `torch.compile` traces. Lengths are checked when it runs."""
-    from recurra.nn.opaque import opaque_layer
-
-    axes = "batch, time" if module.batch_first else "time, batch"
-    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
-    batched = input.ndim == 3
-    values = input if batched else input.unsqueeze(0)
-    batch_first = module.batch_first or not batched
-    directions = 2 if module.bidirectional else 1
-    shape = (module.num_layers * directions, values.shape[0 if batch_first else 1])
-    states = tuple(values.new_zeros(*shape, size) for size in sizes)
-    if hx is not None:
-        given = (hx,) if len(sizes) == 1 else tuple(hx)
-        states = given if batched else tuple(s.unsqueeze(1) for s in given)
-    where = None if lengths is None else torch.as_tensor(lengths)
-    finals: list[States] = []
-    for layer, pair in enumerate(all_weights(module)):
-        if layer and module.dropout:
-            values = dropout(module, values, module.dropout)
-        h_0, c_0 = (*(s[layer * directions : (layer + 1) * directions] for s in states), None)[:2]
-        flat = [w for one in pair for w in one if w is not None]
-        values, h_n, c_n = opaque_layer(
-            values, flat, h_0, c_0, where, cell, batch_first, directions, module.bias
-        )
-        finals.append((h_n,) if c_0 is None else (h_n, c_n))
-    joined = tuple(torch.cat(final) for final in zip(*finals, strict=True))
-    if batched:
-        return values, joined
-    return values.squeeze(0), tuple(final.squeeze(1) for final in joined)
+    """Run a layer where the native kernels do not: torch's own, or the loop over time."""
+    drops = module.training and module.dropout > 0 and module.num_layers > 1
+    between = (lambda x: dropout(module, x, module.dropout)) if drops else None
+    compute = stack_reference(direction, batch.steps, batch.batch_first, between)
+    if not batch.steps.total or asked_for_reference() or bridge.transformed():
+        return compute(batch.values, states, weights)
+    stack = fused.Stack(
+        cell,
+        batch.steps,
+        batch.batch_first,
+        bias=module.bias,
+        num_layers=module.num_layers,
+        bidirectional=module.bidirectional,
+        dropout=module.dropout if drops else 0.0,
+    )
+    if between is None or getattr(module, "generator", None) is None:
+        return fused.run(stack, compute, batch.values, states, weights)
+    # torch's operator draws its dropout from the global generator; ours is drawn between layers run one by one.
+    single = dataclasses.replace(stack, num_layers=1, dropout=0.0)
+    layer = stack_reference(direction, batch.steps, batch.batch_first, None)
+    return over_layers(lambda *given: fused.run(single, layer, *given), between)(
+        batch.values, states, weights
+    )
 
 
 def reference_of(
@@ -268,12 +296,46 @@ def reference_of(
     def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
         batch = _Batch(x, steps, True, lambda output: output, batch_first)
         rows, outputs, ends = batch.rows, [], []
+        if not steps.total:
+            # Nothing is computed, but still joined to everything, so that a loss of it has gradients: zeros.
+            rows = rows + sum(w[:0].sum() for one in given for w in one if w is not None)
         for d, one in enumerate(given):
             initial = tuple(s[d] for s in states)
             output, end = direction(rows, steps=steps, weights=Weights(*one), states=initial, reverse=d == 1)
             outputs.append(output)
             ends.append(end)
         return batch.padded(torch.cat(outputs, dim=1)), tuple(torch.stack(e) for e in zip(*ends, strict=True))
+
+    return compute
+
+
+def stack_reference(
+    direction: Direction, steps: Steps, batch_first: bool | None, between: Callable[[Tensor], Tensor] | None
+) -> Callable[..., tuple[Tensor, States]]:
+    """Return the function that computes a stack of layers in torch operations.
+
+    As that of `reference_of`, but it takes states of shape (num_layers * num_directions, batch, size) and, for every
+    layer, the weights of each direction. ``between`` is done to the values between two layers: dropout, while training.
+    """
+    layer = reference_of(direction, steps, batch_first)
+    return over_layers(lambda x, states, pairs: layer(x, states, pairs[0]), between)
+
+
+def over_layers(
+    run: Callable[[Tensor, States, Sequence[Any]], tuple[Tensor, States]],
+    between: Callable[[Tensor], Tensor] | None,
+) -> Callable[..., tuple[Tensor, States]]:
+    """Return the function that runs layers one after the other, by a function that runs one."""
+
+    def compute(x: Tensor, states: States, given: Sequence[Sequence[Any]]) -> tuple[Tensor, States]:
+        finals: list[States] = []
+        for number, pair in enumerate(given):
+            if number and between is not None:
+                x = between(x)
+            first, last = number * len(pair), (number + 1) * len(pair)
+            x, final = run(x, tuple(s[first:last] for s in states), [pair])
+            finals.append(final)
+        return x, tuple(torch.cat(final) for final in zip(*finals, strict=True))
 
     return compute
 
@@ -286,7 +348,7 @@ def _run_native(
     states: States,
     weights: list[list[Weights]],
 ) -> tuple[Tensor, States]:
-    """Walk over layers as `run_stack` does, each with the native kernels; ``values`` keep their form."""
+    """Walk over layers, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
     reference = reference_of(direction, batch.steps, batch.batch_first)
     memory = getattr(module, "memory", "full")
@@ -311,27 +373,6 @@ def all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
     ]
 
 
-def run_stack(
-    module: torch.nn.RNNBase, direction: Direction, rows: Tensor, *, steps: Steps, states: States
-) -> tuple[Tensor, States]:
-    """Walk over layers and directions; shapes as in `Direction`, states stacked as in torch."""
-    num_directions = 2 if module.bidirectional else 1
-    finals: list[States] = []
-    for layer in range(module.num_layers):
-        if layer and module.dropout:
-            rows = dropout(module, rows, module.dropout)
-        outputs = []
-        for reverse in (False, True)[:num_directions]:
-            index = layer * num_directions + int(reverse)
-            weights = _weights(module, layer, reverse)
-            initial = tuple(state[index] for state in states)
-            output, final = direction(rows, steps=steps, weights=weights, states=initial, reverse=reverse)
-            outputs.append(output)
-            finals.append(final)
-        rows = outputs[0] if num_directions == 1 else torch.cat(outputs, dim=1)
-    return rows, tuple(torch.stack(final) for final in zip(*finals, strict=True))
-
-
 def _weights(module: torch.nn.RNNBase, layer: int, reverse: bool) -> Weights:
     suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
     # By name, not from torch's flat list: so functional_call and parametrizations work. A parameter is where it is
@@ -350,7 +391,7 @@ def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) ->
         return _read_packed(who, module, input)
     if isinstance(input, Ragged):
         rows = ragged_values(who, input)
-        _check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
+        check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
         return _Batch(rows, Steps(input.lengths, rows.device), True, input.replace)
     if not isinstance(input, Tensor):
         raise UsageError(
@@ -361,7 +402,7 @@ def _read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) ->
 
 
 def _read_packed(who: str, module: torch.nn.RNNBase, input: PackedSequence) -> _Batch:
-    _check_rows(
+    check_rows(
         who, module, input.data, f"(total_steps, input_size={module.input_size}) inside the PackedSequence"
     )
     steps = steps_of(input)
@@ -376,7 +417,7 @@ def _read_packed(who: str, module: torch.nn.RNNBase, input: PackedSequence) -> _
 
 def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any) -> _Batch:
     axes = "batch, time" if module.batch_first else "time, batch"
-    _check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
+    check_rows(who, module, input, f"({axes}, input_size={module.input_size})", dims=(2, 3))
     batched = input.ndim == 3
     batch_first = module.batch_first or not batched  # one sequence: (1, time, input_size) is a view
     padded = input if batched else input.unsqueeze(0)
@@ -389,9 +430,10 @@ def _read_padded(who: str, module: torch.nn.RNNBase, input: Tensor, lengths: Any
     return _Batch(padded, steps, batched, restore, batch_first)
 
 
-def _check_rows(
+def check_rows(
     who: str, module: torch.nn.RNNBase, values: Tensor, rule: str, dims: Sequence[int] = (2,)
 ) -> None:
+    """Raise unless ``values`` have ``input_size`` channels, as ``rule`` says, and the dtype of the weights."""
     if values.ndim not in dims or values.shape[-1] != module.input_size:
         advice = "Put the features of a step last."
         if values.ndim == 3:
@@ -401,7 +443,7 @@ def _check_rows(
             advice += f"batch_first={not module.batch_first}; the features come last."
         raise ShapeError(f"{who}: input must have shape {rule}; got {tuple(values.shape)}. {advice}")
     dtype = module.weight_ih_l0.dtype
-    if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+    if values.dtype != dtype and not autocasts(values.device.type):
         other = f" or layer.to({values.dtype})" if values.dtype.is_floating_point else ""
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
@@ -409,14 +451,23 @@ def _check_rows(
         )
 
 
-def _zeros(module: torch.nn.RNNBase, batch: _Batch, sizes: Sequence[int]) -> States:
+def zeros(module: torch.nn.RNNBase, values: Tensor, sequences: int, sizes: Sequence[int]) -> States:
+    """Return initial states for a user who gave none."""
     count = module.num_layers * (2 if module.bidirectional else 1)
-    return tuple(batch.values.new_zeros(count, len(batch.steps.lengths), size) for size in sizes)
+    return tuple(values.new_zeros(count, sequences, size) for size in sizes)
 
 
-def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, sizes: Sequence[int]) -> States:
+def read_states(
+    who: str,
+    module: torch.nn.RNNBase,
+    hx: Any,
+    values: Tensor,
+    sequences: int,
+    batched: bool,
+    sizes: Sequence[int],
+) -> States:
+    """Return the initial states a user gave, checked against the input's ``values``; with a batch in any case."""
     count = module.num_layers * (2 if module.bidirectional else 1)
-    sequences = len(batch.steps.lengths)
     given = (hx,) if len(sizes) == 1 else hx
     names = ("hx",) if len(sizes) == 1 else ("h_0", "c_0")
     if (
@@ -429,20 +480,20 @@ def _read_states(who: str, module: torch.nn.RNNBase, hx: Any, batch: _Batch, siz
             f"{who}: hx must be {wanted}; got {type(hx).__name__}. Leave it out to start from zeros."
         )
     for name, state, size in zip(names, given, sizes, strict=True):
-        expected = (count, sequences, size) if batch.batched else (count, size)
+        expected = (count, sequences, size) if batched else (count, size)
         if tuple(state.shape) != expected:
             rule = (
                 f"num_layers * num_directions={count}, "
-                + (f"batch={sequences}, " if batch.batched else "")
+                + (f"batch={sequences}, " if batched else "")
                 + str(size)
             )
             raise ShapeError(
                 f"{who}: {name} must have shape ({rule}); got {tuple(state.shape)}. "
                 "Leave it out to start from zeros."
             )
-        if state.dtype != batch.values.dtype and not torch.is_autocast_enabled(state.device.type):
+        if state.dtype != values.dtype and not autocasts(state.device.type):
             raise UsageError(
-                f"{who}: {name} must have the dtype of the input, {batch.values.dtype}; got {state.dtype}. "
-                f"Convert with {name}.to({batch.values.dtype})."
+                f"{who}: {name} must have the dtype of the input, {values.dtype}; got {state.dtype}. "
+                f"Convert with {name}.to({values.dtype})."
             )
-    return tuple(state if batch.batched else state.unsqueeze(1) for state in given)
+    return tuple(state if batched else state.unsqueeze(1) for state in given)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recurra.nn.drop_in import DropIn
 from recurra.nn.layouts import Steps
 from recurra.nn.recurrent import States, Weights, run_module, scan
 
@@ -39,7 +40,7 @@ def rnn_reference(
     return steps.unpack(output), steps.unsort(finals)
 
 
-class RNN(torch.nn.RNN):
+class RNN(torch.nn.RNN, DropIn):
     r"""Plain recurrent network.
 
     .. math:: h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})

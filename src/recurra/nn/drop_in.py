@@ -1,0 +1,66 @@
+"""What our layers say to tools that know torch's layers by their class, and how a layer changes between the two."""
+
+import logging
+from typing import Any
+
+import torch
+from torch.nn.utils.parametrize import is_parametrized
+
+from recurra.errors import UsageError
+
+logger = logging.getLogger("recurra.nn")
+TORCHS: dict[str, Any] = {
+    "LSTM": torch.nn.LSTM,
+    "GRU": torch.nn.GRU,
+    "RNN_TANH": torch.nn.RNN,
+    "RNN_RELU": torch.nn.RNN,
+}
+
+
+def exchange_class(layer: torch.nn.Module, table: dict[type, type]) -> bool:
+    """Give a layer the class that ``table`` has for its own; return whether there is one.
+
+    A parametrization (weight norm, say) has given the layer a class of its own, below the one in the table: it gets
+    a new one, for copies of the layer share the old.
+    """
+    own = type(layer)
+    if own in table:
+        layer.__class__ = table[own]
+        return True
+    base = own.__mro__[1]
+    if base in table and is_parametrized(layer):
+        members = {key: value for key, value in vars(own).items() if key not in ("__dict__", "__weakref__")}
+        layer.__class__ = type(own.__name__, (table[base],), members)
+        return True
+    return False
+
+
+class DropIn:
+    """Mixed into RNN, LSTM and GRU; torch's class stays their first base."""
+
+    __jit_unused_properties__ = ("qconfig",)
+
+    def __prepare_scriptable__(self) -> Any:
+        """Become torch's layer: `torch.jit.script` reads the source of a class, and knows torch's."""
+        assert isinstance(self, torch.nn.RNNBase)
+        name = type(self).__name__
+        if exchange_class(self, {type(self): TORCHS[self.mode]}):
+            logger.warning(
+                "torch.jit.script: this %s is torch's own from now on; call recurra.accelerate(model) to have it "
+                "fast again in Python.",
+                name,
+            )
+        return self
+
+    @property
+    def qconfig(self) -> Any:
+        """What `torch.ao.quantization` writes on every layer it looks at; never there."""
+        raise AttributeError("qconfig")
+
+    @qconfig.setter
+    def qconfig(self, value: Any) -> None:
+        # It would find no entry for our class, and leave the layer in full precision without a word.
+        raise UsageError(
+            f"{type(self).__name__}: torch.ao.quantization knows torch's own layers only, and would pass this one "
+            "by; call recurra.decelerate(model) before, and recurra.accelerate(model) after it for what it left."
+        )
