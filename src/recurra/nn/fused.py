@@ -172,12 +172,15 @@ class _Stack(torch.autograd.Function):
         return (None, None, None, *(next(found) if need else None for need in needed))
 
 
-def recording() -> bool:
-    """Return whether something writes down, counts or replaces torch's operations, and would miss a kernel's."""
+def recording(input: Any) -> bool:
+    """Return whether something writes down, counts or replaces torch's operations, and would miss a kernel's.
+
+    A mode over torch's functions sees no function of a Ragged, which torch does not know, and changes nothing for it.
+    """
     return (
         torch._C._get_tracing_state() is not None
         or torch._C._len_torch_dispatch_stack() > 0
-        or (torch._C._len_torch_function_stack() > 0 and _function_mode())
+        or (torch._C._len_torch_function_stack() > 0 and not isinstance(input, Ragged) and _function_mode())
         or (torch._C._are_functorch_transforms_active() and _functionalized())
     )
 

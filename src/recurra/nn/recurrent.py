@@ -218,7 +218,7 @@ def run_module(
         if isinstance(input, Tensor):
             return opaque.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
         return opaque.run_uncompiled(who, module, direction, input, hx, lengths, cell, state_sizes)
-    if compiling or fused.recording() or isinstance(input, torch.fx.Proxy):
+    if compiling or fused.recording(input) or isinstance(input, torch.fx.Proxy):
         return fused.run_recorded(who, module, input, hx, lengths)
     return run_eager(who, module, direction, input, hx, lengths, cell, state_sizes)
 
