@@ -285,12 +285,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         )
         if resume:
             network = from_arrays(config, self.model_.weights)
-            network.cut_after = getattr(self, "tbptt", None)
-            return network
-        # Chrono's shortest meaningful memory is three steps.
-        network = build(
-            config, seed=self.seed_, initialization=self.initialization, max_length=max(3, longest)
-        )
+        else:  # chrono's shortest meaningful memory is three steps
+            how = {"initialization": self.initialization, "max_length": max(3, longest)}
+            network = build(config, seed=self.seed_, **how)
         network.cut_after = getattr(self, "tbptt", None)
         return network
 
@@ -440,8 +437,8 @@ class SequenceEstimator(BaseEstimator, ABC):
                 f"{type(self).__name__}: evaluate needs one label per sequence; got {len(sequences)} sequences and "
                 f"{'no labels' if y is None else f'{len(y)} labels'}."
             )
-        found = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
-        return overlap.told(self, found, self._contents(X, sequences))
+        judged = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
+        return overlap.told(self, judged, self._contents(X, sequences))
 
     def explain(
         self,
