@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from recurra.cli import flags
 from recurra.cli.train import command as train_command
 from recurra.errors import UsageError
-from recurra.estimators.words import WORDS
+from recurra.options import OPTIONS as WORDS
 from recurra.readers.words import TableWords
 
 OPTIONS = {option.name: option for option in train_command.params if isinstance(option, click.Option)}
@@ -26,7 +26,8 @@ def parsed(*args):
 
 def test_only_objects_of_python_have_no_flag():
     assert set(WORDS) - set(OPTIONS) == set(flags.PYTHON_ONLY) == {"network", "callbacks"}
-    assert set(flags._CONSTRUCTOR_WORDS) == set(ON_THE_LINE)
+    assert set(ON_THE_LINE) <= set(flags.FLAG_WORDS)
+    assert not set(flags.PYTHON_ONLY) & set(flags.FLAG_WORDS)
 
 
 @pytest.mark.parametrize("word", ON_THE_LINE)

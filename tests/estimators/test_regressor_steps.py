@@ -83,7 +83,7 @@ def test_quantiles_rise_and_the_answer_is_the_median(per_step):
 
 def test_messages():
     X, y = ragged()
-    with pytest.raises(UsageError, match="loss must be 'mse', 'mae' or 'quantile'; got 'gaussian'"):
+    with pytest.raises(UsageError, match="loss must be one of 'mse', 'mae', 'quantile'; got 'gaussian'"):
         SequenceRegressor(**QUICK, loss="gaussian").fit(X, y)
     with pytest.raises(UsageError, match="quantiles must rise"):
         SequenceRegressor(**QUICK, loss="quantile", quantiles=(0.9, 0.1)).fit(X, y)

@@ -4,7 +4,6 @@ A flag that is not given is not passed on, so that every default is the one writ
 """
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from recurra.errors import UsageError
+from recurra.options import ESTIMATORS, OPTIONS, options_of
 
 
 @dataclass(frozen=True)
@@ -109,20 +109,6 @@ def flag_of(word: str) -> str:
     return "--seed" if word == SEED else "--" + word.replace("_", "-")
 
 
-_CONSTRUCTOR_WORDS = (
-    "tokens", "lowercase", "min_count", "max_vocabulary", "max_tokens", "vectors", "train_vectors", "extra_words",
-    "embedding_size", "letters", "subwords", "crf", "input_dropout",
-    "cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "optimizer", "learning_rate",
-    "lr_schedule", "weight_decay", "max_epochs", "batch_size", "grad_clip", "curriculum", "initialization",
-    "class_weight", "validation_fraction", "patience", "features", "frontend", "tbptt", "scaling", "missing", "memory",
-    "backbone", "layer", "grid", "projection", "frames", "rate_hz", "start_seconds", "end_seconds", "crop", "image_size",
-    "broken", "cache_dir", "checkpoint_dir", "device", "random_state", "verbose", "attention", "input_feeding",
-    "tie_embeddings", "source_level", "target_level", "source_marks", "vocabulary_size", "label_smoothing",
-    "scheduled_sampling", "beam_size", "length_penalty", "horizon", "context", "season", "seasonal", "lags", "transform",
-    "level", "highway", "loss", "quantiles", "members", "calibrate", "stride", "noise", "method", "block", "window",
-    "windows", "longest", "smooth", "reach", "contamination", "quantile",
-)  # fmt: skip
-# For messages, which must not import numpy to be shown; a test holds it against `estimators.words.WORDS`.
 _VERB_WORDS = (
     "task",
     "test",
@@ -143,7 +129,7 @@ _VERB_WORDS = (
     "state",
 )
 FLAG_WORDS: Mapping[str, str] = {
-    word: flag_of(word) for word in (*DATA_WORDS, *_CONSTRUCTOR_WORDS, *_VERB_WORDS)
+    word: flag_of(word) for word in (*DATA_WORDS, *OPTIONS, *_VERB_WORDS) if word not in PYTHON_ONLY
 }
 
 
@@ -204,27 +190,30 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r} is no number, nor several with commas between them.", param, ctx)
 
 
-class NumberOrNone(click.ParamType):
-    """A number, or ``none`` for None.
+class NumberOr(click.ParamType):
+    """A number, or one of a few names: ``none`` for None, or ``auto``.
 
     Parameters
     ----------
     number : {int, float}
         Kind of number.
+    names : list of str
+        The names.
     """
 
-    def __init__(self, number: type) -> None:
-        self.number = number
-        self.name = f"{'integer' if number is int else 'float'}|none"
+    def __init__(self, number: type, names: Sequence[str]) -> None:
+        self.number, self.names = number, tuple(names)
+        self.name = "|".join(["integer" if number is int else "float", *names])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or the string ``none``, which `given` turns into None."""
-        if value == "none" or isinstance(value, self.number):
+        """Return the number, or the name; `given` turns ``none`` into None."""
+        if value in self.names or isinstance(value, self.number):
             return value
         try:
             return self.number(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor none.", param, ctx)
+            names = [f"nor {name}" for name in self.names]
+            self.fail(f"{value!r} is neither a number {' '.join(names)}.", param, ctx)
 
 
 def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) -> Callable[..., Any]:
@@ -251,33 +240,31 @@ def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) ->
 
 def word_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add a flag for every constructor word of the estimators that the command line can give."""
-    from recurra.estimators.words import WORDS
-
-    for word in reversed([word for word in WORDS if word not in PYTHON_ONLY]):
+    for word in reversed([word for word in OPTIONS if word not in PYTHON_ONLY]):
         command = click.option(*_declaration(word), **_option(word))(command)
     return command
 
 
 def _declaration(word: str) -> tuple[str, ...]:
-    from recurra.estimators.words import WORDS
-
     flag = flag_of(word)
-    return (f"{flag}/--no-{flag[2:]}", word) if WORDS[word].kind == "bool" else (flag, word)
+    return (f"{flag}/--no-{flag[2:]}", word) if OPTIONS[word].kind == "bool" else (flag, word)
 
 
 def _option(word: str) -> dict[str, Any]:
-    from recurra.estimators.words import WORDS
-
-    about = WORDS[word]
-    kind: Any = {"int": int, "float": float, "object": int if word == SEED else str, "bool": None}.get(
-        about.kind, str
-    )
+    about = OPTIONS[word]
+    named = ["auto"] * about.auto + ["none"] * about.none
+    kind: Any = str
     if about.kind in ("ints", "floats"):
         kind = Numbers(int if about.kind == "ints" else float)
+    elif about.kind in ("int", "float"):
+        number = int if about.kind == "int" else float
+        kind = NumberOr(number, named) if named else number
     elif about.kind == "choice":
-        kind = click.Choice([*about.choices, "none"] if about.none else about.choices)
-    elif about.none and kind in (int, float):
-        kind = NumberOrNone(kind)
+        kind = click.Choice([*about.choices, *named])
+    elif about.kind == "bool":
+        kind = None
+    elif word == SEED:
+        kind = int
     return {
         "cls": SectionedOption,
         "section": "Network and training",
@@ -307,9 +294,9 @@ def estimator_class(task: str, kind: str) -> Any:
 
 
 def defaults(task: str, kind: str) -> dict[str, Any]:
-    """Return the constructor words of an estimator with their defaults."""
-    signature = inspect.signature(estimator_class(task, kind))
-    return {name: parameter.default for name, parameter in signature.parameters.items()}
+    """Return the options of an estimator with their defaults."""
+    _, name = TASKS[task][kind]
+    return {option.name: option.default for option in options_of(ESTIMATORS[name]).values()}
 
 
 def all_defaults() -> list[dict[str, Any]]:
@@ -333,9 +320,7 @@ def given(flags: Mapping[str, Any]) -> dict[str, Any]:
 def _takes_none(word: str) -> bool:
     if word in DATA_WORDS:
         return False
-    from recurra.estimators.words import WORDS
-
-    return word in WORDS and WORDS[word].none
+    return word in OPTIONS and OPTIONS[word].none
 
 
 def divide(who: str, words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -347,14 +332,15 @@ def divide(who: str, words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         If a word is neither.
     """
     from recurra.checks import did_you_mean
-    from recurra.estimators.words import WORDS
 
     for word in words:
-        if word not in DATA_WORDS and word not in WORDS:
-            raise UsageError(f"{who}: there is no word {word!r}.{did_you_mean(word, [*DATA_WORDS, *WORDS])}")
+        if word not in DATA_WORDS and word not in OPTIONS:
+            raise UsageError(
+                f"{who}: there is no word {word!r}.{did_you_mean(word, [*DATA_WORDS, *OPTIONS])}"
+            )
     return (
         {word: value for word, value in words.items() if word in DATA_WORDS},
-        {word: value for word, value in words.items() if word in WORDS},
+        {word: value for word, value in words.items() if word in OPTIONS},
     )
 
 

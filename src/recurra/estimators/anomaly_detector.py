@@ -1,25 +1,20 @@
 """Which time steps are not like the normal ones."""
 
-import os
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
 
-import recurra
 from recurra.batches.faults import plant
 from recurra.batches.splits import content_keys
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.estimators import overlap, resuming
-from recurra.estimators.base import NotFittedError, _plain_params, _seed
-from recurra.estimators.words import check_params
+from recurra.estimators.base import Estimator, OutlierMixin, plain_params, seed_of, trained
 from recurra.evaluation.anomalies import AnomalyEvaluation
-from recurra.evaluation.evaluation import ReportContext, installed_versions
+from recurra.evaluation.evaluation import ReportContext
 from recurra.features.blocks import Blocks
+from recurra.options import AnomalyDetectorOptions
 from recurra.records import Dataset
 from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
 from recurra.serving.model import per_sequence
@@ -45,64 +40,8 @@ class Segment:
     peak: float
 
 
-class AnomalyDetector(OutlierMixin, BaseEstimator):
+class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     """Recurrent network that scores every time step, trained on normal sequences only.
-
-    Parameters
-    ----------
-    method : {"planted", "autoencoder", "forecaster"}, default="planted"
-        "planted": faults are planted into the normal sequences, and the network learns to tell them from what is
-        normal; the score is its logit. "autoencoder": it learns to undo such faults, reading in both directions; the
-        score is how far a sequence is from what it makes of it (a denoising autoencoder). "forecaster": it forecasts
-        the next block from those before; the score is the error.
-    block : int, default=1
-        Time steps the network reads, and writes, at once.
-    window : int, default=512
-        Time steps of a training window, rounded up to whole blocks; shorter sequences are taken whole.
-    windows : int or None, default=None
-        Training windows drawn from all sequences; None draws four times the steps there are.
-    longest : int or None, default=None
-        Steps of the longest fault planted; None is a third of the window.
-    smooth : int, default=0
-        Errors are averaged over so many steps on either side.
-    reach : int, default=0
-        A step is as anomalous as the worst within so many steps on either side.
-    contamination : float or None, default=None
-        Share of the training steps called anomalous, in (0, 0.5]; None takes ``quantile``.
-    quantile : float, default=0.999
-        The threshold is this quantile of the training scores.
-    cell : {"rnn", "lstm", "gru"}, default="lstm"
-        Recurrent cell.
-    hidden_size : int, default=32
-        Hidden units per direction.
-    num_layers : int, default=1
-        Recurrent layers, one on top of the other.
-    dropout : float, default=0.0
-        Share of features in [0, 1) zeroed in training.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
-        How weights are changed.
-    learning_rate : float, default=0.005
-        Its step.
-    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="cosine"
-        How the learning rate changes.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
-    max_epochs : int, default=12
-        Passes over the training windows.
-    batch_size : int, default=16
-        Windows per training step.
-    grad_clip : float or None, default=1.0
-        Largest global norm of the gradient.
-    callbacks : sequence of recurra.training.callbacks.Callback, default=()
-        Called during training.
-    checkpoint_dir : path or None, default=None
-        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
-    device : str, default="cpu"
-        torch device to train on; prediction is on the CPU.
-    random_state : int, RandomState, Generator or None, default=None
-        Decides everything random; global generators are never touched.
-    verbose : {0, 1, 2}, default=1
-        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------
@@ -110,8 +49,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         The trained network as data; scores without torch.
     offset_ : float
         ``decision_function`` is ``score_samples`` minus this.
-    history_ : list of dict
-        One flat record per epoch.
 
     References
     ----------
@@ -129,60 +66,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     (200,)
     """
 
-    def __init__(
-        self,
-        *,
-        method: str = "planted",
-        block: int = 1,
-        window: int = 512,
-        windows: int | None = None,
-        longest: int | None = None,
-        smooth: int = 0,
-        reach: int = 0,
-        contamination: float | None = None,
-        quantile: float = 0.999,
-        cell: str = "lstm",
-        hidden_size: int = 32,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 0.005,
-        lr_schedule: Any = "cosine",
-        weight_decay: float = 0.0,
-        max_epochs: int = 12,
-        batch_size: int = 16,
-        grad_clip: float | None = 1.0,
-        callbacks: Sequence[Any] = (),
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "cpu",
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.method = method
-        self.block = block
-        self.window = window
-        self.windows = windows
-        self.longest = longest
-        self.smooth = smooth
-        self.reach = reach
-        self.contamination = contamination
-        self.quantile = quantile
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.grad_clip = grad_clip
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    model_: AnomalyModel
 
     # ------------------------------------------------------------------ fit
 
@@ -207,15 +91,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             If the loss stops being finite.
         """
         from recurra.nn.network import NetworkConfig, build, to_arrays
-        from recurra.training.config import TrainingConfig
         from recurra.training.loop import train
 
-        who = type(self).__name__
-        check_params(who, self.get_params(deep=False))
-        sequences, names, _ = self._read(X)
+        self._check_options()
+        sequences, names = self._read(X)
         check_same_channels(sequences, names=names)
         check_finite(sequences, names=names, advice=NO_NAN)
-        self.seed_ = _seed(self.random_state)
+        self.seed_ = seed_of(self.random_state)
         # In order of content, so that the order they are given in decides nothing.
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")
         sequences = [sequences[i] for i in order.tolist()]
@@ -233,24 +115,20 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         )
         found = resuming.find(self, resume)
         examples = self._examples(sequences, blocks)
-        params = _plain_params(self.get_params(deep=False))
+        params = plain_params(self.get_params(deep=False))
         start, keepers = resuming.keep(self, found, params, examples, None, fitted=False)
-        words = (
-            "max_epochs", "batch_size", "optimizer", "learning_rate", "lr_schedule", "weight_decay", "grad_clip",
-            "device", "verbose",
-        )  # fmt: skip
         network = build(config, seed=self.seed_)
         result = train(
             network,
             examples,
-            config=TrainingConfig(**{word: getattr(self, word) for word in words}, seed=self.seed_),
+            config=self._training_config(),
             loss=_loss(planted),
             callbacks=[*self.callbacks, *keepers],
             start=start,
             shared_generator=False,
         )
         manifest: dict[str, Any] = {
-            "estimator": who,
+            **self._written_by(),
             "params": params,
             "task": "anomaly",
             "network": config.to_dict(),
@@ -259,18 +137,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             "smooth": int(self.smooth),
             "error_spread": 1.0,
             "threshold": 0.0,
-            "recurra": recurra.__version__,
-            "versions": installed_versions(),
-            "seed": self.seed_,
             "training": {
                 "windows": len(examples),
                 "lengths": [len(s) for s in sequences],
-                "epochs": len(result.history),
-                "best_epoch": result.best_epoch,
-                "stopped": result.stopped,
-                "seconds": result.train_seconds,
-                "history": result.history,
-                "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                **trained(result),
             },
         }
         self.model_ = _with_threshold(AnomalyModel(manifest, blocks, to_arrays(network)), sequences, self)
@@ -316,25 +186,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             )
         return Examples(inputs, targets)
 
-    def _read(self, X: Any) -> tuple[list[np.ndarray], list[str] | None, bool]:
+    def _read(self, X: Any) -> tuple[list[np.ndarray], list[str] | None]:
         if isinstance(X, Dataset):
-            return as_sequences(X.X, names=X.names), X.names, False
-        return as_sequences(X), None, False
+            return as_sequences(X.X, names=X.names), X.names
+        return as_sequences(X), None
 
     def _learned(self) -> None:
-        training = self.model_.manifest["training"]
-        self.history_, self.best_epoch_ = training["history"], training["best_epoch"]
-        self.seed_, self.offset_ = self.model_.manifest["seed"], -self.model_.threshold
+        super()._learned()
+        self.offset_ = -self.model_.threshold
         self.n_channels_ = self.model_.blocks.n_channels
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training data first."
-            )
 
     # --------------------------------------------------------------- scores
 
@@ -346,7 +206,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         object array of float64 arrays of shape (time,)
         """
         self._check_fitted()
-        sequences, names, _ = self._read(X)
+        sequences, names = self._read(X)
         scores = self.model_.scores(sequences, names)
         return per_sequence(-np.concatenate(scores), sequences)
 
@@ -396,7 +256,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ``average_precision`` beside that of a moving z-score where labels are given; the segments, drawn.
         """
         self._check_fitted()
-        sequences, names, _ = self._read(X)
+        sequences, names = self._read(X)
         y = X.y if isinstance(X, Dataset) and y is None else y
         if y is not None and len(y) != len(sequences):
             raise DataError(
@@ -431,21 +291,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             parameters=manifest["params"],
         )
 
-    # ----------------------------------------------------------------- save
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file; see `recurra.load_model`."""
-        self._check_fitted()
-        self.model_.save(path)
-
     @classmethod
     def _from_parts(cls, path: Any, manifest: dict[str, Any], arrays: Any) -> Self:
-        model = AnomalyModel.from_parts(path, manifest, arrays)
-        known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known})
-        estimator.model_ = model
-        estimator._learned()
-        return estimator
+        return cls._from_model(AnomalyModel.from_parts(path, manifest, arrays), {})
 
 
 def _loss(planted: bool) -> Any:

@@ -251,9 +251,9 @@ def _training(estimator: Any, seed: int) -> Any:
 
 def plain_params(estimator: Any) -> dict[str, Any]:
     """Return the words a file can hold."""
-    from recurra.estimators.base import _plain_params
+    from recurra.estimators.base import plain_params as plain
 
-    params = _plain_params(estimator.get_params(deep=False))
+    params = plain(estimator.get_params(deep=False))
     return {name: list(v) if isinstance(v, tuple) else v for name, v in params.items()}
 
 

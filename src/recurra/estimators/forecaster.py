@@ -1,104 +1,24 @@
 """The next steps of series."""
 
 import os
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from recurra.checks import check_number
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators import forecast_fitting, overlap
-from recurra.estimators.base import NotFittedError, _seed
+from recurra.estimators.base import Estimator, seed_of
 from recurra.estimators.series_inputs import Attributes, GivenSeries, read_series
-from recurra.estimators.words import check_params
 from recurra.evaluation.backtest import Backtest
 from recurra.evaluation.forecast import Forecast
+from recurra.options import ForecasterOptions
 from recurra.records import Dataset
 from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
 
 
-class Forecaster(BaseEstimator):
+class Forecaster(ForecasterOptions, Estimator):
     """Recurrent network that forecasts one series, or many with one set of weights.
-
-    Parameters
-    ----------
-    horizon : int, default=1
-        Steps forecast at once. More are forecast in a closed loop, the forecasts taking the place of what is not yet
-        seen; with ``horizon=1`` that is the classical recursive forecast.
-    context : int or None, default=None
-        Last steps the network reads; None is two seasons, at least the horizon and 24. A shorter series is read as one
-        whose first steps are missing.
-    season : int, sequence of int or None, default=None
-        Steps of a season, or of several, the main one first. None takes what is usual for the frequency of the time
-        stamps (12 for months), where there are any; 1 says there is none.
-    seasonal : {"inputs", "adjust", "none"}, default="inputs"
-        The place in each season as inputs; or the first season is taken out of each series before the network sees it
-        and put back into the forecast; or neither.
-    lags : int or sequence of int, default=()
-        Values this many steps before stand beside every step, those ahead included; at least ``horizon``.
-    transform : {"none", "log"}, default="none"
-        Before scaling; "log" is for positive values whose errors grow with their size.
-    scaling : {"zscore", "robust", "common", "none"}, default="zscore"
-        Of each series by its own history, or one scale for all.
-    level : int, default=0
-        Each window counts from the mean of its last so many values, so that the forecast follows a level that moves;
-        0 leaves it out.
-    highway : int, default=0
-        Last values that also reach the forecast in a straight line; 0 for none.
-    loss : {"mae", "mse", "gaussian", "quantile"}, default="mae"
-        What is minimised; "gaussian" and "quantile" give intervals.
-    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
-        With loss="quantile".
-    members : int, default=1
-        Networks trained from different first weights, whose mean is the forecast.
-    calibrate : bool, default=True
-        With a loss that gives intervals, make them as wide as the errors on held out values say (conformal
-        calibration). Held out is the ``validation_fraction``; without it, and with several ``members``, a part of the
-        history from each member, another one for each. With one member and no validation there is nothing to judge
-        by, and intervals stay as they were trained: usually too narrow.
-    stride : int, default=1
-        Steps between the training windows of a series.
-    noise : float, default=0.0
-        Deviation of noise added to the values read while training, in scaled units; steadies a closed loop.
-    cell : {"rnn", "lstm", "gru"}, default="lstm"
-        Recurrent cell of encoder and decoder.
-    hidden_size : int, default=32
-        Hidden units.
-    num_layers : int, default=1
-        Recurrent layers, one on top of the other.
-    dropout : float, default=0.0
-        Share of features in [0, 1) zeroed in training.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
-        How weights are changed.
-    learning_rate : float, default=0.003
-        Its step.
-    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="cosine"
-        How the learning rate changes.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
-    max_epochs : int, default=20
-        Passes over the training windows at most.
-    batch_size : int, default=64
-        Windows per training step.
-    grad_clip : float or None, default=1.0
-        Largest global norm of the gradient.
-    validation_fraction : float, default=0.0
-        Share of each series, its newest part, held out for early stopping. Off by default: the newest part is what a
-        forecast depends on most.
-    patience : int or None, default=10
-        Epochs without a better validation loss before training stops; the best weights are kept.
-    callbacks : sequence of recurra.training.callbacks.Callback, default=()
-        Called during training.
-    checkpoint_dir : path or None, default=None
-        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
-    device : str, default="cpu"
-        torch device to train on; prediction is on the CPU.
-    random_state : int, RandomState, Generator or None, default=None
-        Decides everything random; global generators are never touched.
-    verbose : {0, 1, 2}, default=1
-        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------
@@ -120,76 +40,7 @@ class Forecaster(BaseEstimator):
     (10,)
     """
 
-    def __init__(
-        self,
-        *,
-        horizon: int = 1,
-        context: int | None = None,
-        season: int | Sequence[int] | None = None,
-        seasonal: str = "inputs",
-        lags: int | Sequence[int] = (),
-        transform: str = "none",
-        scaling: str = "zscore",
-        level: int = 0,
-        highway: int = 0,
-        loss: str = "mae",
-        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        members: int = 1,
-        calibrate: bool = True,
-        stride: int = 1,
-        noise: float = 0.0,
-        cell: str = "lstm",
-        hidden_size: int = 32,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 0.003,
-        lr_schedule: Any = "cosine",
-        weight_decay: float = 0.0,
-        max_epochs: int = 20,
-        batch_size: int = 64,
-        grad_clip: float | None = 1.0,
-        validation_fraction: float = 0.0,
-        patience: int | None = 10,
-        callbacks: Sequence[Any] = (),
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "cpu",
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.horizon = horizon
-        self.context = context
-        self.season = season
-        self.seasonal = seasonal
-        self.lags = lags
-        self.transform = transform
-        self.scaling = scaling
-        self.level = level
-        self.highway = highway
-        self.loss = loss
-        self.quantiles = quantiles
-        self.members = members
-        self.calibrate = calibrate
-        self.stride = stride
-        self.noise = noise
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.grad_clip = grad_clip
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    model_: ForecastModel
 
     # ------------------------------------------------------------------ fit
 
@@ -219,9 +70,9 @@ class Forecaster(BaseEstimator):
             If the loss stops being finite.
         """
         who = type(self).__name__
-        check_params(who, self.get_params(deep=False))
+        self._check_options()
         given = read_series(who, X, known, static)
-        self.seed_ = _seed(self.random_state)
+        self.seed_ = seed_of(self.random_state)
         self.attributes_ = Attributes.fit([k.static for k in given.known])
         given = self._encoded(given)
         self.model_ = forecast_fitting.fit(self, given, resume=resume)
@@ -240,19 +91,8 @@ class Forecaster(BaseEstimator):
         return replace(given, known=known)
 
     def _learned(self) -> None:
-        training = self.model_.manifest["training"]
-        self.history_, self.best_epoch_ = training["history"], training["best_epoch"]
-        self.seed_ = self.model_.manifest["seed"]
+        super()._learned()
         self.calibration_ = self.model_.manifest.get("calibration")
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training data first."
-            )
 
     # ------------------------------------------------------------- forecast
 
@@ -499,8 +339,7 @@ class Forecaster(BaseEstimator):
     @classmethod
     def _from_parts(cls, path: Any, manifest: dict[str, Any], arrays: Any) -> Self:
         model, states = ForecastModel.from_parts(path, manifest, arrays)
-        known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known})
+        estimator = cls._with_params(model.manifest["params"])
         estimator.model_, estimator.states_ = model, states
         given = model.manifest["input"]
         estimator.one_series_, estimator.flat_ = given["one"], given["flat"]

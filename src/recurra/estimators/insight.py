@@ -15,7 +15,7 @@ from recurra.evaluation.traces import Trace, trace
 from recurra.serving.model import FittedModel
 
 if TYPE_CHECKING:
-    from recurra.estimators.base import SequenceEstimator
+    from recurra.estimators.sequence_estimator import SequenceEstimator
     from recurra.evaluation.gradient_flow import GradientFlow
 
 METHODS = ("integrated_gradients", "occlusion", "gradient_times_input")
@@ -35,6 +35,8 @@ def explain(
     """Explain one prediction; see `SequenceEstimator.explain`."""
     model = estimator.model_
     who = type(estimator).__name__
+    if not model.features.reads_numbers:
+        raise UsageError(f"{who}: explain is for signals; labels of words are not explained.")
     check_choice(who, "method", method, METHODS)
     raw = read_sequence(estimator, x)
     (prepared,) = model.prepare([raw])

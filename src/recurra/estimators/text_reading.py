@@ -8,12 +8,14 @@ import numpy as np
 
 from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
-from recurra.estimators.base import SequenceEstimator
+from recurra.estimators.sequence_estimator import SequenceEstimator
 from recurra.estimators.targets import Target
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.features.embeddings import WordVectors, scaled_rows
 from recurra.features.text import FIRST_LETTER, Words
+from recurra.options import Tokens, Vocabulary
+from recurra.options import WordVectors as WordVectorOptions
 
 METHODS = ("integrated_gradients", "occlusion")
 LETTER_SIZE = 24
@@ -25,8 +27,12 @@ MAX_CLOUDS = 4
 _log = logging.getLogger(__name__)
 
 
-class ReadsWords(SequenceEstimator):
+class ReadsWords(WordVectorOptions, Vocabulary, SequenceEstimator):
     """The steps of fitting that differ where ``_fit_features`` read words, by `fit_words`, and kept what it returned."""
+
+    vocabulary_: dict[str, int]
+    _rows: np.ndarray | None
+    _found: dict[str, Any]
 
     def _front(self, features: Chain) -> dict[str, Any] | None:
         return super()._front(features) if features.reads_numbers else front(self, features)
@@ -53,30 +59,28 @@ class ReadsWords(SequenceEstimator):
 
 
 def fit_words(
-    estimator: Any, texts: Sequence[str], weights: np.ndarray | None
+    estimator: ReadsWords, texts: Sequence[str], weights: np.ndarray | None
 ) -> tuple[Words, np.ndarray | None, dict[str, Any]]:
     """Return the fitted words, the rows that trainable vectors begin with, and what to tell about them."""
     e = estimator
     vectors = _vectors(e)
-    options = {
-        "level": getattr(e, "tokens", "token"),  # an estimator without the word reads lists of words
+    max_tokens = getattr(e, "max_tokens", None)
+    options: dict[str, Any] = {
+        "level": e.tokens
+        if isinstance(e, Tokens)
+        else "token",  # an estimator without the word reads lists of words
         "lowercase": bool(e.lowercase),
         "min_count": int(e.min_count),
-        "max_vocabulary": getattr(e, "max_vocabulary", None),
+        "max_vocabulary": e.max_vocabulary if isinstance(e, Tokens) else None,
         "letters": e.letters > 0 or e.subwords > 0,
-        "max_tokens": getattr(e, "max_tokens", None),
+        "max_tokens": max_tokens,
     }
     more: list[str] = [] if vectors is None else vectors.words[: int(e.extra_words)]
     words = Words.fit(texts, weights, more_words=more, **options)
     cut = words.cut(texts)
     if cut:
-        _log.warning(
-            "%s: %d of %d texts have more than %d tokens and were cut",
-            type(e).__name__,
-            cut,
-            len(texts),
-            e.max_tokens,
-        )
+        told = (type(e).__name__, cut, len(texts), max_tokens)
+        _log.warning("%s: %d of %d texts have more than %d tokens and were cut", *told)
     if vectors is None:
         return words, None, {"words": len(words.vocabulary), "with_vector": len(words.vocabulary), "cut": cut}
     seen = sorted({token for text in texts for token in words.tokens(text)})
@@ -87,18 +91,18 @@ def fit_words(
     return (words, rows, found) if e.train_vectors else (words.with_vectors(rows), None, found)
 
 
-def _vectors(estimator: Any) -> WordVectors | None:
+def _vectors(estimator: ReadsWords) -> WordVectors | None:
     given = estimator.vectors
     if given is None:
         return None
-    if getattr(estimator, "tokens", "word") != "word":
+    if isinstance(estimator, Tokens) and estimator.tokens != "word":
         raise UsageError(
             f"{type(estimator).__name__}: vectors are of words; got tokens={estimator.tokens!r}. Use tokens='word'."
         )
     return given if isinstance(given, WordVectors) else WordVectors.load(given)
 
 
-def front(estimator: Any, features: Chain) -> dict[str, Any]:
+def front(estimator: ReadsWords, features: Chain) -> dict[str, Any]:
     """Describe the layers before the recurrence; see `recurra.nn.text`."""
     words: Any = features.steps[0]
     trained = words.vectors is None
@@ -127,14 +131,16 @@ def put_vectors(network: Any, rows: np.ndarray | None) -> None:
         network.front.words.copy_(torch.from_numpy(rows))
 
 
-def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mapping[str, Any]) -> Explanation:
+def explain(
+    estimator: ReadsWords, x: Any, *, method: str, target: Any, options: Mapping[str, Any]
+) -> Explanation:
     """Explain one prediction by the words of the text."""
     who = type(estimator).__name__
     check_choice(who, "method", method, METHODS)
     if not isinstance(x, str):
         raise UsageError(f"{who}: explain takes one text; got {type(x).__name__}.")
     texts, _ = as_texts([x], who=who)
-    model = estimator.model_
+    model: Any = estimator.model_
     outputs = model.outputs(texts)[0]
     known = estimator.classes_.tolist()
     if target is not None:
@@ -185,7 +191,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
 
 
 def _along_the_way(
-    estimator: Any, text: str, index: int, options: Mapping[str, Any]
+    estimator: ReadsWords, text: str, index: int, options: Mapping[str, Any]
 ) -> tuple[np.ndarray, float | None, dict[str, Any]]:
     """Return integrated gradients of what the front gives, summed for each token."""
     import torch
@@ -200,8 +206,8 @@ def _along_the_way(
             )
     if estimator.model_.own_network is not None:
         raise UsageError("explain: the words of a network= of your own are explained by method='occlusion'.")
-    network = estimator.torch_network()
-    (rows,) = estimator.model_.prepare([text])
+    network, model = estimator.torch_network(), estimator.model_
+    (rows,) = model.prepare([text])  # type: ignore[list-item] # a text is a sequence here
     with torch.no_grad():
         read = network.front(Ragged(torch.from_numpy(rows), [len(rows)])).values.numpy()
     network.front = None
@@ -209,16 +215,17 @@ def _along_the_way(
     return found.per_step, found.error, dict(found.details)
 
 
-def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, float]]:
+def word_scores(estimator: ReadsWords, texts: Sequence[str]) -> dict[Any, dict[str, float]]:
     """Return for each class the words that speak for it, read alone, and by how much it leads."""
-    reader = estimator.model_.features.steps[0]
+    reader: Any = estimator.model_.features.steps[0]
     words = sorted({token for text in texts for token in reader.tokens(text)})
     words = [word for word in words if any(letter.isalnum() for letter in word)]
     if not words:
         raise DataError(
             f"{type(estimator).__name__}: the texts hold no word. Give texts with letters or digits."
         )
-    proba = np.asarray(estimator.model_.predict_proba(words), dtype=np.float64)
+    model: Any = estimator.model_
+    proba = np.asarray(model.predict_proba(words), dtype=np.float64)
     best, ordered = proba.argmax(axis=1), np.sort(proba, axis=1)
     lead = ordered[:, -1] - ordered[:, -2] if proba.shape[1] > 1 else ordered[:, -1]
     return {
@@ -227,14 +234,14 @@ def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, flo
     }
 
 
-def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
+def clouds(estimator: ReadsWords, texts: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return what word clouds show of the classes with the most words, at most `MAX_CLOUDS`."""
     scores = {str(label): own for label, own in word_scores(estimator, texts).items() if own}
     most = sorted(scores, key=lambda label: -len(scores[label]))[:MAX_CLOUDS]
     return {label: own for label, own in scores.items() if label in most}
 
 
-def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
+def pictures(estimator: ReadsWords, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return the word clouds for a report, with a caption; nothing where the package that lays them out is absent."""
     from recurra.evaluation.word_cloud import word_clouds_svg
 

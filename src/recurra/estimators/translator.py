@@ -1,110 +1,36 @@
 """`Translator`: sequences of symbols in, sequences of symbols out."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-import recurra
-from recurra.batches.splits import content_keys, holdout
+from recurra.batches.splits import content_keys
 from recurra.checks import check_choice
-from recurra.errors import UsageError
 from recurra.estimators import overlap, resuming
-from recurra.estimators.base import FEWEST_HELD_OUT, NotFittedError, _plain_params, _seed
+from recurra.estimators.base import Estimator, plain_params, seed_of, trained, validation_pair
 from recurra.estimators.judging_pairs import judge
 from recurra.estimators.pairs import Pairs, as_text, read_pairs, read_texts
-from recurra.estimators.words import check_params
+from recurra.estimators.parameters import check_params
 from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
+from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.features.symbols import Symbols
-from recurra.records import Dataset
+from recurra.options import TranslatorOptions
 from recurra.serving.translation import SCALED, Alignment, Answer, TranslationModel
 
 # An answer may be this many times as long as the longest target of the training.
 LONGER = 2
 
 
-class Translator(BaseEstimator):
+class Translator(TranslatorOptions, Estimator):
     """Encoder and decoder with attention: text to text, or any symbols to symbols.
-
-    Parameters
-    ----------
-    cell : {"rnn", "lstm", "gru"}, default="lstm"
-        Recurrent cell of encoder and decoder.
-    hidden_size : int, default=128
-        Units of the decoder, and of the encoder in each direction.
-    num_layers : int, default=1
-        Recurrent layers of each, one on top of the other.
-    bidirectional : bool, default=True
-        Whether the encoder reads in both directions.
-    embedding_size : int, default=64
-        Channels of an embedded symbol.
-    attention : {"dot", "general", "additive"}, default="general"
-        How the decoder's state is compared with the encoder's; see `recurra.nn.attention`.
-    input_feeding : bool, default=False
-        Whether the decoder also reads what it attended to last. It then trains step by step, several times slower.
-    tie_embeddings : bool, default=False
-        Whether the embedding of the target symbols is the matrix of the output too.
-    source_level : {"character", "word", "bpe"}, default="character"
-        What a symbol of the source is: a character, what stands between blanks, or a frequent part of a word
-        (byte-pair encoding, which needs the package tokenizers). Texts given as lists of tokens are taken as they are.
-    target_level : {"character", "word", "bpe"}, default="character"
-        The same for the target.
-    source_marks : bool, default=True
-        Whether the source is read between a begin and an end symbol. They tell a short source from a part of a long one:
-        without them, where few sources are short, "9" is read as the end of "99".
-    vocabulary_size : int or None, default=None
-        Most symbols of each side, the commonest; None takes all, of byte pairs 4,000. Words seen once count as unknown.
-    dropout : float, default=0.2
-        Share of features in [0, 1) zeroed in training, after every part.
-    label_smoothing : float, default=0.0
-        Share of the target's probability in [0, 1) spread over all symbols.
-    scheduled_sampling : float, default=0.0
-        Share of symbols in [0, 1] that the decoder reads from its own guesses in training.
-    beam_size : int, default=1
-        Beginnings kept at every step by ``predict``; 1 takes the best symbol at each.
-    length_penalty : float, default=1.0
-        With a beam, answers are ranked by log-probability over length to this power.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
-        How weights are changed.
-    learning_rate : float, default=0.002
-        Its step.
-    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="constant"
-        How the learning rate changes; a dictionary holds the ``name`` and its options.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
-    max_epochs : int, default=50
-        Passes over the training data at most.
-    batch_size : int, default=32
-        Pairs per training step.
-    grad_clip : float or None, default=1.0
-        Largest global norm of the gradient.
-    validation_fraction : float, default=0.1
-        Share held out for early stopping, equal sources on one side; 0 switches off. Where it would hold fewer than 25
-        sources, nothing is held out.
-    patience : int or None, default=10
-        Epochs without a better validation loss before training stops; the best weights are kept.
-    callbacks : sequence of recurra.training.callbacks.Callback, default=()
-        Called during training.
-    checkpoint_dir : path or None, default=None
-        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
-    device : str, default="cpu"
-        torch device to train on; prediction is on the CPU.
-    random_state : int, RandomState, Generator or None, default=None
-        Decides everything random; global generators are never touched.
-    verbose : {0, 1, 2}, default=1
-        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------
     model_ : TranslationModel
         The trained network as data; answers without torch.
-    history_ : list of dict
-        One flat record per epoch.
     max_length_ : int
         Most symbols of an answer, twice as many as the longest target of the training had.
     source_symbols_, target_symbols_ : list of str
@@ -122,73 +48,6 @@ class Translator(BaseEstimator):
     """
 
     model_: TranslationModel
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        embedding_size: int = 64,
-        attention: str = "general",
-        input_feeding: bool = False,
-        tie_embeddings: bool = False,
-        source_level: str = "character",
-        target_level: str = "character",
-        source_marks: bool = True,
-        vocabulary_size: int | None = None,
-        dropout: float = 0.2,
-        label_smoothing: float = 0.0,
-        scheduled_sampling: float = 0.0,
-        beam_size: int = 1,
-        length_penalty: float = 1.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 0.002,
-        lr_schedule: Any = "constant",
-        weight_decay: float = 0.0,
-        max_epochs: int = 50,
-        batch_size: int = 32,
-        grad_clip: float | None = 1.0,
-        validation_fraction: float = 0.1,
-        patience: int | None = 10,
-        callbacks: Sequence[Any] = (),
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "cpu",
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.embedding_size = embedding_size
-        self.attention = attention
-        self.input_feeding = input_feeding
-        self.tie_embeddings = tie_embeddings
-        self.source_level = source_level
-        self.target_level = target_level
-        self.source_marks = source_marks
-        self.vocabulary_size = vocabulary_size
-        self.dropout = dropout
-        self.label_smoothing = label_smoothing
-        self.scheduled_sampling = scheduled_sampling
-        self.beam_size = beam_size
-        self.length_penalty = length_penalty
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.grad_clip = grad_clip
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     # ------------------------------------------------------------------ fit
 
@@ -233,26 +92,21 @@ class Translator(BaseEstimator):
         from recurra.training.loop import train
 
         who = type(self).__name__
-        check_params(who, self.get_params(deep=False))
-        found = resuming.find(self, resume)
-        if self.checkpoint_dir is None:
-            if resume:
-                self._check_fitted()
-        elif not resume and hasattr(self, "model_"):
-            del self.model_  # should this training be interrupted, it is the one to go on with
-        resume = resume and hasattr(self, "model_")
+        found, resume = self._begin(resume)
         given = read_pairs(who, X, y, groups, sample_weight)
-        judges = None if validation is None else read_pairs(who, *_validation(who, validation))
+        judges = (
+            None if validation is None else read_pairs(who, *validation_pair(who, validation), None, None)
+        )
         learned = [as_text(source) for source in given.sources]
         given = given.merged()
-        self.seed_ = _seed(resuming.random_state(self, found))
+        self.seed_ = seed_of(resuming.random_state(self, found))
         if judges is None:
             given, judges = self._hold_out(given)
         source, target = self._symbols(given, resume)
         network = self._build(len(source), len(target), resume)
         examples = given.examples(source, target)
         validation_examples = None if judges is None else judges.examples(source, target)
-        words = _plain_params(self.get_params(deep=False))
+        words = plain_params(self.get_params(deep=False))
         own = words | {SCALED: self.attention != "additive"}
         start, keepers = resuming.keep(self, found, own, examples, validation_examples, fitted=resume)
         result = train(
@@ -273,16 +127,10 @@ class Translator(BaseEstimator):
     def _hold_out(self, given: Pairs) -> tuple[Pairs, Pairs | None]:
         """Return the part to learn from and the part that decides early stopping, if there is one."""
         keys = content_keys([as_text(source) for source in given.sources])
-        if self.validation_fraction * len(set(keys)) < FEWEST_HELD_OUT:
-            return given, None
-        train, held_out = holdout(
-            len(given),
-            groups=given.groups,
-            fraction=self.validation_fraction,
-            random_state=self.seed_,
-            keys=keys,
+        parts = self._held_out(
+            len(given), keys, given.groups, fraction=self.validation_fraction, fewest_groups=0
         )
-        return (given.take(train), given.take(held_out)) if len(held_out) else (given, None)
+        return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
 
     def _symbols(self, given: Pairs, resume: bool) -> tuple[Symbols, Symbols]:
         """Return the vocabularies, learned on the part that trains."""
@@ -315,23 +163,6 @@ class Translator(BaseEstimator):
             network.load_state_dict(translator_from_arrays(config, self.model_.weights).state_dict())
         return network
 
-    def _training_config(self) -> Any:
-        from recurra.training.config import TrainingConfig
-
-        return TrainingConfig(
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            lr_schedule=self.lr_schedule,
-            weight_decay=self.weight_decay,
-            grad_clip=self.grad_clip,
-            patience=self.patience,
-            seed=self.seed_,
-            device=self.device,
-            verbose=self.verbose,
-        )
-
     def _keep(
         self, network: Any, result: Any, given: Pairs, symbols: Any, words: dict[str, Any], examples: Any
     ) -> None:
@@ -347,47 +178,27 @@ class Translator(BaseEstimator):
         if hasattr(self, "model_"):  # going on with other data does not make answers shorter
             longest = max(longest, self.model_.max_length // LONGER)
         manifest = {
-            "estimator": type(self).__name__,
+            **self._written_by(),
             "params": words,
             "task": "translation",
             "network": network.config.to_dict(),
             "max_length": LONGER * longest,
-            "recurra": recurra.__version__,
-            "versions": installed_versions(),
-            "seed": self.seed_,
             "training": {
                 "lengths": read.tolist(),
                 "commonest": Counter(as_text(text) for text in given.targets).most_common(1)[0][0],
-                "epochs": len(result.history),
-                "best_epoch": result.best_epoch,
-                "stopped": result.stopped,
-                "seconds": result.train_seconds,
-                "history": result.history,
-                "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                **trained(result),
             },
         }
         self.model_ = TranslationModel(manifest, source, target, weights)
         self._learned()
 
     def _learned(self) -> None:
-        """Set the attributes that ``fit`` learned from ``model_``."""
-        self.history_ = self.model_.manifest["training"]["history"]
-        self.best_epoch_ = self.model_.manifest["training"]["best_epoch"]
-        self.seed_ = self.model_.manifest["seed"]
+        super()._learned()
         self.max_length_ = self.model_.max_length
         self.source_symbols_ = list(self.model_.source.names)
         self.target_symbols_ = list(self.model_.target.names)
 
     # -------------------------------------------------------------- predict
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training data first."
-            )
 
     def predict(self, X: Any) -> np.ndarray:
         """Answer.
@@ -545,26 +356,6 @@ class Translator(BaseEstimator):
         """Write the model file; see `recurra.load_model`."""
         self._check_fitted()
         self._model().save(path)
-
-    @classmethod
-    def _from_model(cls, model: TranslationModel, own: dict[str, Any]) -> Self:
-        """Build a fitted estimator around a loaded model; ``own`` are words a file cannot hold."""
-        known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known} | own)
-        estimator.model_ = model
-        estimator._learned()
-        return estimator
-
-
-def _validation(who: str, validation: Any) -> tuple[Any, Any, None, None]:
-    if isinstance(validation, Dataset):
-        return validation, None, None, None
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise UsageError(
-            f"{who}: validation must be a pair (X, y) or a Dataset; got {validation!r:.60}. "
-            "To hold out a share of X, use validation_fraction."
-        )
-    return (*validation, None, None)
 
 
 def _loss(smoothing: float) -> Any:

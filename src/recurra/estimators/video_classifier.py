@@ -1,121 +1,32 @@
 """One class per clip: frames through an image network, their features through a recurrent one."""
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from recurra.errors import DataError, UsageError
 from recurra.estimators import frame_inputs
 from recurra.estimators.backbones import OWN, Backbone, backbone_of
-from recurra.estimators.base import SequenceEstimator
 from recurra.estimators.frame_inputs import Watched
 from recurra.estimators.inputs import Given
-from recurra.estimators.targets import ClassTarget, Target
+from recurra.estimators.sequence_estimator import ClassEstimator
+from recurra.estimators.targets import Target
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
+from recurra.options import VideoClassifierOptions
 from recurra.records import Dataset
 from recurra.serving.video_stream import VideoStream
 
 
-class VideoClassifier(ClassifierMixin, SequenceEstimator):
+class VideoClassifier(VideoClassifierOptions, ClassEstimator):
     """Recurrent network that gives every clip one class, by what is seen in its frames and in which order.
 
     An image network that was trained on something else turns each frame into features, which are computed once and
     kept on disk; a bidirectional LSTM learns from them.
-
-    Parameters
-    ----------
-    backbone : str, path or torch.nn.Module, default="efficientnet-lite0"
-        The image network: "efficientnet-lite0", "googlenet", "small-cnn" (trained with the rest), an ``.onnx`` file, or
-        a module that takes images of shape (frames, 3, height, width), ImageNet's mean and deviation brought to 0 and 1.
-    layer : str or None, default=None
-        Which layer of a published image network is read, "stage1" to "stage7" or "inception3a" to "inception5b"; None
-        for its last, which knows what is in a picture but not what it looks like in detail.
-    grid : int, default=1
-        Places a side over which its maps are averaged: 1 for the whole frame, 2 for each quarter by itself, and so on;
-        a finer grid tells what is where.
-    projection : int or None, default=None
-        Numbers that a linear map, trained with the rest, makes of a frame's features before the recurrence; fewer than
-        the features make training faster, and a finer grid needs it. None for none.
-    frames : int, default=16
-        Frames taken of a clip, evenly over it; all where it has fewer.
-    rate_hz : float or None, default=None
-        Frames taken per second, instead of a count.
-    start_seconds : float, default=0.0
-        Where a clip begins.
-    end_seconds : float or None, default=None
-        Where it ends; None for its own end.
-    crop : {"centre", "letterbox", "stretch"}, default="centre"
-        How a frame becomes a square: its middle, filled up with black, or stretched.
-    image_size : int or None, default=None
-        Pixels a side; None for what the image network was made for (32 for "small-cnn").
-    broken : {"error", "skip"}, default="error"
-        A clip that cannot be decoded is an error, or is named in a warning and left out of training and judging.
-    cache_dir : path or None, default=None
-        Folder of the features that are kept; by default in the user's cache.
-    cell : {"rnn", "lstm", "gru"}, default="lstm"
-        Recurrent cell.
-    hidden_size : int, default=100
-        Hidden units per direction and layer.
-    num_layers : int, default=1
-        Recurrent layers, one on top of the other.
-    bidirectional : bool, default=True
-        Read every clip in both directions.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
-        How the states over time become one answer.
-    dropout : float, default=0.5
-        Share of features in [0, 1) zeroed in training, between layers and before the output.
-    initialization : {"default", "chrono", "identity", "torch"}, default="default"
-        How weights begin: orthogonal recurrent weights, Glorot inputs and forget bias 1; gates spread over memories up
-        to the longest training sequence; identity recurrent weights with ReLU in place of tanh (cell="rnn" only);
-        torch's own. Sources in `recurra.nn.initialize`.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer subclass, default="adam"
-        How weights are changed.
-    learning_rate : float, default=0.002
-        Its step.
-    lr_schedule : {"constant", "step", "cosine", "plateau", "onecycle", "warmup"} or dict, default="constant"
-        How the learning rate changes; a dictionary holds the ``name`` and its options.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
-    max_epochs : int, default=50
-        Passes over the training data at most.
-    batch_size : int, default=32
-        Sequences per training step.
-    grad_clip : float or None, default=1.0
-        Largest global norm of the gradient.
-    curriculum : int, dict or None, default=None
-        Training begins with sequences up to this length and takes in longer ones as it goes on; a dictionary holds
-        ``start`` and the other fields of `recurra.training.curriculum.Curriculum`.
-    class_weight : None, "balanced" or dict of class to weight, default=None
-        Weight of each class in the loss.
-    validation_fraction : float, default=0.1
-        Share held out for early stopping, by group where groups are given; 0 switches off. Where it would hold fewer
-        than 25 sequences, or there are fewer than 5 groups, nothing is held out.
-    patience : int or None, default=10
-        Epochs without a better validation loss before training stops; the best weights are kept.
-    scaling : {"zscore", "robust", "none"}, default="zscore"
-        Scaling per channel, learned on the training part.
-    memory : {"full", "sqrt"}, default="full"
-        What training keeps of a sequence: the gates of every step, or the states between segments of about
-        4 sqrt(T) steps, from which the rest is computed again. Very long sequences need "sqrt".
-    network : callable (input_size, output_size) -> torch.nn.Module, optional
-        An own design; called with a `Ragged` of torch values.
-    callbacks : sequence of recurra.training.callbacks.Callback, default=()
-        Called during training.
-    checkpoint_dir : path or None, default=None
-        Folder for checkpoints of the training; ``fit(..., resume=True)`` goes on from the newest.
-    device : str, default="cpu"
-        torch device to train on; prediction is on the CPU.
-    random_state : int, RandomState, Generator or None, default=None
-        Decides everything random; global generators are never touched.
-    verbose : {0, 1, 2}, default=1
-        Silent; a progress line on a terminal; one log line per epoch.
 
     Attributes
     ----------
@@ -123,8 +34,6 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
         Labels in the order of the probabilities.
     model_ : FittedModel
         The trained network as data, and the image network by name and checksum.
-    history_ : list of dict
-        One flat record per epoch.
 
     Examples
     --------
@@ -144,90 +53,7 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
     ['up', 'down']
     """
 
-    def __init__(
-        self,
-        *,
-        backbone: Any = "efficientnet-lite0",
-        layer: str | None = None,
-        grid: int = 1,
-        projection: int | None = None,
-        frames: int = 16,
-        rate_hz: float | None = None,
-        start_seconds: float = 0.0,
-        end_seconds: float | None = None,
-        crop: str = "centre",
-        image_size: int | None = None,
-        broken: str = "error",
-        cache_dir: str | os.PathLike[str] | None = None,
-        cell: str = "lstm",
-        hidden_size: int = 100,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        pooling: str = "last",
-        dropout: float = 0.5,
-        initialization: str = "default",
-        optimizer: Any = "adam",
-        learning_rate: float = 0.002,
-        lr_schedule: Any = "constant",
-        weight_decay: float = 0.0,
-        max_epochs: int = 50,
-        batch_size: int = 32,
-        grad_clip: float | None = 1.0,
-        curriculum: Any = None,
-        class_weight: Any = None,
-        validation_fraction: float = 0.1,
-        patience: int | None = 10,
-        scaling: str = "zscore",
-        memory: str = "full",
-        network: Callable[[int, int], Any] | None = None,
-        callbacks: Sequence[Any] = (),
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "cpu",
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.backbone = backbone
-        self.layer = layer
-        self.grid = grid
-        self.projection = projection
-        self.frames = frames
-        self.rate_hz = rate_hz
-        self.start_seconds = start_seconds
-        self.end_seconds = end_seconds
-        self.crop = crop
-        self.image_size = image_size
-        self.broken = broken
-        self.cache_dir = cache_dir
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.dropout = dropout
-        self.initialization = initialization
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.grad_clip = grad_clip
-        self.curriculum = curriculum
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.scaling = scaling
-        self.memory = memory
-        self.network = network
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
     # ------------------------------------------------------------------ fit
-
-    missing = "error"  # features have no gaps; the base asks for the word
 
     def fit(
         self,
@@ -268,9 +94,6 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
 
     def _contents(self, X: Any, sequences: list[Any]) -> list[Any]:
         return frame_inputs.contents_of(X)
-
-    def _fit_target(self, given: Given) -> ClassTarget:
-        return ClassTarget.fit(type(self).__name__, given.y, given.names)
 
     def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
         return frame_inputs.sequences_of(self, frame_inputs.as_clips(X))
@@ -364,11 +187,6 @@ class VideoClassifier(ClassifierMixin, SequenceEstimator):
             One label per clip, in the order given; of a folder, in order of the names.
         """
         return super().predict(X)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of every class: float32 array of shape (clips, classes)."""
-        self._check_fitted()
-        return self.model_.predict_proba(*self._read(X, reset=False))
 
     def evaluate(
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None

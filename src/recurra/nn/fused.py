@@ -175,12 +175,17 @@ class _Stack(torch.autograd.Function):
 def recording(input: Any) -> bool:
     """Return whether something writes down, counts or replaces torch's operations, and would miss a kernel's.
 
-    A mode over torch's functions sees no function of a Ragged, which torch does not know, and changes nothing for it.
+    A mode that only watches does not know a Ragged, which cannot be recorded: with numbers of its own it runs as ever.
     """
+    if isinstance(input, Ragged) and type(input.values) in PLAIN and proxy_tensor.get_proxy_mode() is None:
+        watched = False
+    else:
+        watched = torch._C._len_torch_dispatch_stack() > 0 or (
+            torch._C._len_torch_function_stack() > 0 and _function_mode()
+        )
     return (
-        torch._C._get_tracing_state() is not None
-        or torch._C._len_torch_dispatch_stack() > 0
-        or (torch._C._len_torch_function_stack() > 0 and not isinstance(input, Ragged) and _function_mode())
+        watched
+        or torch._C._get_tracing_state() is not None
         or (torch._C._are_functorch_transforms_active() and _functionalized())
     )
 

@@ -1,0 +1,103 @@
+"""Checks of the options' values: each by itself, as `recurra.options` says, and those that exclude each other."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from recurra.checks import check_choice, check_number, listing
+from recurra.errors import UsageError
+from recurra.estimators.frontend import frontend_words
+from recurra.features.parts import feature_words
+from recurra.options import OPTIONS, Option
+
+
+def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS) -> None:
+    """Raise UsageError at the first value that is out of its range, or excluded by another.
+
+    Parameters
+    ----------
+    who : str
+        What the message begins with.
+    params : mapping
+        Values by name; a name that is no option is one of a user's own class, and not looked at.
+    options : mapping, optional
+        Those of an estimator; by default what any of them takes.
+    """
+    for name, value in params.items():
+        if name in options:
+            _check_value(who, options[name], value)
+    _check_initialization(who, params)
+    _check_signal_options(who, params)
+    if params.get("network") is not None and not callable(params["network"]):
+        raise UsageError(
+            f"{who}: network must be a function (input_size, output_size) -> torch.nn.Module; got {params['network']!r}."
+        )
+    directory = params.get("checkpoint_dir")
+    if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
+        raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
+    _check_callbacks(who, params.get("callbacks", ()))
+
+
+def _check_value(who: str, option: Option, value: Any) -> None:
+    if (value is None and option.none) or (option.also and isinstance(value, option.also)):
+        return
+    name, number = option.name, option.kind.removesuffix("s")
+    if option.auto and isinstance(value, str) and option.kind != "choice":
+        check_choice(who, name, value, ("auto",))
+        return
+    if number in ("int", "float"):
+        many = isinstance(value, list | tuple)
+        if option.kind != number and not many and not isinstance(value, int | float):
+            raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
+        for one in value if many and option.kind != number else [value]:
+            check_number(
+                who,
+                name,
+                one,
+                integer=number == "int",
+                low=option.low,
+                high=option.high,
+                low_open=option.low_open,
+                high_open=option.high_open,
+            )
+    elif option.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
+    elif option.kind == "choice":
+        check_choice(who, name, value, (*option.choices, *["auto"] * option.auto, *[None] * option.none))
+
+
+def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
+    initialization, cell = params.get("initialization", "default"), params.get("cell")
+    if initialization == "identity" and cell != "rnn":
+        raise UsageError(
+            f"{who}: initialization='identity' is for cell='rnn', which it turns into a ReLU network; got cell={cell!r}. "
+            "Use 'default' or 'chrono'."
+        )
+    if initialization == "chrono" and cell == "rnn":
+        raise UsageError(
+            f"{who}: initialization='chrono' sets the gates of an LSTM or GRU; cell='rnn' has none. "
+            "Use 'default' or 'identity'."
+        )
+
+
+def _check_signal_options(who: str, params: Mapping[str, Any]) -> None:
+    """Raise UsageError at features or a frontend that do not exist, or options that exclude each other."""
+    feature_words(params.get("features"))
+    frontend_words(params.get("frontend"))
+    if params.get("tbptt") is not None and params.get("bidirectional"):
+        raise UsageError(
+            f"{who}: tbptt carries the state forward from cut to cut and cannot go with bidirectional=True, whose backward "
+            "direction begins at the end. Leave one of them out."
+        )
+
+
+def _check_callbacks(who: str, callbacks: Any) -> None:
+    if not isinstance(callbacks, list | tuple):
+        raise UsageError(
+            f"{who}: callbacks must be a list of callback objects; got {callbacks!r}. Wrap it in a list."
+        )
+    wrong = [c for c in callbacks if isinstance(c, type)]
+    if wrong:
+        raise UsageError(
+            f"{who}: callbacks must be objects, not classes; got {listing(c.__name__ for c in wrong)}. Call the class."
+        )
