@@ -42,7 +42,7 @@ def test_dates_of_an_index_are_kept_and_tell_the_season(tmp_path):
     assert model.backtest(series, test=12).season == 12
     periods = pd.Series(wave(), index=pd.period_range("2018-01", periods=60, freq="M"))
     assert Forecaster(**QUICK).fit(periods).forecast().index[0] == pd.Timestamp("2023-01-01")
-    years = pd.Series(wave(), index=range(1960, 2020))
+    years = pd.Series(wave(), index=list(range(1960, 2020)))
     assert Forecaster(**QUICK).fit(years).forecast().index[0] == pd.Timestamp("2020-01-01")
 
 

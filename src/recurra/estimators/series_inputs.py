@@ -95,8 +95,8 @@ def check_step(who: str, freq: str, trained: str) -> None:
         raise DataError(
             f"{who}: the series has a step every {in_words(freq)}; the network was trained on a step every "
             f"{in_words(trained)}. Bring a shorter step to that one, which takes means, with "
-            f"resample={trained!r} where a table is read, or of a frame with .resample({plain_alias(trained)!r}).mean(); or train "
-            "on this series."
+            f"resample={trained!r} where a table is read, or of a frame with .resample({plain_alias(trained)!r}).mean(); "
+            "or train on this series."
         )
 
 

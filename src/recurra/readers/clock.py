@@ -402,8 +402,8 @@ def _joined(columns: Columns, names: list[str], words: TableWords) -> np.ndarray
     if first is not None:
         return _of_parts(columns, names, first, who)
     date = read_clock(columns, names[0], form=words.time_format, series=True)
-    cells = columns[names[1]]
-    of_day = cells.dtype.kind in "mO" and not all(str(cell).strip().isdigit() for cell in cells.tolist())
+    column = columns[names[1]]
+    of_day = column.dtype.kind in "mO" and not all(str(cell).strip().isdigit() for cell in column.tolist())
     time = read_clock(columns, names[1])
     if len(names) > 2 or not date.dates or date.stamps is None or time.dates or not of_day:
         raise DataError(

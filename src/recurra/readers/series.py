@@ -304,13 +304,26 @@ def _frame_columns(given: Any) -> tuple[Columns, str | None, list[str]]:
     else:
         columns = columns_of(frame.reset_index(drop=True).rename_axis(None))
         time = _dated_column(columns)
-        if type(index).__name__ != "RangeIndex" or index.name is not None:
+        if index.name is not None or _tells_time(index):
             cells = np.asarray(index.to_numpy())
             if getattr(index, "tz", None) is not None:
                 cells = np.array(index.tolist(), dtype=object)
             columns = replace(columns, names=[INDEX, *columns.names], arrays=[cells, *columns.arrays])
             time = INDEX
     return columns, time, [name for name in columns.names if name != time]
+
+
+def _tells_time(index: Any) -> bool:
+    """Return whether an index without a name is of times; whole numbers only if they are years in a row, or 202401."""
+    if type(index).__name__ == "RangeIndex":
+        return False
+    cells = np.asarray(index.to_numpy())
+    if cells.dtype.kind not in "iu":
+        return True
+    steps = np.diff(cells)
+    return bool(
+        (cells > 100_000).all() or (steps.size and (steps == steps[0]).all() and (cells < 2_300).all())
+    )
 
 
 def _dated_column(columns: Columns) -> str | None:
