@@ -69,8 +69,6 @@ class Dataset:
         The data.
     channel_names : sequence of str, optional
         One name per channel.
-    known_names : sequence of str, optional
-        One name per column of what is known in advance of series.
     kind : {"sequence", "text", "pairs", "video", "series"}, default="sequence"
         What ``values`` of the records are; of "pairs" they and the labels are texts.
     source : str, default=""
@@ -79,6 +77,8 @@ class Dataset:
         Terms of use and how to cite, shown in reports.
     notes : tuple of str
         What the reader did that the user should know, such as rows left out.
+    known_names : sequence of str, optional
+        One name per column of what is known in advance of series.
     """
 
     records: Sequence[Record]
