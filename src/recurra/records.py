@@ -32,7 +32,9 @@ class Record:
     start : float, optional
         When the first step was recorded, in seconds since 1970; orders the records of a split by time.
     freq : str, optional
-        Step between the time stamps of a series, such as "h", "30min" or "MS" (months).
+        Step between the time stamps of a series, as pandas names it: "h", "30min", "ME" (ends of months).
+    zone : str, optional
+        Time zone of the time stamps, such as "Europe/Berlin" or "+01:00"; ``start`` is then in universal time.
     known : ndarray of shape (time or more, columns), optional
         What is known in advance about each step of a series, from its first on.
     static : sequence, optional
@@ -47,6 +49,7 @@ class Record:
     part: str | None = None
     start: float | None = None
     freq: str | None = None
+    zone: str | None = None
     known: Any = None
     static: Any = None
 
@@ -74,6 +77,8 @@ class Dataset:
         Terms of use and how to cite, shown in reports.
     notes : tuple of str
         What the reader did that the user should know, such as rows left out.
+    known_names : sequence of str, optional
+        One name per column of what is known in advance of series.
     """
 
     records: Sequence[Record]
@@ -83,6 +88,7 @@ class Dataset:
     licence: str = ""
     citation: str = ""
     notes: tuple[str, ...] = field(default=())
+    known_names: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -226,6 +232,8 @@ class Dataset:
         if isinstance(first, np.ndarray):
             out["n_channels"] = int(first.shape[1]) if first.ndim == 2 else 1
             out["n_missing"] = int(sum(np.isnan(r.values).sum() for r in self.records))
+            if self.records[0].known is not None:
+                out["n_missing"] += int(sum(np.isnan(r.known).sum() for r in self.records))
         if self.sample_rate_hz is not None:
             out["sample_rate_hz"] = self.sample_rate_hz
         groups = self.groups

@@ -61,7 +61,8 @@ def test_neither_number_nor_date():
         read(["2024-01-01", "noon"])
     assert str(caught.value) == (
         "t.csv: the time column 'time' must hold numbers or dates like 2024-05-31 12:30:00; line 3 has "
-        "'noon'."
+        "'noon'. Correct it, or say how dates are written with time_format=, such as "
+        "time_format='%d/%m/%Y %H:%M'."
     )
 
 

@@ -392,7 +392,7 @@ def _cut(record: Record, fraction: float) -> tuple[Record, Record]:
     if record.start is not None and record.sample_rate_hz:
         later = record.start + at / record.sample_rate_hz
     if record.start is not None and record.freq:
-        later = step_after(record.start, record.freq, at)
+        later = step_after(record.start, record.freq, at, record.zone)
     # What is known in advance of the last steps is known to the first part as well.
     ahead = None if record.known is None else record.known[at:]
     return (

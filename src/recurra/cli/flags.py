@@ -38,7 +38,7 @@ class DataWord:
 
 DATA_WORDS: Mapping[str, DataWord] = {
     "id": DataWord("Column that names the sequence a row belongs to."),
-    "time": DataWord("Column with the time of each step."),
+    "time": DataWord("Column with the time of each step; twice for a date and a time of day.", many=True),
     "label": DataWord("Column with the class, of the sequence or of each step."),
     "group": DataWord("Column with what a split must not cut in two, such as the person."),
     "target": DataWord(
@@ -64,6 +64,11 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "time_unit": DataWord(
         "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")
     ),
+    "time_format": DataWord(
+        "How dates are written: 'day first', 'month first', excel, or '%d/%m/%Y %I:%M %p'."
+    ),
+    "time_zone": DataWord("Time zone of the stamps and answers, such as Europe/Berlin or +01:00."),
+    "resample": DataWord("Bring series to this longer step, such as h or MS: means of the values."),
     "sample_rate_hz": DataWord("Time steps per second, where no column tells.", type=float),
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
@@ -312,7 +317,7 @@ def given(flags: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, tuple):
             value = list(value)
-            value = value[0] if word == "target" and len(value) == 1 else value
+            value = value[0] if word in ("target", "time") and len(value) == 1 else value
         out[word] = None if value == "none" and _takes_none(word) else value
     return out
 

@@ -55,11 +55,11 @@ def _ahead(forecast: Any) -> list[dict[str, Any]]:
     targets = list(
         forecast.target_names or (["prediction"] if n == 1 else [f"target_{i + 1}" for i in range(n)])
     )
-    out = []
+    out, times = [], forecast.stamps()
     for step, point in enumerate(forecast.point):
         row: dict[str, Any] = {"name": forecast.name, "step": step + 1}
-        if forecast.times is not None:
-            row["time"] = str(forecast.times[len(forecast.times) - len(forecast.point) + step])
+        if times is not None:
+            row["time"] = times[step]
         for column, target in enumerate(targets):
             row[target] = float(point[column])
             if forecast.low is not None:

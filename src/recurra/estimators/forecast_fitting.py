@@ -12,7 +12,7 @@ import numpy as np
 import recurra
 from recurra.batches.examples import Examples
 from recurra.checks import check_number, where
-from recurra.errors import DataError, RecurraWarning, ShapeError, UsageError
+from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.estimators import forecast_calibration, resuming
 from recurra.estimators.series_inputs import GivenSeries
 from recurra.evaluation.backtest import Backtest, Origins
@@ -101,6 +101,8 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
             "one": given.one,
             "flat": given.flat,
             "channel_names": given.channel_names,
+            "known_names": given.known_names,
+            "attribute_names": given.attribute_names,
             "attributes": [None if c is None else list(c) for c in estimator.attributes_.columns],
         },
         "recurra": recurra.__version__,
@@ -297,11 +299,6 @@ def judge_after(
     context: ReportContext | None,
 ) -> Backtest:
     """Forecast what followed the states' series."""
-    if len(later) != len(states) or later.values[0].shape[1] != model.features.n_targets:
-        raise ShapeError(
-            f"Forecaster.evaluate: X must hold what followed the {len(states)} training series, with "
-            f"{model.features.n_targets} targets; got {len(later)} series with {later.values[0].shape[1]}."
-        )
     values, known = [], []
     for state, more, future in zip(states, later.values, futures, strict=True):
         past = model.features.restored(state.tail, state.scale, state.known.phase)

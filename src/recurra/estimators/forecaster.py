@@ -1,19 +1,19 @@
 """The next steps of series."""
 
 import os
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from recurra.checks import check_number
-from recurra.errors import DataError, ShapeError, UsageError
-from recurra.estimators import forecast_fitting, overlap
+from recurra.errors import ShapeError, UsageError
+from recurra.estimators import forecast_continuing, forecast_fitting, overlap
 from recurra.estimators.base import Estimator, seed_of
 from recurra.estimators.series_inputs import Attributes, GivenSeries, read_series
 from recurra.evaluation.backtest import Backtest
 from recurra.evaluation.forecast import Forecast
 from recurra.options import ForecasterOptions
-from recurra.records import Dataset
 from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
 
 
@@ -51,13 +51,16 @@ class Forecaster(ForecasterOptions, Estimator):
 
         Parameters
         ----------
-        X : Dataset of kind "series", ndarray of shape (time,), or list of ndarray of shape (time,) or (time, targets)
-            NaN where a value is missing. A two-dimensional array holds one series a row.
+        X : Dataset of kind "series", Series, DataFrame, ndarray of shape (time,) or (time, 1), or list of such
+            NaN where a value is missing. A DataFrame holds one series, a row per time step and a column per target; the
+            dates of its index are kept, and tell the season. In a list arrays may be of shape (time, targets). Any other
+            two-dimensional array holds one series a row.
         y : ignored
             There for scikit-learn's tools.
-        known : ndarray, or list of ndarray of shape (time or more, columns), optional
-            What is known in advance of every step, from the first on; rows beyond the history serve `predict`.
-        static : array-like of shape (series, attributes), optional
+        known : ndarray or DataFrame of shape (time or more, columns), or list of them, optional
+            What is known in advance of every step, from the first on; rows beyond the history serve `predict`. Columns of
+            a DataFrame are known by their names from then on.
+        static : array-like or DataFrame of shape (series, attributes), optional
             Attributes of each series, numbers or text.
         resume : bool, default=False
             Go on from the newest checkpoint in ``checkpoint_dir``, or from the beginning if there is none yet.
@@ -82,11 +85,10 @@ class Forecaster(ForecasterOptions, Estimator):
         ]
         self.one_series_, self.flat_ = given.one, given.flat
         overlap.remember(self, given.values, series=True)
+        forecast_continuing.tell_short(self.model_, given)
         return self
 
     def _encoded(self, given: GivenSeries) -> GivenSeries:
-        from dataclasses import replace
-
         known = [replace(k, static=self.attributes_.encode(k.static)) for k in given.known]
         return replace(given, known=known)
 
@@ -171,18 +173,9 @@ class Forecaster(ForecasterOptions, Estimator):
             coverage=coverage if low is not None else None,
             history=model.features.restored(state.tail, state.scale, phase),
             name=state.name or "",
-            times=self._times(state, len(point)),
+            **forecast_continuing.dated(model, state, len(point)),
             target_names=model.manifest["input"]["channel_names"],
         )
-
-    def _times(self, state: SeriesState, steps: int) -> np.ndarray | None:
-        freq = self.model_.manifest["input"]["freq"]
-        if not freq:
-            return None
-        from recurra.readers.calendar import time_at
-
-        offset = np.timedelta64(round(state.known.offset), "s")
-        return time_at(state.known.phase + np.arange(len(state.tail) + steps), freq) + offset
 
     def _states(
         self, X: Any, horizon: int | None, known: Any, static: Any
@@ -197,11 +190,14 @@ class Forecaster(ForecasterOptions, Estimator):
             states = self.states_
             if known is not None:
                 states = [
-                    SeriesState(s.scale, s.tail, with_future(s.known, len(s.tail), f), s.name)
-                    for s, f in zip(states, self._each(known), strict=True)
+                    SeriesState(s.scale, s.tail, with_future(s.known, len(s.tail), f, names), s.name)
+                    for s, (f, names) in zip(
+                        states, forecast_continuing.known_ahead(self.model_, self.states_, known), strict=True
+                    )
                 ]
             return states, steps, self.one_series_, self.flat_
         given = self._read(X, known, static)
+        forecast_continuing.tell_short(self.model_, given)
         states = [
             self.model_.begin(v, k, n) for v, k, n in zip(given.values, given.known, given.names, strict=True)
         ]
@@ -209,7 +205,8 @@ class Forecaster(ForecasterOptions, Estimator):
 
     def _read(self, X: Any, known: Any = None, static: Any = None) -> GivenSeries:
         who = type(self).__name__
-        given = self._encoded(read_series(who, X, known, static))
+        trained = self.model_.manifest["input"]
+        given = self._encoded(read_series(who, X, known, static, trained=trained))
         wanted = self.model_.features.n_targets
         if given.values[0].shape[1] != wanted:
             raise ShapeError(
@@ -217,44 +214,24 @@ class Forecaster(ForecasterOptions, Estimator):
             )
         return given
 
-    def _each(self, known: Any) -> list[Any]:
-        listed = known if isinstance(known, list | tuple) and len(self.states_) == len(known) else [known]
-        if len(listed) != len(self.states_):
-            raise DataError(
-                f"Forecaster: known must have one array per training series, {len(self.states_)}; got {len(listed)}."
-            )
-        return list(listed)
-
     def update(self, observed: Any, *, known: Any = None) -> Self:
         """Take in what was observed since: the state moves on, nothing is trained, the scale stays.
 
         Parameters
         ----------
-        observed : ndarray of shape (steps,) or (steps, targets), number, or list of ndarray
-            The next values of each training series; NaN where missing.
-        known : ndarray or list of ndarray, optional
+        observed : ndarray of shape (steps,) or (steps, targets), number, Series, DataFrame, Dataset, or list of them
+            The next values of each training series; NaN where missing. The dates of a frame must go on from the last
+            step seen; steps left out are missing.
+        known : ndarray or DataFrame, or list of them, optional
             What is known from the first of these steps on, where `fit` was not told.
+
+        Raises
+        ------
+        DataError, ShapeError
+            If they are other series, have another step, or begin before the last step seen.
         """
         self._check_fitted()
-        one = len(self.states_) == 1 and not (isinstance(observed, list | tuple) and np.ndim(observed[0]) > 0)
-        listed = [observed] if one else list(observed)
-        if len(listed) != len(self.states_):
-            raise DataError(
-                f"Forecaster.update: observed must have one array per training series, {len(self.states_)}; "
-                f"got {len(listed)}."
-            )
-        n = self.model_.features.n_targets
-        futures = [None] * len(listed) if known is None else self._each(known)
-        for state, values, future in zip(self.states_, listed, futures, strict=True):
-            rows = np.asarray(values, dtype=np.float64)
-            rows = rows.reshape(-1, n) if rows.ndim < 2 and (rows.size % n == 0) else rows
-            if rows.ndim != 2 or rows.shape[1] != n:
-                raise ShapeError(
-                    f"Forecaster.update: observed must have shape (steps, targets={n}); got {np.shape(values)}."
-                )
-            if np.isinf(rows).any():
-                raise DataError("Forecaster.update: observed contains infinity. Use NaN for a missing value.")
-            self.model_.advance(state, rows, future)
+        forecast_continuing.update(self.model_, self.states_, observed, known)
         return self
 
     # ---------------------------------------------------------------- judge
@@ -316,10 +293,12 @@ class Forecaster(ForecasterOptions, Estimator):
             What the report should tell beside what the model knows.
         """
         self._check_fitted()
-        later = read_series(type(self).__name__, X)
-        futures = [None] * len(later) if known is None else self._each(known)
-        if isinstance(X, Dataset) and known is None:
-            futures = [record.known for record in X]
+        later = read_series("Forecaster.evaluate", X, trained=self.model_.manifest["input"])
+        forecast_continuing.check_same_series(self.model_, self.states_, "evaluate", later)
+        futures: list[Any] = [own.future for own in later.known]
+        if known is not None:
+            futures = [f for f, _ in forecast_continuing.known_ahead(self.model_, self.states_, known)]
+        later, futures = forecast_continuing.after(self.model_, self.states_, later, futures)
         found = forecast_fitting.judge_after(
             self.model_, self.states_, later, futures, horizon=horizon, step=step, context=context
         )

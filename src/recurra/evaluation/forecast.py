@@ -29,7 +29,11 @@ class Forecast:
     history : ndarray of shape (time, targets)
         The newest values before, NaN where missing.
     times : ndarray of datetime64, shape (time + horizon,), optional
-        Time stamps of history and forecast.
+        Time stamps of history and forecast, as the clock of the zone shows them; `index` has them with the zone.
+    zone : str, optional
+        Time zone of the stamps, such as "Europe/Berlin" or "+01:00".
+    utc_offsets : ndarray of int, shape (time + horizon,), optional
+        Seconds that clock is ahead of universal time.
     name : str
     target_names : sequence of str, optional
     """
@@ -42,6 +46,47 @@ class Forecast:
     times: np.ndarray | None = None
     name: str = ""
     target_names: Sequence[str] | None = None
+    zone: str | None = None
+    utc_offsets: np.ndarray | None = None
+
+    @property
+    def index(self) -> Any:
+        """Time stamps of the steps ahead as a pandas.DatetimeIndex in the zone; their numbers, from 1, without dates."""
+        import pandas as pd
+
+        steps = len(self.point)
+        if self.times is None:
+            return pd.RangeIndex(1, steps + 1, name="step")
+        times = pd.DatetimeIndex(self.times[len(self.times) - steps :], name="time")
+        if self.zone is None or self.utc_offsets is None:
+            return times
+        universal = times - pd.to_timedelta(self.utc_offsets[len(self.times) - steps :], unit="s")
+        return universal.tz_localize("UTC").tz_convert(self.zone)
+
+    def stamps(self) -> list[str] | None:
+        """Return the time stamps of the steps ahead as text in ISO 8601, with offset where there is a zone."""
+        if self.times is None:
+            return None
+        first = len(self.times) - len(self.point)
+        texts = [str(stamp) for stamp in self.times[first:]]
+        if self.utc_offsets is None:
+            return texts
+        return [
+            text + _offset(int(ahead)) for text, ahead in zip(texts, self.utc_offsets[first:], strict=True)
+        ]
+
+    def to_frame(self) -> Any:
+        """Return the steps ahead as a pandas.DataFrame: a column per target and, with intervals, two of bounds."""
+        import pandas as pd
+
+        n = self.point.shape[1]
+        names = self.target_names or (["forecast"] if n == 1 else [f"target_{i + 1}" for i in range(n)])
+        columns = {}
+        for place, name in enumerate(names):
+            columns[name] = self.point[:, place]
+            if self.low is not None and self.high is not None:
+                columns[f"{name}_low"], columns[f"{name}_high"] = self.low[:, place], self.high[:, place]
+        return pd.DataFrame(columns, index=self.index)
 
     def plot(self, *, truth: Any = None, target: int = 0) -> Figure:
         """Return a figure: history, forecast with its interval, and the truth where it is given.
@@ -80,3 +125,8 @@ class Forecast:
 
     def __repr__(self) -> str:
         return f"Forecast({len(self.point)} steps of {self.name or 'one series'})"
+
+
+def _offset(seconds: int) -> str:
+    sign, size = "-" if seconds < 0 else "+", abs(seconds)
+    return f"{sign}{size // 3600:02d}:{size // 60 % 60:02d}"

@@ -169,6 +169,15 @@ def _channels(dataset: Dataset) -> list[Channel]:
     arrays = [record.values for record in dataset.records if isinstance(record.values, np.ndarray)]
     if not arrays or arrays[0].ndim != 2:
         return []
+    names = list(dataset.channel_names or [f"channel {i}" for i in range(arrays[0].shape[1])])
+    found = _ranges(arrays, names)
+    known = [record.known for record in dataset.records if record.known is not None]
+    if known and dataset.known_names:  # what is known in advance of series may be missing too
+        found += _ranges(known, list(dataset.known_names))
+    return found
+
+
+def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]:
     width = arrays[0].shape[1]
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     missing, infinite = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
@@ -178,7 +187,6 @@ def _channels(dataset: Dataset) -> list[Channel]:
         high = np.maximum(high, np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf))
         missing += np.isnan(values).sum(axis=0)
         infinite += np.isinf(values).sum(axis=0)
-    names = dataset.channel_names or [f"channel {i}" for i in range(width)]
     return [
         Channel(
             str(names[i]),

@@ -37,14 +37,23 @@ class Known:
         Attributes of the whole series.
     phase : int
         Place of the first step on a common calendar, in steps.
-    offset : float
-        Seconds between a time stamp and its place.
+    start : float, optional
+        Time stamp of the step at place ``begin``, in seconds since 1970; None where there are none.
+    begin : int
+        A place on that calendar.
+    zone : str, optional
+        Time zone of the stamps.
+    names : tuple of str
+        Of the columns of ``future``, where they have any.
     """
 
     future: np.ndarray | None = None
     static: np.ndarray | None = None
     phase: int = 0
-    offset: float = 0.0
+    start: float | None = None
+    begin: int = 0
+    zone: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -359,8 +368,13 @@ def _lagged(columns: np.ndarray, lag: int) -> np.ndarray:
     return out
 
 
-def check_known(known: Known, *, steps: int, features: SeriesFeatures, index: int, name: str | None) -> None:
-    """Raise unless a series comes with what the network was trained with, for ``steps`` steps."""
+def check_known(
+    known: Known, *, steps: int, features: SeriesFeatures, index: int, name: str | None, ahead: str = ""
+) -> None:
+    """Raise unless a series comes with what the network was trained with, for ``steps`` steps.
+
+    ``ahead`` says in a sentence what to do where the steps ahead are not known.
+    """
     place = where(index, [name] * (index + 1))
     found = 0 if known.future is None else known.future.shape[1]
     if found != features.n_known:
@@ -370,11 +384,16 @@ def check_known(known: Known, *, steps: int, features: SeriesFeatures, index: in
         )
     if known.future is not None and len(known.future) < steps:
         raise DataError(
-            f"known: {place} must be known for {steps} steps, those ahead among them; got {len(known.future)} rows."
+            f"known: {place} must be known for {steps} steps, those ahead among them; got {len(known.future)} rows.{ahead}"
         )
     if known.future is not None and not np.isfinite(known.future[:steps]).all():
-        row = int(np.argwhere(~np.isfinite(known.future[:steps]))[0, 0])
-        raise DataError(f"known: {place} must be finite; row {row} is not. Fill it first.")
+        odd = ~np.isfinite(known.future[:steps])
+        row, column = (int(at) for at in np.argwhere(odd)[0])
+        named = f"column {known.names[column]!r}" if known.names else f"column {column}"
+        raise DataError(
+            f"known: {place} must be finite; {named} is not at row {row}, {int(odd[:, column].sum())} rows in all. Fill it "
+            "first, or leave the column out."
+        )
     static = 0 if known.static is None else len(known.static)
     if static != features.n_static:
         raise ShapeError(f"static: {place} must have {features.n_static} attributes; got {static}.")

@@ -1,178 +1,350 @@
-"""How far apart the time stamps of a series are: hours, days, months; gaps become missing values."""
+"""Steps of a calendar: the time stamp so many steps after another, in its time zone; pandas knows how long a month is.
 
-from dataclasses import dataclass
+A frequency is a pandas alias (``h``, ``2W-MON``, ``ME``, ``QS-APR``, ``B``), or one of three that pandas has no name for:
+``MS+14D`` is the 15th of every month (``+30D`` its last day at the latest), ``bh[08:00-18:00]`` are hours of business days
+from 8 to 18, ``6h@local`` are steps of a local clock, whose day may have 23 or 25 hours.
+"""
+
+import math
+import re
+from typing import Any
 
 import numpy as np
 
-from recurra.errors import DataError
+from recurra.errors import DataError, MissingExtraError
 
-SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 604800}
-# Calendar steps, in months.
-MONTHS = {"MS": 1, "QS": 3, "YS": 12}
-# What usually repeats: steps of a season.
-SEASONS = {"MS": 12, "QS": 4, "h": 24, "D": 7, "W": 52, "30min": 48, "15min": 96, "10min": 144, "5min": 288}
+# Exact steps in seconds, the longest first.
+SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+MONTHS = {"M": 1, "Q": 3, "Y": 12, "HY": 6}
+# Steps of the season that usually repeats, by the step; see `season_of`.
+_YEAR_OF = {"M": 12, "SM": 24}
+# A season of more steps than this is no default: the network would have to read two of them.
+_LONGEST_SEASON = 288
 
-# A series may have as many missing steps as this for each one that is there; beyond, its frequency was misread.
-MOST_GAPS = 20
+_ALIAS = re.compile(
+    r"(?P<count>\d+(?:\.\d+(?:e[+-]?\d+)?)?)?(?P<unit>[A-Za-z]+)(?:-(?P<anchor>[\w-]+))?(?:\+(?P<days>\d+)D)?"
+    r"(?P<hours>\[\d\d:\d\d-\d\d:\d\d\])?(?P<local>@local)?\Z"
+)
+_WORDS = {
+    "MS": "start of months", "ME": "end of months", "QS": "start of quarters", "QE": "end of quarters",
+    "YS": "start of years", "YE": "end of years", "B": "business days", "BMS": "first business day of months",
+    "BME": "last business day of months", "BQS": "first business day of quarters",
+    "BQE": "last business day of quarters", "BYS": "first business day of years",
+    "BYE": "last business day of years", "SMS": "twice a month", "SME": "twice a month", "bh": "business hours",
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Time stamps on a regular grid.
+def pandas(what: str) -> Any:
+    """Return the module pandas, which is imported only where there are dates.
 
-    Parameters
-    ----------
-    freq : str
-        Step: a number (left out if 1) and one of s, min, h, D, W, MS, QS, YS.
-    places : ndarray of shape (rows,)
-        Step of each row, the first 0.
-    gaps : list of str
-        The steps that are missing, in words.
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed, as in the light installation; ``what`` says what needs it.
     """
+    try:
+        import pandas as module
+    except ImportError:
+        raise MissingExtraError(f"{what} needs the package pandas: pip install pandas") from None
+    return module
 
-    freq: str
-    places: np.ndarray
-    gaps: list[str]
 
-
-def read_grid(who: str, seconds: np.ndarray) -> Grid:
-    """Find the frequency of time stamps in seconds since 1970, in their order.
+def split(freq: str) -> tuple[float, str, str]:
+    """Return count, unit and anchor of a frequency: ``2QS-APR`` is (2, "QS", "APR").
 
     Raises
     ------
     DataError
-        If stamps are not in order, appear twice, or follow no one frequency.
+        If pandas does not know the unit.
     """
-    if len(seconds) < 2:
-        raise DataError(f"{who}: needs at least two time stamps to know their frequency; got {len(seconds)}.")
-    steps = np.diff(seconds)
-    if (steps == 0).any():
-        at = int(np.flatnonzero(steps == 0)[0])
+    found = _ALIAS.match(freq)
+    if found is None:
         raise DataError(
-            f"{who}: the time stamp {written(seconds[at])} appears twice (rows {at} and {at + 1} of the series). "
-            "Keep one row for each time, or name the column that tells series apart with id=."
+            f"freq: must be a frequency of pandas such as 'h', 'D', 'ME' or '2W-MON'; got {freq!r}."
         )
-    if (steps < 0).any():
-        at = int(np.flatnonzero(steps < 0)[0])
-        raise DataError(
-            f"{who}: time stamps must rise; {written(seconds[at + 1])} comes after {written(seconds[at])}. "
-            "Sort the rows by time, or give sort=True."
-        )
-    freq = infer(steps, seconds)
-    if freq is None:
-        raise DataError(
-            f"{who}: the time stamps follow no one frequency: steps from {_span(steps.min())} to {_span(steps.max())}. "
-            "Resample the series, or split it where the frequency changes."
-        )
-    places = index_of(seconds, freq) - index_of(seconds[:1], freq)
-    return Grid(freq, places, _gaps(seconds, places))
+    return float(found["count"] or 1), found["unit"], found["anchor"] or ""
 
 
-def infer(steps: np.ndarray, seconds: np.ndarray) -> str | None:
-    """Return the frequency of rising stamps, None if there is none."""
-    months = _months(seconds)
-    if months is not None:
-        for freq in ("YS", "QS", "MS"):
-            if (np.diff(months) % MONTHS[freq] == 0).all() and np.diff(months).min() == MONTHS[freq]:
-                return freq
-        if np.median(steps) > 27 * SECONDS["D"]:
-            return "MS"
-    step = float(np.median(steps))
-    smallest = float(steps.min())
-    ratios = steps / smallest
-    on_grid = np.abs(ratios - np.round(ratios)) < 0.05
-    # Most steps must be the smallest one: otherwise the frequency changes on the way.
-    if not on_grid.all() or step > 1.5 * smallest or ratios.sum() > MOST_GAPS * len(steps):
-        return None
-    return _named(smallest)
-
-
-def _named(step: float) -> str | None:
-    for unit in ("W", "D", "h", "min", "s"):
-        count = step / SECONDS[unit]
-        if count >= 1 and abs(count - round(count)) < 1e-6:
-            return unit if round(count) == 1 else f"{round(count)}{unit}"
-    return f"{step:g}s"
-
-
-def split(freq: str) -> tuple[float, str]:
-    """Return count and unit of a frequency: ``30min`` is (30, "min").
+def offset_of(freq: str) -> Any:
+    """Return the offset of pandas for a frequency without its ``+14D`` and ``@local``.
 
     Raises
     ------
     DataError
-        If the unit is unknown.
+        If pandas does not know it.
     """
-    unit = freq.lstrip("0123456789.e-")
-    if unit not in SECONDS and unit not in MONTHS:
-        raise DataError(f"freq: must end in one of {', '.join([*SECONDS, *MONTHS])}; got {freq!r}.")
-    return float(freq.removesuffix(unit) or 1), unit
+    pd = pandas("a series with dates")
+    found = _ALIAS.match(freq)
+    count = split(freq)[0]
+    assert found is not None
+    if found["hours"]:
+        return pd.offsets.BusinessHour(int(count), start=found["hours"][1:6], end=found["hours"][7:12])
+    if found["unit"] in SECONDS and count != int(count):
+        return pd.Timedelta(round(count * SECONDS[found["unit"]] * 1e9), unit="ns")
+    try:
+        return pd.tseries.frequencies.to_offset(plain_alias(freq))
+    except ValueError:
+        raise DataError(
+            f"freq: must be a frequency of pandas such as 'h', 'D', 'ME' or '2W-MON'; got {freq!r}."
+        ) from None
 
 
-def index_of(seconds: np.ndarray, freq: str) -> np.ndarray:
-    """Return how many steps after 1970 each time stamp lies: int64."""
-    count, unit = split(freq)
-    if unit in MONTHS:
-        days = np.asarray(seconds, dtype=np.float64).astype("datetime64[s]").astype("datetime64[M]")
-        return days.astype(np.int64) // int(MONTHS[unit] * count)
-    return np.round(np.asarray(seconds) / (count * SECONDS[unit])).astype(np.int64)
+def plain_alias(freq: str) -> str:
+    """Return the alias of pandas in a frequency, without its ``+14D`` and ``@local``."""
+    return freq.split("+")[0].split("@")[0]
 
 
-def time_at(places: np.ndarray, freq: str) -> np.ndarray:
-    """Return the time stamps of places on the common calendar, steps since 1970: datetime64[s]."""
-    count, unit = split(freq)
-    if unit in MONTHS:
-        return (
-            (np.asarray(places) * int(MONTHS[unit] * count)).astype("datetime64[M]").astype("datetime64[s]")
+def step_of(freq: str) -> tuple[str, float]:
+    """Return what a step is, whatever day it is counted from: kind and count.
+
+    Two series have the same frequency if this is the same: ``W-MON`` and ``7D`` are ("D", 7), ``QE-MAR`` and ``3MS``
+    are ("M", 3), ``60min`` is ("s", 3600).
+    """
+    count, unit, _ = split(freq)
+    if unit in SECONDS:
+        seconds = round(count * SECONDS[unit], 9)
+        return ("D", seconds / 86400) if seconds % 86400 == 0 else ("s", seconds)
+    if unit in ("D", "W"):
+        return "D", count * (7 if unit == "W" else 1)
+    if unit in ("B", "C"):
+        return "B", count
+    if unit in ("SMS", "SME"):
+        return "SM", count
+    if unit in ("WOM", "LWOM"):
+        return "M", count
+    if unit in ("RE", "REQ"):
+        return "M", count * (12 if unit == "RE" else 3)
+    if unit in ("bh", "cbh"):
+        return "bh", count
+    months = MONTHS.get(unit.removeprefix("C").removeprefix("B")[:-1])
+    if months is None:
+        raise DataError(
+            f"freq: must be a frequency of pandas such as 'h', 'D', 'ME' or '2W-MON'; got {freq!r}."
         )
-    return np.round(np.asarray(places) * count * SECONDS[unit]).astype("datetime64[s]")
-
-
-def place_of(start: float | None, freq: str) -> tuple[int, float]:
-    """Return the place of a first step on the common calendar, and the seconds that its time stamp lies after it.
-
-    Zeros where there are no time stamps.
-    """
-    if start is None or not freq:
-        return 0, 0.0
-    place = int(index_of(np.array([start]), freq)[0])
-    return place, start - float(time_at(np.array([place]), freq).astype(np.int64)[0])
-
-
-def step_after(start: float, freq: str, steps: int) -> float:
-    """Return the time stamp, in seconds since 1970, of the step that many after a first one."""
-    place, offset = place_of(start, freq)
-    return float(time_at(np.array([place + steps]), freq).astype(np.int64)[0]) + offset
+    return "M", count * months
 
 
 def season_of(freq: str) -> int | None:
-    """Return the steps of what usually repeats at a frequency, None if nothing usually does."""
-    return SEASONS.get(freq)
+    """Return the steps of what usually repeats at a frequency, None if nothing usually does.
+
+    Of months and longer steps a year, of weeks a year, of days a week, of shorter steps a day.
+    """
+    if not freq:
+        return None
+    kind, count = step_of(freq)
+    if kind == "D":
+        return {1: 7, 7: 52, 14: 26}.get(int(count)) if count == int(count) else None
+    if kind == "B":
+        return 5 if count == 1 else None
+    if kind == "bh":
+        hours = _hours(freq)
+        return round((hours[1] - hours[0]) / 3600) if count == 1 else None
+    steps = 86400 / count if kind == "s" else _YEAR_OF[kind] / count
+    return int(steps) if steps == int(steps) and 1 < steps <= _LONGEST_SEASON else None
 
 
-def _months(seconds: np.ndarray) -> np.ndarray | None:
-    """Return months since 1970 of stamps that all lie on the same day of a month, else None."""
-    stamps = seconds.astype("datetime64[s]")
-    months = stamps.astype("datetime64[M]")
-    days = (stamps - months).astype("timedelta64[s]").astype(np.int64)
-    last = (months + 1).astype("datetime64[s]") - stamps
-    same = (days == days[0]).all() or (last <= np.timedelta64(86400, "s")).all()  # last days of months too
-    return months.astype(np.int64) if same and (np.diff(months.astype(np.int64)) > 0).all() else None
+def in_words(freq: str) -> str:
+    """Return a frequency as messages show it: ``ME (end of months)``."""
+    words = _WORDS.get(split(freq)[1])
+    return f"{freq} ({words})" if words else freq
 
 
-def _gaps(seconds: np.ndarray, places: np.ndarray) -> list[str]:
-    out = []
-    for at in np.flatnonzero(np.diff(places) > 1):
-        missing = int(places[at + 1] - places[at] - 1)
-        out.append(f"{missing} missing after {written(seconds[at])}")
-    return out
+def anchored(freq: str, start: Any) -> str:
+    """Return a frequency on which a first time stamp lies: ``W`` from a Monday is ``W-MON``, ``MS`` from a 15th ``MS+14D``.
+
+    Parameters
+    ----------
+    start : pandas.Timestamp without time zone
+    """
+    found = _ALIAS.match(freq)
+    if found is None or found["anchor"] or found["days"]:
+        return freq
+    count, unit = found["count"] or "", found["unit"]
+    if unit == "W":
+        return f"{count}W-{start.day_name()[:3].upper()}"
+    if unit in ("QS", "YS", "MS"):
+        month = "" if unit == "MS" else f"-{start.month_name()[:3].upper()}"
+        return f"{count}{unit}{month}" + (f"+{start.day - 1}D" if start.day > 1 else "")
+    return freq
 
 
-def written(seconds: float) -> str:
-    """Return a time stamp as text."""
+def stamps(start: float, freq: str, zone: str | None, first: int, count: int) -> Any:
+    """Return the time stamps of steps counted from a first one.
+
+    Parameters
+    ----------
+    start : float
+        When step 0 was, in seconds since 1970 (of the local clock where there is no zone).
+    freq : str
+        Step.
+    zone : str or None
+        Time zone, such as "Europe/Berlin" or "+01:00": days, weeks and months are then those of its clock.
+    first : int
+        First step to return, below 0 for one before ``start``.
+    count : int
+        Number of steps.
+
+    Returns
+    -------
+    pandas.DatetimeIndex of shape (count,)
+        In the zone.
+    """
+    anchor = moment(start, zone)
+    if count == 0:
+        return _index([], zone)
+    kind, size = step_of(freq)
+    if (kind == "s" or split(freq)[1] in SECONDS) and not freq.endswith("@local"):
+        pd = pandas("a series with dates")
+        step = size * (86400 if kind == "D" else 1)
+        anchor = anchor.as_unit("ns" if step % 1e-6 > 1e-10 else "us")
+        return anchor + pd.to_timedelta((first + np.arange(count)) * round(step * 1e9), unit="ns").as_unit(
+            anchor.unit
+        )
+    wall = anchor.tz_localize(None)
+    return localized(_wall_stamps(wall, anchored(freq, wall), first, count), zone)
+
+
+def _wall_stamps(wall: Any, freq: str, first: int, count: int) -> Any:
+    pd = pandas("a series with dates")
+    found = _ALIAS.match(freq)
+    assert found is not None
+    offset = offset_of(freq)
+    if not found["days"]:
+        return _range(wall, offset, first, count)
+    month = wall.replace(day=1)
+    begins = _range(month, offset, first, count)
+    days = np.minimum(int(found["days"]), begins.days_in_month.to_numpy() - 1)
+    return begins + pd.to_timedelta(days, unit="D")
+
+
+def _range(wall: Any, offset: Any, first: int, count: int) -> Any:
+    pd = pandas("a series with dates")
+    if first >= 0:
+        return pd.date_range(wall, periods=first + count, freq=offset)[first:]
+    before = pd.date_range(end=wall, periods=1 - first, freq=offset)[:count]
+    rest = count - len(before)
+    return before.append(pd.date_range(wall, periods=rest + 1, freq=offset)[1:]) if rest > 0 else before
+
+
+def localized(wall: Any, zone: str | None) -> Any:
+    """Return stamps of a local clock in its zone: of an hour that comes twice the first, of one left out the next."""
+    if zone is None:
+        return wall
+    return wall.tz_localize(zone, ambiguous=np.ones(len(wall), bool), nonexistent="shift_forward")
+
+
+def moment(seconds: float, zone: str | None) -> Any:
+    """Return seconds since 1970 as a pandas.Timestamp in a zone; exact to the microsecond."""
+    pd = pandas("a series with dates")
+    stamp = pd.Timestamp(np.datetime64(round(seconds * 1e6), "us"))
+    return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone)
+
+
+def _index(values: Any, zone: str | None) -> Any:
+    pd = pandas("a series with dates")
+    made = pd.DatetimeIndex(np.asarray(values, dtype="datetime64[us]"))
+    return made if zone is None else made.tz_localize("UTC").tz_convert(zone)
+
+
+def place_of(start: float | None, freq: str, zone: str | None = None) -> int:
+    """Return the place of a first step on the calendar that all series of a frequency share, steps since 1970.
+
+    It says which part of its season a series begins with. 0 where there are no time stamps.
+    """
+    if start is None or not freq:
+        return 0
+    count, unit, _ = split(freq)
+    kind, size = step_of(freq)
+    if kind == "s":
+        return math.floor(start / size + 0.5)
+    seconds = start
+    if zone is not None:
+        seconds = moment(start, zone).tz_localize(None).timestamp()
+    if kind == "D":
+        return math.floor(seconds / (size * 86400) + 0.5)
+    day = np.datetime64(int(seconds // 86400), "D")
+    if kind in ("B", "bh"):
+        days = int(np.busday_count("1970-01-01", day))
+        if kind == "B":
+            return int(days // count)
+        opens, closes = _hours(freq)
+        return int((days * round((closes - opens) / 3600) + (seconds % 86400 - opens) // 3600) // count)
+    month = int(day.astype("datetime64[M]").astype(np.int64))
+    if kind == "SM":
+        late = day.astype("datetime64[M]").astype("datetime64[D]") + (0 if unit == "SMS" else 27) < day
+        return int((2 * month + int(late)) // count)
+    return int(month // int(size))
+
+
+def _hours(freq: str) -> tuple[int, int]:
+    """Return when business hours begin and end, in seconds of the day."""
+    found = re.search(r"\[(\d\d):(\d\d)-(\d\d):(\d\d)\]", freq)
+    a, b, c, d = (int(part) for part in found.groups()) if found else (9, 0, 17, 0)
+    return a * 3600 + b * 60, c * 3600 + d * 60
+
+
+def start_of(place: int, freq: str) -> float:
+    """Return the seconds since 1970 of a place as versions before 0.2 counted it: months from their first day."""
+    count, unit, _ = split(freq)
+    if unit in ("MS", "QS", "YS"):
+        month = place * int(MONTHS[unit[0]] * count)
+        return float(np.datetime64(month, "M").astype("datetime64[s]").astype(np.int64))
+    seconds = {**SECONDS, "D": 86400, "W": 604800}[unit]
+    return place * count * seconds
+
+
+def step_after(start: float, freq: str, steps: int, zone: str | None = None) -> float:
+    """Return the time stamp, in seconds since 1970, of the step that many after a first one."""
+    return seconds_of(stamps(start, freq, zone, steps, 1))[0].item()
+
+
+def steps_between(start: float, later: float, freq: str, zone: str | None = None) -> int:
+    """Return how many steps after a first stamp another lies, below 0 if before; the nearest step if between two."""
+    kind, size = step_of(freq)
+    if kind == "s":
+        return round((later - start) / size)
+    mean = {"D": 1.0, "B": 1.4, "bh": 0.175, "M": 30.436875, "SM": 15.2184375}[kind] * size * 86400
+    about = round((later - start) / mean)
+    reach = max(10, abs(about) // 20)
+    near = seconds_of(stamps(start, freq, zone, about - reach, 2 * reach + 1))
+    return int(about - reach + np.abs(near - later).argmin())
+
+
+def places_on(start: float, freq: str, zone: str | None, index: Any) -> tuple[np.ndarray, float]:
+    """Return how many steps after a first stamp others lie, and by what share of a step at most they lie beside it.
+
+    Parameters
+    ----------
+    index : pandas.DatetimeIndex of shape (rows,)
+        In the order of time.
+    """
+    seconds = seconds_of(index)
+    first, last = (steps_between(start, float(s), freq, zone) for s in (seconds[0], seconds[-1]))
+    grid = seconds_of(stamps(start, freq, zone, first - 1, max(last - first, 0) + 3))
+    right = np.clip(np.searchsorted(grid, seconds), 1, len(grid) - 1)
+    nearest = np.where(seconds - grid[right - 1] <= grid[right] - seconds, right - 1, right)
+    beside = np.abs(grid[nearest] - seconds).max() / float(np.median(np.diff(grid)))
+    return nearest + first - 1, float(beside)
+
+
+def seconds_of(index: Any) -> np.ndarray:
+    """Return a DatetimeIndex as float64 seconds since 1970 of shape (steps,)."""
+    plain = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    values = plain.to_numpy()
+    unit = np.datetime_data(values.dtype)[0]
+    return np.asarray(
+        values.astype(np.int64) / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit], dtype=np.float64
+    )
+
+
+def written(seconds: float, zone: str | None = None) -> str:
+    """Return a time stamp as text: its date alone at midnight, with the offset where there is a zone."""
+    if zone is not None:
+        return str(moment(seconds, zone)).replace(" 00:00:00", " 00:00")
     text = str(np.datetime64(round(float(seconds)), "s")).replace("T", " ")
     return text.removesuffix(" 00:00:00")
 
 
-def _span(step: float) -> str:
-    return f"{step / 86400:g} days" if step >= 86400 else f"{step:g} s"
+def same_step(a: str, b: str) -> bool:
+    """Return whether two frequencies are steps of the same length, whatever day they are counted from."""
+    return step_of(a) == step_of(b)

@@ -386,7 +386,11 @@ def read_parquet(path: Path) -> Columns:
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     names = [str(name) for name in table.column_names]
     _check_frame(names, table.num_rows, str(path))
-    return Columns(str(path), names, [column.to_numpy() for column in table.columns])
+    cells = [
+        np.array(column.to_pylist(), dtype=object) if getattr(column.type, "tz", None) else column.to_numpy()
+        for column in table.columns  # to_numpy drops time zones
+    ]
+    return Columns(str(path), names, cells)
 
 
 def is_frame(source: Any) -> bool:
@@ -397,12 +401,28 @@ def is_frame(source: Any) -> bool:
 
 
 def from_frame(frame: Any) -> Columns:
-    """Take the columns of a pandas or polars DataFrame; a named pandas index counts as columns."""
-    if type(frame).__module__.startswith("pandas") and any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
+    """Take the columns of a pandas or polars DataFrame; a named pandas index, or one of times, counts as columns."""
+    if type(frame).__module__.startswith("pandas"):
+        index = frame.index
+        dated = (
+            type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex") and "time" not in frame
+        )
+        if dated and index.name is None:
+            frame = frame.rename_axis("time")
+        if any(name is not None for name in frame.index.names):
+            frame = frame.reset_index()
     names = [str(name) for name in frame.columns]
     _check_frame(names, len(frame), "DataFrame")
-    return Columns("DataFrame", names, [np.asarray(frame[name].to_numpy()) for name in frame.columns])
+    return Columns("DataFrame", names, [_cells(frame[name]) for name in frame.columns])
+
+
+def _cells(column: Any) -> np.ndarray:
+    """Return a column of a frame; times with a zone as objects, which keep it."""
+    if getattr(column.dtype, "time_zone", None) is not None:  # of polars, whose to_numpy drops it
+        cells = np.empty(len(column), dtype=object)
+        cells[:] = column.to_list()
+        return cells
+    return np.asarray(column.to_numpy())
 
 
 def _check_frame(names: list[str], rows: int, who: str) -> None:

@@ -107,8 +107,10 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
         words.check_given(PAIRS, f"{columns.who}, pairs of texts")
         check_full_rows(columns)
         return replace(pairs_of(columns, words), source=columns.who)
+    columns, words, joined = clock.one_time_column(columns, words)
     words, notes = _find_usual_names(columns, words)
     _check_given(columns, words)
+    notes = [*joined, *notes]
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=(*notes, *series.notes))
@@ -118,7 +120,7 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
         dataset = _texts(columns, words)
     else:
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
-        special = {words.id, words.time, words.label, words.group, *targets}
+        special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
         if layout == "long":
             check_full_rows(columns)
@@ -370,7 +372,8 @@ class _Rows:
     def __init__(self, columns: Columns, words: TableWords) -> None:
         self.columns, self.words = columns, words
         self.notes: list[str] = []
-        self.clock = clock.read_clock(columns, words.time, unit=words.time_unit) if words.time else None
+        self.clock = clock.of_words(columns, words)
+        self.notes += [self.clock.note] if self.clock is not None and self.clock.note else []
         codes, names = self._codes()
         self.names: list[str | None] = names
         self.order: np.ndarray | None = None

@@ -83,8 +83,9 @@ class TableWords:
     id : str, optional
         Column that names the sequence a row belongs to. Each word is a column's name; without it a column of
         a usual name is taken (`USUAL_NAMES`), and "" says there is none.
-    time : str, optional
-        Column with the time of the step: numbers or ISO dates. It is checked and is no channel.
+    time : str or sequence of str, optional
+        Column with the time of the step: numbers, dates or durations; or a column of dates and one of times of day, or of
+        a year and its month, quarter or week. It is checked and is no channel.
     label : str, optional
         Column with the class, constant in each sequence or one per time step.
     group : str, optional
@@ -113,6 +114,13 @@ class TableWords:
         Put the rows of each sequence in order of time first.
     time_unit : {"ns", "us", "ms", "s", "min", "h", "d"}, optional
         Unit of a numeric time column; see `recurra.readers.clock.read_clock`.
+    time_format : str, optional
+        How dates are written: "day first", "month first", a format such as ``%d/%m/%Y %I:%M %p``, or "excel" for the day
+        numbers of a spreadsheet.
+    time_zone : str, optional
+        Time zone of the stamps that carry none, and of the answers: "Europe/Berlin", "UTC" or "+01:00".
+    resample : str, optional
+        Bring series to this longer step, such as "h" or "MS": the mean of the values in each.
     sample_rate_hz : float, optional
         Time steps per second, where no time column tells.
     encoding : str, default="utf-8"
@@ -130,7 +138,7 @@ class TableWords:
     """
 
     id: str | None = None
-    time: str | None = None
+    time: str | Sequence[str] | None = None
     label: str | None = None
     group: str | None = None
     target: str | Sequence[str] | None = None
@@ -145,6 +153,9 @@ class TableWords:
     label_per: str = "auto"
     sort: bool = False
     time_unit: str | None = None
+    time_format: str | None = None
+    time_zone: str | None = None
+    resample: str | None = None
     sample_rate_hz: float | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None

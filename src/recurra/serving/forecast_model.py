@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra import store
-from recurra.checks import check_number
+from recurra.checks import check_number, listing
 from recurra.errors import ShapeError, StoreError, UsageError
 from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_known
 from recurra.ragged import Ragged
+from recurra.readers.calendar import seconds_of, stamps, start_of, written
+from recurra.readers.dates import check_zone
 from recurra.serving import calibration
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.prediction import portions
@@ -101,19 +103,27 @@ class ForecastModel:
             tail, moved = padded(tail, moved, -first)
         return SeriesState(scale, tail, moved, name)
 
-    def advance(self, state: SeriesState, values: np.ndarray, future: np.ndarray | None = None) -> None:
+    def advance(
+        self,
+        state: SeriesState,
+        values: np.ndarray,
+        future: np.ndarray | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
         """Move a state on by observed values of shape (steps, n_targets); nothing is trained.
 
         Parameters
         ----------
         future : ndarray of shape (rows, n_known), optional
             What is known from the first of these steps on, in place of what was known of it before.
+        names : sequence of str, optional
+            Of its columns.
         """
         phase = state.phase_ahead
         scaled = self.features.scaled(values, state.scale, phase, state.name or "a series")
         known = state.known
         if future is not None:
-            known = with_future(known, len(state.tail), future)
+            known = with_future(known, len(state.tail), future, names)
         tail = np.concatenate([state.tail, scaled])
         check_known(known, steps=len(tail), features=self.features, index=0, name=state.name)
         extra = len(tail) - self.kept
@@ -130,11 +140,15 @@ class ForecastModel:
             If what is known in advance does not reach that far.
         """
         check_number("forecast", "horizon", steps, integer=True, low=1)
+        freq = str(self.manifest["input"].get("freq") or "")
         blocks = -(-steps // self.horizon)
         known = []
         for index, state in enumerate(states):
             total = len(state.tail) + steps
-            check_known(state.known, steps=total, features=self.features, index=index, name=state.name)
+            there = 0 if state.known.future is None else len(state.known.future)
+            advice = self._rows_ahead(state, steps, total - there, freq) if 0 < there < total else ""
+            own, wanted = state.known, self.features
+            check_known(own, steps=total, features=wanted, index=index, name=state.name, ahead=advice)
             known.append(_held(state.known, len(state.tail) + blocks * self.horizon))
         tails, found = [state.tail for state in states], []
         for block in range(blocks):
@@ -147,6 +161,21 @@ class ForecastModel:
                 answers = self.point(found[-1]).astype(np.float64)
                 tails = [np.concatenate([tail, answer]) for tail, answer in zip(tails, answers, strict=True)]
         return np.concatenate(found, axis=1)[:, :steps]
+
+    def _rows_ahead(self, state: SeriesState, steps: int, missing: int, freq: str) -> str:
+        """Say which rows to append so that what is known in advance reaches as far as the forecast."""
+        names = state.known.names
+        filled = f"with {listing(names)} filled" if names else "each with what is known of its step"
+        targets = self.manifest["input"].get("channel_names")
+        empty = f" and {listing(targets)} left empty" if names and targets else ""
+        days = ""
+        if freq and state.known.start is not None:
+            first = state.phase_ahead + steps - missing - state.known.begin
+            dates = stamps(state.known.start, freq, state.known.zone, first, missing)
+            begin, end = (written(s, state.known.zone) for s in seconds_of(dates[[0, -1]]))
+            days = f", {begin} to {end}," if missing > 1 else f", {begin},"
+        rows = f"{missing} rows" if missing > 1 else "1 row"
+        return f" To forecast {steps} steps append {rows}{days} to the end, {filled}{empty}."
 
     def of_windows(self, windows: list[np.ndarray]) -> np.ndarray:
         """Return the mean over the members, its quantiles calibrated: (windows, horizon, n_targets, n_outputs)."""
@@ -223,9 +252,9 @@ class ForecastModel:
                 if getattr(state.known, word) is not None:
                     named[word] = np.asarray(getattr(state.known, word), dtype=np.float64)
             sizes = [[word, list(array.shape)] for word, array in named.items()]
-            listed.append(
-                {"name": state.name, "phase": state.known.phase, "offset": state.known.offset, "sizes": sizes}
-            )
+            known = state.known
+            entry = {"name": state.name, "phase": known.phase, "begin": known.begin, "start": known.start}
+            listed.append({**entry, "zone": known.zone, "known_names": list(known.names), "sizes": sizes})
             arrays |= {f"state.{index}.{word}": array for word, array in named.items()}
         # One array of all states: a file may hold few arrays, and there may be many series.
         flat = [a.reshape(-1).astype(np.float64) for n, a in arrays.items() if n.startswith("state.")]
@@ -261,7 +290,8 @@ class ForecastModel:
             features = SeriesFeatures.from_manifest(manifest["features"])
             weights = {n.removeprefix("network."): a for n, a in arrays.items() if n.startswith("network.")}
             _check(manifest, features, weights)
-            states = _read_states(manifest["states"], arrays["states"], features)
+            freq = manifest["input"]["freq"]
+            states = _read_states(manifest["states"], arrays["states"], features, freq)
             kept = {k: v for k, v in manifest.items() if k not in ("states", "features")}
             return cls(kept, features, weights), states
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -287,7 +317,7 @@ def padded(tail: np.ndarray, known: Known, steps: int) -> tuple[np.ndarray, Know
     return tail, replace(known, future=future, phase=known.phase - steps)
 
 
-def with_future(known: Known, steps: int, future: np.ndarray) -> Known:
+def with_future(known: Known, steps: int, future: np.ndarray, names: Sequence[str] | None = None) -> Known:
     """Replace what is known after ``steps`` steps.
 
     Raises
@@ -303,7 +333,9 @@ def with_future(known: Known, steps: int, future: np.ndarray) -> Known:
             f"known: must have shape (steps, {columns}), the columns the network was trained with; got {future.shape}."
         )
     assert known.future is not None
-    return replace(known, future=np.concatenate([known.future[:steps], future]))
+    return replace(
+        known, future=np.concatenate([known.future[:steps], future]), names=tuple(names or known.names)
+    )
 
 
 def _held(known: Known, steps: int) -> Known:
@@ -348,7 +380,9 @@ def _check(manifest: Mapping[str, Any], features: SeriesFeatures, weights: Mappi
     calibration.check(manifest)
 
 
-def _read_states(listed: list[Any], flat: np.ndarray, features: SeriesFeatures) -> list[SeriesState]:
+def _read_states(
+    listed: list[Any], flat: np.ndarray, features: SeriesFeatures, freq: str
+) -> list[SeriesState]:
     states, at = [], 0
     for entry in listed:
         arrays = {}
@@ -366,6 +400,23 @@ def _read_states(listed: list[Any], flat: np.ndarray, features: SeriesFeatures) 
         ):
             raise StoreError("a state has another shape than the features.")
         scale = SeriesScale(*(arrays[word] for word in SCALE_WORDS))
-        known = Known(arrays.get("future"), arrays.get("static"), int(entry["phase"]), float(entry["offset"]))
+        known = Known(arrays.get("future"), arrays.get("static"), int(entry["phase"]), **_dated(entry, freq))
         states.append(SeriesState(scale, arrays["tail"], known, entry["name"]))
     return states
+
+
+def _dated(entry: Mapping[str, Any], freq: str) -> dict[str, Any]:
+    """Return the dates of a state; versions before 0.2 wrote the distance of a stamp from its place on the calendar."""
+    if "begin" not in entry:
+        phase = int(entry["phase"])
+        start = start_of(phase, freq) + float(entry["offset"]) if freq else None
+        return {"start": start, "begin": phase}
+    start, zone = entry["start"], entry["zone"]
+    if zone is not None:
+        check_zone(str(zone))
+    return {
+        "start": None if start is None else float(start),
+        "begin": int(entry["begin"]),
+        "zone": None if zone is None else str(zone),
+        "names": tuple(str(name) for name in entry["known_names"]),
+    }
