@@ -122,8 +122,7 @@ def test_row_of_numbers_as_header(write):
     text = message(DataError, cols.read_delimited, write("1.5,2.5\n1,2\n"))
     assert (
         "the first row must name the columns; it holds only numbers ('1.5', '2.5'). Add a first row of names, or pass "
-        "header='none'"
-        in text
+        "header='none'" in text
     )
     read = cols.read_delimited(write("1.5,2.5\n1,2\n"), header="maybe")
     assert read.names == ["channel_0", "channel_1"]

@@ -68,7 +68,9 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
-    "thousands": DataWord("Mark between groups of three digits in text files; found where it can be nothing else."),
+    "thousands": DataWord(
+        "Mark between groups of three digits in text files; found where it can be nothing else."
+    ),
     "header": DataWord(
         "Whether the first row of a text file names the columns.", choices=("auto", "first", "none")
     ),

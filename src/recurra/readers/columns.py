@@ -280,7 +280,12 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
 
 def _marked(data: bytes) -> str | None:
     """Return the encoding that a byte-order mark at the beginning says, None if there is none."""
-    marks = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    marks = {
+        b"\xef\xbb\xbf": "utf-8",
+        b"\xff\xfe\x00\x00": "utf-32",
+        b"\xff\xfe": "utf-16",
+        b"\xfe\xff": "utf-16",
+    }
     return next((codec for mark, codec in marks.items() if data.startswith(mark)), None)
 
 
@@ -356,10 +361,9 @@ def parse(
         cells = next(cells for cells in reader if any(cell.strip() for cell in cells))
         start = stream.tell()
         if header == "auto":
-            _check_header(cells, who)
+            _check_header(cells, who, numerals)
         if header == "none" or (header == "maybe" and _is_data(cells, numerals)):
-            stem = "channel" if header == "maybe" else "column"
-            cells, start = [f"{stem}_{i}" for i in range(len(cells))], 0
+            cells, start = [""] * len(cells), 0
         if not _PRINTABLE.search(text, start):
             raise DataError(
                 f"{who}: has a header but no row: there is no time step in it. Check that writing it was "
@@ -373,8 +377,12 @@ def parse(
     except StopIteration:
         raise DataError(f"{who}: holds no table, only comments or empty lines. Check the file.") from None
     kept, said = without_empty_columns(cells[: table.shape[1]], table)
-    names = _clean_header(cells, kept, who)
-    units = {name: unit for name, j in zip(names, kept, strict=True) if (unit := dict(enumerate(found.units)).get(j))}
+    names = _clean_header(cells, kept, who, stem="channel" if header == "maybe" and not start else "column")
+    units = {
+        name: unit
+        for name, j in zip(names, kept, strict=True)
+        if (unit := dict(enumerate(found.units)).get(j))
+    }
     return Columns(
         who,
         names,
@@ -396,22 +404,32 @@ def _is_data(cells: list[str], numerals: Numerals) -> bool:
     return all(is_number(cell, numerals.decimal) for cell in cells) and not (counted and len(cells) > 3)
 
 
-def _check_header(cells: list[str], who: str) -> None:
-    """Refuse a first row that may be one of numbers."""
+def _check_header(cells: list[str], who: str, numerals: Numerals) -> None:
+    """Refuse a first row of numbers, unless they count steps or name wavelengths: whole or many, and rising."""
     names = [cell.strip() for cell in cells]
-    if not all(is_number(name) for name in names if name) or not any(names):
+    numbers = [name for name in names if not is_missing(name) and is_number(name, numerals.decimal)]
+    counted = numbers in ([str(i + k) for i in range(len(numbers))] for k in (0, 1))
+    if not numbers or (counted and len(numbers) > 3):
         return
-    if len(names) > 3 and names in ([str(i + k) for i in range(len(names))] for k in (0, 1)):
-        return  # as pandas names columns that have no names
+    words = [name for name in names if name and not is_missing(name) and name not in numbers]
+    if words:
+        whole = all(name.isdigit() for name in numbers)
+        try:
+            values = np.array([name.replace(numerals.decimal, ".") for name in numbers], dtype=np.float64)
+        except ValueError:
+            values = np.zeros(2)
+        if (whole or len(numbers) > 4) and (np.diff(values) > 0).all() and values[0] >= 0:
+            return
+    only = "numbers" if words else "only numbers"
     raise DataError(
-        f"{who}: the first row must name the columns; it holds only numbers ({listing(names, 3)}). "
+        f"{who}: the first row must name the columns; it holds {only} ({listing(numbers, 3)}). "
         "Add a first row of names, or pass header='none', which calls them column_0 and so on, with label='column_0' and "
         "layout='wide' where every row is a class and the steps of a sequence; if these are names, pass header='first'."
     )
 
 
-def _clean_header(cells: list[str], kept: list[int], who: str) -> list[str]:
-    names = [cells[j].strip() or f"column_{j}" for j in kept]
+def _clean_header(cells: list[str], kept: list[int], who: str, *, stem: str) -> list[str]:
+    names = [cells[j].strip() or f"{stem}_{j}" for j in kept]
     seen: dict[str, int] = {}
     for position, name in enumerate(names):
         if name in seen:
@@ -423,9 +441,7 @@ def _clean_header(cells: list[str], kept: list[int], who: str) -> list[str]:
     return names
 
 
-def _body(
-    text: str, start: int, names: list[str], delimiter: str, who: str
-) -> tuple[np.ndarray, int | None]:
+def _body(text: str, start: int, names: list[str], delimiter: str, who: str) -> tuple[np.ndarray, int | None]:
     """Return the cells as an object array of shape (rows, columns), and the first row that was too short.
 
     Separators at the ends of lines make no column: the array has as many columns as are named or hold something.
@@ -536,7 +552,9 @@ def from_frame(frame: Any, *, numerals: Numerals | None = None) -> Columns:
         count = range(len(names))
         arrays = [(frame.iloc[:, i] if pandas else frame.to_series(i)).to_numpy() for i in count]
     _check_frame(names, len(frame), "DataFrame")
-    return Columns("DataFrame", names, [np.asarray(array) for array in arrays], numerals=numerals or Numerals())
+    return Columns(
+        "DataFrame", names, [np.asarray(array) for array in arrays], numerals=numerals or Numerals()
+    )
 
 
 def _joined(name: Any) -> str:

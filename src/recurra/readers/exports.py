@@ -21,7 +21,9 @@ _UNIT_NAMES = (
     r"ft|in|inch|mi|mph|psi|atm|torr|lb|lbs|oz|gal|kn|lux|pH|counts?|a\.?u\.?|units?|unitless|pct|percent|ticks|samples|"
     r"raw|bool|number|string|text|datetime|date|USD|EUR"
 )
-_UNIT = re.compile(rf"(?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?(?:[/*·. ](?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?)*\Z")
+_UNIT = re.compile(
+    rf"(?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?(?:[/*·. ](?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?)*\Z"
+)
 _BRACKETS = re.compile(r"[\[(<{].{0,30}[\])>}]\Z")
 _TIME_PATTERN = re.compile(r"[yYmMdDhHsSfFTZ:.,/ -]{4,}\Z")
 
@@ -62,8 +64,9 @@ def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -
     found = FoundTable(text.rstrip("\x1a"), delimiter or "")
     found = _without_sep_line(found)
     found = _with_delimiter(found, decimal)
-    found = _without_comments(found, delimiter is not None, decimal)
+    found = _without_comments(found, decimal)
     found = _without_preamble(found, delimiter is not None, decimal)
+    found = _without_later_comments(found)
     found = _without_empty_ends(found)
     return _without_units(found, decimal)
 
@@ -80,7 +83,9 @@ def is_number(cell: str, decimal: str = ".") -> bool:
         return text != ""
     if re.match(r"[+-]?inf(inity)?\Z", text, re.IGNORECASE):
         return True
-    return re.match(r"[+\-\u2212]?[\d.,' \u2019\u00a0\u202f\u2009]*\d[.,]?([eE][+-]?\d+)?\Z", text) is not None
+    return (
+        re.match(r"[+\-\u2212]?[\d.,' \u2019\u00a0\u202f\u2009]*\d[.,]?([eE][+-]?\d+)?\Z", text) is not None
+    )
 
 
 def _without_sep_line(found: FoundTable) -> FoundTable:
@@ -91,7 +96,9 @@ def _without_sep_line(found: FoundTable) -> FoundTable:
     mark = match.group(1)
     return replace(
         found,
-        text=found.text[match.end() :] if match.end() == len(found.text) else "\n" + found.text[match.end() + 1 :],
+        text=found.text[match.end() :]
+        if match.end() == len(found.text)
+        else "\n" + found.text[match.end() + 1 :],
         delimiter=found.delimiter or mark,
     )
 
@@ -100,7 +107,10 @@ def _with_delimiter(found: FoundTable, decimal: str) -> FoundTable:
     """Take whichever of ``, ; tab |`` the first line has most of."""
     if found.delimiter:
         return found
-    first = next((line for line in found.text[:65536].split("\n") if line.strip() and not line.startswith(_COMMENT)), "")
+    first = next(
+        (line for line in found.text[:65536].split("\n") if line.strip() and not line.startswith(_COMMENT)),
+        "",
+    )
     return replace(found, delimiter=_most_frequent(first, decimal))
 
 
@@ -143,10 +153,10 @@ def _blanked(text: str, lines: list[int]) -> str:
     return "\n".join("" if i in gone else piece for i, piece in enumerate(pieces))
 
 
-def _without_comments(found: FoundTable, told: bool, decimal: str) -> FoundTable:
+def _without_comments(found: FoundTable, decimal: str) -> FoundTable:
     head = found.text.lstrip(" \t\n")
     if not head.startswith(_COMMENT):
-        return _without_later_comments(found)
+        return found
     lines = found.text.split("\n", _SAMPLE)
     comments: list[int] = []
     first = None
@@ -168,14 +178,12 @@ def _without_comments(found: FoundTable, told: bool, decimal: str) -> FoundTable
         text = _blanked(found.text, comments[:-1])
         pieces = text.split("\n", comments[-1] + 1)
         pieces[comments[-1]] = title
-        found = replace(found, text="\n".join(pieces), notes=(*found.notes, *_said(comments[:-1], "comment")))
-        return _without_later_comments(found)
+        return replace(found, text="\n".join(pieces), notes=(*found.notes, *_said(comments[:-1], "comment")))
     if len(names) == _width(rest[0]) > 1 and not numeric:
         return found  # a table of words whose first name begins with the sign
-    found = replace(
+    return replace(
         found, text=_blanked(found.text, comments), notes=(*found.notes, *_said(comments, "comment"))
     )
-    return _without_later_comments(found)
 
 
 def _is_data(first: list[str], numeric: list[int], decimal: str) -> bool:
@@ -231,7 +239,7 @@ def _without_preamble(found: FoundTable, told: bool, decimal: str) -> FoundTable
     if len(rows) < 2:
         return found
     start = _start(rows, decimal)
-    if start is None and not told and not _is_clean(rows):
+    if start is None and not told and (len(rows[0][1]) == 1 or not _is_clean(rows)):
         others = []
         for mark in ",;\t|":
             if mark != found.delimiter:
@@ -337,7 +345,9 @@ def _is_unit_or_word(cell: str) -> bool:
 def without_empty_columns(names: list[str], table: np.ndarray) -> tuple[list[int], list[str]]:
     """Return which columns are kept: all but those without a name and without a cell; and a note on these."""
     kept = [
-        j for j, name in enumerate(names) if name.strip() or any(str(cell).strip() for cell in table[:, j].tolist())
+        j
+        for j, name in enumerate(names)
+        if name.strip() or any(str(cell).strip() for cell in table[:, j].tolist())
     ]
     gone = len(names) - len(kept)
     if not gone or not kept:

@@ -156,7 +156,12 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
     if file.suffix.lower() == ".txt" and text.is_prose(file, encoding=words.encoding):
         return Dataset([text.read_file(file, name=name, encoding=words.encoding)], kind="text")
     columns = read_delimited(
-        file, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, thousands=words.thousands, header="maybe"
+        file,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
+        header="maybe",
     )
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:
@@ -232,7 +237,11 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
 
 def _with_labels(path: Path, words: TableWords) -> Dataset:
     table = read_delimited(
-        path / LABELS, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, thousands=words.thousands
+        path / LABELS,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
     )
     column = next(
         (name for name in table.names if name.lower() in ("file", "filename", "path", "name")), None

@@ -166,7 +166,8 @@ class _Column:
         text = cell.strip()
         if not self.blanks and re.search(r"\d \d", text):
             raise NotANumber(
-                row, "If blanks part the columns, write tabs in their place; if they part thousands, leave them out."
+                row,
+                "If blanks part the columns, write tabs in their place; if they part thousands, leave them out.",
             )
         text = text.translate(_ALIKE)
         if self.plain.match(text):
