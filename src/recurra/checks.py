@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
-from recurra.plain_arrays import check_padding, check_range, floats, plain
+from recurra.plain_arrays import LARGEST, check_padding, check_range, floats, plain, without_na
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -95,11 +95,11 @@ def as_sequence(
         ) from None
     if array.dtype.kind == "O":
         try:
-            array = array.astype(np.float64)
+            array = without_na(array).astype(np.float64)
         except (TypeError, ValueError, OverflowError):
             array = array.astype(str)
     if array.dtype.kind in "USmM":
-        sample = str(array.reshape(-1)[0]) if array.size else ""
+        sample = str(array.reshape(-1)[0])[:40] if array.size else ""
         raise DataError(
             f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
             "Convert text to numbers first, or use TextClassifier for text."
@@ -170,7 +170,10 @@ def check_finite(
     ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well.
     """
     for index, sequence in enumerate(sequences):
-        if sequence.dtype == np.float64:
+        wide = sequence.dtype == np.float64
+        if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
+            continue
+        if wide:
             check_range(sequence, f"{who}: {where(index, names)}")
         bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
         if bad.any():
@@ -219,7 +222,8 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
         )
     if len(X) == 0:
         raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
-    if np.ndim(X[0]) == 0 and not (isinstance(X, np.ndarray) and X.dtype != object):
+    single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
+    if single and not (isinstance(X, np.ndarray) and X.dtype != object):
         raise ShapeError(
             f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
             f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."

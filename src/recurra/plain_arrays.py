@@ -101,9 +101,24 @@ def _from_pandas(value: Any) -> Any:
     """Return a Series or DataFrame with nullable columns as numbers, NA as NaN; others as they are."""
     dtypes = list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
     nullable = [d for d in dtypes if hasattr(d, "na_value") and getattr(d, "kind", "O") in "fiub"]
-    if nullable and all(getattr(d, "kind", "O") in "fiub" for d in dtypes):
-        return value.to_numpy(dtype=np.float64, na_value=np.nan)
-    return value
+    if not nullable or not all(getattr(d, "kind", "O") in "fiub" for d in dtypes):
+        return value
+    if not np.asarray(value.isna()).any():
+        return np.asarray(
+            value.to_numpy(dtype=np.result_type(*(getattr(d, "numpy_dtype", d) for d in dtypes)))
+        )
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def without_na(array: np.ndarray) -> np.ndarray:
+    """Return an array of objects with NaN in place of pandas' NA, which is no number."""
+    missing = np.array([type(cell).__name__ == "NAType" for cell in array.reshape(-1)], bool).reshape(
+        array.shape
+    )
+    if missing.any():
+        array = array.copy()
+        array[missing] = np.nan
+    return array
 
 
 def floats(array: np.ndarray, who: str) -> np.ndarray:
@@ -117,7 +132,8 @@ def floats(array: np.ndarray, who: str) -> np.ndarray:
     if array.dtype.kind in "iu":
         check_exact(array, who)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        values = array.astype(np.float64)
+        with np.errstate(over="ignore"):
+            values = array.astype(np.float64)
         if (np.isinf(values) & ~np.isinf(array)).any():
             raise DataError(f"{who} holds a number beyond those of 64 bits; give it in a larger unit.")
         return values
@@ -139,28 +155,33 @@ def check_exact(array: np.ndarray, who: str) -> None:
 
 
 def check_range(array: np.ndarray, who: str) -> None:
-    """Raise DataError if numbers are so large or so small that no sum of squares of them could be told from another.
-
-    NaN and infinity are left to others. A number near 0 is fine beside larger ones.
-    """
-    if not array.size or array.dtype.kind != "f":
-        return
-    with np.errstate(invalid="ignore"):
-        size = np.abs(array)
-        odd = np.isfinite(size) & (size > LARGEST)
+    """Raise DataError if a number is so large that no sum of squares could hold it; NaN and infinity are left to others."""
+    odd = np.isfinite(array) & (np.abs(array) > LARGEST)
     if odd.any():
         raise DataError(
             f"{who} holds {array[odd].flat[0]:.3g}; values must be below {LARGEST:g} in magnitude. Give them in a larger "
             "unit, or leave out what stands for no value."
         )
-    columns = size.reshape(-1, 1) if size.ndim == 1 else size.reshape(len(size), -1)
-    columns = np.where(np.isfinite(columns), columns, 0.0)
-    largest = columns.max(axis=0)
+
+
+def check_not_tiny(arrays: Sequence[np.ndarray], who: str) -> None:
+    """Raise DataError if all numbers of a channel are so small that squares of them cannot be told from 0.
+
+    Parameters
+    ----------
+    arrays : list of ndarray of shape (time, channels) or (n,)
+        All there is to learn from: a number near 0 is fine beside larger ones.
+    """
+    largest = np.zeros(1)
+    for array in arrays:
+        if array.size and array.dtype == np.float64:
+            rows = np.abs(array.reshape(len(array), -1))
+            largest = np.maximum(largest, np.where(np.isfinite(rows), rows, 0.0).max(axis=0))
     tiny = (largest > 0) & (largest < SMALLEST)
     if tiny.any():
         raise DataError(
-            f"{who} holds nothing larger than {largest[tiny][0]:.3g} in column {int(np.argmax(tiny))}; values must "
-            f"reach {SMALLEST:g} in magnitude or be 0. Give them in a smaller unit."
+            f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
+            f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
         )
 
 
@@ -173,14 +194,24 @@ def padded_lengths(array: np.ndarray) -> np.ndarray:
 
 
 def padding_note(array: np.ndarray) -> str:
-    """Return what looks like padding in an array (sequences, time, ...) of floats, "" if nothing does."""
+    """Return what looks like padding in an array (sequences, time, ...) of floats, "" if nothing does.
+
+    Steps at the end where no channel has a value. Of a single channel that may be chance: then only if nothing else is
+    missing.
+    """
     if array.dtype.kind != "f" or array.ndim not in (2, 3) or 0 in array.shape:
         return ""
     lengths = padded_lengths(array)
     short = lengths < array.shape[1]
+    nan = np.isnan(array.reshape(*array.shape[:2], -1))
     if not short.any():
-        if array.ndim == 3 and np.isnan(array[:, :, -1]).all(axis=1).any():
-            return "has channels that end in NaN at every step; if its shape is (sequences, channels, time), pass X.transpose(0, 2, 1)"
+        if array.ndim == 3 and nan[:, :, -1].all(axis=1).any():
+            return (
+                "has channels that end in NaN at every step; if its shape is (sequences, channels, time), pass "
+                "X.transpose(0, 2, 1)"
+            )
+        return ""
+    if nan.shape[2] == 1 and nan.sum() > (array.shape[1] - lengths).sum():
         return ""
     return (
         f"ends in steps without any value in {int(short.sum())} of {len(array)} sequences (NaN, after step "

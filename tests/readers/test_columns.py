@@ -73,7 +73,8 @@ def test_wrong_encoding_names_the_byte(write):
 @pytest.mark.parametrize("told", ["utf-8", "latin-1", "utf-16-le"])
 def test_a_byte_order_mark_tells_the_encoding(write, encoding, told):
     read = cols.read_delimited(write("ä,b\n1,2\n".encode(encoding)), encoding=told)
-    assert read.names == ["ä", "b"] and read.numbers("b").tolist() == [2]
+    assert read.names == ["ä", "b"]
+    assert read.numbers("b").tolist() == [2]
 
 
 def test_utf16_without_mark_is_suggested(write):

@@ -25,6 +25,7 @@ from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
 from recurra.features.parts import feature_words, make_features
+from recurra.plain_arrays import check_not_tiny
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
@@ -141,6 +142,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _check(self, given: Given) -> None:
         """Raise DataError naming the first raw sequence that cannot be learned from."""
         check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
+        check_not_tiny(given.sequences, "X")
 
     def _fit_features(self, given: Given) -> Chain:
         """Learn the features from the training part."""

@@ -10,6 +10,7 @@ import numpy as np
 from recurra.checks import as_sequences, check_finite, check_same_channels, where
 from recurra.errors import DataError, ShapeError
 from recurra.features.series import Known
+from recurra.plain_arrays import check_not_tiny, plain
 from recurra.readers.calendar import place_of
 from recurra.records import Dataset
 
@@ -69,6 +70,7 @@ def read_series(
     """
     if isinstance(X, Dataset):
         return _of_dataset(who, X, known, static, allow_nan)
+    X = plain(X, "X:")
     one = hasattr(X, "__array__") and np.ndim(X) == 1 and np.asarray(X).dtype != object
     one = one or (isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) == 0)
     listed = [np.asarray(X)] if one else X
@@ -113,6 +115,7 @@ def _of_dataset(who: str, data: Dataset, known: Any, static: Any, allow_nan: boo
 def _check_values(values: list[np.ndarray], names: Sequence[str | None] | None, allow_nan: bool) -> None:
     check_same_channels(values, names=names)
     check_finite(values, names=names, allow_nan=allow_nan)
+    check_not_tiny(values, "X")
     for index, series in enumerate(values):
         empty = np.isnan(series).all(axis=0)
         if empty.any():

@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators.inputs import check_labels_present
-from recurra.plain_arrays import check_range, plain
+from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.model import classes_from_manifest, classes_to_manifest, middle
 
 
@@ -207,6 +207,7 @@ class NumberTarget:
         """
         per_step = lengths is not None and _is_per_step(y, lengths)
         numbers = _numbers(who, y[0] if per_step else y)
+        check_not_tiny([_numbers(who, own) for own in y] if per_step else [numbers], f"{who}: y")
         size = 1 if numbers.ndim == 1 else numbers.shape[1]
         return cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
 
@@ -332,6 +333,11 @@ def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
     if array.dtype == object or array.dtype.kind == "f":
         check_labels_present(who, array.reshape(-1).tolist(), names)
     _check_can_be_saved(who, array, names)
+    if array.ndim > 1 and array.shape[1] > 1:
+        raise DataError(
+            f"{who}: y must hold one label each; got rows of {array.shape[1]} such as {array[0].tolist()!r:.60}. Several "
+            "labels at once are not offered; join them into one text, or train a network for each."
+        )
     labels = column_or_1d(array if array.dtype == object else y, warn=True)
     check_classification_targets(labels)
     return labels

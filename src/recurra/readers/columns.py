@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import did_you_mean, listing
-from recurra.errors import DataError, MissingDataError, MissingExtraError, UsageError
+from recurra.errors import DataError, MissingDataError, MissingExtraError
 from recurra.readers.decoding import read_text
 from recurra.readers.exports import find_table, is_number, without_empty_columns
-from recurra.readers.numerals import NotANumber, Numerals, is_missing
+from recurra.readers.numerals import NotANumberError, Numerals, is_missing
 
 _PRINTABLE = re.compile(r"\S")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\Z")
@@ -122,7 +122,7 @@ class Columns:
             )
         try:
             values, decided = self.numerals.read(column.astype(object))
-        except NotANumber as fault:
+        except NotANumberError as fault:
             cell = column[fault.row]
             hint = fault.hint or advice or "Correct the cell, or leave it empty if the value is not known."
             raise DataError(

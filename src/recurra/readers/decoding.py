@@ -25,7 +25,7 @@ def read_text(path: Path, *, encoding: str = "utf-8") -> str:
 
 
 def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
-    """Return bytes as text with line ends ``\\n``; see `read_text` for the errors.
+    """Return bytes as text whose lines end in line feeds; see `read_text` for the errors.
 
     A byte-order mark says more about the encoding than who passes ``encoding``.
     """
@@ -42,9 +42,9 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
             f"{who}: is not {encoding} text: byte {error.start} is 0x{data[error.start]:02x}. "
             f"Pass encoding='{'utf-8' if _is_utf8(data) else 'latin-1'}', or save it as UTF-8."
         ) from None
-    if re.match(r"(latin|iso8859|cp125)", codecs.lookup(_marked(data) or encoding).name) and _is_utf8(data):
-        if not data.isascii():  # no text of these encodings looks like UTF-8 by chance
-            raise DataError(f"{who}: is UTF-8 text, not {encoding}. Pass encoding='utf-8'.")
+    single_byte = re.match(r"(latin|iso8859|cp125)", codecs.lookup(_marked(data) or encoding).name)
+    if single_byte and not data.isascii() and _is_utf8(data):  # no text of these looks like UTF-8 by chance
+        raise DataError(f"{who}: is UTF-8 text, not {encoding}. Pass encoding='utf-8'.")
     if "\0" in text:
         raise DataError(
             f"{who}: is not a text file: it holds a zero byte at position {text.index(chr(0))}. "

@@ -33,7 +33,12 @@ _TIME_UNITS = {
     **{name: "min" for name in ("min", "mins", "minute", "minutes")},
     **{name: "h" for name in ("h", "hr", "hrs", "hour", "hours")},
     **{name: "d" for name in ("d", "day", "days")},
-    **{"ms": "ms", "msec": "ms", "us": "us", "µs": "us", "μs": "us", "ns": "ns"},
+    "ms": "ms",
+    "msec": "ms",
+    "us": "us",
+    "µs": "us",
+    "μs": "us",
+    "ns": "ns",
 }
 
 
@@ -60,7 +65,7 @@ class FoundTable:
 
 
 def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -> FoundTable:
-    """Find the table in a text, with line ends ``\\n``."""
+    """Find the table in a text whose lines end in line feeds."""
     found = FoundTable(text.rstrip("\x1a"), delimiter or "")
     found = _without_sep_line(found)
     found = _with_delimiter(found, decimal)

@@ -108,6 +108,13 @@ def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
         for file in files:
             one = _read(file, path, words, keep_labels=False)
             read.append(replace(one, records=[replace(one.records[0], label=folder.name)]))
+    if not read and any(
+        child.is_dir() and not _hidden(child) for folder in folders for child in folder.iterdir()
+    ):
+        raise DataError(
+            f"{path}: its folders hold folders, and which of them are classes is not known. Write a table {LABELS} into "
+            f"{path} with the columns file, label and group, a row for each file, such as class/person/1.csv,class,person."
+        )
     if not read:
         raise DataError(f"{path}: its folders hold no sequence file ({', '.join(FILE_SUFFIXES)}).")
     return _join(read, notes)

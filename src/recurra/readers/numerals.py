@@ -9,7 +9,7 @@ import numpy as np
 # Cells of a column of numbers that mean "not known", compared without case and surrounding blanks.
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "<na>", "nan", "-nan", "nat", "null", "none", "?", ".", "-", "--", "---"}
-    | {"–", "—", "#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}  # noqa: RUF001 - dashes
+    | {"–", "—", "#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
 )
 
 # Blanks of every width part thousands alike, and so do apostrophes; the minus of typesetters is a minus.
@@ -20,7 +20,7 @@ _GROUP_MARKS = (",", ".", " ", "'")
 _RIVAL = {".": ",", ",": "."}
 
 
-class NotANumber(Exception):
+class NotANumberError(Exception):
     """A cell that cannot be read as a number: its row, and what to do about it where that is known."""
 
     def __init__(self, row: int, hint: str = "") -> None:
@@ -56,7 +56,7 @@ class Numerals:
 
         Raises
         ------
-        NotANumber
+        NotANumberError
             If a cell is no number, or may be two different ones.
         """
         if self.decimal == "." and self.thousands is None:
@@ -91,7 +91,7 @@ class Numerals:
             elif grouped is None:
                 grouped = row
         if grouped is not None and small is not None:
-            raise NotANumber(
+            raise NotANumberError(
                 grouped,
                 f"Beside {cells[small].strip()!r} it may be thousands: pass decimal=',' if the point parts thousands, "
                 "thousands=',' if it is the decimal mark.",
@@ -162,10 +162,10 @@ class _Column:
             try:
                 return float(cell)
             except (TypeError, ValueError, OverflowError):
-                raise NotANumber(row) from None
+                raise NotANumberError(row) from None
         text = cell.strip()
         if not self.blanks and re.search(r"\d \d", text):
-            raise NotANumber(
+            raise NotANumberError(
                 row,
                 "If blanks part the columns, write tabs in their place; if they part thousands, leave them out.",
             )
@@ -180,11 +180,11 @@ class _Column:
         for mark, pattern in self.grouped.items():
             if pattern.match(text):
                 return self._group(row, text, mark)
-        raise NotANumber(row, self._other_mark(text))
+        raise NotANumberError(row, self._other_mark(text))
 
     def _group(self, row: int, text: str, mark: str) -> float:
         if self.mark not in ("", mark):
-            raise NotANumber(
+            raise NotANumberError(
                 row, f"Thousands are parted by {self.mark!r} before and by {mark!r} here. Write them alike."
             )
         self.mark = mark
@@ -197,13 +197,13 @@ class _Column:
     def _float(self, row: int, text: str) -> float:
         value = float(text)
         if np.isinf(value):
-            raise NotANumber(row, "It is beyond the numbers of 64 bits. Write it in a larger unit.")
+            raise NotANumberError(row, "It is beyond the numbers of 64 bits. Write it in a larger unit.")
         return value
 
     def _refuse_open(self, row: int) -> None:
         text = str(self.cells[row]).strip()
         mark, digits = self.mark, text.replace(self.mark, "")
-        raise NotANumber(
+        raise NotANumberError(
             row,
             f"It may be {digits}, or {text.replace(mark, '.')}: pass thousands={mark!r} if {mark!r} parts thousands, "
             f"decimal={mark!r} if it is the decimal mark.",

@@ -20,7 +20,7 @@ from recurra.readers.columns import (
     read_delimited,
     read_parquet,
 )
-from recurra.readers.exports import time_unit
+from recurra.readers.exports import is_number, time_unit
 from recurra.readers.numerals import Numerals
 from recurra.readers.series import series_from_columns
 from recurra.readers.words import USUAL_NAMES, TableWords
@@ -63,7 +63,23 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         raise UsageError(
             f"{source}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
+    if not is_frame(source) and _is_of_the_archives(Path(source), words):
+        told = replace(words, header="none", label="column_0", layout="wide", id="", time="")
+        found = from_columns(read_columns(source, told), told)
+        return replace(
+            found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
+        )
     return from_columns(read_columns(source, words), words)
+
+
+def _is_of_the_archives(path: Path, words: TableWords) -> bool:
+    """Whether a file is ``NAME_TRAIN.tsv`` or ``NAME_TEST.tsv`` of the UCR archive: numbers only, the class first."""
+    if path.suffix.lower() != ".tsv" or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
+        return False
+    if words.header != "auto" or words.label is not None or words.layout != "auto" or words.channels:
+        return False
+    cells = text.first_line(path, encoding=words.encoding).split("\t")
+    return len(cells) > 2 and all(is_number(cell, words.decimal) for cell in cells)
 
 
 def read_columns(source: Any, words: TableWords) -> Columns:
