@@ -52,7 +52,7 @@ def test_units_of_the_time_column_count(tmp_path):
         ("text,label\nwell, it is,good\nyes, no,bad\n", "line 2 has 3 fields, the header has 2"),
         ("1.5,2.5\n1,2\n", "pass header='none'"),
         ("0,1\n1,2\n2,3\n", "the first row must name the columns; it holds only numbers ('0', '1')"),
-        ("1.5\n2.5\n", "it holds only numbers ('1.5'"),
+        ("1.5\n2.5\n", "it holds only numbers ('1.5')"),
         (
             "a,walk,1.5,-2.5\nb,run,3.5,4.5\n",
             "the first row must name the columns; it holds numbers ('1.5', '-2.5')",
@@ -114,3 +114,7 @@ def test_classes_of_people_are_answered_with_what_to_write(tmp_path):
 def test_arff_is_answered_with_what_to_write(tmp_path):
     with pytest.raises(recurra.errors.UsageError, match=r"pandas.DataFrame\(scipy.io.arff.loadarff"):
         load(tmp_path, "@relation x\n", "x.arff")
+
+
+def test_a_point_in_a_single_name_parts_nothing(tmp_path):
+    assert load(tmp_path, "a.b\n1.5\n2.5\n", layout="long").channel_names == ["a.b"]

@@ -101,7 +101,7 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if suffix == ".arff":
         raise UsageError(
             f"load: {path}: files ending in '.arff' are not read; load "
-            f"pandas.DataFrame(scipy.io.arff.loadarff({str(path)!r})[0]) with its classes decoded, or get the archive's .ts file."
+            f"pandas.DataFrame(scipy.io.arff.loadarff({str(path)!r})[0]) with its classes decoded, or get the .ts file."
         )
     raise UsageError(
         f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "

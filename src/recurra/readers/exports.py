@@ -123,7 +123,8 @@ def _most_frequent(line: str, decimal: str) -> str:
     bare = re.sub(r'"[^"]*"', "", line)
     others = [mark for mark in ",;\t|" if mark != decimal]
     # The decimal mark parts columns only where nothing else does.
-    marks = others if any(mark in bare for mark in others) or decimal not in bare else [decimal]
+    alone = decimal in ",;\t|" and decimal in bare and not any(mark in bare for mark in others)
+    marks = [decimal] if alone else others
     return max(marks, key=lambda mark: (bare.count(mark), mark == ","))
 
 
