@@ -9,7 +9,7 @@ import recurra
 
 SOURCE = Path(recurra.__file__).parent
 
-GROUND = frozenset({"errors", "checks", "options", "records", "ragged", "store"})
+GROUND = frozenset({"errors", "checks", "options", "plain_arrays", "records", "ragged", "store"})
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")
 SIBLINGS = ("training", "evaluation", "serving")

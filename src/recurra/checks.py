@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
+from recurra.plain_arrays import LARGEST, check_padding, check_range, floats, plain, without_na
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -81,18 +82,24 @@ def as_sequence(
     Raises
     ------
     DataError
-        If it holds text or complex numbers, or has no time step.
+        If it holds text or complex numbers, has no time step, or is no array that `recurra.plain_arrays.plain` reads.
     ShapeError
         If it has more than two dimensions.
     """
-    array = np.asarray(value)
+    value = plain(value, f"{who}: {where(index, names)}")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{who}: {where(index, names)} must have as many values at every step; its rows differ in length."
+        ) from None
     if array.dtype.kind == "O":
         try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
+            array = without_na(array).astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
             array = array.astype(str)
     if array.dtype.kind in "USmM":
-        sample = str(array.reshape(-1)[0]) if array.size else ""
+        sample = str(array.reshape(-1)[0])[:40] if array.size else ""
         raise DataError(
             f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
             "Convert text to numbers first, or use TextClassifier for text."
@@ -117,7 +124,7 @@ def as_sequence(
         raise ShapeError(
             f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
         )
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return floats(array, f"{who}: {where(index, names)}")
 
 
 def check_same_channels(
@@ -160,9 +167,14 @@ def check_finite(
 ) -> None:
     """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
 
-    ``advice`` is what to do about a NaN.
+    ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well.
     """
     for index, sequence in enumerate(sequences):
+        wide = sequence.dtype == np.float64
+        if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
+            continue
+        if wide:
+            check_range(sequence, f"{who}: {where(index, names)}")
         bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
         if bad.any():
             step, channel = np.argwhere(bad)[0]
@@ -196,6 +208,9 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
     DataError, ShapeError
         Naming the sequence that cannot be used.
     """
+    if isinstance(X, np.ma.MaskedArray) or (hasattr(X, "__array__") and not hasattr(X, "columns")):
+        X = plain(X, f"{who}:")
+        check_padding(X, who)
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
         raise ShapeError(
             f"{who}: expected several sequences, got one array of shape {X.shape}. "
@@ -207,7 +222,8 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
         )
     if len(X) == 0:
         raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
-    if np.ndim(X[0]) == 0 and not (isinstance(X, np.ndarray) and X.dtype != object):
+    single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
+    if single and not (isinstance(X, np.ndarray) and X.dtype != object):
         raise ShapeError(
             f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
             f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."

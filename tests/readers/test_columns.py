@@ -69,10 +69,18 @@ def test_wrong_encoding_names_the_byte(write):
     assert cols.read_delimited(path, encoding="latin-1").strings("a") == ["Grün"]
 
 
-def test_utf16_is_suggested(write):
-    path = write("a,b\n1,2\n".encode("utf-16"))
-    assert "Pass encoding='utf-16'" in message(DataError, cols.read_delimited, path)
-    assert cols.read_delimited(path, encoding="utf-16").numbers("b").tolist() == [2]
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("told", ["utf-8", "latin-1", "utf-16-le"])
+def test_a_byte_order_mark_tells_the_encoding(write, encoding, told):
+    read = cols.read_delimited(write("ä,b\n1,2\n".encode(encoding)), encoding=told)
+    assert read.names == ["ä", "b"]
+    assert read.numbers("b").tolist() == [2]
+
+
+def test_utf16_without_mark_is_suggested(write):
+    path = write("a,b\n1,2\n".encode("utf-16-le"))
+    assert "pass encoding='utf-16-le'" in message(DataError, cols.read_delimited, path)
+    assert cols.read_delimited(path, encoding="utf-16-le").numbers("b").tolist() == [2]
 
 
 def test_unknown_encoding(write):
@@ -114,10 +122,10 @@ def test_doubled_name(write):
 def test_row_of_numbers_as_header(write):
     text = message(DataError, cols.read_delimited, write("1.5,2.5\n1,2\n"))
     assert (
-        "the first row must name the columns; it holds only numbers ('1.5', '2.5'). Add a first row of names."
-        in text
+        "the first row must name the columns; it holds only numbers ('1.5', '2.5'). Add a first row of names, or pass "
+        "header='none'" in text
     )
-    read = cols.read_delimited(write("1.5,2.5\n1,2\n"), header=None)
+    read = cols.read_delimited(write("1.5,2.5\n1,2\n"), header="maybe")
     assert read.names == ["channel_0", "channel_1"]
     assert (read.rows, read.place(1)) == (2, "line 2")
 

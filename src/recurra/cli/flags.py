@@ -73,6 +73,12 @@ DATA_WORDS: Mapping[str, DataWord] = {
     "encoding": DataWord("Encoding of text files."),
     "delimiter": DataWord("Separator of text files; found by itself."),
     "decimal": DataWord("Decimal mark of text files."),
+    "thousands": DataWord(
+        "Mark between groups of three digits in text files; found where it can be nothing else."
+    ),
+    "header": DataWord(
+        "Whether the first row of a text file names the columns.", choices=("auto", "first", "none")
+    ),
     "split_number": DataWord("Which official split, of data with several (UCF101, HMDB51).", type=int),
     "resample_hz": DataWord("Bring signal files of different rates to this one.", type=float),
     "channels_first": DataWord("Matrices of MATLAB files are (channels, time).", type=bool),

@@ -102,6 +102,11 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
         return _from_archive(path, TableWords.from_dict(words, who=str(path)))
     if suffix in ts.SUFFIXES:
         return _with_words(ts.read_ts, path, words, f"{path}, a file of an archive")
+    if suffix == ".arff":
+        raise UsageError(
+            f"load: {path}: files ending in '.arff' are not read; load "
+            f"pandas.DataFrame(scipy.io.arff.loadarff({str(path)!r})[0]) with its classes decoded, or get the .ts file."
+        )
     raise UsageError(
         f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "
         f"{', '.join(_FILE_SUFFIXES)}, and folders of such."

@@ -15,6 +15,7 @@ from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.evaluation import ReportContext
 from recurra.features.blocks import Blocks
 from recurra.options import AnomalyDetectorOptions
+from recurra.plain_arrays import check_not_tiny
 from recurra.records import Dataset
 from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
 from recurra.serving.model import per_sequence
@@ -97,6 +98,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         sequences, names = self._read(X)
         check_same_channels(sequences, names=names)
         check_finite(sequences, names=names, advice=NO_NAN)
+        check_not_tiny(sequences, "X")
         self.seed_ = seed_of(self.random_state)
         # In order of content, so that the order they are given in decides nothing.
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")

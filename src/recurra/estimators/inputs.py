@@ -1,6 +1,7 @@
 """What a user passes as X, y, groups and weights becomes sequences; repeated ones are merged and put in order."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from recurra.checks import (
     listing,
     where,
 )
-from recurra.errors import DataError
+from recurra.errors import DataError, RecurraWarning
+from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.records import Dataset
 
 
@@ -78,9 +80,13 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
         sequences = as_sequences(X.X, names=X.names)
         if reset:
             check_same_channels(sequences, names=X.names)
+            _tell_padding(estimator, sequences)
         there = None if X.channel_names is None else list(X.channel_names)
         order = None if there is None else _order(estimator, there, "X")
         return (sequences if order is None else [x[:, order] for x in sequences]), X.names
+    if hasattr(X, "__array__") and not hasattr(X, "columns"):
+        X = plain(X, "X:")
+        check_padding(X, "X")
     if _are_frames(X):
         X = [_by_name(estimator, frame, i) for i, frame in enumerate(X)]
     if _is_table(X):
@@ -98,6 +104,18 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if reset:
         check_same_channels(sequences)
     return sequences, None
+
+
+def _tell_padding(estimator: Any, sequences: list[np.ndarray]) -> None:
+    """Warn where sequences that are read with a mask look padded: all that is missing is missing at their ends."""
+    count = end_in_nan(sequences) if estimator.missing == "mask" else 0
+    if count:
+        warnings.warn(
+            f"{type(estimator).__name__}: {count} of {len(sequences)} sequences end in steps without any value, which are "
+            f"read as missing values. If they are padding, load the data with lengths='{PADDING}', or cut them off.",
+            RecurraWarning,
+            stacklevel=3,
+        )
 
 
 def read_sequence(estimator: Any, x: Any) -> np.ndarray:
@@ -126,7 +144,7 @@ def _channel_names(X: Any) -> list[str] | None:
 
 def _by_name(estimator: Any, frame: Any, index: int) -> np.ndarray:
     """Return a DataFrame's values, its columns in the order of the training."""
-    values = np.asarray(frame)
+    values = np.asarray(plain(frame, f"X: {where(index)}"))
     order = _order(estimator, list(frame.columns), f"X: {where(index)}")
     return values if order is None else values[:, order]
 
@@ -181,6 +199,7 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
+    y, groups = (plain(v, f"{who}: {word}") for word, v in (("y", y), ("groups", groups)))
     y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
     for word, values in (("y", y), ("groups", groups)):
         if values is not None and len(values) != len(sequences):
@@ -194,6 +213,10 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
     if not (weights > 0).any():
         raise DataError(
             f"{who}: sample_weight must be positive for at least one sequence; all {len(weights)} are 0."
+        )
+    if weights.max() > 1e30:  # the loss weighs in 32 bits
+        raise DataError(
+            f"{who}: sample_weight must be at most 1e30; got {weights.max():.3g}. Divide all by it."
         )
     kept = None
     if groups is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from recurra.checks import as_sequences, check_finite, check_same_channels, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.features.series import Known
+from recurra.plain_arrays import check_not_tiny, plain
 from recurra.readers.calendar import in_words, place_of, places_on, plain_alias, same_step
 from recurra.readers.series import columns_of_frame, from_frame, is_dated
 from recurra.records import Dataset, Record
@@ -101,6 +102,7 @@ def check_step(who: str, freq: str, trained: str) -> None:
 
 
 def _of_arrays(who: str, X: Any, known: Any, static: Any, allow_nan: bool, trained: Any) -> GivenSeries:
+    X = X if is_dated(X) else plain(X, "X:")
     one = is_dated(X) or (hasattr(X, "__array__") and np.ndim(X) == 1 and np.asarray(X).dtype != object)
     one = one or (isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype != object)
     one = one or (isinstance(X, list | tuple) and len(X) > 0 and not is_dated(X[0]) and np.ndim(X[0]) == 0)
@@ -230,6 +232,7 @@ def _of_dataset(
 def _check_values(values: list[np.ndarray], names: Sequence[str | None] | None, allow_nan: bool) -> None:
     check_same_channels(values, names=names)
     check_finite(values, names=names, allow_nan=allow_nan)
+    check_not_tiny(values, "X")
     for index, series in enumerate(values):
         empty = np.isnan(series).all(axis=0)
         if empty.any():

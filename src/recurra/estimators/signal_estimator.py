@@ -10,6 +10,7 @@ from recurra.estimators.sequence_estimator import SequenceEstimator
 from recurra.features.chain import Chain
 from recurra.features.parts import feature_words, make_features
 from recurra.options import Pooling, Signals
+from recurra.plain_arrays import check_not_tiny
 
 
 class SignalEstimator(Signals, SequenceEstimator):
@@ -17,6 +18,7 @@ class SignalEstimator(Signals, SequenceEstimator):
 
     def _check(self, given: Given) -> None:
         check_finite(given.sequences, names=given.names, allow_nan=self.missing == "mask")
+        check_not_tiny(given.sequences, "X")
 
     def _fit_features(self, given: Given) -> Chain:
         words, front = feature_words(self.features), frontend_words(self.frontend)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators.inputs import check_labels_present
+from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.model import classes_from_manifest, classes_to_manifest, middle
 
 
@@ -206,6 +207,7 @@ class NumberTarget:
         """
         per_step = lengths is not None and _is_per_step(y, lengths)
         numbers = _numbers(who, y[0] if per_step else y)
+        check_not_tiny([_numbers(who, own) for own in y] if per_step else [numbers], f"{who}: y")
         size = 1 if numbers.ndim == 1 else numbers.shape[1]
         return cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
 
@@ -326,12 +328,73 @@ def class_weights(
 
 
 def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
-    array = y if isinstance(y, np.ndarray) else np.asarray(y)
+    y = plain(y, f"{who}: y")
+    array = y if isinstance(y, np.ndarray) else _as_array(who, y)
     if array.dtype == object or array.dtype.kind == "f":
         check_labels_present(who, array.reshape(-1).tolist(), names)
-    labels = column_or_1d(y, warn=True)
+    _check_can_be_saved(who, array, names)
+    if array.ndim > 1 and array.shape[1] > 1:
+        raise DataError(
+            f"{who}: y must hold one label each; got rows of {array.shape[1]} such as {array[0].tolist()!r:.60}. Several "
+            "labels at once are not offered; join them into one text, or train a network for each."
+        )
+    labels = column_or_1d(array if array.dtype == object else y, warn=True)
     check_classification_targets(labels)
     return labels
+
+
+def _as_array(who: str, y: Any) -> np.ndarray:
+    """Return labels as an array; such of several types stay what they are, where numpy would make them all text."""
+    try:
+        array = np.asarray(y)
+    except ValueError:  # tuples of several lengths
+        array = None
+    if array is None or (array.dtype.kind in "USc" and not hasattr(y, "dtype")):
+        cells = list(y)
+        if array is None or any(not isinstance(cell, str | np.ndarray) for cell in cells):
+            array = np.empty(len(cells), dtype=object)
+            array[:] = cells
+    return array
+
+
+def _check_can_be_saved(who: str, labels: np.ndarray, names: Sequence[str] | None) -> None:
+    """Refuse labels a model file cannot hold: they are found before training, not when it is saved.
+
+    A file holds text, numbers, and true and false; all of a kind, so that they come back as what they were.
+    """
+    rule = "labels must be text, whole numbers, numbers, or True and False, all of one kind"
+    if labels.dtype.kind in "mMScV":
+        value = labels.reshape(-1)[0]
+        raise DataError(
+            f"{who}: y: {rule}; got {value!r:.60} of type {type(value).__name__}. Turn them into text first, such as "
+            f"{str(value)[:30]!r}."
+        )
+    if labels.dtype != object:
+        return
+    kinds: dict[str, int] = {}
+    for index, label in enumerate(labels.reshape(-1).tolist()):
+        kind = _kind(label)
+        if kind is None:
+            raise DataError(
+                f"{who}: y: {rule}; {where(index, names)} has {label!r:.60} of type {type(label).__name__}. Turn the labels "
+                "into text first."
+            )
+        kinds.setdefault(kind, index)
+    if len(kinds) > 1:
+        (one, first), (other, second) = sorted(kinds.items(), key=lambda item: item[1])[:2]
+        raise DataError(
+            f"{who}: y: {rule}; {where(first, names)} has {one}, {where(second, names)} {other}. Turn them all into text: "
+            "[str(label) for label in y]."
+        )
+
+
+def _kind(label: Any) -> str | None:
+    """Return what kind of label this is in words, None if a model file cannot hold it."""
+    if isinstance(label, bool | np.bool_):
+        return "True or False"
+    if isinstance(label, int | float | np.integer | np.floating):
+        return "a number" if -(2**63) <= label < 2**63 else None
+    return "text" if isinstance(label, str) else None
 
 
 def _two_or_more(who: str, classes: np.ndarray) -> np.ndarray:
@@ -360,7 +423,13 @@ def _numbers(who: str, y: Any) -> np.ndarray:
             raise DataError(
                 f"{who}: y must hold numbers; sequence {index} has {value!r}. For classes use SequenceClassifier."
             )
+    y = plain(y, f"{who}: y")
+    if getattr(getattr(y, "dtype", None), "kind", "") == "c":
+        raise DataError(
+            f"{who}: y must hold real numbers; got complex ones. Give real and imaginary part as two targets."
+        )
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)
+    check_range(numbers, f"{who}: y")
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = column_or_1d(numbers, warn=True)
     if numbers.ndim > 2:

@@ -38,7 +38,7 @@ def gru_reference(
     return steps.unpack(output), steps.unsort(finals)
 
 
-class GRU(torch.nn.GRU, DropIn):
+class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
     r"""Gated recurrent unit.
 
     .. math::

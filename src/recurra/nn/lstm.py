@@ -38,7 +38,7 @@ def lstm_reference(
     return steps.unpack(output), steps.unsort(finals)
 
 
-class LSTM(torch.nn.LSTM, DropIn):
+class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
     r"""Long short-term memory.
 
     .. math::

@@ -40,7 +40,7 @@ def rnn_reference(
     return steps.unpack(output), steps.unsort(finals)
 
 
-class RNN(torch.nn.RNN, DropIn):
+class RNN(torch.nn.RNN, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
     r"""Plain recurrent network.
 
     .. math:: h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})

@@ -10,6 +10,7 @@ import numpy as np
 
 from recurra.checks import as_sequence, check_same_channels, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, ShapeError
+from recurra.plain_arrays import PADDING, padded_lengths, padding_note, plain
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".npy", ".npz")
@@ -43,8 +44,9 @@ def from_arrays(
         that form.
     groups, names, parts : sequence, optional
         One per sequence.
-    lengths : sequence of int, optional
-        Steps of each sequence; what lies beyond is padding and dropped.
+    lengths : sequence of int or "nan", optional
+        Steps of each sequence; what lies beyond is padding and dropped. "nan": a sequence ends before its last steps that
+        are NaN in every channel.
     channel_names : sequence of str, optional
         One per channel.
     sample_rate_hz : float, optional
@@ -57,6 +59,15 @@ def from_arrays(
     DataError, ShapeError
         If the counts disagree, a sequence is empty or holds text, or the channels differ.
     """
+    X = plain(X, f"{who}: X")
+    notes: tuple[str, ...] = ()
+    labels = plain(labels, f"{who}: labels")
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f" and lengths is None:
+        note = padding_note(X)
+        if note:
+            notes = (
+                f"{who}: X {note}; if that is padding, pass lengths='{PADDING}', else it is read as missing values.",
+            )
     if isinstance(X, list | tuple) and X and all(isinstance(text, str) for text in X):
         sequences: list[Any] = list(X)
         kind = "text"
@@ -74,12 +85,12 @@ def from_arrays(
     if not sequences:
         raise DataError(f"{who}: holds no sequence; at least one is needed.")
     columns = {"labels": labels, "groups": groups, "names": names, "parts": parts}
-    plain = {word: _one_each(word, given, len(sequences), who) for word, given in columns.items()}
-    for index, label in enumerate(plain["labels"]):
+    each = {word: _one_each(word, given, len(sequences), who) for word, given in columns.items()}
+    for index, label in enumerate(each["labels"]):
         if (
             (label is None or label != label if np.ndim(label) == 0 else False)
             and labels is not None
-            and not _all_missing(plain["labels"])
+            and not _all_missing(each["labels"])
         ):
             raise DataError(
                 f"{who}: the label of sequence {index} is missing. Give it, or leave the sequence out."
@@ -94,11 +105,15 @@ def from_arrays(
             part=part,
         )
         for values, label, group, name, part in zip(
-            sequences, plain["labels"], plain["groups"], plain["names"], plain["parts"], strict=True
+            sequences, each["labels"], each["groups"], each["names"], each["parts"], strict=True
         )
     ]
     return Dataset(
-        records, channel_names=None if channel_names is None else list(channel_names), kind=kind, source=who
+        records,
+        channel_names=None if channel_names is None else list(channel_names),
+        kind=kind,
+        source=who,
+        notes=notes,
     )
 
 
@@ -108,7 +123,11 @@ def _all_missing(labels: Sequence[Any]) -> bool:
 
 def _cut(X: Any, labels: Any, lengths: Any, who: str) -> tuple[list[Any], Any]:
     """Return X as a list of sequences without padding, and labels per step cut alike."""
+    if isinstance(lengths, str) and lengths != PADDING:
+        raise DataError(f"{who}: lengths must be whole numbers or {PADDING!r}; got {lengths!r}.")
     if not isinstance(X, np.ndarray) or X.dtype == object:
+        if isinstance(lengths, str):
+            return _without_padding(list(X), labels, who)
         if lengths is not None:
             raise ShapeError(
                 f"{who}: lengths go with one array, not with a list of sequences; leave them out."
@@ -120,6 +139,8 @@ def _cut(X: Any, labels: Any, lengths: Any, who: str) -> tuple[list[Any], Any]:
             f"got {X.shape}. "
             "A single sequence goes in a list: [x]."
         )
+    if isinstance(lengths, str):
+        lengths = padded_lengths(X)
     steps = None if lengths is None else _lengths(lengths, who)
     if steps is not None and X.ndim == 2 and int(steps.sum()) == len(X):
         bounds = np.cumsum(steps)[:-1]
@@ -142,6 +163,18 @@ def _cut(X: Any, labels: Any, lengths: Any, who: str) -> tuple[list[Any], Any]:
     if per_step and (padded or X.ndim == 3):
         labels = [row[:n] for row, n in zip(labels, steps, strict=True)]
     return [row[:n] for row, n in zip(X, steps, strict=True)], labels
+
+
+def _without_padding(sequences: list[Any], labels: Any, who: str) -> tuple[list[Any], Any]:
+    """Cut steps of NaN off the ends of sequences, and off labels per step that go with them."""
+    arrays = [as_sequence(values, index=i, who=who) for i, values in enumerate(sequences)]
+    steps = [int(padded_lengths(array[None])[0]) for array in arrays]
+    if labels is not None and len(labels) == len(arrays):
+        labels = [
+            label[:n] if np.ndim(label) == 1 and len(label) == len(array) else label
+            for label, array, n in zip(labels, arrays, steps, strict=True)
+        ]
+    return [array[:n] for array, n in zip(arrays, steps, strict=True)], labels
 
 
 def _lengths(lengths: Any, who: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import did_you_mean, listing
-from recurra.errors import DataError, MissingDataError, MissingExtraError, UsageError
-
-# Cells that mean "not known", compared without case and surrounding blanks.
-MISSING = frozenset({"", "na", "n/a", "<na>", "nan", "nat", "null", "none", "?"})
+from recurra.errors import DataError, MissingDataError, MissingExtraError
+from recurra.readers.decoding import read_text
+from recurra.readers.exports import find_table, is_number, without_empty_columns
+from recurra.readers.numerals import NotANumberError, Numerals, is_missing
 
 _PRINTABLE = re.compile(r"\S")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\Z")
@@ -42,10 +42,16 @@ class Columns:
         Separator found in ``text``.
     first_short : int, optional
         First row with fewer fields than the header (filled with empty cells), None if all have as many.
-    decimal : str
-        Decimal mark of numbers in text.
+    numerals : Numerals
+        How numbers in text are written.
     header_rows : int
         1 if the first row of ``text`` names the columns, else 0.
+    width : int
+        Columns of ``text``, those left out counted.
+    units : dict of str to str
+        Units by column, where a row of the file told them.
+    notes : list of str
+        What reading decided; a column of numbers adds to it when it is first read.
     """
 
     who: str
@@ -54,8 +60,11 @@ class Columns:
     text: str | None = None
     delimiter: str = ","
     first_short: int | None = None
-    decimal: str = "."
+    numerals: Numerals = field(default_factory=Numerals)
     header_rows: int = 1
+    width: int = 0
+    units: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -85,7 +94,7 @@ class Columns:
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
         filled = -1
         for cells in reader:
-            filled += bool(cells)
+            filled += not _is_empty_line(cells, self.width)
             if filled == row + self.header_rows:
                 break
         return f"line {reader.line_num}"
@@ -106,35 +115,69 @@ class Columns:
                 f"{self.who}: column {name!r} must hold numbers; it holds dates or times. Pass "
                 f"time={name!r}, or leave it out."
             )
-        cells = (
-            column
-            if self.decimal == "."
-            else np.array([str(c).replace(self.decimal, ".") for c in column], dtype=object)
-        )
+        if column.dtype.kind == "c":
+            raise DataError(
+                f"{self.who}: column {name!r} must hold real numbers; it holds complex ones. Give real and imaginary "
+                "parts as two columns."
+            )
         try:
-            return cells.astype(np.float64)
-        except (TypeError, ValueError):
-            return self._numbers_with_gaps(name, cells, advice)
+            values, decided = self.numerals.read(column.astype(object))
+        except NotANumberError as fault:
+            cell = column[fault.row]
+            hint = fault.hint or advice or "Correct the cell, or leave it empty if the value is not known."
+            raise DataError(
+                f"{self.who}: column {name!r} must hold numbers; {self.place(fault.row)} has {_short(cell)!r}. {hint}"
+            ) from None
+        if decided:
+            self._note(f"{self.who}: in column {name!r} {decided}.")
+        return values
 
-    def _numbers_with_gaps(self, name: str, cells: np.ndarray, advice: str) -> np.ndarray:
-        out = np.full(len(cells), np.nan)
-        for row, cell in enumerate(cells.tolist()):
-            if not is_missing(cell):
-                try:
-                    out[row] = float(cell)
-                except (TypeError, ValueError):
-                    hint = advice or "Correct the cell, or leave it empty if the value is not known."
-                    if isinstance(cell, str) and re.fullmatch(r"\s*-?\d+,\d+\s*", cell):
-                        hint = "If the comma is the decimal mark, pass decimal=','."
-                    raise DataError(
-                        f"{self.who}: column {name!r} must hold numbers; {self.place(row)} has "
-                        f"{_short(cell)!r}. {hint}"
-                    ) from None
-        return out
+    def channel(self, name: str, *, advice: str = "") -> np.ndarray:
+        """Return `numbers`; whole numbers that a float64 would change are refused.
+
+        Raises
+        ------
+        DataError
+            As `numbers`; or naming the first whole number beyond 2**53 that would not stay what it is.
+        """
+        column, values = self[name], self.numbers(name, advice=advice)
+        large = np.flatnonzero(np.abs(values) > 2.0**53)
+        for row in large.tolist():
+            cell = column[row]
+            digits = str(cell).strip()
+            if re.fullmatch(r"[+-]?\d+", digits) and int(digits) != int(values[row]):
+                raise DataError(
+                    f"{self.who}: column {name!r} must hold measurements; {self.place(row)} has {digits[:40]}, which a "
+                    "float64 cannot hold exactly. If it is a number that names something, leave the column out with "
+                    "channels=."
+                )
+        return values
+
+    def _check_words(self, name: str, column: np.ndarray) -> None:
+        """Refuse cells that are neither text nor numbers, such as dates, bytes and lists."""
+        plain = column.dtype.kind in "OUT"
+        odd = next((r for r, cell in enumerate(column.tolist()) if not _is_word(cell)), None) if plain else 0
+        if odd is not None:
+            raise DataError(
+                f"{self.who}: column {name!r} must hold text or numbers to name classes or groups; {self.place(odd)} has "
+                f"{_short(column[odd])!r} of type {type(column[odd]).__name__}. Turn the column into text first."
+            )
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
 
     def strings(self, name: str) -> list[str | None]:
-        """Return a column as text without surrounding blanks, None where missing."""
+        """Return a column as text without surrounding blanks, None where it says "not known" in any of the usual words.
+
+        For times and numbers. Names and classes are what stands there, see `words`.
+        """
         return [None if is_missing(cell) else str(cell).strip() for cell in self[name].tolist()]
+
+    def words(self, name: str) -> list[str | None]:
+        """Return a column as text without surrounding blanks; "NA" and "None" are words, only an empty cell is missing."""
+        cells = self[name].tolist()
+        return [None if _is_empty(cell) else str(cell).strip() for cell in cells]
 
     def labels(self, name: str) -> list[Any]:
         """Return a column as int, float or str, whichever all its cells are; None where missing."""
@@ -143,7 +186,27 @@ class Columns:
             return list(column.tolist())
         if column.dtype.kind == "f":
             return [None if np.isnan(v) else v for v in column.tolist()]
-        return typed(self.strings(name))
+        self._check_words(name, column)
+        cells = self.words(name)
+        odd = Counter(cell for cell in cells if cell is not None and is_missing(cell))
+        if odd:
+            shown = ", ".join(f"{cell!r} ({count} cells)" for cell, count in sorted(odd.items()))
+            self._note(
+                f"{self.who}: the column {name!r} holds {shown}, read as what stands there; leave cells empty where it is "
+                "not known."
+            )
+        return typed(cells)
+
+
+def _is_word(cell: Any) -> bool:
+    return isinstance(cell, str | int | float | np.number | np.bool_) or _is_empty(cell)
+
+
+def _is_empty(cell: Any) -> bool:
+    """Return whether a cell holds nothing: no text, or what frames have for nothing."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or str(cell) in ("nan", "NaN", "<NA>", "NaT")
 
 
 def typed(cells: Sequence[str | None]) -> list[Any]:
@@ -153,18 +216,13 @@ def typed(cells: Sequence[str | None]) -> list[Any]:
         known: dict[str | None, Any] = {cell: int(cell) for cell in distinct}
     else:
         try:
-            # "007" is a code, not a number; so is "1_000", which float() would take.
-            odd = any(re.match(r"-?0\d|.*_", cell) for cell in distinct)
+            # "007" is a code, not a number; so is "1_000", which float() would take, and so are "nan" and "1e999".
+            odd = any(re.match(r"-?0\d|.*_", cell) or not np.isfinite(float(cell)) for cell in distinct)
             known = {cell: cell if odd else float(cell) for cell in distinct}
         except ValueError:
             known = {cell: cell for cell in distinct}
     known[None] = None
     return [known[cell] for cell in cells]
-
-
-def is_missing(cell: Any) -> bool:
-    """Return whether a cell is empty or one of the words for "not known"."""
-    return cell is None or str(cell).strip().lower() in MISSING
 
 
 def factorize(cells: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
@@ -174,55 +232,14 @@ def factorize(cells: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
     return codes, list(index)
 
 
-def read_text(path: Path, *, encoding: str = "utf-8") -> str:
-    """Return the text of a file, without byte-order mark.
-
-    Raises
-    ------
-    MissingDataError
-        If there is no such file.
-    DataError
-        If it is empty, binary, or not in this encoding.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingDataError(f"{path}: there is no such file.") from None
-    return decode(data, who=str(path), encoding=encoding)
-
-
-def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
-    """Return bytes as text; see `read_text` for the errors."""
-    if not data.strip():
-        raise DataError(f"{who}: the file is empty ({len(data)} bytes). Check that writing it was finished.")
-    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-    try:
-        text = data.decode(codec)
-    except LookupError:
-        raise UsageError(
-            f"{who}: there is no encoding {encoding!r}. Try encoding='latin-1' or 'utf-16'."
-        ) from None
-    except UnicodeDecodeError as error:
-        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        raise DataError(
-            f"{who}: is not {encoding} text: byte {error.start} is 0x{data[error.start]:02x}. "
-            f"Pass encoding='{'utf-16' if utf16 else 'latin-1'}', or save it as UTF-8."
-        ) from None
-    if "\0" in text:
-        raise DataError(
-            f"{who}: is not a text file: it holds a zero byte at position {text.index(chr(0))}. "
-            "Check the file's ending, or pass encoding='utf-16' if it is text."
-        )
-    return text
-
-
 def read_delimited(
     path: Path,
     *,
     encoding: str = "utf-8",
     delimiter: str | None = None,
     decimal: str = ".",
-    header: bool | None = True,
+    thousands: str | None = None,
+    header: str = "auto",
 ) -> Columns:
     """Read comma-, semicolon- or tab-separated text whose first row names the columns.
 
@@ -237,9 +254,12 @@ def read_delimited(
         of.
     decimal : str, default="."
         Decimal mark.
-    header : bool or None, default=True
-        None takes a first row of numbers as data and names the columns ``channel_0``, ``channel_1`` and so
-        on.
+    thousands : str, optional
+        Mark between groups of three digits; by default where it can be nothing else.
+    header : {"auto", "first", "none", "maybe"}, default="auto"
+        Auto: the first row names the columns, and one of numbers is refused. First: it does. None: it does not, the
+        columns are called ``column_0``, ``column_1`` and so on. Maybe: a first row of numbers is data, and the columns are
+        called ``channel_0``, ``channel_1`` and so on.
 
     Raises
     ------
@@ -248,55 +268,103 @@ def read_delimited(
         header.
     """
     return parse(
-        read_text(path, encoding=encoding), who=str(path), delimiter=delimiter, decimal=decimal, header=header
+        read_text(path, encoding=encoding),
+        who=str(path),
+        delimiter=delimiter,
+        numerals=Numerals(decimal, thousands),
+        header=header,
     )
 
 
 def parse(
-    text: str, *, who: str, delimiter: str | None = None, decimal: str = ".", header: bool | None = True
+    text: str,
+    *,
+    who: str,
+    delimiter: str | None = None,
+    numerals: Numerals | None = None,
+    header: str = "auto",
 ) -> Columns:
     """Turn delimited text into columns; see `read_delimited`."""
-    if delimiter is None:
-        delimiter = "\t" if who.lower().endswith(".tsv") else _guess_delimiter(text)
+    numerals = numerals or Numerals()
+    if delimiter is None and who.lower().endswith(".tsv"):
+        delimiter = "\t"
+    found = find_table(text, delimiter=delimiter, decimal=numerals.decimal)
+    delimiter, text = found.delimiter, found.text
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, delimiter=delimiter)
     try:
-        names = next(cells for cells in reader if cells)
+        cells = next(cells for cells in reader if any(cell.strip() for cell in cells))
         start = stream.tell()
-        if header is None and all(_is_number(cell, decimal) for cell in names):
-            names, start = [f"channel_{i}" for i in range(len(names))], 0
-        else:
-            names = _clean_header(names, who)
+        if header == "auto":
+            _check_header(cells, who, numerals)
+        if header == "none" or (header == "maybe" and _is_data(cells, numerals)):
+            cells, start = [""] * len(cells), 0
         if not _PRINTABLE.search(text, start):
             raise DataError(
                 f"{who}: has a header but no row: there is no time step in it. Check that writing it was "
                 "finished."
             )
-        table, first_short = _body(text, start, len(names), delimiter, who)
+        table, first_short = _body(text, start, cells, delimiter, who)
     except csv.Error as error:
         raise DataError(
             f"{who}: cannot be read as a table: {error}. Look for a quotation mark without its partner."
         ) from None
+    except StopIteration:
+        raise DataError(f"{who}: holds no table, only comments or empty lines. Check the file.") from None
+    kept, said = without_empty_columns(cells[: table.shape[1]], table)
+    names = _clean_header(cells, kept, who, stem="channel" if header == "maybe" and not start else "column")
+    units = {
+        name: unit
+        for name, j in zip(names, kept, strict=True)
+        if (unit := dict(enumerate(found.units)).get(j))
+    }
     return Columns(
-        who, names, list(table.T), text, delimiter, first_short, decimal, header_rows=int(start > 0)
+        who,
+        names,
+        [table[:, j] for j in kept],
+        text,
+        delimiter,
+        first_short,
+        replace(numerals, blanks=len(kept) > 1),
+        header_rows=int(start > 0),
+        width=len(cells),
+        units=units,
+        notes=[f"{who}: {note}" for note in (*found.notes, *said)],
     )
 
 
-def _guess_delimiter(text: str) -> str:
-    match = re.search(r"[^\r\n]+", text)
-    first = re.sub(r'"[^"]*"', "", match.group()) if match else ""
-    return max(",;\t|", key=lambda mark: (first.count(mark), mark == ","))
+def _is_data(cells: list[str], numerals: Numerals) -> bool:
+    """Whether a first row is one of numbers; those that count from 0, as pandas names columns, are names."""
+    counted = [cell.strip() for cell in cells] == [str(i) for i in range(len(cells))]
+    return all(is_number(cell, numerals.decimal) for cell in cells) and not (counted and len(cells) > 3)
 
 
-def _clean_header(cells: list[str], who: str) -> list[str]:
-    names = [cell.strip() or f"column_{i}" for i, cell in enumerate(cells)]
-    if len(names) > 1 and all(_is_number(name) for name in names):
-        values = [float(name) for name in names]
-        if values != [values[0] + i for i in range(len(values))] or values[0] not in (0, 1):
-            raise DataError(
-                f"{who}: the first row must name the columns; it holds only numbers ({listing(names, 3)}). "
-                "Add a first row of names."
-            )
+def _check_header(cells: list[str], who: str, numerals: Numerals) -> None:
+    """Refuse a first row of numbers, unless they count steps or name wavelengths: whole or many, and rising."""
+    names = [cell.strip() for cell in cells]
+    numbers = [name for name in names if not is_missing(name) and is_number(name, numerals.decimal)]
+    counted = numbers in ([str(i + k) for i in range(len(numbers))] for k in (0, 1))
+    if not numbers or (counted and len(numbers) > 3):
+        return
+    words = [name for name in names if name and not is_missing(name) and name not in numbers]
+    if words:
+        whole = all(name.isdigit() for name in numbers)
+        try:
+            values = np.array([name.replace(numerals.decimal, ".") for name in numbers], dtype=np.float64)
+        except ValueError:
+            values = np.zeros(2)
+        if (whole or len(numbers) > 4) and (np.diff(values) > 0).all() and values[0] >= 0:
+            return
+    only = "numbers" if words else "only numbers"
+    raise DataError(
+        f"{who}: the first row must name the columns; it holds {only} ({listing(numbers, 3)}). "
+        "Add a first row of names, or pass header='none', which calls them column_0 and so on, with label='column_0' and "
+        "layout='wide' where every row is a class and the steps of a sequence; if these are names, pass header='first'."
+    )
+
+
+def _clean_header(cells: list[str], kept: list[int], who: str, *, stem: str) -> list[str]:
+    names = [cells[j].strip() or f"{stem}_{j}" for j in kept]
     seen: dict[str, int] = {}
     for position, name in enumerate(names):
         if name in seen:
@@ -308,8 +376,13 @@ def _clean_header(cells: list[str], who: str) -> list[str]:
     return names
 
 
-def _body(text: str, start: int, width: int, delimiter: str, who: str) -> tuple[np.ndarray, int | None]:
-    """Return the cells as an object array of shape (rows, width), and the first row that was too short."""
+def _body(text: str, start: int, names: list[str], delimiter: str, who: str) -> tuple[np.ndarray, int | None]:
+    """Return the cells as an object array of shape (rows, columns), and the first row that was too short.
+
+    Separators at the ends of lines make no column: the array has as many columns as are named or hold something.
+    """
+    width = len(names)
+    least = max((i + 1 for i, name in enumerate(names) if name.strip()), default=width)
     stream = io.StringIO(text, newline="")
     stream.seek(start)
     try:
@@ -323,9 +396,9 @@ def _body(text: str, start: int, width: int, delimiter: str, who: str) -> tuple[
     reader = csv.reader(stream, delimiter=delimiter)
     lines_before = text.count("\n", 0, start)
     rows: list[list[str]] = []
-    first_short = None
+    shortest, filled = width, False
     for cells in reader:
-        if not cells:
+        if _is_empty_line(cells, width):
             continue
         if len(cells) > width:
             if any(cell.strip() for cell in cells[width:]):
@@ -336,22 +409,21 @@ def _body(text: str, start: int, width: int, delimiter: str, who: str) -> tuple[
                 )
             del cells[width:]
         if len(cells) < width:
-            first_short = len(rows) if first_short is None else first_short
-            cells += [""] * (width - len(cells))
+            shortest = min(shortest, len(cells))
+        filled = filled or any(cell.strip() for cell in cells[least:])
         rows.append(cells)
+    # Names end where the last one is, if no row goes beyond.
+    if shortest >= least and not filled:
+        width = least
+    first_short = next((number for number, cells in enumerate(rows) if len(cells) < width), None)
     table = np.empty((len(rows), width), dtype=object)
-    table[:] = rows
+    table[:] = [cells[:width] + [""] * (width - len(cells)) for cells in rows]
     return table, first_short
 
 
-def _is_number(cell: str, decimal: str = ".") -> bool:
-    if is_missing(cell):
-        return cell.strip() != ""
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return True
+def _is_empty_line(cells: list[str], width: int) -> bool:
+    """Whether a line is no row: nothing in it, or blanks where there are several columns."""
+    return not cells or (width > 1 and len(cells) == 1 and not cells[0].strip())
 
 
 def _short(cell: Any) -> str:
@@ -394,35 +466,51 @@ def read_parquet(path: Path) -> Columns:
 
 
 def is_frame(source: Any) -> bool:
-    """Return whether this is a pandas or polars DataFrame, without importing either."""
-    return (
-        type(source).__module__.split(".")[0] in ("pandas", "polars") and type(source).__name__ == "DataFrame"
-    )
+    """Return whether this is a pandas or polars DataFrame or a table of Arrow, without importing any of them."""
+    room, name = type(source).__module__.split(".")[0], type(source).__name__
+    return (room in ("pandas", "polars") and name == "DataFrame") or (room == "pyarrow" and name == "Table")
 
 
-def from_frame(frame: Any) -> Columns:
-    """Take the columns of a pandas or polars DataFrame; a named pandas index, or one of times, counts as columns."""
+def from_frame(frame: Any, *, numerals: Numerals | None = None) -> Columns:
+    """Take the columns of a DataFrame or a table of Arrow; a named pandas index, or one of times, counts as columns.
+
+    Names of two levels are joined: ``("acc", "x")`` is ``acc_x``.
+    """
     if type(frame).__module__.startswith("pandas"):
-        index = frame.index
-        dated = (
-            type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex") and "time" not in frame
-        )
-        if dated and index.name is None:
+        times = type(frame.index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
+        if times and frame.index.name is None and "time" not in frame:
             frame = frame.rename_axis("time")
-        if any(name is not None for name in frame.index.names):
-            frame = frame.reset_index()
-    names = [str(name) for name in frame.columns]
+    if type(frame).__module__.startswith("pandas") and any(name is not None for name in frame.index.names):
+        doubled = [name for name in frame.index.names if name is not None and name in frame.columns]
+        if doubled:
+            raise DataError(
+                f"DataFrame: both a column and the index are called {doubled[0]!r}. Rename one: frame.rename_axis('row')."
+            )
+        frame = frame.reset_index()
+    pandas = hasattr(frame, "iloc")
+    if hasattr(frame, "column_names"):  # Arrow
+        names, arrays = list(frame.column_names), [_cells(column) for column in frame.columns]
+    else:
+        names = [_joined(name) for name in frame.columns]
+        count = range(len(names))
+        arrays = [_cells(frame.iloc[:, i] if pandas else frame.to_series(i)) for i in count]
     _check_frame(names, len(frame), "DataFrame")
-    return Columns("DataFrame", names, [_cells(frame[name]) for name in frame.columns])
+    return Columns("DataFrame", names, arrays, numerals=numerals or Numerals())
 
 
 def _cells(column: Any) -> np.ndarray:
     """Return a column of a frame; times with a zone as objects, which keep it."""
-    if getattr(column.dtype, "time_zone", None) is not None:  # of polars, whose to_numpy drops it
+    if (
+        getattr(getattr(column, "dtype", None), "time_zone", None) is not None
+    ):  # of polars, whose to_numpy drops it
         cells = np.empty(len(column), dtype=object)
         cells[:] = column.to_list()
         return cells
     return np.asarray(column.to_numpy())
+
+
+def _joined(name: Any) -> str:
+    return "_".join(str(part) for part in name if str(part).strip()) if isinstance(name, tuple) else str(name)
 
 
 def _check_frame(names: list[str], rows: int, who: str) -> None:

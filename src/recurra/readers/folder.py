@@ -150,6 +150,13 @@ def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
         for file in files:
             one = _read(file, path, words, keep_labels=False)
             read.append(replace(one, records=[replace(one.records[0], label=folder.name)]))
+    if not read and any(
+        child.is_dir() and not _hidden(child) for folder in folders for child in folder.iterdir()
+    ):
+        raise DataError(
+            f"{path}: its folders hold folders, and which of them are classes is not known. Write a table {LABELS} into "
+            f"{path} with the columns file, label and group, a row for each file, such as class/person/1.csv,class,person."
+        )
     if not read:
         raise DataError(f"{path}: its folders hold no sequence file ({', '.join(FILE_SUFFIXES)}).")
     return _join(read, notes)
@@ -215,7 +222,12 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
     if file.suffix.lower() == ".txt" and text.is_prose(file, encoding=words.encoding):
         return Dataset([text.read_file(file, name=name, encoding=words.encoding)], kind="text")
     columns = read_delimited(
-        file, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=None
+        file,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
+        header="maybe",
     )
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:
@@ -293,7 +305,11 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
 
 def _with_labels(path: Path, words: TableWords) -> Dataset:
     table = read_delimited(
-        path / LABELS, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal
+        path / LABELS,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
     )
     column = next(
         (name for name in table.names if name.lower() in ("file", "filename", "path", "name")), None

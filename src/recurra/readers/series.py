@@ -87,7 +87,7 @@ def series_from_columns(columns: Columns, words: TableWords) -> Dataset:
 def _rows(columns: Columns, words: TableWords) -> list[tuple[str | None, np.ndarray]]:
     if not words.id:
         return [(None, np.arange(columns.rows))]
-    ids = np.array(columns.strings(words.id))
+    ids = np.array(columns.words(words.id))
     return [(str(name), np.flatnonzero(ids == name)) for name in dict.fromkeys(ids.tolist())]
 
 

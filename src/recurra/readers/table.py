@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
-from recurra.readers import clock, text
+from recurra.readers import clock, nested, text
 from recurra.readers.columns import (
     Columns,
     check_full_rows,
@@ -20,6 +20,8 @@ from recurra.readers.columns import (
     read_delimited,
     read_parquet,
 )
+from recurra.readers.exports import is_number, time_unit
+from recurra.readers.numerals import Numerals
 from recurra.readers.series import series_from_columns
 from recurra.readers.words import (
     DELIMITED,
@@ -75,27 +77,51 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
             f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
     refuse(words.given.intersection(DELIMITED), _of_the_file(source), who)
-    return from_columns(read_columns(source, words), words.without_given("encoding", "delimiter"))
+    if not is_frame(source) and _is_of_the_archives(Path(source), words):
+        told = replace(words, header="none", label="column_0", layout="wide", id="", time="")
+        found = from_columns(read_columns(source, told), told)
+        return replace(
+            found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
+        )
+    acted = ("encoding", "delimiter", "thousands", "header")
+    return from_columns(read_columns(source, words), words.without_given(*acted))
 
 
 def _of_the_file(source: Any) -> tuple[str, ...]:
     """Return the words that say how a file becomes columns; a frame, and a binary file, have none."""
-    if is_frame(source) or Path(source).suffix.lower() in (".parquet", ".pq"):
+    if is_frame(source):
+        return ("decimal", "thousands")  # of numbers written as text
+    if Path(source).suffix.lower() in (".parquet", ".pq"):
         return ()
     return ("encoding",) if Path(source).suffix.lower() in text.JSON_SUFFIXES else DELIMITED
 
 
-def read_columns(source: Any, words: TableWords, *, header: bool | None = True) -> Columns:
+def _is_of_the_archives(path: Path, words: TableWords) -> bool:
+    """Whether a file is ``NAME_TRAIN.tsv`` or ``NAME_TEST.tsv`` of the UCR archive: numbers only, the class first."""
+    if path.suffix.lower() != ".tsv" or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
+        return False
+    if words.header != "auto" or words.label is not None or words.layout != "auto" or words.channels:
+        return False
+    cells = text.first_line(path, encoding=words.encoding).split("\t")
+    return len(cells) > 2 and all(is_number(cell, words.decimal) for cell in cells)
+
+
+def read_columns(source: Any, words: TableWords) -> Columns:
     """Read the columns of a table file or DataFrame."""
     if is_frame(source):
-        return from_frame(source)
+        return from_frame(source, numerals=Numerals(words.decimal, words.thousands))
     path = Path(source)
     if path.suffix.lower() in (".parquet", ".pq"):
         return read_parquet(path)
     if path.suffix.lower() in text.JSON_SUFFIXES:
         return text.read_json_lines(path, encoding=words.encoding)
     return read_delimited(
-        path, encoding=words.encoding, delimiter=words.delimiter, decimal=words.decimal, header=header
+        path,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
+        header=words.header,
     )
 
 
@@ -109,15 +135,19 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
         return replace(pairs_of(columns, words), source=columns.who)
     columns, words, joined = clock.one_time_column(columns, words)
     words, notes = _find_usual_names(columns, words)
+    if words.time and words.time_unit is None and words.time in columns.units:
+        words = replace(words, time_unit=time_unit(columns.units[words.time]))
     _check_given(columns, words)
     notes = [*joined, *notes]
     if words.kind == "series":
         series = series_from_columns(columns, words)
-        return replace(series, notes=(*notes, *series.notes))
+        return replace(series, notes=_together(notes, columns, series))
     targets = target_names(words)
     if words.text:
         check_full_rows(columns)
         dataset = _texts(columns, words)
+    elif found := nested.sequence_columns(columns, words.channels):
+        dataset = _nested(columns, words, found)
     else:
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
@@ -128,7 +158,12 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
             dataset = _wide(columns, words, channels)
-    return replace(dataset, source=columns.who, notes=(*notes, *dataset.notes))
+    return replace(dataset, source=columns.who, notes=_together(notes, columns, dataset))
+
+
+def _together(notes: Sequence[str], columns: Columns, dataset: Dataset) -> tuple[str, ...]:
+    """Return the notes on names, on the file and on the records, in this order."""
+    return (*notes, *columns.notes, *dataset.notes)
 
 
 def _check_given(columns: Columns, words: TableWords) -> None:
@@ -148,7 +183,9 @@ def _check_given(columns: Columns, words: TableWords) -> None:
         advice = "If every row is a time step, give layout='long'." if words.layout == "auto" else ""
     if words.target and (words.text or words.kind == "series"):
         idle |= {"label", "channels"}  # the target says already what is to be learned
-    if "time_unit" in words.given and not (words.time and _is_numeric(columns, words.time)):
+    if not isinstance(words.time, str) or not words.time:
+        idle |= {"time_unit", "time_format", "time_zone"}
+    elif not _is_numeric(columns, words.time):
         idle.add("time_unit")
     if words.kind == "series" or not words.text or words.target:
         takes = (*takes, "decimal")  # of files with separators; others have refused it
@@ -234,7 +271,7 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
     if words.time:
         return "long"
     if words.id:
-        ids = columns.strings(words.id)
+        ids = columns.words(words.id)
         return "wide" if len(set(ids)) == len(ids) > 1 else "long"
     return "wide"
 
@@ -256,7 +293,7 @@ def unique_names(columns: Columns, words: TableWords) -> list[str | None]:
     """Names from the id column where every row is a record; doubled ones are refused."""
     if not words.id:
         return [None] * columns.rows
-    names = columns.strings(words.id)
+    names = columns.words(words.id)
     seen: dict[str | None, int] = {}
     for row, name in enumerate(names):
         if name in seen:
@@ -303,12 +340,30 @@ def _check_labels(columns: Columns, name: str, labels: Sequence[Any]) -> None:
         )
 
 
+def _nested(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record per row, each cell of a channel holding its whole sequence."""
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * columns.rows
+    names = unique_names(columns, words)
+    records = [
+        Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz)
+        for values, label, group, name in zip(
+            nested.sequences(columns, channels), labels, groups, names, strict=True
+        )
+    ]
+    notes = (
+        f"{columns.who}: its cells hold whole sequences: one sequence a row, one channel a column.",
+        *odd_values(columns.who, [record.values for record in records]),
+    )
+    return Dataset(records, channel_names=channels, notes=notes)
+
+
 def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
     """One record of one channel per row."""
     advice = (
         "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
     )
-    matrix = np.column_stack([columns.numbers(name, advice=advice) for name in channels])
+    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
     # Steps up to the last cell that is filled; gaps before it are missing values.
     lengths = matrix.shape[1] - np.argmin(np.isnan(matrix[:, ::-1]), axis=1)
     lengths[np.isnan(matrix).all(axis=1)] = 0
@@ -344,7 +399,7 @@ def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
     rows = _Rows(columns, words)
     advice = "Leave the column out with channels=, or say what it is with label=, group= or id=."
-    matrix = np.column_stack([columns.numbers(name, advice=advice) for name in channels])
+    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
     if rows.order is not None:
         matrix = matrix[rows.order]
     labels, label_notes = _long_labels(columns, words, rows)
@@ -394,7 +449,7 @@ class _Rows:
     def _codes(self) -> tuple[np.ndarray, list[str | None]]:
         if not self.words.id:
             return np.zeros(self.columns.rows, dtype=np.int64), [None]
-        ids = self.columns.strings(self.words.id)
+        ids = self.columns.words(self.words.id)
         if None in ids:
             raise DataError(
                 f"{self.columns.who}: the id column {self.words.id!r} must be filled; it is empty at "

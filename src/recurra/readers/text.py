@@ -10,7 +10,8 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError
-from recurra.readers.columns import Columns, read_text
+from recurra.readers.columns import Columns
+from recurra.readers.decoding import read_text
 from recurra.records import Dataset, Record
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")

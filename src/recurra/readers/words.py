@@ -19,15 +19,24 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 # Which words act on which layout of a table. A word that is given and not here is refused, see `check_given`.
-DELIMITED = ("encoding", "delimiter", "decimal")  # read from a text file with separators
+DELIMITED = (
+    "encoding",
+    "delimiter",
+    "decimal",
+    "thousands",
+    "header",
+)  # read from a text file with separators
 LONG = (
-    "id", "time", "label", "group", "target", "channels", "layout", "label_per", "sort", "time_unit", "sample_rate_hz",
-    "kind",
+    "id", "time", "label", "group", "target", "channels", "layout", "label_per", "sort", "time_unit", "time_format",
+    "time_zone", "sample_rate_hz", "kind",
 )  # fmt: skip
 WIDE = ("id", "time", "label", "group", "target", "channels", "layout", "sample_rate_hz", "kind")
 TEXTS = ("text", "id", "label", "group", "target")
 PAIRS = ("source", "target", "group", "id")
-SERIES = ("id", "time", "target", "known", "static", "channels", "sort", "time_unit", "kind")
+SERIES = (
+    "id", "time", "target", "known", "static", "channels", "sort", "time_unit", "time_format", "time_zone",
+    "resample", "kind",
+)  # fmt: skip
 LINES = ("labels", "layout", "encoding")
 
 
@@ -129,6 +138,11 @@ class TableWords:
         Separator of text files; found by itself.
     decimal : str, default="."
         Decimal mark of text files.
+    thousands : str, optional
+        Mark between groups of three digits; found by itself where it can be nothing else.
+    header : {"auto", "first", "none"}, default="auto"
+        Auto: the first row of a text file names the columns, and a row of numbers is refused. First: it names them
+        whatever it holds. None: there are no names; the columns are called ``column_0``, ``column_1`` and so on.
     resample_hz : float, optional
         Bring signal files to this rate.
     channels_first : bool, default=False
@@ -160,6 +174,8 @@ class TableWords:
     encoding: str = "utf-8"
     delimiter: str | None = None
     decimal: str = "."
+    thousands: str | None = None
+    header: str = "auto"
     resample_hz: float | None = None
     channels_first: bool = False
     given: frozenset[str] = frozenset()
@@ -191,5 +207,11 @@ class TableWords:
             raise UsageError(
                 f"load: decimal and delimiter must be one character; got {made.decimal!r} and "
                 f"{made.delimiter!r}."
+            )
+        check_choice("load", "header", made.header, ["auto", "first", "none"])
+        if made.thousands is not None and (len(made.thousands) != 1 or made.thousands == made.decimal):
+            raise UsageError(
+                f"load: thousands must be one character, another than the decimal mark {made.decimal!r}; got "
+                f"{made.thousands!r}."
             )
         return made

@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.plain_arrays import plain
 from recurra.serving import stream_state
 from recurra.serving.answer import Answer
 from recurra.serving.latency import Latency
@@ -78,7 +79,7 @@ class Stream:
             If the row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        row = np.asarray(row)
+        row = plain_rows(row)
         answer = self._take_fused(row) if self._fused is not None else None
         if answer is None:
             answer = self._take(as_rows(self._model, row, self.steps, one=True))
@@ -114,7 +115,7 @@ class Stream:
             If a row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, np.asarray(chunk), self.steps))
+        answer = self._take(as_rows(self._model, plain_rows(chunk), self.steps))
         self.latency.record(time.perf_counter() - start)
         return answer
 
@@ -230,6 +231,13 @@ def check_causal(model: "FittedModel") -> None:
             "a stream has not reached; train with bidirectional=False, or wait for N more rows with "
             "stream(look_ahead=N)."
         )
+
+
+def plain_rows(given: Any) -> np.ndarray:
+    """Return rows of any kind of array as a plain one, masked values as NaN; what is plain already is not looked at."""
+    if type(given) in (np.ndarray, list, tuple, float, int):
+        return np.asarray(given)
+    return np.asarray(plain(given, "stream: the row"))
 
 
 def as_rows(model: "FittedModel", given: np.ndarray, steps: int, *, one: bool = False) -> np.ndarray:

@@ -14,7 +14,7 @@ from recurra.serving.answer import Answer
 from recurra.serving.answers import Answers
 from recurra.serving.latency import Latency
 from recurra.serving.running import RunningNetwork, check_network_state
-from recurra.serving.stream import all_finite, as_rows, at_steps, check_causal, too_large
+from recurra.serving.stream import all_finite, as_rows, at_steps, check_causal, plain_rows, too_large
 
 if TYPE_CHECKING:
     from recurra.serving.model import FittedModel
@@ -105,7 +105,7 @@ class Streams:
                     f"Streams.step: needs a dictionary of name to row, or rows and names; got {type(rows).__name__}."
                 )
             names, rows = list(rows), _stacked(rows)
-        values = self._check(np.asarray(rows), names)
+        values = self._check(plain_rows(rows), names)
         answers = self._take_rounds(values, list(names)) if len(names) else self._empty()
         self.latency.record(time.perf_counter() - start)
         return answers
@@ -114,7 +114,7 @@ class Streams:
         """Take in rows (time, channels) of one stream; see `Stream.push`."""
         start = time.perf_counter()
         slot = self._places([name])
-        values = as_rows(self._model, np.asarray(chunk), int(self._steps[slot[0]]))
+        values = as_rows(self._model, plain_rows(chunk), int(self._steps[slot[0]]))
         answer = self._push(int(slot[0]), values)
         self.latency.record(time.perf_counter() - start)
         return answer

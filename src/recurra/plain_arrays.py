@@ -1,0 +1,244 @@
+"""Arrays of other libraries and kinds become plain numpy arrays that mean the same, or are refused in one sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, ShapeError
+
+# Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
+LARGEST, SMALLEST = 1e100, 1e-100
+
+PADDING = "nan"  # what `lengths=` says where sequences end before their last steps without a value
+
+
+def plain(value: Any, who: str) -> Any:
+    """Return an array of any library as a plain numpy array; anything that is no array as it is.
+
+    Masked values become NaN, whatever their fill value, or None among labels that are no numbers; nullable columns' NA
+    likewise. Tensors are detached and brought to the processor.
+
+    Parameters
+    ----------
+    value : object
+        What a user gave.
+    who : str
+        Who complains, with the place: "X: sequence 3".
+
+    Raises
+    ------
+    DataError
+        If the array has named fields, units, is sparse, or names its axes with time in another place than the first.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        value = _unmasked(value, who)
+    room = type(value).__module__.split(".")[0]
+    if room == "torch" and hasattr(value, "detach"):
+        return _from_torch(value, who)
+    if room == "pandas":
+        return _from_pandas(value)
+    if hasattr(value, "tocsr"):
+        raise DataError(f"{who} is a sparse array; pass it as a full one with toarray().")
+    dims = getattr(value, "dims", None)
+    if room == "xarray" and dims is not None and "time" in dims[1:] and len(dims) == 2:
+        raise DataError(f"{who} has the axes {tuple(dims)}; time comes first: pass x.transpose('time', ...).")
+    if room not in ("xarray", "polars", "pyarrow") and _has_units(value):
+        raise DataError(f"{who} has units, which are not read; pass its numbers in one unit for all.")
+    if isinstance(value, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in value):
+        return [plain(row, who) for row in value]
+    if not hasattr(value, "__array__"):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "V":
+        fields = list(array.dtype.names or ())
+        raise DataError(
+            f"{who} has named fields {fields}; pass its columns as a table: pandas.DataFrame(x), or "
+            "numpy.lib.recfunctions.structured_to_unstructured(x)."
+        )
+    return array
+
+
+def _has_units(value: Any) -> bool:
+    quantity = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+    return (hasattr(value, "magnitude") and hasattr(value, "units")) or (
+        quantity and (hasattr(value, "unit") or hasattr(value, "units"))
+    )
+
+
+def _unmasked(value: np.ma.MaskedArray, who: str) -> np.ndarray:
+    mask = np.ma.getmaskarray(value)
+    data = np.asarray(value.data)
+    if not mask.any() or data.dtype.kind == "V":
+        return data
+    if data.dtype.kind in "fiub":
+        if data.dtype.kind in "iu":
+            check_exact(data[~mask], who)
+        return np.where(mask, np.nan, data.astype(np.float64))
+    if data.dtype.kind == "c":
+        return data  # refused as complex by whoever reads it
+    out = data.astype(object)
+    out[mask] = None
+    return out
+
+
+def _from_torch(tensor: Any, who: str) -> np.ndarray:
+    if tensor.device.type == "meta":
+        raise DataError(
+            f"{who} is a tensor without values, on the device 'meta'; give one that holds numbers."
+        )
+    tensor = tensor.detach().cpu()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if str(tensor.layout) != "torch.strided":
+        tensor = tensor.to_dense()
+    if str(tensor.dtype).startswith(("torch.bfloat16", "torch.float8")):
+        tensor = tensor.float()
+    return np.asarray(tensor.resolve_conj().resolve_neg().numpy())
+
+
+def _from_pandas(value: Any) -> Any:
+    """Return a Series or DataFrame with nullable columns as numbers, NA as NaN; others as they are."""
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
+    nullable = [d for d in dtypes if hasattr(d, "na_value") and getattr(d, "kind", "O") in "fiub"]
+    if not nullable or not all(getattr(d, "kind", "O") in "fiub" for d in dtypes):
+        return value
+    if not np.asarray(value.isna()).any():
+        return np.asarray(
+            value.to_numpy(dtype=np.result_type(*(getattr(d, "numpy_dtype", d) for d in dtypes)))
+        )
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def without_na(array: np.ndarray) -> np.ndarray:
+    """Return an array of objects with NaN in place of pandas' NA, which is no number."""
+    missing = np.array([type(cell).__name__ == "NAType" for cell in array.reshape(-1)], bool).reshape(
+        array.shape
+    )
+    if missing.any():
+        array = array.copy()
+        array[missing] = np.nan
+    return array
+
+
+def floats(array: np.ndarray, who: str) -> np.ndarray:
+    """Return an array of numbers as float32 or float64 of this machine.
+
+    Raises
+    ------
+    DataError
+        If a whole number, or one of more than 64 bits, would become another.
+    """
+    if array.dtype.kind in "iu":
+        check_exact(array, who)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            values = array.astype(np.float64)
+        if (np.isinf(values) & ~np.isinf(array)).any():
+            raise DataError(f"{who} holds a number beyond those of 64 bits; give it in a larger unit.")
+        return values
+    # Half precision overflows at 65504, in the first sum.
+    wanted = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize <= 4 else np.float64
+    return array if array.dtype == wanted and array.dtype.isnative else array.astype(wanted)
+
+
+def check_exact(array: np.ndarray, who: str) -> None:
+    """Raise DataError at a whole number that a float64 would change."""
+    if not array.size or (int(array.max()) <= 2**53 and int(array.min()) >= -(2**53)):
+        return
+    for number in array.reshape(-1).tolist():
+        if int(float(number)) != number:
+            raise DataError(
+                f"{who} holds the whole number {number}, which a float64 cannot hold exactly; leave it out if it names "
+                "something, or subtract the smallest first."
+            )
+
+
+def check_range(array: np.ndarray, who: str) -> None:
+    """Raise DataError if a number is so large that no sum of squares could hold it; NaN and infinity are left to others."""
+    odd = np.isfinite(array) & (np.abs(array) > LARGEST)
+    if odd.any():
+        raise DataError(
+            f"{who} holds {array[odd].flat[0]:.3g}; values must be below {LARGEST:g} in magnitude. Give them in a larger "
+            "unit, or leave out what stands for no value."
+        )
+
+
+def check_not_tiny(arrays: Sequence[np.ndarray], who: str) -> None:
+    """Raise DataError if all numbers of a channel are so small that squares of them cannot be told from 0.
+
+    Parameters
+    ----------
+    arrays : list of ndarray of shape (time, channels) or (n,)
+        All there is to learn from: a number near 0 is fine beside larger ones.
+    """
+    largest = np.zeros(1)
+    for array in arrays:
+        if array.size and array.dtype == np.float64:
+            rows = np.abs(array.reshape(len(array), -1))
+            largest = np.maximum(largest, np.where(np.isfinite(rows), rows, 0.0).max(axis=0))
+    tiny = (largest > 0) & (largest < SMALLEST)
+    if tiny.any():
+        raise DataError(
+            f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
+            f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
+        )
+
+
+def padded_lengths(array: np.ndarray) -> np.ndarray:
+    """Return for each sequence of an array (sequences, time, ...) the steps up to the last with a value: int64."""
+    if array.dtype.kind != "f":
+        return np.full(len(array), array.shape[1], np.int64)
+    there = ~np.isnan(array.reshape(*array.shape[:2], -1)).all(axis=2)
+    return np.where(there.any(axis=1), array.shape[1] - there[:, ::-1].argmax(axis=1), 0).astype(np.int64)
+
+
+def padding_note(array: np.ndarray) -> str:
+    """Return what looks like padding in an array (sequences, time, ...) of floats, "" if nothing does.
+
+    Steps at the end where no channel has a value. Of a single channel that may be chance: then only if nothing else is
+    missing.
+    """
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or 0 in array.shape:
+        return ""
+    lengths = padded_lengths(array)
+    short = lengths < array.shape[1]
+    nan = np.isnan(array.reshape(*array.shape[:2], -1))
+    if not short.any():
+        if array.ndim == 3 and nan[:, :, -1].all(axis=1).any():
+            return (
+                "has channels that end in NaN at every step; if its shape is (sequences, channels, time), pass "
+                "X.transpose(0, 2, 1)"
+            )
+        return ""
+    if nan.shape[2] == 1 and nan.sum() > (array.shape[1] - lengths).sum():
+        return ""
+    return (
+        f"ends in steps without any value in {int(short.sum())} of {len(array)} sequences (NaN, after step "
+        f"{int(lengths[short][0])} of {array.shape[1]} in sequence {int(np.argmax(short))})"
+    )
+
+
+def check_padding(X: Any, who: str) -> None:
+    """Raise ShapeError if one array of sequences ends in steps of NaN only: padding, or values that are missing."""
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
+        return
+    note = padding_note(X)
+    if note:
+        raise ShapeError(
+            f"{who}: the array {note}. If that is padding, pass recurra.load(X, lengths='{PADDING}'), with labels= where "
+            "there are any; if the values are missing, pass a list of sequences: list(X)."
+        )
+
+
+def end_in_nan(sequences: Sequence[np.ndarray]) -> int:
+    """Return how many of several sequences end in steps of NaN, where no other value is missing; 0 if others are."""
+    count = 0
+    for sequence in sequences:
+        nan = np.isnan(sequence)
+        if nan.any():
+            end = int(padded_lengths(sequence[None])[0])
+            if nan[:end].any():
+                return 0
+            count += 1
+    return count

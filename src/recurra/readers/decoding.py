@@ -1,0 +1,72 @@
+"""Bytes of a text file become text: byte-order marks, encodings, line ends."""
+
+import codecs
+import re
+from pathlib import Path
+
+from recurra.errors import DataError, MissingDataError, UsageError
+
+
+def read_text(path: Path, *, encoding: str = "utf-8") -> str:
+    """Return the text of a file, without byte-order mark.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    DataError
+        If it is empty, binary, or not in this encoding.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise MissingDataError(f"{path}: there is no such file.") from None
+    return decode(data, who=str(path), encoding=encoding)
+
+
+def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
+    """Return bytes as text whose lines end in line feeds; see `read_text` for the errors.
+
+    A byte-order mark says more about the encoding than who passes ``encoding``.
+    """
+    if not data.strip():
+        raise DataError(f"{who}: the file is empty ({len(data)} bytes). Check that writing it was finished.")
+    try:
+        text = data.decode(_marked(data) or encoding)
+    except LookupError:
+        raise UsageError(
+            f"{who}: there is no encoding {encoding!r}. Try encoding='latin-1' or 'utf-16'."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{who}: is not {encoding} text: byte {error.start} is 0x{data[error.start]:02x}. "
+            f"Pass encoding='{'utf-8' if _is_utf8(data) else 'latin-1'}', or save it as UTF-8."
+        ) from None
+    single_byte = re.match(r"(latin|iso8859|cp125)", codecs.lookup(_marked(data) or encoding).name)
+    if single_byte and not data.isascii() and _is_utf8(data):  # no text of these looks like UTF-8 by chance
+        raise DataError(f"{who}: is UTF-8 text, not {encoding}. Pass encoding='utf-8'.")
+    if "\0" in text:
+        raise DataError(
+            f"{who}: is not a text file: it holds a zero byte at position {text.index(chr(0))}. "
+            "Check the file's ending, or pass encoding='utf-16-le' if it is text."
+        )
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _marked(data: bytes) -> str | None:
+    """Return the encoding that a byte-order mark at the beginning says, None if there is none."""
+    marks = {
+        b"\xef\xbb\xbf": "utf-8",
+        b"\xff\xfe\x00\x00": "utf-32",
+        b"\xff\xfe": "utf-16",
+        b"\xfe\xff": "utf-16",
+    }
+    return next((codec for mark, codec in marks.items() if data.startswith(mark)), None)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
