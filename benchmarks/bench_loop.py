@@ -81,13 +81,13 @@ class Loop:
         return loss.item()
 
 
-def work(row, who, threads):
-    """Answer every line with the loss (the first one) or the seconds of a step."""
+def work(who, threads):
+    """Answer each line, a row and a count, with the loss (count 0: a new loop) or the seconds of a step."""
     torch.set_num_threads(threads)
-    loop = Loop(row, who)
     for line in sys.stdin:
-        count = int(line)
+        row, count = json.loads(line)
         if not count:
+            loop = Loop(row, who)
             print(loop.step(), flush=True)
             continue
         for _ in range(max(2, count // 5)):  # warm
@@ -101,13 +101,12 @@ def work(row, who, threads):
 class Contender:
     """A process that trains when it is asked to."""
 
-    def __init__(self, row, who, threads, python):
-        run = [python, __file__, "--work", json.dumps([row, who, threads])]
+    def __init__(self, who, threads, python):
+        run = [python, __file__, "--work", json.dumps([who, threads])]
         self.process = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.times = []
 
-    def ask(self, count):
-        self.process.stdin.write(f"{count}\n")
+    def ask(self, row, count):
+        self.process.stdin.write(f"{json.dumps([row, count])}\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
 
@@ -116,24 +115,17 @@ class Contender:
         self.process.wait()
 
 
-def compare(row, chosen):
-    names = ["ours", "padded", *(["packed"] if row[5] else []), *(["before"] if chosen.before else [])]
-    contenders = {
-        name: Contender(row, name, chosen.threads, chosen.before if name == "before" else sys.executable)
-        for name in names
-    }
-    try:
-        losses = {name: one.ask(0) for name, one in contenders.items()}
-        right = losses["packed" if row[5] else "padded"]
-        assert abs(losses["ours"] - right) < 1e-4, losses
-        count = max(3, min(200, int(chosen.seconds / max(contenders["padded"].ask(2), 1e-4))))
-        for _ in range(chosen.rounds):
-            for one in contenders.values():
-                one.times.append(one.ask(count))
-    finally:
-        for one in contenders.values():
-            one.close()
-    return {name: statistics.median(one.times) * 1e3 for name, one in contenders.items()}
+def compare(row, contenders, chosen):
+    names = [name for name in contenders if name != "packed" or row[5]]
+    losses = {name: contenders[name].ask(row, 0) for name in names}
+    right = losses.get("packed", losses["ours"] if row[5] else losses["padded"])
+    assert abs(losses["ours"] - right) < 1e-4, losses
+    count = max(3, min(200, int(chosen.seconds / max(contenders["padded"].ask(row, 2), 1e-4))))
+    times = {name: [] for name in names}
+    for _ in range(chosen.rounds):
+        for name in names:
+            times[name].append(contenders[name].ask(row, count))
+    return {name: statistics.median(seconds) * 1e3 for name, seconds in times.items()}
 
 
 def main():
@@ -143,6 +135,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.4, help="of a turn")
     parser.add_argument("--before", help="another Python interpreter with recurra installed")
     parser.add_argument("--cells", nargs="*", default=["lstm", "gru", "rnn"])
+    parser.add_argument("--contenders", nargs="*", default=["ours", "padded", "packed"])
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -150,11 +143,15 @@ def main():
         work(*json.loads(chosen.work))
         return
     about = measure.machine(chosen.threads)
+    contenders = {
+        name: Contender(name, chosen.threads, chosen.before if name == "before" else sys.executable)
+        for name in [*chosen.contenders, *(["before"] if chosen.before else [])]
+    }
     rows, text = [], []
     for row in ROWS:
         if row[0] not in chosen.cells:
             continue
-        found = compare(row, chosen)
+        found = compare(row, contenders, chosen)
         cell, *sizes, ragged, layers, both = row
         rows.append(
             {"cell": cell, "shape": sizes, "ragged": ragged, "layers": layers, "bidirectional": both}
@@ -166,6 +163,8 @@ def main():
         text.append(f"{name:<45}" + "  ".join(f"{who} {ms:7.2f} ms" for who, ms in found.items())
                     + f"  padded/ours {found['padded'] / found['ours']:.2f}")  # fmt: skip
         print(text[-1], flush=True)
+    for one in contenders.values():
+        one.close()
     for ragged in (True, False):
         for cell in chosen.cells:
             ratios = [r["padded_ratio"] for r in rows if r["cell"] == cell and r["ragged"] == ragged]

@@ -1,10 +1,12 @@
 """A network given by the user: predicts through torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from recurra.errors import UsageError
 from recurra.ragged import Ragged
 
 
@@ -29,3 +31,24 @@ class OwnNetwork:
             outputs = self.module(inputs.replace(torch.from_numpy(inputs.values)))
         values = outputs.values if isinstance(outputs, Ragged) else outputs
         return values.detach().cpu().numpy()
+
+
+def built(
+    function: Callable[[int, int], Any], input_size: int, output_size: int, *, seed: int, who: str
+) -> Any:
+    """Return the module that a user's function builds, its first weights decided by the seed.
+
+    Raises
+    ------
+    UsageError
+        If it returns something else.
+    """
+    import torch
+
+    from recurra.nn.generators import seeded_globally
+
+    with seeded_globally(seed):
+        module = function(input_size, output_size)
+    if not isinstance(module, torch.nn.Module):
+        raise UsageError(f"{who}: network must return a torch.nn.Module; got {type(module).__name__}.")
+    return module

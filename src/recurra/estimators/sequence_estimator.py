@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.checks import check_finite
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError
 from recurra.estimators import insight, overlap, resuming, rows
 from recurra.estimators.base import (
     FEWEST_GROUPS,
@@ -21,7 +21,7 @@ from recurra.estimators.base import (
 )
 from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
 from recurra.estimators.judging import evaluate, training_facts
-from recurra.estimators.own_network import OwnNetwork
+from recurra.estimators.own_network import OwnNetwork, built
 from recurra.estimators.targets import ClassTarget, Target, class_weights, target_from_manifest
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
@@ -212,16 +212,11 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
     def _build(self, features: Chain, output_size: int, resume: bool, longest: int) -> Any:
         import torch
 
-        from recurra.nn.generators import seeded_globally
         from recurra.nn.network import NetworkConfig, build, from_arrays
 
         if self.network is not None:
-            with seeded_globally(self.seed_):
-                module = self.network(features.input_size, output_size)
-            if not isinstance(module, torch.nn.Module):
-                raise UsageError(
-                    f"{type(self).__name__}: network must return a torch.nn.Module; got {type(module).__name__}."
-                )
+            sizes = (features.input_size, output_size)
+            module = built(self.network, *sizes, seed=self.seed_, who=type(self).__name__)
             if resume:
                 module.load_state_dict({name: torch.from_numpy(a) for name, a in self.model_.weights.items()})
             return module
