@@ -148,20 +148,26 @@ def naive_forecasts(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return np.array(seasonal), np.array([np.repeat(h[-1], horizon) for h in histories])
 
 
+def relative_errors(case: Case, answer: np.ndarray) -> list[float]:
+    """Return for each series, over all origins, the mean absolute error over that of seasonal naive.
+
+    No error counts as less than a hundredth of the usual step from one value to the next: a series that has come to rest
+    would divide by nothing.
+    """
+    truth = np.array([future for origin in case.truth for future in origin])
+    places, (seasonal, _) = np.arange(len(truth)) % len(case.truth[0]), naive_forecasts(case)
+    out = []
+    for place, history in enumerate(case.train[0]):
+        own, least = places == place, 0.01 * np.abs(np.diff(history)).mean()
+        errors = [max(mean_absolute_error(truth[own], found[own]), least) for found in (answer, seasonal)]
+        out.append(errors[0] / errors[1])
+    return out
+
+
 def score(case: Case, answer: np.ndarray) -> float:
     """Return the figure of an answer in the measure of its task."""
     if case.task == "forecast":
-        truth = np.array([future for origin in case.truth for future in origin])
-        # Each series counts the same; a group is judged by the geometric mean over its series.
-        places = np.arange(len(truth)) % len(case.truth[0])
-        seasonal, _ = naive_forecasts(case)
-        return measure.geometric_mean(
-            [
-                max(mean_absolute_error(truth[places == p], answer[places == p]), 1e-9)
-                / max(mean_absolute_error(truth[places == p], seasonal[places == p]), 1e-9)
-                for p in range(len(case.truth[0]))
-            ]
-        )
+        return measure.geometric_mean(relative_errors(case, answer))
     if case.task == "anomaly":
         return float(average_precision_score(case.truth, answer))
     if case.task == "numbers":
