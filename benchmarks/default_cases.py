@@ -167,23 +167,18 @@ def _texts(name: str) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-def _stress(count: int = 6000) -> tuple[np.ndarray, np.ndarray]:
-    """Return English words of two to four syllables and on which one the stress lies."""
+def _syllables(count: int = 6000) -> tuple[np.ndarray, np.ndarray]:
+    """Return English words and how many syllables they have when spoken, up to five."""
     data, spoken = recurra.load("pronunciations"), {}
     for word, phonemes in zip(data.X, data.y, strict=True):
-        spoken.setdefault(str(word), str(phonemes))
-    words, labels = [], []
-    for word in sorted(spoken):
-        marks = [phoneme[-1] for phoneme in spoken[word].split() if phoneme[-1].isdigit()]
-        if word.isalpha() and 2 <= len(marks) <= 4 and "1" in marks:
-            words.append(word)
-            labels.append(f"syllable {marks.index('1') + 1}")
+        spoken.setdefault(str(word), sum(phoneme[0] in "AEIOU" for phoneme in str(phonemes).split()))
+    words = np.array(sorted(w for w, n in spoken.items() if w.isalpha() and 1 <= n <= 5), dtype=object)
     chosen = np.sort(np.random.default_rng(0).permutation(len(words))[:count])
-    return np.array(words, dtype=object)[chosen], np.array(labels)[chosen]
+    return words[chosen], np.array([f"{spoken[word]} syllables" for word in words[chosen]])
 
 
 TEXTS = ("factory-reports", "sentiment-sentences", "excavator-work-orders")
-WORDS = {"opinion-lexicon": lambda: _texts("opinion-lexicon"), "word stress": _stress}
+WORDS = {"opinion-lexicon": lambda: _texts("opinion-lexicon"), "syllables": _syllables}
 
 
 def folds(task: str, name: str) -> Iterator[Case]:
