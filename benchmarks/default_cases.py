@@ -1,0 +1,258 @@
+"""The data sets on which benchmarks/defaults.py judges the bare call, each split once; what is read where.
+
+The packages of the peers carry many of them; the rest are the named data sets of recurra.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+import recurra
+from recurra.readers.ts import read_ts
+from recurra.records import Dataset, Record
+
+SEQUENCE_FILES = (
+    "BasicMotions",
+    "ArrowHead",
+    "GunPoint",
+    "OSULeaf",
+    "ACSF1",
+    "ItalyPowerDemand",
+    "PickupGestureWiimoteZ",
+    "JapaneseVowels",
+)
+NUMBER_FILES = ("Covid3Month", "CardanoSentiment")
+ORIGINS = 3  # from which every series is forecast; each a horizon after the one before
+FOLDS = 2  # of five, to keep the run short
+FEWEST_ORDERS = 30
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set of one task: training part, test part and what is true there."""
+
+    task: str
+    name: str
+    train: Any
+    y: Any
+    test: Any
+    truth: Any
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def sequence_case(name: str, data: Path, task: str = "classify") -> Case:
+    """Return one file of the time-series archive with its official split."""
+    folder = data / "aeon/datasets/data" / name
+    train, test = (read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
+    return Case(task, name, _objects(train.X), train.y, _objects(test.X), test.y)
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+# ------------------------------------------------------------------------------------------------------------- series
+
+
+def _column(path: Path, column: int = -1, first: int = 1) -> np.ndarray:
+    with open(path, newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.reader(stream))[first:]
+    return np.array([float(row[column] or "nan") for row in rows if row])
+
+
+def _competition(path: Path) -> list[np.ndarray]:
+    lines = path.read_text(encoding="latin-1").splitlines()
+    lines = lines[lines.index("@data") + 1 :]
+    return [np.array([float(v) for v in line.split(":")[2].split(",")]) for line in lines]
+
+
+def _m3(data: Path) -> list[np.ndarray]:
+    past, after = (recurra.load("m3-monthly", split=part) for part in ("train", "test"))
+    return [np.concatenate([past[i].values[:, 0], after[i].values[:, 0]]) for i in range(0, len(past), 60)]
+
+
+def _demand(data: Path) -> np.ndarray:
+    return recurra.load("electricity-demand")[0].values[:, 0][-8 * 7 * 48 :]
+
+
+def _aeon(name: str, file: str | None = None, column: int = -1) -> Callable[[Path], np.ndarray]:
+    return lambda data: _column(data / f"aeon/datasets/data/{name}/{file or name}.csv", column)
+
+
+def _statsmodels(name: str, column: int = -1) -> Callable[[Path], np.ndarray]:
+    return lambda data: _column(data / f"statsmodels/datasets/{name}/{name}.csv", column)
+
+
+def _months(data: Path) -> np.ndarray:
+    with open(data / "statsmodels/datasets/elnino/elnino.csv", newline="", encoding="utf-8") as stream:
+        return np.array([row[1:] for row in list(csv.reader(stream))[1:]], dtype=np.float64).ravel()
+
+
+def _monthly_co2(data: Path) -> np.ndarray:
+    with open(data / "statsmodels/datasets/co2/co2.csv", newline="", encoding="utf-8") as stream:
+        rows = [row for row in list(csv.reader(stream))[1:] if row[1]]
+    months = sorted({row[0][:6] for row in rows if row[0] >= "1965"})
+    return np.array([np.mean([float(row[1]) for row in rows if row[0][:6] == month]) for month in months])
+
+
+# Name -> series or group of series, season that the peers are told, frequency that the time stamps tell us, horizon.
+SERIES: dict[str, tuple[Callable[[Path], Any], int, str, int]] = {
+    "airline": (_aeon("Airline"), 12, "MS", 12),
+    "shampoo": (_aeon("ShampooSales"), 12, "MS", 6),
+    "solar": (_aeon("solar"), 48, "30min", 48),
+    "US consumption": (_aeon("Uschange", column=2), 4, "QS", 4),
+    "US income": (_aeon("Uschange", column=3), 4, "QS", 4),
+    "US unemployment": (_aeon("Uschange", column=6), 4, "QS", 4),
+    "PBS": (_aeon("PBS_dataset"), 12, "MS", 12),
+    "lynx": (_aeon("Lynx"), 1, "YS", 10),
+    "sunspots": (_statsmodels("sunspots"), 1, "YS", 11),
+    "CO2": (_monthly_co2, 12, "MS", 12),
+    "Nile": (_statsmodels("nile"), 1, "YS", 10),
+    "electrical equipment": (_statsmodels("elec_equip"), 12, "MS", 12),
+    "El Nino": (_months, 12, "MS", 12),
+    "GDP": (_statsmodels("macrodata", 2), 4, "QS", 8),
+    "chickenpox": (lambda data: recurra.load("chickenpox")[0].values[:, 0], 12, "MS", 12),
+    "electricity demand": (_demand, 48, "30min", 48),
+    "M3 months (24 series)": (_m3, 12, "MS", 18),
+    "M1 years (181 series)": (
+        lambda data: _competition(data / "aeon/datasets/data/m1_yearly_dataset/m1_yearly_dataset.tsf"),
+        1,
+        "YS",
+        6,
+    ),
+}
+
+
+def series_cases(name: str, data: Path) -> Case:
+    """Return the histories up to each origin and what followed, a list of series per origin."""
+    read, season, freq, horizon = SERIES[name]
+    found = read(data)
+    many = found if isinstance(found, list) else [found]
+    origins = 1 if len(many) > 1 else ORIGINS
+    histories, futures = [], []
+    for back in range(origins, 0, -1):
+        ends = [len(series) - back * horizon for series in many]
+        histories.append([series[:end] for series, end in zip(many, ends, strict=True)])
+        futures.append([series[end : end + horizon] for series, end in zip(many, ends, strict=True)])
+    more = {"season": season, "freq": freq, "horizon": horizon}
+    return Case("forecast", name, histories, None, None, futures, more)
+
+
+def as_dataset(histories: list[np.ndarray], freq: str) -> Dataset:
+    """Return histories as a file with time stamps would be read."""
+    records = [
+        Record(values[:, None], name=f"series {i}", start=0.0, freq=freq)
+        for i, values in enumerate(histories)
+    ]
+    return Dataset(records, channel_names=["value"], kind="series")
+
+
+# -------------------------------------------------------------------------------------------------------------- texts
+
+
+def _texts(name: str) -> tuple[np.ndarray, np.ndarray]:
+    data = recurra.load(name)
+    X, y = np.array(data.X, dtype=object), np.asarray(data.y)
+    if name == "excavator-work-orders":
+        kinds, counts = np.unique(y, return_counts=True)
+        kept = np.isin(y, kinds[counts >= FEWEST_ORDERS])
+        X, y = X[kept], y[kept]
+    return X, y
+
+
+def _syllables(count: int = 6000) -> tuple[np.ndarray, np.ndarray]:
+    """Return English words and how many syllables they have when spoken, up to five."""
+    data, spoken = recurra.load("pronunciations"), {}
+    for word, phonemes in zip(data.X, data.y, strict=True):
+        spoken.setdefault(str(word), sum(phoneme[0] in "AEIOU" for phoneme in str(phonemes).split()))
+    words = np.array(sorted(w for w, n in spoken.items() if w.isalpha() and 1 <= n <= 5), dtype=object)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(words))[:count])
+    return words[chosen], np.array([f"{spoken[word]} syllables" for word in words[chosen]])
+
+
+TEXTS = ("factory-reports", "sentiment-sentences", "excavator-work-orders")
+WORDS = {"opinion-lexicon": lambda: _texts("opinion-lexicon"), "syllables": _syllables}
+
+
+def folds(task: str, name: str) -> Iterator[Case]:
+    """Give the first of five stratified folds."""
+    X, y = WORDS[name]() if task == "words" else _texts(name)
+    parts = StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)
+    for _, (train, test) in zip(range(FOLDS), parts, strict=False):
+        yield Case(task, name, X[train], y[train], X[test], y[test])
+
+
+# ----------------------------------------------------------------------------------------------------- labels, faults
+
+
+def activity(data: Path) -> Case:
+    """Return smartphone recordings; a third of the people are learned from, another third judged."""
+    found = recurra.load("smartphone-activity")
+    people = np.random.default_rng(0).permutation(sorted(set(found.groups.tolist())))
+    third = len(people) // 3
+    parts = [
+        found.take(np.flatnonzero(np.isin(found.groups, p)))
+        for p in (people[:third], people[third : 2 * third])
+    ]
+    train, test = parts
+    return Case("label", "activity", _objects(train.X), _objects(train.y), _objects(test.X), _objects(test.y))
+
+
+def joined_motions(data: Path) -> Case:
+    """Return the recordings of BasicMotions, four at random behind one another, with their class at every step."""
+    case, rng = sequence_case("BasicMotions", data), np.random.default_rng(0)
+
+    def joined(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        groups = [rng.choice(len(X), 4, replace=False) for _ in range(30)]
+        values = [np.concatenate([X[i] for i in group]) for group in groups]
+        labels = [np.concatenate([np.repeat(y[i], len(X[i])) for i in group]) for group in groups]
+        return _objects(values), _objects(labels)
+
+    train, labels = joined(case.train, case.y)
+    test, truth = joined(case.test, case.truth)
+    return Case("label", "motions behind one another", train, labels, test, truth)
+
+
+LABELS: dict[str, Callable[[Path], Case]] = {
+    "activity": activity,
+    "motions behind one another": joined_motions,
+}
+FAULTS = {
+    "internal bleeding": (
+        "KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TRAIN.csv",
+        "KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv",
+    ),
+    "ECG": ("UnitTest/ecg-diff-count-3_TRAIN_NA.csv", "UnitTest/ecg-diff-count-3_TEST.csv"),
+}
+
+
+def faults(name: str, data: Path) -> Case:
+    """Return a normal signal to learn from, and one with labelled anomalies."""
+    paths = [data / "aeon/datasets/data" / file for file in FAULTS[name]]
+    train, test = (_objects([_column(path, 1)[:, None]]) for path in paths)
+    return Case("anomaly", name, train, None, test, _column(paths[1], 2).astype(bool))
+
+
+def cases(task: str, data: Path) -> Iterator[tuple[str, Callable[[], list[Case]]]]:
+    """Give the name of every data set of a task, and what reads it."""
+    tables: dict[str, dict[str, Callable[[str], list[Case]]]] = {
+        "classify": dict.fromkeys(SEQUENCE_FILES, lambda n: [sequence_case(n, data)]),
+        "numbers": dict.fromkeys(NUMBER_FILES, lambda n: [sequence_case(n, data, "numbers")]),
+        "forecast": dict.fromkeys(SERIES, lambda n: [series_cases(n, data)]),
+        "text": dict.fromkeys(TEXTS, lambda n: list(folds("text", n))),
+        "words": dict.fromkeys(WORDS, lambda n: list(folds("words", n))),
+        "label": dict.fromkeys(LABELS, lambda n: [LABELS[n](data)]),
+        "anomaly": dict.fromkeys(FAULTS, lambda n: [faults(n, data)]),
+    }
+    for name, read in tables[task].items():
+        yield name, lambda name=name, read=read: read(name)
+
+
+TASKS = ("classify", "forecast", "text", "words", "label", "anomaly", "numbers")

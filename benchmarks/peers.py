@@ -1,0 +1,168 @@
+"""The cheap strong methods of the field; run by the interpreter of an environment that has them (see defaults.py).
+
+Called as ``python peers.py METHOD REQUEST.npz REPLY.npz``. The reply holds ``answer`` and ``seconds`` of both
+training and answer, the compilation of jitted code aside. Imports nothing of recurra.
+"""
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+STEP_WINDOWS = (25, 101)  # rows of the centred windows whose statistics describe a step
+THINNED = 5  # one step in so many is learned from: neighbours say the same
+ANOMALY_WINDOW = 50
+
+
+def unpacked(request: Any, name: str) -> list[np.ndarray]:
+    """Return a list of arrays (time, ...) that travelled as flat rows and lengths."""
+    return np.split(request[f"{name}_flat"], np.cumsum(request[f"{name}_lengths"])[:-1])
+
+
+def padded(sequences: list[np.ndarray], steps: int) -> np.ndarray:
+    """Return sequences as float32 of shape (sequences, channels, steps), zeros behind the end."""
+    out = np.zeros((len(sequences), sequences[0].shape[1], steps), dtype=np.float32)
+    for row, sequence in zip(out, sequences, strict=True):
+        row[:, : min(len(sequence), steps)] = sequence[:steps].T
+    return out
+
+
+def rocket_parts(request: Any) -> tuple[np.ndarray, np.ndarray]:
+    train, test = unpacked(request, "train"), unpacked(request, "test")
+    steps = max(9, *(len(s) for s in train))  # MiniRocket's kernels are 9 long
+    return padded(train, steps), padded(test, steps)
+
+
+def minirocket_classes(request: Any) -> np.ndarray:
+    """MiniRocket and a ridge classifier."""
+    from aeon.classification.convolution_based import MiniRocketClassifier
+
+    train, test = rocket_parts(request)
+    return MiniRocketClassifier(random_state=int(request["seed"])).fit(train, request["y"]).predict(test)
+
+
+def minirocket_numbers(request: Any) -> np.ndarray:
+    """MiniRocket and ridge regression."""
+    from aeon.regression.convolution_based import MiniRocketRegressor
+
+    train, test = rocket_parts(request)
+    return MiniRocketRegressor(random_state=int(request["seed"])).fit(train, request["y"]).predict(test)
+
+
+def _linear(request: Any, **words: Any) -> np.ndarray:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    model = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, **words), LogisticRegression(C=10, max_iter=1000)
+    )
+    return model.fit(request["train"], request["y"]).predict(request["test"])
+
+
+def tfidf(request: Any) -> np.ndarray:
+    """TF-IDF of words and pairs of words, logistic regression."""
+    return _linear(request, ngram_range=(1, 2))
+
+
+def character_tfidf(request: Any) -> np.ndarray:
+    """TF-IDF of runs of characters, logistic regression."""
+    return _linear(request, analyzer="char_wb", ngram_range=(1, 5))
+
+
+def _forecasts(request: Any, model_of: Callable[[int], Any]) -> np.ndarray:
+    season, horizon = int(request["season"]), int(request["horizon"])
+    out = []
+    for history in unpacked(request, "histories"):
+        model = model_of(season if len(history) >= 2 * season else 1)
+        out.append(model.forecast(y=history.astype(np.float64), h=horizon)["mean"])
+    return np.array(out)
+
+
+def auto_ets(request: Any) -> np.ndarray:
+    """Exponential smoothing, its form chosen by AICc."""
+    from statsforecast.models import AutoETS
+
+    return _forecasts(request, lambda season: AutoETS(season_length=season))
+
+
+def auto_theta(request: Any) -> np.ndarray:
+    """The best of four forms of the Theta method."""
+    from statsforecast.models import AutoTheta
+
+    return _forecasts(request, lambda season: AutoTheta(season_length=season))
+
+
+def around(sequence: np.ndarray) -> np.ndarray:
+    """Return statistics of the windows around every step: its values, mean, deviation, least and largest."""
+    import pandas as pd
+
+    table, parts = pd.DataFrame(sequence), [sequence]
+    for rows in STEP_WINDOWS:
+        window = table.rolling(rows, center=True, min_periods=1)
+        parts += [window.mean(), window.std().fillna(0), window.min(), window.max()]
+    return np.hstack([np.asarray(part, dtype=np.float32) for part in parts])
+
+
+def boosted_steps(request: Any) -> np.ndarray:
+    """Gradient boosting on the statistics of the windows around every step."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    train, labels = unpacked(request, "train"), unpacked(request, "y")
+    rows = np.vstack([around(s)[::THINNED] for s in train])
+    model = HistGradientBoostingClassifier(random_state=int(request["seed"]))
+    model.fit(rows, np.concatenate([y[::THINNED] for y in labels]))
+    return np.concatenate([model.predict(around(s)) for s in unpacked(request, "test")])
+
+
+def windows_of(sequence: np.ndarray) -> np.ndarray:
+    """Return the window around every step, repeated at the ends: shape (time, window * channels)."""
+    half = ANOMALY_WINDOW // 2
+    edged = np.pad(sequence, ((half, ANOMALY_WINDOW - half - 1), (0, 0)), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(edged, ANOMALY_WINDOW, axis=0).reshape(len(sequence), -1)
+
+
+def isolated_windows(request: Any) -> np.ndarray:
+    """Isolation forest on windows of samples and their mean and deviation; the higher, the more anomalous."""
+    from sklearn.ensemble import IsolationForest
+
+    def described(sequence: np.ndarray) -> np.ndarray:
+        windows = windows_of(sequence)
+        return np.column_stack([windows, windows.mean(axis=1), windows.std(axis=1), np.ptp(windows, axis=1)])
+
+    train = np.vstack([described(s) for s in unpacked(request, "train")])
+    model = IsolationForest(n_estimators=200, random_state=int(request["seed"])).fit(train)
+    return np.concatenate([-model.score_samples(described(s)) for s in unpacked(request, "test")])
+
+
+METHODS = {
+    "MiniRocket": minirocket_classes,
+    "MiniRocket, ridge": minirocket_numbers,
+    "TF-IDF": tfidf,
+    "character TF-IDF": character_tfidf,
+    "AutoETS": auto_ets,
+    "AutoTheta": auto_theta,
+    "boosting on windows": boosted_steps,
+    "isolation forest": isolated_windows,
+}
+COMPILED = {"MiniRocket", "MiniRocket, ridge", "AutoETS", "AutoTheta"}
+
+
+def main() -> None:
+    """Answer one request."""
+    method, asked, reply = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    with np.load(asked) as file:
+        request = dict(file)
+    if method in COMPILED:
+        METHODS[method](request)  # compiles; a user's second call
+    start = time.perf_counter()
+    answer = METHODS[method](request)
+    np.savez(reply, answer=answer, seconds=time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
