@@ -9,7 +9,7 @@ import recurra
 
 SOURCE = Path(recurra.__file__).parent
 
-GROUND = frozenset({"errors", "checks", "records", "ragged", "store"})
+GROUND = frozenset({"errors", "checks", "records", "ragged", "store", "folder_lock", "interrupts"})
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")
 SIBLINGS = ("training", "evaluation", "serving")

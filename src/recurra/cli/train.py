@@ -1,6 +1,8 @@
 """``recurra train``: data to a trained, judged and saved network in a run folder."""
 
+import os
 import shlex
+import signal
 import sys
 import time
 import warnings
@@ -18,6 +20,7 @@ from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.interrupts import is_ignored
 
 Tell = Callable[[str], None]
 
@@ -136,7 +139,7 @@ def train(
     Raises
     ------
     UsageError
-        If a word is unknown or out of range, or a run is in ``out``.
+        If a word is unknown or out of range, or a run is in ``out``, or another process trains into it.
     DataError, ShapeError, MissingDataError
         If the data cannot be used.
     OSError
@@ -158,7 +161,25 @@ def train(
     if data is None:
         raise UsageError("train: give the data to train on, or a run to go on with as resume=.")
     data_words, model_words = flags.divide("train", words)
-    folder = run_folder.check_free(_folder(data, out), force=force)
+    folder = run_folder.check_place(_folder(data, out))
+    with run_folder.owned(folder):
+        run_folder.check_free(folder, force=force)
+        return _anew(data, task, folder, data_words, model_words, test=test, by=by, seed=seed, tell=tell)
+
+
+def _anew(
+    data: Any,
+    task: str | None,
+    folder: Path,
+    data_words: dict[str, Any],
+    model_words: dict[str, Any],
+    *,
+    test: Any,
+    by: str | None,
+    seed: int | None,
+    tell: Tell,
+) -> Run:
+    """Train a new run in a folder that is owned."""
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
     _check_words(task, None, model_words)
@@ -200,7 +221,7 @@ def carry_out(
         parts.check_values(divided.test, allow_nan=getattr(estimator, "missing", "error") == "mask")
     problems = _tell_data(dataset, divided, plan.task, tell)
     begin = run_folder.new_run if check is None else run_folder.continued_run
-    with _resumable(plan.folder), begin(plan.folder) as run:
+    with _resumable(plan), begin(plan.folder) as run:
         if check is None:
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with _noted(problems.warnings):
@@ -350,9 +371,13 @@ def _sizes(summary: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
+def _resumable(plan: Plan) -> Iterator[None]:
     """Say how to go on where training can."""
-    advice = f"Go on with: recurra resume {shlex.quote(str(folder))}"
+    folder = plan.folder
+    command = ["recurra", "resume", str(folder)]
+    if (checkpoints := plan.words.get("checkpoint_dir")) is not None:
+        command += ["--checkpoint-dir", str(checkpoints)]
+    advice = f"Go on with: {shlex.join(command)}"
     try:
         yield
     except KeyboardInterrupt:
@@ -385,7 +410,7 @@ def _fit(estimator: Any, data: Any, run: RunFolder, *, resume: bool) -> None:
     given = {"callbacks": estimator.callbacks, "checkpoint_dir": estimator.checkpoint_dir}
     estimator.set_params(
         callbacks=[*estimator.callbacks, HistoryFile(run)],
-        checkpoint_dir=estimator.checkpoint_dir or run / run_folder.CHECKPOINTS,
+        checkpoint_dir=estimator.checkpoint_dir or run.to_write(run_folder.CHECKPOINTS),
     )
     try:
         estimator.fit(data, resume=resume)
@@ -466,10 +491,10 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
 def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str, Any]) -> None:
     """Write the results; the model file comes last and says that the run is whole."""
     if evaluation is not None:
-        evaluation.save(run / run_folder.REPORT)
+        evaluation.save(run.to_write(run_folder.REPORT))
         write_figures(run, evaluation, estimator)
     run.write_json(run_folder.METRICS, metrics)
-    estimator.save(run / run_folder.MODEL)
+    estimator.save(run.to_write(run_folder.MODEL))
 
 
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
@@ -478,25 +503,28 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     from recurra.evaluation.evaluation import Evaluation
     from recurra.store import write_text
 
-    folder = run / run_folder.FIGURES
-    folder.mkdir(exist_ok=True)
+    run.to_write(run_folder.FIGURES).mkdir(exist_ok=True)
+
+    def figure(name: str) -> Path:
+        return run.to_write(f"{run_folder.FIGURES}/{name}.svg")
+
     if estimator.history_:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
-        write_text(folder / "learning-curves.svg", svg)
+        write_text(figure("learning-curves"), svg)
     if not isinstance(evaluation, Evaluation):
         for name, svg in evaluation.figures().items():
-            write_text(folder / f"{name}.svg", svg)
+            write_text(figure(name), svg)
         return
     if evaluation.confusion is not None:
         items = "time steps" if evaluation.task == "labeling" else "sequences"
         svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
-        write_text(folder / "confusion.svg", svg)
+        write_text(figure("confusion"), svg)
     for column, row in enumerate(evaluation.tables.get("per_target", [])):
         true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
         name = "predicted-against-true" + (f"-{column + 1}" if column else "")
         write_text(
-            folder / f"{name}.svg", charts.predicted_against_true(true, predicted, target=row["target"])
+            figure(name), charts.predicted_against_true(true, predicted, target=row["target"])
         )
 
 
@@ -538,6 +566,8 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     words = flags.given(given)
     if quiet:
         words.setdefault("verbose", 0)
+    else:
+        tell_how_to_stop()
     if int(words.get("verbose", 1)) > 1:
         _log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **words)
@@ -550,6 +580,16 @@ def tell_on_screen(line: str) -> None:
     """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
+
+
+def tell_how_to_stop() -> None:
+    """Say how to stop where Ctrl-C does nothing, as under nohup, in cron, or with & in a script."""
+    if not is_ignored(signal.SIGINT):
+        return
+    text = f"Ctrl-C is ignored here. To stop, and keep where training stands: kill {os.getpid()}"
+    if is_ignored(signal.SIGTERM):
+        text = f"Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 {os.getpid()}"
+    screen.say(text)
 
 
 def _log_to_stderr() -> None:

@@ -16,7 +16,7 @@ from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.estimators import resuming
 from recurra.estimators.base import NotFittedError, _plain_params, _seed
-from recurra.estimators.words import check_params
+from recurra.estimators.words import check_params, from_file
 from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.evaluation import ReportContext, installed_versions
 from recurra.features.blocks import Blocks
@@ -439,7 +439,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _from_parts(cls, path: Any, manifest: dict[str, Any], arrays: Any) -> Self:
         model = AnomalyModel.from_parts(path, manifest, arrays)
         known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known})
+        estimator = cls(**from_file(model.manifest["params"], known))
         estimator.model_ = model
         estimator._learned()
         return estimator

@@ -19,7 +19,7 @@ from recurra.estimators.inputs import Given, check_steps, merged, read_sequences
 from recurra.estimators.judging import evaluate, training_facts
 from recurra.estimators.own_network import OwnNetwork
 from recurra.estimators.targets import Target, class_weights, target_from_manifest
-from recurra.estimators.words import check_params
+from recurra.estimators.words import check_params, from_file
 from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
@@ -540,7 +540,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _from_model(cls, model: FittedModel, own: dict[str, Any]) -> Self:
         """Build a fitted estimator around a loaded model; ``own`` are words a file cannot hold."""
         known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known} | own)
+        estimator = cls(**from_file(model.manifest["params"], known) | own)
         if isinstance(weights := getattr(estimator, "class_weight", None), dict):
             estimator.class_weight = {
                 label: weights[str(label)] for label in model.classes.tolist() if str(label) in weights

@@ -12,7 +12,7 @@ from recurra.errors import DataError, ShapeError, UsageError
 from recurra.estimators import forecast_fitting
 from recurra.estimators.base import NotFittedError, _seed
 from recurra.estimators.series_inputs import Attributes, GivenSeries, read_series
-from recurra.estimators.words import check_params
+from recurra.estimators.words import check_params, from_file
 from recurra.evaluation.backtest import Backtest
 from recurra.evaluation.forecast import Forecast
 from recurra.records import Dataset
@@ -498,7 +498,7 @@ class Forecaster(BaseEstimator):
     def _from_parts(cls, path: Any, manifest: dict[str, Any], arrays: Any) -> Self:
         model, states = ForecastModel.from_parts(path, manifest, arrays)
         known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known})
+        estimator = cls(**from_file(model.manifest["params"], known))
         estimator.model_, estimator.states_ = model, states
         given = model.manifest["input"]
         estimator.one_series_, estimator.flat_ = given["one"], given["flat"]

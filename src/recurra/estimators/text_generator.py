@@ -16,7 +16,7 @@ import recurra
 from recurra.checks import as_texts, check_number
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import NotFittedError, _plain_params, _seed
-from recurra.estimators.words import check_params
+from recurra.estimators.words import check_params, from_file
 from recurra.evaluation.evaluation import installed_versions
 from recurra.features.chain import Chain
 from recurra.features.text import Words
@@ -403,7 +403,7 @@ class TextGenerator(BaseEstimator):
     @classmethod
     def _from_model(cls, model: FittedModel, own: dict[str, Any]) -> Self:
         known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known} | own)
+        estimator = cls(**from_file(model.manifest["params"], known) | own)
         estimator._keep(model)
         return estimator
 

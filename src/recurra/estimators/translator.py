@@ -17,7 +17,7 @@ from recurra.estimators import resuming
 from recurra.estimators.base import FEWEST_HELD_OUT, NotFittedError, _plain_params, _seed
 from recurra.estimators.judging_pairs import judge
 from recurra.estimators.pairs import Pairs, as_text, read_pairs, read_texts
-from recurra.estimators.words import check_params
+from recurra.estimators.words import check_params, from_file
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext, installed_versions
 from recurra.features.symbols import Symbols
@@ -550,7 +550,7 @@ class Translator(BaseEstimator):
     def _from_model(cls, model: TranslationModel, own: dict[str, Any]) -> Self:
         """Build a fitted estimator around a loaded model; ``own`` are words a file cannot hold."""
         known = cls._get_param_names()
-        estimator = cls(**{k: v for k, v in model.manifest["params"].items() if k in known} | own)
+        estimator = cls(**from_file(model.manifest["params"], known) | own)
         estimator.model_ = model
         estimator._learned()
         return estimator

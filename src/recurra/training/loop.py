@@ -18,6 +18,7 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
+from recurra.interrupts import Interrupt, held_back_interrupt
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
@@ -27,7 +28,7 @@ from recurra.training.losses import Loss
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
-from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.stopping import EarlyStopping
 from recurra.training.threads import shared_out
 from recurra.training.validation import outputs_in_order, to_device
 from recurra.training.without_graph import WithoutGraph
@@ -117,7 +118,8 @@ def train(
     UsageError
         If ``start`` belongs to other data, settings or another network.
     KeyboardInterrupt
-        After Ctrl-C, which is held back until the batch is finished.
+        After Ctrl-C, which is held back until the batch is finished; so are SIGTERM and SIGHUP where they mean the same,
+        see `recurra.interrupts`.
     """
     shown = make_progress(config.verbose)
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)
