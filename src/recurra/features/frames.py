@@ -95,11 +95,17 @@ def extract(
     errors: dict[int, DataError | MissingDataError] = {}
     keys: list[str] = []
     missing: list[int] = []
+    channels: int | None = None
+    most = words.frames if words.rate_hz is None else None
     for index, path in enumerate(map(Path, paths)):
         key = "" if cache is None else _key(cache, path, words, network, errors, index)
         keys.append(key)
         if cache is not None and key:
-            features[index] = cache.get(key)
+            features[index] = cache.get(key, channels=channels, most_steps=most)
+            if features[index] is not None and channels is None:  # one frame says what the network gives
+                channels = network(np.zeros((1, words.size, words.size, 3), np.uint8)).shape[1]
+                if features[index].shape[1] != channels:  # type: ignore[union-attr]
+                    features[index] = None
         if features[index] is None and index not in errors:
             missing.append(index)
     if missing:

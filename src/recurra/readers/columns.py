@@ -16,6 +16,7 @@ import numpy as np
 
 from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, MissingExtraError, UsageError
+from recurra.readers.unfolding import Unfolding
 
 # Cells that mean "not known", compared without case and surrounding blanks.
 MISSING = frozenset({"", "na", "n/a", "<na>", "nan", "nat", "null", "none", "?"})
@@ -381,12 +382,25 @@ def read_parquet(path: Path) -> Columns:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty (0 bytes). Check that writing it was finished.")
     try:
+        _check_parquet(path, parquet.ParquetFile(path).metadata)
         table = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     names = [str(name) for name in table.column_names]
     _check_frame(names, table.num_rows, str(path))
     return Columns(str(path), names, [column.to_numpy() for column in table.columns])
+
+
+def _check_parquet(path: Path, about: Any) -> None:
+    """Hold what the columns unfold to against the bound: repeated values take next to nothing in the file."""
+    unfolding = Unfolding(
+        path, path.stat().st_size, advice="If you trust it, read it with pandas and pass the DataFrame."
+    )
+    for group in range(about.num_row_groups):
+        rows = about.row_group(group)
+        for column in range(rows.num_columns):
+            chunk = rows.column(column)
+            unfolding.add(max(8 * chunk.num_values, chunk.total_uncompressed_size))
 
 
 def is_frame(source: Any) -> bool:
