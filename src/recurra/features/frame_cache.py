@@ -89,27 +89,19 @@ class FrameCache:
         text = json.dumps([_VERSION, content, dict(sampling), network], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def get(
-        self, key: str, *, channels: int | None = None, most_steps: int | None = None
-    ) -> np.ndarray | None:
+    def get(self, key: str, *, most_steps: int | None = None) -> np.ndarray | None:
         """Return the features kept under a key, None where there are none that are whole and make sense.
 
         Parameters
         ----------
         key : str
             See `key`.
-        channels : int, optional
-            What the network gives.
         most_steps : int, optional
             As many frames as are looked at, or fewer.
         """
         path = self._path(key)
         features = _read(path, key)
-        if (
-            features is None
-            or channels not in (None, features.shape[1])
-            or (most_steps is not None and len(features) > most_steps)
-        ):
+        if features is None or (most_steps is not None and len(features) > most_steps):
             self.misses += 1
             return None
         with contextlib.suppress(OSError):
