@@ -117,6 +117,25 @@ def test_a_process_that_ends_hears_nothing_more(ending):
     os.kill(os.getpid(), signal.SIGHUP)
 
 
+def test_two_signals_at_once_leave_no_trace_on_the_screen():
+    """Python writes "Signal 15 ignored due to race condition" where a handler becomes SIG_IGN while a signal waits."""
+    code = (
+        "import os, signal, time\n"
+        "from recurra import interrupts\n"
+        "interrupts.end_on_signals()\n"
+        "try:\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
+        "    time.sleep(10)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("ended\n", "")
+
+
 def test_what_nohup_ignores_stays_ignored():
     code = (
         "import signal\n"

@@ -19,11 +19,15 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 SECONDS_OF_ONE_EVENT = 1.0
 
 
+def _deaf(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the process ends already. Not SIG_IGN, of which Python complains where a signal is on its way."""
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt once; of what else follows while the process ends nothing is heard."""
     for each in SIGNALS:
         if each != signal.SIGINT and signal.getsignal(each) is _end:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, _deaf)
     error = KeyboardInterrupt()
     error.number = number  # type: ignore[attr-defined]
     raise error
@@ -113,4 +117,4 @@ def held_back_interrupt(*, patient: bool = True) -> Iterator[Interrupt]:
     finally:
         for number, handler in before.items():
             ending = handler is _end and interrupt.pending is not None
-            signal.signal(number, signal.SIG_IGN if ending else handler)
+            signal.signal(number, _deaf if ending else handler)
