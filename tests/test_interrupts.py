@@ -14,6 +14,7 @@ from recurra.interrupts import held_back_interrupt
 
 ENDS = [s.name for s in interrupts.SIGNALS]
 
+
 def test_first_interrupt_waits_for_the_check_and_the_second_does_not():
     with held_back_interrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)

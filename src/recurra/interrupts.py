@@ -109,7 +109,7 @@ def held_back_interrupt(*, patient: bool = True) -> Iterator[Interrupt]:
         for number in SIGNALS:
             handler = signal.getsignal(number)
             if handler is signal.default_int_handler or handler is _end:
-                before[number] = handler  # type: ignore[assignment]
+                before[number] = handler
     try:
         for number in before:
             signal.signal(number, interrupt.hold)

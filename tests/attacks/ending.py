@@ -70,9 +70,10 @@ def training(place, data, whole, seconds, rng, index, found):
     """Stop one training again and again until it is through."""
     folder, log = place / "run", place / "log.txt"
     args = warm.train_words(data, folder)
-    for _ in range(50):
+    for tries in range(12):
         names = chosen(rng, index)
-        code = sent(fork(args, log, as_a_command), names, float(rng.uniform(0, seconds)))
+        # On a crowded machine everything takes longer than it did alone.
+        code = sent(fork(args, log, as_a_command), names, float(rng.uniform(0, seconds * 1.2**tries)))
         said = log.read_text()
         assert "Traceback" not in said, said[-600:]
         found["train"] += 1
@@ -83,16 +84,23 @@ def training(place, data, whole, seconds, rng, index, found):
             break
         if code == 4:
             assert f"Go on with: recurra resume {folder}" in said, said
-            assert begun and not (folder / "model.recurra").exists()
+            assert begun
+            assert not (folder / "model.recurra").exists()
             kept = checkpoints.steps(folder / "checkpoints")
-            history = (folder / "history.jsonl").read_text().splitlines() if (folder / "history.jsonl").exists() else []
-            assert (max(kept) if kept else 0) >= len(history) * warm.N_SEQUENCES // 8, f"{kept} after {len(history)} epochs"
+            history = (
+                (folder / "history.jsonl").read_text().splitlines()
+                if (folder / "history.jsonl").exists()
+                else []
+            )
+            assert (max(kept) if kept else 0) >= len(history) * warm.N_SEQUENCES // 8, (
+                f"{kept} after {len(history)} epochs"
+            )
             found["train_kept"] += bool(kept)
             args = ["resume", str(folder), "--quiet"]
         elif code == BEFORE:
             continue
         elif (folder / "model.recurra").exists():
-            assert code == 1 and said == "Interrupted.\n", f"{code}: {said}"
+            assert (code, said) == (1, "Interrupted.\n")
             break  # everything was written, only the last lines were not
         else:
             assert code in (1, BEFORE), f"{code}: {said}"
@@ -100,6 +108,8 @@ def training(place, data, whole, seconds, rng, index, found):
                 args = ["resume", str(folder), "--quiet"]
             else:
                 assert not folder.exists(), sorted(folder.iterdir())
+    if not (folder / "model.recurra").exists():
+        assert warm.wait(warm.fork(args, log)) == 0, log.read_text()[-300:]
     assert warm.same_weights(folder / "model.recurra", whole / "model.recurra"), "other weights"
     assert not [p for p in folder.rglob(".lock*")], "a lock was left"
 
@@ -111,8 +121,8 @@ def answers(text):
 def streaming(place, model, rows, expected, rng, index, found):
     """Stop one stream again and again until every row is answered."""
     state, log = place / "state", place / "log.txt"
-    given = []
-    for _ in range(200):
+    given, longest = [], 0.6 * ROWS * SECONDS_A_ROW
+    for _ in range(60):
         if len(given) == len(rows):
             break
         read, write = os.pipe()
@@ -128,7 +138,7 @@ def streaming(place, model, rows, expected, rng, index, found):
         feeder = threading.Thread(target=feed, args=(write, rows[len(given) :]))
         feeder.start()
         names = chosen(rng, index)
-        code = sent(child, names, float(rng.uniform(0.02, 0.6 * ROWS * SECONDS_A_ROW)))
+        code = sent(child, names, float(rng.uniform(0.02, longest)))
         feeder.join()
         said = log.read_text()
         assert "Traceback" not in said, said[-600:]
@@ -137,11 +147,15 @@ def streaming(place, model, rows, expected, rng, index, found):
         found["stream"] += 1
         assert code in (0, 1, 4, BEFORE), f"{code}: {said[-300:]}"
         if new:
-            assert code == (0 if names[0] == "SIGINT" or len(given) == len(rows) else 4), f"{code} {names}: {said[-300:]}"
+            assert code == (0 if names[0] == "SIGINT" or len(given) == len(rows) else 4), (
+                f"{code} {names}: {said[-300:]}"
+            )
             assert state.exists()
         if code == 4:
             assert f"recurra stream {model} --proba --state {state}" in said
         found["stream_kept"] += bool(new)
+        if not new:  # on a crowded machine it takes longer to begin
+            longest = min(1.3 * longest, 5.0)
         assert given == expected[: len(given)], f"after {len(given)} rows the answers are others"
     assert given == expected
 

@@ -20,7 +20,13 @@ import warm
 
 KINDS = ("new", "force", "resume", "kill", "link")
 SEEDS = ("11", "22")
-REFUSED = ("is being trained into by", "holds a run", "is finished", "was not finished", "there is no such run")
+REFUSED = (
+    "is being trained into by",
+    "holds a run",
+    "is finished",
+    "was not finished",
+    "there is no such run",
+)
 
 
 def words(data, folder, seed, *, force):
@@ -50,8 +56,13 @@ def pair(kind, place, data, alone, moment, rng):
         second.symlink_to(folder)
     if kind == "resume":
         warm.killed_after(warm.fork(words(data, folder, SEEDS[0], force=False), logs[0]), 0.6 * moment)
-    can_resume = kind == "resume" and (folder / "config.json").exists() and not (folder / "model.recurra").exists()
-    args = [words(data, where, seed, force=kind in ("force", "kill")) for where, seed in zip((folder, second), SEEDS, strict=True)]
+    can_resume = (
+        kind == "resume" and (folder / "config.json").exists() and not (folder / "model.recurra").exists()
+    )
+    args = [
+        words(data, where, seed, force=kind in ("force", "kill"))
+        for where, seed in zip((folder, second), SEEDS, strict=True)
+    ]
     if can_resume:
         args = [["resume", str(folder), "--quiet"]] * 2
     first = warm.fork(args[0], logs[0])
@@ -72,7 +83,9 @@ def pair(kind, place, data, alone, moment, rng):
     elif 0 not in codes:
         raise AssertionError(f"codes {codes}: {said[0][-200:]} {said[1][-200:]}")
     seed = whole_seed(folder)
-    assert warm.same_weights(folder / "model.recurra", alone[seed] / "model.recurra"), f"weights are not of {seed}"
+    assert warm.same_weights(folder / "model.recurra", alone[seed] / "model.recurra"), (
+        f"weights are not of {seed}"
+    )
     left = sorted(p.name for p in place.iterdir() if p.name.startswith(".run"))
     assert not left or kind in ("force", "kill"), f"left over: {left}"
     assert not [p for p in folder.rglob(".lock*")], "a lock was left"

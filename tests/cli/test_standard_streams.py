@@ -10,14 +10,27 @@ import pytest
 RECURRA = f"{sys.executable} -m recurra"
 
 # What each verb is called with; RUN and DATA stand for a run folder and its data.
-VERBS = ["look DATA", "predict RUN DATA", "eval RUN", "explain RUN", "compare RUN RUN", "datasets", "doctor", "--help"]
-ON_SCREEN = ["look DATA", "predict RUN DATA", "compare RUN RUN", "datasets", "--help"]
+VERBS = [
+    "look DATA",
+    "predict RUN DATA",
+    "eval RUN",
+    "explain RUN",
+    "compare RUN OTHER",
+    "datasets",
+    "doctor",
+    "--help",
+]
+ON_SCREEN = ["look DATA", "predict RUN DATA", "datasets", "--help"]
 
 
 @pytest.fixture(scope="module")
 def places(forms, trained):
     run = trained("folder")
-    return {"RUN": str(run.path), "DATA": str(forms / "new"), "MODEL": str(run.path / "model.recurra")}
+    return {
+        "RUN": str(run.path),
+        "DATA": str(forms / "new"),
+        "MODEL": str(run.path / "model.recurra"),
+    }
 
 
 def shell(command, places, **words):
@@ -130,7 +143,9 @@ def test_a_state_is_a_file(places, tmp_path, path):
         os.mkfifo(path)
     done = shell(f"echo 1,2 | {RECURRA} stream MODEL --state {path}", places)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("Error: stream: state must be a file, to be read and written")
+    assert done.stderr.splitlines()[-1].startswith(
+        "Error: stream: state must be a file, to be read and written"
+    )
 
 
 # ---------------------------------------------------------------- how to stop
@@ -150,7 +165,10 @@ def ignoring(*names):
         ((), None),
         (("SIGHUP",), None),
         (("SIGINT",), "Ctrl-C is ignored here. To stop, and keep where training stands: kill "),
-        (("SIGINT", "SIGTERM"), "Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 "),
+        (
+            ("SIGINT", "SIGTERM"),
+            "Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 ",
+        ),
     ],
 )
 def test_training_says_first_how_to_stop_where_ctrl_c_is_ignored(places, tmp_path, ignored, text):
@@ -166,7 +184,9 @@ def test_training_says_first_how_to_stop_where_ctrl_c_is_ignored(places, tmp_pat
 def test_the_command_it_names_keeps_where_training_stands(places, tmp_path):
     words = f"--hidden-size 4 --max-epochs 100000 --patience none --seed 0 -o {tmp_path / 'run'}"
     command = f"{RECURRA} train {places['DATA']} {words}".split()
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignoring("SIGINT", "SIGHUP"))
+    child = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=ignoring("SIGINT", "SIGHUP")
+    )
     named = int(child.stderr.readline().rsplit(" ", 1)[1])
     assert named == child.pid
     assert child.stderr.readline().startswith("Data: ")

@@ -34,7 +34,9 @@ def model(*, weights=None, nodes=(), initializers=(), functions=()):
         [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 3, 1, 1])],
         [weights, *initializers] if weights else list(initializers),
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, functions=functions)
+    made = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, functions=functions
+    )
     return made
 
 
@@ -106,5 +108,7 @@ def test_the_advice_helps(tmp_path):
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\0\0\0\0ORTM" + bytes(100)])
 def test_what_is_no_graph(data):
-    with pytest.raises(DataError, match=r"cannot be read as an ONNX graph|in the format of onnxruntime alone"):
+    with pytest.raises(
+        DataError, match=r"cannot be read as an ONNX graph|in the format of onnxruntime alone"
+    ):
         OnnxNetwork(data)

@@ -40,7 +40,8 @@ WHOLE = ["a/0.csv", "a/1.csv", "b/0.csv", "b/1.csv"]
 
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize(
-    ("link", "target"), [("a/link.csv", "secret.csv"), ("c", "secret"), ("a/up", ".."), ("c", "data/../secret")]
+    ("link", "target"),
+    [("a/link.csv", "secret.csv"), ("c", "secret"), ("a/up", ".."), ("c", "data/../secret")],
 )
 def test_links_out_of_class_folders(data, tmp_path, link, target, relative):
     place = tmp_path / target

@@ -101,7 +101,9 @@ def test_a_bomb_is_refused_in_a_sentence(tmp_path, make, name):
     text = str(caught.value)
     assert text.startswith(f"{tmp_path / name}: unfolds from ")
     assert "to 1, as a zip bomb does." in text
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 90_000, code  # KB; it was not unfolded
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 90_000, (
+        code
+    )  # KB; it was not unfolded
 
 
 @pytest.mark.parametrize(("make", "name"), BOMBS, ids=lambda v: getattr(v, "__name__", ""))
@@ -168,7 +170,10 @@ def test_a_rate_that_no_recording_has_is_not_resampled(own):
 
 def test_memory_of_a_large_bomb_stays_small(tmp_path):
     """The file of the report: 6 MB that claim 6.3 GB."""
-    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("X.npy", "w") as out:
+    with (
+        zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("X.npy", "w") as out,
+    ):
         np.lib.format.write_array_header_1_0(
             out, {"descr": "<f8", "fortran_order": False, "shape": (50_000_000, 4)}
         )

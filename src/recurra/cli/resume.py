@@ -76,7 +76,9 @@ def _go_on(folder: Path, data: Any, *, test: Any, tell: Tell, words: dict[str, A
     return carry_out(plan, dataset, estimator, tell, check=check)
 
 
-def _places(begun: run_folder.RunFolder, stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _places(
+    begun: run_folder.RunFolder, stored: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return where checkpoints and features are kept: in the run folder, or where this call says.
 
     Raises

@@ -88,7 +88,9 @@ class RunFolder:
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Replace ``history.jsonl`` in one step."""
-        write_text(self.to_write(HISTORY), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(
+            self.to_write(HISTORY), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        )
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         """Add a line to ``history.jsonl``; if it cannot be written whole, none of it is."""
@@ -209,7 +211,9 @@ def check_place(path: str | os.PathLike[str]) -> Path:
         return folder
     if any((folder / name).exists() for name in OURS):
         return folder
-    if any(not child.name.endswith(PARTIAL) and child.name not in folder_lock.NAMES for child in folder.iterdir()):
+    if any(
+        not child.name.endswith(PARTIAL) and child.name not in folder_lock.NAMES for child in folder.iterdir()
+    ):
         raise UsageError(f"train: {folder} holds files that are no run; give another folder.")
     return folder
 
@@ -242,10 +246,17 @@ def owned(folder: Path) -> Iterator[None]:
     """
     folder = folder.resolve()
     made: list[Path] = []
+    lock: FolderLock | None = None
     try:
-        with _locked(folder, made):
-            yield
+        with (
+            held_back_interrupt() as interrupt
+        ):  # which may come between a file that was made and its being known here
+            lock = _locked(folder, made)
+        interrupt.check()
+        yield
     finally:
+        if lock is not None:
+            lock.release()
         for place in made:
             with contextlib.suppress(OSError):
                 place.rmdir()
@@ -409,9 +420,9 @@ def _settle(folder: Path) -> None:
         os.replace(old, folder)
     if old.is_dir():
         for child in old.iterdir():  # what is not ours belongs to the user and moves along
-            if child.name not in (*OURS, *folder_lock.NAMES) and not child.name.startswith("eval-"):
-                if child.suffix != PARTIAL:
-                    os.replace(child, folder / child.name)
+            ours = child.name in (*OURS, *folder_lock.NAMES) or child.name.startswith("eval-")
+            if not ours and child.suffix != PARTIAL:
+                os.replace(child, folder / child.name)
         shutil.rmtree(old)
 
 
@@ -430,10 +441,11 @@ def _settle_to_read(folder: Path) -> None:
             return _settle_if_dead(folder)
         except FolderInUseError:
             if folder.exists():  # the new one is there, the earlier one is being removed
-                return
+                return None
             time.sleep(0.01)
         except OSError:  # nothing may be written there: what is there is read
-            return
+            return None
+    return None
 
 
 def _check_no_link(folder: Path) -> None:

@@ -523,9 +523,7 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     for column, row in enumerate(evaluation.tables.get("per_target", [])):
         true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
         name = "predicted-against-true" + (f"-{column + 1}" if column else "")
-        write_text(
-            figure(name), charts.predicted_against_true(true, predicted, target=row["target"])
-        )
+        write_text(figure(name), charts.predicted_against_true(true, predicted, target=row["target"]))
 
 
 @click.command(

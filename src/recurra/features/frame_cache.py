@@ -51,7 +51,8 @@ class FrameCache:
     """A folder with one file per clip; several runs may share it.
 
     An entry is written beside its place and renamed, so that it is there whole or not at all; one that is damaged, or
-    holds no finite numbers of shape (time, channels), is computed again. Where the folder grows beyond its bound, the entries used longest ago go first.
+    holds no finite numbers of shape (time, channels), is computed again. Where the folder grows beyond its bound, the
+    entries used longest ago go first.
 
     Parameters
     ----------
@@ -156,7 +157,10 @@ def _read(path: Path, key: str, *, sensible: bool = True) -> np.ndarray | None:
         return None
     features = arrays["features"]
     if sensible and (
-        features.ndim != 2 or 0 in features.shape or features.dtype.kind != "f" or not np.isfinite(features).all()
+        features.ndim != 2
+        or 0 in features.shape
+        or features.dtype.kind != "f"
+        or not np.isfinite(features).all()
     ):
         return None
     return features

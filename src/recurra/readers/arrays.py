@@ -268,7 +268,11 @@ def _check_members(path: Path) -> None:
                 continue
             with archive.open(member) as stream:
                 version = np.lib.format.read_magic(stream)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
                 shape, _, dtype = read(stream)
                 if math.prod(shape) * dtype.itemsize > member.file_size and not dtype.hasobject:
                     raise ValueError(

@@ -137,7 +137,9 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
             f"{f', it holds {listing(others, 3)}' if others else '' if outside else ' and it is empty'}."
             f"{' Links that lead out of it are not followed.' if outside else ''}"
         )
-    kinds = [f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."] if others else []
+    kinds = (
+        [f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."] if others else []
+    )
     return files, outside + kinds
 
 

@@ -221,7 +221,9 @@ def _hdf5_value(path: Path, name: str, node: Any, file: Any, unfolding: Unfoldin
             "array of matrices: cellstr(labels) for a categorical, table2array(t) for a table."
         )
     if depth > _MAX_DEPTH:
-        raise DataError(f"{path}: {name[:40]} holds cells in cells, more than {_MAX_DEPTH} deep; it is refused.")
+        raise DataError(
+            f"{path}: {name[:40]} holds cells in cells, more than {_MAX_DEPTH} deep; it is refused."
+        )
     unfolding.add(math.prod(node.shape or ()) * node.dtype.itemsize)
     if kind == "cell" or node.dtype.kind == "O":
         references = np.asarray(node[()]).T.reshape(-1, order="F")

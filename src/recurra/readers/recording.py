@@ -124,7 +124,7 @@ def resample(values: np.ndarray, own_hz: float, rate_hz: float) -> np.ndarray:
     from scipy.signal import resample_poly
 
     ratio = Fraction(rate_hz / own_hz).limit_denominator(10_000)
-    if 8 * values.size * max(ratio, 1) > LIMIT_BYTES or ratio == 0:
+    if 8 * values.size * max(float(ratio), 1.0) > LIMIT_BYTES or ratio == 0:
         raise DataError(
             f"{len(values):,} steps at {own_hz:g} Hz cannot be brought to {rate_hz:g} Hz: that would be "
             f"{float(len(values) * ratio):,.0f}. Check the rate that the file claims."
