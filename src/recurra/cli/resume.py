@@ -8,7 +8,7 @@ import click
 
 from recurra.checks import listing
 from recurra.cli import flags, parts, run_folder, screen
-from recurra.cli.train import Plan, Run, Tell, carry_out, show, tell_how_to_stop, tell_on_screen
+from recurra.cli.train import Plan, Run, Tell, carry_out, show, tell_on_screen
 from recurra.errors import DataError, MissingDataError, StoreError, UsageError
 
 # What may be given again; everything else is what it was.
@@ -181,7 +181,7 @@ def command(
     own = {"device": device, "checkpoint_dir": checkpoint_dir, "cache_dir": cache_dir}
     words |= {word: value for word, value in own.items() if value is not None}
     if not quiet:
-        tell_how_to_stop()
+        screen.how_to_stop()
     done = go_on(run, data, tell=(lambda line: None) if quiet else tell_on_screen, **words)
     if as_json:
         return screen.flat_json(done.metrics)

@@ -5,11 +5,15 @@ Plain text through click, so that it reads the same in a terminal, a log and a l
 
 import json
 import math
+import os
 import shlex
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+
+from recurra.interrupts import is_ignored
 
 
 def say(text: str = "", *, bold: bool = False) -> None:
@@ -83,3 +87,13 @@ def next_command(*words: str) -> None:
     """Write the next command to run as the last line, so that it can be copied."""
     click.echo("Next:")
     click.echo(shlex.join(words))
+
+
+def how_to_stop() -> None:
+    """Say how to stop where Ctrl-C does nothing, as under nohup, in cron, or with & in a script."""
+    if not is_ignored(signal.SIGINT):
+        return
+    text = f"Ctrl-C is ignored here. To stop, and keep where training stands: kill {os.getpid()}"
+    if is_ignored(signal.SIGTERM):
+        text = f"Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 {os.getpid()}"
+    say(text)

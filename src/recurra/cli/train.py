@@ -1,8 +1,6 @@
 """``recurra train``: data to a trained, judged and saved network in a run folder."""
 
-import os
 import shlex
-import signal
 import sys
 import time
 import warnings
@@ -20,7 +18,6 @@ from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, RecurraWarning, UsageError
-from recurra.interrupts import is_ignored
 
 Tell = Callable[[str], None]
 
@@ -565,7 +562,7 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     if quiet:
         words.setdefault("verbose", 0)
     else:
-        tell_how_to_stop()
+        screen.how_to_stop()
     if int(words.get("verbose", 1)) > 1:
         _log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **words)
@@ -578,16 +575,6 @@ def tell_on_screen(line: str) -> None:
     """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
-
-
-def tell_how_to_stop() -> None:
-    """Say how to stop where Ctrl-C does nothing, as under nohup, in cron, or with & in a script."""
-    if not is_ignored(signal.SIGINT):
-        return
-    text = f"Ctrl-C is ignored here. To stop, and keep where training stands: kill {os.getpid()}"
-    if is_ignored(signal.SIGTERM):
-        text = f"Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 {os.getpid()}"
-    screen.say(text)
 
 
 def _log_to_stderr() -> None:
