@@ -8,11 +8,15 @@ import math
 import os
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from recurra.errors import RecurraWarning
 from recurra.interrupts import is_ignored
 
 
@@ -97,3 +101,29 @@ def how_to_stop() -> None:
     if is_ignored(signal.SIGTERM):
         text = f"Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 {os.getpid()}"
     say(text)
+
+
+def log_to_stderr() -> None:
+    """Show the log line of each epoch."""
+    import logging
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("recurra")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+
+@contextmanager
+def noted(kept: list[str]) -> Iterator[None]:
+    """Keep our own warnings for the report, and show them as always."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if issubclass(category, RecurraWarning):
+                kept.append(str(message))
+            show(message, category, *args, **kwargs)
+
+        warnings.showwarning = keep
+        yield

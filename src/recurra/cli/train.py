@@ -1,9 +1,7 @@
 """``recurra train``: data to a trained, judged and saved network in a run folder."""
 
 import shlex
-import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from recurra.cli import flags, parts, run_folder, screen
 from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
-from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.errors import DataError, UsageError
 
 Tell = Callable[[str], None]
 
@@ -221,7 +219,7 @@ def carry_out(
     with _resumable(plan), begin(plan.folder) as run:
         if check is None:
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
-        with _noted(problems.warnings):
+        with screen.noted(problems.warnings):
             _fit(estimator, divided.train, run, resume=check is not None)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
         _write(run, estimator, evaluation, metrics)
@@ -387,21 +385,6 @@ def _resumable(plan: Plan) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _noted(kept: list[str]) -> Iterator[None]:
-    """Keep our own warnings for the report, and show them as always."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-            if issubclass(category, RecurraWarning):
-                kept.append(str(message))
-            show(message, category, *args, **kwargs)
-
-        warnings.showwarning = keep
-        yield
-
-
 def _fit(estimator: Any, data: Any, run: RunFolder, *, resume: bool) -> None:
     """Fit, writing a line of history per epoch, and checkpoints."""
     given = {"callbacks": estimator.callbacks, "checkpoint_dir": estimator.checkpoint_dir}
@@ -564,7 +547,7 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     else:
         screen.how_to_stop()
     if int(words.get("verbose", 1)) > 1:
-        _log_to_stderr()
+        screen.log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **words)
     if as_json:
         return screen.flat_json(run.metrics)
@@ -575,17 +558,6 @@ def tell_on_screen(line: str) -> None:
     """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
-
-
-def _log_to_stderr() -> None:
-    """Show the log line of each epoch."""
-    import logging
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("recurra")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
 
 
 def show(run: Run, quiet: bool) -> None:
