@@ -1,6 +1,7 @@
 """Fixtures that several rooms need."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,13 @@ def real_data():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_works():
+    """Let Ctrl-C mean something here and in child processes, however these tests were started.
+
+    A process that nohup, cron or a script's & starts ignores SIGINT, and so would every child it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,9 @@ import recurra
 
 SOURCE = Path(recurra.__file__).parent
 
-GROUND = frozenset({"errors", "checks", "options", "plain_arrays", "records", "ragged", "store"})
+GROUND = frozenset(
+    {"errors", "checks", "options", "plain_arrays", "records", "ragged", "store", "folder_lock", "interrupts"}
+)
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")
 SIBLINGS = ("training", "evaluation", "serving")

@@ -1,8 +1,11 @@
 """The safe file: round trips, and every way a file can lie."""
 
+import contextlib
 import json
 import os
+import socket
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -195,3 +198,178 @@ def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
 def test_folder_is_named(tmp_path):
     with pytest.raises(StoreError, match="is a folder, not a model file"):
         store.load(tmp_path)
+
+
+# ------------------------------------------------------ files that are no files
+
+
+WRITERS = {
+    "bytes": lambda path: store.write_bytes(path, b"content\n"),
+    "text": lambda path: store.write_text(path, "content\n"),
+}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request):
+    return WRITERS[request.param]
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null", "/dev/zero", "/dev/tty"])
+def test_a_device_stays_a_device(write, tmp_path, device):
+    if not os.path.exists(device):
+        pytest.skip(f"{device} is not there")
+    link = tmp_path / "link"
+    link.symlink_to(device)
+    before = os.stat(device)
+    for path in (device, link):
+        if device == "/dev/full":
+            with pytest.raises(OSError, match="No space left on device") as caught:
+                write(path)
+            assert caught.value.filename == str(path)
+        else:
+            with contextlib.suppress(OSError):  # without a terminal there is no /dev/tty
+                write(path)
+    after = os.stat(device)
+    assert (after.st_mode, after.st_rdev, after.st_ino) == (before.st_mode, before.st_rdev, before.st_ino)
+    assert link.is_symlink()
+    assert [p.name for p in tmp_path.iterdir()] == ["link"]
+
+
+def test_a_full_device_says_so():
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        store.write_bytes("/dev/full", b"x")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_into(write, tmp_path, linked):
+    fifo, path = tmp_path / "fifo", tmp_path / "link"
+    os.mkfifo(fifo)
+    path.symlink_to(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    write(path if linked else fifo)
+    assert os.read(reader, 100) == b"content\n"
+    os.close(reader)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fifo", "link"]
+
+
+def test_more_than_a_pipe_holds_arrives(tmp_path):
+    fifo, data = tmp_path / "fifo", os.urandom(1 << 20)
+    os.mkfifo(fifo)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
+    reader.start()
+    store.write_bytes(fifo, data)
+    reader.join()
+    assert got == [data]
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "/proc/{pid}/fd/{}", "link"])
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_a_descriptor_of_the_process_is_written_into_where_it_stands(write, tmp_path, name, kind):
+    if kind == "pipe":
+        read, descriptor = os.pipe()
+    else:
+        descriptor = os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT)
+        os.write(descriptor, b"before\n")
+        read = os.open(tmp_path / "out", os.O_RDONLY)
+    path = name.format(descriptor, pid=os.getpid())
+    if name == "link":
+        path = tmp_path / "link"
+        path.symlink_to(f"/dev/fd/{descriptor}")
+    write(path)
+    os.write(descriptor, b"after\n")
+    content = b"content\nafter\n"
+    assert os.read(read, 100) == (content if kind == "pipe" else b"before\n" + content)
+    os.close(read)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_link_is_followed_and_stays(write, tmp_path, steps, there, relative):
+    (tmp_path / "far").mkdir()
+    target = tmp_path / "far" / "target"
+    if there:
+        target.write_text("old")
+    previous = target
+    for step in range(steps):
+        link = tmp_path / f"link{step}"
+        link.symlink_to(os.path.relpath(previous, tmp_path) if relative else previous)
+        previous = link
+    write(previous)
+    assert target.read_text() == "content\n"
+    assert not target.is_symlink()
+    assert previous.is_symlink()
+    assert [p.name for p in (tmp_path / "far").iterdir()] == ["target"]
+
+
+def test_links_in_a_circle_and_into_nowhere_are_errors(write, tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent" / "file")
+    for name in ("a", "nowhere"):
+        with pytest.raises(OSError, match=name):
+            write(tmp_path / name)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "nowhere"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("full", [False, True])
+def test_a_folder_is_refused(write, tmp_path, linked, full):
+    folder, path = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    path.symlink_to(folder)
+    if full:
+        (folder / "file").write_text("kept")
+    with pytest.raises(IsADirectoryError) as caught:
+        write(path if linked else folder)
+    assert caught.value.filename == str(path if linked else folder)
+    assert folder.is_dir()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "link"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="a socket with a name is POSIX")
+def test_a_socket_is_an_error_and_stays(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # its name may not be long
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        with pytest.raises(OSError, match="socket"):
+            write("socket")
+        assert stat.S_ISSOCK(os.stat("socket").st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_permissions_stay(write, tmp_path, mode):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(mode)
+    write(path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_read_only_file_is_not_replaced(write, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):  # the superuser may write everything
+        plain = os.access
+        monkeypatch.setattr(os, "access", lambda p, mode: mode != os.W_OK and plain(p, mode))
+    with pytest.raises(PermissionError, match="file"):
+        write(path)
+    assert path.read_text() == "old"
+
+
+def test_the_longest_name_can_be_written(write, tmp_path):
+    for name in ("n" * 255, "ä" * 127):
+        write(tmp_path / name)
+        assert (tmp_path / name).read_text() == "content\n"
+
+
+def test_nothing_is_read_from_a_device(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("/dev/zero")
+    for path in ("/dev/zero", link):
+        with pytest.raises(StoreError, match="is a device, not a model file"):
+            store.load(path)

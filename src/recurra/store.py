@@ -8,11 +8,13 @@ before anything is built.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +40,9 @@ MAX_COMMAS = 500_000
 
 # A whole string, or a bracket outside of one; what begins a string that never ends is skipped to the end.
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+
+# How a descriptor of a process is named; without a number of the process, one of this process.
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/(?:self|thread-self|(\d+))(?:/task/\d+)?)/fd/(\d+)")
 
 DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
@@ -110,36 +115,102 @@ def save(path: str | os.PathLike[str], manifest: Mapping[str, Any], arrays: Mapp
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return manifest and arrays of a file; see `loads` for the errors."""
-    try:
-        data = Path(path).read_bytes()
-    except IsADirectoryError:
-        raise StoreError(f"{path}: is a folder, not a model file.") from None
-    return loads(data, who=str(path))
+    return loads(read_bytes(path, what="model file"), who=str(path))
+
+
+def read_bytes(path: str | os.PathLike[str], *, what: str = "file") -> bytes:
+    """Return the bytes of a file or a pipe; a device such as ``/dev/zero``, which never ends, is refused.
+
+    Raises
+    ------
+    StoreError
+        If it is a folder or a device.
+    OSError
+        If it cannot be read.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise StoreError(f"{path}: is a folder, not a {what}.")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise StoreError(f"{path}: is a device, not a {what}.")
+    return Path(path).read_bytes()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace a file in one step: temporary neighbour, fsync, rename, fsync of the folder.
+    """Write a file so that it is there whole or not at all; the one way in which recurra writes what a user names.
+
+    A regular file is replaced in one step: temporary neighbour, fsync, rename, fsync of the folder. It keeps its
+    permissions; a read-only one is refused. A link is followed: the file it leads to is replaced, and made if it is not
+    there; the link stays. (A hard link is one more name of the old content, and keeps that.) Devices and pipes
+    are written into as they are, and so are the process's own descriptors (``/dev/stdout``, ``/dev/fd/3``).
 
     Raises
     ------
     OSError
-        Naming the file, whichever step failed; the file is then what it was before.
+        Naming the file, whichever step failed; a regular file is then what it was before.
     """
     target = Path(path)
     try:
-        _replace(target, data)
+        _write(target, data)
     except OSError as error:  # write and fsync do not know the name
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
+def _write(target: Path, data: bytes) -> None:
+    own = _own_descriptor(target)
+    if own is not None:
+        return _pour(os.dup(own), data)
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return _replace(destination(target), data)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        return _pour(os.open(target, os.O_WRONLY | getattr(os, "O_NOCTTY", 0)), data)
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return _replace(destination(target), data)
+
+
+def destination(path: Path) -> Path:
+    """Return where a regular file is written: where a link leads, else the path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return the number of the descriptor of this process that a path means, None for any other path.
+
+    Opened by its name it would be opened anew, at its beginning, and what else the process writes there would run over it.
+    """
+    place = os.path.abspath(path)
+    for _ in range(40):  # as many links as Linux follows
+        if found := _DESCRIPTOR.fullmatch(place):
+            return int(found[2]) if found[1] in (None, str(os.getpid())) else None
+        if not os.path.islink(place):
+            return None
+        place = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))
+    return None
+
+
+def _pour(descriptor: int, data: bytes) -> None:
+    """Write into what is no regular file and close it."""
+    with open(descriptor, "wb", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) or 0 :]
+
+
 def _replace(target: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=PARTIAL)
+    # A name may have 255 bytes; that of its neighbour must not have more.
+    begin = target.name.encode()[:200].decode(errors="ignore")
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{begin}.", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _permissions(target))
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -149,8 +220,16 @@ def _replace(target: Path, data: bytes) -> None:
         os.fsync(folder)
 
 
+def _permissions(target: Path) -> int:
+    """Return those of the file that is replaced; of a new one what the umask leaves."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a UTF-8 text file in one step; see `write_bytes`."""
+    """Write a UTF-8 text file; see `write_bytes`."""
     write_bytes(path, text.encode())
 
 

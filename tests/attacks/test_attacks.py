@@ -37,6 +37,20 @@ def test_death_and_a_full_disk_at_some_writes():
     assert found["replacing"] > 0
 
 
+def test_two_trainings_in_one_folder():
+    found = attack("two_owners.py", "--count", "5", "--seed", "1")
+    assert found["wrong"] == []
+    assert found["whole"] == 5
+    assert found["refused"] > 0
+
+
+def test_signals_at_any_moment():
+    found = attack("ending.py", "--count", "5", "--seed", "1")
+    assert found["wrong"] == []
+    assert found["train"] >= 5
+    assert found["stream_kept"] > 0
+
+
 def test_changed_files():
     found = attack("mutated_files.py", "--count", "100", "--seed", "1")
     assert found["wrong"] == []

@@ -1,5 +1,6 @@
 """``recurra resume``: after Ctrl-C and ``kill -9`` the run ends as if nothing had happened."""
 
+import json
 import os
 import shutil
 import signal
@@ -201,9 +202,94 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_is_taken(cli, forms, tm
     assert same(run, tmp_path / "whole")
 
 
-def test_checkpoints_may_lie_elsewhere(forms, tmp_path):
+def test_checkpoints_elsewhere_are_named_again(cli, forms, tmp_path):
+    """A configuration may come from anywhere: nothing is written or deleted where it says."""
     run = stopped(str(forms / "old"), tmp_path / "run", checkpoint_dir=tmp_path / "fast disk")
-    assert list((tmp_path / "fast disk").glob("step-*.recurra"))
+    kept = sorted((tmp_path / "fast disk").glob("step-*.recurra"))
+    assert kept
     assert not (run / "checkpoints").exists()
-    recurra.train(resume=run)
+    done = cli("resume", run)
+    assert done.code == 2
+    place = tmp_path / "fast disk"
+    assert done.err == (
+        f"Error: resume: {run / 'config.json'} says that checkpoints are kept in {place}, outside of the run folder; "
+        f"recurra writes and deletes there only if you say so: give --checkpoint-dir '{place}'.\n"
+    )
+    assert sorted((tmp_path / "fast disk").iterdir()) == kept
+    assert cli("resume", run, "--checkpoint-dir", tmp_path / "fast disk").code == 0
     assert same(run, recurra.train(str(forms / "old"), out=tmp_path / "whole", seed=5, **TINY).path)
+
+
+@pytest.mark.parametrize("where", ["{outside}", "../outside", "checkpoints/../../outside", "link"])
+def test_a_foreign_config_leads_nowhere(forms, tmp_path, where):
+    run = stopped(str(forms / "old"), tmp_path / "run")
+    outside = tmp_path / "outside"
+    shutil.copytree(run / "checkpoints", outside)
+    kept = {path.name: path.read_bytes() for path in outside.iterdir()}
+    (run / "link").symlink_to(outside)
+    config = json.loads((run / "config.json").read_text())
+    config["words"]["checkpoint_dir"] = where.format(outside=outside)
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match="outside of the run folder"):
+        recurra.train(resume=run)
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == kept
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "figures", "report.html", "metrics.json", "history.jsonl"])
+def test_links_out_of_a_run_folder_are_not_written_into(forms, tmp_path, name):
+    run = stopped(str(forms / "old"), tmp_path / "run")
+    outside = tmp_path / "outside"
+    if name in ("checkpoints", "figures"):
+        outside.mkdir()
+        shutil.rmtree(run / name, ignore_errors=True)
+    else:
+        outside.write_text("kept")
+        (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(outside)
+    with pytest.raises(DataError, match=f"{name}: leads out of the run folder, to .*outside"):
+        recurra.train(resume=run)
+    assert outside.read_text() == "kept" if outside.is_file() else list(outside.iterdir()) == []
+
+
+def test_a_cache_that_a_config_names_is_not_used(tmp_path):
+    from recurra.cli.resume import _places
+    from recurra.cli.run_folder import RunFolder
+
+    run = RunFolder(tmp_path / "run")
+    assert _places(run, {"cache_dir": str(tmp_path / "elsewhere")}, {}) == {"cache_dir": None}
+    inside = {"cache_dir": "cache"}
+    assert _places(run, inside, {}) == {"cache_dir": str((tmp_path / "run" / "cache").resolve())}
+    assert _places(run, {"cache_dir": "/x"}, {"cache_dir": "/x"}) == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"words": {"no_such_word": 1}},
+        {"words": [1, 2]},
+        {"words": "text"},
+        {"task": "steal"},
+        {"task": None},
+        {"kind": "nothing"},
+        {"seed": "x"},
+        {"data_words": 3},
+        {"python_words": None},
+        {"data_words": {"no_such_word": 1}},
+        {"words": {"hidden_size": "many"}},
+        {"data": "/dev/zero"},
+        {"data": ["x"]},
+        {"test": "/dev/zero"},
+        {"test": {"a": 1}},
+        {"by": 7},
+        {"seed": -1},
+    ],
+    ids=str,
+)
+def test_a_config_that_makes_no_sense_is_refused_in_a_sentence(cli, forms, tmp_path, change):
+    run = stopped(str(forms / "old"), tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, **change}))
+    done = cli("resume", run)
+    assert done.code in (2, 3), done.err
+    assert done.err.splitlines()[-1].startswith("Error: ")
+    assert not (run / "model.recurra").exists()

@@ -20,7 +20,7 @@ def fails(folder, begin):
     """Begin a run and fail."""
 
     def attempt():
-        with run_folder.new_run(folder) as run:
+        with run_folder.owned(folder), run_folder.new_run(folder) as run:
             begin(run)
             raise RuntimeError
 
@@ -56,8 +56,10 @@ def test_a_folder_that_is_no_run_and_one_not_finished(tmp_path):
 
 
 def test_a_folder_is_free_empty_taken_or_foreign(tmp_path):
-    assert run_folder.check_free(tmp_path / "new", force=False) == tmp_path / "new"
+    assert run_folder.check_place(tmp_path / "new") == tmp_path / "new"
+    run_folder.check_free(tmp_path / "new", force=False)
     (tmp_path / "empty").mkdir()
+    run_folder.check_place(tmp_path / "empty")
     run_folder.check_free(tmp_path / "empty", force=False)
     run = finished(tmp_path / "run")
     with pytest.raises(
@@ -72,16 +74,20 @@ def test_a_folder_is_free_empty_taken_or_foreign(tmp_path):
         run_folder.check_free(run, force=False)
     (tmp_path / "empty" / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="holds files that are no run; give another folder"):
-        run_folder.check_free(tmp_path / "empty", force=True)
-    with pytest.raises(UsageError, match="out must be a folder"):
-        run_folder.check_free(tmp_path / "empty" / "thesis.tex", force=True)
+        run_folder.check_place(tmp_path / "empty")
+    with pytest.raises(UsageError, match=r"out must be a folder; .*thesis\.tex is a file"):
+        run_folder.check_place(tmp_path / "empty" / "thesis.tex")
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    with pytest.raises(UsageError, match="link is a link that leads to nothing"):
+        run_folder.check_place(tmp_path / "link")
+    assert run_folder.check_place(run) == run
 
 
 def test_a_new_run_replaces_the_old_one_when_it_is_whole(tmp_path):
     folder = finished(tmp_path / "run")
     (folder / "notes.txt").write_text("mine")
     (folder / "eval-march.html").write_text("of the old network")
-    with run_folder.new_run(folder) as run:
+    with run_folder.owned(folder), run_folder.new_run(folder) as run:
         run.write_json("config.json", {"new": True})
         assert (folder / "config.json").read_text() == "old"
     assert json.loads((folder / "config.json").read_text()) == {"new": True}

@@ -8,9 +8,12 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import recurra
 from models import random_model, recording_for
+from recurra.cli import stream_lines
 
 
 @pytest.fixture
@@ -277,3 +280,104 @@ def test_a_closed_pipe_is_silent(make, tmp_path):
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == "code 0\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("form", ["r.jsonl", "r.csv"])
+@pytest.mark.parametrize("last", [True, False])
+def test_every_end_of_line(cli, make, tmp_path, end, form, last):
+    _, _, path = make()
+    text = (tmp_path / form).read_text()
+    whole = cli("stream", path, tmp_path / form).out
+    ended = text.replace("\n", end)
+    (tmp_path / "other").write_bytes((ended if last else ended.removesuffix(end)).encode())
+    assert cli("stream", path, tmp_path / "other").out == whole
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_answer_comes_at_the_end_of_its_line_whatever_that_is(make, end):
+    model, rows, path = make()
+    process = started(path)
+    for n in (1, 2, 3):
+        process.stdin.write(json.dumps(rows[n - 1].tolist()) + end)
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["prediction"] == model.predict([rows[:n]])[0]
+    process.stdin.close()
+    assert process.wait(10) == 0
+    for pipe in (process.stdout, process.stderr):
+        pipe.close()
+
+
+@given(
+    text=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"x" * 40]), max_size=30),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=30),
+)
+def test_lines_are_those_of_the_whole_however_they_come(text, sizes):
+    class Source:
+        def __init__(self, data):
+            self.data, self.sizes = data, list(sizes) * 200
+
+        def read1(self, most):
+            size = self.sizes.pop()
+            out, self.data = self.data[:size], self.data[size:]
+            return out
+
+    data = b"".join(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream_lines, "MAX_LINE_BYTES", 30)
+        found = list(stream_lines._lines(Source(data)))
+    expected = [None if len(line.rstrip(b"\r\n")) > 30 else line for line in data.splitlines()]
+    # a line as long as allowed may be refused for its end; one longer never is taken
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one is None) == (other is None) or len(other) in (29, 30)
+        if one is not None:
+            assert one.rstrip(b"\r\n") == other
+
+
+@pytest.mark.parametrize("cell", ["1" * 200_000, '"' + "1" * 200_000, "1_000", "x" * 300])
+def test_long_and_odd_cells_of_csv(cli, make, tmp_path, cell):
+    _, _, path = make()
+    (tmp_path / "bad.csv").write_text(f"ax,ay\n1,2\n{cell},2\n3,4\n")
+    done = cli("stream", path, tmp_path / "bad.csv")
+    assert done.code == 0
+    assert [a["step"] for a in answers(done)] in ([0, 1], [0, 1, 2])
+    if cell == "1_000":
+        assert "line 3: '1_000' is not a number." in done.err
+    assert max(map(len, done.err.splitlines())) < 300
+
+
+def test_a_header_of_very_many_columns_is_not_written_out(cli, make, tmp_path):
+    _, _, path = make()
+    (tmp_path / "wide.csv").write_text(",".join(f"column {i}" for i in range(20_000)) + "\n1,2\n")
+    done = cli("stream", path, tmp_path / "wide.csv")
+    assert done.code == 2
+    assert "column 39, ... (20000 in all)" in done.err
+    assert len(done.err) < 1500
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("state", [True, False])
+def test_a_service_manager_ends_it_and_the_state_is_kept(make, tmp_path, name, state):
+    _, rows, path = make()
+    place = tmp_path / "the state"
+    process = started(path, "--proba", *(["--state", str(place)] if state else []))
+    for row in rows[:3].tolist():
+        process.stdin.write(json.dumps(row) + "\n")
+        process.stdin.flush()
+        process.stdout.readline()
+    process.send_signal(getattr(signal, name))
+    assert process.wait(10) == (4 if state else 1)
+    last = process.stderr.read().splitlines()[-1]
+    if state:
+        assert last == (
+            f"Interrupted: the state after line 3 is kept in {place}. Go on with what follows it: "
+            f"recurra stream {path} --proba --state '{place}'"
+        )
+        stream = recurra.load_model(path, runtime="light").stream()
+        stream.state = place.read_bytes()
+        assert stream.steps == 3
+    else:
+        assert last == "Interrupted."
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()

@@ -4,7 +4,9 @@ import os
 import threading
 
 import numpy as np
+import pytest
 
+from recurra import store
 from recurra.features.frame_cache import FrameCache, content_hash
 
 FEATURES = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -94,3 +96,73 @@ def test_two_runs_share_a_folder(tmp_path):
         thread.join()
     assert not wrong
     assert not [p for p in entries(FrameCache(tmp_path)) if p.name.endswith(".part")]
+
+
+def put_by_hand(cache, key, manifest, arrays):
+    path = cache._path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.save(path, manifest, arrays)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.zeros(6, np.float32),
+        np.zeros((1, 2, 3), np.float32),
+        np.zeros((0, 3), np.float32),
+        np.zeros((2, 0), np.float32),
+        np.float32(3),
+        np.zeros((2, 3), np.int64),
+        np.array([[0, np.nan, 0]], np.float32),
+        np.array([[0, np.inf, 0]], np.float32),
+    ],
+    ids=lambda a: f"{a.dtype}{a.shape}",
+)
+def test_entries_that_make_no_sense_are_not_taken(tmp_path, features):
+    cache = FrameCache(tmp_path)
+    key = cache.key("content", {}, "network")
+    put_by_hand(cache, key, {"kind": "frame features", "key": key}, {"features": features})
+    assert cache.get(key) is None
+    assert cache.misses == 1
+
+
+def test_entries_of_more_frames_are_not_taken(tmp_path):
+    cache = FrameCache(tmp_path)
+    key = cache.key("content", {}, "network")
+    cache.put(key, FEATURES)
+    assert cache.get(key, most_steps=2) is not None
+    assert cache.get(key, most_steps=1) is None
+
+
+def test_only_its_own_are_removed(tmp_path):
+    """A folder that holds models and other things of the user's as well."""
+    cache = FrameCache(tmp_path, max_bytes=0)
+    key, other = (cache.key(word, {}, "network") for word in ("a", "b"))
+    kept = {
+        tmp_path / "runs" / "model.recurra": b"a model",
+        tmp_path / key[:2] / "model.recurra": b"a model",
+        tmp_path / "zz" / f"{key}.recurra": b"in the wrong place",
+        tmp_path / key[:2] / f"{key.upper()}.recurra": b"letters it never writes",
+        tmp_path / other[:2] / f"{other}.recurra": b"its name, but not its content",
+    }
+    for path, content in kept.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    model = tmp_path / "runs" / "whole.recurra"
+    store.save(model, {"kind": "model"}, {"w": FEATURES})
+    stolen = cache.key("c", {}, "network")
+    put_by_hand(cache, stolen, {"kind": "model", "key": stolen}, {"features": FEATURES})
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.recurra"
+    linked = cache.key("d", {}, "network")
+    store.save(outside, {"kind": "frame features", "key": linked}, {"features": FEATURES})
+    cache._path(linked).parent.mkdir(exist_ok=True)
+    cache._path(linked).symlink_to(outside)
+    cache.put(key, FEATURES)  # looks at the bound, which nothing keeps within
+    cache.shrink()
+    assert not cache._path(key).exists()
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert model.exists()
+    assert cache._path(stolen).exists()
+    assert cache._path(linked).is_symlink()
+    assert outside.exists()
+    assert cache.get(linked) is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recurra.errors import DataError, MissingDataError
-from recurra.features.frame_cache import FrameCache
+from recurra.features.frame_cache import FrameCache, content_hash
 from recurra.features.frames import FRAMES_AT_ONCE, FrameNetwork, extract
 from recurra.readers.video import VideoWords
 
@@ -107,3 +107,22 @@ def test_a_killed_run_is_continued(clips, tmp_path):
     found = extract(sound, FrameNetwork(network, "mean"), WORDS, cache=FrameCache(tmp_path / "cache"))
     assert (found.computed, network.frames) == (2, 6)
     assert all(f is not None for f in found.features)
+
+
+@pytest.mark.parametrize("spoiled", [[0], [0, 1, 3], [0, 1, 2, 3]])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_kept_features_of_other_channels_are_computed_again(clips, tmp_path, spoiled, fresh):
+    """Whole entries with a right checksum, but of the wrong shape: a few beside right ones, or all but a new clip."""
+    sound = [clips[i] for i in (0, 1, 2, 4)]
+    cache = FrameCache(tmp_path / "cache")
+    right = extract(sound, FrameNetwork(Counting(), "mean"), WORDS, cache=cache).features
+    if fresh and len(spoiled) < 4:
+        (sound[2] / "0.png").unlink()  # a new content, which is not kept yet
+        right = extract(sound, FrameNetwork(Counting(), "mean"), WORDS).features
+    elif len(spoiled) > 2:
+        return  # nothing tells which of them are right
+    for index in spoiled:
+        key = cache.key(content_hash(sound[index]), WORDS.sampling, "mean")
+        cache.put(key, np.zeros((3, 7), np.float32))
+    found = extract(sound, FrameNetwork(Counting(), "mean"), WORDS, cache=cache).features
+    assert all(np.array_equal(a, b) for a, b in zip(found, right, strict=True))

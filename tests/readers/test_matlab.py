@@ -4,7 +4,7 @@ from scipy.io import savemat
 
 import recurra
 from recurra.errors import DataError
-from recurra.readers import matlab
+from recurra.readers import matlab, unfolding
 from recurra.readers.matlab import read_mat
 from signal_files import message, refused, waves
 
@@ -67,9 +67,9 @@ def test_what_unfolds_to_too_much_is_not_unfolded(tmp_path, monkeypatch):
     path = tmp_path / "a.mat"
     savemat(path, {"X": np.zeros((1_000_000, 4))}, do_compression=True)
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(matlab, "LIMIT_BYTES", 1 << 24)
+    monkeypatch.setattr(unfolding, "LIMIT_BYTES", 1 << 24)
     said = message(lambda: read_mat(path), DataError)
-    assert "unfolds to more than 4 GiB" in said
+    assert "at most 16,777,216 are read" in said
 
 
 def test_several_matrices_none_of_a_usual_name(tmp_path):

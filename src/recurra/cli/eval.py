@@ -75,7 +75,7 @@ def evaluate(run: Any, data: Any = None, *, name: str | None = None, write: bool
     evaluation = estimator.evaluate(known_labels(estimator, test), context=context)
     if write:
         stem = f"eval-{_slug(name or ('test' if data is None else _name_of(data, test)))}"
-        evaluation.save(folder / f"{stem}.html")
+        evaluation.save(folder.to_write(f"{stem}.html"))
         folder.write_json(f"{stem}.json", screen.plain(evaluation.metrics))
     return evaluation
 

@@ -139,7 +139,7 @@ def command(
     if wordcloud is not None:
         return _word_cloud(run, data, Path(wordcloud), flags.given(given), as_json)
     folder = run_folder.open_run(run)
-    path = Path(out) if out is not None else folder / run_folder.FIGURES / f"explain-{index}.svg"
+    path = Path(out) if out is not None else folder.to_write(f"{run_folder.FIGURES}/explain-{index}.svg")
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"explain: the file must end in {', '.join(SUFFIXES)}; got {path.name!r}.")
     estimator, sequence, name = _chosen(run, data, index, flags.given(given))

@@ -7,6 +7,8 @@ import errno
 import importlib
 import os
 import re
+import shlex
+import stat
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ import click
 
 import recurra
 from recurra import errors
+from recurra.cli import standard_streams
+from recurra.interrupts import end_on_signals
 
 # Verb -> what it does in a line; the command of the same name lives in `recurra.cli.<verb>` as ``command``.
 VERBS: dict[str, str] = {
@@ -35,7 +39,7 @@ OK, NOT_DONE, WRONG_USAGE, BAD_DATA, RESUMABLE = range(5)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training, after which a checkpoint is there to go on from."""
+    """An end that was asked for (Ctrl-C, SIGTERM, SIGHUP), after which there is something to go on from."""
 
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -96,7 +100,15 @@ def desk(ctx: click.Context, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    code = NOT_DONE
+    try:
+        standard_streams.prepare(sys.argv[1:])
+        end_on_signals()
+        code = run(sys.argv[1:])
+        standard_streams.leave()
+    except KeyboardInterrupt:  # before anything was begun, or after everything was done
+        pass
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:
@@ -132,14 +144,14 @@ def in_flags(message: str) -> str:
         word, value = found.group(1), found.group(2) or found.group(3)
         if word not in FLAG_WORDS:
             return found.group(0)
-        return f"{FLAG_WORDS[word]} {value}" if value and value != "True" else FLAG_WORDS[word]
+        return f"{FLAG_WORDS[word]} {shlex.quote(value)}" if value and value != "True" else FLAG_WORDS[word]
 
     return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
 
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
-    if isinstance(error, BrokenPipeError):  # whoever read the output has enough of it
+    if isinstance(error, BrokenPipeError) and not error.filename:  # whoever read the output has enough of it
         return OK
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else NOT_DONE
@@ -178,13 +190,22 @@ def _failed(error: BaseException, debug: bool) -> int:
 def _advice(error: OSError) -> list[str]:
     """Return what to do about a file that cannot be written or read."""
     out = []
-    if not error.filename:  # a stream, not a place
+    if not error.filename or _is_no_file(error.filename):  # a stream, not a place
         pass
     elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         out.append("What was there before is untouched; free some space.")
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         out.append("What was there before is untouched; give a place that may be read and written.")
     return [*out, *getattr(error, "__notes__", [])]
+
+
+def _is_no_file(name: Any) -> bool:
+    """Whether a path leads to a device, a pipe or a socket, which has no content that could be untouched."""
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, TypeError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _wrong_usage(error: click.ClickException) -> int:

@@ -4,24 +4,34 @@
 ``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` ·
 ``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and
 is whole when its ``model.recurra`` is.
+
+Whoever trains into a run folder owns it, see `owned`. Where a run is replaced, the new one grows beside it as
+``.NAME.new``, and for the moment of the change the earlier one is called ``.NAME.old``.
 """
 
 import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
+from recurra import folder_lock
+from recurra.errors import DataError, MissingDataError, RecurraError, StoreError, UsageError
+from recurra.folder_lock import FolderInUseError, FolderLock
+from recurra.interrupts import held_back_interrupt
 from recurra.store import PARTIAL, write_text
 
 CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
     "trained-on.recurra",
 )  # fmt: skip
+
+# A run is put in the place of another within milliseconds; whoever reads meanwhile waits so long for it.
+_SECONDS_TO_SETTLE = 10.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,24 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+    def to_write(self, name: str) -> Path:
+        """Return the path of a file or folder to be written, which must lie in the run folder.
+
+        A run folder may come from anywhere, and a link in it must not lead what is written or deleted elsewhere.
+
+        Raises
+        ------
+        DataError
+            If a link leads out of the run folder.
+        """
+        path, inside = self.path / name, self.path.resolve()
+        for place in (path, *(path.rglob("*") if path.is_dir() else ())):
+            if not place.resolve().is_relative_to(inside):
+                raise DataError(
+                    f"{place}: leads out of the run folder, to {place.resolve()}, and is not written into. Remove the link."
+                )
+        return path
 
     def config(self) -> dict[str, Any]:
         """Return ``config.json``; paths in it are absolute, of files that moved together with the run the new ones."""
@@ -58,15 +86,17 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Replace a JSON file in one step."""
-        write_text(self / name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+        write_text(self.to_write(name), json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Replace ``history.jsonl`` in one step."""
-        write_text(self / HISTORY, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(
+            self.to_write(HISTORY), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        )
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         """Add a line to ``history.jsonl``; if it cannot be written whole, none of it is."""
-        path = self / HISTORY
+        path = self.to_write(HISTORY)
         line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
         with path.open("ab", buffering=0) as file:
             before = file.tell()
@@ -135,7 +165,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     folder = Path(path)
     if folder.name == MODEL and folder.is_file():
         folder = folder.parent
-    _settle(folder)
+    _settle_to_read(folder)
     if (folder / MODEL).is_file():
         return RunFolder(folder)
     if (folder / CONFIG).is_file():
@@ -190,73 +220,161 @@ def _nearby(folder: Path) -> str:
     return "Train one first: recurra train DATA -o RUN."
 
 
-def check_free(path: str | os.PathLike[str], *, force: bool) -> Path:
-    """Return the folder for a new run.
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """Return the folder for a run, which must be free of what belongs to no run.
 
     Raises
     ------
     UsageError
-        If a run is there and ``force`` is not given, or what is there is no run.
+        If it is a file, or holds files that are no run.
     """
     folder = Path(path)
-    _settle(folder)
-    if not folder.exists():
-        return folder
     if not folder.is_dir():
-        raise UsageError(f"train: out must be a folder; {folder} is a file.")
-    if any((folder / name).exists() for name in OURS):
-        if not force:
-            whole = (folder / MODEL).exists()
-            state = "holds a run" if whole else "holds a run that was not finished"
-            more = "" if whole else f", or go on with: recurra resume {folder}"
-            raise UsageError(
-                f"train: {folder} {state}; give another folder, or replace it with force=True{more or '.'}"
-            )
+        if os.path.lexists(folder):
+            kind = "is a file" if folder.exists() else "is a link that leads to nothing"
+            raise UsageError(f"train: out must be a folder; {folder} {kind}.")
         return folder
-    if any(not child.name.endswith(PARTIAL) for child in folder.iterdir()):
+    if any((folder / name).exists() for name in OURS):
+        return folder
+    if any(
+        not child.name.endswith(PARTIAL) and child.name not in folder_lock.NAMES for child in folder.iterdir()
+    ):
         raise UsageError(f"train: {folder} holds files that are no run; give another folder.")
     return folder
 
 
+def check_free(folder: Path, *, force: bool) -> None:
+    """Raise UsageError if a run is in the folder, which is owned, and ``force`` is not given."""
+    if force or not any((folder / name).exists() for name in OURS):
+        return
+    whole = (folder / MODEL).exists()
+    state = "holds a run" if whole else "holds a run that was not finished"
+    more = "" if whole else f", or go on with: recurra resume {folder}"
+    raise UsageError(
+        f"train: {folder} {state}; give another folder, or replace it with force=True{more or '.'}"
+    )
+
+
 @contextlib.contextmanager
-def new_run(folder: Path) -> Iterator[RunFolder]:
-    """Give a folder to write a run into; an earlier run stays untouched until the new one is whole.
+def owned(folder: Path) -> Iterator[None]:
+    """Own a run folder, made if it is not there, for the time of a block; see `recurra.folder_lock`.
+
+    The lock is in the folder itself, so that it holds wherever the folder is seen from. A replacement that was killed
+    half-way is completed. A folder that was made and is still empty at the end is removed again.
+
+    Raises
+    ------
+    FolderInUseError
+        If another process owns it.
+    OSError
+        If nothing can be written into it.
+    """
+    folder = folder.resolve()
+    made: list[Path] = []
+    lock: FolderLock | None = None
+    try:
+        with (
+            held_back_interrupt() as interrupt
+        ):  # which may come between a file that was made and its being known here
+            lock = _locked(folder, made)
+        interrupt.check()
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+
+
+def _locked(folder: Path, made: list[Path]) -> FolderLock:
+    while True:
+        _settle_if_dead(folder)
+        _make(folder, made)
+        # Between a replacement's two steps there is no folder, and none may be put in its place. Asked after the folder
+        # was made: where it was there already, its lock is the owner's.
+        if _replaced(folder):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            continue
+        try:
+            return FolderLock(folder)
+        except FileNotFoundError:  # moved away just now
+            if not folder.parent.is_dir():
+                raise
+
+
+def _make(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it; note which, the inner ones first."""
+    for place in reversed([folder, *folder.parents]):
+        if not place.is_dir():
+            with contextlib.suppress(FileExistsError):
+                place.mkdir()
+                made.insert(0, place)
+
+
+def new_run(folder: Path) -> contextlib.AbstractContextManager[RunFolder]:
+    """Give a folder, which is owned, to write a run into; an earlier run stays untouched until the new one is whole.
 
     In a folder of its own a run is written in place, so that its history can be followed. Where a run is already, the
     new one grows beside it and takes its place at the end. If training fails before anything was reached, what was
     written is removed again; after Ctrl-C, or with a checkpoint, it stays to go on from.
     """
-    replacing = any((folder / name).exists() for name in OURS) if folder.exists() else False
-    where_to = _growing(folder) if replacing else folder
-    existed = where_to.exists() and not replacing
-    if replacing:
-        shutil.rmtree(where_to, ignore_errors=True)
-    where_to.mkdir(parents=True, exist_ok=True)
-    _clear_partial(where_to)
+    replacing = any((folder / name).exists() for name in OURS)
+    if not replacing:
+        return _in_place(folder)
+    return _beside(folder)
+
+
+@contextlib.contextmanager
+def _in_place(folder: Path) -> Iterator[RunFolder]:
+    _clear_partial(folder)
+    with _removed_if_nothing_was_reached(folder):
+        yield RunFolder(folder)
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[RunFolder]:
+    growing = _growing(folder)
+    _check_no_link(growing)
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(exist_ok=True)
     try:
-        yield RunFolder(where_to)
+        with FolderLock(growing) as lock:  # which becomes that of the folder when it takes its place
+            with _removed_if_nothing_was_reached(growing):
+                yield RunFolder(growing)
+            _take_place(folder, lock)
+    finally:
+        with contextlib.suppress(OSError):  # there is something in it, or it has taken its place
+            growing.rmdir()
+
+
+@contextlib.contextmanager
+def _removed_if_nothing_was_reached(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except BaseException as error:
-        if not _can_go_on(where_to, error):
-            _remove(where_to, keep_folder=existed)
+        if not _can_go_on(folder, error):
+            _remove(folder)
         raise
-    if replacing:
-        _take_place(folder)
 
 
 @contextlib.contextmanager
 def continued_run(folder: Path) -> Iterator[RunFolder]:
-    """Give the folder of a run that was not finished; at its end it stands where it was to stand."""
+    """Give the folder, which is owned, of a run that was not finished; at its end it stands where it was to stand."""
     run = unfinished(folder)
     assert run is not None
     _clear_partial(run.path)
-    yield run
-    if run.path != folder:
-        _take_place(folder)
+    if run.path == folder:
+        yield run
+        return
+    with FolderLock(run.path) as lock:
+        yield run
+        _take_place(folder, lock)
 
 
 def unfinished(folder: Path) -> RunFolder | None:
     """Return the run that was begun for a folder and is not whole, None if there is none."""
-    _settle(folder)
     growing = _growing(folder)
     if (growing / CONFIG).is_file():
         return RunFolder(growing)
@@ -284,40 +402,77 @@ def _can_go_on(folder: Path, error: BaseException) -> bool:
     return any((folder / CHECKPOINTS).glob("*.recurra"))
 
 
-def _remove(folder: Path, *, keep_folder: bool) -> None:
+def _remove(folder: Path) -> None:
+    """Remove what is ours."""
     for name in OURS:
         with contextlib.suppress(OSError):
             (folder / name).unlink()
     for name in (FIGURES, CHECKPOINTS):
         with contextlib.suppress(OSError):
             (folder / name).rmdir()
-    if not keep_folder:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
-def _take_place(folder: Path) -> None:
+def _take_place(folder: Path, lock: FolderLock) -> None:
     """Put a finished run where an earlier one is: both are whole at every moment, each under one of two names."""
     folder = folder.resolve()
-    if folder.exists():
+    with held_back_interrupt():  # it takes no longer than the end that is asked for
         os.replace(folder, _old(folder))
-    _settle(folder)
+        _settle(folder)
+        lock.moved_to(folder)
 
 
 def _old(folder: Path) -> Path:
+    folder = folder.resolve()
     return folder.with_name(f".{folder.name}.old")
 
 
-def _settle(folder: Path) -> None:
-    """Complete a replacement that was killed half-way."""
+def _replaced(folder: Path) -> bool:
+    """Whether a replacement is under way, or was killed half-way."""
     folder = folder.resolve()
-    if not folder.name or not _old(folder).is_dir():
+    return bool(folder.name) and _old(folder).is_dir() and not _old(folder).is_symlink()
+
+
+def _settle(folder: Path) -> None:
+    """Complete a replacement, which is owned."""
+    folder = folder.resolve()
+    if not _replaced(folder):
         return
     growing, old = _growing(folder), _old(folder)
-    if not folder.exists():
-        os.replace(growing if growing.exists() else old, folder)
+    _check_no_link(growing)
+    if growing.exists():  # also over an empty folder, which somebody may have made just now
+        os.replace(growing, folder)
+    elif not folder.exists():
+        os.replace(old, folder)
     if old.is_dir():
         for child in old.iterdir():  # what is not ours belongs to the user and moves along
-            if child.name not in OURS and not child.name.startswith("eval-") and child.suffix != PARTIAL:
+            ours = child.name in (*OURS, *folder_lock.NAMES) or child.name.startswith("eval-")
+            if not ours and child.suffix != PARTIAL:
                 os.replace(child, folder / child.name)
         shutil.rmtree(old)
+
+
+def _settle_if_dead(folder: Path) -> None:
+    """Complete a replacement whose owner was killed; FolderInUseError if it is alive."""
+    while _replaced(folder):
+        with contextlib.suppress(FileNotFoundError), FolderLock(_old(folder)):
+            _settle(folder)
+
+
+def _settle_to_read(folder: Path) -> None:
+    """Complete a replacement that was killed half-way, or wait until its owner has."""
+    until = time.monotonic() + _SECONDS_TO_SETTLE
+    while _replaced(folder) and time.monotonic() < until:
+        try:
+            return _settle_if_dead(folder)
+        except FolderInUseError:
+            if folder.exists():  # the new one is there, the earlier one is being removed
+                return None
+            time.sleep(0.01)
+        except OSError:  # nothing may be written there: what is there is read
+            return None
+    return None
+
+
+def _check_no_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise DataError(f"{folder}: is a link, which recurra has not made; it is not followed. Remove it.")

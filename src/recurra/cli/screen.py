@@ -5,11 +5,19 @@ Plain text through click, so that it reads the same in a terminal, a log and a l
 
 import json
 import math
+import os
 import shlex
-from collections.abc import Mapping, Sequence
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from recurra.errors import RecurraWarning
+from recurra.interrupts import is_ignored
 
 
 def say(text: str = "", *, bold: bool = False) -> None:
@@ -83,3 +91,39 @@ def next_command(*words: str) -> None:
     """Write the next command to run as the last line, so that it can be copied."""
     click.echo("Next:")
     click.echo(shlex.join(words))
+
+
+def how_to_stop() -> None:
+    """Say how to stop where Ctrl-C does nothing, as under nohup, in cron, or with & in a script."""
+    if not is_ignored(signal.SIGINT):
+        return
+    text = f"Ctrl-C is ignored here. To stop, and keep where training stands: kill {os.getpid()}"
+    if is_ignored(signal.SIGTERM):
+        text = f"Ctrl-C is ignored here, and so is SIGTERM. To stop at the last checkpoint: kill -9 {os.getpid()}"
+    say(text)
+
+
+def log_to_stderr() -> None:
+    """Show the log line of each epoch."""
+    import logging
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("recurra")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+
+@contextmanager
+def noted(kept: list[str]) -> Iterator[None]:
+    """Keep our own warnings for the report, and show them as always."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if issubclass(category, RecurraWarning):
+                kept.append(str(message))
+            show(message, category, *args, **kwargs)
+
+        warnings.showwarning = keep
+        yield

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +13,11 @@ from typing import Any, BinaryIO
 import click
 
 from recurra.cli import flags, run_folder, screen
-from recurra.cli.main import in_flags
+from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.stream_frames import ClipFrames, RawFrames, size_of
 from recurra.cli.stream_lines import FORMATS, BadLineError, Lines, Row
 from recurra.errors import DataError, UsageError
+from recurra.interrupts import Interrupt, held_back_interrupt, number_of
 
 
 class Session:
@@ -175,28 +178,52 @@ def stream(
         At the first bad line, if strict.
     """
     began = time.perf_counter()
-    for index, row in enumerate(lines.read(source)):
-        if rate_hz is not None:
-            time.sleep(max(0.0, began + index / rate_hz - time.perf_counter()))
-        start = time.perf_counter()
-        try:
-            if isinstance(row, BadLineError):
-                raise row
-            said = session.take(row)
-        except DataError as error:
-            message = (
-                str(error) if isinstance(error, BadLineError) else f"{lines.unit} {lines.number}: {error}"
-            )
-            if strict:
-                raise DataError(f"stream: {message}") from None
-            session.skipped += 1
-            screen.say(f"Skipped {in_flags(message)}")
-            continue
-        if said is not None:
+    # Late signals come through: whoever reads the answers may have stopped reading, and a write then never ends.
+    with held_back_interrupt(patient=False) as interrupt:
+        for index, row in enumerate(_waited_for(lines.read(source), interrupt)):
+            if rate_hz is not None:
+                with _waiting(interrupt):
+                    time.sleep(max(0.0, began + index / rate_hz - time.perf_counter()))
+            start = time.perf_counter()
+            try:
+                if isinstance(row, BadLineError):
+                    raise row
+                said = session.take(row)
+            except DataError as error:
+                message = (
+                    str(error) if isinstance(error, BadLineError) else f"{lines.unit} {lines.number}: {error}"
+                )
+                if strict:
+                    raise DataError(f"stream: {message}") from None
+                session.skipped += 1
+                screen.say(f"Skipped {in_flags(message)}")
+                continue
+            if said is not None:
+                write(json.dumps(said, ensure_ascii=False))
+                session.lines.record(time.perf_counter() - start)
+        for said in session.finish():
             write(json.dumps(said, ensure_ascii=False))
-            session.lines.record(time.perf_counter() - start)
-    for said in session.finish():
-        write(json.dumps(said, ensure_ascii=False))
+
+
+def _waited_for(rows: Iterator[Any], interrupt: Interrupt) -> Iterator[Any]:
+    """Yield rows; an end that was asked for comes while the next is waited for, never while one is answered."""
+    while True:
+        with _waiting(interrupt):
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+        yield row
+
+
+@contextlib.contextmanager
+def _waiting(interrupt: Interrupt) -> Iterator[None]:
+    interrupt.at_once = True
+    try:
+        interrupt.check()
+        yield
+    finally:
+        interrupt.at_once = False
 
 
 def _write(line: str) -> None:
@@ -262,6 +289,8 @@ def _of_frames(
 
 def _restore(session: Session, path: str | None) -> None:
     if path is not None and Path(path).exists():
+        if not Path(path).is_file():
+            raise UsageError(f"stream: state must be a file, to be read and written again; {path} is none.")
         session.stream.state = Path(path).read_bytes()
 
 
@@ -269,7 +298,20 @@ def _keep(session: Session, path: str | None) -> None:
     if path is not None:
         from recurra.store import write_bytes
 
-        write_bytes(path, session.stream.state)
+        with held_back_interrupt():
+            write_bytes(path, session.stream.state)
+
+
+def _end(run: str, lines: Any, number: int, state: str | None, options: list[str]) -> None:
+    """Say how to go on after a signal; Ctrl-C is how a live stream ends."""
+    if number == signal.SIGINT:
+        return
+    if state is None:
+        raise KeyboardInterrupt
+    command = shlex.join(["recurra", "stream", run, *options, "--state", state])
+    raise Interrupted(
+        f"the state after {lines.unit} {lines.number} is kept in {state}. Go on with what follows it: {command}"
+    )
 
 
 @click.command(
@@ -326,6 +368,7 @@ def command(
     header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. A network for clips takes
     frames: of a video file or a folder of images, or from standard input as raw pixels (rgb24). Each answer is a line
     of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
+    SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
     """
     model, _ = run_folder.open_model(run)
     lines: Lines | RawFrames | ClipFrames
@@ -343,11 +386,18 @@ def command(
         known = model.manifest.get("sample_rate_hz")
     rate_hz = _rate(known, source, realtime, sample_rate_hz)
     _restore(session, state)
+    ended_by: int | None = None
     try:
         with _opened(source, lines) as file:
             stream(session, lines, file, strict=strict, write=_write, rate_hz=rate_hz)
-    except KeyboardInterrupt:  # how a live stream ends
-        pass
+    except KeyboardInterrupt as error:
+        ended_by = number_of(error)
     finally:
         _keep(session, state)
     session.table()
+    if ended_by is not None:
+        given = {"--format": kind if kind != "auto" else None, "--name": name, "--look-ahead": look_ahead}
+        options = [str(word) for flag, value in given.items() if value is not None for word in (flag, value)]
+        options += ["--frame-size", frame_size] if frame_size else []
+        options += ["--proba"] * proba + ["--strict"] * strict
+        _end(run, lines, ended_by, state, options)

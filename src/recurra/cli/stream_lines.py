@@ -12,6 +12,7 @@ from recurra.errors import DataError, UsageError
 
 # A longer line is no row of numbers; it is not kept in memory.
 MAX_LINE_BYTES = 2**20
+_CHUNK_BYTES = 2**16
 FORMATS = ("auto", "jsonl", "csv")
 
 
@@ -79,11 +80,9 @@ class Lines:
 
     def read(self, source: BinaryIO) -> Iterator[Row | BadLineError]:
         """Yield a row, or what is wrong with its line, for every line that is not empty and no header."""
-        while data := source.readline(MAX_LINE_BYTES + 1):
+        for data in _lines(source):
             self.number += 1
-            if len(data) > MAX_LINE_BYTES and not data.endswith(b"\n"):
-                while (data := source.readline(MAX_LINE_BYTES)) and not data.endswith(b"\n"):
-                    pass
+            if data is None:
                 yield self._bad(f"it is longer than {MAX_LINE_BYTES} bytes")
                 continue
             try:
@@ -164,7 +163,10 @@ class Lines:
     # ------------------------------------------------------------------ CSV
 
     def _csv(self, line: str) -> Row | None:
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=_delimiter(line)))]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=_delimiter(line)))]
+        except csv.Error as error:
+            raise self._bad(f"it cannot be read as CSV: {error}") from None
         if self._columns is None:
             if any(_number(cell) is None for cell in cells):
                 self._header(cells)
@@ -188,7 +190,7 @@ class Lines:
         if self._name is not None:
             if self._name not in cells:
                 raise UsageError(
-                    f"stream: name is the column {self._name!r}, the columns are {', '.join(cells)}."
+                    f"stream: name is the column {self._name!r}, the columns are {_shown(cells)}."
                 )
             self._name_column = cells.index(self._name)
         others = [i for i in range(len(cells)) if i != self._name_column]
@@ -200,7 +202,7 @@ class Lines:
         else:
             known = f" ({', '.join(self._names)})" if self._names else ""
             raise UsageError(
-                f"stream: the network reads {self._channels} channels{known}, the columns are {', '.join(cells)}. "
+                f"stream: the network reads {self._channels} channels{known}, the columns are {_shown(cells)}. "
                 "Name them as in training, or leave the others out."
             )
         self._width = len(cells)
@@ -211,12 +213,36 @@ class Lines:
         left = [cell for i, cell in enumerate(cells) if i not in read]
         if not left:
             return
-        text = f"not read: {', '.join(left)}."
+        text = f"not read: {_shown(left)}."
         if self._name is None:
             text += (
                 " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
             )
         screen.warn(text)
+
+
+def _lines(source: BinaryIO) -> Iterator[bytes | None]:
+    r"""Yield each line as soon as it has ended, in ``\n``, ``\r\n`` or ``\r``; None for one that is too long."""
+    rest, dropping, after_return = b"", False, False
+    while chunk := source.read1(_CHUNK_BYTES):  # type: ignore[attr-defined] # what there is, without waiting for more
+        if after_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        pieces = (rest + chunk).splitlines(keepends=True)
+        after_return = chunk.endswith(b"\r")
+        rest = pieces.pop() if pieces and not pieces[-1].endswith((b"\n", b"\r")) else b""
+        for piece in pieces:
+            yield None if dropping or len(piece) > MAX_LINE_BYTES else piece
+            dropping = False
+        if dropping or len(rest) > MAX_LINE_BYTES:
+            rest, dropping = b"", True
+    if rest or dropping:
+        yield None if dropping else rest
+
+
+def _shown(cells: Sequence[str]) -> str:
+    """Return the names of columns, of very many the first."""
+    more = f", ... ({len(cells)} in all)" if len(cells) > 40 else ""
+    return ", ".join(cell if len(cell) <= 80 else f"{cell[:77]}..." for cell in cells[:40]) + more
 
 
 def _delimiter(line: str) -> str:
@@ -226,6 +252,8 @@ def _delimiter(line: str) -> str:
 def _number(cell: str) -> float | None:
     if cell == "" or cell.lower() in ("na", "nan", "null"):
         return math.nan
+    if "_" in cell:  # Python reads 1_000 as 1000
+        return None
     try:
         return float(cell)
     except ValueError:

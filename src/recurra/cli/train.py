@@ -2,9 +2,7 @@
 
 import os
 import shlex
-import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from recurra.cli import flags, parts, run_folder, screen
 from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
-from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.errors import DataError, UsageError
 
 Tell = Callable[[str], None]
 
@@ -138,7 +136,7 @@ def train(
     Raises
     ------
     UsageError
-        If a word is unknown or out of range, or a run is in ``out``.
+        If a word is unknown or out of range, or a run is in ``out``, or another process trains into it.
     DataError, ShapeError, MissingDataError
         If the data cannot be used.
     OSError
@@ -160,7 +158,25 @@ def train(
     if data is None:
         raise UsageError("train: give the data to train on, or a run to go on with as resume=.")
     data_words, model_words = flags.divide("train", words)
-    folder = run_folder.check_free(_folder(data, out), force=force)
+    folder = run_folder.check_place(_folder(data, out))
+    with run_folder.owned(folder):
+        run_folder.check_free(folder, force=force)
+        return _anew(data, task, folder, data_words, model_words, test=test, by=by, seed=seed, tell=tell)
+
+
+def _anew(
+    data: Any,
+    task: str | None,
+    folder: Path,
+    data_words: dict[str, Any],
+    model_words: dict[str, Any],
+    *,
+    test: Any,
+    by: str | None,
+    seed: int | None,
+    tell: Tell,
+) -> Run:
+    """Train a new run in a folder that is owned."""
     seed = _seed(seed, model_words)
     test = parts.test_of(test)
     parts.check_by("train", test, by)
@@ -203,10 +219,10 @@ def carry_out(
         parts.check_values(divided.test, allow_nan=getattr(estimator, "missing", "error") == "mask")
     problems = _tell_data(dataset, divided, plan.task, tell)
     begin = run_folder.continued_run if goes_on else run_folder.new_run
-    with _resumable(plan.folder), begin(plan.folder) as run:
+    with _resumable(plan), begin(plan.folder) as run:
         if not goes_on:
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
-        with _noted(problems.warnings):
+        with screen.noted(problems.warnings):
             _fit(estimator, divided.train, run, resume=goes_on)
         estimator.trained_on_ = TrainedOn.of(divided.train)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
@@ -355,9 +371,13 @@ def _sizes(summary: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
+def _resumable(plan: Plan) -> Iterator[None]:
     """Say how to go on where training can."""
-    advice = f"Go on with: recurra resume {shlex.quote(str(folder))}"
+    folder = plan.folder
+    command = ["recurra", "resume", str(folder)]
+    if (checkpoints := plan.words.get("checkpoint_dir")) is not None:
+        command += ["--checkpoint-dir", str(checkpoints)]
+    advice = f"Go on with: {shlex.join(command)}"
     try:
         yield
     except KeyboardInterrupt:
@@ -370,27 +390,12 @@ def _resumable(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _noted(kept: list[str]) -> Iterator[None]:
-    """Keep our own warnings for the report, and show them as always."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-            if issubclass(category, RecurraWarning):
-                kept.append(str(message))
-            show(message, category, *args, **kwargs)
-
-        warnings.showwarning = keep
-        yield
-
-
 def _fit(estimator: Any, data: Any, run: RunFolder, *, resume: bool) -> None:
     """Fit, writing a line of history per epoch, and checkpoints."""
     given = {"callbacks": estimator.callbacks, "checkpoint_dir": estimator.checkpoint_dir}
     estimator.set_params(
         callbacks=[*estimator.callbacks, HistoryFile(run)],
-        checkpoint_dir=estimator.checkpoint_dir or run / run_folder.CHECKPOINTS,
+        checkpoint_dir=estimator.checkpoint_dir or run.to_write(run_folder.CHECKPOINTS),
     )
     try:
         estimator.fit(data, resume=resume)
@@ -473,11 +478,11 @@ def _config(plan: Plan, dataset: Any, divided: parts.Parts, estimator: Any) -> d
 def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str, Any]) -> None:
     """Write the results; the model file comes last and says that the run is whole."""
     if evaluation is not None:
-        evaluation.save(run / run_folder.REPORT)
+        evaluation.save(run.to_write(run_folder.REPORT))
         write_figures(run, evaluation, estimator)
     run.write_json(run_folder.METRICS, metrics)
-    estimator.trained_on_.save(run / run_folder.TRAINED_ON)
-    estimator.save(run / run_folder.MODEL)
+    estimator.trained_on_.save(run.to_write(run_folder.TRAINED_ON))
+    estimator.save(run.to_write(run_folder.MODEL))
 
 
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
@@ -486,26 +491,27 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     from recurra.evaluation.evaluation import Evaluation
     from recurra.store import write_text
 
-    folder = run / run_folder.FIGURES
-    folder.mkdir(exist_ok=True)
+    run.to_write(run_folder.FIGURES).mkdir(exist_ok=True)
+
+    def figure(name: str) -> Path:
+        return run.to_write(f"{run_folder.FIGURES}/{name}.svg")
+
     if estimator.history_:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
-        write_text(folder / "learning-curves.svg", svg)
+        write_text(figure("learning-curves"), svg)
     if not isinstance(evaluation, Evaluation):
         for name, svg in evaluation.figures().items():
-            write_text(folder / f"{name}.svg", svg)
+            write_text(figure(name), svg)
         return
     if evaluation.confusion is not None:
         items = "time steps" if evaluation.task == "labeling" else "sequences"
         svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
-        write_text(folder / "confusion.svg", svg)
+        write_text(figure("confusion"), svg)
     for column, row in enumerate(evaluation.tables.get("per_target", [])):
         true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
         name = "predicted-against-true" + (f"-{column + 1}" if column else "")
-        write_text(
-            folder / f"{name}.svg", charts.predicted_against_true(true, predicted, target=row["target"])
-        )
+        write_text(figure(name), charts.predicted_against_true(true, predicted, target=row["target"]))
 
 
 @click.command(
@@ -546,8 +552,10 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     words = flags.given(given)
     if quiet:
         words.setdefault("verbose", 0)
+    else:
+        screen.how_to_stop()
     if int(words.get("verbose", 1)) > 1:
-        _log_to_stderr()
+        screen.log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **words)
     if as_json:
         return screen.flat_json(run.metrics)
@@ -558,17 +566,6 @@ def tell_on_screen(line: str) -> None:
     """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
     screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
-
-
-def _log_to_stderr() -> None:
-    """Show the log line of each epoch."""
-    import logging
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("recurra")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
 
 
 def show(run: Run, quiet: bool) -> None:

@@ -16,7 +16,7 @@ import recurra
 from recurra.batches.splits import holdout
 from recurra.errors import RecurraError, UsageError
 from recurra.estimators import resuming
-from recurra.estimators.parameters import check_params
+from recurra.estimators.parameters import check_params, from_file
 from recurra.evaluation.evaluation import installed_versions
 from recurra.options import Running, Seed, options_of
 from recurra.records import Dataset
@@ -161,7 +161,7 @@ class Estimator(BaseEstimator, Seed):
     def _with_params(cls, params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Self:
         """Return an estimator with the options a file holds that this version knows, and ``own``, which it cannot."""
         known = cls._get_param_names()
-        return cls(**{k: v for k, v in params.items() if k in known} | dict(own or {}))
+        return cls(**from_file(params, known) | dict(own or {}))
 
     @classmethod
     def _from_model(cls, model: Any, own: Mapping[str, Any]) -> Self:

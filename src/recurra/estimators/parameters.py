@@ -1,7 +1,7 @@
 """Checks of the options' values: each by itself, as `recurra.options` says, and those that exclude each other."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
@@ -101,3 +101,13 @@ def _check_callbacks(who: str, callbacks: Any) -> None:
         raise UsageError(
             f"{who}: callbacks must be objects, not classes; got {listing(c.__name__ for c in wrong)}. Call the class."
         )
+
+
+# What a file says of these would lead code, writing or deleting elsewhere: they are taken from the caller alone.
+NEVER_FROM_A_FILE = ("callbacks", "checkpoint_dir", "cache_dir", "device", "network")
+
+
+def from_file(params: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """Return the options of a model file that its estimator knows and that a file may decide."""
+    allowed = set(known) - set(NEVER_FROM_A_FILE)
+    return {name: value for name, value in params.items() if name in allowed}

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from recurra.records import Dataset
 
 DEFAULT_BYTES = 4 * 2**30
 _VERSION = 1
+_KIND = "frame features"
+_NAME = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{62}}{re.escape(store.SUFFIX)}")
 # How many entries are written between two looks at how large the folder is.
 _BETWEEN_LOOKS = 64
 
@@ -47,8 +50,9 @@ def contents(dataset: Dataset) -> list[Any]:
 class FrameCache:
     """A folder with one file per clip; several runs may share it.
 
-    An entry is written beside its place and renamed, so that it is there whole or not at all; one that is damaged is
-    computed again. Where the folder grows beyond its bound, the entries used longest ago go first.
+    An entry is written beside its place and renamed, so that it is there whole or not at all; one that is damaged, or
+    holds no finite numbers of shape (time, channels), is computed again. Where the folder grows beyond its bound, the
+    entries used longest ago go first.
 
     Parameters
     ----------
@@ -86,16 +90,19 @@ class FrameCache:
         text = json.dumps([_VERSION, content, dict(sampling), network], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def get(self, key: str) -> np.ndarray | None:
-        """Return the features kept under a key, None where there are none that are whole."""
+    def get(self, key: str, *, most_steps: int | None = None) -> np.ndarray | None:
+        """Return the features kept under a key, None where there are none that are whole and make sense.
+
+        Parameters
+        ----------
+        key : str
+            See `key`.
+        most_steps : int, optional
+            As many frames as are looked at, or fewer.
+        """
         path = self._path(key)
-        try:
-            manifest, arrays = store.load(path)
-            features = arrays["features"]
-        except (OSError, StoreError, KeyError):
-            self.misses += 1
-            return None
-        if manifest.get("key") != key:
+        features = _read(path, key)
+        if features is None or (most_steps is not None and len(features) > most_steps):
             self.misses += 1
             return None
         with contextlib.suppress(OSError):
@@ -107,15 +114,21 @@ class FrameCache:
         """Keep features of shape (time, channels) under a key."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        store.save(path, {"kind": "frame features", "key": key}, {"features": features})
+        store.save(path, {"kind": _KIND, "key": key}, {"features": features})
         self._written += 1
         if self._written % _BETWEEN_LOOKS == 1:
             self.shrink()
 
     def shrink(self) -> None:
-        """Remove the entries used longest ago until the rest keeps within the bound."""
+        """Remove the entries used longest ago until the rest keeps within the bound.
+
+        Only what this class has written is counted and removed: by its name and, before it is removed, by its content
+        with its checksum. Whatever else lies in the folder belongs to somebody else.
+        """
         entries = []
         for path in self.folder.glob(f"*/*{store.SUFFIX}"):
+            if not _NAME.fullmatch(path.relative_to(self.folder).as_posix()) or path.is_symlink():
+                continue
             with contextlib.suppress(OSError):  # another run may have removed it
                 status = path.stat()
                 entries.append((status.st_mtime, status.st_size, path))
@@ -123,9 +136,31 @@ class FrameCache:
         for _, size, path in sorted(entries, key=lambda entry: entry[0]):
             if total <= self.max_bytes:
                 return
-            with contextlib.suppress(OSError):
-                path.unlink()
             total -= size
+            if _read(path, path.stem, sensible=False) is not None:
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}{store.SUFFIX}"
+
+
+def _read(path: Path, key: str, *, sensible: bool = True) -> np.ndarray | None:
+    """Return the features in an entry, None unless it is whole and of this key; ``sensible`` asks for usable ones too."""
+    try:
+        if path.is_symlink():
+            return None
+        manifest, arrays = store.load(path)
+    except (OSError, StoreError):
+        return None
+    if manifest.get("kind") != _KIND or manifest.get("key") != key or set(arrays) != {"features"}:
+        return None
+    features = arrays["features"]
+    if sensible and (
+        features.ndim != 2
+        or 0 in features.shape
+        or features.dtype.kind != "f"
+        or not np.isfinite(features).all()
+    ):
+        return None
+    return features

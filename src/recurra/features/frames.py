@@ -95,17 +95,20 @@ def extract(
     errors: dict[int, DataError | MissingDataError] = {}
     keys: list[str] = []
     missing: list[int] = []
+    most = words.frames if words.rate_hz is None else None
     for index, path in enumerate(map(Path, paths)):
         key = "" if cache is None else _key(cache, path, words, network, errors, index)
         keys.append(key)
         if cache is not None and key:
-            features[index] = cache.get(key)
+            features[index] = cache.get(key, most_steps=most)
         if features[index] is None and index not in errors:
             missing.append(index)
-    if missing:
-        with FrameReader(words) as reader, _Progress(len(missing), verbose) as progress:
-            clips = reader.read_all([paths[index] for index in missing])
-            for index, clip in zip(missing, clips, strict=True):
+    missing += _odd_ones(features)
+
+    def compute(indices: list[int]) -> None:
+        with FrameReader(words) as reader, _Progress(len(indices), verbose) as progress:
+            clips = reader.read_all([paths[index] for index in indices])
+            for index, clip in zip(indices, clips, strict=True):
                 if isinstance(clip, Clip):
                     found = network(clip.frames)
                     features[index] = found
@@ -114,9 +117,27 @@ def extract(
                 else:
                     errors[index] = clip
                 progress.advance()
+
+    if missing:
+        compute(sorted(missing))
+        if wrong := _odd_ones(features, true=next((features[i] for i in missing if i not in errors), None)):
+            compute(wrong)  # what was kept is of some other network
+            missing += wrong
         if cache is not None:
             cache.shrink()
     return Extracted(features, errors, len(missing))
+
+
+def _odd_ones(features: list[np.ndarray | None], *, true: np.ndarray | None = None) -> list[int]:
+    """Return where features have another number of channels than ``true``, or than most; those are taken out."""
+    widths = [f.shape[1] for f in features if f is not None]
+    if not widths:
+        return []
+    width = true.shape[1] if true is not None else max(set(widths), key=widths.count)
+    odd = [index for index, f in enumerate(features) if f is not None and f.shape[1] != width]
+    for index in odd:
+        features[index] = None
+    return odd
 
 
 def _key(

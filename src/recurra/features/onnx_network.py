@@ -1,6 +1,7 @@
 """An image network in an ONNX file, run by onnxruntime on frames."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class OnnxNetwork:
     MissingExtraError
         If onnxruntime is not installed.
     DataError
-        If it cannot be read, or has not one image as its input.
+        If it cannot be read, names files outside of itself, or has not one image as its input.
     """
 
     def __init__(self, model: bytes, *, who: str = "ONNX file", grid: int = 1) -> None:
@@ -45,6 +46,7 @@ class OnnxNetwork:
             raise missing_extra("onnxruntime", "onnx", "An ONNX image network") from None
         self._who = who
         self._grid = grid
+        check_self_contained(model, who)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
@@ -113,6 +115,37 @@ class OnnxNetwork:
         if self._grid > 1:
             raise no_places(self._grid)
         return found.reshape(len(found), -1)
+
+
+def check_self_contained(model: bytes, who: str) -> None:
+    """Raise DataError if a graph keeps numbers in other files, which onnxruntime would read wherever they are.
+
+    Looked at are the tensors of everything in the file: initializers, constants, functions, inner graphs.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise missing_extra("onnx", "onnx", "An ONNX image network") from None
+    if model[4:8] == b"ORTM":
+        raise DataError(f"{who}: is in the format of onnxruntime alone; give the ONNX file it was made from.")
+    try:
+        graph = onnx.load_model_from_string(model)
+    except Exception as error:  # protobuf's own, which has no type that can be imported without its stubs
+        raise DataError(f"{who}: cannot be read as an ONNX graph ({str(error)[:120]}).") from None
+    left: list[Any] = [graph]
+    while left:
+        message = left.pop()
+        if isinstance(message, onnx.TensorProto) and (
+            message.external_data or message.data_location == onnx.TensorProto.EXTERNAL
+        ):
+            named = {entry.key: entry.value for entry in message.external_data}
+            raise DataError(
+                f"{who}: keeps the numbers of {message.name[:80]!r} in another file, {named.get('location', '')[:80]!r}, "
+                "and recurra follows no path in a file. Save it in one piece: onnx.save(onnx.load(FILE), NEW_FILE)."
+            )
+        for field, value in message.ListFields():
+            if field.message_type is not None:
+                left += list(value) if isinstance(value, Sequence) else [value]
 
 
 def _channels_last(maps: np.ndarray) -> bool:

@@ -9,14 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from recurra.errors import DataError, MissingDataError
+from recurra.readers.unfolding import Unfolding
 
 SUFFIXES = (".zip",)
 
 LIMIT_FILES = 100_000
-LIMIT_BYTES = 8 << 30
-# Numbers written as text shrink to a tenth, silence to a thousandth; a bomb is all silence.
-LIMIT_RATIO = 200
-_SMALL_BYTES = 64 << 20  # below this, no ratio can do harm
 
 _CHUNK = 1 << 20
 
@@ -31,7 +28,7 @@ def unpacked(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     ------
     MissingDataError, DataError
         If there is no such file, it is no zip file or damaged, locked by a password, names a file outside of itself, or
-        exceeds `LIMIT_FILES`, `LIMIT_BYTES` or `LIMIT_RATIO`.
+        exceeds `LIMIT_FILES` or the bound of `recurra.readers.unfolding`.
     """
     if not path.is_file():
         raise MissingDataError(f"{path}: there is no such file.")
@@ -66,17 +63,8 @@ def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     """Refuse what claims too much, before anything is unpacked."""
     if len(members) > LIMIT_FILES:
         raise DataError(f"{path}: holds {len(members):,} files; at most {LIMIT_FILES:,} are read.")
-    total = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
-    if total > LIMIT_BYTES:
-        raise DataError(
-            f"{path}: unfolds to {total:,} bytes; at most {LIMIT_BYTES:,} are read. Unpack it yourself."
-        )
-    if total > _SMALL_BYTES and total > LIMIT_RATIO * packed:
-        raise DataError(
-            f"{path}: unfolds from {packed:,} to {total:,} bytes, more than {LIMIT_RATIO} to 1, as a zip bomb does. "
-            "If you trust it, unpack it yourself."
-        )
+    Unfolding(path, packed).add(sum(member.file_size for member in members))
 
 
 def _inside(path: Path, name: str) -> PurePosixPath:

@@ -1,7 +1,9 @@
 """numpy arrays, in memory or in ``.npy`` and ``.npz`` files, become records. Nothing is ever unpickled."""
 
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 from recurra.checks import as_sequence, check_same_channels, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, ShapeError
 from recurra.plain_arrays import PADDING, padded_lengths, padding_note, plain
+from recurra.readers.unfolding import Unfolding
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".npy", ".npz")
@@ -257,14 +260,23 @@ def load(path: Path) -> dict[str, np.ndarray]:
             # Mapping compares the size the header claims with the bytes there are, before anything is
             # allocated.
             return {"X": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            limit = 1100 * path.stat().st_size  # deflate cannot do better than 1032 to 1
-            if sum(member.file_size for member in members) > limit:
-                raise ValueError("its members claim more bytes than a zip file of this size can hold")
+        _check_members(path)
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, KeyError) as error:
+    except DataError:
+        raise
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+    ) as error:
         reason = str(error) or type(error).__name__
         if "pickle" in reason or "object" in reason.lower():
             raise DataError(
@@ -275,3 +287,27 @@ def load(path: Path) -> dict[str, np.ndarray]:
             f"{path}: cannot be read as numpy arrays: {reason.splitlines()[0]}. It may be cut or of another "
             "kind."
         ) from None
+
+
+def _check_members(path: Path) -> None:
+    """Hold what the members of a ``.npz`` file claim against their sizes and the bound, before any is unfolded."""
+    advice = "If you trust it, load it with numpy and pass the arrays."
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        unfolding = Unfolding(path, sum(member.compress_size for member in members), advice=advice)
+        unfolding.add(sum(member.file_size for member in members))
+        for member in members:
+            if not member.filename.endswith(".npy"):
+                continue
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read(stream)
+                if math.prod(shape) * dtype.itemsize > member.file_size and not dtype.hasobject:
+                    raise ValueError(
+                        f"{member.filename} claims more numbers than its {member.file_size:,} bytes hold"
+                    )

@@ -14,6 +14,7 @@ from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.columns import Columns, read_delimited
 from recurra.readers.folder import holds_runs
+from recurra.readers.links import leads_out, note_of
 from recurra.readers.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
 from recurra.readers.words import refuse
 from recurra.records import Dataset, Record
@@ -41,7 +42,7 @@ def media_in(folder: Path) -> str | None:
     """
     level = [folder]
     for depth in range(4):
-        children = [child for one in level for child in _children(one)]
+        children = [child for one in level for child in _children(one, folder)]
         files = {child.suffix.lower() for child in children if child.is_file() and child.name != LABELS}
         if files & set(SUFFIXES):
             return "clips"
@@ -49,7 +50,7 @@ def media_in(folder: Path) -> str | None:
             return "images" if depth < 2 else "clips"
         level = [child for child in children if child.is_dir()]
         if depth == 0 and {child.name.lower() for child in level} == {"train", "test"}:
-            level = [child for one in level for child in _children(one) if child.is_dir()]
+            level = [child for one in level for child in _children(one, folder) if child.is_dir()]
     return None
 
 
@@ -73,7 +74,7 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
         records = list(dataset.records)
     else:
         _check_given(path, "images", label=label, group=group)
-        records = _image_records(path)
+        records = _image_records(path, path)
     if not records:
         raise DataError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}).")
     rows = read_rows([record.values for record in records])
@@ -81,16 +82,21 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
     return Dataset(read, source=str(path), notes=("Images are read row by row; a step is a row.",))
 
 
-def _image_records(root: Path) -> list[Record]:
-    folders = [child for child in _children(root) if child.is_dir()]
+def _image_records(root: Path, top: Path) -> list[Record]:
+    folders = [child for child in _children(root, top) if child.is_dir()]
     if {folder.name.lower() for folder in folders} == {"train", "test"}:
         return [
             replace(record, part=folder.name.lower(), name=f"{folder.name}/{record.name}")
             for folder in sorted(folders, key=lambda f: f.name.lower() != "train")
-            for record in _image_records(folder)
+            for record in _image_records(folder, top)
         ]
     places = [(root, None), *((folder, folder.name) for folder in folders)]
-    return [_record(place / name, root, label) for place, label in places for name in image_names(place)]
+    return [
+        _record(place / name, root, label)
+        for place, label in places
+        for name in image_names(place)
+        if not leads_out(place / name, top)
+    ]
 
 
 def read_clips(
@@ -131,7 +137,7 @@ def read_clips(
         return replace(from_table(table, path, label=label, group=group), source=str(path))
     _check_given(path, "clips", label=label, group=group)
     root = _root(path)
-    records, notes = _labelled(root)
+    records, notes = _labelled(root, path)
     if not records:
         raise DataError(
             f"{path}: holds no clip: neither a video ({', '.join(SUFFIXES)}) nor a folder of images "
@@ -161,7 +167,7 @@ def _hidden(path: Path) -> bool:
 
 def _root(path: Path) -> Path:
     """Return the folder with the classes: the only one that holds clips, where it stands beside the split files."""
-    inside = [child for child in sorted(path.iterdir()) if child.is_dir() and not _hidden(child)]
+    inside = [child for child in _children(path, path) if child.is_dir()]
     with_clips = [child for child in inside if media_in(child)]
     others = [child for child in inside if child not in with_clips]
     has_split = any(_split_files(child) for child in [path, *others])
@@ -170,42 +176,51 @@ def _root(path: Path) -> Path:
     return path
 
 
-def _labelled(root: Path) -> tuple[list[Record], list[str]]:
-    folders = [child for child in sorted(root.iterdir()) if child.is_dir() and not _hidden(child)]
+def _labelled(root: Path, top: Path) -> tuple[list[Record], list[str]]:
+    """Return the clips below ``root``, and notes; no link out of ``top`` is followed."""
+    folders = [child for child in _children(root, top) if child.is_dir()]
     if {folder.name.lower() for folder in folders} == {"train", "test"}:
         records, notes = [], []
         for folder in sorted(folders, key=lambda f: f.name.lower() != "train"):
-            part, own = _labelled(folder)
+            part, own = _labelled(folder, top)
             name = folder.name.lower()
             records += [replace(r, part=name, name=f"{folder.name}/{r.name}") for r in part]
             notes += own
         return records, notes
-    direct = [child for child in _children(root) if is_clip(child)]
+    direct = [child for child in _children(root, top) if _is_clip_inside(child, top)]
     # Image folders directly below are clips without labels, unless other folders say that they are classes.
     classes = [folder for folder in folders if not is_clip(folder)]
     if classes:
         direct = [child for child in direct if not child.is_dir()]
-        classes = [folder for folder in folders if _children(folder)]
+        classes = [folder for folder in folders if _children(folder, top)]
     if classes and not direct:
-        return _classes(root, classes)
+        records, notes = _classes(root, classes, top)
+        return records, note_of(top, root.iterdir()) + notes
     if not direct and is_clip(root):
         direct = [root]
-    return [_record(clip, root, None) for clip in direct], []
+    return [_record(clip, root, None) for clip in direct], note_of(top, root.iterdir())
 
 
-def _classes(root: Path, folders: Sequence[Path]) -> tuple[list[Record], list[str]]:
+def _classes(root: Path, folders: Sequence[Path], top: Path) -> tuple[list[Record], list[str]]:
     records, notes = [], []
     for folder in folders:
-        clips = [child for child in _children(folder) if is_clip(child)]
-        others = [c.name for c in _children(folder) if c not in clips]
+        notes += note_of(top, folder.iterdir())
+        clips = [child for child in _children(folder, top) if _is_clip_inside(child, top)]
+        others = [c.name for c in _children(folder, top) if c not in clips]
         if others and clips:
             notes.append(f"{folder}: left out {len(others)} that are no clips: {listing(others, 3)}.")
         records += [_record(clip, root, folder.name) for clip in clips]
     return records, notes
 
 
-def _children(folder: Path) -> list[Path]:
-    return [child for child in sorted(folder.iterdir()) if not _hidden(child)]
+def _children(folder: Path, top: Path) -> list[Path]:
+    """Return what is in a folder, without links that lead out of ``top``."""
+    return [child for child in sorted(folder.iterdir()) if not _hidden(child) and not leads_out(child, top)]
+
+
+def _is_clip_inside(path: Path, top: Path) -> bool:
+    """Whether a path is a clip none of whose frames is a link that leads out of ``top``."""
+    return is_clip(path) and not (path.is_dir() and note_of(top, path.iterdir()))
 
 
 def _record(clip: Path, root: Path, label: str | None) -> Record:

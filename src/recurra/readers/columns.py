@@ -19,6 +19,7 @@ from recurra.errors import DataError, MissingDataError, MissingExtraError
 from recurra.readers.decoding import read_text
 from recurra.readers.exports import find_table, is_number, without_empty_columns
 from recurra.readers.numerals import NotANumberError, Numerals, is_missing
+from recurra.readers.unfolding import Unfolding
 
 _PRINTABLE = re.compile(r"\S")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\Z")
@@ -453,6 +454,7 @@ def read_parquet(path: Path) -> Columns:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty (0 bytes). Check that writing it was finished.")
     try:
+        _check_parquet(path, parquet.ParquetFile(path).metadata)
         table = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
@@ -463,6 +465,18 @@ def read_parquet(path: Path) -> Columns:
         for column in table.columns  # to_numpy drops time zones
     ]
     return Columns(str(path), names, cells)
+
+
+def _check_parquet(path: Path, about: Any) -> None:
+    """Hold what the columns unfold to against the bound: repeated values take next to nothing in the file."""
+    unfolding = Unfolding(
+        path, path.stat().st_size, advice="If you trust it, read it with pandas and pass the DataFrame."
+    )
+    for group in range(about.num_row_groups):
+        rows = about.row_group(group)
+        for column in range(rows.num_columns):
+            chunk = rows.column(column)
+            unfolding.add(max(8 * chunk.num_values, chunk.total_uncompressed_size))
 
 
 def is_frame(source: Any) -> bool:

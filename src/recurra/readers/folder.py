@@ -17,6 +17,7 @@ from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers import clock, text
 from recurra.readers.arrays import load
 from recurra.readers.columns import Columns, read_delimited
+from recurra.readers.links import leads_out, note_of
 from recurra.readers.signal import COMPANIONS, read_signal, recordings_of, words_of
 from recurra.readers.signal import SUFFIXES as SIGNALS
 from recurra.readers.table import from_columns
@@ -64,26 +65,31 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
             f"{path}: labels= names a file of labels for one text a line; put {LABELS} into a folder, with the "
             "columns file and label."
         )
-    dataset = _any_layout(path, words)
+    dataset = _any_layout(path, words, path)
     records, notes = _even_out(dataset, path)
     return replace(
         dataset, records=records, source=str(path), notes=tuple(dict.fromkeys((*dataset.notes, *notes)))
     )
 
 
-def _any_layout(path: Path, words: TableWords) -> Dataset:
+def _any_layout(path: Path, words: TableWords, root: Path) -> Dataset:
+    """Read a folder in or at ``root``, out of which no link is followed."""
     if (path / LABELS).is_file():
         return _with_labels(path, words)
     archives = sorted(path.glob("*_TRAIN.ts")), sorted(path.glob("*_TEST.ts"))
     if [len(found) for found in archives] == [1, 1]:
         words.check_given(["encoding"], f"{path}, the two files of an archive")
         return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding)
-    folders = sorted(child for child in path.iterdir() if child.is_dir() and not _hidden(child))
+    folders = sorted(
+        child
+        for child in path.iterdir()
+        if child.is_dir() and not _hidden(child) and not leads_out(child, root)
+    )
     if {folder.name.lower() for folder in folders} == {"train", "test"}:
-        return _official_split(path, folders, words)
+        return _official_split(path, folders, words, root)
     if folders:
-        return _classes(path, folders, words)
-    files, notes = _files(path)
+        return _classes(path, folders, words, root)
+    files, notes = _files(path, root)
     takes = _words_of(files, words.encoding)
     if _tables(files, words.encoding):
         takes = [*takes, "label", "group", "target", "kind"]
@@ -122,8 +128,8 @@ def _words_of(files: Sequence[Path], encoding: str) -> list[str]:
     return list(dict.fromkeys(takes))
 
 
-def _official_split(path: Path, folders: list[Path], words: TableWords) -> Dataset:
-    parts = {folder.name.lower(): _any_layout(folder, words) for folder in folders}
+def _official_split(path: Path, folders: list[Path], words: TableWords, root: Path) -> Dataset:
+    parts = {folder.name.lower(): _any_layout(folder, words, root) for folder in folders}
     records = [
         replace(record, part=name, name=f"{name}/{record.name}")
         for name in ("train", "test")
@@ -132,10 +138,10 @@ def _official_split(path: Path, folders: list[Path], words: TableWords) -> Datas
     return replace(parts["train"], records=records, notes=(*parts["train"].notes, *parts["test"].notes))
 
 
-def _classes(path: Path, folders: list[Path], words: TableWords) -> Dataset:
+def _classes(path: Path, folders: list[Path], words: TableWords, root: Path) -> Dataset:
     read: list[Dataset] = []
-    notes: list[str] = []
-    found = [(folder, *_files(folder, must=False)) for folder in folders]
+    notes = note_of(root, path.iterdir())
+    found = [(folder, *_files(folder, root, must=False)) for folder in folders]
     everything = [file for _, files, _ in found for file in files]
     takes = _words_of(everything, words.encoding)
     if _tables(everything, words.encoding):
@@ -181,20 +187,24 @@ def holds_runs(path: Path) -> bool:
     return bool(children) and all(child.is_dir() and is_run(child) for child in children)
 
 
-def _files(folder: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
-    """Return the sequence files of a folder by name, and a note on those of other kinds."""
-    children = sorted(child for child in folder.iterdir() if child.is_file() and not _hidden(child))
+def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
+    """Return the sequence files of a folder by name, and a note on those of other kinds and on links out of ``root``."""
+    everything = [child for child in folder.iterdir() if not _hidden(child)]
+    outside = note_of(root, everything)
+    children = sorted(child for child in everything if child.is_file() and not leads_out(child, root))
     known = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
     files = recordings_of(known)
     others = [c.name for c in children if c not in known and c.suffix.lower() not in COMPANIONS]
     if must and not files:
         raise DataError(
             f"{folder}: holds no sequence file; known are {', '.join(FILE_SUFFIXES)}"
-            f"{f', it holds {listing(others, 3)}' if others else ' and it is empty'}."
+            f"{f', it holds {listing(others, 3)}' if others else '' if outside else ' and it is empty'}."
+            f"{' Links that lead out of it are not followed.' if outside else ''}"
         )
-    return files, [
-        f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."
-    ] if others else []
+    kinds = (
+        [f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."] if others else []
+    )
+    return files, outside + kinds
 
 
 def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:

@@ -1,5 +1,6 @@
 """MATLAB's ``.mat`` files: versions 4 to 7 by scipy, version 7.3 by the package h5py. No object is ever built."""
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import numpy as np
 from recurra.checks import listing, missing_extra
 from recurra.errors import DataError
 from recurra.readers.recording import Recording, first_bytes, turned
+from recurra.readers.unfolding import Unfolding
 
 SUFFIXES = (".mat",)
 
 RATES = ("fs", "sample_rate", "sample_rate_hz", "samplerate", "sampling_rate", "freq")
 
-# What the compressed variables of a file may unfold to.
-LIMIT_BYTES = 4 << 30
+# Cells in cells; a file may hold one that refers to itself.
+_MAX_DEPTH = 16
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -59,7 +61,8 @@ def read_mat(path: Path, *, label: str | None = None, channels_first: bool = Fal
     MissingExtraError
         If h5py is needed and not installed.
     DataError
-        If the file is damaged, unfolds to more than 4 GiB, or holds no or several candidates.
+        If the file is damaged, unfolds beyond the bound of `recurra.readers.unfolding`, or holds no or several
+        candidates.
     """
     variables = _variables(path)
     given = variables.pop(label, None) if label else None
@@ -189,8 +192,11 @@ def _from_hdf5(path: Path) -> dict[str, Any]:
         raise missing_extra("h5py", "mat", f"{path}: reading a .mat file of version 7.3") from None
     try:
         with h5py.File(path, "r") as file:
+            unfolding = _unfolding(path)
             found = {
-                name: _hdf5_value(path, name, file[name], file) for name in file if not name.startswith("#")
+                name: _hdf5_value(path, name, file[name], file, unfolding)
+                for name in file
+                if not name.startswith("#")
             }
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         if isinstance(error, DataError):
@@ -202,7 +208,7 @@ def _from_hdf5(path: Path) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _hdf5_value(path: Path, name: str, node: Any, file: Any) -> Any:
+def _hdf5_value(path: Path, name: str, node: Any, file: Any, unfolding: Unfolding, depth: int = 0) -> Any:
     import h5py
 
     if not isinstance(node, h5py.Dataset) or node.is_virtual or node.external:  # never follow a path
@@ -214,11 +220,17 @@ def _hdf5_value(path: Path, name: str, node: Any, file: Any) -> Any:
             f"{path}: {name} is an object of a MATLAB class, which is never loaded. In MATLAB, save a matrix or a cell "
             "array of matrices: cellstr(labels) for a categorical, table2array(t) for a table."
         )
-    if int(np.prod(node.shape)) * node.dtype.itemsize > LIMIT_BYTES:
-        raise DataError(f"{path}: {name} claims {np.prod(node.shape):,} numbers, more than 4 GiB.")
+    if depth > _MAX_DEPTH:
+        raise DataError(
+            f"{path}: {name[:40]} holds cells in cells, more than {_MAX_DEPTH} deep; it is refused."
+        )
+    unfolding.add(math.prod(node.shape or ()) * node.dtype.itemsize)
     if kind == "cell" or node.dtype.kind == "O":
         references = np.asarray(node[()]).T.reshape(-1, order="F")
-        return [_hdf5_value(path, f"{name}{{{i + 1}}}", file[r], file) for i, r in enumerate(references)]
+        return [
+            _hdf5_value(path, f"{name}{{{i + 1}}}", file[r], file, unfolding, depth + 1)
+            for i, r in enumerate(references)
+        ]
     array = np.asarray(node[()]).T  # MATLAB's order of axes
     if kind == "char":
         return "".join(map(chr, array.reshape(-1, order="C").tolist()))
@@ -227,32 +239,32 @@ def _hdf5_value(path: Path, name: str, node: Any, file: Any) -> Any:
 
 def _check_unfolded(path: Path) -> None:
     """Unfold compressed variables without keeping them, to know their size before anything is allocated."""
+    unfolding = _unfolding(path)
     with path.open("rb") as stream:
         head = stream.read(128)
         if len(head) < 128 or head[126:128] not in (b"IM", b"MI"):
             return  # version 4 is not compressed
         order = "<" if head[126:128] == b"IM" else ">"
-        total = 0
         while len(tag := stream.read(8)) == 8:
             kind, length = struct.unpack(f"{order}II", tag)
             if kind != 15:  # miCOMPRESSED
                 stream.seek(length, 1)
                 continue
-            total += _unfolded(stream, length, LIMIT_BYTES - total)
-            if total > LIMIT_BYTES:
-                raise DataError(
-                    f"{path}: unfolds to more than 4 GiB from {path.stat().st_size:,} bytes; it is refused."
-                )
+            _unfold(stream, length, unfolding)
 
 
-def _unfolded(stream: Any, length: int, limit: int) -> int:
-    unfold, size = zlib.decompressobj(), 0
+def _unfold(stream: Any, length: int, unfolding: Unfolding) -> None:
+    unfold = zlib.decompressobj()
     try:
-        while length > 0 and size <= limit and (block := stream.read(min(length, 1 << 16))):
+        while length > 0 and (block := stream.read(min(length, 1 << 16))):
             length -= len(block)
-            while block and size <= limit:
-                size += len(unfold.decompress(block, 1 << 22))
+            while block:
+                unfolding.add(len(unfold.decompress(block, 1 << 22)))
                 block = unfold.unconsumed_tail
     except zlib.error:
-        return size  # scipy says what is wrong
-    return size
+        return  # scipy says what is wrong
+
+
+def _unfolding(path: Path) -> Unfolding:
+    advice = "If you trust it, load it with scipy.io or h5py and pass the arrays."
+    return Unfolding(path, path.stat().st_size, advice=advice)

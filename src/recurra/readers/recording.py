@@ -10,6 +10,7 @@ import numpy as np
 
 from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
+from recurra.readers.unfolding import LIMIT_BYTES
 
 # The label of a step that no annotation covers.
 NO_EVENT = "none"
@@ -113,10 +114,21 @@ def resampled(recording: Recording, rate_hz: float, who: str) -> Recording:
 
 
 def resample(values: np.ndarray, own_hz: float, rate_hz: float) -> np.ndarray:
-    """Return values (time, channels) at another rate; missing values spread as far as the filter reaches."""
+    """Return values (time, channels) at another rate; missing values spread as far as the filter reaches.
+
+    Raises
+    ------
+    DataError
+        If there would be more of them than are ever read: a header can claim any rate.
+    """
     from scipy.signal import resample_poly
 
     ratio = Fraction(rate_hz / own_hz).limit_denominator(10_000)
+    if 8 * values.size * max(float(ratio), 1.0) > LIMIT_BYTES or ratio == 0:
+        raise DataError(
+            f"{len(values):,} steps at {own_hz:g} Hz cannot be brought to {rate_hz:g} Hz: that would be "
+            f"{float(len(values) * ratio):,.0f}. Check the rate that the file claims."
+        )
     return np.asarray(
         resample_poly(np.asarray(values, np.float64), ratio.numerator, ratio.denominator, padtype="line")
     )

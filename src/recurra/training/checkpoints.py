@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import recurra
 from recurra import store
 from recurra.errors import StoreError, TrainingWarning
+from recurra.folder_lock import FolderLock
 from recurra.training.callbacks import Callback
 from recurra.training.state import TrainingState
 
@@ -71,7 +72,8 @@ class Checkpoints(Callback):
 
     Epochs that follow each other faster than twenty times the time one checkpoint takes are left out, so that
     training never waits for the disk for more than a twentieth of its time. Kept are the newest and that of the
-    epoch with the lowest validation loss. A file is whole or not there: see `recurra.store.write_bytes`.
+    epoch with the lowest validation loss. A file is whole or not there: see `recurra.store.write_bytes`. While training
+    goes on, the folder has this owner alone: see `recurra.folder_lock`.
 
     Parameters
     ----------
@@ -95,9 +97,12 @@ class Checkpoints(Callback):
         self._best_step = None if self.after is None else self.after.best_step
         self._ended = time.monotonic()  # when the last was written
         self._took = 0.0  # seconds it took
+        self._lock: FolderLock | None = None
 
     def on_train_begin(self, run: "Run") -> None:
-        """Clear away what a killed process left half written."""
+        """Own the folder, and clear away what a killed process left half written."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(self._folder)
         for left in self._folder.glob(f".step-*{store.PARTIAL}"):
             with contextlib.suppress(OSError):
                 left.unlink()
@@ -120,10 +125,22 @@ class Checkpoints(Callback):
     def on_train_end(self, run: "Run", result: "TrainingResult") -> None:
         """Write the end."""
         self._write(run, result.state, finished=True)
+        self._release()
 
     def on_interrupt(self, run: "Run") -> None:
         """Write where training stands; after a second, impatient Ctrl-C the last one remains."""
-        self._write(run, run.state())
+        if self._lock is not None:
+            self._write(run, run.state())
+        self._release()
+
+    def on_error(self, run: "Run", error: Exception) -> None:
+        """Own the folder no longer."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _waited(self, seconds: float) -> bool:
         return time.monotonic() - self._ended >= seconds

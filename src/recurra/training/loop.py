@@ -19,6 +19,7 @@ import torch
 from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
+from recurra.interrupts import Interrupt, held_back_interrupt
 from recurra.nn.generators import drawing_from, seeded_globally
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
@@ -29,7 +30,7 @@ from recurra.training.losses import Loss
 from recurra.training.progress import make_progress
 from recurra.training.schedules import Schedule
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
-from recurra.training.stopping import EarlyStopping, Interrupt, held_back_interrupt
+from recurra.training.stopping import EarlyStopping
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
@@ -123,7 +124,8 @@ def train(
     UsageError
         If ``start`` belongs to other data, settings or another network.
     KeyboardInterrupt
-        After Ctrl-C, which is held back until the batch is finished.
+        After Ctrl-C, which is held back until the batch is finished; so are SIGTERM and SIGHUP where they mean the same,
+        see `recurra.interrupts`.
     """
     shown = make_progress(config.verbose)
     everyone = [*callbacks, shown] if shown is not None else list(callbacks)

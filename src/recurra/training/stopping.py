@@ -1,11 +1,7 @@
-"""When training stops before its last epoch: no lower validation loss for a while, or Ctrl-C."""
+"""When training stops before its last epoch: no lower validation loss for a while."""
 
-import contextlib
 import math
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -55,42 +51,3 @@ class EarlyStopping:
             state["best_epoch"],
             state["waited"],
         )
-
-
-class Interrupt:
-    """Whether the user has asked for an end with Ctrl-C."""
-
-    def __init__(self) -> None:
-        self.pending = False
-
-    def check(self) -> None:
-        """Raise the KeyboardInterrupt that was held back; called where the weights are whole."""
-        if self.pending:
-            raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def held_back_interrupt() -> Iterator[Interrupt]:
-    """Hold a first Ctrl-C back until `Interrupt.check`, so that it never lands inside an optimizer's step.
-
-    A second one comes through at once. Does nothing outside the main thread, or where someone else has set a
-    handler for SIGINT.
-    """
-    interrupt = Interrupt()
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        if interrupt.pending:
-            raise KeyboardInterrupt
-        interrupt.pending = True
-
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if ours:
-        signal.signal(signal.SIGINT, hold)
-    try:
-        yield interrupt
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
