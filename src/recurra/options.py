@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 CELLS = ("rnn", "lstm", "gru")
-POOLINGS = ("last", "mean", "max", "attention")
+POOLINGS = ("last", "mean", "max", "attention", "mean+max")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
@@ -210,6 +210,15 @@ class Pooling(Options):
     """From states to one answer."""
 
     pooling: str = option("last", "How the states over time become one answer.", choices=POOLINGS)
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Wide(Options):
+    """A linear answer beside that of the network."""
+
+    wide: bool | str = option("auto", "Whether a linear map of the whole sequence answers beside the network: of random "
+        "dilated kernels over numbers, of words and runs of letters over text. Auto: yes, with a bidirectional network and "
+        "pooling over all steps, where no option of network or training is given. Such a model does not stream.",
+        auto=True, type_doc='bool or "auto"')
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Training(Options):
@@ -419,11 +428,11 @@ class SequenceOptions(Seed, Running, Stopping, Training, Design, Directions, Rec
 # ------------------------------------------------------------------------------------------------- one per estimator
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceClassifierOptions(ClassWeights, Signals, Pooling, SequenceOptions):
+class SequenceClassifierOptions(ClassWeights, Signals, Wide, Pooling, SequenceOptions):
     """Options of `SequenceClassifier`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceRegressorOptions(Loss, Signals, Pooling, SequenceOptions):
+class SequenceRegressorOptions(Loss, Signals, Wide, Pooling, SequenceOptions):
     """Options of `SequenceRegressor`."""
 
     loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median.',
@@ -437,7 +446,7 @@ class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, Seq
         "follow rules, such as those of chunks (B-, I-, O). Such a network cannot stream.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextClassifierOptions(ClassWeights, Pooling, WordVectors, Tokens, SequenceOptions):
+class TextClassifierOptions(ClassWeights, Wide, Pooling, WordVectors, Tokens, SequenceOptions):
     """Options of `TextClassifier`."""
 
     max_tokens: int | None = option(None, "Tokens of a text that are read; None reads all. ``cut_`` says how many "

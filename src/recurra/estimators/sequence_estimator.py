@@ -9,7 +9,7 @@ import numpy as np
 from recurra.batches.splits import content_keys
 from recurra.checks import check_finite
 from recurra.errors import DataError
-from recurra.estimators import insight, overlap, resuming, rows
+from recurra.estimators import insight, overlap, recipe, resuming, rows
 from recurra.estimators.base import (
     FEWEST_GROUPS,
     ClassifierMixin,
@@ -27,7 +27,7 @@ from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.chain import Chain
-from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals
+from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.records import Dataset
 from recurra.serving.look_ahead import LookAheadStream
 from recurra.serving.model import FittedModel
@@ -91,11 +91,27 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
         TrainingError
             If the loss stops being finite; the last good weights are kept.
         """
-        who = type(self).__name__
         found, resume = self._begin(resume)
         given = read_training(self, X, y, groups, sample_weight)
         contents = self._contents(X, given.sequences)
         given, target = self._encode(given, resume)
+        as_given = self.get_params(deep=False)
+        if resume:  # the network that goes on is what it was
+            kept = self.model_.manifest["params"]
+            options = {name: kept[name] for name in recipe.DECIDED if name in kept and name in as_given}
+        else:
+            options = recipe.decided(self, given, target)
+        self.set_params(**options)
+        try:
+            self._learn(X, given, target, found, resume, validation)
+        finally:
+            self.set_params(**{name: as_given[name] for name in options})
+        overlap.remember(self, contents, resume=resume)
+        return self
+
+    def _learn(self, X: Any, given: Given, target: Target, found: Any, resume: bool, validation: Any) -> None:
+        """Train on encoded data, every option decided."""
+        who, everything = type(self).__name__, given
         self.seed_ = seed_of(resuming.random_state(self, found))
         given, held_out = self._hold_out(given, target, validation)
         if not resume:
@@ -112,9 +128,12 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
         weights = class_weights(who, weight_of_class, target, given.y, given.weights)
         loss = self._loss(target, weights)
         result = self._train(network, examples, validation_examples, target, loss, start, keepers)
-        self._keep(network, shape_only, result, training_facts(target, given, examples.lengths))
-        overlap.remember(self, contents, resume=resume)
-        return self
+        wide = None
+        if isinstance(self, Wide) and self.wide is True:
+            own = class_weights(who, weight_of_class, target, everything.y, everything.weights)
+            each = everything.weights if own is None else everything.weights * own[np.asarray(everything.y)]
+            wide = recipe.fit_wide(self, shape_only, everything, target, each)
+        self._keep(network, shape_only, result, training_facts(target, given, examples.lengths), wide)
 
     # What a subclass may answer in its own way: how X is read, what is fitted on it, how the network looks, the loss.
 
@@ -254,7 +273,9 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
             },
         }
 
-    def _keep(self, network: Any, shape_only: FittedModel, result: Any, facts: dict[str, Any]) -> None:
+    def _keep(
+        self, network: Any, shape_only: FittedModel, result: Any, facts: dict[str, Any], wide: Any = None
+    ) -> None:
         """Turn the trained module into the fitted model."""
         from recurra.nn.network import to_arrays
 
@@ -267,7 +288,7 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
         }
         weights = to_arrays(network)
         self.model_ = FittedModel(
-            manifest, shape_only.features, weights, OwnNetwork(network) if own else None
+            manifest, shape_only.features, weights, OwnNetwork(network) if own else None, wide=wide
         )
         self._learned()
 

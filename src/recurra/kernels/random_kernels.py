@@ -59,9 +59,7 @@ def convolved(
     return np.float32(3) * found - total
 
 
-def shares_above(
-    x: np.ndarray, *, channels: np.ndarray, dilation: int, thresholds: np.ndarray, parity: int
-) -> np.ndarray:
+def shares_above(x: np.ndarray, *, channels: np.ndarray, dilation: int, thresholds: np.ndarray) -> np.ndarray:
     """Return for each kernel and threshold the share of steps whose response exceeds it.
 
     Parameters
@@ -69,16 +67,13 @@ def shares_above(
     x, channels, dilation
         As in `convolved`.
     thresholds : float32 array of shape (84, n)
-    parity : {0, 1}
-        Of every second kernel, from the other parity on, only the steps count where the whole kernel lies inside the
-        sequence, if there are any.
 
     Returns
     -------
     float32 array of shape (84, n)
         In [0, 1].
     """
-    steps, reach = len(x), dilation * (TAPS // 2)
+    steps = len(x)
     out = np.empty(thresholds.shape, np.float32)
     if compiled.runs_native(np.dtype(np.float32)):
         native_module().shares_above(
@@ -90,17 +85,13 @@ def shares_above(
             width=channels.shape[1],
             limits=thresholds,
             n_limits=thresholds.shape[1],
-            parity=parity,
             out=out,
         )
         return out
     responses = convolved(x, channels=channels, dilation=dilation)
-    middle = responses[:, reach : steps - reach] if steps > 2 * reach else responses
-    inside = np.arange(N_KERNELS) % 2 != parity
-    for rows, part in ((~inside, responses), (inside, middle)):
-        for column in range(thresholds.shape[1]):
-            above = np.count_nonzero(part[rows] > thresholds[rows, column, None], axis=1)
-            out[rows, column] = above.astype(np.float32) / np.float32(part.shape[1])
+    for column in range(thresholds.shape[1]):
+        above = np.count_nonzero(responses > thresholds[:, column, None], axis=1)
+        out[:, column] = above.astype(np.float32) / np.float32(steps)
     return out
 
 

@@ -21,6 +21,7 @@ from recurra.serving.prediction import expected_shapes, network_outputs, portion
 from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream, check_no_chain
 from recurra.serving.translation import TranslationModel
+from recurra.serving.wide import Wide
 
 SCHEMA = 1
 # Tasks whose files hold series and how they stand; their estimators read them.
@@ -48,6 +49,8 @@ class FittedModel:
         Runs the network where it is the user's own.
     attached : mapping of str to ndarray
         Files kept beside, as bytes: that of an image network, where asked for.
+    wide : Wide, optional
+        A linear answer that is mixed with that of the network.
     """
 
     manifest: Mapping[str, Any]
@@ -55,6 +58,7 @@ class FittedModel:
     weights: Mapping[str, np.ndarray]
     own_network: OwnNetwork | None = None
     attached: Mapping[str, np.ndarray] = field(default_factory=dict)
+    wide: Wide | None = None
 
     @cached_property
     def task(self) -> str:
@@ -111,7 +115,11 @@ class FittedModel:
                 found.append(self.own_network(inputs))
             else:
                 found.append(network_outputs(self.manifest["network"], self.weights, inputs))
-        return np.concatenate(found), [len(rows) for rows in prepared]
+        outputs = np.concatenate(found)
+        if self.wide is not None:
+            read = sequences if self.wide.reads_texts else prepared
+            outputs = self.wide.mixed(outputs, read, probabilities=self.task == "classification")
+        return outputs, [len(rows) for rows in prepared]
 
     def _at_steps(
         self, rows: np.ndarray, counts: Sequence[int], sequences: Sequence[np.ndarray]
@@ -231,6 +239,10 @@ class FittedModel:
         """32 hexadecimal digits of everything that decides an answer."""
         features, arrays = self.features.to_manifest()
         facts = [self.task, self.manifest["network"], self.manifest["target"], features]
+        if self.wide is not None:
+            description, own = self.wide.to_manifest()
+            facts.append(description)
+            arrays = arrays | {f"wide.{name}": array for name, array in own.items()}
         digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
         for name, array in sorted([*arrays.items(), *self.weights.items()], key=lambda item: item[0]):
             digest.update(f"\0{name}{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
@@ -251,6 +263,10 @@ class FittedModel:
             If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
         """
         check_no_chain(self)
+        if look_ahead is not None and self.wide is not None:
+            raise UsageError(
+                "stream: the linear part of this model reads whole sequences; train with wide=False to stream."
+            )
         if look_ahead is not None and not self.features.keeps_steps:
             raise UsageError(
                 "stream: look_ahead runs the network again on a window of rows, which features or a frontend that give a "
@@ -264,7 +280,11 @@ class FittedModel:
         named = {f"features.{name}": array for name, array in arrays.items()}
         named |= {f"network.{name}": array for name, array in self.weights.items()}
         named |= {f"attached.{name}": array for name, array in self.attached.items()}
-        store.save(path, {**self.manifest, "kind": "model", "schema": SCHEMA, "features": features}, named)
+        manifest = {**self.manifest, "kind": "model", "schema": SCHEMA, "features": features}
+        if self.wide is not None:
+            manifest["wide"], own = self.wide.to_manifest()
+            named |= {f"wide.{name}": array for name, array in own.items()}
+        store.save(path, manifest, named)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "FittedModel":
@@ -286,7 +306,7 @@ class FittedModel:
     def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
         own = {
             part: {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
-            for part in ("features.", "network.", "attached.")
+            for part in ("features.", "network.", "attached.", "wide.")
         }
         features = Chain.from_manifest(manifest["features"], own["features."])
         weights = own["network."]
@@ -294,7 +314,13 @@ class FittedModel:
             raise StoreError(f"the task {manifest['task']!r} is unknown to this version. Update recurra.")
         if manifest["network"] is not None:
             _check_weights(manifest["network"], weights)
-        return cls(manifest, features, weights, attached=own["attached."])
+        wide = None
+        if manifest.get("wide") is not None:
+            size = len(weights["head.bias"])
+            channels = features.input_size if features.reads_numbers else 0
+            wide = Wide.from_manifest(manifest["wide"], own["wide."], channels=channels, outputs=size)
+            manifest = {name: value for name, value in manifest.items() if name != "wide"}
+        return cls(manifest, features, weights, attached=own["attached."], wide=wide)
 
 
 def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:

@@ -8,10 +8,13 @@ import numpy as np
 from recurra.errors import StoreError
 from recurra.kernels.random_kernels import N_KERNELS, TAPS, convolved, shares_above
 
-N_FEATURES = 10_000
+N_FEATURES = 2_500
 MAX_DILATIONS = 32
 # A kernel that sees more channels than these would drown each of them.
 MAX_CHANNELS = 9
+# Of several channels, every kernel sees so many subsets, each with thresholds of its own: on the Japanese vowels eight
+# in place of one brought the accuracy from 0.985 to 0.993.
+SUBSETS = 8
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -22,11 +25,11 @@ class RandomKernels:
     Parameters
     ----------
     dilations : tuple of int
-        In rising order.
+        Of each bank of kernels.
     channels : tuple of int array of shape (84, n)
-        For each dilation, the channels that each kernel sees; -1 for none.
+        For each bank, the channels that each kernel sees; -1 for none.
     thresholds : tuple of float32 array of shape (84, n)
-        For each dilation.
+        For each bank.
     """
 
     dilations: tuple[int, ...]
@@ -45,7 +48,7 @@ class RandomKernels:
             Scaled.
         random_state : int
             Draws channels and the sequences whose responses give thresholds.
-        n_features : int, default=10,000
+        n_features : int, default=2,500
             About so many shares are computed.
         """
         generator = np.random.default_rng(random_state)
@@ -53,11 +56,14 @@ class RandomKernels:
         each = max(1, n_features // N_KERNELS)
         furthest = np.log2(max(1.0, (length - 1) / (TAPS - 1)))
         spread = np.logspace(0, furthest, min(each, MAX_DILATIONS), base=2).astype(int)
-        dilations, counts = np.unique(spread, return_counts=True)
-        counts = np.maximum(1, counts * each // len(spread))
         n_channels = sequences[0].shape[1]
+        banks: list[tuple[int, int]] = []  # dilation and thresholds of each
+        for dilation, count in zip(*np.unique(spread, return_counts=True), strict=True):
+            total = max(1, int(count) * each // len(spread))
+            subsets = 1 if n_channels == 1 else min(SUBSETS, total)
+            banks += [(int(dilation), len(part)) for part in np.array_split(np.arange(total), subsets)]
         channels, thresholds, drawn = [], [], 0
-        for dilation, count in zip(dilations.tolist(), counts.tolist(), strict=True):
+        for dilation, count in banks:
             own = _drawn_channels(generator, n_channels)
             # Quantiles that spread evenly over all thresholds, however many there are.
             ranks = (np.arange(1, N_KERNELS * count + 1) + drawn) * GOLDEN % 1
@@ -73,7 +79,7 @@ class RandomKernels:
                     limits[kernel] = np.quantile(response, ranks[kernel])
             channels.append(own)
             thresholds.append(limits)
-        return cls(tuple(dilations.tolist()), tuple(channels), tuple(thresholds))
+        return cls(tuple(dilation for dilation, _ in banks), tuple(channels), tuple(thresholds))
 
     @property
     def size(self) -> int:
@@ -84,10 +90,8 @@ class RandomKernels:
         """Return the vector of one scaled sequence (time, channels): float32 of shape (size,), in [0, 1]."""
         x = np.ascontiguousarray(sequence, np.float32)
         parts = []
-        for index, (dilation, channels, limits) in enumerate(
-            zip(self.dilations, self.channels, self.thresholds, strict=True)
-        ):
-            found = shares_above(x, channels=channels, dilation=dilation, thresholds=limits, parity=index % 2)
+        for dilation, channels, limits in zip(self.dilations, self.channels, self.thresholds, strict=True):
+            found = shares_above(x, channels=channels, dilation=dilation, thresholds=limits)
             parts.append(found.reshape(-1))
         return np.concatenate(parts)
 
@@ -111,7 +115,7 @@ class RandomKernels:
         if dilations is None or dilations.dtype != np.int64 or dilations.ndim != 1:
             raise StoreError("the random kernels have no dilations.")
         steps = dilations.tolist()
-        if not 1 <= len(steps) <= MAX_DILATIONS or not all(1 <= d < 2**24 for d in steps):
+        if not 1 <= len(steps) <= MAX_DILATIONS * SUBSETS or not all(1 <= d < 2**24 for d in steps):
             raise StoreError("the dilations of the random kernels make no sense.")
         channels, thresholds = [], []
         for index in range(len(steps)):

@@ -220,6 +220,11 @@ def check_causal(model: "FittedModel") -> None:
             "or re-run it on a window with stream(look_ahead=N)."
         )
     check_no_chain(model)
+    if model.wide is not None:
+        raise UsageError(
+            "stream: the linear part of this model reads whole sequences; train with wide=False and bidirectional=False "
+            "to stream."
+        )
     if not (network.get("front") or {}).get("causal", True):
         raise UsageError(
             "stream: the convolutions of this network look ahead; train with causal=True, or wait for N more rows with "

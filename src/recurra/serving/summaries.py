@@ -13,8 +13,8 @@ import numpy as np
 from recurra.errors import StoreError
 from recurra.serving.random_kernels import RandomKernels
 
-# Shares of the values; of their differences from step to step there are half as many.
-N_FEATURES = 10_000
+# Shares of the values, and as many of their differences from step to step.
+N_FEATURES = 2_500
 # Length and simple statistics are few beside thousands of shares; this makes them heard.
 EMPHASIS = np.float32(30**0.5)
 
@@ -45,7 +45,7 @@ class Summary:
         return cls(
             RandomKernels.fit(sequences, random_state=random_state, n_features=n_features),
             RandomKernels.fit(
-                [x / spread for x in moved], random_state=random_state + 1, n_features=n_features // 2
+                [x / spread for x in moved], random_state=random_state + 1, n_features=n_features
             ),
             spread,
         )

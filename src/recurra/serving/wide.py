@@ -11,6 +11,9 @@ from recurra.features.ngrams import NGrams
 from recurra.kernels import heads
 from recurra.serving.summaries import Summary
 
+# The least probability that a network's answer may give to a class.
+SUREST = np.float32(1e-3)
+
 
 @dataclass(frozen=True)
 class Wide:
@@ -24,6 +27,10 @@ class Wide:
     bias : float32 array of shape (outputs,)
     share : float
         Of this answer in the model's, in [0, 1].
+
+    Notes
+    -----
+    For classes the two are mixed as logarithms of probabilities: a class that either rules out stays unlikely.
     """
 
     features: Summary | NGrams
@@ -59,13 +66,13 @@ class Wide:
         sequences : list
             What this part reads.
         probabilities : bool
-            Whether the mean is taken of the probabilities, whose logarithms are returned, or of the outputs.
+            Whether the outputs become probabilities by softmax, or are numbers.
         """
         own, share = self.scores(sequences), np.float32(self.share)
-        if not probabilities:
-            return share * own + (np.float32(1) - share) * outputs
-        mean = share * heads.softmax(own) + (np.float32(1) - share) * heads.softmax(outputs)
-        return np.log(np.maximum(mean, np.finfo(np.float32).tiny))
+        if probabilities:
+            # A network is soon sure of what it should not be; its say against a class ends here.
+            outputs = np.log(np.maximum(heads.softmax(outputs), SUREST))
+        return share * own + (np.float32(1) - share) * outputs
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return a JSON-able description and arrays for a model file."""

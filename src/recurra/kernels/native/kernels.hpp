@@ -94,7 +94,6 @@ template <class T> struct Shares {
   const int64_t* channels;         // 84 rows of width, -1 for none
   int64_t n_limits;
   const T* limits;  // 84 rows of n_limits
-  int64_t parity;   // kernels of this parity count all steps, the others those where they lie inside
   T* work;          // 3 * steps + 2 * reach
   T* out;           // 84 rows of n_limits
 };

@@ -301,13 +301,13 @@ struct PyLinear {
 };
 
 void py_shares_above(nb::handle columns, int64_t steps, int64_t dilation, int64_t n_channels, nb::handle channels,
-                     int64_t width, nb::handle limits, int64_t n_limits, int64_t parity, nb::handle out) {
+                     int64_t width, nb::handle limits, int64_t n_limits, nb::handle out) {
   Address own(columns), seen(channels), at(limits), found(out, true);
   nb::gil_scoped_release nogil;
   FlushDenormals flush;
   const int64_t reach = 4 * dilation;
   std::vector<float> work(size_t(3 * steps + 2 * reach));
-  table<float>().shares_above({steps, reach, dilation, n_channels, width, own, seen, n_limits, at, parity, work.data(), found});
+  table<float>().shares_above({steps, reach, dilation, n_channels, width, own, seen, n_limits, at, work.data(), found});
 }
 
 void py_softmax(bool is_double, nb::handle x, int64_t rows, int64_t classes) {
@@ -449,7 +449,7 @@ NB_MODULE(_native, m) {
   m.def("softmax", &py_softmax);
   m.def("shares_above", &py_shares_above, nb::arg("columns"), nb::arg("steps"), nb::arg("dilation"),
         nb::arg("n_channels"), nb::arg("channels"), nb::arg("width"), nb::arg("limits"), nb::arg("n_limits"),
-        nb::arg("parity"), nb::arg("out"));
+        nb::arg("out"));
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));

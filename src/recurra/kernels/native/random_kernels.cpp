@@ -40,13 +40,11 @@ template <class T> void shares_above(const Shares<T>& s) {
         }
         const T *a = seen + i * d, *b = seen + j * d, *c = seen + k * d;
         for (int64_t t = 0; t < s.steps; ++t) response[t] = T(3) * ((a[t] + b[t]) + c[t]) - total[t];
-        const bool inside = kernel % 2 != s.parity && s.steps > 2 * s.reach;
-        const int64_t begin = inside ? s.reach : 0, end = inside ? s.steps - s.reach : s.steps;
         for (int64_t n = 0; n < s.n_limits; ++n) {
           const T limit = s.limits[kernel * s.n_limits + n];
           int32_t above = 0;
-          for (int64_t t = begin; t < end; ++t) above += response[t] > limit;
-          s.out[kernel * s.n_limits + n] = T(above) / T(end - begin);
+          for (int64_t t = 0; t < s.steps; ++t) above += response[t] > limit;
+          s.out[kernel * s.n_limits + n] = T(above) / T(s.steps);
         }
       }
 }

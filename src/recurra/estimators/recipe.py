@@ -1,0 +1,121 @@
+"""What is decided where no option of network and training is given, and the linear part that goes with it."""
+
+from typing import Any
+
+import numpy as np
+
+from recurra.estimators.inputs import Given
+from recurra.estimators.targets import Target
+from recurra.options import Design, Directions, Pooling, Recurrence, Signals, Training, Wide, options_of
+from recurra.serving.model import FittedModel
+from recurra.serving.summaries import Summary
+from recurra.serving.wide import Wide as WidePart
+
+# What a recipe may decide.
+DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs")
+# Of a linear answer in the model's. On the archive files the rule was made on (BasicMotions, ArrowHead, OSULeaf, Japanese
+# vowels) shares from 0.7 to 0.85 were equally good; with more sequences a network learns more than a linear map.
+SHARE = 0.8
+SHARE_OF_MANY, MANY = 0.5, 2000
+# Beyond these the features do not fit into memory, or their products take too long.
+MOST_SEQUENCES = 20_000
+# A temperature below this would make probabilities of 1 of a training part that parts cleanly.
+LEAST_TEMPERATURE = 0.1
+# Steps that training may read, so that it ends within a minute on two cores.
+STEPS = 20e6
+# Of what is drawn for the linear part, beside the seed.
+APART = 1_000_003
+
+
+def decided(estimator: Any, given: Given, target: Target) -> dict[str, Any]:
+    """Return options and values for an estimator to which none of network and training was given; empty otherwise."""
+    if not isinstance(estimator, Wide):
+        return {}
+    wide = estimator.wide
+    if wide == "auto":
+        wide = _nothing_given(estimator) and _fits(estimator, given, target)
+        if wide:
+            return {"wide": True, **_network(given)}
+    return {"wide": bool(wide)}
+
+
+def _nothing_given(estimator: Any) -> bool:
+    """Return whether every option of network and training has its default."""
+    groups = (Design, Directions, Recurrence, Pooling, Signals, Training)
+    names = {name for group in groups if isinstance(estimator, group) for name in options_of(group)}
+    # Missing values are of the data.
+    defaults = options_of(type(estimator))
+    return all(getattr(estimator, name) == defaults[name].default for name in names - {"missing"})
+
+
+def _fits(estimator: Any, given: Given, target: Target) -> bool:
+    """Return whether a linear part can be learned from these data."""
+    if getattr(target, "per_step", False) or target.task not in ("classification", "regression"):
+        return False
+    return getattr(estimator, "loss", "mse") == "mse" and len(given.sequences) <= MOST_SEQUENCES
+
+
+def _network(given: Given) -> dict[str, Any]:
+    found: dict[str, Any] = {"bidirectional": True, "pooling": "mean+max", "dropout": 0.3}
+    if not isinstance(given.sequences[0], str):
+        steps = sum(len(sequence) for sequence in given.sequences)
+        found["max_epochs"] = int(np.clip(STEPS // max(steps, 1), 10, 50))
+    return found
+
+
+def fit_wide(
+    estimator: Any, model: FittedModel, given: Given, target: Target, weights: np.ndarray
+) -> WidePart:
+    """Return the linear part learned from all training sequences.
+
+    Parameters
+    ----------
+    model : FittedModel
+        Whose features and target it shares.
+    given : Given
+        Merged, with encoded labels.
+    weights : ndarray of shape (sequences,)
+        Of each sequence, with those of its class.
+    """
+    share = SHARE if len(given.sequences) <= MANY else SHARE_OF_MANY
+    if not model.features.reads_numbers:
+        return _of_texts(given, target, weights, share)
+    from recurra.training.closed_form import best_temperature, ridge
+
+    prepared = model.prepare(given.sequences, given.names)
+    few = len(prepared) <= MANY
+    summary = Summary.fit(
+        prepared, random_state=estimator.seed_ + APART, **({} if few else {"n_features": 1000})
+    )
+    features = np.stack([summary.transform(rows) for rows in prepared])
+    if target.task == "regression":
+        targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
+        found = ridge(features, targets, weights, emphasis=summary.emphasis())
+        return WidePart(summary, found.weight, found.bias, share)
+    codes = np.asarray(given.y)
+    targets = 2.0 * np.eye(target.output_size)[codes] - 1
+    found = ridge(features, targets, weights, emphasis=summary.emphasis())
+    warm = max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE)
+    found = found.warmed(warm)
+    return WidePart(summary, found.weight, found.bias, share)
+
+
+def _of_texts(given: Given, target: Target, weights: np.ndarray, share: float) -> WidePart:
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import LogisticRegression
+
+    from recurra.features.ngrams import NGrams
+
+    texts: list[Any] = given.sequences
+    ngrams = NGrams.fit(texts, given.weights)
+    entries = [ngrams.entries(text) for text in texts]
+    ends = np.cumsum([0, *(len(places) for places, _ in entries)])
+    places, values = (np.concatenate([entry[k] for entry in entries]) for k in (0, 1))
+    rows = csr_matrix((values, places, ends), shape=(len(entries), ngrams.size))
+    fitted = LogisticRegression(C=5.0, max_iter=1000).fit(rows, given.y, sample_weight=weights)
+    weight, bias = fitted.coef_, fitted.intercept_
+    if len(weight) == 1:  # two classes have one row, for the second against the first
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    whole, offset = np.zeros((target.output_size, ngrams.size)), np.full(target.output_size, -30.0)
+    whole[fitted.classes_], offset[fitted.classes_] = weight, bias
+    return WidePart(ngrams, whole.astype(np.float32), offset.astype(np.float32), share)
