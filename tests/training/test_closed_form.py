@@ -30,6 +30,7 @@ def test_it_is_scikit_learns_ridge_of_the_strength_with_the_least_error_left_out
     errors, answers = [], []
     scaler = StandardScaler().fit(x.astype(np.float64), sample_weight=weights)
     z = scaler.transform(x.astype(np.float64))
+    weights = weights / weights.mean()
     for strength in STRENGTHS:
         left_out = np.empty_like(y)
         # Spread and mean of the features stay those of all, as they are no part of the fit.

@@ -224,6 +224,8 @@ def carry_out(
             run.write_json(run_folder.CONFIG, _config(plan, dataset, divided, estimator))
         with screen.noted(problems.warnings):
             _fit(estimator, divided.train, run, resume=goes_on)
+        if getattr(estimator, "recipe_", ""):
+            tell(estimator.recipe_)
         estimator.trained_on_ = TrainedOn.of(divided.train)
         evaluation, metrics = _judge(estimator, plan, dataset, divided, problems)
         _write(run, estimator, evaluation, metrics)

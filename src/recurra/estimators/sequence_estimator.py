@@ -48,6 +48,7 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
     n_features_in_: int
     feature_names_in_: np.ndarray
     channel_names_in_: list[str] | None
+    recipe_: str  # what was decided, in a sentence; empty where nothing was
 
     @abstractmethod
     def _fit_target(self, given: Given) -> Target:
@@ -106,6 +107,7 @@ class SequenceEstimator(Estimator, SequenceOptions, ABC):
             self._learn(X, given, target, found, resume, validation)
         finally:
             self.set_params(**{name: as_given[name] for name in options})
+        self.recipe_ = recipe.in_words(options, self.model_.wide)
         overlap.remember(self, contents, resume=resume)
         return self
 

@@ -32,7 +32,12 @@ class LinearMap:
 
 
 def ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, *, emphasis: np.ndarray | None = None
+    features: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    *,
+    counts: np.ndarray | None = None,
+    emphasis: np.ndarray | None = None,
 ) -> LinearMap:
     """Return the linear map with the least squared error on items left out, among several strengths.
 
@@ -42,6 +47,8 @@ def ridge(
     targets : float64 array of shape (items, outputs)
     weights : float64 array of shape (items,)
         An item of weight 2 counts as two.
+    counts : float64 array of shape (items,), optional
+        What the spread of the features is weighted with, where that is not the weight of the errors.
     emphasis : array of shape (features,), optional
         What each feature is worth once all have the same spread.
 
@@ -49,10 +56,12 @@ def ridge(
     ----------
     .. [1] R. M. Rifkin, R. A. Lippert, "Notes on Regularized Least Squares", MIT-CSAIL-TR-2007-025, 2007.
     """
+    weights = weights / weights.mean()  # so that strengths mean the same whatever the scale of the weights
     share = weights / weights.sum()
     mean = share @ features.astype(np.float64)
     x = features - mean
-    spread = np.sqrt(share @ np.square(x))
+    by = share if counts is None else counts / counts.sum()
+    spread = np.sqrt(by @ np.square(features - by @ features.astype(np.float64)))
     scale = np.where(spread > 1e-6, 1 / np.where(spread > 1e-6, spread, 1.0), 0.0)
     if emphasis is not None:
         scale = scale * emphasis

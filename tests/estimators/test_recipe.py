@@ -1,0 +1,159 @@
+"""A call without options: what is decided, and that all promises hold for the linear part beside the network."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+import recurra
+from recurra.errors import StoreError, UsageError
+
+load_light = partial(recurra.load_model, runtime="light")
+
+WORDS = ["pump", "leak", "motor", "noise", "belt", "hot", "oil", "stop"]
+
+
+def waves(n=40, seed=0, channels=2):
+    rng = np.random.default_rng(seed)
+    X, y = [], []
+    for k in range(n):
+        t = np.arange(rng.integers(12, 40))[:, None]
+        period = 4 if k % 2 else 7
+        X.append(
+            np.sin(2 * np.pi * t / period + rng.uniform(0, 6, channels))
+            + 0.3 * rng.normal(size=(len(t), channels))
+        )
+        y.append("fast" if k % 2 else "slow")
+    return X, np.array(y)
+
+
+def reports(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.where(np.arange(n) % 2, "pump", "motor")
+    texts = [f"{' '.join(rng.choice(WORDS[2:], 4))} at the {label}" for label in y]
+    return texts, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = waves()
+    return recurra.SequenceClassifier(random_state=0).fit(X, y)
+
+
+def test_what_is_decided_is_said_and_kept_and_the_options_stay_as_given(fitted):
+    assert fitted.recipe_.startswith(
+        "Recipe: a linear map of fixed dilated kernels has 80 % of the say, a network with"
+    )
+    assert fitted.wide == "auto"
+    assert fitted.pooling == "last"
+    kept = fitted.model_.manifest["params"]
+    assert kept["wide"] is True
+    assert (kept["bidirectional"], kept["pooling"]) == (True, "mean+max")
+    assert fitted.score(*waves(seed=1)) > 0.9
+
+
+def test_the_decided_options_given_by_hand_repeat_the_bits(fitted):
+    X, y = waves()
+    kept = fitted.model_.manifest["params"]
+    names = ("wide", "bidirectional", "pooling", "dropout", "max_epochs")
+    again = recurra.SequenceClassifier(random_state=0, **{name: kept[name] for name in names}).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_batch_mates_order_and_threads_move_no_bit(fitted):
+    X, _ = waves(seed=2)
+    whole = fitted.predict_proba(X)
+    np.testing.assert_array_equal(fitted.predict_proba(X[::-1])[::-1], whole)
+    for k in (0, 7, 39):
+        np.testing.assert_array_equal(fitted.predict_proba(X[k : k + 1])[0], whole[k])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        np.testing.assert_array_equal(fitted.predict_proba(X), whole)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_file_gives_the_same_bits_with_and_without_torch(fitted, tmp_path):
+    X, _ = waves(seed=3)
+    fitted.save(tmp_path / "m.recurra")
+    for model in (recurra.load_model(tmp_path / "m.recurra"), load_light(tmp_path / "m.recurra")):
+        np.testing.assert_array_equal(model.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_file_whose_linear_part_makes_no_sense_is_refused(fitted, tmp_path):
+    from recurra import store
+
+    fitted.save(tmp_path / "m.recurra")
+    manifest, arrays = store.load(tmp_path / "m.recurra")
+    for change in ({"share": 2.0}, {"share": "all"}, {"kind": "thought"}):
+        store.save(tmp_path / "odd.recurra", {**manifest, "wide": {**manifest["wide"], **change}}, arrays)
+        with pytest.raises(StoreError, match="wide part"):
+            recurra.load_model(tmp_path / "odd.recurra")
+    for name in ("wide.weight", "wide.bias", "wide.features.spread", "wide.features.values.dilations"):
+        store.save(tmp_path / "odd.recurra", manifest, {n: a for n, a in arrays.items() if n != name})
+        with pytest.raises(StoreError):
+            recurra.load_model(tmp_path / "odd.recurra")
+
+
+def test_the_linear_part_and_the_network_both_count(fitted):
+    X, _ = waves(seed=4)
+    from dataclasses import replace
+
+    model = fitted.model_
+    alone = [replace(model, wide=replace(model.wide, share=s)).predict_proba(X) for s in (0.0, 1.0)]
+    mixed = np.log(np.maximum(alone[0], 1e-3)) * 0.2 + np.log(alone[1]) * 0.8
+    expected = np.exp(mixed) / np.exp(mixed).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(fitted.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_option_of_the_network_or_training_leaves_it_out():
+    X, y = waves(12)
+    for option in (
+        {"hidden_size": 8},
+        {"max_epochs": 2},
+        {"cell": "gru"},
+        {"wide": False},
+        {"pooling": "mean"},
+    ):
+        clf = recurra.SequenceClassifier(random_state=0, **option).fit(X, y)
+        assert clf.model_.wide is None
+        assert clf.recipe_ == ""
+        clf.stream().step(X[0][0])
+    clf = recurra.SequenceClassifier(random_state=0, max_epochs=2, wide=True).fit(X, y)
+    assert clf.model_.wide is not None
+    with pytest.raises(UsageError, match="reads whole sequences; train with wide=False"):
+        clf.stream()
+    with pytest.raises(UsageError, match="reads whole sequences; train with wide=False"):
+        clf.stream(look_ahead=3)
+
+
+def test_going_on_keeps_what_was_decided(fitted, tmp_path):
+    X, y = waves()
+    fitted.save(tmp_path / "m.recurra")
+    more = recurra.load_model(tmp_path / "m.recurra")
+    more.set_params(max_epochs=2)
+    more.fit(X, y, resume=True)
+    assert more.model_.manifest["network"]["bidirectional"]
+    assert more.model_.wide is not None
+
+
+def test_numbers_are_learned_by_both():
+    X, _ = waves(60)
+    y = np.array([x[:, 0].std() + len(x) / 10 for x in X])
+    reg = recurra.SequenceRegressor(random_state=0).fit(X[:45], y[:45])
+    assert reg.model_.wide is not None
+    assert reg.score(X[45:], y[45:]) > 0.7
+
+
+def test_texts_are_told_apart_by_words_and_letters(tmp_path):
+    texts, y = reports()
+    clf = recurra.TextClassifier(random_state=0).fit(texts[:40], y[:40])
+    assert clf.recipe_.startswith("Recipe: a linear map of words and runs of letters")
+    assert clf.score(texts[40:], y[40:]) > 0.9
+    clf.save(tmp_path / "t.recurra")
+    light = load_light(tmp_path / "t.recurra")
+    np.testing.assert_array_equal(light.predict_proba(texts), clf.predict_proba(texts))
+    for k in (0, 5):
+        np.testing.assert_array_equal(clf.predict_proba(texts[k : k + 1])[0], clf.predict_proba(texts)[k])
