@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import recurra
-from recurra.errors import StoreError, UsageError
+from recurra.errors import RecurraWarning, StoreError, UsageError
 
 load_light = partial(recurra.load_model, runtime="light")
 
@@ -157,3 +157,18 @@ def test_texts_are_told_apart_by_words_and_letters(tmp_path):
     np.testing.assert_array_equal(light.predict_proba(texts), clf.predict_proba(texts))
     for k in (0, 5):
         np.testing.assert_array_equal(clf.predict_proba(texts[k : k + 1])[0], clf.predict_proba(texts)[k])
+
+
+def test_an_explanation_says_which_part_it_is_of(fitted):
+    x = waves(seed=6)[0][1]
+    with pytest.warns(RecurraWarning, match=r"gradients tell of the network, which has 20 % of the say"):
+        found = fitted.explain(x)
+    assert abs(found.error) < 0.05 * abs(found.output) + 0.05
+    both = fitted.explain(x, method="occlusion", target="fast")
+    assert both.output == pytest.approx(
+        fitted.model_.outputs([x])[0][list(fitted.classes_).index("fast")], abs=1e-4
+    )
+    texts, y = reports()
+    clf = recurra.TextClassifier(random_state=0).fit(texts, y)
+    found = clf.explain("oil at the pump", method="occlusion", target="pump")
+    assert found.input[int(np.argmax(found.values))] == "pump"

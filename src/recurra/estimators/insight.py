@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.estimators import recipe
 from recurra.estimators.folding import folded
 from recurra.estimators.inputs import read_sequence
 from recurra.evaluation.explanation import Explanation
@@ -38,6 +39,9 @@ def explain(
     if not model.features.reads_numbers:
         raise UsageError(f"{who}: explain is for signals; labels of words are not explained.")
     check_choice(who, "method", method, METHODS)
+    if model.wide is not None and method != "occlusion":
+        recipe.warn_of_one_part(who, model.wide)
+        model = model.of_network
     raw = read_sequence(estimator, x)
     (prepared,) = model.prepare([raw])
     outputs = model.outputs([raw])
@@ -47,6 +51,8 @@ def explain(
     network = estimator.torch_network()
     if getattr(network, "crf", None) is not None:
         network.crf = None  # what is explained are the scores of a step by itself
+    if model.wide is not None:
+        network = recipe.both_parts(network, model.wide, probabilities=model.task == "classification")
     found = _method(method)(network, prepared, target=index, step=row, **_own(method, prepared, raw, options))
     return replace(
         found,

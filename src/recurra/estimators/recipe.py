@@ -1,9 +1,11 @@
 """What is decided where no option of network and training is given, and the linear part that goes with it."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from recurra.errors import RecurraWarning
 from recurra.estimators.inputs import Given
 from recurra.estimators.targets import Target
 from recurra.options import Design, Directions, Pooling, Recurrence, Signals, Training, Wide, options_of
@@ -133,3 +135,31 @@ def _of_texts(given: Given, target: Target, weights: np.ndarray, share: float) -
     whole, offset = np.zeros((target.output_size, ngrams.size)), np.full(target.output_size, -30.0)
     whole[fitted.classes_], offset[fitted.classes_] = weight, bias
     return WidePart(ngrams, whole.astype(np.float32), offset.astype(np.float32), share)
+
+
+def both_parts(network: Any, wide: WidePart, *, probabilities: bool) -> Any:
+    """Return a module that answers as the whole model does; it has no gradients."""
+    import torch
+
+    class BothParts(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, inputs: Any) -> torch.Tensor:
+            outputs = self.network(inputs)
+            rows = np.split(inputs.values.detach().cpu().numpy(), np.cumsum(inputs.lengths)[:-1])
+            found = wide.mixed(outputs.detach().cpu().numpy(), rows, probabilities=probabilities)
+            return torch.from_numpy(found).to(outputs)
+
+    return BothParts()
+
+
+def warn_of_one_part(who: str, wide: WidePart) -> None:
+    """Warn that gradients tell what the network sees, not the linear part."""
+    warnings.warn(
+        f"{who}.explain: gradients tell of the network, which has {100 * (1 - wide.share):.0f} % of the say beside the "
+        "linear part; method='occlusion' asks both, and wide=False trains the network alone.",
+        RecurraWarning,
+        stacklevel=4,
+    )

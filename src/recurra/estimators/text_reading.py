@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
+from recurra.estimators import recipe
 from recurra.estimators.sequence_estimator import SequenceEstimator
 from recurra.estimators.targets import Target
 from recurra.evaluation.explanation import Explanation
@@ -141,6 +142,9 @@ def explain(
         raise UsageError(f"{who}: explain takes one text; got {type(x).__name__}.")
     texts, _ = as_texts([x], who=who)
     model: Any = estimator.model_
+    if model.wide is not None and method != "occlusion":
+        recipe.warn_of_one_part(who, model.wide)
+        model = model.of_network
     outputs = model.outputs(texts)[0]
     known = estimator.classes_.tolist()
     if target is not None:
@@ -173,6 +177,13 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
     from recurra.ragged import Ragged
     from recurra.serving.prediction import network_outputs, portions
 
+    if model.wide is not None:
+        # Both parts read the text again; what stands between two tokens is a blank, or nothing between characters.
+        words = model.features.steps[0]
+        between = "" if words.level == "character" else " "
+        cut = words.tokens(text)
+        left = [between.join([*cut[:at], *cut[at + 1 :]]) or "?" for at in range(len(cut))]
+        return whole - np.asarray(model.outputs(left))[:, index].astype(np.float64)
     (rows,) = model.prepare([text])
     if len(rows) == 1:
         variants = [np.zeros_like(rows)]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -233,6 +233,11 @@ class FittedModel:
         if not target.get("per_step"):
             return numbers
         return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+
+    @property
+    def of_network(self) -> "FittedModel":
+        """The model without its linear part."""
+        return self if self.wide is None else replace(self, wide=None)
 
     @cached_property
     def fingerprint(self) -> str:
