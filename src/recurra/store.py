@@ -228,6 +228,12 @@ def _permissions(target: Path) -> int:
         return 0o666 & ~_umask()
 
 
+def make_lasting(path: str | os.PathLike[str]) -> None:
+    """Let what was appended to a file outlast a power cut."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file; see `write_bytes`."""
     write_bytes(path, text.encode())

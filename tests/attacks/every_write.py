@@ -60,7 +60,9 @@ def torn(folder):
 
 
 def snapshot(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    """Return every file by name, without the lock that says whose the folder is."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".lock")]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 class Attack:

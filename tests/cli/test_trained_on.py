@@ -143,6 +143,7 @@ def test_clips(cli, tmp_path):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Forecaster.evaluate")
 def test_series_and_recordings(cli, tmp_path):
     rng = np.random.default_rng(0)
     rows = [

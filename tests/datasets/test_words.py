@@ -35,12 +35,20 @@ VALUES = {
     "encoding": "ascii",
     "delimiter": ";",
     "decimal": ",",
+    "thousands": "'",
+    "header": "first",
+    "time_format": "day first",
+    "time_zone": "UTC",
+    "resample": "h",
     "split_number": 1,
     "resample_hz": 25.0,
     "channels_first": True,
 }
-FILE = {"encoding", "delimiter", "decimal"}
-IN_FOLDER = {"time", "channels", "sort", "time_unit", "sample_rate_hz"} | FILE
+FILE = {"encoding", "delimiter", "decimal", "thousands", "header"}
+IN_FOLDER = {"time", "channels", "sort", "time_unit", "sample_rate_hz"} | FILE - {"header"}
+OF_DATES = {"time_format", "time_zone", "resample"}
+# What these do is shown beside their readers (test_exports, test_numerals, test_dates); here, that they are taken.
+TAKEN = {"thousands", "header"} | OF_DATES
 LONG = {"id", "time", "label", "group", "target", "kind", "text", "source", "channels", "layout", "label_per", "sort",
         "time_unit", "sample_rate_hz"}  # fmt: skip
 
@@ -294,12 +302,14 @@ KINDS = {
     "series": (
         series_csv,
         {"kind": "series", "time": "t", "id": "alt", "target": "y"},
-        {"id", "time", "target", "known", "static", "kind", "source", "sort", "time_unit"} | FILE,
+        {"id", "time", "target", "known", "static", "kind", "source", "sort", "time_unit"} | FILE | OF_DATES,
     ),
     "series, every column": (
         series_csv,
         {"kind": "series", "time": "t", "id": "alt", "channels": ["x", "y"]},
-        {"id", "time", "target", "known", "static", "kind", "source", "sort", "time_unit", "channels"} | FILE,
+        {"id", "time", "target", "known", "static", "kind", "source", "sort", "time_unit", "channels"}
+        | FILE
+        | OF_DATES,
     ),
     "lines": (
         lines,
@@ -417,6 +427,8 @@ def told(data):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_acts_or_is_refused(kind, word, tmp_path):
     make, words, acts = KINDS[kind]
+    if kind == "frame" and word in ("decimal", "thousands"):
+        pytest.skip("they act on the columns of text alone")
     value = OWN.get((kind, word), VALUES[word])
     if word == "labels" and kind != "arrays":
         value = str(tmp_path / "labels.txt")
@@ -428,6 +440,14 @@ def test_it_acts_or_is_refused(kind, word, tmp_path):
             recurra.load(source, **{**words, word: value})
         assert isinstance(caught.value, UnusedWordError) or f"{word}=" in str(caught.value)
         assert "\n" not in str(caught.value)
+        return
+    if word in TAKEN:
+        try:
+            recurra.load(source, **{**words, word: value})
+        except UnusedWordError:
+            pytest.fail(f"{word}= is refused")
+        except (DataError, UsageError):
+            pass  # it acted: what came of it cannot be used
         return
     base = {**words, **(BESIDE.get(word, {}) if word in ("label_per", "time_unit") else {})}
     if word == "sort":  # without it time goes back, and that is refused

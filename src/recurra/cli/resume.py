@@ -8,6 +8,7 @@ import click
 
 from recurra.checks import listing
 from recurra.cli import flags, parts, run_folder, screen
+from recurra.cli.reading import check_data_words
 from recurra.cli.train import Plan, Run, Tell, carry_out, show, tell_on_screen
 from recurra.errors import DataError, MissingDataError, StoreError, UsageError
 
@@ -125,6 +126,7 @@ def _plan(folder: Path, config: Mapping[str, Any], data: Any, test: Any) -> tupl
         raise UsageError(f"resume: {folder} was judged on objects of Python; give the same test= again.")
     if type(config["seed"]) is not int or config["seed"] < 0:
         raise ValueError("seed")
+    check_data_words("resume", config["data_words"])
     plan = Plan(
         source=config["data"] if data is None else data,
         folder=folder,

@@ -298,11 +298,13 @@ class Forecaster(ForecasterOptions, Estimator):
         futures: list[Any] = [own.future for own in later.known]
         if known is not None:
             futures = [f for f, _ in forecast_continuing.known_ahead(self.model_, self.states_, known)]
+        everything = later.values
         later, futures = forecast_continuing.after(self.model_, self.states_, later, futures)
+        cut = any(len(own) < len(whole) for own, whole in zip(later.values, everything, strict=True))
         found = forecast_fitting.judge_after(
             self.model_, self.states_, later, futures, horizon=horizon, step=step, context=context
         )
-        return overlap.told(self, found, later.values, "steps")
+        return overlap.told(self, found, everything, "steps", left_out=cut)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 minus the mean absolute error over that of the naive forecast, on what followed the training series."""

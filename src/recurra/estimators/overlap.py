@@ -25,7 +25,9 @@ def remember(estimator: Any, values: Sequence[Any], *, resume: bool = False, ser
     estimator.trained_on_ = found.joined(getattr(estimator, "trained_on_", None) if resume else None)
 
 
-def told(estimator: Any, evaluation: Any, values: Sequence[Any], things: str = "") -> Any:
+def told(
+    estimator: Any, evaluation: Any, values: Sequence[Any], things: str = "", *, left_out: bool = False
+) -> Any:
     """Return the evaluation with how much of its data was trained on, where the estimator knows.
 
     Parameters
@@ -34,15 +36,20 @@ def told(estimator: Any, evaluation: Any, values: Sequence[Any], things: str = "
         What was judged on, as read.
     things : {"sequences", "texts", "clips", "sources", "steps"}, optional
         What is counted; by default what the model reads.
+    left_out : bool
+        Whether what was trained on is not among what was judged.
     """
     known = getattr(estimator, "trained_on_", None)
     if known is None:  # loaded from a model file alone
         return evaluation
     found = known.overlap(values, things=things or _read_by(estimator.model_))
+    sentence = found.sentence
+    if sentence and left_out:
+        sentence = f"{sentence.split(': ')[0]}: they are left out, only what came after is judged."
     return replace(
         evaluation,
         metrics={**evaluation.metrics, "n_trained_on": found.known},
-        context=replace(evaluation.context, trained_on=found.sentence),
+        context=replace(evaluation.context, trained_on=sentence),
     )
 
 

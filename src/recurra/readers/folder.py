@@ -101,7 +101,9 @@ def _any_layout(path: Path, words: TableWords, root: Path) -> Dataset:
 
 
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
-_OF_A_TABLE = ("time", "channels", "sort", "time_unit", "sample_rate_hz", "encoding", "delimiter", "decimal")
+_OF_A_TABLE = (
+    "time", "channels", "sort", "time_unit", "sample_rate_hz", "encoding", "delimiter", "decimal", "thousands",
+)  # fmt: skip
 _ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 
 
@@ -330,7 +332,11 @@ def _with_labels(path: Path, words: TableWords) -> Dataset:
     by_name = _labelled_files(path)
     _check_match(table, column, files, by_name)
     own = ("group", "target") if words.target else ("label", "group")
-    takes = [*own, *DELIMITED, *_words_of(list(by_name.values()), words.encoding)]
+    takes = [
+        *own,
+        *(word for word in DELIMITED if word != "header"),
+        *_words_of(list(by_name.values()), words.encoding),
+    ]
     words.check_given(takes, f"{path}, whose {LABELS} gives the labels")
     targets = [words.target] if isinstance(words.target, str) and words.target else list(words.target or ())
     labels = _label_column(table, words, targets)
