@@ -26,6 +26,8 @@ TRENDS = (
 )  # fmt: skip
 SEASONALS = (0.0, 0.1, 0.3, 0.6, 1.0)
 LEAST_CORRELATION = 0.25  # of the differences one season apart, where no frequency tells the season
+MARGIN = 0.9
+STEADY = 1.1
 TINY = 1e-12
 
 
@@ -118,7 +120,7 @@ def forecast(
     best = np.argsort(score, kind="stable")[:AVERAGED]
     mean = forecasts[:, best].mean(axis=1)
     off = float(np.abs(mean[1:, :horizon] - truth).mean())
-    if rolled[naive] <= off:
+    if MARGIN * rolled[naive] <= off:
         season = found[naive - len(rolled) + len(found)]
         return _judged(forecasts[:, naive], truth, steps, _simple_name(season), season)
     method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
@@ -126,7 +128,7 @@ def forecast(
     if season > 1 and n < SHORT_SEASONS * season:
         # On a few seasons choosing among many is noisy; two that are known to be good steady the choice.
         steady = (mean + _steady(forecasts, inside, places)) / 3
-        if float(np.abs(steady[1:, :horizon] - truth).mean()) <= 1.1 * off:
+        if float(np.abs(steady[1:, :horizon] - truth).mean()) <= STEADY * off:
             mean, method = steady, f"{method}, a Theta and a damped forecast"
     return _judged(mean, truth, steps, method, season)
 
