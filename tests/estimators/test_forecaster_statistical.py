@@ -34,6 +34,7 @@ def test_a_short_series_is_forecast_without_the_network():
     assert weight(model) == 1
     sentence = model.model_.manifest["statistical"]["sentence"]
     assert sentence.startswith("Recipe: the statistical forecast alone, ")
+    assert model.recipe_ == sentence
     assert "too short for a network" in sentence
     judged = model.evaluate(values[-12:]).metrics
     assert judged["mae"] < 0.75 * min(judged["mae_last_value"], judged["mae_seasonal_naive"])
