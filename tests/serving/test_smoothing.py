@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from recurra.serving import smoothing
 from recurra.serving.smoothing import candidate_seasons, forecast, interpolated
 
 
@@ -17,11 +18,12 @@ def passengers(seed, n=144):
 
 
 @pytest.mark.parametrize("season", [4, 7, 12, 48])
-def test_a_pure_season_goes_on_exactly(season):
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_pure_season_goes_on_exactly(season, times):
     pattern = np.random.default_rng(season).normal(size=season)
-    history = np.resize(pattern, 5 * season + 3)
-    found = forecast(history, 2 * season, seasons=[season])
-    np.testing.assert_array_equal(found.point, np.resize(pattern, 7 * season + 3)[5 * season + 3 :])
+    steps = times * season + 3
+    found = forecast(np.resize(pattern, steps), 2 * season, seasons=[season])
+    np.testing.assert_array_equal(found.point, np.resize(pattern, steps + 2 * season)[steps:])
     assert found.season == season
     assert (found.scale == 0).all()
 
@@ -100,9 +102,45 @@ def test_a_longer_forecast_begins_like_a_shorter_one():
 
 def test_intervals_hold_about_their_share():
     inside = []
-    for seed in range(40):
+    for seed in range(20):
         values = passengers(seed)
         found = forecast(values[:-6], 6, seasons=[12])
         low, high = (found.point + found.quantile(share) for share in (0.1, 0.9))
         inside.append(((values[-6:] >= low) & (values[-6:] <= high)).mean())
     assert 0.6 < np.mean(inside) < 0.95
+
+
+def test_a_season_that_was_found_is_used():
+    rng = np.random.default_rng(0)
+    pattern = rng.normal(size=17)
+    wave = np.resize(pattern, 217) + 0.1 * rng.normal(size=217)
+    found = forecast(wave[:200], 17)
+    assert found.season == 17
+    assert np.abs(found.point - wave[200:]).mean() < 0.2
+
+
+@pytest.mark.parametrize("season", [1, 4])
+def test_the_grid_is_the_smoothing_of_the_textbook(season):
+    # Every row of the grid beside a plain loop over one set of parameters, from the same start.
+    values = passengers(0, 40)
+    ends = [40, 31]
+    rows, _, grid = smoothing._smoothings(values, ends, 6, season)
+    for at, end in enumerate(ends):
+        profile, slope = smoothing._profile(values[:end], season), smoothing._slope(values[:end])
+        first = max(season, 4)
+        for place in range(0, len(grid), 7):
+            alpha, beta, damping, drift, gamma = grid[place]
+            seasonal = list(profile)
+            trend = slope * drift
+            level = np.mean([values[i] - profile[i % season] for i in range(first)]) - trend * (first - 1) / 2
+            for i in range(end):
+                error = values[i] - (level + damping * trend) - seasonal[i % season]
+                level = level + damping * trend + alpha * error
+                trend = (damping if beta or not drift else 1.0) * trend + beta * alpha * error
+                seasonal[i % season] += gamma * (1 - alpha) * error
+            expected = [
+                level + trend * sum(damping**k for k in (range(1, step + 1) if damping < 1 else [0] * step))
+                + seasonal[(end + step - 1) % season]
+                for step in range(1, 7)
+            ]  # fmt: skip
+            np.testing.assert_allclose(rows[at, place], expected, rtol=1e-9)
