@@ -129,7 +129,8 @@ def ours(case: Case, seed: int, words: dict[str, Any]) -> tuple[Any, float]:
             model = made(horizon=horizon, random_state=seed, verbose=0, **words)
             model.fit(default_cases.as_dataset(histories, case.more["freq"]))
             seconds += time.perf_counter() - start
-            answers += [np.asarray(forecast)[:, 0] for forecast in model.predict()]
+            found = model.predict()
+            answers += [np.reshape(one, -1) for one in ([found] if len(histories) == 1 else found)]
         return np.array(answers), seconds / len(case.train)
     start = time.perf_counter()
     model = made(random_state=seed, verbose=0, **words).fit(case.train, case.y)

@@ -500,6 +500,11 @@ class ForecasterOptions(Seed, Running, Stopping, Training, Recurrence, Loss, For
         "default: the newest part is what a forecast depends on most.")
     scaling: str = option("zscore", "Of each series by its own history, or one scale for all.",
         choices=("zscore", "robust", "common", "none"))
+    statistical: bool | str = option("auto", "Mix the network's forecast with a statistical one (exponential smoothing, "
+        "autoregressions, last value, seasonal naive), each with the weight that rolling origins inside the history give "
+        "it. ``\"auto\"`` does so for series of one target where nothing of the network or its training is set by hand: "
+        "horizon, season, loss and its intervals do not count. A short series is then forecast without the network, and "
+        "many windows or inputs known in advance may leave it to the network.", auto=True)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnomalyDetectorOptions(Seed, Running, Training, Recurrence, Anomalies):

@@ -27,7 +27,9 @@ States = Sequence[SeriesState]
 
 
 def tell_short(model: ForecastModel, given: GivenSeries) -> None:
-    """Warn of series that are shorter than what the network reads."""
+    """Warn of series that are shorter than what the network reads, where its forecast counts."""
+    if (model.manifest.get("statistical") or {}).get("weight") == 1:
+        return
     short = [index for index, values in enumerate(given.values) if len(values) < model.context]
     if short:
         length = len(given.values[short[0]])

@@ -13,7 +13,7 @@ import recurra
 from recurra.batches.examples import Examples
 from recurra.checks import check_number, where
 from recurra.errors import DataError, RecurraWarning, UsageError
-from recurra.estimators import forecast_calibration, resuming
+from recurra.estimators import forecast_calibration, forecast_weighing, resuming
 from recurra.estimators.series_inputs import GivenSeries
 from recurra.evaluation.backtest import Backtest, Origins
 from recurra.evaluation.evaluation import ReportContext, installed_versions
@@ -51,10 +51,31 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
         highway=int(estimator.highway),
         noise=float(estimator.noise),
     )
-    learn, judge, spans = windows(
-        given, features, context=context, horizon=config.horizon, stride=int(estimator.stride),
-        held_out=float(estimator.validation_fraction),
-    )  # fmt: skip
+    span = {"context": context, "horizon": config.horizon, "stride": int(estimator.stride)}
+    learn, judge, spans = windows(given, features, held_out=float(estimator.validation_fraction), **span)
+
+    def on_trial(part: GivenSeries, least: int, most: int) -> ForecastModel | None:
+        """Return a network that learned from the beginnings of the series alone."""
+        if len(learn) < least:
+            return None
+        own = SeriesFeatures.fit(part.values, part.known, seasons=seasons, lags=lags, **words)
+        found, _, places = windows(part, own, held_out=0.0, **span)
+        if len(places) < least:
+            return None
+        if len(places) > most:
+            found = found.take(np.linspace(0, len(places) - 1, most).astype(int))
+        network = build(config, seed=estimator.seed_)
+        training = replace(_training(estimator, estimator.seed_), verbose=0)
+        loss = observed(estimator.loss, quantiles)
+        train(network, found, config=training, loss=loss, validation=None, shared_generator=False)
+        arrays = {f"0.{name}": array for name, array in to_arrays(network).items()}
+        facts = {"network": config.to_dict(), "members": 1, "context": context, "loss": estimator.loss}
+        return ForecastModel({**facts, "quantiles": quantiles, "input": {}}, own, arrays)
+
+    wanted = seasons if estimator.season is None else tuple(seasons) or (1,)
+    statistical = forecast_weighing.decide(estimator, given, wanted, on_trial)
+    # A network without weight is trained for the file's sake alone.
+    shortened = {"max_epochs": 1} if statistical and statistical["weight"] == 1 else {}
     members, parts = int(estimator.members), None
     calibrated = bool(estimator.calibrate) and estimator.loss in ("quantile", "gaussian")
     if calibrated and members > 1 and judge is None:
@@ -77,7 +98,7 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
         result = train(
             network,
             own,
-            config=_training(estimator, estimator.seed_ + member),
+            config=replace(_training(estimator, estimator.seed_ + member), **shortened),
             loss=observed(estimator.loss, quantiles),
             validation=judge,
             callbacks=[*(estimator.callbacks if member == 0 else ()), *keepers],
@@ -96,6 +117,7 @@ def fit(estimator: Any, given: GivenSeries, *, resume: bool) -> ForecastModel:
         "context": context,
         "loss": estimator.loss,
         "quantiles": quantiles,
+        "statistical": statistical,
         "input": {
             "freq": given.freq,
             "one": given.one,
@@ -377,6 +399,8 @@ def _told(model: ForecastModel, context: ReportContext | None) -> ReportContext:
     )
     if manifest.get("calibration"):
         words += f"; intervals calibrated on {manifest['calibration']['windows']:,} windows held out"
+    if manifest.get("statistical"):
+        words += f". {manifest['statistical']['sentence']}"
     return replace(
         context or ReportContext(title=manifest["estimator"]),
         history=manifest["training"]["history"],

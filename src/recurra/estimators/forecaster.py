@@ -28,6 +28,8 @@ class Forecaster(ForecasterOptions, Estimator):
         Where the training series stand; `update` moves them on.
     calibration_ : dict or None
         By how much the intervals were moved (``factors``) and the number of held out ``windows`` that says so.
+    recipe_ : str
+        Which part the statistical forecast has and which the network, and why; empty where there is the network alone.
     history_ : list of dict
         One flat record per epoch, of the first member.
 
@@ -95,6 +97,7 @@ class Forecaster(ForecasterOptions, Estimator):
     def _learned(self) -> None:
         super()._learned()
         self.calibration_ = self.model_.manifest.get("calibration")
+        self.recipe_ = (self.model_.manifest.get("statistical") or {}).get("sentence", "")
 
     # ------------------------------------------------------------- forecast
 

@@ -16,7 +16,7 @@ from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_kn
 from recurra.ragged import Ragged
 from recurra.readers.calendar import seconds_of, stamps, start_of, written
 from recurra.readers.dates import check_zone
-from recurra.serving import calibration
+from recurra.serving import calibration, forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.prediction import portions
 
@@ -62,7 +62,8 @@ class ForecastModel:
     ----------
     manifest : dict
         JSON-able: ``estimator``, ``params``, ``network``, ``members``, ``context``, ``loss``, ``quantiles``, ``calibration``
-        (None where there is none), ``input``, and what is known about training.
+        (None where there is none), ``statistical`` (None, or with which weight the statistical forecast is mixed in),
+        ``input``, and what is known about training.
     features : SeriesFeatures
     weights : mapping of str to ndarray
         State dicts of the members, each name after its number: ``0.head.weight``.
@@ -83,9 +84,14 @@ class ForecastModel:
         return int(self.manifest["context"])
 
     @property
-    def kept(self) -> int:
-        """Steps of a series that its state holds."""
+    def needed(self) -> int:
+        """Steps of a series that its state holds at least; those before its first are missing."""
         return max(self.context + self.features.reach, *self.features.seasons, 1)
+
+    @property
+    def kept(self) -> int:
+        """Steps of a series that its state holds at most."""
+        return max(self.needed, forecast_mixture.steps_read(self.manifest))
 
     def begin(self, values: np.ndarray, known: Known, name: str | None = None) -> SeriesState:
         """Return the state of a series after its history, values of shape (time, n_targets)."""
@@ -96,7 +102,7 @@ class ForecastModel:
         self, values: np.ndarray, known: Known, scale: SeriesScale, origin: int, *, name: str | None = None
     ) -> SeriesState:
         """Return the state before step ``origin`` under a scale; values from there on are not looked at."""
-        first = origin - self.kept
+        first = origin - max(self.needed, min(origin, self.kept))
         part, moved = values[max(first, 0) : origin], cut(known, max(first, 0))
         tail = self.features.scaled(part, scale, moved.phase, name or "a series")
         if first < 0:
@@ -126,13 +132,14 @@ class ForecastModel:
             known = with_future(known, len(state.tail), future, names)
         tail = np.concatenate([state.tail, scaled])
         check_known(known, steps=len(tail), features=self.features, index=0, name=state.name)
-        extra = len(tail) - self.kept
+        extra = max(len(tail) - self.kept, 0)
         state.tail, state.known = tail[extra:], cut(known, extra)
 
     def outputs(self, states: Sequence[SeriesState], steps: int) -> np.ndarray:
-        """Return what the networks say of the next steps, scaled: shape (series, steps, n_targets, n_outputs).
+        """Return what is said of the next steps, scaled: shape (series, steps, n_targets, n_outputs).
 
-        Steps beyond the horizon are forecast from the model's own answers (closed loop).
+        The networks' answer is mixed with the statistical forecast as the manifest says. Steps beyond the horizon
+        are forecast from each part's own answers (closed loop).
 
         Raises
         ------
@@ -160,7 +167,7 @@ class ForecastModel:
             if block < blocks - 1:
                 answers = self.point(found[-1]).astype(np.float64)
                 tails = [np.concatenate([tail, answer]) for tail, answer in zip(tails, answers, strict=True)]
-        return np.concatenate(found, axis=1)[:, :steps]
+        return forecast_mixture.mixed(self, states, np.concatenate(found, axis=1)[:, :steps])
 
     def _rows_ahead(self, state: SeriesState, steps: int, missing: int, freq: str) -> str:
         """Say which rows to append so that what is known in advance reaches as far as the forecast."""
@@ -378,6 +385,7 @@ def _check(manifest: Mapping[str, Any], features: SeriesFeatures, weights: Mappi
     if len(weights) != members * len(shapes):
         raise StoreError("it holds weights that do not belong to this network.")
     calibration.check(manifest)
+    forecast_mixture.check(manifest)
 
 
 def _read_states(

@@ -1,0 +1,152 @@
+"""How much of a forecast the statistical part gives and how much the network, by rolling origins inside the histories."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from recurra.estimators.series_inputs import GivenSeries
+from recurra.options import ESTIMATORS, options_of
+from recurra.serving import smoothing
+from recurra.serving.forecast_model import ForecastModel
+
+# Options that say what is asked for, not how the network is made.
+ASKED = {
+    "horizon", "season", "loss", "quantiles", "calibrate", "validation_fraction", "patience", "statistical", "device",
+    "callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose",
+}  # fmt: skip
+MOST_SERIES = 8  # that the weight is decided on
+ORIGINS = 3
+LEAST_WINDOWS = 200  # a network that learns from fewer is not tried
+LEAST_WINDOWS_KNOWN = 50  # nor with inputs known in advance, which the statistical part cannot read
+MOST_WINDOWS = 2000  # that the network on trial learns from
+WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the statistical part
+GAIN = 0.98  # the network's share grows only where the error falls below this share of the former
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The origins that decide.
+
+    Parameters
+    ----------
+    first : list of int
+        First origin of each series; the network on trial learns from what lies before.
+    places : list of (int, int)
+        Series and origin.
+    """
+
+    first: list[int]
+    places: list[tuple[int, int]]
+
+
+def wanted(estimator: Any, given: GivenSeries) -> bool:
+    """Return whether there is to be a statistical part."""
+    if estimator.statistical != "auto":
+        return bool(estimator.statistical)
+    options = options_of(ESTIMATORS["Forecaster"])
+    by_hand = [
+        name
+        for name, one in options.items()
+        if name not in ASKED and not _same(getattr(estimator, name), one.default)
+    ]
+    return not by_hand and given.values[0].shape[1] == 1
+
+
+def _same(value: Any, default: Any) -> bool:
+    several = isinstance(value, list | tuple) and isinstance(default, list | tuple)
+    return bool(list(value) == list(default) if several else value is default or value == default)
+
+
+def decide(
+    estimator: Any,
+    given: GivenSeries,
+    seasons: Sequence[int],
+    learned: Callable[[GivenSeries, int, int], ForecastModel | None],
+) -> dict[str, Any] | None:
+    """Return the manifest's ``statistical``: weight, seasons, whether to search for one, and a sentence that says why.
+
+    Parameters
+    ----------
+    learned : callable
+        From series, the fewest and the most windows: a network that learned from them, or None if there are too few.
+    """
+    if not wanted(estimator, given):
+        return None
+    horizon = int(estimator.horizon)
+    part = {"seasons": [int(s) for s in seasons], "search": estimator.season is None}
+    trial = _trial(given, horizon, max(seasons, default=1))
+    model = None
+    least = LEAST_WINDOWS if given.known[0].future is None else LEAST_WINDOWS_KNOWN
+    if trial is not None:
+        history = [v[:first] for v, first in zip(given.values, trial.first, strict=True)]
+        model = learned(replace(given, values=history), least, MOST_WINDOWS)
+    if trial is None or model is None:
+        why = f"the series are too short for a network to learn from (fewer than {least} windows before the last origins)"
+        return {"weight": 1.0, **part, "sentence": _sentence(given, horizon, part, 1.0, why)}
+    truth, statistical, network, sizes = _tried(model, given, trial, horizon, part)
+    errors = {w: float((np.abs(truth - w * statistical - (1 - w) * network) / sizes).mean()) for w in WEIGHTS}
+    weight = WEIGHTS[0]
+    for less in WEIGHTS[1:]:
+        if errors[less] < GAIN * errors[weight]:
+            weight = less
+    why = (
+        f"at {len(trial.places)} origins inside the history the statistical forecast alone erred by {errors[1.0]:.3g}, "
+        f"the network alone by {errors[0.0]:.3g} and the mix by {errors[weight]:.3g} of the last value's error"
+    )
+    return {"weight": weight, **part, "sentence": _sentence(given, horizon, part, weight, why)}
+
+
+def _trial(given: GivenSeries, horizon: int, season: int) -> Trial | None:
+    """Return origins in a few series, or None where none has room for them."""
+    first = [len(v) for v in given.values]
+    least = max(2 * season + 1, 2 * horizon, 20)
+    roomy = [i for i, v in enumerate(given.values) if len(v) - horizon >= least]
+    if not roomy:
+        return None
+    chosen = sorted({roomy[int(at)] for at in np.linspace(0, len(roomy) - 1, min(MOST_SERIES, len(roomy)))})
+    # Every series ends as many steps earlier, or the network would read of one what is to be forecast of another.
+    back = min(ORIGINS, *((len(given.values[i]) - least) // horizon for i in chosen))
+    first = [max(n - back * horizon, 1) for n in first]
+    places = [(i, len(given.values[i]) - k * horizon) for i in chosen for k in range(back, 0, -1)]
+    return Trial(first, places)
+
+
+def _tried(
+    model: ForecastModel, given: GivenSeries, trial: Trial, horizon: int, part: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return truth and both forecasts, shape (origins, horizon, targets), and the last value's error (origins, 1, targets).
+
+    A missing value is as the series around it says.
+    """
+    states, truth, statistical, sizes = [], [], [], []
+    for index, origin in trial.places:
+        values, known = given.values[index], given.known[index]
+        scale = model.features.scale(values[: trial.first[index]], known)
+        states.append(model.at(values[:origin], known, scale, origin))
+        rows = [
+            smoothing.forecast(column, horizon, seasons=part["seasons"], search=part["search"]).point
+            for column in values[:origin].T
+        ]
+        statistical.append(np.array(rows).T)
+        truth.append(values[origin : origin + horizon])
+        usual = np.nanmean(np.abs(values[horizon:] - values[:-horizon]), axis=0)
+        sizes.append(np.where(usual > 0, usual, 1.0)[None])
+    network = [
+        model.restored(model.point(o), s) for o, s in zip(model.outputs(states, horizon), states, strict=True)
+    ]
+    true = np.stack(truth)
+    there = np.isfinite(true)
+    mean = np.stack(statistical)
+    return np.where(there, true, mean), mean, np.where(there, np.stack(network), mean), np.stack(sizes)
+
+
+def _sentence(given: GivenSeries, horizon: int, part: dict[str, Any], weight: float, why: str) -> str:
+    if weight == 0:
+        return f"Recipe: the network alone, because {why}."
+    one = smoothing.forecast(given.values[0][:, 0], horizon, seasons=part["seasons"], search=part["search"])
+    season = f", season {one.season}" if one.season > 1 else ""
+    of_first = "" if len(given) == 1 else " for the first series"
+    share = "alone" if weight == 1 else f"with weight {weight:g}, the network with {1 - weight:g}"
+    return f"Recipe: the statistical forecast {share}, {one.method}{of_first}{season}, because {why}."

@@ -1,0 +1,146 @@
+"""The statistical forecast against what simple series must give, and beside both naive forecasts."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from recurra.serving import smoothing
+from recurra.serving.smoothing import candidate_seasons, forecast, interpolated
+
+
+def passengers(seed, n=144):
+    """Return a monthly series whose trend and season multiply."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(n)
+    season = 0.2 * np.sin(2 * np.pi * time / 12 + seed) + 0.1 * np.cos(np.pi * time / 3)
+    return np.exp(4.7 + 0.008 * time + season + 0.03 * rng.normal(size=n))
+
+
+@pytest.mark.parametrize("season", [4, 7, 12, 48])
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_pure_season_goes_on_exactly(season, times):
+    pattern = np.random.default_rng(season).normal(size=season)
+    steps = times * season + 3
+    found = forecast(np.resize(pattern, steps), 2 * season, seasons=[season])
+    np.testing.assert_array_equal(found.point, np.resize(pattern, steps + 2 * season)[steps:])
+    assert found.season == season
+    assert (found.scale == 0).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, -3.5])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 40])
+def test_a_constant_stays(value, n):
+    found = forecast(np.full(n, value), 5)
+    np.testing.assert_array_equal(found.point, value)
+    np.testing.assert_array_equal(found.scale, 0)
+
+
+def test_a_straight_line_goes_on():
+    found = forecast(3 + 0.5 * np.arange(80), 4)
+    np.testing.assert_allclose(found.point, 3 + 0.5 * np.arange(80, 84), atol=0.05)
+
+
+def test_random_walks_are_forecast_like_their_last_value():
+    ours = naive = 0.0
+    for seed in range(60):
+        walk = np.cumsum(np.random.default_rng(seed).normal(size=166))
+        ours += np.abs(forecast(walk[:160], 6).point - walk[160:]).mean()
+        naive += np.abs(walk[159] - walk[160:]).mean()
+    assert ours < 1.08 * naive
+
+
+@pytest.mark.parametrize("n", [60, 100, 144])
+def test_seasons_and_trends_are_forecast_better_than_naively(n):
+    ours, better = [], []
+    for seed in range(10):
+        values = passengers(seed, n)
+        history, truth = values[:-12], values[-12:]
+        ours.append(np.abs(forecast(history, 12, seasons=[12]).point - truth).mean())
+        naive = np.abs(history[-1] - truth).mean(), np.abs(history[-12:] - truth).mean()
+        better.append(min(naive))
+    assert np.mean(ours) < 0.75 * np.mean(better)
+
+
+def test_every_length_gives_finite_numbers():
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in [*range(1, 40), 61]:
+            for values in (rng.normal(size=n), np.exp(rng.normal(size=n)), np.r_[np.zeros(n), 1.0]):
+                found = forecast(values, 7, seasons=[4])
+                assert found.point.shape == found.scale.shape == (7,)
+                assert np.isfinite(found.point).all()
+                assert np.isfinite(found.quantile(0.9)).all()
+                assert (found.quantile(0.1) <= found.quantile(0.9)).all()
+        assert (forecast(np.full(9, np.nan), 3).point == 0).all()
+
+
+def test_missing_values_are_interpolated():
+    np.testing.assert_array_equal(interpolated(np.array([np.nan, 1, np.nan, 3, np.nan])), [1, 2, 3, 3])
+    values = passengers(0)
+    holes = values.copy()
+    holes[[5, 40, 41, 100]] = np.nan
+    whole, patched = forecast(values, 12, seasons=[12]).point, forecast(holes, 12, seasons=[12]).point
+    np.testing.assert_allclose(patched, whole, rtol=0.1)
+
+
+def test_a_season_is_found_where_no_frequency_tells_it():
+    wave = np.sin(2 * np.pi * np.arange(200) / 17) + 0.1 * np.random.default_rng(0).normal(size=200)
+    assert candidate_seasons(wave, ()) == [1, 17]
+    assert candidate_seasons(wave, (), search=False) == [1]
+    assert candidate_seasons(wave, (12,)) == [1, 12]
+    assert candidate_seasons(np.random.default_rng(0).normal(size=200), ()) == [1]
+
+
+def test_a_longer_forecast_begins_like_a_shorter_one():
+    values = passengers(1)
+    short, long = (forecast(values, steps, horizon=6, seasons=[12]) for steps in (3, 30))
+    np.testing.assert_array_equal(long.point[:3], short.point)
+    np.testing.assert_array_equal(long.scale[:3], short.scale)
+
+
+def test_intervals_hold_about_their_share():
+    inside = []
+    for seed in range(20):
+        values = passengers(seed)
+        found = forecast(values[:-6], 6, seasons=[12])
+        low, high = (found.point + found.quantile(share) for share in (0.1, 0.9))
+        inside.append(((values[-6:] >= low) & (values[-6:] <= high)).mean())
+    assert 0.6 < np.mean(inside) < 0.95
+
+
+def test_a_season_that_was_found_is_used():
+    rng = np.random.default_rng(0)
+    pattern = rng.normal(size=17)
+    wave = np.resize(pattern, 217) + 0.1 * rng.normal(size=217)
+    found = forecast(wave[:200], 17)
+    assert found.season == 17
+    assert np.abs(found.point - wave[200:]).mean() < 0.2
+
+
+@pytest.mark.parametrize("season", [1, 4])
+def test_the_grid_is_the_smoothing_of_the_textbook(season):
+    # Every row of the grid beside a plain loop over one set of parameters, from the same start.
+    values = passengers(0, 40)
+    ends = [40, 31]
+    rows, _, grid = smoothing._smoothings(values, ends, 6, season)
+    for at, end in enumerate(ends):
+        profile, slope = smoothing._profile(values[:end], season), smoothing._slope(values[:end])
+        first = max(season, 4)
+        for place in range(0, len(grid), 7):
+            alpha, beta, damping, drift, gamma = grid[place]
+            seasonal = list(profile)
+            trend = slope * drift
+            level = np.mean([values[i] - profile[i % season] for i in range(first)]) - trend * (first - 1) / 2
+            for i in range(end):
+                error = values[i] - (level + damping * trend) - seasonal[i % season]
+                level = level + damping * trend + alpha * error
+                trend = (damping if beta or not drift else 1.0) * trend + beta * alpha * error
+                seasonal[i % season] += gamma * (1 - alpha) * error
+            expected = [
+                level + trend * sum(damping**k for k in (range(1, step + 1) if damping < 1 else [0] * step))
+                + seasonal[(end + step - 1) % season]
+                for step in range(1, 7)
+            ]  # fmt: skip
+            np.testing.assert_allclose(rows[at, place], expected, rtol=1e-9)
