@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurra.errors import DataError
+from recurra.errors import DataError, UsageError
 from recurra.readers import clock
 from recurra.readers.columns import Columns, factorize
 from recurra.readers.words import TableWords
