@@ -23,7 +23,7 @@ from recurra import folder_lock
 from recurra.errors import DataError, MissingDataError, RecurraError, StoreError, UsageError
 from recurra.folder_lock import FolderInUseError, FolderLock
 from recurra.interrupts import held_back_interrupt
-from recurra.store import PARTIAL, write_text
+from recurra.store import PARTIAL, make_lasting, write_text
 
 CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
@@ -93,6 +93,11 @@ class RunFolder:
         write_text(
             self.to_write(HISTORY), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         )
+
+    def settle_history(self) -> None:
+        """Let the lines of ``history.jsonl`` outlast a power cut."""
+        if (self / HISTORY).exists():
+            make_lasting(self / HISTORY)
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         """Add a line to ``history.jsonl``; if it cannot be written whole, none of it is."""

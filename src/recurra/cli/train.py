@@ -18,7 +18,6 @@ from recurra.cli.history import HistoryFile
 from recurra.cli.main import Interrupted, in_flags
 from recurra.cli.run_folder import RunFolder
 from recurra.errors import DataError, UsageError
-from recurra.store import make_lasting
 
 Tell = Callable[[str], None]
 
@@ -485,8 +484,7 @@ def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str
         write_figures(run, evaluation, estimator)
     run.write_json(run_folder.METRICS, metrics)
     estimator.trained_on_.save(run.to_write(run_folder.TRAINED_ON))
-    if (history := run / run_folder.HISTORY).exists():
-        make_lasting(history)
+    run.settle_history()
     estimator.save(run.to_write(run_folder.MODEL))
 
 
