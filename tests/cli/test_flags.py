@@ -61,6 +61,11 @@ def test_the_help_shows_the_default_and_the_flag_takes_it(word):
         assert shown == (",".join(str(number) for number in default) or "nothing")
         assert parsed(flags.flag_of(word), "5,6")[word] == [5, 6]
         return
+    if default == "auto":  # neither --wide nor --no-wide
+        assert shown == "auto"
+        for flag, value in ((flags.flag_of(word), True), ("--no-" + flags.flag_of(word)[2:], False)):
+            assert parsed(flag) == {word: value}
+        return
     if isinstance(default, bool):
         assert shown == ("on" if default else "off")
         given = parsed(flags.flag_of(word) if default else "--no-" + flags.flag_of(word)[2:])
