@@ -25,7 +25,7 @@ MOST_SEQUENCES = 20_000
 # A temperature below this would make probabilities of 1 of a training part that parts cleanly.
 LEAST_TEMPERATURE = 0.1
 # Steps that training may read, so that it ends within a minute on two cores.
-STEPS = 20e6
+STEPS = 4e6
 # Of what is drawn for the linear part, beside the seed.
 APART = 1_000_003
 
@@ -62,7 +62,7 @@ def _network(given: Given) -> dict[str, Any]:
     found: dict[str, Any] = {"bidirectional": True, "pooling": "mean+max", "dropout": 0.3}
     if not isinstance(given.sequences[0], str):
         steps = sum(len(sequence) for sequence in given.sequences)
-        found["max_epochs"] = int(np.clip(STEPS // max(steps, 1), 10, 50))
+        found["max_epochs"] = int(np.clip(STEPS // max(steps, 1), 5, 50))
     return found
 
 
