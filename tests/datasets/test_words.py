@@ -292,12 +292,13 @@ KINDS = {
     "texts": (
         texts_csv,
         {},
-        {"id", "label", "group", "target", "kind", "text", "source", "labels"} | FILE - {"decimal"},
+        {"id", "label", "group", "target", "kind", "text", "source", "labels"}
+        | FILE - {"decimal", "thousands"},
     ),
     "pairs": (
         pairs_csv,
         {"source": "left", "target": "cls"},
-        {"id", "group", "target", "source"} | FILE - {"decimal"},
+        {"id", "group", "target", "source"} | FILE - {"decimal", "thousands"},
     ),
     "series": (
         series_csv,

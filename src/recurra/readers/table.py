@@ -84,7 +84,7 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
         return replace(
             found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
         )
-    acted = ("encoding", "delimiter", "thousands", "header")
+    acted = ("encoding", "delimiter", "header")
     return from_columns(read_columns(source, words), words.without_given(*acted))
 
 
@@ -189,7 +189,7 @@ def _check_given(columns: Columns, words: TableWords) -> None:
     elif not _is_numeric(columns, words.time):
         idle.add("time_unit")
     if words.kind == "series" or not words.text or words.target:
-        takes = (*takes, "decimal")  # of files with separators; others have refused it
+        takes = (*takes, "decimal", "thousands")  # of files with separators; others have refused it
     if words.text == "":
         takes = (*takes, "text")
     words.check_given([word for word in takes if word not in idle], f"{columns.who}, {layout}", advice=advice)
