@@ -5,6 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples at every run, so that a change is judged by what it changes; RANDOM_EXAMPLES=1 looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("default" if os.environ.get("RANDOM_EXAMPLES") else "repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """``stream``: an answer a line, at once; bad lines named; pipes that close, Ctrl-C, pace and states."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -315,10 +316,10 @@ def test_an_answer_comes_at_the_end_of_its_line_whatever_that_is(make, end):
 def test_lines_are_those_of_the_whole_however_they_come(text, sizes):
     class Source:
         def __init__(self, data):
-            self.data, self.sizes = data, list(sizes) * 200
+            self.data, self.sizes = data, itertools.cycle(sizes)
 
         def read1(self, most):
-            size = self.sizes.pop()
+            size = next(self.sizes)
             out, self.data = self.data[:size], self.data[size:]
             return out
 
