@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import recurra
 from recurra.errors import UsageError
-from recurra.estimators.parameters import check_params
+from recurra.fitting.option_checks import check_params
 from recurra.options import ESTIMATORS, OPTIONS, Option, Options, Training, option, options_of
 
 TOOL = Path(__file__).parent.parent / "tools" / "make_options_page.py"

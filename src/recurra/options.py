@@ -268,7 +268,7 @@ class Signals(Scaling):
         "`recurra.features.parts`.", type_doc="str, sequence of str, dict or None")
     frontend: str | dict[str, Any] | None = option(None, "Trainable layers over windows of the signal, before the "
         "recurrence: convolution, patches, or a dictionary (JSON) with ``name`` and options; see "
-        "`recurra.estimators.frontend`.", type_doc='{"convolution", "patches"}, dict or None')
+        "`recurra.fitting.frontend`.", type_doc='{"convolution", "patches"}, dict or None')
     tbptt: int | None = option(None, "Rows after which backpropagation is cut in training, while the state goes on; None "
         "reaches back to the beginning.", low=1)
     missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value and marked "

@@ -141,7 +141,7 @@ def test_early_stopping_never_cuts_a_group():
     X, y = two_classes(400)
     groups = np.arange(400) // 20
     clf = SequenceClassifier(**QUICK, validation_fraction=0.2)
-    from recurra.estimators.inputs import merged, read_training
+    from recurra.fitting.inputs.sequences import merged, read_training
 
     given = read_training(clf, X, y, groups, None)
     target = clf._fit_target(given)

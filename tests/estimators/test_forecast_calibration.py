@@ -6,8 +6,8 @@ import pytest
 import recurra
 from recurra import Forecaster, store
 from recurra.errors import RecurraWarning, StoreError
-from recurra.estimators.forecast_calibration import shares
-from recurra.estimators.series_inputs import read_series
+from recurra.fitting.forecasts.calibration import shares
+from recurra.fitting.inputs.series import read_series
 from recurra.serving import calibration
 
 WORDS = {

@@ -7,7 +7,7 @@ import torch
 import recurra
 from recurra import VideoClassifier
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
-from recurra.estimators import frame_inputs
+from recurra.fitting.inputs import clips as frame_inputs
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("av")

@@ -274,7 +274,7 @@ def _seed(seed: int | None, words: dict[str, Any]) -> int:
 def _check_words(task: str | None, kind: str | None, words: Mapping[str, Any]) -> None:
     """Raise UsageError at a value out of range, or a word that no estimator of the task, for data of that kind, takes."""
     from recurra.checks import check_choice, listing
-    from recurra.estimators.parameters import check_params
+    from recurra.fitting.option_checks import check_params
 
     check_choice("train", "task", task, [*flags.TASKS, None])
     check_params("train", words)

@@ -9,7 +9,8 @@ from recurra.batches.faults import plant
 from recurra.batches.splits import content_keys
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
-from recurra.estimators import overlap, resuming
+from recurra.fitting import overlap
+from recurra.fitting import resuming
 from recurra.estimators.base import Estimator, OutlierMixin, plain_params, seed_of, trained
 from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.evaluation import ReportContext

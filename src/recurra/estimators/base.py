@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 import recurra
 from recurra.batches.splits import holdout
 from recurra.errors import RecurraError, UsageError
-from recurra.estimators import resuming
-from recurra.estimators.parameters import check_params, from_file
+from recurra.fitting import resuming
+from recurra.fitting.option_checks import check_params, from_file
 from recurra.evaluation.evaluation import installed_versions
 from recurra.options import Running, Seed, options_of
 from recurra.records import Dataset

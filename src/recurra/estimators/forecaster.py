@@ -8,9 +8,11 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import ShapeError, UsageError
-from recurra.estimators import forecast_continuing, forecast_fitting, overlap
+from recurra.fitting.forecasts import continuing as forecast_continuing
+from recurra.fitting.forecasts import judge as forecast_fitting
+from recurra.fitting import overlap
 from recurra.estimators.base import Estimator, seed_of
-from recurra.estimators.series_inputs import Attributes, GivenSeries, read_series
+from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
 from recurra.evaluation.backtest import Backtest
 from recurra.evaluation.forecast import Forecast
 from recurra.options import ForecasterOptions

@@ -9,7 +9,11 @@ import numpy as np
 from recurra.batches.splits import content_keys
 from recurra.checks import check_finite
 from recurra.errors import DataError
-from recurra.estimators import insight, overlap, recipe, resuming, rows
+from recurra.fitting.explanations import sequences as insight
+from recurra.fitting import overlap
+from recurra.fitting import recipe
+from recurra.fitting import resuming
+from recurra.fitting.tasks import sequences as rows
 from recurra.estimators.base import (
     FEWEST_GROUPS,
     ClassifierMixin,
@@ -19,10 +23,10 @@ from recurra.estimators.base import (
     trained,
     validation_pair,
 )
-from recurra.estimators.inputs import Given, check_steps, merged, read_sequences, read_training
-from recurra.estimators.judging import evaluate, training_facts
-from recurra.estimators.own_network import OwnNetwork, built
-from recurra.estimators.targets import ClassTarget, Target, class_weights, target_from_manifest
+from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_sequences, read_training
+from recurra.fitting.judge import evaluate, training_facts
+from recurra.fitting.own_network import OwnNetwork, built
+from recurra.fitting.targets import ClassTarget, Target, class_weights, target_from_manifest
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace

@@ -7,10 +7,10 @@ from sklearn.metrics import accuracy_score
 
 from recurra.checks import are_token_lists, as_token_lists
 from recurra.errors import UsageError
-from recurra.estimators import text_reading
-from recurra.estimators.inputs import Given
+from recurra.fitting.inputs import words as text_reading
+from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.signal_estimator import SignalEstimator
-from recurra.estimators.targets import ChainTarget, StepTarget, Target
+from recurra.fitting.targets import ChainTarget, StepTarget, Target
 from recurra.features.chain import Chain
 from recurra.options import SequenceLabelerOptions
 from recurra.serving.segments import Segment

@@ -7,9 +7,9 @@ from sklearn.metrics import r2_score
 
 from recurra.errors import UsageError
 from recurra.estimators.base import RegressorMixin
-from recurra.estimators.inputs import Given
+from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.signal_estimator import SignalEstimator
-from recurra.estimators.targets import NumberTarget, Target
+from recurra.fitting.targets import NumberTarget, Target
 from recurra.options import SequenceRegressorOptions
 
 

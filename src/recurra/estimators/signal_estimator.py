@@ -4,8 +4,8 @@ from typing import Any
 
 from recurra.checks import check_finite
 from recurra.errors import UsageError
-from recurra.estimators.frontend import frontend_words
-from recurra.estimators.inputs import Given
+from recurra.fitting.frontend import frontend_words
+from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.sequence_estimator import SequenceEstimator
 from recurra.features.chain import Chain
 from recurra.features.parts import feature_words, make_features

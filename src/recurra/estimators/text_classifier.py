@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from recurra.checks import as_texts
 from recurra.errors import UsageError
-from recurra.estimators import text_reading
-from recurra.estimators.inputs import Given
+from recurra.fitting.inputs import words as text_reading
+from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.sequence_estimator import ClassEstimator
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation

@@ -9,11 +9,12 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.checks import check_choice
-from recurra.estimators import overlap, resuming
+from recurra.fitting import overlap
+from recurra.fitting import resuming
 from recurra.estimators.base import Estimator, plain_params, seed_of, trained, validation_pair
-from recurra.estimators.judging_pairs import judge
-from recurra.estimators.pairs import Pairs, as_text, read_pairs, read_texts
-from recurra.estimators.parameters import check_params
+from recurra.fitting.judge_pairs import judge
+from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs, read_texts
+from recurra.fitting.option_checks import check_params
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.features.symbols import Symbols

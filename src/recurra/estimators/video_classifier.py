@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DataError, UsageError
-from recurra.estimators import frame_inputs
-from recurra.estimators.backbones import OWN, Backbone, backbone_of
-from recurra.estimators.frame_inputs import Watched
-from recurra.estimators.inputs import Given
+from recurra.fitting.inputs import clips as frame_inputs
+from recurra.fitting.inputs.backbones import OWN, Backbone, backbone_of
+from recurra.fitting.inputs.clips import Watched
+from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.estimators.targets import Target
+from recurra.fitting.targets import Target
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace

@@ -8,9 +8,9 @@ import numpy as np
 
 from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
-from recurra.estimators import recipe
+from recurra.fitting import recipe
 from recurra.estimators.sequence_estimator import SequenceEstimator
-from recurra.estimators.targets import Target
+from recurra.fitting.targets import Target
 from recurra.evaluation.explanation import Explanation
 from recurra.features.chain import Chain
 from recurra.features.embeddings import WordVectors, scaled_rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.estimators.series_inputs import GivenSeries
+from recurra.fitting.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
 from recurra.serving import smoothing
 from recurra.serving.forecast_model import ForecastModel

@@ -9,9 +9,9 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.estimators.inputs import Given
-from recurra.estimators.insight import trace_raw
-from recurra.estimators.targets import NumberTarget, Target
+from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.explanations.sequences import trace_raw
+from recurra.fitting.targets import NumberTarget, Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
     Evaluation,

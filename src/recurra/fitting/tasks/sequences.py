@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from recurra.estimators.inputs import Given
-from recurra.estimators.targets import Target
+from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.targets import Target
 from recurra.serving.model import FittedModel
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import RecurraWarning
-from recurra.estimators.inputs import Given
-from recurra.estimators.targets import Target
+from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.targets import Target
 from recurra.options import Design, Directions, Pooling, Recurrence, Signals, Training, Wide, options_of
 from recurra.serving.model import FittedModel
 from recurra.serving.summaries import Summary

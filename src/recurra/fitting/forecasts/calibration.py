@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.batches.examples import Examples
 from recurra.errors import RecurraWarning
-from recurra.estimators.series_inputs import GivenSeries
+from recurra.fitting.inputs.series import GivenSeries
 from recurra.serving import calibration
 from recurra.serving.forecast_model import LOG_SPREAD, ForecastModel
 

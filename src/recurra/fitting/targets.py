@@ -16,7 +16,7 @@ from sklearn.utils.validation import column_or_1d
 
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.estimators.inputs import check_labels_present
+from recurra.fitting.inputs.sequences import check_labels_present
 from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.model import classes_from_manifest, classes_to_manifest, middle
 

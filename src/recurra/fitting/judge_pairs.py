@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recurra.estimators.judging import with_given
-from recurra.estimators.pairs import Pairs, as_text
+from recurra.fitting.judge import with_given
+from recurra.fitting.inputs.pairs import Pairs, as_text
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.translation import evaluate_translation

@@ -10,7 +10,7 @@ import numpy as np
 from recurra.checks import listing
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
-from recurra.estimators.backbones import OWN
+from recurra.fitting.inputs.backbones import OWN
 from recurra.features.frame_cache import FrameCache, content_hash
 from recurra.features.frames import FrameNetwork, extract
 from recurra.readers.clips import is_clip, read_clips

@@ -13,8 +13,10 @@ import recurra
 from recurra.batches.examples import Examples
 from recurra.checks import check_number, where
 from recurra.errors import DataError, RecurraWarning, UsageError
-from recurra.estimators import forecast_calibration, forecast_weighing, resuming
-from recurra.estimators.series_inputs import GivenSeries
+from recurra.fitting.forecasts import calibration as forecast_calibration
+from recurra.fitting.forecasts import weighing as forecast_weighing
+from recurra.fitting import resuming
+from recurra.fitting.inputs.series import GivenSeries
 from recurra.evaluation.backtest import Backtest, Origins
 from recurra.evaluation.evaluation import ReportContext, installed_versions
 from recurra.features.series import Known, SeriesFeatures, check_known
