@@ -460,7 +460,7 @@ class VideoClassifierOptions(ClassWeights, Scaling, Pooling, SequenceOptions, Cl
     dropout: float = 0.5
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextGeneratorOptions(Seed, Stopping, Training, Recurrence, Embedding, Tokens):
+class TextGeneratorOptions(Seed, Running, Stopping, Training, Recurrence, Embedding, Tokens):
     """Options of `TextGenerator`."""
 
     tokens: str = "character"

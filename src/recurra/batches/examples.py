@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from recurra.batches.bucketing import plan
 from recurra.checks import where
 from recurra.errors import DataError, ShapeError
 from recurra.ragged import Ragged
@@ -113,6 +114,10 @@ class Examples:
             weights=None if self.weights is None else self.weights[where_to],
             names=None if self.names is None else [self.names[i] for i in chosen],
         )
+
+    def plan(self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True) -> list[np.ndarray]:
+        """Return the batches of one epoch as indices; see `recurra.batches.bucketing.plan`."""
+        return plan(self.lengths, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)
 
     def rows(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Return targets and weights of all examples row by row, as in a `Batch` of everything."""

@@ -272,8 +272,8 @@ def _of_frames(
     run: str, source: str, *, size: str | None, look_ahead: int | None, proba: bool
 ) -> tuple[Session, RawFrames | ClipFrames, float | None]:
     """Return what answers frames, where they come from, and their rate, None where it is not known."""
-    from recurra.fitting.inputs.clips import image_size, video_words
     from recurra.estimators.loading import load_model
+    from recurra.fitting.inputs.clips import image_size, video_words
     from recurra.readers.video import FrameReader
 
     estimator = load_model(run_folder.model_file(run))

@@ -1,28 +1,22 @@
 """Which time steps are not like the normal ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from recurra.batches.faults import plant
-from recurra.batches.splits import content_keys
-from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
-from recurra.fitting import overlap
-from recurra.fitting import resuming
-from recurra.estimators.base import Estimator, OutlierMixin, plain_params, seed_of, trained
+from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.evaluation import ReportContext
-from recurra.features.blocks import Blocks
+from recurra.fitting import overlap
+from recurra.fitting.fit import fit
+from recurra.fitting.task import Request
+from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.options import AnomalyDetectorOptions
-from recurra.plain_arrays import check_not_tiny
 from recurra.records import Dataset
-from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
+from recurra.serving.anomaly_model import AnomalyModel
 from recurra.serving.model import per_sequence
-
-# Windows a training part gives if ``windows`` is not said: each step is in about so many.
-OVERLAP = 4
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     (200,)
     """
 
+    task = AnomalyTask()
     model_: AnomalyModel
 
     # ------------------------------------------------------------------ fit
@@ -92,107 +87,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         TrainingError
             If the loss stops being finite.
         """
-        from recurra.nn.network import NetworkConfig, build, to_arrays
-        from recurra.training.loop import train
-
-        self._check_options()
-        sequences, names = self._read(X)
-        check_same_channels(sequences, names=names)
-        check_finite(sequences, names=names, advice=NO_NAN)
-        check_not_tiny(sequences, "X")
-        self.seed_ = seed_of(self.random_state)
-        # In order of content, so that the order they are given in decides nothing.
-        order = np.argsort(np.array(content_keys(sequences)), kind="stable")
-        sequences = [sequences[i] for i in order.tolist()]
-        blocks = Blocks.fit(sequences, size=int(self.block))
-        planted = self.method == "planted"
-        config = NetworkConfig(
-            cell=self.cell,
-            input_size=blocks.input_size,
-            hidden_size=int(self.hidden_size),
-            output_size=1 if planted else blocks.size * blocks.n_channels,
-            num_layers=int(self.num_layers),
-            bidirectional=self.method != "forecaster",
-            pooling="none",
-            dropout=float(self.dropout),
-        )
-        found = resuming.find(self, resume)
-        examples = self._examples(sequences, blocks)
-        params = plain_params(self.get_params(deep=False))
-        start, keepers = resuming.keep(self, found, params, examples, None, fitted=False)
-        network = build(config, seed=self.seed_)
-        result = train(
-            network,
-            examples,
-            config=self._training_config(),
-            loss=_loss(planted),
-            callbacks=[*self.callbacks, *keepers],
-            start=start,
-            shared_generator=False,
-        )
-        manifest: dict[str, Any] = {
-            **self._written_by(),
-            "params": params,
-            "task": "anomaly",
-            "network": config.to_dict(),
-            "method": self.method,
-            "reach": int(self.reach),
-            "smooth": int(self.smooth),
-            "error_spread": 1.0,
-            "threshold": 0.0,
-            "training": {
-                "windows": len(examples),
-                "lengths": [len(s) for s in sequences],
-                **trained(result),
-            },
-        }
-        self.model_ = _with_threshold(AnomalyModel(manifest, blocks, to_arrays(network)), sequences, self)
-        self._learned()
-        overlap.remember(self, sequences)
-        return self
-
-    def _examples(self, sequences: list[np.ndarray], blocks: Blocks) -> Any:
-        """Return training windows: of each the rows, and for each block what is to be said of it."""
-        from recurra.batches.examples import Examples
-
-        rng = np.random.default_rng([self.seed_, 0])
-        window = -(-int(self.window) // blocks.size) * blocks.size
-        steps = np.array([len(s) for s in sequences])
-        count = self.windows or max(1, round(OVERLAP * steps.sum() / window))
-        longest = self.longest or max(1, window // 3)
-        inputs, targets = [], []
-        for index in rng.choice(len(sequences), size=count, p=steps / steps.sum()):
-            sequence = sequences[int(index)]
-            at = int(rng.integers(0, max(len(sequence) - window, 0) + 1))
-            clean = sequence[at : at + window]
-            if self.method == "forecaster":
-                rows, goal = blocks.rows(clean), blocks.cut(blocks.scaled(clean))
-                if len(rows) < 2:
-                    continue
-                inputs.append(rows[:-1])
-                targets.append(goal[1:].reshape(len(rows) - 1, -1).astype(np.float32))
-                continue
-            faulty = plant(
-                clean, rng, count=int(rng.integers(0, 6)), longest=longest, spread=np.array(blocks.spread)
-            )
-            inputs.append(blocks.rows(faulty.values))
-            if self.method == "planted":
-                share = blocks.cut(faulty.changed[:, None].astype(np.float64)).mean(axis=1)[:, 0]
-                targets.append(share.astype(np.float32))
-            else:
-                goal = blocks.cut(blocks.scaled(clean))
-                targets.append(goal.reshape(len(goal), -1).astype(np.float32))
-        if not inputs:
-            raise DataError(
-                f"{type(self).__name__}: no sequence is longer than a block of {blocks.size} steps; nothing can be "
-                "forecast. Give longer sequences or a smaller block."
-            )
-        return Examples(inputs, targets)
-
-    def _read(self, X: Any) -> tuple[list[np.ndarray], list[str] | None]:
-        if isinstance(X, Dataset):
-            return as_sequences(X.X, names=X.names), X.names
-        return as_sequences(X), None
+        return fit(self, Request(X), resume=resume)
 
     def _learned(self) -> None:
         super()._learned()
@@ -209,7 +104,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         object array of float64 arrays of shape (time,)
         """
         self._check_fitted()
-        sequences, names = self._read(X)
+        sequences, names = read_sequences(X)
         scores = self.model_.scores(sequences, names)
         return per_sequence(-np.concatenate(scores), sequences)
 
@@ -259,7 +154,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
             ``average_precision`` beside that of a moving z-score where labels are given; the segments, drawn.
         """
         self._check_fitted()
-        sequences, names = self._read(X)
+        sequences, names = read_sequences(X)
         y = X.y if isinstance(X, Dataset) and y is None else y
         if y is not None and len(y) != len(sequences):
             raise DataError(
@@ -276,8 +171,6 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         return overlap.told(self, found, sequences, "sequences")
 
     def _told(self, context: ReportContext | None) -> ReportContext:
-        from dataclasses import replace
-
         manifest, network = self.model_.manifest, self.model_.manifest["network"]
         words = (
             f"{manifest['method']}: {network['cell'].upper()} of {network['hidden_size']} units, "
@@ -297,29 +190,3 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     @classmethod
     def _from_parts(cls, path: Any, manifest: dict[str, Any], arrays: Any) -> Self:
         return cls._from_model(AnomalyModel.from_parts(path, manifest, arrays), {})
-
-
-def _loss(planted: bool) -> Any:
-    from recurra.training import losses
-
-    return losses.binary_cross_entropy if planted else losses.mean_squared_error
-
-
-def _with_threshold(model: AnomalyModel, sequences: list[np.ndarray], words: AnomalyDetector) -> AnomalyModel:
-    """Learn the spread of the errors and the threshold from the training sequences."""
-    manifest = dict(model.manifest)
-    if words.method != "planted":
-        from recurra.ragged import Ragged
-        from recurra.serving.prediction import network_outputs
-
-        found = []
-        for sequence in sequences:
-            rows = model.blocks.rows(sequence)
-            out = network_outputs(manifest["network"], model.weights, Ragged(rows, [len(rows)]))
-            found.append(errors(out, sequence, model.blocks, ahead=words.method == "forecaster"))
-        spread = float(np.concatenate([mean_around(e, 0) for e in found]).std())
-        manifest["error_spread"] = spread or 1.0
-    model = AnomalyModel(manifest, model.blocks, model.weights)
-    share = words.quantile if words.contamination is None else 1 - words.contamination
-    manifest["threshold"] = float(np.quantile(np.concatenate(model.scores(sequences)), share))
-    return AnomalyModel(manifest, model.blocks, model.weights)

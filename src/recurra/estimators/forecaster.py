@@ -1,20 +1,21 @@
 """The next steps of series."""
 
 import os
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import ShapeError, UsageError
-from recurra.fitting.forecasts import continuing as forecast_continuing
-from recurra.fitting.forecasts import judge as forecast_fitting
-from recurra.fitting import overlap
-from recurra.estimators.base import Estimator, seed_of
-from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
+from recurra.estimators.base import Estimator
 from recurra.evaluation.backtest import Backtest
 from recurra.evaluation.forecast import Forecast
+from recurra.fitting import overlap
+from recurra.fitting.fit import fit
+from recurra.fitting.forecasts import continuing, judge
+from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
+from recurra.fitting.task import Request
+from recurra.fitting.tasks.series import SeriesTask, encoded
 from recurra.options import ForecasterOptions
 from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
 
@@ -44,7 +45,12 @@ class Forecaster(ForecasterOptions, Estimator):
     (10,)
     """
 
+    task = SeriesTask()
     model_: ForecastModel
+    states_: list[SeriesState]
+    attributes_: Attributes
+    one_series_: bool
+    flat_: bool
 
     # ------------------------------------------------------------------ fit
 
@@ -76,25 +82,7 @@ class Forecaster(ForecasterOptions, Estimator):
         TrainingError
             If the loss stops being finite.
         """
-        who = type(self).__name__
-        self._check_options()
-        given = read_series(who, X, known, static)
-        self.seed_ = seed_of(self.random_state)
-        self.attributes_ = Attributes.fit([k.static for k in given.known])
-        given = self._encoded(given)
-        self.model_ = forecast_fitting.fit(self, given, resume=resume)
-        self._learned()
-        self.states_ = [
-            self.model_.begin(v, k, n) for v, k, n in zip(given.values, given.known, given.names, strict=True)
-        ]
-        self.one_series_, self.flat_ = given.one, given.flat
-        overlap.remember(self, given.values, series=True)
-        forecast_continuing.tell_short(self.model_, given)
-        return self
-
-    def _encoded(self, given: GivenSeries) -> GivenSeries:
-        known = [replace(k, static=self.attributes_.encode(k.static)) for k in given.known]
-        return replace(given, known=known)
+        return fit(self, Request(X, known=known, static=static), resume=resume)
 
     def _learned(self) -> None:
         super()._learned()
@@ -178,7 +166,7 @@ class Forecaster(ForecasterOptions, Estimator):
             coverage=coverage if low is not None else None,
             history=model.features.restored(state.tail, state.scale, phase),
             name=state.name or "",
-            **forecast_continuing.dated(model, state, len(point)),
+            **continuing.dated(model, state, len(point)),
             target_names=model.manifest["input"]["channel_names"],
         )
 
@@ -197,12 +185,12 @@ class Forecaster(ForecasterOptions, Estimator):
                 states = [
                     SeriesState(s.scale, s.tail, with_future(s.known, len(s.tail), f, names), s.name)
                     for s, (f, names) in zip(
-                        states, forecast_continuing.known_ahead(self.model_, self.states_, known), strict=True
+                        states, continuing.known_ahead(self.model_, self.states_, known), strict=True
                     )
                 ]
             return states, steps, self.one_series_, self.flat_
         given = self._read(X, known, static)
-        forecast_continuing.tell_short(self.model_, given)
+        continuing.tell_short(self.model_, given)
         states = [
             self.model_.begin(v, k, n) for v, k, n in zip(given.values, given.known, given.names, strict=True)
         ]
@@ -211,7 +199,7 @@ class Forecaster(ForecasterOptions, Estimator):
     def _read(self, X: Any, known: Any = None, static: Any = None) -> GivenSeries:
         who = type(self).__name__
         trained = self.model_.manifest["input"]
-        given = self._encoded(read_series(who, X, known, static, trained=trained))
+        given = encoded(read_series(who, X, known, static, trained=trained), self.attributes_)
         wanted = self.model_.features.n_targets
         if given.values[0].shape[1] != wanted:
             raise ShapeError(
@@ -236,7 +224,7 @@ class Forecaster(ForecasterOptions, Estimator):
             If they are other series, have another step, or begin before the last step seen.
         """
         self._check_fitted()
-        forecast_continuing.update(self.model_, self.states_, observed, known)
+        continuing.update(self.model_, self.states_, observed, known)
         return self
 
     # ---------------------------------------------------------------- judge
@@ -271,9 +259,7 @@ class Forecaster(ForecasterOptions, Estimator):
         """
         self._check_fitted()
         given = self._read(X, known, static)
-        return forecast_fitting.backtest(
-            self.model_, given, test=test, horizon=horizon, step=step, coverage=coverage
-        )
+        return judge.backtest(self.model_, given, test=test, horizon=horizon, step=step, coverage=coverage)
 
     def evaluate(
         self,
@@ -299,14 +285,14 @@ class Forecaster(ForecasterOptions, Estimator):
         """
         self._check_fitted()
         later = read_series("Forecaster.evaluate", X, trained=self.model_.manifest["input"])
-        forecast_continuing.check_same_series(self.model_, self.states_, "evaluate", later)
+        continuing.check_same_series(self.model_, self.states_, "evaluate", later)
         futures: list[Any] = [own.future for own in later.known]
         if known is not None:
-            futures = [f for f, _ in forecast_continuing.known_ahead(self.model_, self.states_, known)]
+            futures = [f for f, _ in continuing.known_ahead(self.model_, self.states_, known)]
         everything = later.values
-        later, futures = forecast_continuing.after(self.model_, self.states_, later, futures)
+        later, futures = continuing.after(self.model_, self.states_, later, futures)
         cut = any(len(own) < len(whole) for own, whole in zip(later.values, everything, strict=True))
-        found = forecast_fitting.judge_after(
+        found = judge.judge_after(
             self.model_, self.states_, later, futures, horizon=horizon, step=step, context=context
         )
         return overlap.told(self, found, everything, "steps", left_out=cut)

@@ -1,11 +1,13 @@
 """One class per sequence."""
 
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.estimators.signal_estimator import SignalEstimator
+from recurra.fitting.tasks.answers import class_loss, class_target
+from recurra.fitting.tasks.sequences import SequenceTask
+from recurra.fitting.tasks.signals import SIGNALS
 from recurra.options import SequenceClassifierOptions
 
 
-class SequenceClassifier(SequenceClassifierOptions, ClassEstimator, SignalEstimator):
+class SequenceClassifier(SequenceClassifierOptions, ClassEstimator):
     """Recurrent network that gives every sequence one class.
 
     Attributes
@@ -23,3 +25,5 @@ class SequenceClassifier(SequenceClassifierOptions, ClassEstimator, SignalEstima
     >>> clf.predict(X[:2]).tolist()
     ['down', 'up']
     """
+
+    task = SequenceTask(SIGNALS, class_target, class_loss)

@@ -5,18 +5,15 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score
 
-from recurra.checks import are_token_lists, as_token_lists
-from recurra.errors import UsageError
-from recurra.fitting.inputs import words as text_reading
-from recurra.fitting.inputs.sequences import Given
-from recurra.estimators.signal_estimator import SignalEstimator
-from recurra.fitting.targets import ChainTarget, StepTarget, Target
-from recurra.features.chain import Chain
+from recurra.estimators.sequence_estimator import SequenceEstimator
+from recurra.fitting.tasks.answers import step_loss, step_target
+from recurra.fitting.tasks.sequences import SequenceTask
+from recurra.fitting.tasks.texts import WORDS_OR_SIGNALS
 from recurra.options import SequenceLabelerOptions
 from recurra.serving.segments import Segment
 
 
-class SequenceLabeler(SequenceLabelerOptions, text_reading.ReadsWords, SignalEstimator):
+class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
     """Recurrent network that gives every time step a class.
 
     Attributes
@@ -38,44 +35,12 @@ class SequenceLabeler(SequenceLabelerOptions, text_reading.ReadsWords, SignalEst
     ['OTHER', 'VERB', 'NAME']
     """
 
-    def _fit_target(self, given: Given) -> StepTarget:
-        who = type(self).__name__
-        if self.crf and self.network is not None:
-            raise UsageError(f"{who}: crf=True stands on this class's own network; leave out network=.")
-        return (ChainTarget if self.crf else StepTarget).fit(who, given.y, given.names)
-
-    def _loss(self, target: Target, weight_of_class: np.ndarray | None) -> Any:
-        from recurra.training import losses
-
-        return (losses.chain_cross_entropy if self.crf else losses.cross_entropy)(weight_of_class)
-
-    # Sentences as lists of words are read as `TextClassifier` reads texts; everything else as signals.
-
-    def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
-        tokens = are_token_lists(X)
-        if not reset and hasattr(self, "model_"):
-            tokens = not self.model_.features.reads_numbers
-        return as_token_lists(X, who=type(self).__name__) if tokens else super()._read(X, reset=reset)
-
-    def _check(self, given: Given) -> None:
-        if not isinstance(given.sequences[0], list):
-            super()._check(given)
-
-    def _fit_features(self, given: Given) -> Chain:
-        sentences: list[Any] = given.sequences
-        if not isinstance(sentences[0], list):
-            self._found = {}  # what an earlier fit on words told is not of this one
-            return super()._fit_features(given)
-        for word in ("features", "frontend"):
-            if getattr(self, word) is not None:
-                raise UsageError(f"{type(self).__name__}: {word}= is for signals; leave it out for words.")
-        words, self._rows, self._found = text_reading.fit_words(self, sentences, given.weights)
-        return Chain([words], 0)
+    task = SequenceTask(WORDS_OR_SIGNALS, step_target, step_loss)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._read(X, reset=False))
+        return self.model_.predict_proba(*self._read(X))
 
     def segments(self, X: Any, *, min_duration_s: float = 0.0) -> list[list[Segment]]:
         """Return the labels of each sequence as segments: from when to when, and what.
@@ -95,7 +60,7 @@ class SequenceLabeler(SequenceLabelerOptions, text_reading.ReadsWords, SignalEst
             cover it without a gap.
         """
         self._check_fitted()
-        return self.model_.segments(*self._read(X, reset=False), min_duration_s=min_duration_s)
+        return self.model_.segments(*self._read(X), min_duration_s=min_duration_s)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""

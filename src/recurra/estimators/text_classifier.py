@@ -5,19 +5,19 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from recurra.checks import as_texts
 from recurra.errors import UsageError
-from recurra.fitting.inputs import words as text_reading
-from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.sequence_estimator import ClassEstimator
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
-from recurra.features.chain import Chain
+from recurra.fitting.explanations import words
+from recurra.fitting.tasks.answers import class_loss, class_target
+from recurra.fitting.tasks.sequences import SequenceTask
+from recurra.fitting.tasks.texts import TEXTS
 from recurra.options import TextClassifierOptions
 from recurra.serving.text_stream import TextStream
 
 
-class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWords):
+class TextClassifier(TextClassifierOptions, ClassEstimator):
     """Recurrent network that reads a text and gives it one class.
 
     Attributes
@@ -41,17 +41,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWo
     ['leak']
     """
 
-    def _read(self, X: Any, *, reset: bool) -> tuple[list[str], list[str] | None]:
-        return as_texts(X, who=type(self).__name__)
-
-    def _check(self, given: Given) -> None:
-        """Nothing more is asked of a text than `as_texts` has checked."""
-
-    def _fit_features(self, given: Given) -> Chain:
-        words, self._rows, self._found = text_reading.fit_words(
-            self, list(map(str, given.sequences)), given.weights
-        )
-        return Chain([words], 0)
+    task = SequenceTask(TEXTS, class_target, class_loss)
 
     def _learned(self) -> None:
         super()._learned()
@@ -64,10 +54,8 @@ class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWo
     ) -> Evaluation:
         """Judge on labelled texts; see `SequenceClassifier.evaluate`. The report shows a word cloud of each class."""
         found = super().evaluate(X, y, groups=groups, context=context)
-        texts = self._read(X, reset=False)[0]
-        return replace(
-            found, context=replace(found.context, pictures=lambda: text_reading.pictures(self, texts))
-        )
+        texts = self._read(X)[0]
+        return replace(found, context=replace(found.context, pictures=lambda: words.pictures(self, texts)))
 
     def explain(
         self,
@@ -103,7 +91,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWo
             raise UsageError(
                 "TextClassifier: step is for networks with an answer per time step; leave it out."
             )
-        return text_reading.explain(self, x, method=method, target=target, options=options)
+        return words.explain(self, x, method=method, target=target, options=options)
 
     def word_scores(self, X: Any) -> dict[Any, dict[str, float]]:
         """Return the words that speak for each class, as the network judges each different word read alone.
@@ -119,7 +107,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWo
             For each word of a class, by how much the class leads over the next one, in [0, 1].
         """
         self._check_fitted()
-        return text_reading.word_scores(self, self._read(X, reset=False)[0])
+        return words.word_scores(self, self._read(X)[0])
 
     def word_cloud(self, X: Any, *, max_words: int = 60) -> Figure:
         """Draw a cloud of words for each class, at most four, sized by `word_scores`.
@@ -139,7 +127,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator, text_reading.ReadsWo
         from recurra.evaluation.word_cloud import word_clouds
 
         self._check_fitted()
-        return word_clouds(text_reading.clouds(self, self._read(X, reset=False)[0]), max_words=max_words)
+        return word_clouds(words.clouds(self, self._read(X)[0]), max_words=max_words)
 
     def stream(self, *, look_ahead: int | None = None) -> TextStream:  # type: ignore[override] # of text, not rows
         """Begin a text that comes piece by piece; ``push(piece)`` answers as ``predict`` does for all of it so far.

@@ -1,27 +1,22 @@
 """A network that learns a language from texts and writes it."""
 
-import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 
-from recurra.checks import as_texts, check_number
+from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
-from recurra.estimators.base import Estimator, plain_params, seed_of
+from recurra.estimators.base import Estimator
 from recurra.evaluation.text_generation import TextEvaluation
-from recurra.features.chain import Chain
-from recurra.features.text import Words
+from recurra.fitting.fit import fit
+from recurra.fitting.resuming import seed_of
+from recurra.fitting.task import Request
+from recurra.fitting.tasks.language import LanguageTask, one_text
 from recurra.options import TextGeneratorOptions
 from recurra.serving.model import FittedModel
 from recurra.serving.writing import Writer, nats
-
-_log = logging.getLogger(__name__)
-
-# Between two texts, so that one does not run into the next.
-BETWEEN = "\n\n"
-FEWEST_HELD_OUT = 500
 
 
 class TextGenerator(TextGeneratorOptions, Estimator):
@@ -38,9 +33,10 @@ class TextGenerator(TextGeneratorOptions, Estimator):
     'cdabcd'
     """
 
+    task = LanguageTask()
     model_: FittedModel
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, validation: Any = None, resume: bool = False) -> Self:
         """Learn from texts.
 
         Parameters
@@ -49,6 +45,12 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             Read one after the other.
         y : None
             Not used; there for scikit-learn's tools.
+        validation : as X, optional
+            Texts that decide early stopping instead of the end of X.
+        resume : bool, default=False
+            Go on: an estimator that is not fitted from the newest checkpoint in ``checkpoint_dir``, or from the
+            beginning if there is none yet; a fitted one from its weights and vocabulary, or from where this very
+            training was interrupted.
 
         Raises
         ------
@@ -57,74 +59,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         TrainingError
             If the loss stops being finite.
         """
-        from recurra.nn.network import NetworkConfig, build, to_arrays
-        from recurra.training.text_streams import train_on_text
-
-        who = type(self).__name__
-        self._check_options()
-        text = _one_text(X, who)
-        self.seed_ = seed_of(self.random_state)
-        cut = int(len(text) * (1 - self.validation_fraction))
-        held_out = text[cut:] if self.validation_fraction and len(text) - cut >= FEWEST_HELD_OUT else ""
-        learned = text[:cut] if held_out else text
-        words = Words.fit(
-            [learned],
-            level=self.tokens,
-            lowercase=bool(self.lowercase),
-            min_count=int(self.min_count),
-            max_vocabulary=self.max_vocabulary,
-        )
-        ids, validation_ids = words.numbers(learned), words.numbers(held_out) if held_out else None
-        size = len(words.vocabulary)
-        config = NetworkConfig(
-            cell=self.cell,
-            input_size=1,
-            hidden_size=int(self.hidden_size),
-            output_size=size,
-            num_layers=int(self.num_layers),
-            pooling="none",
-            dropout=float(self.dropout),
-            front={"name": "embedding", "vocabulary": size, "size": int(self.embedding_size)},
-        )
-
-        def judge(network: Any) -> float:
-            assert validation_ids is not None
-            return float(nats(config.to_dict(), to_arrays(network), validation_ids).mean())
-
-        result = train_on_text(
-            network := build(config, seed=self.seed_),
-            ids,
-            tbptt=int(self.tbptt) if self.tbptt is not None else len(ids),
-            config=self._training_config(),
-            validation=None if validation_ids is None else judge,
-            tell=self._tell,
-        )
-        counts = np.bincount(ids, minlength=size)
-        manifest: dict[str, Any] = {
-            **self._written_by(),
-            "params": plain_params(self.get_params(deep=False)),
-            "task": "generation",
-            "target": {"counts": counts.tolist()},
-            "network": config.to_dict(),
-            "channel_names": None,
-            "sample_rate_hz": None,
-            "input": {"n_features_in": None, "feature_names_in": []},
-            "training": {
-                "epochs": len(result.history),
-                "best_epoch": result.best_epoch,
-                "seconds": result.train_seconds,
-                "history": result.history,
-            },
-        }
-        self.model_ = FittedModel(manifest, Chain([words], 0), to_arrays(network))
-        self._learned()
-        return self
-
-    def _tell(self, row: dict[str, Any]) -> None:
-        if self.verbose:
-            level = logging.INFO if self.verbose == 2 else logging.DEBUG
-            shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if isinstance(v, float))
-            _log.log(level, "epoch %d of %d: %s", row["epoch"], self.max_epochs, shown)
+        return fit(self, Request(X, validation=validation), resume=resume)
 
     def _learned(self) -> None:
         super()._learned()
@@ -143,7 +78,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the bits per character of texts: higher is better."""
         self._check_fitted()
-        text = _one_text(X, type(self).__name__)
+        text = one_text(X, type(self).__name__)
         return -_bits_per_character(self._nats(text), text)
 
     def evaluate(self, X: Any, *, samples: int = 2, length: int = 600) -> TextEvaluation:
@@ -156,7 +91,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             Texts to write, and their tokens.
         """
         self._check_fitted()
-        text = _one_text(X, type(self).__name__)
+        text = one_text(X, type(self).__name__)
         words: Any = self.model_.features.steps[0]
         own, ids = self._nats(text), words.numbers(text)[1:]
         counts = np.asarray(self.model_.manifest["target"]["counts"], dtype=np.float64) + 1
@@ -220,14 +155,6 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             banned=(0,),
         )
         return words.written(writer.tokens(begin, length))
-
-
-def _one_text(X: Any, who: str) -> str:
-    texts: Iterable[str] = [X] if isinstance(X, str) else as_texts(X, who=who)[0]
-    text = BETWEEN.join(texts)
-    if not text.strip():
-        raise DataError(f"{who}: the text is empty. Give one with at least two tokens.")
-    return text
 
 
 def _bits_per_character(nats_of_tokens: np.ndarray, text: str) -> float:

@@ -1,28 +1,24 @@
 """`Translator`: sequences of symbols in, sequences of symbols out."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from recurra.batches.splits import content_keys
 from recurra.checks import check_choice
-from recurra.fitting import overlap
-from recurra.fitting import resuming
-from recurra.estimators.base import Estimator, plain_params, seed_of, trained, validation_pair
-from recurra.fitting.judge_pairs import judge
-from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs, read_texts
-from recurra.fitting.option_checks import check_params
+from recurra.estimators.base import Estimator
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.features.symbols import Symbols
+from recurra.fitting import overlap
+from recurra.fitting.fit import fit
+from recurra.fitting.inputs.pairs import as_text, read_pairs, read_texts
+from recurra.fitting.judge_pairs import judge
+from recurra.fitting.option_checks import check_params
+from recurra.fitting.task import Request
+from recurra.fitting.tasks.pairs import PairTask
 from recurra.options import TranslatorOptions
-from recurra.serving.translation import SCALED, Alignment, Answer, TranslationModel
-
-# An answer may be this many times as long as the longest target of the training.
-LONGER = 2
+from recurra.serving.translation import Alignment, Answer, TranslationModel
 
 
 class Translator(TranslatorOptions, Estimator):
@@ -48,6 +44,7 @@ class Translator(TranslatorOptions, Estimator):
     ['DA', 'BC']
     """
 
+    task = PairTask()
     model_: TranslationModel
 
     # ------------------------------------------------------------------ fit
@@ -90,108 +87,8 @@ class Translator(TranslatorOptions, Estimator):
         TrainingError
             If the loss stops being finite; the last good weights are kept.
         """
-        from recurra.training.loop import train
-
-        who = type(self).__name__
-        found, resume = self._begin(resume)
-        given = read_pairs(who, X, y, groups, sample_weight)
-        judges = (
-            None if validation is None else read_pairs(who, *validation_pair(who, validation), None, None)
-        )
-        learned = [as_text(source) for source in given.sources]
-        given = given.merged()
-        self.seed_ = seed_of(resuming.random_state(self, found))
-        if judges is None:
-            given, judges = self._hold_out(given)
-        source, target = self._symbols(given, resume)
-        network = self._build(len(source), len(target), resume)
-        examples = given.examples(source, target)
-        validation_examples = None if judges is None else judges.examples(source, target)
-        words = plain_params(self.get_params(deep=False))
-        own = words | {SCALED: self.attention != "additive"}
-        start, keepers = resuming.keep(self, found, own, examples, validation_examples, fitted=resume)
-        result = train(
-            network,
-            examples,
-            config=self._training_config(),
-            loss=_loss(float(self.label_smoothing)),
-            validation=validation_examples,
-            score=_scores,
-            callbacks=[*self.callbacks, *keepers],
-            start=start,
-            shared_generator=False,
-        )
-        self._keep(network, result, given, (source, target), words, examples)
-        overlap.remember(self, learned, resume=resume)
-        return self
-
-    def _hold_out(self, given: Pairs) -> tuple[Pairs, Pairs | None]:
-        """Return the part to learn from and the part that decides early stopping, if there is one."""
-        keys = content_keys([as_text(source) for source in given.sources])
-        parts = self._held_out(
-            len(given), keys, given.groups, fraction=self.validation_fraction, fewest_groups=0
-        )
-        return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
-
-    def _symbols(self, given: Pairs, resume: bool) -> tuple[Symbols, Symbols]:
-        """Return the vocabularies, learned on the part that trains."""
-        if resume:
-            return self.model_.source, self.model_.target
-        size = self.vocabulary_size
-        return (
-            Symbols.fit(given.sources, level=self.source_level, size=size, marks=bool(self.source_marks)),
-            Symbols.fit(given.targets, level=self.target_level, size=size),
-        )
-
-    def _build(self, source_size: int, target_size: int, resume: bool) -> Any:
-        from recurra.nn.translator import TranslatorConfig, build_translator, translator_from_arrays
-
-        config = TranslatorConfig(
-            cell=self.cell,
-            source_size=source_size,
-            target_size=target_size,
-            embedding_size=int(self.embedding_size),
-            hidden_size=int(self.hidden_size),
-            num_layers=int(self.num_layers),
-            bidirectional=bool(self.bidirectional),
-            attention=self.attention,
-            input_feeding=bool(self.input_feeding),
-            tie_embeddings=bool(self.tie_embeddings),
-            dropout=float(self.dropout),
-        )
-        network = build_translator(config, seed=self.seed_, sampling=float(self.scheduled_sampling))
-        if resume:
-            network.load_state_dict(translator_from_arrays(config, self.model_.weights).state_dict())
-        return network
-
-    def _keep(
-        self, network: Any, result: Any, given: Pairs, symbols: Any, words: dict[str, Any], examples: Any
-    ) -> None:
-        """Turn the trained module into the fitted model."""
-        from recurra.nn.network import to_arrays
-
-        weights = to_arrays(network)
-        if network.config.tie_embeddings:
-            del weights["head.weight"]
-        source, target = symbols
-        read = examples.lengths - examples.targets.astype(np.int64) - (2 if source.marks else 0)
-        longest = int(examples.targets.max()) - 1
-        if hasattr(self, "model_"):  # going on with other data does not make answers shorter
-            longest = max(longest, self.model_.max_length // LONGER)
-        manifest = {
-            **self._written_by(),
-            "params": words,
-            "task": "translation",
-            "network": network.config.to_dict(),
-            "max_length": LONGER * longest,
-            "training": {
-                "lengths": read.tolist(),
-                "commonest": Counter(as_text(text) for text in given.targets).most_common(1)[0][0],
-                **trained(result),
-            },
-        }
-        self.model_ = TranslationModel(manifest, source, target, weights)
-        self._learned()
+        request = Request(X, y, groups=groups, sample_weight=sample_weight, validation=validation)
+        return fit(self, request, resume=resume)
 
     def _learned(self) -> None:
         super()._learned()
@@ -357,29 +254,3 @@ class Translator(TranslatorOptions, Estimator):
         """Write the model file; see `recurra.load_model`."""
         self._check_fitted()
         self._model().save(path)
-
-
-def _loss(smoothing: float) -> Any:
-    """Return the mean over target symbols of the negative log-likelihood, smoothed."""
-
-    def loss(outputs: Any, targets: Any, weights: Any = None) -> Any:
-        # The columns are those of `TranslatorNetwork.forward`, summed over each target.
-        likelihood = (1 - smoothing) * outputs[:, 0] + smoothing * outputs[:, 1]
-        if weights is None:
-            return -likelihood.sum() / targets.sum()
-        return -(weights * likelihood).sum() / (weights * targets).sum().clamp_min(1e-30)
-
-    return loss
-
-
-def _scores(outputs: np.ndarray, examples: Any) -> dict[str, float]:
-    """Return the share of targets, and of their symbols, that are found symbol by symbol.
-
-    Where every symbol is the most probable one after the true ones before, greedy decoding finds the whole target: the
-    share of targets is that of its exact answers.
-    """
-    right, count = outputs[:, 2], outputs[:, 3]
-    return {
-        "exact_match": float((right == count).mean()),
-        "symbol_accuracy": float(right.sum() / count.sum()),
-    }

@@ -6,17 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from recurra.errors import DataError, UsageError
-from recurra.fitting.inputs import clips as frame_inputs
-from recurra.fitting.inputs.backbones import OWN, Backbone, backbone_of
-from recurra.fitting.inputs.clips import Watched
-from recurra.fitting.inputs.sequences import Given
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.fitting.targets import Target
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
-from recurra.features.chain import Chain
+from recurra.fitting.inputs import clips
+from recurra.fitting.inputs.backbones import OWN
+from recurra.fitting.tasks.answers import class_loss, class_target
+from recurra.fitting.tasks.clips import CLIPS
+from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import VideoClassifierOptions
 from recurra.records import Dataset
 from recurra.serving.video_stream import VideoStream
@@ -53,6 +51,8 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
     ['up', 'down']
     """
 
+    task = SequenceTask(CLIPS, class_target, class_loss)
+
     # ------------------------------------------------------------------ fit
 
     def fit(
@@ -83,78 +83,14 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         if not resume and hasattr(self, "model_"):
             del self.model_  # its image network may be another one
-        X = frame_inputs.as_clips(X)
+        X = clips.as_clips(X)
         if self.broken == "skip":
-            X, y, groups, sample_weight = frame_inputs.without_broken(self, X, y, groups, sample_weight)
+            X, y, groups, sample_weight = clips.without_broken(self, X, y, groups, sample_weight)
             if isinstance(validation, Dataset):
-                validation, _ = frame_inputs.without_broken(self, validation)[:2]
+                validation, _ = clips.without_broken(self, validation)[:2]
         return super().fit(
             X, y, groups=groups, sample_weight=sample_weight, validation=validation, resume=resume
         )
-
-    def _contents(self, X: Any, sequences: list[Any]) -> list[Any]:
-        return frame_inputs.contents_of(X)
-
-    def _read(self, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
-        return frame_inputs.sequences_of(self, frame_inputs.as_clips(X))
-
-    def _fit_features(self, given: Given) -> Chain:
-        # The small network has its own normalisation: pixels stay what they are.
-        scaling = "none" if self.backbone == OWN else self.scaling
-        return Chain.fit(given.sequences, given.weights, scaling=scaling, missing="error")
-
-    def _front(self, features: Chain) -> dict[str, Any] | None:
-        if self.backbone != OWN:
-            return None if self.projection is None else {"name": "patches", "size": int(self.projection)}
-        return {"name": "small_cnn", "image_size": frame_inputs.image_size(self), "channels": 64}
-
-    def _manifest(self, X: Any, target: Target) -> dict[str, Any]:
-        manifest = super()._manifest(X, target)
-        params = {k: v for k, v in manifest["params"].items() if k != "cache_dir"}
-        if isinstance(self.backbone, str | os.PathLike):  # of a file the whole path, to find it from anywhere
-            named = os.fspath(self.backbone)
-            params["backbone"] = os.path.abspath(named) if os.path.isfile(named) else named
-        else:
-            params["backbone"] = "module"
-        seen = {"sampling": frame_inputs.video_words(self).sampling, "backbone": None}
-        if (network := self._backbone()) is not None:
-            seen["backbone"] = network.facts
-        return {**manifest, "params": params, "video": seen, "channel_names": None, "sample_rate_hz": None}
-
-    # ------------------------------------------------------------- backbone
-
-    def _backbone(self) -> Backbone | None:
-        """Return the image network, the one it was trained with once it is; None where it is trained with the rest."""
-        if self.backbone == OWN:
-            if self.layer is not None or self.grid != 1 or self.projection is not None:
-                raise UsageError(
-                    "VideoClassifier: layer, grid and projection are for image networks that are trained already, not "
-                    f"for {OWN!r}; got layer={self.layer!r}, grid={self.grid!r}, projection={self.projection!r}."
-                )
-            return None
-        read: dict[str, Any] = {"layer": self.layer, "grid": int(self.grid)}
-        attached = self.model_.attached.get("backbone") if hasattr(self, "model_") else None
-        if attached is not None:
-            name = self.model_.manifest["video"]["backbone"]["name"]
-            return backbone_of(name, file=attached.tobytes(), **read)
-        return backbone_of(self.backbone, **read)
-
-    def _check_backbone(self, found: Backbone | None) -> None:
-        """Raise DataError where this is not the image network that the model was trained with."""
-        known = self.model_.manifest["video"]["backbone"] if hasattr(self, "model_") else None
-        if known is None or found is None:
-            return
-        if found.sha256 != known["sha256"]:
-            raise DataError(
-                f"VideoClassifier: the model was trained with the image network {known['name']!r} of SHA-256 "
-                f"{known['sha256']}; backbone has {found.sha256}. Give that one with set_params(backbone=...)."
-            )
-        read = {"layer": known.get("layer"), "grid": known.get("grid", 1)}
-        if (found.layer, found.grid) != (read["layer"], read["grid"]):
-            raise UsageError(
-                f"VideoClassifier: the model was trained with layer={read['layer']!r} and grid={read['grid']}; got "
-                f"layer={found.layer!r} and grid={found.grid}. Train again, or set them back."
-            )
 
     # -------------------------------------------------------------- predict
 
@@ -171,7 +107,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         list of ndarray of float32, shape (time, channels)
             A row per frame.
         """
-        return self._read(X, reset=False)[0]
+        return self._read(X)[0]
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict.
@@ -199,10 +135,10 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             As in `SequenceClassifier.evaluate`.
         """
         self._check_fitted()
-        X = frame_inputs.as_clips(X)
+        X = clips.as_clips(X)
         if self.broken == "skip":
-            X, y, groups, _ = frame_inputs.without_broken(self, X, y, groups)
-        watched = Watched(self, X)
+            X, y, groups, _ = clips.without_broken(self, X, y, groups)
+        watched = clips.Watched(self, X)
         context = replace(context or ReportContext(), frames=watched.frames)
         return super().evaluate(X, y, groups=groups, context=context)
 
@@ -231,10 +167,10 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             each frame contributed.
         """
         self._check_fitted()
-        clips = frame_inputs.one_clip(x)
-        (sequence,), names = self._read(clips, reset=False)
+        clip = clips.one_clip(x)
+        (sequence,), names = self._read(clip)
         found = super().explain(sequence, method=method, target=target, step=step, **options)
-        frames = Watched(self, clips).frames(0)
+        frames = clips.Watched(self, clip).frames(0)
         return replace(found, kind="video", input=frames, name=names[0] if names else "", channel_names=None)
 
     def trace(self, x: Any, *, name: str = "") -> Trace:
@@ -248,7 +184,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             What to call it in pictures.
         """
         self._check_fitted()
-        (sequence,), _ = self._read(frame_inputs.one_clip(x), reset=False)
+        (sequence,), _ = self._read(clips.one_clip(x))
         return super().trace(sequence, name=name)
 
     def stream(self, *, look_ahead: int | None = None) -> VideoStream:  # type: ignore[override] # takes frames, not rows
@@ -271,8 +207,8 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             look_ahead = int(self.frames) - 1
         return VideoStream(
             self.model_.stream(look_ahead=look_ahead),
-            frame_inputs.frame_network(self),
-            size=frame_inputs.image_size(self),
+            clips.frame_network(self),
+            size=clips.image_size(self),
             crop=self.crop,
         )
 
@@ -296,5 +232,5 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         self._check_fitted()
         model = self.model_
         if include_backbone and self.backbone != OWN:
-            model = replace(model, attached={"backbone": frame_inputs.backbone_file(self)})
+            model = replace(model, attached={"backbone": clips.backbone_file(self)})
         model.save(path)

@@ -9,9 +9,6 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.fitting.inputs.sequences import Given
-from recurra.fitting.explanations.sequences import trace_raw
-from recurra.fitting.targets import NumberTarget, Target
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.evaluation import (
     Evaluation,
@@ -20,6 +17,9 @@ from recurra.evaluation.evaluation import (
     evaluate_labeling,
     evaluate_regression,
 )
+from recurra.fitting.explanations.sequences import trace_raw
+from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.targets import NumberTarget, Target
 from recurra.serving.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recurra.fitting.judge import with_given
-from recurra.fitting.inputs.pairs import Pairs, as_text
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.translation import evaluate_translation
+from recurra.fitting.inputs.pairs import Pairs, as_text
+from recurra.fitting.judge import with_given
 from recurra.serving.translation import TranslationModel
 
 

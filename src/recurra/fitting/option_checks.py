@@ -6,8 +6,8 @@ from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
-from recurra.fitting.frontend import frontend_words
 from recurra.features.parts import feature_words
+from recurra.fitting.frontend import frontend_words
 from recurra.options import OPTIONS, Option
 
 

@@ -1,6 +1,7 @@
 """What is decided where no option of network and training is given, and the linear part that goes with it."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def _nothing_given(estimator: Any) -> bool:
 
 def _fits(estimator: Any, given: Given, target: Target) -> bool:
     """Return whether a linear part can be learned from these data."""
-    if getattr(target, "per_step", False) or target.task not in ("classification", "regression"):
+    if target.per_step or target.task not in ("classification", "regression"):
         return False
     return getattr(estimator, "loss", "mse") == "mse" and len(given.sequences) <= MOST_SEQUENCES
 
@@ -66,7 +67,7 @@ def _network(given: Given) -> dict[str, Any]:
     return found
 
 
-def in_words(options: dict[str, Any], wide: WidePart | None) -> str:
+def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
     """Return the sentence that says what was decided and why; empty where nothing was."""
     rest = {name: value for name, value in options.items() if name != "wide"}
     if wide is None or not rest:
@@ -79,13 +80,13 @@ def in_words(options: dict[str, Any], wide: WidePart | None) -> str:
     )
 
 
-def fit_wide(
-    estimator: Any, model: FittedModel, given: Given, target: Target, weights: np.ndarray
-) -> WidePart:
+def fit_wide(seed: int, model: FittedModel, given: Given, target: Target, weights: np.ndarray) -> WidePart:
     """Return the linear part learned from all training sequences.
 
     Parameters
     ----------
+    seed : int
+        Of the estimator.
     model : FittedModel
         Whose features and target it shares.
     given : Given
@@ -100,9 +101,7 @@ def fit_wide(
 
     prepared = model.prepare(given.sequences, given.names)
     few = len(prepared) <= MANY
-    summary = Summary.fit(
-        prepared, random_state=estimator.seed_ + APART, **({} if few else {"n_features": 1000})
-    )
+    summary = Summary.fit(prepared, random_state=seed + APART, **({} if few else {"n_features": 1000}))
     features = np.stack([summary.transform(rows) for rows in prepared])
     if target.task == "regression":
         targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,36 +16,86 @@ from recurra.errors import DataError, UsageError
 FREE = ("callbacks", "checkpoint_dir", "device", "max_epochs", "network", "random_state", "verbose")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the checkpoints of one network are.
+
+    Parameters
+    ----------
+    who : str
+        The estimator's class, for messages.
+    folder : path or None
+        None where none are kept.
+    seed : int
+        Of the network.
+    """
+
+    who: str
+    folder: Any
+    seed: int
+
+
+def folder_of(options: Any, member: int) -> Any:
+    """Return the folder for checkpoints of a member: that of the option, and one below it for all but the first."""
+    folder = options.checkpoint_dir
+    if folder is not None and member:
+        folder = Path(folder) / f"member-{member}"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def fitted_before(estimator: Any, resume: bool) -> Any:
+    """Return the model that training goes on from; None for first weights.
+
+    Raises
+    ------
+    NotFittedError
+        If training is to go on, and there is neither a model nor a folder of checkpoints.
+    """
+    if resume:
+        if estimator.checkpoint_dir is None:
+            estimator._check_fitted()
+        return getattr(estimator, "model_", None)
+    if estimator.checkpoint_dir is not None and hasattr(estimator, "model_"):
+        del estimator.model_  # should this training be interrupted, it is the one to go on with
+    return None
+
+
 def find(estimator: Any, resume: bool) -> Any:
-    """Return the newest checkpoint in ``checkpoint_dir``, None where training begins anew.
+    """Return the newest checkpoint in ``checkpoint_dir``, None where training begins anew; see `newest`."""
+    return newest(Place(type(estimator).__name__, estimator.checkpoint_dir, 0), resume)
+
+
+def newest(place: Place, resume: bool) -> Any:
+    """Return the newest checkpoint of a place, None where training begins anew.
 
     Raises
     ------
     UsageError
         If training is to begin anew where another one has not come to its end.
     """
-    if estimator.checkpoint_dir is None:
+    if place.folder is None:
         return None
     from recurra.training import checkpoints
 
-    found = checkpoints.newest(estimator.checkpoint_dir)
+    found = checkpoints.newest(place.folder)
     if resume or found is None:
         return found
     if not found.finished:
         raise UsageError(
-            f"{type(estimator).__name__}: checkpoint_dir {str(estimator.checkpoint_dir)!r} holds the checkpoints of a "
-            "training that has not come to its end. Go on with fit(..., resume=True), or give another folder."
+            f"{place.who}: checkpoint_dir {str(place.folder)!r} holds the checkpoints of a training that has not come to "
+            "its end. Go on with fit(..., resume=True), or give another folder."
         )
     return None
 
 
-def identity(estimator: Any, words: Mapping[str, Any], examples: Any, validation: Any) -> dict[str, Any]:
-    """Return what a training is of: its words, its seed, and a digest of what is learned from.
+def identity(seed: int, words: Mapping[str, Any], examples: Any, validation: Any) -> dict[str, Any]:
+    """Return what a training is of: its options, its seed, and a digest of what is learned from.
 
     Parameters
     ----------
     words : mapping
-        The constructor's words as the model file keeps them.
+        The options as the model file keeps them.
     examples, validation : Examples, Examples or None
         As the network reads them.
     """
@@ -56,7 +108,7 @@ def identity(estimator: Any, words: Mapping[str, Any], examples: Any, validation
         targets, weights = part.rows()
         for array in (part.lengths, targets, *([] if weights is None else [weights]), *part.inputs):
             digest.update(np.ascontiguousarray(array).data)
-    return {"data": digest.hexdigest(), "seed": estimator.seed_, "words": json.loads(json.dumps(kept))}
+    return {"data": digest.hexdigest(), "seed": seed, "words": json.loads(json.dumps(kept))}
 
 
 def _same_file(name: str, before: Any, value: Any) -> bool:
@@ -65,7 +117,7 @@ def _same_file(name: str, before: Any, value: Any) -> bool:
     return name in ("backbone", "vectors") and both and os.path.basename(before) == os.path.basename(value)
 
 
-def check(estimator: Any, found: Any, now: Mapping[str, Any]) -> None:
+def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
     """Raise unless a checkpoint is of the data and words of now.
 
     Raises
@@ -75,7 +127,7 @@ def check(estimator: Any, found: Any, now: Mapping[str, Any]) -> None:
     DataError
         If the data differ.
     """
-    who, then = type(estimator).__name__, found.identity
+    then = found.identity
     for name, value in now["words"].items():
         before = then.get("words", {}).get(name)
         if before != value and not _same_file(name, before, value):
@@ -101,8 +153,30 @@ def random_state(estimator: Any, found: Any) -> Any:
     return word if found is None or isinstance(word, int | np.integer) else found.identity.get("seed")
 
 
+def seed_of(random_state: Any) -> int:
+    """Return the seed, without touching a global generator.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if whole and random_state >= 0:
+        return int(random_state)
+    raise UsageError(
+        f"random_state must be None, a whole number of at least 0 or a generator; got {random_state!r}."
+    )
+
+
 def keep(
-    estimator: Any,
+    place: Place,
     found: Any,
     words: Mapping[str, Any],
     examples: Any,
@@ -123,16 +197,16 @@ def keep(
     fitted : bool
         Whether training goes on from fitted weights.
     """
-    if estimator.checkpoint_dir is None:
+    if place.folder is None:
         return None, []
     from recurra.training import checkpoints
 
-    now = identity(estimator, words, examples, validation)
+    now = identity(place.seed, words, examples, validation)
     if found is not None and fitted and found.finished:
         found = None
     if found is None:  # what is left there came to its end, or is broken
-        checkpoints.remove(estimator.checkpoint_dir)
+        checkpoints.remove(place.folder)
     else:
-        check(estimator, found, now)
-    writer = checkpoints.Checkpoints(estimator.checkpoint_dir, identity=now, after=found)
+        check(place.who, found, now)
+    writer = checkpoints.Checkpoints(place.folder, identity=now, after=found)
     return None if found is None else found.state, [writer]

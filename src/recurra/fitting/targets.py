@@ -30,6 +30,11 @@ class Target(Protocol):
         ...
 
     @property
+    def per_step(self) -> bool:
+        """Whether there is an answer for every time step."""
+        ...
+
+    @property
     def score_name(self) -> str:
         """Name of the figure that `score` gives."""
         ...
@@ -67,6 +72,7 @@ class ClassTarget:
     classes: np.ndarray
     task: str = "classification"
     score_name: str = "accuracy"
+    per_step: bool = False
 
     @classmethod
     def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
@@ -113,6 +119,7 @@ class StepTarget:
     classes: np.ndarray
     task: str = "labeling"
     score_name: str = "accuracy"
+    per_step: bool = True
 
     @classmethod
     def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:

@@ -233,7 +233,7 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.batches_per_epoch = len(plan(examples.lengths, config.batch_size, seed=0, epoch=0))
+        self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
         )
@@ -378,7 +378,7 @@ class Run:
     def _plan(self) -> list[np.ndarray]:
         lengths, size, seed = self.examples.lengths, self.config.batch_size, self.config.seed
         if self.length_limit == self._longest:
-            return plan(lengths, size, seed=seed, epoch=self.epoch)
+            return self.examples.plan(size, seed=seed, epoch=self.epoch)
         short = up_to(lengths, self.length_limit)
         return [short[part] for part in plan(lengths[short], size, seed=seed, epoch=self.epoch)]
 

@@ -1,45 +1,21 @@
 """Training on one long text: parallel streams, truncated backpropagation, a state that is carried on."""
 
-import math
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from recurra.errors import DataError, TrainingError
-from recurra.nn.generators import drawing_from, dropout
-from recurra.nn.network import SequenceNetwork
+from recurra.batches.examples import Examples
+from recurra.errors import DataError
+from recurra.nn.generators import dropout
+from recurra.nn.network import NetworkConfig, SequenceNetwork, build, from_arrays
 from recurra.ragged import Ragged
-from recurra.training.config import TrainingConfig
-from recurra.training.optimizers import clip, global_norm, gradients_of, make_optimizer
-from recurra.training.schedules import Schedule
-from recurra.training.stopping import EarlyStopping
 
-State = tuple[torch.Tensor, ...] | None
-
-
-@dataclass(frozen=True)
-class StreamResult:
-    """How training went.
-
-    Parameters
-    ----------
-    history : list of dict
-        One flat row per epoch: ``epoch``, ``train_loss`` and ``valid_loss`` (nats per token), ``learning_rate``,
-        ``seconds``, ``steps_per_second``.
-    best_epoch : int
-        The epoch the weights are from, counted from 1.
-    train_seconds : float
-        Of everything.
-    """
-
-    history: list[dict[str, Any]]
-    best_epoch: int
-    train_seconds: float
+State = tuple[Tensor, ...] | None
 
 
 def cut_into_streams(ids: np.ndarray, streams: int) -> np.ndarray:
@@ -65,101 +41,99 @@ def cut_into_streams(ids: np.ndarray, streams: int) -> np.ndarray:
     return np.stack([ids[row * steps : row * steps + steps + 1] for row in range(rows)])
 
 
-def train_on_text(
-    network: SequenceNetwork,
-    ids: np.ndarray,
-    *,
-    config: TrainingConfig,
-    tbptt: int,
-    validation: Callable[[SequenceNetwork], float] | None = None,
-    tell: Callable[[dict[str, Any]], None] | None = None,
-) -> StreamResult:
-    """Train a network in place to foretell the next token.
+@dataclass(frozen=True, eq=False)
+class TextStreams(Examples):
+    """Pieces of the streams of a text: a batch holds the same piece of all streams, and batches come in order.
+
+    An input row holds a token, the one after it, and whether the text begins there; targets are the tokens after.
+
+    Parameters
+    ----------
+    streams : int
+        Read side by side.
+    """
+
+    streams: int = 1
+
+    @classmethod
+    def cut(cls, ids: np.ndarray, *, streams: int, steps: int) -> "TextStreams":
+        """Return the pieces of a text.
+
+        Parameters
+        ----------
+        ids : int64 array of shape (tokens,)
+        streams : int
+            See `cut_into_streams`.
+        steps : int
+            Of a piece, after which the gradient is cut [1]_.
+
+        References
+        ----------
+        .. [1] R. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network
+           Trajectories", Neural Computation 2(4), 1990.
+        """
+        whole = cut_into_streams(ids, streams)
+        pieces: list[np.ndarray] = []
+        for first in range(0, whole.shape[1] - 1, steps):
+            for stream in whole:
+                tokens = stream[first : first + steps + 1].astype(np.float32)
+                begins = np.full(len(tokens) - 1, float(first == 0), np.float32)
+                pieces.append(np.stack([tokens[:-1], tokens[1:], begins], axis=1))
+        return cls(pieces, [piece[:, 1].astype(np.int64) for piece in pieces], streams=len(whole))
+
+    def plan(self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True) -> list[np.ndarray]:
+        """Return the batches of one epoch: the same in each."""
+        return list(np.arange(len(self)).reshape(-1, self.streams))
+
+
+class LanguageNetwork(torch.nn.Module):
+    """A network with an answer per step that reads the streams of a text, and gives the nats of every next token.
 
     Parameters
     ----------
     network : SequenceNetwork
-        With an answer per step.
-    ids : int64 array of shape (tokens,)
-        The text.
-    config : TrainingConfig
-        ``batch_size`` is the number of parallel streams.
-    tbptt : int
-        Steps after which the gradient is cut; the state goes on [1]_.
-    validation : function of the network, optional
-        Returns the loss that chooses the epoch whose weights are kept.
-    tell : function of a row of the history, optional
-        Called after every epoch.
-
-    Raises
-    ------
-    TrainingError
-        If the loss stops being finite.
-
-    References
-    ----------
-    .. [1] R. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network
-       Trajectories", Neural Computation 2(4), 1990.
+        With an embedding as its front.
+    streams : int
+        Read side by side in training; the state of each goes on from piece to piece.
     """
-    streams = torch.from_numpy(cut_into_streams(ids, config.batch_size))
-    starts = range(0, streams.shape[1] - 1, tbptt)
-    optimizer = make_optimizer(
-        config.optimizer,
-        network.parameters(),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    schedule = Schedule(config.lr_schedule, steps_per_epoch=len(starts), max_epochs=config.max_epochs)
-    stopping = EarlyStopping(config.patience)
-    history: list[dict[str, Any]] = []
-    best = {name: w.clone() for name, w in network.state_dict().items()}
-    generator = torch.Generator()
-    began = time.perf_counter()
-    for epoch in range(config.max_epochs):
-        network.train()
-        start, total, state = time.perf_counter(), 0.0, None
-        rate = config.learning_rate
-        for number, first in enumerate(starts):
-            rate = config.learning_rate * schedule.factor(epoch=epoch, batch=number)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            piece = streams[:, first : first + tbptt + 1]
-            generator.manual_seed(_seed(config.seed, epoch, number))
-            with drawing_from(network, generator):
-                loss, state = step_loss(network, piece, state)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"training: the loss became {value} in epoch {epoch + 1}. Lower learning_rate or grad_clip."
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            gradients = gradients_of(optimizer)
-            clip(gradients, norm=global_norm(gradients), grad_clip=config.grad_clip)
-            optimizer.step()
-            total += value * (piece.shape[1] - 1)
-        steps = streams.shape[1] - 1
-        seconds = time.perf_counter() - start
-        row: dict[str, Any] = {"epoch": epoch + 1, "train_loss": total / steps, "learning_rate": rate}
-        network.eval()
-        if validation is not None:
-            row["valid_loss"] = validation(network)
-        row |= {"seconds": seconds, "steps_per_second": steps * len(streams) / seconds}
-        history.append(row)
-        if tell is not None:
-            tell(row)
-        schedule.epoch_end(row.get("valid_loss", row["train_loss"]))
-        if stopping.improved(row.get("valid_loss", -epoch), epoch=epoch + 1):
-            best = {name: w.clone() for name, w in network.state_dict().items()}
-        if stopping.exhausted:
-            break
-    network.load_state_dict(best)
-    network.eval()
-    return StreamResult(history, stopping.best_epoch, time.perf_counter() - began)
+
+    def __init__(self, network: SequenceNetwork, streams: int) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        for number in range(2 if config.cell == "lstm" else 1):
+            zeros = torch.zeros(config.num_layers, streams, config.hidden_size)
+            self.register_buffer(f"state_{number}", zeros)  # with the weights in every checkpoint
+
+    @classmethod
+    def built(cls, config: NetworkConfig, streams: int, seed: int, fitted: Any = None) -> "LanguageNetwork":
+        """Return a network with its first weights, or with those of a fitted model."""
+        network = build(config, seed=seed) if fitted is None else from_arrays(config, fitted.weights)
+        return cls(network, streams)
+
+    @staticmethod
+    def weights_of(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the weights of the network alone."""
+        begin = "network."
+        return {name.removeprefix(begin): w for name, w in weights.items() if name.startswith(begin)}
+
+    def forward(self, inputs: Ragged) -> Tensor:
+        """Return nats, shape (total_steps,), of rows as `TextStreams` has them; all sequences have the same length."""
+        streams = len(inputs.lengths)
+        rows = inputs.values.reshape(streams, -1, inputs.values.shape[1])
+        tokens = torch.cat([rows[:, :, 0], rows[:, -1:, 1]], dim=1)
+        begins = bool(rows[0, 0, 2])
+        buffers = list(self.buffers(recurse=False))
+        before = None if begins else tuple(buffer.clone() for buffer in buffers)
+        nats, after = step_nats(self.network, tokens, before)
+        if self.training:
+            for buffer, state in zip(buffers, after, strict=True):
+                buffer.copy_(state.detach())
+        return nats
 
 
-def step_loss(network: SequenceNetwork, piece: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-    """Return the mean loss in nats of one piece (streams, steps + 1), and the state after it, cut off the gradient."""
+def step_nats(network: SequenceNetwork, piece: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the nats of each next token of a piece (streams, steps + 1), row by row, and the state after it."""
     rows, steps = piece.shape[0], piece.shape[1] - 1
     values = piece[:, :-1].reshape(-1, 1).to(network.head.weight.dtype)
     assert network.front is not None
@@ -168,10 +142,11 @@ def step_loss(network: SequenceNetwork, piece: torch.Tensor, state: State) -> tu
     read = read.replace(dropout(network, read.values, share))
     hx: Any = None if state is None else state if len(state) > 1 else state[0]
     output, after = network.recurrent(read, hx)
-    kept = tuple(s.detach() for s in after) if isinstance(after, tuple) else (after.detach(),)
     logits = network.head(dropout(network, output.values, share))
-    return F.cross_entropy(logits, piece[:, 1:].reshape(-1)), kept
+    nats = F.cross_entropy(logits, piece[:, 1:].reshape(-1).long(), reduction="none")
+    return nats, after if isinstance(after, tuple) else (after,)
 
 
-def _seed(seed: int, epoch: int, batch: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def next_token_loss(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean of the nats that a `LanguageNetwork` gives."""
+    return outputs.mean()

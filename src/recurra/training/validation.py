@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from recurra.batches.bucketing import plan
 from recurra.batches.examples import Batch, Examples
 from recurra.ragged import Ragged
 
@@ -46,7 +45,7 @@ def outputs_in_order(
     Tensor of shape (rows, ...)
         One row per sequence, or per time step if targets are per step.
     """
-    batches = plan(examples.lengths, batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
+    batches = examples.plan(batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
     parts = []
     with torch.no_grad():
         for indices in batches:

@@ -8,11 +8,11 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.traces import Trace, trace
 from recurra.fitting import recipe
 from recurra.fitting.explanations.folding import folded
 from recurra.fitting.inputs.sequences import read_sequence
-from recurra.evaluation.explanation import Explanation
-from recurra.evaluation.traces import Trace, trace
 from recurra.serving.model import FittedModel
 
 if TYPE_CHECKING:

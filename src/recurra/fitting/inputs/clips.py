@@ -3,24 +3,21 @@
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from recurra.checks import listing
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
-from recurra.fitting.inputs.backbones import OWN
 from recurra.features.frame_cache import FrameCache, content_hash
 from recurra.features.frames import FrameNetwork, extract
+from recurra.fitting.inputs.backbones import OWN, Backbone, backbone_of
 from recurra.readers.clips import is_clip, read_clips
 from recurra.readers.frame_shape import fitted
 from recurra.readers.video import FrameReader, VideoWords
 from recurra.readers.video_child import evenly
 from recurra.records import Dataset
-
-if TYPE_CHECKING:
-    from recurra.estimators.video_classifier import VideoClassifier
 
 Path_ = str | os.PathLike[str]
 OWN_SIZE = 32  # pixels a side for the network that is trained with the rest
@@ -99,27 +96,60 @@ def contents_of(X: Any) -> list[Any]:
     return [clip if isinstance(clip, np.ndarray) else content_hash(Path(clip)) for clip in clips]
 
 
-def image_size(estimator: "VideoClassifier") -> int:
+def backbone(estimator: Any) -> Backbone | None:
+    """Return the image network, the one it was trained with once it is; None where it is trained with the rest."""
+    if estimator.backbone == OWN:
+        if estimator.layer is not None or estimator.grid != 1 or estimator.projection is not None:
+            raise UsageError(
+                "VideoClassifier: layer, grid and projection are for image networks that are trained already, not "
+                f"for {OWN!r}; got layer={estimator.layer!r}, grid={estimator.grid!r}, projection={estimator.projection!r}."
+            )
+        return None
+    read: dict[str, Any] = {"layer": estimator.layer, "grid": int(estimator.grid)}
+    attached = estimator.model_.attached.get("backbone") if hasattr(estimator, "model_") else None
+    if attached is not None:
+        name = estimator.model_.manifest["video"]["backbone"]["name"]
+        return backbone_of(name, file=attached.tobytes(), **read)
+    return backbone_of(estimator.backbone, **read)
+
+
+def _check_backbone(estimator: Any, found: Backbone | None) -> None:
+    """Raise DataError where this is not the image network that the model was trained with."""
+    known = estimator.model_.manifest["video"]["backbone"] if hasattr(estimator, "model_") else None
+    if known is None or found is None:
+        return
+    if found.sha256 != known["sha256"]:
+        raise DataError(
+            f"VideoClassifier: the model was trained with the image network {known['name']!r} of SHA-256 "
+            f"{known['sha256']}; backbone has {found.sha256}. Give that one with set_params(backbone=...)."
+        )
+    read = {"layer": known.get("layer"), "grid": known.get("grid", 1)}
+    if (found.layer, found.grid) != (read["layer"], read["grid"]):
+        raise UsageError(
+            f"VideoClassifier: the model was trained with layer={read['layer']!r} and grid={read['grid']}; got "
+            f"layer={found.layer!r} and grid={found.grid}. Train again, or set them back."
+        )
+
+
+def image_size(estimator: Any) -> int:
     """Return the pixels a side that frames are brought to."""
     if estimator.image_size is not None:
         return int(estimator.image_size)
-    backbone = estimator._backbone()
-    return OWN_SIZE if backbone is None else backbone.image_size
+    found = backbone(estimator)
+    return OWN_SIZE if found is None else found.image_size
 
 
-def video_words(estimator: "VideoClassifier") -> VideoWords:
+def video_words(estimator: Any) -> VideoWords:
     """Return which frames are taken, of an estimator's words."""
     words = ("frames", "rate_hz", "start_seconds", "end_seconds", "crop")
     return VideoWords(**{word: getattr(estimator, word) for word in words}, size=image_size(estimator))
 
 
-def frame_network(estimator: "VideoClassifier") -> FrameNetwork:
+def frame_network(estimator: Any) -> FrameNetwork:
     """Return the function from frames to what the recurrent network reads of each."""
-    backbone = estimator._backbone()
-    estimator._check_backbone(backbone)
-    if backbone is None:
-        return FrameNetwork(_pixels, "pixels")
-    return backbone.network
+    found = backbone(estimator)
+    _check_backbone(estimator, found)
+    return FrameNetwork(_pixels, "pixels") if found is None else found.network
 
 
 def _pixels(frames: np.ndarray) -> np.ndarray:
@@ -127,7 +157,7 @@ def _pixels(frames: np.ndarray) -> np.ndarray:
     return (frames.reshape(len(frames), -1) / np.float32(127.5) - 1).astype(np.float32)
 
 
-def sequences_of(estimator: "VideoClassifier", X: Any) -> tuple[list[np.ndarray], list[str] | None]:
+def sequences_of(estimator: Any, X: Any) -> tuple[list[np.ndarray], list[str] | None]:
     """Return each clip as an array of shape (time, channels).
 
     Raises
@@ -148,7 +178,7 @@ def sequences_of(estimator: "VideoClassifier", X: Any) -> tuple[list[np.ndarray]
 
 
 def _features(
-    estimator: "VideoClassifier", clips: list[Any]
+    estimator: Any, clips: list[Any]
 ) -> tuple[list[np.ndarray | None], dict[int, DataError | MissingDataError]]:
     network, words = frame_network(estimator), video_words(estimator)
     features: list[np.ndarray | None] = [None] * len(clips)
@@ -176,7 +206,7 @@ def _chosen(frames: np.ndarray, words: VideoWords) -> np.ndarray:
 
 
 def without_broken(
-    estimator: "VideoClassifier", X: Any, y: Any = None, groups: Any = None, sample_weight: Any = None
+    estimator: Any, X: Any, y: Any = None, groups: Any = None, sample_weight: Any = None
 ) -> tuple[Any, Any, Any, Any]:
     """Leave out the clips that cannot be decoded, and what belongs to them, with a warning that names them."""
     clips, names = clips_of(X)
@@ -202,7 +232,7 @@ def without_broken(
     return chosen, *others  # type: ignore[return-value] # three of them
 
 
-def backbone_file(estimator: "VideoClassifier") -> np.ndarray:
+def backbone_file(estimator: Any) -> np.ndarray:
     """Return the file of the image network as bytes.
 
     Raises
@@ -210,13 +240,13 @@ def backbone_file(estimator: "VideoClassifier") -> np.ndarray:
     UsageError
         If it is a module.
     """
-    backbone = estimator._backbone()
-    if backbone is None or backbone.file is None:
+    found = backbone(estimator)
+    if found is None or found.file is None:
         raise UsageError(
             "VideoClassifier: a module cannot be written into a model file, only its checksum; export it to ONNX and "
             "give the .onnx file as backbone."
         )
-    return np.frombuffer(backbone.file, np.uint8)
+    return np.frombuffer(found.file, np.uint8)
 
 
 class Watched:
@@ -230,7 +260,7 @@ class Watched:
         Clips.
     """
 
-    def __init__(self, estimator: "VideoClassifier", X: Any) -> None:
+    def __init__(self, estimator: Any, X: Any) -> None:
         self._clips, _ = clips_of(X)
         self._words = video_words(estimator)
 

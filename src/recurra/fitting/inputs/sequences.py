@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from recurra.checks import (
     listing,
     where,
 )
-from recurra.errors import DataError, RecurraWarning
+from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.fitting.task import Request
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.records import Dataset
 
@@ -182,19 +183,25 @@ def _is_table(X: Any) -> bool:
     return hasattr(X, "__array__") and np.asarray(X).ndim in (0, 2)
 
 
-def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any) -> Given:
+def read_training(read: Callable[..., Any], estimator: Any, request: Request) -> Given:
     """Return the training data checked for agreeing lengths.
+
+    Parameters
+    ----------
+    read : callable (estimator, X, reset) -> (sequences, names)
+        Of the task.
 
     Raises
     ------
     DataError
         If y is missing, of another length than X, or no sequence has a positive weight.
     """
-    who = type(estimator).__name__
+    who, X, sample_weight = type(estimator).__name__, request.X, request.sample_weight
+    y, groups = request.y, request.groups
     if isinstance(X, Dataset):
         y = X.y if y is None else y
         groups = X.groups if groups is None else groups
-    sequences, names = estimator._read(X, reset=True)
+    sequences, names = read(estimator, X, reset=True)
     if y is None:
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
@@ -223,6 +230,18 @@ def read_training(estimator: Any, X: Any, y: Any, groups: Any, sample_weight: An
         kept = np.empty(len(sequences), dtype=object)
         kept[:] = list(groups)
     return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
+
+
+def validation_pair(who: str, validation: Any) -> tuple[Any, Any]:
+    """Return what ``validation=`` gives as X and y; y is None where X is a Dataset, which has its own."""
+    if isinstance(validation, Dataset):
+        return validation, None
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise UsageError(
+            f"{who}: validation must be a pair (X, y) or a Dataset; got {validation!r:.60}. "
+            "To hold out a share of X, use validation_fraction."
+        )
+    return validation[0], validation[1]
 
 
 def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:

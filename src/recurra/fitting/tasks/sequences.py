@@ -1,18 +1,226 @@
-"""What a network is trained on: the rows that features give, and their targets."""
+"""One answer per sequence, or one per step of it: how classifiers, regressors and labelers are trained."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from recurra.fitting.inputs.sequences import Given
-from recurra.fitting.targets import Target
+from recurra.batches.examples import Examples
+from recurra.batches.splits import content_keys
+from recurra.errors import DataError
+from recurra.features.chain import Chain
+from recurra.fitting import overlap, recipe
+from recurra.fitting.fit import held_out
+from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
+from recurra.fitting.judge import training_facts
+from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.own_network import OwnNetwork, built
+from recurra.fitting.targets import Target, class_weights, target_from_manifest
+from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.options import ClassWeights, Pooling, Scaling, Signals, Wide
+from recurra.records import Dataset
 from recurra.serving.model import FittedModel
 
+FEWEST_GROUPS = 5
 
-def examples(model: FittedModel, given: Given, target: Target) -> Any:
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned of how sequences are read.
+
+    Parameters
+    ----------
+    features : Chain
+        From what was given to rows of numbers.
+    first_vectors : ndarray or None
+        Rows that trainable vectors of words begin with.
+    facts : dict
+        What the model file says of them.
+    """
+
+    features: Chain
+    first_vectors: np.ndarray | None = None
+    facts: dict[str, Any] | None = None
+
+
+def sequences_themselves(X: Any, sequences: list[Any]) -> list[Any]:
+    """Return the sequences as what tells them apart."""
+    return sequences
+
+
+def as_it_is(options: Any, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest to which nothing is added."""
+    return manifest
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How X becomes sequences, and sequences rows of numbers: the steps that differ between signals, texts and clips.
+
+    Parameters
+    ----------
+    read : callable (estimator, X, reset) -> (sequences, names)
+        ``reset`` in training, where the names of channels are learned.
+    check : callable (options, given)
+        Raises DataError naming the first raw sequence that cannot be learned from.
+    features : callable (options, given) -> Learned
+        Learned from the part that trains.
+    front : callable (options, learned) -> dict or None
+        Describes the trainable layers before the recurrence.
+    contents : callable (X, sequences) -> list
+        What tells the sequences apart, before any feature.
+    told : callable (options, learned, manifest) -> manifest
+        With what the model file keeps of it.
+    """
+
+    read: Callable[..., tuple[list[Any], list[str] | None]]
+    check: Callable[[Any, Given], None]
+    features: Callable[[Any, Given], Learned]
+    front: Callable[[Any, Learned], dict[str, Any] | None]
+    contents: Callable[[Any, list[Any]], list[Any]] = sequences_themselves
+    told: Callable[[Any, Learned, dict[str, Any]], dict[str, Any]] = as_it_is
+
+
+@dataclass(frozen=True)
+class SequenceTask:
+    """A `recurra.fitting.task.Task`, put together from how data are read and what is answered.
+
+    Parameters
+    ----------
+    reading : Reading
+    target : callable (options, who, given) -> Target
+        Learns the classes, or how many numbers there are.
+    loss : callable (options, target, weight_of_class) -> Loss
+    """
+
+    reading: Reading
+    target: Callable[[Any, str, Given], Target]
+    loss: Callable[[Any, Target, np.ndarray | None], Any]
+
+    def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
+        """Return the sequences with encoded labels, merged and in order of their content."""
+        X, model = request.X, start.fitted
+        given = read_training(self.reading.read, estimator, request)
+        contents = self.reading.contents(X, given.sequences)
+        known = None if model is None else target_from_manifest(model.task, model.manifest["target"])
+        target = known or self.target(estimator, start.who, given)
+        encoded = target.encode(given.y, given.names)
+        if target.task == "labeling" or target.per_step:
+            check_steps(start.who, given.sequences, encoded, given.names)
+        # Before merging, which sorts: the message must name the sequence where the user has it.
+        self.reading.check(estimator, given)
+        judges = None if request.validation is None else self._judges(estimator, request, target, start.who)
+        return TrainingData(merged(given, encoded), contents, target, judges)
+
+    def _judges(self, estimator: Any, request: Request, target: Target, who: str) -> Given:
+        X, y = validation_pair(who, request.validation)
+        sequences, names = self.reading.read(estimator, X, reset=False)
+        encoded = target.encode(X.y if isinstance(X, Dataset) else y, names)
+        if len(encoded) != len(sequences):
+            raise DataError(
+                f"{who}: validation must hold one label per sequence; got {len(sequences)} sequences and {len(encoded)} "
+                "labels."
+            )
+        return Given(sequences, encoded, None, np.ones(len(sequences)), names)
+
+    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+        """Return what the recipe says; a network that goes on is what it was."""
+        if start.fitted is None:
+            return recipe.decided(options, data.given, data.target)
+        kept, known = start.fitted.manifest["params"], options.get_params(deep=False)
+        return {name: kept[name] for name in recipe.DECIDED if name in kept and name in known}
+
+    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+        """Split, learn target and features from the part that trains, and describe network and model."""
+        everything, fitted = data.given, start.fitted
+        learn, judges = _split(options, data, start.seed)
+        target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
+        learned = (
+            self.reading.features(options, learn)
+            if fitted is None
+            else Learned(fitted.features, facts=fitted.manifest.get("text"))
+        )
+        params = plain_params(options.get_params(deep=False))
+        manifest = {
+            "params": params,
+            "task": target.task,
+            "target": target.to_manifest(),
+            "channel_names": getattr(options, "channel_names_in_", None),
+            "sample_rate_hz": everything.sample_rate_hz,
+            "input": {
+                "n_features_in": getattr(options, "n_features_in_", None),
+                "feature_names_in": [str(n) for n in getattr(options, "feature_names_in_", [])],
+            },
+        }
+        shape_only = FittedModel(self.reading.told(options, learned, manifest), learned.features, {})
+        examples = rows_of(shape_only, learn, target)
+        validation = None if judges is None else rows_of(shape_only, judges, target)
+        of_class = options.class_weight if isinstance(options, ClassWeights) else None
+        sizes = (learned.features.input_size, target.output_size)
+
+        def model(members: Sequence[Member]) -> FittedModel:
+            wide = None
+            if isinstance(options, Wide) and options.wide is True:
+                own = class_weights(start.who, of_class, target, everything.y, everything.weights)
+                each = (
+                    everything.weights if own is None else everything.weights * own[np.asarray(everything.y)]
+                )
+                wide = recipe.fit_wide(start.seed, shape_only, everything, target, each)
+            facts = training_facts(target, learn, examples.lengths.tolist())
+            if sentence := recipe.in_words(start.decided, wide):
+                facts["recipe"] = sentence
+            return _model(options, shape_only, members, start, facts, wide)
+
+        build = partial(
+            build_network,
+            options,
+            start,
+            front=self.reading.front(options, learned),
+            sizes=sizes,
+            pooled=not target.per_step and isinstance(options, Pooling),
+            longest=int(examples.lengths.max()),
+            first_vectors=learned.first_vectors,
+        )
+        return Prepared(
+            examples=examples,
+            validation=validation,
+            build=build,
+            loss=self.loss(
+                options, target, class_weights(start.who, of_class, target, learn.y, learn.weights)
+            ),
+            score=lambda outputs, those: {
+                target.score_name: target.score(outputs, those.targets, those.weights)
+            },
+            model=model,
+            params=shape_only.manifest["params"],
+            shared_generator=options.network is not None,
+        )
+
+    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
+        """Keep digests of what was learned from."""
+        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _split(options: Any, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
+    """Return the part to learn from and the part that decides early stopping, if there is one."""
+    given, target = data.given, data.target
+    if data.judges is not None:
+        return given, data.judges
+    parts = held_out(
+        given.y if target.task == "classification" else len(given.sequences),
+        content_keys(given.sequences),
+        given.groups,
+        fraction=options.validation_fraction,
+        fewest_groups=FEWEST_GROUPS,
+        seed=seed,
+    )
+    return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
+
+
+def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     """Return the training examples: prepared sequences, with a target each, or one for each of their rows."""
-    from recurra.batches.examples import Examples
-
     inputs = model.prepare(given.sequences, given.names)
     return Examples(
         inputs=inputs,
@@ -25,16 +233,95 @@ def examples(model: FittedModel, given: Given, target: Target) -> Any:
 def row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[np.ndarray]) -> Any:
     """Return the targets of the rows the network reads: with a label per step, that in the middle of each row."""
     alignment = model.features.alignment
-    per_step = target.task == "labeling" or getattr(target, "per_step", False)
-    if not per_step or model.features.keeps_steps or alignment is None:
+    if not target.per_step or model.features.keeps_steps or alignment is None:
         return targets
     return [own[alignment.middles(len(rows))] for own, rows in zip(targets, inputs, strict=True)]
 
 
-def set_memory(network: Any, memory: str) -> None:
+def build_network(
+    options: Any,
+    start: Start,
+    seed: int,
+    *,
+    front: dict[str, Any] | None,
+    sizes: tuple[int, int],
+    pooled: bool,
+    longest: int,
+    first_vectors: np.ndarray | None,
+) -> Any:
+    """Return a network with its first weights, or those to go on from.
+
+    Parameters
+    ----------
+    sizes : (int, int)
+        Numbers a row has, and outputs.
+    pooled : bool
+        Whether there is one answer per sequence.
+    longest : int
+        Rows of the longest training sequence.
+    """
+    import torch
+
+    from recurra.nn.network import NetworkConfig, build, from_arrays
+
+    fitted = start.fitted
+    if options.network is not None:
+        network = built(options.network, *sizes, seed=seed, who=start.who)
+        if fitted is not None:
+            network.load_state_dict({name: torch.from_numpy(a) for name, a in fitted.weights.items()})
+    else:
+        config = NetworkConfig(
+            cell="rnn_relu" if options.initialization == "identity" else options.cell,
+            input_size=sizes[0],
+            hidden_size=int(options.hidden_size),
+            output_size=sizes[1],
+            num_layers=int(options.num_layers),
+            bidirectional=bool(options.bidirectional),
+            pooling=options.pooling if pooled else "none",
+            dropout=float(options.dropout),
+            front=front,
+            crf=bool(getattr(options, "crf", False)),
+        )
+        if fitted is not None:
+            network = from_arrays(config, fitted.weights)
+        else:  # chrono's shortest meaningful memory is three steps
+            network = build(
+                config, seed=seed, initialization=options.initialization, max_length=max(3, longest)
+            )
+        network.cut_after = options.tbptt if isinstance(options, Signals) else None
+    if first_vectors is not None and fitted is None:
+        with torch.no_grad():
+            network.front.words.copy_(torch.from_numpy(first_vectors))
+    _set_memory(network, options.memory if isinstance(options, Scaling) else "full")
+    return network
+
+
+def _set_memory(network: Any, memory: str) -> None:
     """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
     from recurra.nn import GRU, LSTM, RNN
 
     for layer in network.modules():
         if isinstance(layer, (RNN, LSTM, GRU)):
             layer.memory = memory
+
+
+def _model(
+    options: Any,
+    shape_only: FittedModel,
+    members: Sequence[Member],
+    start: Start,
+    facts: dict[str, Any],
+    wide: Any,
+) -> FittedModel:
+    """Turn the trained module into the fitted model."""
+    (member,) = members
+    network: Any = member.network
+    own = options.network is not None
+    manifest = {
+        **shape_only.manifest,
+        "network": None if own else network.config.to_dict(),
+        **origin(start),
+        "training": {**facts, **trained(member.result)},
+    }
+    given = OwnNetwork(network) if own else None
+    return replace(shape_only, manifest=manifest, weights=member.weights, own_network=given, wide=wide)

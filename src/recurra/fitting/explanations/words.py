@@ -1,0 +1,150 @@
+"""Which words of a text speak for an answer, and which words stand for a class."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import as_texts, check_choice
+from recurra.errors import DataError, MissingExtraError, UsageError
+from recurra.evaluation.explanation import Explanation
+from recurra.fitting import recipe
+
+METHODS = ("integrated_gradients", "occlusion")
+MAX_CLOUDS = 4
+
+_log = logging.getLogger(__name__)
+
+
+def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mapping[str, Any]) -> Explanation:
+    """Explain one prediction by the words of the text."""
+    who = type(estimator).__name__
+    check_choice(who, "method", method, METHODS)
+    if not isinstance(x, str):
+        raise UsageError(f"{who}: explain takes one text; got {type(x).__name__}.")
+    texts, _ = as_texts([x], who=who)
+    model: Any = estimator.model_
+    if model.wide is not None and method != "occlusion":
+        recipe.warn_of_one_part(who, model.wide)
+        model = model.of_network
+    outputs = model.outputs(texts)[0]
+    known = estimator.classes_.tolist()
+    if target is not None:
+        check_choice("explain", "target", target, known)
+    index = int(outputs.argmax()) if target is None else known.index(target)
+    words = model.features.steps[0].tokens(x)
+    if method == "occlusion":
+        if options:
+            raise UsageError(
+                "explain: method 'occlusion' has no options for texts; each word is left out in turn."
+            )
+        values, error = _without_each(model, texts[0], index, float(outputs[index])), None
+        details: dict[str, Any] = {}
+    else:
+        values, error, details = _along_the_way(estimator, texts[0], index, options)
+    return Explanation(
+        values=values,
+        input=words,
+        method=method,
+        kind="text",
+        target=known[index],
+        output=float(outputs[index]),
+        error=error,
+        details=details,
+    )
+
+
+def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray:
+    """Return how far the output falls without each token; an average, unknown word stands where the only one was."""
+    from recurra.ragged import Ragged
+    from recurra.serving.prediction import network_outputs, portions
+
+    if model.wide is not None:
+        # Both parts read the text again; what stands between two tokens is a blank, or nothing between characters.
+        words = model.features.steps[0]
+        between = "" if words.level == "character" else " "
+        cut = words.tokens(text)
+        left = [between.join([*cut[:at], *cut[at + 1 :]]) or "?" for at in range(len(cut))]
+        return whole - np.asarray(model.outputs(left))[:, index].astype(np.float64)
+    (rows,) = model.prepare([text])
+    if len(rows) == 1:
+        variants = [np.zeros_like(rows)]
+    else:
+        variants = [np.delete(rows, at, axis=0) for at in range(len(rows))]
+    found = []
+    for portion in portions(variants):
+        inputs = Ragged.from_list(portion)
+        run = model.own_network
+        found.append(
+            run(inputs)
+            if run is not None
+            else network_outputs(model.manifest["network"], model.weights, inputs)
+        )
+    return whole - np.concatenate(found)[:, index].astype(np.float64)
+
+
+def _along_the_way(
+    estimator: Any, text: str, index: int, options: Mapping[str, Any]
+) -> tuple[np.ndarray, float | None, dict[str, Any]]:
+    """Return integrated gradients of what the front gives, summed for each token."""
+    import torch
+
+    from recurra.evaluation.integrated_gradients import integrated_gradients
+    from recurra.ragged import Ragged
+
+    for word in options:
+        if word != "points":
+            raise UsageError(
+                f"explain: method 'integrated_gradients' has no option {word!r}; its options are points."
+            )
+    if estimator.model_.own_network is not None:
+        raise UsageError("explain: the words of a network= of your own are explained by method='occlusion'.")
+    network, model = estimator.torch_network(), estimator.model_
+    (rows,) = model.prepare([text])
+    with torch.no_grad():
+        read = network.front(Ragged(torch.from_numpy(rows), [len(rows)])).values.numpy()
+    network.front = None
+    found = integrated_gradients(network, read, target=index, **options)
+    return found.per_step, found.error, dict(found.details)
+
+
+def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, float]]:
+    """Return for each class the words that speak for it, read alone, and by how much it leads."""
+    reader: Any = estimator.model_.features.steps[0]
+    words = sorted({token for text in texts for token in reader.tokens(text)})
+    words = [word for word in words if any(letter.isalnum() for letter in word)]
+    if not words:
+        raise DataError(
+            f"{type(estimator).__name__}: the texts hold no word. Give texts with letters or digits."
+        )
+    model: Any = estimator.model_
+    proba = np.asarray(model.predict_proba(words), dtype=np.float64)
+    best, ordered = proba.argmax(axis=1), np.sort(proba, axis=1)
+    lead = ordered[:, -1] - ordered[:, -2] if proba.shape[1] > 1 else ordered[:, -1]
+    return {
+        label: {words[i]: float(lead[i]) for i in np.flatnonzero(best == number)}
+        for number, label in enumerate(estimator.classes_.tolist())
+    }
+
+
+def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return what word clouds show of the classes with the most words, at most `MAX_CLOUDS`."""
+    scores = {str(label): own for label, own in word_scores(estimator, texts).items() if own}
+    most = sorted(scores, key=lambda label: -len(scores[label]))[:MAX_CLOUDS]
+    return {label: own for label, own in scores.items() if label in most}
+
+
+def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the word clouds for a report, with a caption; nothing where the package that lays them out is absent."""
+    from recurra.evaluation.word_cloud import word_clouds_svg
+
+    try:
+        svg = word_clouds_svg(clouds(estimator, texts))
+    except MissingExtraError as error:
+        _log.warning("%s", error)
+        return []
+    except DataError:  # texts without a word
+        return []
+    caption = "Words of these texts, each read alone: the larger, the surer the network is of the class."
+    return [(svg, caption)]

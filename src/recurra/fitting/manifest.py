@@ -1,0 +1,55 @@
+"""What every model file says of its origin, its options and its training."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import recurra
+from recurra.evaluation.evaluation import installed_versions
+from recurra.fitting.task import Start
+
+# Not of a file: they are of the machine, or code.
+NOT_KEPT = ("callbacks", "checkpoint_dir", "network", "device")
+
+
+def origin(start: Start) -> dict[str, Any]:
+    """Return who wrote a model file, with what, from which seed."""
+    return {
+        "estimator": start.who,
+        "recurra": recurra.__version__,
+        "versions": installed_versions(),
+        "seed": start.seed,
+    }
+
+
+def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options a file can hold; an optimizer class by its name, no callbacks, no function."""
+    out = {}
+    for name, value in params.items():
+        if name in NOT_KEPT or (name == "random_state" and not isinstance(value, int)):
+            continue
+        if isinstance(value, np.generic):
+            value = value.item()
+        if name == "vectors" and not isinstance(value, str):  # the model keeps the rows it needs
+            value = None if value is None else str(value) if isinstance(value, os.PathLike) else None
+        if isinstance(value, type):
+            value = f"{value.__module__}.{value.__qualname__}"
+        if name == "class_weight" and isinstance(value, dict):
+            value = {str(label): float(weight) for label, weight in value.items()}
+        out[name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def trained(result: Any) -> dict[str, Any]:
+    """Return what a model file says of a training, as `recurra.training.loop.train` returned it."""
+    return {
+        "epochs": len(result.history),
+        "best_epoch": result.best_epoch,
+        "stopped": result.stopped,
+        "seconds": result.train_seconds,
+        "history": result.history,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }

@@ -1,0 +1,161 @@
+"""What is normal: how an anomaly detector is trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recurra.batches.examples import Examples
+from recurra.batches.faults import plant
+from recurra.batches.splits import content_keys
+from recurra.checks import as_sequences, check_finite, check_same_channels
+from recurra.errors import DataError
+from recurra.features.blocks import Blocks
+from recurra.fitting import overlap
+from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.plain_arrays import check_not_tiny
+from recurra.ragged import Ragged
+from recurra.records import Dataset
+from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
+from recurra.serving.prediction import network_outputs
+
+# Windows a training part gives if ``windows`` is not said: each step is in about so many.
+OVERLAP = 4
+
+
+def read_sequences(X: Any) -> tuple[list[np.ndarray], list[str] | None]:
+    """Return X as a list of (time, channels) arrays, and the names where it is a Dataset."""
+    if isinstance(X, Dataset):
+        return as_sequences(X.X, names=X.names), X.names
+    return as_sequences(X), None
+
+
+@dataclass(frozen=True)
+class AnomalyTask:
+    """A `recurra.fitting.task.Task`: a network that tells, undoes or forecasts windows of normal sequences."""
+
+    def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
+        """Return the sequences in order of their content, so that the order they are given in decides nothing."""
+        sequences, names = read_sequences(request.X)
+        check_same_channels(sequences, names=names)
+        check_finite(sequences, names=names, advice=NO_NAN)
+        check_not_tiny(sequences, "X")
+        order = np.argsort(np.array(content_keys(sequences)), kind="stable")
+        sequences = [sequences[i] for i in order.tolist()]
+        return TrainingData(sequences, sequences)
+
+    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+        """Return nothing: no option is left to the data."""
+        return {}
+
+    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+        """Draw windows, and describe network and model."""
+        from recurra.nn.network import NetworkConfig, build, from_arrays
+        from recurra.training import losses
+
+        sequences, fitted = data.given, start.fitted
+        blocks = Blocks.fit(sequences, size=int(options.block)) if fitted is None else fitted.blocks
+        planted = options.method == "planted"
+        config = NetworkConfig(
+            cell=options.cell,
+            input_size=blocks.input_size,
+            hidden_size=int(options.hidden_size),
+            output_size=1 if planted else blocks.size * blocks.n_channels,
+            num_layers=int(options.num_layers),
+            bidirectional=options.method != "forecaster",
+            pooling="none",
+            dropout=float(options.dropout),
+        )
+        params = plain_params(options.get_params(deep=False))
+        examples = _windows(options, sequences, blocks, start.seed)
+
+        def model(members: Sequence[Member]) -> AnomalyModel:
+            (member,) = members
+            manifest = {
+                **origin(start),
+                "params": params,
+                "task": "anomaly",
+                "network": config.to_dict(),
+                "method": options.method,
+                "reach": int(options.reach),
+                "smooth": int(options.smooth),
+                "error_spread": 1.0,
+                "threshold": 0.0,
+                "training": {
+                    "windows": len(examples),
+                    "lengths": [len(s) for s in sequences],
+                    **trained(member.result),
+                },
+            }
+            return _with_threshold(AnomalyModel(manifest, blocks, member.weights), sequences, options)
+
+        return Prepared(
+            examples=examples,
+            validation=None,
+            build=lambda seed: (
+                build(config, seed=seed) if fitted is None else from_arrays(config, fitted.weights)
+            ),
+            loss=losses.binary_cross_entropy if planted else losses.mean_squared_error,
+            model=model,
+            params=params,
+        )
+
+    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
+        """Keep digests of what was learned from."""
+        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _windows(options: Any, sequences: list[np.ndarray], blocks: Blocks, seed: int) -> Examples:
+    """Return training windows: of each the rows, and for each block what is to be said of it."""
+    rng = np.random.default_rng([seed, 0])
+    window = -(-int(options.window) // blocks.size) * blocks.size
+    steps = np.array([len(s) for s in sequences])
+    count = options.windows or max(1, round(OVERLAP * steps.sum() / window))
+    longest = options.longest or max(1, window // 3)
+    inputs, targets = [], []
+    for index in rng.choice(len(sequences), size=count, p=steps / steps.sum()):
+        sequence = sequences[int(index)]
+        at = int(rng.integers(0, max(len(sequence) - window, 0) + 1))
+        clean = sequence[at : at + window]
+        if options.method == "forecaster":
+            rows, goal = blocks.rows(clean), blocks.cut(blocks.scaled(clean))
+            if len(rows) < 2:
+                continue
+            inputs.append(rows[:-1])
+            targets.append(goal[1:].reshape(len(rows) - 1, -1).astype(np.float32))
+            continue
+        faulty = plant(
+            clean, rng, count=int(rng.integers(0, 6)), longest=longest, spread=np.array(blocks.spread)
+        )
+        inputs.append(blocks.rows(faulty.values))
+        if options.method == "planted":
+            share = blocks.cut(faulty.changed[:, None].astype(np.float64)).mean(axis=1)[:, 0]
+            targets.append(share.astype(np.float32))
+        else:
+            goal = blocks.cut(blocks.scaled(clean))
+            targets.append(goal.reshape(len(goal), -1).astype(np.float32))
+    if not inputs:
+        raise DataError(
+            f"{type(options).__name__}: no sequence is longer than a block of {blocks.size} steps; nothing can be "
+            "forecast. Give longer sequences or a smaller block."
+        )
+    return Examples(inputs, targets)
+
+
+def _with_threshold(model: AnomalyModel, sequences: list[np.ndarray], options: Any) -> AnomalyModel:
+    """Learn the spread of the errors and the threshold from the training sequences."""
+    manifest = dict(model.manifest)
+    if options.method != "planted":
+        found = []
+        for sequence in sequences:
+            rows = model.blocks.rows(sequence)
+            out = network_outputs(manifest["network"], model.weights, Ragged(rows, [len(rows)]))
+            found.append(errors(out, sequence, model.blocks, ahead=options.method == "forecaster"))
+        spread = float(np.concatenate([mean_around(e, 0) for e in found]).std())
+        manifest["error_spread"] = spread or 1.0
+    model = AnomalyModel(manifest, model.blocks, model.weights)
+    share = options.quantile if options.contamination is None else 1 - options.contamination
+    manifest["threshold"] = float(np.quantile(np.concatenate(model.scores(sequences)), share))
+    return AnomalyModel(manifest, model.blocks, model.weights)

@@ -1,0 +1,129 @@
+"""The next token of a text: how a text generator is trained."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import as_texts
+from recurra.errors import DataError
+from recurra.features.chain import Chain
+from recurra.features.text import Words
+from recurra.fitting import overlap
+from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.serving.model import FittedModel
+
+# Between two texts, so that one does not run into the next.
+BETWEEN = "\n\n"
+FEWEST_HELD_OUT = 500
+
+
+def one_text(X: Any, who: str) -> str:
+    """Return texts as one.
+
+    Raises
+    ------
+    DataError
+        If there is nothing in them.
+    """
+    texts: Iterable[str] = [X] if isinstance(X, str) else as_texts(X, who=who)[0]
+    text = BETWEEN.join(texts)
+    if not text.strip():
+        raise DataError(f"{who}: the text is empty. Give one with at least two tokens.")
+    return text
+
+
+@dataclass(frozen=True)
+class LanguageTask:
+    """A `recurra.fitting.task.Task`: a network that foretells the next token of one long text."""
+
+    def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
+        """Return the texts as one, and one to judge by where it is given."""
+        text = one_text(request.X, start.who)
+        judges = None if request.validation is None else one_text(request.validation, start.who)
+        return TrainingData(text, text.splitlines(), judges=judges)
+
+    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+        """Return nothing: no option is left to the data."""
+        return {}
+
+    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+        """Split, learn the vocabulary from the part that trains, and describe network and model."""
+        from recurra.nn.network import NetworkConfig
+        from recurra.training.text_streams import LanguageNetwork, TextStreams, next_token_loss
+
+        learn, judges = _split(options, data)
+        fitted = start.fitted
+        words: Any = (
+            Words.fit(
+                [learn],
+                level=options.tokens,
+                lowercase=bool(options.lowercase),
+                min_count=int(options.min_count),
+                max_vocabulary=options.max_vocabulary,
+            )
+            if fitted is None
+            else fitted.features.steps[0]
+        )
+        size = len(words.vocabulary)
+        config = NetworkConfig(
+            cell=options.cell,
+            input_size=1,
+            hidden_size=int(options.hidden_size),
+            output_size=size,
+            num_layers=int(options.num_layers),
+            pooling="none",
+            dropout=float(options.dropout),
+            front={"name": "embedding", "vocabulary": size, "size": int(options.embedding_size)},
+        )
+        params = plain_params(options.get_params(deep=False))
+        ids = words.numbers(learn)
+        steps = len(ids) if options.tbptt is None else int(options.tbptt)
+        examples = TextStreams.cut(ids, streams=int(options.batch_size), steps=steps)
+        validation = None
+        if (
+            judges is not None
+        ):  # in stretches long enough for their first tokens, without a state, not to matter
+            later = words.numbers(judges)
+            stretches = min(int(options.batch_size), max(1, len(later) // FEWEST_HELD_OUT))
+            validation = TextStreams.cut(later, streams=stretches, steps=len(later))
+        counts = np.bincount(ids, minlength=size)
+
+        def model(members: Sequence[Member]) -> FittedModel:
+            (member,) = members
+            manifest = {
+                **origin(start),
+                "params": params,
+                "task": "generation",
+                "target": {"counts": counts.tolist()},
+                "network": config.to_dict(),
+                "channel_names": None,
+                "sample_rate_hz": None,
+                "input": {"n_features_in": None, "feature_names_in": []},
+                "training": trained(member.result),
+            }
+            return FittedModel(manifest, Chain([words], 0), LanguageNetwork.weights_of(member.weights))
+
+        return Prepared(
+            examples=examples,
+            validation=validation,
+            build=lambda seed: LanguageNetwork.built(config, examples.streams, seed, fitted),
+            loss=next_token_loss,
+            model=model,
+            params=params,
+        )
+
+    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
+        """Keep digests of the lines that were learned from."""
+        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _split(options: Any, data: TrainingData) -> tuple[str, str | None]:
+    """Return the text to learn from, and its end, which decides early stopping; None where that is too short."""
+    text, share = data.given, options.validation_fraction
+    if data.judges is not None:
+        return text, data.judges
+    cut = int(len(text) * (1 - share))
+    return (text[:cut], text[cut:]) if share and len(text) - cut >= FEWEST_HELD_OUT else (text, None)

@@ -1,0 +1,50 @@
+"""How signals are read: arrays of shape (time, channels), features, front ends and missing values."""
+
+from typing import Any
+
+from recurra.checks import check_finite
+from recurra.errors import UsageError
+from recurra.features.chain import Chain
+from recurra.features.parts import feature_words, make_features
+from recurra.fitting.frontend import frontend_words
+from recurra.fitting.inputs.sequences import Given, read_sequences
+from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.options import Pooling
+from recurra.plain_arrays import check_not_tiny
+
+
+def check(options: Any, given: Given) -> None:
+    """Raise DataError naming the first signal that cannot be learned from."""
+    check_finite(given.sequences, names=given.names, allow_nan=options.missing == "mask")
+    check_not_tiny(given.sequences, "X")
+
+
+def features(options: Any, given: Given) -> Learned:
+    """Learn scaling and features from the part that trains."""
+    words, front = feature_words(options.features), frontend_words(options.frontend)
+    channels = given.sequences[0].shape[1]
+    chain = Chain.fit(
+        given.sequences,
+        given.weights,
+        scaling=options.scaling,
+        missing=options.missing,
+        features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
+        rows=None if front is None else front.windows,
+        names=given.names,
+    )
+    chain.check_lengths(given.sequences, given.names)
+    if chain.alignment is None and not isinstance(options, Pooling):
+        raise UsageError(
+            f"{type(options).__name__}: beat_intervals gives a row per heartbeat, which cannot label every time step; "
+            "choose features that give a row per window."
+        )
+    return Learned(chain)
+
+
+def front(options: Any, learned: Learned) -> dict[str, Any] | None:
+    """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
+    found = frontend_words(options.frontend)
+    return None if found is None else found.description(learned.features.input_size // found.windows.window)
+
+
+SIGNALS = Reading(read_sequences, check, features, front)

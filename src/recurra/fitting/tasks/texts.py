@@ -1,0 +1,82 @@
+"""How texts are read, and sentences given as lists of words where signals may be given as well."""
+
+from typing import Any
+
+from recurra.checks import are_token_lists, as_texts, as_token_lists
+from recurra.errors import UsageError
+from recurra.features.chain import Chain
+from recurra.fitting.inputs import words
+from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.tasks import signals
+from recurra.fitting.tasks.sequences import Learned, Reading
+
+
+def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] | None]:
+    """Return texts, and their names where X is a Dataset."""
+    return as_texts(X, who=type(estimator).__name__)
+
+
+def check(options: Any, given: Given) -> None:
+    """Nothing more is asked of a text than `as_texts` has checked."""
+
+
+def features(options: Any, given: Given) -> Learned:
+    """Learn the vocabulary from the part that trains."""
+    texts: list[Any] = given.sequences
+    found, rows, facts = words.fit_words(options, texts, given.weights)
+    return Learned(Chain([found], 0), rows, facts)
+
+
+def front(options: Any, learned: Learned) -> dict[str, Any] | None:
+    """Describe the layers that read words."""
+    first: Any = learned.features.steps[0]
+    return words.front(options, first, learned.first_vectors)
+
+
+def told(options: Any, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Add what is known of the words."""
+    return manifest | ({"text": learned.facts} if learned.facts else {})
+
+
+TEXTS = Reading(read, check, features, front, told=told)
+
+
+# Sentences as lists of words are read as texts are; everything else as signals.
+
+
+def read_words(estimator: Any, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
+    """Return sentences or signals; a model reads what it was trained on."""
+    tokens = are_token_lists(X)
+    if not reset and hasattr(estimator, "model_"):
+        tokens = not estimator.model_.features.reads_numbers
+    if tokens:
+        return as_token_lists(X, who=type(estimator).__name__)
+    return signals.SIGNALS.read(estimator, X, reset=reset)
+
+
+def _are_words(given: Given) -> bool:
+    return isinstance(given.sequences[0], list)
+
+
+def check_words(options: Any, given: Given) -> None:
+    """Raise DataError naming the first signal that cannot be learned from; words are checked as they are read."""
+    if not _are_words(given):
+        signals.check(options, given)
+
+
+def features_of_words(options: Any, given: Given) -> Learned:
+    """Learn the vocabulary of sentences, or the features of signals."""
+    if not _are_words(given):
+        return signals.features(options, given)
+    for word in ("features", "frontend"):
+        if getattr(options, word) is not None:
+            raise UsageError(f"{type(options).__name__}: {word}= is for signals; leave it out for words.")
+    return features(options, given)
+
+
+def front_of_words(options: Any, learned: Learned) -> dict[str, Any] | None:
+    """Describe the layers before the recurrence."""
+    return (signals.front if learned.features.reads_numbers else front)(options, learned)
+
+
+WORDS_OR_SIGNALS = Reading(read_words, check_words, features_of_words, front_of_words, told=told)
