@@ -12,6 +12,8 @@ import torch
 import recurra
 from recurra import Dataset, Record, SequenceClassifier, SequenceLabeler, SequenceRegressor
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.fitting.task import Request, Start
+from recurra.fitting.tasks.sequences import split
 from recurra.nn.pooling import mean as mean_pooling
 
 QUICK = {"hidden_size": 8, "max_epochs": 5, "random_state": 0, "verbose": 0}
@@ -141,12 +143,8 @@ def test_early_stopping_never_cuts_a_group():
     X, y = two_classes(400)
     groups = np.arange(400) // 20
     clf = SequenceClassifier(**QUICK, validation_fraction=0.2)
-    from recurra.fitting.inputs.sequences import merged, read_training
-
-    given = read_training(clf, X, y, groups, None)
-    target = clf._fit_target(given)
-    clf.seed_ = 0
-    train, held_out = clf._hold_out(merged(given, target.encode(given.y)), target, None)
+    start = Start("SequenceClassifier", seed=0)
+    train, held_out = split(clf, clf.task.read(clf, Request(X, y, groups=groups), start), seed=0)
     assert 60 <= len(held_out.sequences) <= 100
     assert not set(train.groups.tolist()) & set(held_out.groups.tolist())
 

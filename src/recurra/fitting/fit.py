@@ -78,7 +78,7 @@ def _member(options: Any, prepared: Prepared, start: Start, number: int, found: 
     if prepared.max_epochs is not None:
         config = replace(config, max_epochs=prepared.max_epochs)
     given: Sequence[Any] = options.callbacks if number == 0 else ()
-    network = prepared.build(seed)
+    network = prepared.build(number)
     result = train(
         network,
         examples,

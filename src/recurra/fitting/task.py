@@ -96,7 +96,7 @@ class Prepared:
     examples, validation : Examples, Examples or None
         What the network learns from, and what decides early stopping.
     build : callable
-        From a seed to a network with its first weights, or those to go on from.
+        From the number of a member to its network, with its first weights or those to go on from.
     loss, score
         See `recurra.training.loop.train`.
     model : callable

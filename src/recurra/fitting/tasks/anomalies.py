@@ -94,8 +94,10 @@ class AnomalyTask:
         return Prepared(
             examples=examples,
             validation=None,
-            build=lambda seed: (
-                build(config, seed=seed) if fitted is None else from_arrays(config, fitted.weights)
+            build=lambda number: (
+                build(config, seed=start.seed + number)
+                if fitted is None
+                else from_arrays(config, fitted.weights)
             ),
             loss=losses.binary_cross_entropy if planted else losses.mean_squared_error,
             model=model,

@@ -109,7 +109,7 @@ class LanguageTask:
         return Prepared(
             examples=examples,
             validation=validation,
-            build=lambda seed: LanguageNetwork.built(config, examples.streams, seed, fitted),
+            build=lambda number: LanguageNetwork.built(config, examples.streams, start.seed + number, fitted),
             loss=next_token_loss,
             model=model,
             params=params,

@@ -81,7 +81,7 @@ def _vocabularies(options: Any, given: Pairs, start: Start) -> tuple[Symbols, Sy
     )
 
 
-def _build(options: Any, start: Start, sizes: tuple[int, int], seed: int) -> Any:
+def _build(options: Any, start: Start, sizes: tuple[int, int], number: int) -> Any:
     """Return a network with its first weights, or those to go on from."""
     from recurra.nn.translator import TranslatorConfig, build_translator, translator_from_arrays
 
@@ -98,7 +98,7 @@ def _build(options: Any, start: Start, sizes: tuple[int, int], seed: int) -> Any
         tie_embeddings=bool(options.tie_embeddings),
         dropout=float(options.dropout),
     )
-    network = build_translator(config, seed=seed, sampling=float(options.scheduled_sampling))
+    network = build_translator(config, seed=start.seed + number, sampling=float(options.scheduled_sampling))
     if start.fitted is not None:
         network.load_state_dict(translator_from_arrays(config, start.fitted.weights).state_dict())
     return network

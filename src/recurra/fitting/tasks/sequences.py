@@ -135,7 +135,7 @@ class SequenceTask:
     def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
         """Split, learn target and features from the part that trains, and describe network and model."""
         everything, fitted = data.given, start.fitted
-        learn, judges = _split(options, data, start.seed)
+        learn, judges = split(options, data, start.seed)
         target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
         learned = (
             self.reading.features(options, learn)
@@ -203,7 +203,7 @@ class SequenceTask:
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
-def _split(options: Any, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
+def split(options: Any, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
     """Return the part to learn from and the part that decides early stopping, if there is one."""
     given, target = data.given, data.target
     if data.judges is not None:
@@ -241,7 +241,7 @@ def row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[n
 def build_network(
     options: Any,
     start: Start,
-    seed: int,
+    number: int,
     *,
     front: dict[str, Any] | None,
     sizes: tuple[int, int],
@@ -266,7 +266,7 @@ def build_network(
 
     fitted = start.fitted
     if options.network is not None:
-        network = built(options.network, *sizes, seed=seed, who=start.who)
+        network = built(options.network, *sizes, seed=start.seed + number, who=start.who)
         if fitted is not None:
             network.load_state_dict({name: torch.from_numpy(a) for name, a in fitted.weights.items()})
     else:
@@ -286,7 +286,10 @@ def build_network(
             network = from_arrays(config, fitted.weights)
         else:  # chrono's shortest meaningful memory is three steps
             network = build(
-                config, seed=seed, initialization=options.initialization, max_length=max(3, longest)
+                config,
+                seed=start.seed + number,
+                initialization=options.initialization,
+                max_length=max(3, longest),
             )
         network.cut_after = options.tbptt if isinstance(options, Signals) else None
     if first_vectors is not None and fitted is None:

@@ -40,12 +40,11 @@ class SeriesTask:
 
     def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
         """Cut windows, weigh the statistical forecast, and describe networks and model."""
-        from recurra.nn.forecast import build
         from recurra.training.losses import observed
 
         given: GivenSeries = data.given
         plan = _Plan.made(options, given)
-        features = plan.features(options, given)
+        features = plan.features(options, given) if start.fitted is None else start.fitted.features
         config = plan.network(options, features)
         learn, judge, spans = plan.windows(given, features, held_out=float(options.validation_fraction))
         loss = observed(options.loss, plan.quantiles)
@@ -86,7 +85,7 @@ class SeriesTask:
         return Prepared(
             examples=learn,
             validation=judge,
-            build=lambda seed: build(config, seed=seed),
+            build=partial(_build, config, start),
             loss=loss,
             model=model,
             params=params,
@@ -106,6 +105,20 @@ class SeriesTask:
         estimator.one_series_, estimator.flat_ = given.one, given.flat
         overlap.remember(estimator, data.contents, resume=start.fitted is not None, series=True)
         continuing.tell_short(estimator.model_, given)
+
+
+def _build(config: Any, start: Start, number: int) -> Any:
+    """Return a member with its first weights, or those to go on from."""
+    import torch
+
+    from recurra.nn.forecast import build
+
+    network = build(config, seed=start.seed + number)
+    if start.fitted is not None:
+        begin = f"{number}."
+        own = {n.removeprefix(begin): w for n, w in start.fitted.weights.items() if n.startswith(begin)}
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
+    return network
 
 
 def encoded(given: GivenSeries, attributes: Attributes) -> GivenSeries:

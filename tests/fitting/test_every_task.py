@@ -1,0 +1,132 @@
+"""What the one `fit` promises for all nine estimators."""
+
+import numpy as np
+import pytest
+import torch
+
+import recurra
+from recurra.errors import UsageError
+from recurra.estimators.base import NotFittedError
+from recurra.options import ESTIMATORS
+from recurra.training.callbacks import Callback
+
+rng = np.random.default_rng(0)
+SEQUENCES = [rng.normal(loc=i % 2, size=(int(rng.integers(4, 9)), 2)) for i in range(40)]
+CLASSES = ["up" if i % 2 else "down" for i in range(40)]
+TEXTS = [f"{'oil leaks' if i % 2 else 'no power'} at gate {i}" for i in range(40)]
+WAVE = np.sin(np.arange(160) / 4) + 0.1 * rng.normal(size=160)
+PAIRS = [a + b + c for a in "abcd" for b in "abcd" for c in "abc"]
+CLIPS = [rng.integers(0, 255, (4, 16, 16, 3), dtype=np.uint8) for _ in range(12)]
+
+# Class, options of its own, and what fit is called with.
+TASKS = {
+    "SequenceClassifier": ({}, (SEQUENCES, CLASSES)),
+    "SequenceRegressor": ({}, (SEQUENCES, [float(x.sum()) for x in SEQUENCES])),
+    "SequenceLabeler": ({}, (SEQUENCES, [np.where(x[:, 0] > 0, "h", "l") for x in SEQUENCES])),
+    "TextClassifier": ({"embedding_size": 6}, (TEXTS, CLASSES)),
+    "VideoClassifier": (
+        {"backbone": "small-cnn", "image_size": 16, "dropout": 0.2},
+        (CLIPS, [i % 2 for i in range(12)]),
+    ),
+    "TextGenerator": ({"embedding_size": 6, "tbptt": 10}, ("the cat sat on the mat. " * 40,)),
+    "Translator": ({"embedding_size": 6}, (PAIRS, [p[::-1].upper() for p in PAIRS])),
+    "Forecaster": ({"horizon": 3}, (WAVE,)),
+    "AnomalyDetector": ({"window": 20, "windows": 24}, ([WAVE[:, None]],)),
+}
+
+
+class StopAt(Callback):
+    """Stop like Ctrl-C, in the middle of an epoch."""
+
+    def __init__(self, epoch, batch):
+        self.place, self.seen = (epoch, batch), 0
+
+    def on_batch_end(self, run):
+        self.seen += 1
+        if (run.epoch, run.batch) == self.place:
+            raise KeyboardInterrupt
+
+
+def make(name, **options):
+    own, _ = TASKS[name]
+    given = {"hidden_size": 5, "max_epochs": 3, "batch_size": 6, "random_state": 0, "verbose": 0}
+    return getattr(recurra, name)(**{**given, "dropout": 0.2, **own, **options})
+
+
+def fit(estimator, **words):
+    return estimator.fit(*TASKS[type(estimator).__name__][1], **words)
+
+
+def weights(estimator):
+    return estimator.model_.weights
+
+
+def assert_same(one, other):
+    assert weights(one).keys() == weights(other).keys()
+    for name, array in weights(one).items():
+        np.testing.assert_array_equal(array, weights(other)[name])
+
+
+def test_the_table_is_complete():
+    assert set(TASKS) == set(ESTIMATORS)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(name, tmp_path):
+    whole = fit(make(name))
+    stop = StopAt(2, 1)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(name, checkpoint_dir=tmp_path, callbacks=[stop]))
+    assert stop.seen > 1
+    resumed = fit(make(name, checkpoint_dir=tmp_path), resume=True)
+    assert_same(whole, resumed)
+    assert [r["train_loss"] for r in whole.history_] == [r["train_loss"] for r in resumed.history_]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_another_training_is_not_gone_on_with(name, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(name, checkpoint_dir=tmp_path, callbacks=[StopAt(2, 1)]))
+    with pytest.raises(UsageError, match="has not come to its end"):
+        fit(make(name, checkpoint_dir=tmp_path))
+    with pytest.raises(UsageError, match="hidden_size is 4"):
+        fit(make(name, checkpoint_dir=tmp_path, hidden_size=4), resume=True)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_fitted_one_goes_on_from_its_weights(name):
+    estimator = fit(make(name, max_epochs=8, learning_rate=0.02))
+    before = estimator.history_[-1]["train_loss"]
+    first = fit(make(name, max_epochs=1, learning_rate=0.02)).history_[0]["train_loss"]
+    estimator.set_params(max_epochs=1)
+    after = fit(estimator, resume=True).history_[0]["train_loss"]
+    assert abs(after - before) < abs(after - first)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_nothing_to_go_on_from_is_said(name):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        fit(make(name), resume=True)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_global_generator_is_touched(name):
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002 - it is what is checked
+    one, other = fit(make(name)), fit(make(name))
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(numpys, np.random.get_state()[1])  # noqa: NPY002
+    assert_same(one, other)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_device_that_is_none_is_refused(name):
+    with pytest.raises(UsageError, match="device"):
+        fit(make(name, device="the moon"))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_options_that_were_decided_by_the_data_stay_as_they_were_given(name):
+    estimator = make(name)
+    before = estimator.get_params()
+    fit(estimator)
+    assert estimator.get_params() == before
