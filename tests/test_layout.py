@@ -25,8 +25,9 @@ BELOW = {
     "kernels": set(),
     "nn": {"kernels"},
     **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
-    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS},
-    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "estimators"},
+    "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
+    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting"},
+    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators"},
 }
 TORCH_FREE = GROUND | {"readers", "datasets", "features", "batches", "kernels", "serving"}
 

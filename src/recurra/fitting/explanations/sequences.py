@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from recurra.fitting.inputs.sequences import read_sequence
 from recurra.serving.model import FittedModel
 
 if TYPE_CHECKING:
-    from recurra.estimators.sequence_estimator import SequenceEstimator
     from recurra.evaluation.gradient_flow import GradientFlow
 
 METHODS = ("integrated_gradients", "occlusion", "gradient_times_input")
@@ -24,8 +23,19 @@ METHODS = ("integrated_gradients", "occlusion", "gradient_times_input")
 FLOW_SEQUENCES = 32
 
 
+class Fitted(Protocol):
+    """What is used of a fitted estimator."""
+
+    model_: FittedModel
+    classes_: np.ndarray
+
+    def torch_network(self) -> Any:
+        """Return the trained network as a module."""
+        ...
+
+
 def explain(
-    estimator: "SequenceEstimator",
+    estimator: Fitted,
     x: Any,
     *,
     method: str,
@@ -112,7 +122,7 @@ def _check_step(who: str, task: str, step: int | None, steps: int) -> None:
     check_number(who, "step", step, integer=True, low=-steps, high=steps - 1)
 
 
-def _target_index(estimator: "SequenceEstimator", outputs: np.ndarray, target: Any) -> int:
+def _target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
     if estimator.model_.task == "regression":
         index = 0 if target is None else int(target)
         if not 0 <= index < outputs.shape[1]:
@@ -125,7 +135,7 @@ def _target_index(estimator: "SequenceEstimator", outputs: np.ndarray, target: A
     return known.index(target)
 
 
-def trace_of(estimator: "SequenceEstimator", x: Any, *, name: str) -> Trace:
+def trace_of(estimator: Fitted, x: Any, *, name: str) -> Trace:
     """Return every gate and state over one sequence; see `SequenceEstimator.trace`."""
     model = estimator.model_
     if model.manifest["network"] is None:
@@ -157,7 +167,7 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
 
 
 def flow_of(
-    estimator: "SequenceEstimator",
+    estimator: Fitted,
     sequences: list[np.ndarray],
     encoded: Any,
     names: Any,
