@@ -389,7 +389,6 @@ class Forecasting(Options):
     level: int = option(0, "Each window counts from the mean of its last so many values; 0 leaves it out. The forecast "
         "then follows a level that moves.", low=0)
     highway: int = option(0, "Last values that also reach the forecast in a straight line; 0 for none.", low=0)
-    members: int = option(1, "Networks trained from different first weights, whose mean is the forecast.", low=1)
     calibrate: bool = option(True, "Make intervals as wide as the errors on held out values say (conformal calibration). "
         "Held out is the ``validation_fraction``; without it, and with several ``members``, a part of the history from "
         "each member, another one for each. With one member and no validation there is nothing to judge by, and "
@@ -422,7 +421,14 @@ class Anomalies(Options):
     quantile: float = option(0.999, "The threshold is this quantile of the training scores.", **INSIDE)
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceOptions(Seed, Running, Stopping, Training, Design, Directions, Recurrence):
+class Ensemble(Options):
+    """How many networks answer."""
+
+    members: int = option(1, "Networks trained from different first weights, whose mean is the answer. Of classes it is the "
+        "mean of the probabilities. Training and answers take as many times as long.", low=1)
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SequenceOptions(Seed, Running, Stopping, Training, Ensemble, Design, Directions, Recurrence):
     """What all share that give labels or numbers to sequences, clips and texts."""
 
 # ------------------------------------------------------------------------------------------------- one per estimator
@@ -488,7 +494,7 @@ class TranslatorOptions(Seed, Running, Stopping, Training, Directions, Recurrenc
     embedding_size: int = option(64, "Channels of an embedded symbol.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ForecasterOptions(Seed, Running, Stopping, Training, Recurrence, Loss, Forecasting):
+class ForecasterOptions(Seed, Running, Stopping, Training, Ensemble, Recurrence, Loss, Forecasting):
     """Options of `Forecaster`."""
 
     hidden_size: int = option(32, "Hidden units of encoder and decoder.")

@@ -7,7 +7,8 @@ import torch
 import recurra
 from recurra.errors import UsageError
 from recurra.estimators.base import NotFittedError
-from recurra.options import ESTIMATORS
+from recurra.options import ESTIMATORS, options_of
+from recurra.training import checkpoints
 from recurra.training.callbacks import Callback
 
 rng = np.random.default_rng(0)
@@ -130,3 +131,54 @@ def test_options_that_were_decided_by_the_data_stay_as_they_were_given(name):
     before = estimator.get_params()
     fit(estimator)
     assert estimator.get_params() == before
+
+
+def _stop_in_second(writer, run):
+    if run.config.seed == 1 and (run.epoch, run.batch) == (2, 1):
+        raise KeyboardInterrupt
+
+
+ENSEMBLES = [name for name in TASKS if "members" in options_of(ESTIMATORS[name])]
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_members_answer_by_their_mean_and_survive_the_file_and_a_stop(name, tmp_path, monkeypatch):
+    both = fit(make(name, members=2))
+    alone = [fit(make(name, random_state=seed)) for seed in (0, 1)]
+    for number, one in enumerate(alone):  # each as if it had been trained by itself
+        begin = "0." if name == "Forecaster" else ""
+        for key, array in weights(one).items():
+            np.testing.assert_array_equal(array, weights(both)[f"{number}.{key.removeprefix(begin)}"])
+    X = TASKS[name][1][0]
+    ours, first, second = (flat(one, X) for one in (both, *alone))
+    np.testing.assert_allclose(ours, (first + second) / 2, atol=1e-5)
+    both.save(tmp_path / "m.recurra")
+    np.testing.assert_array_equal(flat(recurra.load_model(tmp_path / "m.recurra"), X), ours)
+    monkeypatch.setattr(checkpoints.Checkpoints, "on_batch_end", _stop_in_second)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(name, members=2, checkpoint_dir=tmp_path))
+    monkeypatch.undo()
+    assert_same(fit(make(name, members=2, checkpoint_dir=tmp_path), resume=True), both)
+
+
+@pytest.mark.parametrize("name", ["SequenceClassifier", "SequenceRegressor", "SequenceLabeler"])
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_a_stream_of_members_is_the_whole_and_goes_on_elsewhere(name, chunk):
+    model = fit(make(name, members=3)).model_
+    rows = SEQUENCES[0]
+    stream, found = model.stream(), []
+    for first in range(0, len(rows), chunk):
+        answer = stream.push(rows[first : first + chunk])
+        found.append(answer.value if name == "SequenceRegressor" else answer.probabilities)
+        other = model.stream()
+        other.state = stream.state
+        stream = other
+    whole = model.outputs([rows])
+    np.testing.assert_array_equal(
+        np.concatenate(found) if name == "SequenceLabeler" else found[-1][None], whole
+    )
+
+
+def flat(estimator, X):
+    found = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
+    return np.concatenate([np.ravel(one) for one in found])

@@ -105,10 +105,13 @@ def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: 
 
     target = model.manifest["target"]
     output_size = len(target["classes"] if "classes" in target else target["center"])
-    with seeded_globally(0):
-        module = network(model.features.input_size, output_size)
-    try:
-        module.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})
-    except RuntimeError as error:
-        raise UsageError(f"{path}: the weights do not fit the given network: {error}") from None
-    return replace(model, own_network=OwnNetwork(module))
+    modules = []
+    for weights in model.members:
+        with seeded_globally(0):
+            module = network(model.features.input_size, output_size)
+        try:
+            module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        except RuntimeError as error:
+            raise UsageError(f"{path}: the weights do not fit the given network: {error}") from None
+        modules.append(module)
+    return replace(model, own_network=OwnNetwork(modules, probabilities=model.task != "regression"))

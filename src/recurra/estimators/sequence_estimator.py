@@ -252,16 +252,21 @@ class SequenceEstimator(Estimator, SequenceOptions):
         encoded = target.scaled(target.encode(y, names))
         return insight.flow_of(self, sequences, encoded, names, self.task.loss(self, target, None))
 
-    def torch_network(self) -> Any:
-        """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
+    def torch_network(self, member: int = 0) -> Any:
+        """Return a trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.
+
+        Parameters
+        ----------
+        member : int, default=0
+            Which of ``members``.
+        """
         from recurra.nn.network import NetworkConfig, from_arrays
 
         self._check_fitted()
         if isinstance(self.model_.own_network, OwnNetwork):
-            return self.model_.own_network.module
-        return from_arrays(
-            NetworkConfig.from_dict(self.model_.manifest["network"]), self.model_.weights
-        ).eval()
+            return self.model_.own_network.modules[member]
+        config = NetworkConfig.from_dict(self.model_.manifest["network"])
+        return from_arrays(config, self.model_.members[member]).eval()
 
     @classmethod
     def _from_model(cls, model: FittedModel, own: Mapping[str, Any]) -> Self:

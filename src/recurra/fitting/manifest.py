@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import recurra
 from recurra.evaluation.evaluation import installed_versions
-from recurra.fitting.task import Start
+from recurra.fitting.task import Member, Start
 
 # Not of a file: they are of the machine, or code.
 NOT_KEPT = ("callbacks", "checkpoint_dir", "network", "device")
@@ -41,6 +41,12 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
             value = {str(label): float(weight) for label, weight in value.items()}
         out[name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def trained_members(members: Sequence[Member]) -> dict[str, Any]:
+    """Return what a model file says of the training of its members: that of the first, and the seconds of all."""
+    seconds = sum(member.result.train_seconds for member in members)
+    return {**trained(members[0].result), "seconds": seconds}
 
 
 def trained(result: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A network given by the user: predicts through torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,29 +8,40 @@ import numpy as np
 
 from recurra.errors import UsageError
 from recurra.ragged import Ragged
+from recurra.serving.members import mean_of
 
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """Runs a user's module on numpy arrays.
+    """Runs a user's modules on numpy arrays.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Called with a `Ragged` of torch values; returns a tensor, or a Ragged with an answer per step.
+    modules : sequence of torch.nn.Module
+        The members, usually one; called with a `Ragged` of torch values, each returns a tensor, or a Ragged with an answer
+        per step.
+    probabilities : bool
+        See `recurra.serving.members.mean_of`.
     """
 
-    module: Any
+    modules: Sequence[Any]
+    probabilities: bool
 
     def __call__(self, inputs: Ragged) -> np.ndarray:
         """Return the outputs of shape (batch, outputs) or (total_steps, outputs)."""
-        import torch
+        return mean_of(
+            [_outputs(module, inputs) for module in self.modules], probabilities=self.probabilities
+        )
 
-        self.module.eval()
-        with torch.inference_mode():
-            outputs = self.module(inputs.replace(torch.from_numpy(inputs.values)))
-        values = outputs.values if isinstance(outputs, Ragged) else outputs
-        return values.detach().cpu().numpy()
+
+def _outputs(module: Any, inputs: Ragged) -> np.ndarray:
+    import torch
+
+    module.eval()
+    with torch.inference_mode():
+        outputs = module(inputs.replace(torch.from_numpy(inputs.values)))
+    values = outputs.values if isinstance(outputs, Ragged) else outputs
+    return values.detach().cpu().numpy()
 
 
 def built(

@@ -1,6 +1,7 @@
 """A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
@@ -180,6 +181,29 @@ class SequenceNetwork(nn.Module):
         if name == "attention" and self.pooling is not None:
             return self.pooling(output)
         return mean(output) if name == "mean" else maximum(output)
+
+
+class MeanNetwork(nn.Module):
+    """Several networks whose mean answers; see `recurra.serving.members.mean_of`.
+
+    Parameters
+    ----------
+    members : sequence of Module
+        Networks of the same outputs.
+    probabilities : bool
+        Whether softmax makes probabilities of the outputs: the logarithm of their mean is returned.
+    """
+
+    def __init__(self, members: Sequence[nn.Module], *, probabilities: bool) -> None:
+        super().__init__()
+        self.members, self.probabilities = nn.ModuleList(members), probabilities
+
+    def forward(self, inputs: Ragged) -> Tensor:
+        """Return outputs, one row for each row of a member's."""
+        outputs = torch.stack([member(inputs) for member in self.members])
+        if not self.probabilities:
+            return outputs.mean(dim=0)
+        return torch.logsumexp(outputs.log_softmax(dim=-1), dim=0) - math.log(len(outputs))
 
 
 def _check_pooling(who: str, pooling: Any) -> None:

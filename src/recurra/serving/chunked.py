@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recurra.checks import check_finite, check_number
+from recurra.serving.members import running
 from recurra.serving.model import FittedModel
-from recurra.serving.running import RunningNetwork
 from recurra.serving.stream import check_causal
 
 Tell = Callable[[int], None]
@@ -40,14 +40,14 @@ class ChunkedModel(FittedModel):
 
     def _one(self, sequence: np.ndarray, name: Sequence[str | None]) -> tuple[np.ndarray, int]:
         features = self.features.stream()
-        network = RunningNetwork(self.manifest["network"], self.weights)
+        network = running(self)
         parts: list[np.ndarray] = []
         count = 0
         for first in range(0, len(sequence), self.chunk):
             piece = sequence[first : first + self.chunk]
             rows = features.push(piece)
             check_finite([rows], names=name, who="X as 32-bit numbers")
-            states = np.empty((len(rows), self.manifest["network"]["hidden_size"]), np.float32)
+            states = np.empty((len(rows), network.state_size), np.float32)
             for index in range(len(rows)):
                 states[index] = network.advance(rows[index : index + 1])[0]
             if self.task == "labeling":

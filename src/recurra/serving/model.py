@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from recurra import store
-from recurra.checks import check_finite, check_same_channels
+from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.kernels import crf, heads
 from recurra.ragged import Ragged
 from recurra.serving.look_ahead import LookAheadStream
-from recurra.serving.prediction import expected_shapes, network_outputs, portions
+from recurra.serving.members import count_of, outputs_of, parted
+from recurra.serving.prediction import expected_shapes, portions
 from recurra.serving.segments import Segment, segments_of
 from recurra.serving.stream import Stream, check_no_chain
 from recurra.serving.translation import TranslationModel
@@ -44,7 +45,7 @@ class FittedModel:
     features : Chain
         From a raw sequence to what the network reads.
     weights : mapping of str to ndarray
-        The network's state dict, float32.
+        The network's state dict, float32; of several, the number of each and a dot before its names.
     own_network : callable, optional
         Runs the network where it is the user's own.
     attached : mapping of str to ndarray
@@ -69,6 +70,11 @@ class FittedModel:
     def classes(self) -> np.ndarray:
         """Labels in the order of the outputs: array of shape (classes,)."""
         return classes_from_manifest(self.manifest["target"])
+
+    @cached_property
+    def members(self) -> list[dict[str, np.ndarray]]:
+        """Weights of each of the networks whose mean answers; usually one."""
+        return parted(self.weights, count_of(self.manifest))
 
     def check(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None) -> None:
         """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
@@ -114,7 +120,7 @@ class FittedModel:
             if self.own_network is not None:
                 found.append(self.own_network(inputs))
             else:
-                found.append(network_outputs(self.manifest["network"], self.weights, inputs))
+                found.append(outputs_of(self.manifest, self.members, inputs))
         outputs = np.concatenate(found)
         if self.wide is not None:
             read = sequences if self.wide.reads_texts else prepared
@@ -318,10 +324,11 @@ class FittedModel:
         if manifest["task"] not in TASKS:
             raise StoreError(f"the task {manifest['task']!r} is unknown to this version. Update recurra.")
         if manifest["network"] is not None:
-            _check_weights(manifest["network"], weights)
+            for member in _members(manifest, weights):
+                _check_weights(manifest["network"], member)
         wide = None
         if manifest.get("wide") is not None:
-            size = len(weights["head.bias"])
+            size = int(manifest["network"]["output_size"])
             channels = features.input_size if features.reads_numbers else 0
             wide = Wide.from_manifest(manifest["wide"], own["wide."], channels=channels, outputs=size)
             manifest = {name: value for name, value in manifest.items() if name != "wide"}
@@ -359,6 +366,25 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
         if isinstance(error, StoreError):
             raise StoreError(f"{path}: {error}") from None
         raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+
+
+def _members(manifest: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Return the weights of each member a file claims.
+
+    Raises
+    ------
+    StoreError
+        If it does not hold that many.
+    """
+    claimed = manifest.get("members", 1)
+    if type(claimed) is not int or not 1 <= claimed <= max(len(weights), 1):
+        raise StoreError(f"the model claims {claimed!r} members; the file holds {len(weights)} weights.")
+    numbers = {name.partition(".")[0] for name in weights}
+    if claimed > 1 and numbers != {str(number) for number in range(claimed)}:
+        raise StoreError(
+            f"the model claims {claimed} members; the weights are of {listing(sorted(numbers))}."
+        )
+    return parted(weights, claimed)
 
 
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:

@@ -28,6 +28,7 @@ class RunningNetwork:
     """
 
     def __init__(self, network: Mapping[str, Any], weights: Mapping[str, np.ndarray], batch: int = 1) -> None:
+        self.state_size = int(network["hidden_size"])
         # The reference computes the recurrence in double (see `stack_forward`), and so must its stream.
         dtype = np.float64 if current() == "reference" else np.float32
         own = {n: w.astype(dtype, copy=False) for n, w in weights.items() if n.startswith("recurrent.")}

@@ -11,7 +11,7 @@ from recurra.plain_arrays import plain
 from recurra.serving import stream_state
 from recurra.serving.answer import Answer
 from recurra.serving.latency import Latency
-from recurra.serving.running import RunningNetwork
+from recurra.serving.members import running
 
 if TYPE_CHECKING:
     from recurra.serving.model import FittedModel
@@ -45,7 +45,7 @@ class Stream:
         check_causal(model)
         self._model = model
         self._features = model.features.stream()
-        self._network = RunningNetwork(model.manifest["network"], model.weights)
+        self._network = running(model)
         self._per_step = model.task == "labeling"
         self._fused = self._fuse()
         size = model.manifest["network"]["output_size"]
@@ -129,7 +129,7 @@ class Stream:
         self.steps += len(rows)
         self._rows += len(inputs)
         if self._per_step:
-            states = np.empty((len(inputs), self._model.manifest["network"]["hidden_size"]), np.float32)
+            states = np.empty((len(inputs), self._network.state_size), np.float32)
             for index in range(len(inputs)):
                 states[index] = self._network.advance(inputs[index : index + 1])
             return self._answer(self._at_steps(self._network.head(states)))

@@ -13,6 +13,7 @@ from recurra.serving import stream_state
 from recurra.serving.answer import Answer
 from recurra.serving.answers import Answers
 from recurra.serving.latency import Latency
+from recurra.serving.members import RunningMembers, running
 from recurra.serving.running import RunningNetwork, check_network_state
 from recurra.serving.stream import all_finite, as_rows, at_steps, check_causal, plain_rows, too_large
 
@@ -62,8 +63,8 @@ class Streams:
         self._free = [0]
         self._last: tuple[list[str], np.ndarray] = ([], np.empty(0, np.int64))
 
-    def _network(self, batch: int) -> RunningNetwork:
-        return RunningNetwork(self._model.manifest["network"], self._model.weights, batch)
+    def _network(self, batch: int) -> RunningNetwork | RunningMembers:
+        return running(self._model, batch)
 
     @property
     def names(self) -> list[str]:
@@ -211,7 +212,7 @@ class Streams:
         )
         outputs: np.ndarray | None
         if self._model.task == "labeling":
-            size = self._model.manifest["network"]["hidden_size"]
+            size = self._work.state_size
             outputs = self._work.head(states.reshape(len(inputs), size))
             outputs = at_steps(self._model, outputs, int(self._rows[slot]))
         else:

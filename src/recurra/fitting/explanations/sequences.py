@@ -29,7 +29,7 @@ class Fitted(Protocol):
     model_: FittedModel
     classes_: np.ndarray
 
-    def torch_network(self) -> Any:
+    def torch_network(self, member: int = 0) -> Any:
         """Return the trained network as a module."""
         ...
 
@@ -58,7 +58,7 @@ def explain(
     _check_step(who, model.task, step, len(raw))
     index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
     row = _row_of(model, step, len(raw), len(prepared))
-    network = estimator.torch_network()
+    network = _whole_network(estimator)
     if getattr(network, "crf", None) is not None:
         network.crf = None  # what is explained are the scores of a step by itself
     if model.wide is not None:
@@ -72,6 +72,17 @@ def explain(
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
     )
+
+
+def _whole_network(estimator: Fitted) -> Any:
+    """Return what answers as a module: the network, or the mean of its members."""
+    model = estimator.model_
+    if len(model.members) == 1:
+        return estimator.torch_network()
+    from recurra.nn.network import MeanNetwork
+
+    members = [estimator.torch_network(member) for member in range(len(model.members))]
+    return MeanNetwork(members, probabilities=model.task != "regression")
 
 
 def _row_of(model: FittedModel, step: int | None, steps: int, rows: int) -> int | None:
@@ -148,13 +159,13 @@ def trace_of(estimator: Fitted, x: Any, *, name: str) -> Trace:
 
 
 def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
-    """Return every gate and state over a raw sequence; where features give rows, over the rows."""
+    """Return every gate and state over a raw sequence; where features give rows, over the rows; of the first member."""
     (prepared,) = model.prepare([raw])
     network, facts = model.manifest["network"], model.manifest
     if len(prepared) == len(raw):
         return trace(
             network,
-            model.weights,
+            model.members[0],
             prepared,
             raw=raw,
             channel_names=facts["channel_names"],
@@ -163,7 +174,7 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
         )
     alignment, rate = model.features.alignment, facts["sample_rate_hz"]
     rows_hz = rate / alignment.hop if rate is not None and alignment is not None else None
-    return trace(network, model.weights, prepared, sample_rate_hz=rows_hz, name=name)
+    return trace(network, model.members[0], prepared, sample_rate_hz=rows_hz, name=name)
 
 
 def flow_of(

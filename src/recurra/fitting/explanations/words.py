@@ -58,7 +58,8 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
 def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray:
     """Return how far the output falls without each token; an average, unknown word stands where the only one was."""
     from recurra.ragged import Ragged
-    from recurra.serving.prediction import network_outputs, portions
+    from recurra.serving.members import outputs_of
+    from recurra.serving.prediction import portions
 
     if model.wide is not None:
         # Both parts read the text again; what stands between two tokens is a blank, or nothing between characters.
@@ -76,11 +77,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
     for portion in portions(variants):
         inputs = Ragged.from_list(portion)
         run = model.own_network
-        found.append(
-            run(inputs)
-            if run is not None
-            else network_outputs(model.manifest["network"], model.weights, inputs)
-        )
+        found.append(run(inputs) if run is not None else outputs_of(model.manifest, model.members, inputs))
     return whole - np.concatenate(found)[:, index].astype(np.float64)
 
 
@@ -100,13 +97,18 @@ def _along_the_way(
             )
     if estimator.model_.own_network is not None:
         raise UsageError("explain: the words of a network= of your own are explained by method='occlusion'.")
-    network, model = estimator.torch_network(), estimator.model_
-    (rows,) = model.prepare([text])
-    with torch.no_grad():
-        read = network.front(Ragged(torch.from_numpy(rows), [len(rows)])).values.numpy()
-    network.front = None
-    found = integrated_gradients(network, read, target=index, **options)
-    return found.per_step, found.error, dict(found.details)
+    (rows,) = estimator.model_.prepare([text])
+    found = []
+    for member in range(len(estimator.model_.members)):
+        network = estimator.torch_network(member)
+        with torch.no_grad():
+            read = network.front(Ragged(torch.from_numpy(rows), [len(rows)])).values.numpy()
+        network.front = None
+        found.append(integrated_gradients(network, read, target=index, **options))
+    # Of several networks each tells of its own output; the mean adds up to the mean of the outputs.
+    errors = [one.error for one in found if one.error is not None]
+    values = np.mean([one.per_step for one in found], axis=0)
+    return values, float(np.mean(errors)) if errors else None, dict(found[0].details)
 
 
 def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, float]]:

@@ -25,6 +25,11 @@ def step_target(options: Any, who: str, given: Given) -> StepTarget:
     """Learn the classes of steps, which with ``crf`` depend on those before."""
     if options.crf and options.network is not None:
         raise UsageError(f"{who}: crf=True stands on this class's own network; leave out network=.")
+    if options.crf and options.members > 1:
+        raise UsageError(
+            f"{who}: crf=True chooses the labels of a sequence with one network; got members={options.members}. Leave one "
+            "of them out."
+        )
     return (ChainTarget if options.crf else StepTarget).fit(who, given.y, given.names)
 
 

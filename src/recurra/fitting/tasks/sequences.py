@@ -15,12 +15,13 @@ from recurra.fitting import overlap, recipe
 from recurra.fitting.fit import held_out
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
 from recurra.fitting.judge import training_facts
-from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import ClassWeights, Pooling, Scaling, Signals, Wide
 from recurra.records import Dataset
+from recurra.serving.members import count_of, joined, parted
 from recurra.serving.model import FittedModel
 
 FEWEST_GROUPS = 5
@@ -195,6 +196,7 @@ class SequenceTask:
             },
             model=model,
             params=shape_only.manifest["params"],
+            members=int(options.members),
             shared_generator=options.network is not None,
         )
 
@@ -265,10 +267,11 @@ def build_network(
     from recurra.nn.network import NetworkConfig, build, from_arrays
 
     fitted = start.fitted
+    weights = {} if fitted is None else _weights_of(fitted, number)
     if options.network is not None:
         network = built(options.network, *sizes, seed=start.seed + number, who=start.who)
         if fitted is not None:
-            network.load_state_dict({name: torch.from_numpy(a) for name, a in fitted.weights.items()})
+            network.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
     else:
         config = NetworkConfig(
             cell="rnn_relu" if options.initialization == "identity" else options.cell,
@@ -283,7 +286,7 @@ def build_network(
             crf=bool(getattr(options, "crf", False)),
         )
         if fitted is not None:
-            network = from_arrays(config, fitted.weights)
+            network = from_arrays(config, weights)
         else:  # chrono's shortest meaningful memory is three steps
             network = build(
                 config,
@@ -297,6 +300,12 @@ def build_network(
             network.front.words.copy_(torch.from_numpy(first_vectors))
     _set_memory(network, options.memory if isinstance(options, Scaling) else "full")
     return network
+
+
+def _weights_of(model: FittedModel, number: int) -> dict[str, np.ndarray]:
+    """Return the weights a member goes on from; one more than there were begins with those of the last."""
+    count = count_of(model.manifest)
+    return parted(model.weights, count)[min(number, count - 1)]
 
 
 def _set_memory(network: Any, memory: str) -> None:
@@ -317,14 +326,17 @@ def _model(
     wide: Any,
 ) -> FittedModel:
     """Turn the trained module into the fitted model."""
-    (member,) = members
-    network: Any = member.network
+    first: Any = members[0].network
     own = options.network is not None
     manifest = {
         **shape_only.manifest,
-        "network": None if own else network.config.to_dict(),
+        "network": None if own else first.config.to_dict(),
         **origin(start),
-        "training": {**facts, **trained(member.result)},
+        "training": {**facts, **trained_members(members)},
     }
-    given = OwnNetwork(network) if own else None
-    return replace(shape_only, manifest=manifest, weights=member.weights, own_network=given, wide=wide)
+    if len(members) > 1:
+        manifest["members"] = len(members)
+    modules = [member.network for member in members]
+    run = OwnNetwork(modules, probabilities=shape_only.task != "regression") if own else None
+    weights = joined([member.weights for member in members])
+    return replace(shape_only, manifest=manifest, weights=weights, own_network=run, wide=wide)

@@ -16,7 +16,7 @@ from recurra.fitting import overlap
 from recurra.fitting.fit import training_config
 from recurra.fitting.forecasts import calibration, continuing, weighing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
-from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.readers.calendar import season_of
 from recurra.serving.forecast_model import ForecastModel, padded
@@ -51,17 +51,17 @@ class SeriesTask:
         trial = partial(_on_trial, options, start, plan, config, loss, len(learn))
         wanted = plan.seasons if options.season is None else plan.seasons or (1,)
         statistical = weighing.decide(options, given, wanted, trial)
-        members = int(options.members)
-        parts, held = _held(options, members, learn, judge, spans, given)
+        count = int(options.members)
+        parts, held = _held(options, count, learn, judge, spans, given)
         params = plain_params(options.get_params(deep=False))
 
-        def model(trained_members: Sequence[Member]) -> ForecastModel:
+        def model(members: Sequence[Member]) -> ForecastModel:
             manifest = {
                 **origin(start),
                 "params": params,
                 "task": "forecasting",
                 "network": config.to_dict(),
-                "members": members,
+                "members": len(members),
                 "context": plan.context,
                 "loss": options.loss,
                 "quantiles": plan.quantiles,
@@ -70,13 +70,12 @@ class SeriesTask:
                 "training": {
                     "windows": len(learn),
                     "lengths": [len(v) for v in given.values],
-                    **trained(trained_members[0].result),
-                    "seconds": sum(member.result.train_seconds for member in trained_members),
+                    **trained_members(members),
                 },
             }
             weights = {
                 f"{number}.{name}": array
-                for number, member in enumerate(trained_members)
+                for number, member in enumerate(members)
                 for name, array in member.weights.items()
             }
             manifest["calibration"] = calibration.learn(manifest, features, weights, held)
@@ -92,7 +91,7 @@ class SeriesTask:
             parts=parts,
             # A network without weight is trained for the file's sake alone.
             max_epochs=1 if statistical and statistical["weight"] == 1 else None,
-            members=members,
+            members=count,
         )
 
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
