@@ -206,6 +206,14 @@ class Directions(Options):
     bidirectional: bool = option(False, "Read every sequence in both directions.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class Causal(Options):
+    """Whether answers may wait for what comes later."""
+
+    causal: bool = option(False, "A network that can stream: one direction, convolutions that see only what came before, "
+        "and no linear part beside it. Where no option of network and training is given, the best known of that kind is "
+        "taken.")
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class Pooling(Options):
     """From states to one answer."""
 
@@ -267,8 +275,9 @@ class Signals(Scaling):
         "scaled: names with commas between, or a dictionary (JSON) with ``name`` and options such as ``window_s``; see "
         "`recurra.features.parts`.", type_doc="str, sequence of str, dict or None")
     frontend: str | dict[str, Any] | None = option(None, "Trainable layers over windows of the signal, before the "
-        "recurrence: convolution, patches, or a dictionary (JSON) with ``name`` and options; see "
-        "`recurra.fitting.frontend`.", type_doc='{"convolution", "patches"}, dict or None')
+        "recurrence: convolution, patches, or a dictionary (JSON) with ``name`` and options; or convolutions, which give "
+        "a row for each step. See `recurra.fitting.frontend`.",
+        type_doc='{"convolution", "patches", "convolutions"}, dict or None')
     tbptt: int | None = option(None, "Rows after which backpropagation is cut in training, while the state goes on; None "
         "reaches back to the beginning.", low=1)
     missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value and marked "
@@ -428,31 +437,39 @@ class Ensemble(Options):
         "mean of the probabilities. Training and answers take as many times as long.", low=1)
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class Budget(Options):
+    """How long training may take."""
+
+    budget_s: float | None = option(None, "Seconds to spend: recipes are compared on parts of the training data held out "
+        "in turn, and what is left goes into members whose mean answers. None compares nothing and trains ``members``. "
+        "On the command line also 90s, 2m or 1h.", low=0, low_open=True)
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class SequenceOptions(Seed, Running, Stopping, Training, Ensemble, Design, Directions, Recurrence):
     """What all share that give labels or numbers to sequences, clips and texts."""
 
 # ------------------------------------------------------------------------------------------------- one per estimator
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceClassifierOptions(ClassWeights, Signals, Wide, Pooling, SequenceOptions):
+class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
     """Options of `SequenceClassifier`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceRegressorOptions(Loss, Signals, Wide, Pooling, SequenceOptions):
+class SequenceRegressorOptions(Loss, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
     """Options of `SequenceRegressor`."""
 
     loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median.',
         choices=("mse", "mae", "quantile"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, SequenceOptions):
+class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, Budget, Causal, SequenceOptions):
     """Options of `SequenceLabeler`; those of words are for sentences given as lists of words."""
 
     crf: bool = option(False, "Choose the labels of a sequence together (conditional random field). For labels that "
         "follow rules, such as those of chunks (B-, I-, O). Such a network cannot stream.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextClassifierOptions(ClassWeights, Wide, Pooling, WordVectors, Tokens, SequenceOptions):
+class TextClassifierOptions(ClassWeights, Budget, Causal, Wide, Pooling, WordVectors, Tokens, SequenceOptions):
     """Options of `TextClassifier`."""
 
     max_tokens: int | None = option(None, "Tokens of a text that are read; None reads all. ``cut_`` says how many "

@@ -1,6 +1,8 @@
 """How estimators are trained, and what is done with a trained one that needs its training.
 
 `fit.py`: the one `fit`, top to bottom.
+`train_member.py`: one network trained. `held_out.py`: which records decide early stopping.
+`budget.py`: what is done with ``budget_s``.
 `task.py`: what differs between estimators, as the steps of a task, and what they hand to each other.
 `tasks/`: one file per kind of task: sequences (with `signals`, `texts`, `clips` as ways of reading and `answers` as what
 is answered), series, anomalies, pairs, language.

@@ -16,6 +16,9 @@ FRONTENDS: Mapping[str, Mapping[str, Any]] = {
         "window": 64, "hop": 32, "size": 32, "kernel": 8, "stride": 4, "kernel_2": 4, "stride_2": 2,
     },
     "patches": {"window": 16, "hop": None, "size": 32},
+    "convolutions": {
+        "size": 64, "kernel": 8, "kernel_2": 5, "kernel_3": 3, "dilation": 1, "dilation_2": 1, "dilation_3": 1,
+    },
 }  # fmt: skip
 
 
@@ -25,19 +28,34 @@ class Frontend:
 
     Parameters
     ----------
-    windows : Windows
-        Cuts the scaled signal into the windows that the layers read.
+    windows : Windows or None
+        Cuts the scaled signal into the windows that the layers read; None where they read every step.
     options : dict
         Of the layers.
     """
 
-    windows: Windows
+    windows: Windows | None
     options: Mapping[str, Any]
 
-    def description(self, channels: int) -> dict[str, Any]:
-        """Return the front of a network that reads so many channels; see `recurra.nn.front`."""
+    def description(self, input_size: int, *, causal: bool) -> dict[str, Any]:
+        """Return the front of a network; see `recurra.nn.front`.
+
+        Parameters
+        ----------
+        input_size : int
+            Numbers of a row.
+        causal : bool
+            Whether a step may see only what came before; windows always do.
+        """
         own = dict(self.options)
-        return {**own, "channels": channels} if own["name"] == "convolution" else own
+        if self.windows is not None:
+            channels = input_size // self.windows.window
+            return {**own, "channels": channels} if own["name"] == "convolution" else own
+        layers = [
+            {"filters": own["size"], "kernel": own[f"kernel{end}"], "dilation": own[f"dilation{end}"]}
+            for end in ("", "_2", "_3")
+        ]
+        return {"name": own["name"], "layers": layers, "causal": causal}
 
 
 def frontend_words(given: Any) -> Frontend | None:
@@ -45,10 +63,12 @@ def frontend_words(given: Any) -> Frontend | None:
 
     Parameters
     ----------
-    given : None, {"convolution", "patches"} or dict
+    given : None, {"convolution", "convolutions", "patches"} or dict
         "convolution": two convolutions with ReLU and the largest value over each window; "patches": a linear map of each
-        window. A dictionary holds the ``name`` and options: ``window`` and ``hop`` in samples, ``size`` (filters), and of
-        the convolution ``kernel``, ``stride``, ``kernel_2``, ``stride_2``. A string that begins with a brace is such a
+        window; "convolutions": three layers of convolution, batch normalization and ReLU that give a row for each step.
+        A dictionary holds the ``name`` and options: ``window`` and ``hop`` in samples, ``size`` (filters), of the
+        convolution ``kernel``, ``stride``, ``kernel_2``, ``stride_2``, and of the three layers ``kernel`` and
+        ``dilation``, the same with ``_2`` and with ``_3``. A string that begins with a brace is such a
         dictionary as JSON.
 
     Raises
@@ -78,6 +98,8 @@ def frontend_words(given: Any) -> Frontend | None:
             )
         check_number("frontend", word, value, integer=True, low=1)
     own = {**known, **options}
+    if name == "convolutions":
+        return Frontend(None, {"name": name, **own})
     window, hop = own.pop("window"), own.pop("hop")
     windows = Windows((Samples(),), window, window if hop is None else hop)
     if name == "convolution":

@@ -84,6 +84,11 @@ def _check_signal_options(who: str, params: Mapping[str, Any]) -> None:
     """Raise UsageError at features or a frontend that do not exist, or options that exclude each other."""
     feature_words(params.get("features"))
     frontend_words(params.get("frontend"))
+    for word, why in (("bidirectional", "reads from the end"), ("wide", "reads whole sequences")):
+        if params.get("causal") and params.get(word) is True:
+            raise UsageError(
+                f"{who}: causal=True asks for a network that can stream, and {word}=True {why}. Leave one of them out."
+            )
     if params.get("tbptt") is not None and params.get("bidirectional"):
         raise UsageError(
             f"{who}: tbptt carries the state forward from cut to cut and cannot go with bidirectional=True, whose backward "

@@ -9,13 +9,23 @@ import numpy as np
 from recurra.errors import RecurraWarning
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import Target
-from recurra.options import Design, Directions, Pooling, Recurrence, Signals, Training, Wide, options_of
+from recurra.options import (
+    Causal,
+    Design,
+    Directions,
+    Pooling,
+    Recurrence,
+    Signals,
+    Training,
+    Wide,
+    options_of,
+)
 from recurra.serving.model import FittedModel
 from recurra.serving.summaries import Summary
 from recurra.serving.wide import Wide as WidePart
 
 # What a recipe may decide.
-DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs")
+DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend")
 # Of a linear answer in the model's. On the archive files the rule was made on (BasicMotions, ArrowHead, OSULeaf, Japanese
 # vowels) shares from 0.7 to 0.85 were equally good; with more sequences a network learns more than a linear map. On
 # short texts, up to 3,000 of them, 0.8 stayed best.
@@ -34,13 +44,23 @@ APART = 1_000_003
 def decided(estimator: Any, given: Given, target: Target) -> dict[str, Any]:
     """Return options and values for an estimator to which none of network and training was given; empty otherwise."""
     if not isinstance(estimator, Wide):
-        return {}
+        return _of_steps(estimator, given) if target.task == "labeling" else {}
     wide = estimator.wide
+    if isinstance(estimator, Causal) and estimator.causal:
+        own = _nothing_given(estimator) and not target.per_step and estimator.wide == "auto"
+        return {"wide": False, **(_causal(given) if own else {})}
     if wide == "auto":
         wide = _nothing_given(estimator) and _fits(estimator, given, target)
         if wide:
             return {"wide": True, **_network(given)}
     return {"wide": bool(wide)}
+
+
+def _of_steps(estimator: Any, given: Given) -> dict[str, Any]:
+    """Return options for a label per step; one that may come late is read from both sides."""
+    if not _nothing_given(estimator) or estimator.crf:
+        return {}
+    return {"bidirectional": not estimator.causal, "dropout": 0.3}
 
 
 def _nothing_given(estimator: Any) -> bool:
@@ -67,13 +87,23 @@ def _network(given: Given) -> dict[str, Any]:
     return found
 
 
+def _causal(given: Given) -> dict[str, Any]:
+    """Return options of a network that can stream."""
+    found = {**_network(given), "bidirectional": False}
+    if not isinstance(given.sequences[0], str):
+        found["frontend"] = "convolutions"
+    return found
+
+
 def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
     """Return the sentence that says what was decided and why; empty where nothing was."""
     rest = {name: value for name, value in options.items() if name != "wide"}
-    if wide is None or not rest:
+    if not rest:
         return ""
-    what = "words and runs of letters" if wide.reads_texts else "fixed dilated kernels"
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())
+    if wide is None:
+        return f"Recipe: a network with {own}, as no option of network or training was given."
+    what = "words and runs of letters" if wide.reads_texts else "fixed dilated kernels"
     return (
         f"Recipe: a linear map of {what} has {100 * wide.share:.0f} % of the say, a network with {own} the rest, as no "
         "option of network or training was given."

@@ -11,7 +11,7 @@ import numpy as np
 from recurra.batches.splits import content_keys
 from recurra.features.symbols import Symbols
 from recurra.fitting import overlap
-from recurra.fitting.fit import held_out
+from recurra.fitting.held_out import held_out
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
 from recurra.fitting.manifest import origin, plain_params, trained

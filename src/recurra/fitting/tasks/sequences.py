@@ -12,7 +12,7 @@ from recurra.batches.splits import content_keys
 from recurra.errors import DataError
 from recurra.features.chain import Chain
 from recurra.fitting import overlap, recipe
-from recurra.fitting.fit import held_out
+from recurra.fitting.held_out import held_out
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
 from recurra.fitting.judge import training_facts
 from recurra.fitting.manifest import origin, plain_params, trained_members

@@ -13,11 +13,11 @@ from recurra.checks import where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
 from recurra.fitting import overlap
-from recurra.fitting.fit import training_config
 from recurra.fitting.forecasts import calibration, continuing, weighing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.train_member import training_config
 from recurra.readers.calendar import season_of
 from recurra.serving.forecast_model import ForecastModel, padded
 

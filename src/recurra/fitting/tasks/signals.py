@@ -44,7 +44,7 @@ def features(options: Any, given: Given) -> Learned:
 def front(options: Any, learned: Learned) -> dict[str, Any] | None:
     """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
     found = frontend_words(options.frontend)
-    return None if found is None else found.description(learned.features.input_size // found.windows.window)
+    return None if found is None else found.description(learned.features.input_size, causal=options.causal)
 
 
 SIGNALS = Reading(read_sequences, check, features, front)
