@@ -8,6 +8,7 @@ import torch
 
 from recurra.errors import UsageError
 from recurra.nn import LSTM, RNN, NetworkConfig, build, initialize
+from recurra.nn.initialization import _recurrent
 
 
 def network(cell, initialization, hidden_size=64, **words):
@@ -95,3 +96,14 @@ def test_a_layer_alone_and_equal_seeds():
 def test_messages(cell, words, message):
     with pytest.raises(UsageError, match=message):
         build(NetworkConfig(cell, 3, 4, 2), seed=0, **words)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 7), (40, 40), (40, 12), (12, 40), (130, 130)])
+def test_orthogonal_weights_are_torchs_and_the_thread_count_is_never_set(shape, monkeypatch):
+    monkeypatch.setattr(
+        torch, "set_num_threads", None
+    )  # one number for the process: other threads would keep it
+    found, expected = torch.empty(shape), torch.empty(shape)
+    _recurrent(found, torch.Generator().manual_seed(3), identity=False)
+    torch.nn.init.orthogonal_(expected, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=5e-6)

@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 
+import recurra
 from recurra.errors import DataError, UsageError
 from recurra.readers import clock
 from recurra.readers.columns import parse
@@ -108,3 +109,40 @@ def test_the_longest_gap():
     assert gap(np.array([0.0, 1, 2, 3, 4])) is None
     assert gap(np.array([0.0, 1, 2, 9, 10, 11])) == (2, 7.0)
     assert gap(np.array([0.0, 9.0])) is None
+
+
+@pytest.mark.parametrize("word", [{"time_zone": "Europe/Berlin"}, {"time_format": "day first"}])
+@pytest.mark.parametrize("kind", ["sequence", "series"])
+def test_words_of_dates_are_refused_for_times_that_count(tmp_path, word, kind):
+    path = tmp_path / "a.csv"
+    path.write_text("time,x\n" + "".join(f"{0.5 * i},{i}\n" for i in range(9)))
+    with pytest.raises(
+        UsageError, match=rf"{next(iter(word))}=.* acts on dates; the time column 'time' holds"
+    ):
+        recurra.load(path, kind=kind, **word)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_words_of_dates_act_in_folders_of_tables(tmp_path, labelled):
+    for label in ("a", "b"):
+        folder = tmp_path / label if labelled else tmp_path
+        folder.mkdir(exist_ok=True)
+        rows = "".join(f"0{month}/02/2024,{month}\n" for month in (1, 2, 3))
+        (folder / f"{label}.csv").write_text("time,x\n" + rows)
+    starts = [
+        recurra.load(tmp_path, time="time", time_format=form).records[0].start
+        for form in ("day first", "month first")
+    ]
+    assert starts == [np.datetime64(day, "s").astype(float) for day in ("2024-02-01", "2024-01-02")]
+
+
+def test_dates_less_than_a_microsecond_apart_do_not_repeat(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"2024-05-31T12:00:00.{100 * i:09d},{i}\n" for i in range(9))
+    path.write_text("time,x\n" + rows)
+    read = recurra.load(path)
+    assert not any("repeat" in note for note in read.notes)
+    assert read.records[0].sample_rate_hz == pytest.approx(1e7)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], *reversed(lines[1:])]))
+    assert recurra.load(path, sort=True).records[0].values[:, 0].tolist() == list(range(9))

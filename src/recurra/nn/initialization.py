@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,8 @@ from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
 
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
+# Columns up to which reflections one by one take no time that is noticed.
+_REFLECTED = 128
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 
@@ -123,13 +126,34 @@ def _recurrent(gate: Tensor, generator: torch.Generator, *, identity: bool) -> N
     if identity:
         nn.init.eye_(gate)
         return
-    # A QR of this size is done sooner than a second thread wakes: beside a busy neighbour 143 ms became 1 ms.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        nn.init.orthogonal_(gate, generator=generator)
-    finally:
-        torch.set_num_threads(threads)
+    draws = torch.empty_like(gate).normal_(generator=generator).double().numpy()
+    wide = draws.shape[0] < draws.shape[1]
+    found = _orthogonal(draws.T if wide else draws)
+    with torch.no_grad():
+        gate.copy_(torch.from_numpy(found.T if wide else found))
+
+
+def _orthogonal(draws: np.ndarray) -> np.ndarray:
+    """Return the orthogonal columns of a tall matrix, as a QR whose R has a positive diagonal.
+
+    The number of threads is never set here: it is one for the whole process, and a thread that started meanwhile kept
+    it, so that its training gave other bits. Up to `_REFLECTED` columns Householder's reflections are summed in one
+    order, whatever the threads; above them LAPACK's last digits, which hang on the threads, are rounded away to float32.
+    """
+    rows, columns = draws.shape
+    if columns > _REFLECTED:
+        q, r = np.linalg.qr(draws)
+        return q * np.sign(np.diagonal(r))
+    left, found, mirrors = draws.copy(), np.eye(rows, columns), []
+    for k in range(columns):
+        v = left[k:, k].copy()
+        v[0] += math.copysign(math.sqrt(np.einsum("i,i", v, v)), v[0])
+        v /= math.sqrt(np.einsum("i,i", v, v))
+        left[k:, k:] -= np.multiply.outer(2 * v, np.einsum("i,ij->j", v, left[k:, k:]))
+        mirrors.append(v)
+    for k, v in reversed(list(enumerate(mirrors))):
+        found[k:, k:] -= np.multiply.outer(2 * v, np.einsum("i,ij->j", v, found[k:, k:]))
+    return found * np.sign(np.diagonal(left))
 
 
 def _input(gate: Tensor, generator: torch.Generator, *, small: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import check_choice
-from recurra.errors import DataError
+from recurra.errors import DataError, UsageError
 from recurra.readers import dates
 from recurra.readers.calendar import pandas
 from recurra.readers.columns import Columns
@@ -59,6 +59,14 @@ class Clock:
     stamps: np.ndarray | None = None
     zone: str | None = None
     note: str = ""
+
+    def since_first(self) -> np.ndarray:
+        """Return the seconds, shape (rows,); of dates since the earliest: since 1970 a float ends at a fifth of 1 µs."""
+        if self.stamps is None or not len(self.stamps):
+            return self.seconds
+        ticks = self.stamps.astype(np.int64)
+        per_second = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[np.datetime_data(self.stamps.dtype)[0]]
+        return np.asarray((ticks - ticks.min()) / per_second, dtype=np.float64)
 
     def index(self, rows: np.ndarray | slice = slice(None)) -> Any:
         """Return the times of these rows as a pandas.DatetimeIndex, in the zone; numbers count from 1970."""
@@ -112,6 +120,12 @@ def read_clock(
     if zone is not None:
         dates.check_zone(zone)
     clock = _read(columns, name, unit, form, zone, series)
+    if not clock.dates and (form is not None or zone is not None):
+        word = f"time_format={form!r}" if form is not None else f"time_zone={zone!r}"
+        raise UsageError(
+            f"{columns.who}: {word} acts on dates; the time column {name!r} holds times that count from the start. "
+            "Leave it out, or name the column of dates with time=."
+        )
     if np.isnan(clock.seconds).any():
         row = int(np.flatnonzero(np.isnan(clock.seconds))[0])
         raise DataError(

@@ -105,9 +105,15 @@ def read_durations(cells: _Cells) -> np.ndarray | None:
     return out
 
 
+_NANOSECONDS = re.compile(r"[.,]\d{7}")
+
+
 def _plain_iso(cells: _Cells) -> np.ndarray | None:
+    # Digits behind microseconds are kept where there are any: nanoseconds reach from 1678 to 2262 only.
+    fine = any(cell is not None and _NANOSECONDS.search(cell) for cell in cells)
+    fine = fine and all(cell is None or "1678" <= cell[:4] < "2262" for cell in cells)
     try:
-        array = np.array([cell or "NaT" for cell in cells], dtype="datetime64[us]")
+        array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
     except ValueError:
         return None
     # numpy takes "2024" and "now" for dates too; numbers were asked before, words are none.

@@ -102,7 +102,8 @@ def _any_layout(path: Path, words: TableWords, root: Path) -> Dataset:
 
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
 _OF_A_TABLE = (
-    "time", "channels", "sort", "time_unit", "sample_rate_hz", "encoding", "delimiter", "decimal", "thousands",
+    "time", "channels", "sort", "time_unit", "time_format", "time_zone", "sample_rate_hz", "encoding", "delimiter",
+    "decimal", "thousands",
 )  # fmt: skip
 _ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 
@@ -212,7 +213,7 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
 def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:
     """Read one file as one record; the words were checked for the folder, and are not again for what the file is."""
     grouped = "group" in words.given
-    words = replace(words, given=words.given & {"sort", "time_unit"})
+    words = replace(words, given=words.given & {"sort", "time_unit", "time_format", "time_zone"})
     name = file.relative_to(root).as_posix()
     if file.suffix.lower() in SIGNALS:
         return _read_signal(file, name, words if keep_labels else replace(words, label=""))

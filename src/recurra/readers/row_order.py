@@ -26,11 +26,14 @@ class RowOrder:
         if words.sort:
             self._check_can_sort()
             self.order = (
-                np.lexsort((self.clock.seconds, codes)) if self.clock else np.argsort(codes, kind="stable")
+                np.lexsort((self.clock.since_first(), codes))
+                if self.clock
+                else np.argsort(codes, kind="stable")
             )
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
         if self.clock is not None:
-            self.seconds = self.clock.seconds if self.order is None else self.clock.seconds[self.order]
+            seconds = self.clock.since_first()
+            self.seconds = seconds if self.order is None else seconds[self.order]
             self._check_forward()
 
     def _codes(self) -> tuple[np.ndarray, list[str | None]]:
@@ -125,6 +128,6 @@ class RowOrder:
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
-        return (
-            float(self.seconds[self.starts[index]]) if self.clock is not None and self.clock.dates else None
-        )
+        if self.clock is None or not self.clock.dates:
+            return None
+        return float(self.clock.seconds[self._row(int(self.starts[index]))])
