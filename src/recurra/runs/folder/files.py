@@ -4,9 +4,6 @@
 ``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` ·
 ``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and
 is whole when its ``model.recurra`` is.
-
-Whoever trains into a run folder owns it, see `recurra.runs.folder.ownership`. Where a run is replaced, the new one grows beside it as
-``.NAME.new``, and for the moment of the change the earlier one is called ``.NAME.old``.
 """
 
 import contextlib

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import UsageError
-from recurra.estimators.frame_inputs import image_size, video_words
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.video import FrameReader
@@ -40,6 +39,9 @@ def answering_frames(
     run: str, source: str, *, size: str | None, look_ahead: int | None, proba: bool
 ) -> tuple[Session, RawFrames | ClipFrames, float | None]:
     """Return what answers frames, where they come from, and their rate, None where it is not known."""
+    # Not above: it needs rich, which a light install, enough for rows, does not have.
+    from recurra.estimators.frame_inputs import image_size, video_words
+
     estimator = load_model(model_file(run))
     session = Session(estimator.model_, estimator.stream(look_ahead=look_ahead), proba=proba)
     if source == "-":
