@@ -53,7 +53,7 @@ def predict(
         Shorter segments become part of their longer neighbour.
     chunk : int, optional
         Read every sequence in chunks of so many steps, as a stream would; the answers are the same. A causal network
-        does so by itself with long recordings, and shows how far it is.
+        does so by itself with long recordings.
     horizon : int, optional
         Steps ahead, of a network that forecasts; by default those it was trained for.
     progress : callable, optional
