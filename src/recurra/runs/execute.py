@@ -90,9 +90,8 @@ def execute(prepared: Prepared, tell: Tell) -> Run:
 def _tell_data(prepared: Prepared, tell: Tell) -> _Problems:
     """Say what is in the data, how it is split, and what is odd about it."""
     dataset, split = prepared.dataset, prepared.split
-    both = (
-        split.test and prepared.plan.task != "forecast"
-    )  # a series is on both sides of its own split by time
+    # A series is on both sides of its own split by time.
+    both = split.test and prepared.plan.task != "forecast"
     found = inspect(dataset, train=split.train, test=split.test) if both else inspect(dataset)
     tell(f"Data:   {dataset.source or 'given in Python'}: {_sizes(found.summary)}")
     for note in dataset.notes:
