@@ -27,7 +27,8 @@ BELOW = {
     **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
     "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
     "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting"},
-    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators"},
+    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators"},
+    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators", "runs"},
 }
 TORCH_FREE = GROUND | {"readers", "datasets", "features", "batches", "kernels", "serving"}
 
@@ -67,6 +68,8 @@ def violations(path, text):
         parts = module.split(".")
         if parts[0] == "torch" and room in TORCH_FREE:
             found.append(f"{path}:{line}: {room} must not import torch")
+        if parts[0] == "click" and room != "cli":
+            found.append(f"{path}:{line}: {room} must not import click")
         if parts[0] != "recurra" or len(parts) == 1:
             continue
         target = parts[1]
@@ -104,6 +107,70 @@ def test_bases_of_scikit_learn_come_with_types():
     assert untyped == ["base.py"], "take BaseEstimator and the mixins from recurra.estimators.base"
 
 
+def modules(room):
+    """Return the files of a room by their dotted name below the package, the indexes left out."""
+    files = [file for file in (SOURCE / room).rglob("*.py") if file.stem != "__init__"]
+    return {".".join(file.relative_to(SOURCE).with_suffix("").parts): file for file in files}
+
+
+def index_problems(folder):
+    """Return the entries of a folder that its index does not name, or names and are not there."""
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    named = {line.split(":")[0] for line in text.splitlines() if ": " in line and line[0].islower()}
+    there = {p.stem for p in folder.iterdir() if p.stem != "__init__" and p.name != "__pycache__"}
+    return named ^ there
+
+
+@pytest.mark.parametrize("folder", ["runs", "runs/data", "runs/folder", "runs/stream"])
+def test_the_index_of_a_room_names_every_file(folder):
+    assert not index_problems(SOURCE / folder)
+
+
+@pytest.mark.parametrize("room", ["runs", "cli"])
+def test_no_private_name_crosses_files(room):
+    found = [
+        f"{name}: {alias.name}"
+        for name, file in modules(room).items()
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("recurra")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not found
+
+
+def circles(graph):
+    """Return the names from which an import leads back to themselves."""
+
+    def reached(start):
+        seen, todo = set(), [start]
+        while todo:
+            new = graph[todo.pop()] - seen
+            seen |= new
+            todo += new
+        return seen
+
+    return [name for name in graph if name in reached(name)]
+
+
+@pytest.mark.parametrize("room", ["runs", "cli"])
+def test_no_import_circle(room):
+    files = modules(room)
+    graph = {}
+    for name, file in files.items():
+        imported = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        graph[name] = {module.removeprefix("recurra.") for module in imported} & set(files)
+    assert any(graph.values())
+    assert not circles(graph)
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(SOURCE)))
 def test_no_file_outgrows_its_reader(file):
     assert len(file.read_text().splitlines()) <= 600
@@ -119,6 +186,9 @@ def test_no_file_outgrows_its_reader(file):
         ("training/loop.py", "import recurra.evaluation.metrics", "training must not import evaluation"),
         ("store.py", "from recurra.readers import table", "store must not import readers"),
         ("batches/splits.py", "importlib.import_module('recurra.nn')", "batches must not import nn"),
+        ("runs/train.py", "def f():\n    from recurra.cli import screen", "runs must not import cli"),
+        ("runs/data/split.py", "import click", "runs must not import click"),
+        ("estimators/loading.py", "from recurra.runs import predict", "estimators must not import runs"),
     ],
 )
 def test_the_rule_itself_is_seen_to_fail(path, text, complaint):

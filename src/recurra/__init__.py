@@ -30,13 +30,13 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
-    "evaluate": ("recurra.cli.eval", "evaluate"),
+    "evaluate": ("recurra.runs.evaluate", "evaluate"),
     "kernels": ("recurra.kernels", None),
     "load": ("recurra.datasets", "load_any"),
     "load_model": ("recurra.estimators.loading", "load_model"),
-    "look": ("recurra.cli.look", "look"),
+    "look": ("recurra.runs.look", "look"),
     "nn": ("recurra.nn", None),
-    "train": ("recurra.cli.train", "train"),
+    "train": ("recurra.runs.train", "train"),
 }
 
 __all__ = [
@@ -71,9 +71,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from recurra import datasets, errors, kernels, nn
-    from recurra.cli.eval import evaluate
-    from recurra.cli.look import look
-    from recurra.cli.train import train
     from recurra.datasets import load_any as load
     from recurra.estimators.anomaly_detector import AnomalyDetector
     from recurra.estimators.forecaster import Forecaster
@@ -90,6 +87,9 @@ if TYPE_CHECKING:
     from recurra.nn.accelerate import accelerate, decelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
+    from recurra.runs.evaluate import evaluate
+    from recurra.runs.look import look
+    from recurra.runs.train import train
     from recurra.serving.streams import Streams
 
 

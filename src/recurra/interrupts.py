@@ -19,6 +19,10 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 SECONDS_OF_ONE_EVENT = 1.0
 
 
+class Interrupted(KeyboardInterrupt):
+    """An end that was asked for (Ctrl-C, SIGTERM, SIGHUP), after which there is something to go on from."""
+
+
 def _deaf(number: int, frame: FrameType | None) -> None:
     """Do nothing: the process ends already. Not SIG_IGN, of which Python complains where a signal is on its way."""
 

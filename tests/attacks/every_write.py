@@ -22,8 +22,9 @@ import warm
 from shim import Shim
 
 from recurra import store
-from recurra.cli import run_folder
-from recurra.cli.run_folder import RunFolder, open_run
+from recurra.runs.folder.files import RunFolder
+from recurra.runs.folder.opening import open_run
+from recurra.runs.folder.ownership import unfinished
 from recurra.training import checkpoints
 
 # What happens at a call; a power cut only where it differs from death: at what is about to make something last.
@@ -113,7 +114,7 @@ class Attack:
         new = (self.run / "model.recurra").exists() and warm.same_weights(
             self.run / "model.recurra", self.whole / "model.recurra"
         )
-        begun = run_folder.unfinished(self.run) is not None
+        begun = unfinished(self.run) is not None
         if begun or not new:
             args = ["resume", str(self.run), "--quiet"] if begun else words or self.words(self.run)
             code = warm.wait(warm.fork(args, self.log))

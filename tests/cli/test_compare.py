@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from recurra.cli.compare import compare
 from recurra.errors import DataError, UsageError
+from recurra.runs.compare import compare
 
 
 def test_runs_side_by_side_on_one_file(cli, forms, trained):

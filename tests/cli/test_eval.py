@@ -104,16 +104,3 @@ def test_a_damaged_model_is_bad_data(cli, trained, tmp_path):
     done = cli("eval", tmp_path / "run")
     assert done.code == 3
     assert done.err.startswith(f"Error: {model}: ")
-
-
-def test_labels_of_another_type_are_the_same_classes(tmp_path):
-    """A folder called 1 is the class 1 of a table."""
-    import numpy as np
-
-    from recurra.cli import parts
-    from recurra.records import Dataset, Record
-
-    data = Dataset([Record(np.zeros((2, 1)), label=label) for label in ("1", "2", "x")])
-    assert [r.label for r in parts.with_known_labels(data, np.array([1, 2]))] == [1, 2, "x"]
-    per_step = Dataset([Record(np.zeros((2, 1)), label=np.array(["1", "2"]))])
-    assert parts.with_known_labels(per_step, np.array([1, 2]))[0].label.tolist() == [1, 2]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recurra.cli.explain import explain
+from recurra.runs.explain import explain
 
 
 def test_a_picture_in_the_run_folder(cli, trained):

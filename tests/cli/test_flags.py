@@ -8,26 +8,28 @@ from click.testing import CliRunner
 
 from recurra.cli import flags
 from recurra.cli.train import command as train_command
-from recurra.errors import UsageError
 from recurra.options import OPTIONS as WORDS
 from recurra.readers.words import TableWords
+from recurra.runs.command_line import PYTHON_ONLY, as_arguments, flag_of
+from recurra.runs.data.options import DATA_OPTIONS
+from recurra.runs.tasks import TASKS, all_defaults, estimator_class
 
 OPTIONS = {option.name: option for option in train_command.params if isinstance(option, click.Option)}
-ON_THE_LINE = [word for word in WORDS if word not in flags.PYTHON_ONLY]
+ON_THE_LINE = [word for word in WORDS if word not in PYTHON_ONLY]
 
 
 def parsed(*args):
     """Return the words that the train command's flags give."""
     context = train_command.make_context("train", ["data", *args])
     return flags.given(
-        {name: value for name, value in context.params.items() if name in {**WORDS, **flags.DATA_WORDS}}
+        {name: value for name, value in context.params.items() if name in {**WORDS, **DATA_OPTIONS}}
     )
 
 
 def test_only_objects_of_python_have_no_flag():
-    assert set(WORDS) - set(OPTIONS) == set(flags.PYTHON_ONLY) == {"network", "callbacks"}
-    assert set(ON_THE_LINE) <= set(flags.FLAG_WORDS)
-    assert not set(flags.PYTHON_ONLY) & set(flags.FLAG_WORDS)
+    assert set(WORDS) - set(OPTIONS) == set(PYTHON_ONLY) == {"network", "callbacks"}
+    assert set(ON_THE_LINE) <= set(flags.FLAG_OF)
+    assert not set(PYTHON_ONLY) & set(flags.FLAG_OF)
 
 
 @pytest.mark.parametrize("word", ON_THE_LINE)
@@ -41,17 +43,15 @@ def test_a_flag_that_is_not_given_is_not_passed_on():
     assert parsed() == {}
 
 
-@pytest.mark.parametrize(
-    ("task", "kind"), [(task, kind) for task, kinds in flags.TASKS.items() for kind in kinds]
-)
+@pytest.mark.parametrize(("task", "kind"), [(task, kind) for task, kinds in TASKS.items() for kind in kinds])
 def test_flags_give_the_defaults_of_the_constructor(task, kind):
-    estimator = flags.estimator_class(task, kind)(**parsed())
-    assert estimator.get_params() == flags.estimator_class(task, kind)().get_params()
+    estimator = estimator_class(task, kind)(**parsed())
+    assert estimator.get_params() == estimator_class(task, kind)().get_params()
 
 
 @pytest.mark.parametrize("word", [word for word in ON_THE_LINE if word != "random_state"])
 def test_the_help_shows_the_default_and_the_flag_takes_it(word):
-    defaults = [words[word] for words in flags.all_defaults() if word in words]
+    defaults = [words[word] for words in all_defaults() if word in words]
     default = defaults[0]
     shown = OPTIONS[word].help.split("[default: ")[1].rstrip("]")
     if defaults.count(default) < len(defaults):
@@ -59,19 +59,19 @@ def test_the_help_shows_the_default_and_the_flag_takes_it(word):
         return
     if isinstance(default, tuple):
         assert shown == (",".join(str(number) for number in default) or "nothing")
-        assert parsed(flags.flag_of(word), "5,6")[word] == [5, 6]
+        assert parsed(flag_of(word), "5,6")[word] == [5, 6]
         return
     if default == "auto":  # neither --wide nor --no-wide
         assert shown == "auto"
-        for flag, value in ((flags.flag_of(word), True), ("--no-" + flags.flag_of(word)[2:], False)):
+        for flag, value in ((flag_of(word), True), ("--no-" + flag_of(word)[2:], False)):
             assert parsed(flag) == {word: value}
         return
     if isinstance(default, bool):
         assert shown == ("on" if default else "off")
-        given = parsed(flags.flag_of(word) if default else "--no-" + flags.flag_of(word)[2:])
+        given = parsed(flag_of(word) if default else "--no-" + flag_of(word)[2:])
     else:
         assert shown == ("none" if default is None else str(default))
-        given = parsed(flags.flag_of(word), shown)
+        given = parsed(flag_of(word), shown)
     assert given == {word: default}
     assert type(given[word]) is type(default)
 
@@ -92,9 +92,9 @@ def test_a_number_or_none_is_nothing_else():
 
 
 def test_words_of_a_table_are_the_flags_of_the_data():
-    of_tables = [word for word in flags.DATA_WORDS if word != "split_number"]  # that one is of clips
+    of_tables = [word for word in DATA_OPTIONS if word != "split_number"]  # that one is of clips
     assert of_tables == [field.name for field in fields(TableWords) if field.name != "given"]
-    assert set(flags.DATA_WORDS) <= set(OPTIONS)
+    assert set(DATA_OPTIONS) <= set(OPTIONS)
 
 
 def test_columns_given_once_and_several_times():
@@ -111,20 +111,9 @@ def test_words_become_flags_and_come_back():
         "hidden_size": 7, "bidirectional": True, "grad_clip": None, "scaling": "none", "learning_rate": 0.01,
         "id": "the id", "target": ["x", "y"], "sort": True, "random_state": 5,
     }  # fmt: skip
-    assert parsed(*flags.as_arguments(words)) == words
-    assert flags.as_arguments({"bidirectional": False}) == ["--no-bidirectional"]
-    assert (
-        flags.as_arguments({"network": len, "callbacks": [], "class_weight": {"a": 2}, "optimizer": int})
-        == []
-    )
-
-
-def test_an_unknown_word_names_the_nearest():
-    with pytest.raises(
-        UsageError, match=r"^train: there is no word 'hiden_size'\. Did you mean 'hidden_size'\?$"
-    ):
-        flags.divide("train", {"hiden_size": 3})
-    assert flags.divide("train", {"hidden_size": 3, "id": "x"}) == ({"id": "x"}, {"hidden_size": 3})
+    assert parsed(*as_arguments(words)) == words
+    assert as_arguments({"bidirectional": False}) == ["--no-bidirectional"]
+    assert as_arguments({"network": len, "callbacks": [], "class_weight": {"a": 2}, "optimizer": int}) == []
 
 
 def test_help_stands_in_sections():

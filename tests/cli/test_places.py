@@ -11,8 +11,8 @@ import pytest
 import recurra
 from cli.waves import waves, write_forms
 from recurra import store
-from recurra.cli.compare import compare
-from recurra.cli.main import Interrupted
+from recurra.interrupts import Interrupted
+from recurra.runs.compare import compare
 from recurra.training.callbacks import Callback
 
 SMALL = {"hidden_size": 3, "max_epochs": 2, "verbose": 0, "seed": 3}
@@ -262,7 +262,7 @@ def test_a_data_set_is_not_a_folder_of_its_name(cli, tmp_path, monkeypatch):
 def test_clips_of_an_earlier_version_are_found_again(written, cli, tmp_path, monkeypatch):
     """Their split went by the path as it was written; the run says nothing of what it went by."""
     from recurra.batches import splits
-    from recurra.cli import parts
+    from recurra.runs.data.identity import digest
 
     name, words = clips(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -278,7 +278,7 @@ def test_clips_of_an_earlier_version_are_found_again(written, cli, tmp_path, mon
             del config[later]
         (tmp_path / run / "config.json").write_text(json.dumps(config))
     (tmp_path / "run" / "trained-on.recurra").unlink()
-    assert parts.digest(recurra.load(source).split(random_state=3)[1]) != config["test_digest"]
+    assert digest(recurra.load(source).split(random_state=3)[1]) != config["test_digest"]
     monkeypatch.chdir("/")
     judged = cli("eval", tmp_path / "run", "--json")
     assert judged.code == 0, judged.err

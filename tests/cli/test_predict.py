@@ -1,5 +1,6 @@
 """``predict``: CSV and JSON lines, with and without labels, without torch."""
 
+import contextlib
 import csv
 import io
 import json
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.cli.predict import as_text, predict
+from recurra.cli import screen
+from recurra.cli.predict import as_text
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
+from recurra.runs import predict as prediction
+from recurra.runs.predict import predict
 
 
 def rows_of(text):
@@ -172,14 +176,22 @@ def test_whole_and_in_chunks_are_the_same(walking):
 
 
 def test_long_recordings_are_read_in_chunks_by_themselves(walking, monkeypatch):
-    import recurra.cli.predict as command
-
     data, run = walking
     whole = predict(run.path, data)
-    monkeypatch.setattr(command, "_LONG", 100)
-    monkeypatch.setattr(command, "_CHUNK", 13)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(prediction, "LONG", 100)
+    monkeypatch.setattr(prediction, "CHUNK", 13)
     assert predict(run.path, data) == whole
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert predict(run.path, data, progress=screen.progress) == whole
+    steps, read = [], []
+
+    @contextlib.contextmanager
+    def progress(n):
+        steps.append(n)
+        yield read.append
+
+    assert predict(run.path, data, progress=progress) == whole
+    assert steps == [sum(len(record.values) for record in data.records)] == [sum(read)]
 
 
 def test_segments_cover_each_recording(walking):

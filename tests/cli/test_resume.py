@@ -15,8 +15,9 @@ import pytest
 import recurra
 from cli.waves import TINY, TINY_FLAGS, waves
 from recurra import store
-from recurra.cli.main import Interrupted
 from recurra.errors import DataError, MissingDataError, StoreError, UsageError
+from recurra.interrupts import Interrupted
+from recurra.runs.folder.files import RunFolder
 from recurra.training.callbacks import Callback
 
 
@@ -58,7 +59,7 @@ def test_the_run_ends_as_if_it_had_not_been_stopped(cli, forms, tmp_path):
     assert done.out.splitlines()[-1].startswith(f"recurra explain {run} --index ")
     assert same(run, whole.path)
     assert (run / "config.json").read_bytes() == config
-    rows = recurra.cli.run_folder.RunFolder(run).history()
+    rows = RunFolder(run).history()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(row["time"] for row in rows)
     again = recurra.evaluate(run).metrics
@@ -249,17 +250,6 @@ def test_links_out_of_a_run_folder_are_not_written_into(forms, tmp_path, name):
     with pytest.raises(DataError, match=f"{name}: leads out of the run folder, to .*outside"):
         recurra.train(resume=run)
     assert outside.read_text() == "kept" if outside.is_file() else list(outside.iterdir()) == []
-
-
-def test_a_cache_that_a_config_names_is_not_used(tmp_path):
-    from recurra.cli.resume import _places
-    from recurra.cli.run_folder import RunFolder
-
-    run = RunFolder(tmp_path / "run")
-    assert _places(run, {"cache_dir": str(tmp_path / "elsewhere")}, {}) == {"cache_dir": None}
-    inside = {"cache_dir": "cache"}
-    assert _places(run, inside, {}) == {"cache_dir": str((tmp_path / "run" / "cache").resolve())}
-    assert _places(run, {"cache_dir": "/x"}, {"cache_dir": "/x"}) == {}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import recurra
-from recurra.cli.predict import predict
 from recurra.errors import DataError, UsageError
+from recurra.runs.predict import predict
 
 SMALL = {"hidden_size": 4, "max_epochs": 1, "verbose": 0, "seed": 0}
 

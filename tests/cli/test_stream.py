@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import recurra
 from models import random_model, recording_for
-from recurra.cli import stream_lines
+from recurra.runs.stream import lines as stream_lines
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.cli.stream_frames import RawFrames
+from recurra.runs.stream.frames import RawFrames
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("av")

@@ -79,7 +79,7 @@ def test_an_empty_cell_is_named(tmp_path):
 
 def _proba(path, folder):
     import recurra
-    from recurra.cli.predict import predict
+    from recurra.runs.predict import predict
 
     path.write_text("a,b\n" + "x,y\n" * 3 + "z,w\n" * 3)
     words = {"hidden_size": 4, "max_epochs": 1, "verbose": 0, "seed": 0, "test": 0}

@@ -9,9 +9,9 @@ import pytest
 from scipy.io import savemat, wavfile
 
 import recurra
-from recurra.cli.flags import DATA_WORDS
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.readers.words import UnusedWordError
+from recurra.runs.data.options import DATA_OPTIONS
 
 # What each word is given as, where a kind says nothing else.
 VALUES = {
@@ -424,7 +424,7 @@ def told(data):
     return repr((data.kind, None if data.channel_names is None else list(data.channel_names), each))
 
 
-@pytest.mark.parametrize("word", DATA_WORDS)
+@pytest.mark.parametrize("word", DATA_OPTIONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_acts_or_is_refused(kind, word, tmp_path):
     make, words, acts = KINDS[kind]
@@ -478,7 +478,7 @@ def test_it_acts_or_is_refused(kind, word, tmp_path):
 
 
 def test_every_word_is_in_the_table():
-    assert set(VALUES) == set(DATA_WORDS)
+    assert set(VALUES) == set(DATA_OPTIONS)
 
 
 def test_a_group_in_the_files_of_class_folders_is_not_cut(tmp_path):

@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, screen
-from recurra.cli.eval import evaluate
-from recurra.errors import UsageError
+from recurra.runs.compare import compare
 
 SHOWN = (
     "accuracy",
@@ -20,41 +19,6 @@ SHOWN = (
     "n_test",
     "train_seconds",
 )
-
-
-def compare(*runs: Any, data: Any = None, **words: Any) -> Any:
-    """Compare two or more runs on the same test sequences.
-
-    Parameters
-    ----------
-    *runs : path
-        Run folders, at least two.
-    data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
-        Labelled data to judge all of them on; by default each run's test part, which must be the same.
-    **words
-        How the data are read.
-
-    Returns
-    -------
-    Comparison
-        ``runs``, a row each, the best first; ``pairs``, every two with the test; ``str()`` says it in words.
-    """
-    from recurra.evaluation.comparison import compare as compare_evaluations
-
-    if len(runs) < 2:
-        raise UsageError(f"compare: needs at least two runs; got {len(runs)}.")
-    names = _names([Path(run) for run in runs])
-    judged = {name: evaluate(run, data, write=False, **words) for name, run in zip(names, runs, strict=True)}
-    return compare_evaluations(judged)
-
-
-def _names(paths: list[Path]) -> list[str]:
-    """Return the last part of each path, or the whole path where these are not all different."""
-    short = [path.resolve().name for path in paths]
-    names = short if len(set(short)) == len(short) else [str(path) for path in paths]
-    if len(set(names)) < len(names):
-        raise UsageError("compare: a run is given twice; give different runs.")
-    return names
 
 
 @click.command(

@@ -19,7 +19,7 @@ import click
 import recurra
 from recurra import errors
 from recurra.cli import standard_streams
-from recurra.interrupts import end_on_signals
+from recurra.interrupts import Interrupted, end_on_signals
 
 # Verb -> what it does in a line; the command of the same name lives in `recurra.cli.<verb>` as ``command``.
 VERBS: dict[str, str] = {
@@ -36,11 +36,6 @@ VERBS: dict[str, str] = {
 }
 
 OK, NOT_DONE, WRONG_USAGE, BAD_DATA, RESUMABLE = range(5)
-
-
-class Interrupted(KeyboardInterrupt):
-    """An end that was asked for (Ctrl-C, SIGTERM, SIGHUP), after which there is something to go on from."""
-
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.UsageError, WRONG_USAGE),
@@ -138,13 +133,13 @@ def exit_code(error: BaseException) -> int:
 
 def in_flags(message: str) -> str:
     """Return a message of the library in the words of the command line: ``missing='mask'`` is ``--missing mask``."""
-    from recurra.cli.flags import FLAG_WORDS
+    from recurra.cli.flags import FLAG_OF
 
     def flag(found: re.Match[str]) -> str:
         word, value = found.group(1), found.group(2) or found.group(3)
-        if word not in FLAG_WORDS:
+        if word not in FLAG_OF:
             return found.group(0)
-        return f"{FLAG_WORDS[word]} {shlex.quote(value)}" if value and value != "True" else FLAG_WORDS[word]
+        return f"{FLAG_OF[word]} {shlex.quote(value)}" if value and value != "True" else FLAG_OF[word]
 
     return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
 

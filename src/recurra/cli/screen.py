@@ -4,20 +4,18 @@ Plain text through click, so that it reads the same in a terminal, a log and a l
 """
 
 import json
-import math
 import os
 import shlex
 import signal
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from recurra.errors import RecurraWarning
 from recurra.interrupts import is_ignored
+from recurra.runs.folder.json_files import plain
 
 
 def say(text: str = "", *, bold: bool = False) -> None:
@@ -75,18 +73,6 @@ def flat_json(figures: Mapping[str, Any]) -> None:
     click.echo(json.dumps(plain(figures), ensure_ascii=False))
 
 
-def plain(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures JSON can hold: numpy numbers as Python's, without NaN, infinities and nested values."""
-    out = {}
-    for name, value in figures.items():
-        number = value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
-        if isinstance(number, float) and not math.isfinite(number):
-            continue
-        if number is None or isinstance(number, str | bool | int | float):
-            out[name] = number
-    return out
-
-
 def next_command(*words: str) -> None:
     """Write the next command to run as the last line, so that it can be copied."""
     click.echo("Next:")
@@ -115,15 +101,11 @@ def log_to_stderr() -> None:
 
 
 @contextmanager
-def noted(kept: list[str]) -> Iterator[None]:
-    """Keep our own warnings for the report, and show them as always."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
+def progress(steps: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a long recording is read, on standard error; the value takes the steps read since last."""
+    from rich.console import Console
+    from rich.progress import Progress
 
-        def keep(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-            if issubclass(category, RecurraWarning):
-                kept.append(str(message))
-            show(message, category, *args, **kwargs)
-
-        warnings.showwarning = keep
-        yield
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{steps:,} steps", total=steps)
+        yield lambda done: bar.advance(task, done)

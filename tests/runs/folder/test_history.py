@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import recurra
-from recurra.cli import history
-from recurra.cli.run_folder import RunFolder
+from recurra.runs.folder import history
+from recurra.runs.folder.files import RunFolder
 from recurra.training.callbacks import Callback
 
 

@@ -3,11 +3,10 @@
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
-from recurra.cli import screen
 from recurra.errors import DataError, UsageError
 
 # A longer line is no row of numbers; it is not kept in memory.
@@ -44,6 +43,10 @@ class BadLineError(DataError):
     """A line that holds no row."""
 
 
+def _nobody(text: str) -> None:
+    """Warn nobody."""
+
+
 class Lines:
     """Reads a stream of bytes line by line.
 
@@ -57,6 +60,8 @@ class Lines:
         ``auto`` takes JSON if the first line starts with a bracket.
     name : str or None
         Column or key that names the stream of a row.
+    warn : callable, optional
+        Is given what to warn of; by default nobody is.
 
     Attributes
     ----------
@@ -67,13 +72,20 @@ class Lines:
     unit: ClassVar[str] = "line"
 
     def __init__(
-        self, channels: int, channel_names: Sequence[str] | None, *, kind: str, name: str | None
+        self,
+        channels: int,
+        channel_names: Sequence[str] | None,
+        *,
+        kind: str,
+        name: str | None,
+        warn: Callable[[str], None] = _nobody,
     ) -> None:
         self.number = 0
         self._channels = channels
         self._names = list(channel_names) if channel_names else None
         self._kind = kind
         self._name = name
+        self._warn = warn
         self._columns: list[int] | None = None  # of the channels in a line of CSV, in order
         self._name_column: int | None = None
         self._width = 0
@@ -218,7 +230,7 @@ class Lines:
             text += (
                 " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
             )
-        screen.warn(text)
+        self._warn(text)
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes | None]:

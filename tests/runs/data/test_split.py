@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from recurra.cli import parts
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
+from recurra.runs.data import split
+from recurra.runs.data.identity import digest
 
 
 def dataset(n=20, group=None, part=None, label="ab"):
@@ -23,9 +24,9 @@ def dataset(n=20, group=None, part=None, label="ab"):
     )
 
 
-def divide(data, test=None, by=None, **words):
-    return parts.divide(
-        data, test=parts.test_of(test) if test is not None else None, by=by, seed=0, words=words
+def divide(data, test=None, by=None, **options):
+    return split.divide(
+        data, test=split.test_of(test) if test is not None else None, by=by, seed=0, options=options
     )
 
 
@@ -60,9 +61,9 @@ def test_by_time_takes_the_last():
 
 def test_the_seed_decides():
     data = dataset()
-    one, two = (parts.divide(data, test=0.2, by=None, seed=s, words={}) for s in (0, 1))
-    assert parts.digest(one.test) != parts.digest(two.test)
-    assert parts.digest(one.test) == parts.digest(divide(data, 0.2).test)
+    one, two = (split.divide(data, test=0.2, by=None, seed=s, options={}) for s in (0, 1))
+    assert digest(one.test) != digest(two.test)
+    assert digest(one.test) == digest(divide(data, 0.2).test)
 
 
 def test_nothing_held_out():
@@ -75,7 +76,7 @@ def test_nothing_held_out():
     ("value", "read"), [("0.25", 0.25), ("0", 0.0), (0, 0.0), ("new.csv", "new.csv"), (0.5, 0.5)]
 )
 def test_what_test_means(value, read):
-    assert parts.test_of(value) == read
+    assert split.test_of(value) == read
 
 
 @pytest.mark.parametrize("value", ["1", 1.5, -0.1])
@@ -83,16 +84,9 @@ def test_no_share(value):
     with pytest.raises(
         UsageError, match="test must be a file, a share of at least 0 and less than 1, or 0 for none"
     ):
-        parts.test_of(value)
+        split.test_of(value)
 
 
 def test_one_sequence_cannot_be_split():
     with pytest.raises(DataError):
         divide(dataset(1))
-
-
-def test_channels_are_put_in_order_by_name():
-    data = Dataset([Record(np.array([[1.0, 2.0, 3.0]]))], channel_names=["c", "a", "b"])
-    assert parts.aligned(data, ["a", "c"])[0].values.tolist() == [[2.0, 1.0]]
-    assert parts.aligned(data, None) is data
-    assert parts.aligned(data, ["c", "a", "b"]) is data

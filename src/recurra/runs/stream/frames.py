@@ -1,4 +1,4 @@
-"""Frames of a stream: those of a clip, or raw pixels from a pipe; the same face as `stream_lines.Lines`."""
+"""Frames of a stream: those of a clip, or raw pixels from a pipe; read as `recurra.runs.stream.lines.Lines` are."""
 
 import re
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from recurra.cli.stream_lines import BadLineError, Row
 from recurra.errors import UsageError
+from recurra.runs.stream.lines import BadLineError, Row
 
 # A frame of more pixels is no camera's; a mistyped size must not ask for all memory.
 MAX_PIXELS = 7680 * 4320

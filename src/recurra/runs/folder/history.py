@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from recurra.cli import screen
-from recurra.cli.run_folder import HISTORY, RunFolder
+from recurra.runs.folder.files import HISTORY, RunFolder
+from recurra.runs.folder.json_files import plain
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -42,4 +42,4 @@ class HistoryFile(Callback):
 
 
 def _line(row: Mapping[str, Any], when: str | None) -> dict[str, Any]:
-    return screen.plain(row) | ({} if when is None else {"time": when})
+    return plain(row) | ({} if when is None else {"time": when})

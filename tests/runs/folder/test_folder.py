@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from recurra.cli import run_folder
-from recurra.cli.run_folder import RunFolder
 from recurra.errors import MissingDataError, StoreError, UsageError
+from recurra.runs.folder import opening, ownership
+from recurra.runs.folder.files import RunFolder
 
 
 def finished(folder, word="old"):
@@ -20,7 +20,7 @@ def fails(folder, begin):
     """Begin a run and fail."""
 
     def attempt():
-        with run_folder.owned(folder), run_folder.new_run(folder) as run:
+        with ownership.owned(folder), ownership.new_run(folder) as run:
             begin(run)
             raise RuntimeError
 
@@ -30,64 +30,64 @@ def fails(folder, begin):
 
 def test_a_run_is_found_by_folder_and_by_model_file(tmp_path):
     run = finished(tmp_path / "run")
-    assert run_folder.open_run(run).path == run
-    assert run_folder.open_run(run / "model.recurra").path == run
+    assert opening.open_run(run).path == run
+    assert opening.open_run(run / "model.recurra").path == run
 
 
 def test_a_missing_run_names_those_nearby(tmp_path):
     finished(tmp_path / "one")
     with pytest.raises(MissingDataError, match=r"two: there is no such run\. Runs there: .*one\.$"):
-        run_folder.open_run(tmp_path / "two")
+        opening.open_run(tmp_path / "two")
     with pytest.raises(
         MissingDataError, match=r"there is no such run\. Train one first: recurra train DATA -o RUN\.$"
     ):
-        run_folder.open_run(tmp_path / "a" / "b")
+        opening.open_run(tmp_path / "a" / "b")
 
 
 def test_a_folder_that_is_no_run_and_one_not_finished(tmp_path):
     (tmp_path / "x").mkdir()
     with pytest.raises(MissingDataError, match=r"x: is no run folder: it has no model\.recurra\."):
-        run_folder.open_run(tmp_path / "x")
+        opening.open_run(tmp_path / "x")
     (tmp_path / "x" / "config.json").write_text("{}")
     with pytest.raises(
         MissingDataError, match=r"not finished: it has no model\.recurra\. Go on with: recurra resume "
     ):
-        run_folder.open_run(tmp_path / "x")
+        opening.open_run(tmp_path / "x")
 
 
 def test_a_folder_is_free_empty_taken_or_foreign(tmp_path):
-    assert run_folder.check_place(tmp_path / "new") == tmp_path / "new"
-    run_folder.check_free(tmp_path / "new", force=False)
+    assert opening.check_place(tmp_path / "new") == tmp_path / "new"
+    opening.check_free(tmp_path / "new", force=False)
     (tmp_path / "empty").mkdir()
-    run_folder.check_place(tmp_path / "empty")
-    run_folder.check_free(tmp_path / "empty", force=False)
+    opening.check_place(tmp_path / "empty")
+    opening.check_free(tmp_path / "empty", force=False)
     run = finished(tmp_path / "run")
     with pytest.raises(
         UsageError, match=r"run holds a run; give another folder, or replace it with force=True\.$"
     ):
-        run_folder.check_free(run, force=False)
-    run_folder.check_free(run, force=True)
+        opening.check_free(run, force=False)
+    opening.check_free(run, force=True)
     (run / "model.recurra").unlink()
     with pytest.raises(
         UsageError, match=r"holds a run that was not finished; .*, or go on with: recurra resume "
     ):
-        run_folder.check_free(run, force=False)
+        opening.check_free(run, force=False)
     (tmp_path / "empty" / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="holds files that are no run; give another folder"):
-        run_folder.check_place(tmp_path / "empty")
+        opening.check_place(tmp_path / "empty")
     with pytest.raises(UsageError, match=r"out must be a folder; .*thesis\.tex is a file"):
-        run_folder.check_place(tmp_path / "empty" / "thesis.tex")
+        opening.check_place(tmp_path / "empty" / "thesis.tex")
     (tmp_path / "link").symlink_to(tmp_path / "absent")
     with pytest.raises(UsageError, match="link is a link that leads to nothing"):
-        run_folder.check_place(tmp_path / "link")
-    assert run_folder.check_place(run) == run
+        opening.check_place(tmp_path / "link")
+    assert opening.check_place(run) == run
 
 
 def test_a_new_run_replaces_the_old_one_when_it_is_whole(tmp_path):
     folder = finished(tmp_path / "run")
     (folder / "notes.txt").write_text("mine")
     (folder / "eval-march.html").write_text("of the old network")
-    with run_folder.owned(folder), run_folder.new_run(folder) as run:
+    with ownership.owned(folder), ownership.new_run(folder) as run:
         run.write_json("config.json", {"new": True})
         assert (folder / "config.json").read_text() == "old"
     assert json.loads((folder / "config.json").read_text()) == {"new": True}
@@ -112,11 +112,11 @@ def test_a_run_that_fails_leaves_nothing_unless_there_is_a_checkpoint(tmp_path):
         (run / "checkpoints" / "step-00000001.recurra").write_text("x")
 
     fails(tmp_path / "b", with_checkpoint)
-    assert run_folder.unfinished(tmp_path / "b").path == tmp_path / "b"
+    assert ownership.unfinished(tmp_path / "b").path == tmp_path / "b"
     old = finished(tmp_path / "old")
     fails(old, with_checkpoint)
     assert (old / "config.json").read_text() == "old"
-    assert run_folder.unfinished(old).path == tmp_path / ".old.new"
+    assert ownership.unfinished(old).path == tmp_path / ".old.new"
     (tmp_path / "c").mkdir()
     fails(tmp_path / "c", lambda run: None)
     assert (tmp_path / "c").exists()
@@ -169,7 +169,7 @@ def test_a_replacement_killed_half_way_is_completed(tmp_path, moment):
     folder.rename(tmp_path / ".run.old")
     if moment == "new moved in":
         new.rename(folder)
-    run = run_folder.open_run(folder)
+    run = opening.open_run(folder)
     assert (run / "config.json").read_text() == "new"
     assert (run / "notes.txt").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]

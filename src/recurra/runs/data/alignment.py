@@ -1,0 +1,69 @@
+"""Data put as a trained network knows them: its channels in its order, labels written as its classes are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import check_rate, did_you_mean, listing
+from recurra.errors import DataError
+from recurra.records import Dataset, Record
+
+
+def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
+    """Return the data with the channels the network was trained on, in that order, found by their names.
+
+    Raises
+    ------
+    DataError
+        If a channel is not there by name.
+    """
+    there = data.channel_names
+    if not names or not there or list(there) == list(names):
+        return data
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise DataError(
+            f"{data.source or 'the data'}: has no channel {listing(absent)}; the network was trained on {listing(names)}, "
+            f"the data have {listing(there)}.{did_you_mean(absent[0], there)} Rename the columns."
+        )
+    order = [list(there).index(name) for name in names]
+    records = [
+        replace(record, values=np.ascontiguousarray(record.values[:, order])) for record in data.records
+    ]
+    note = (
+        f"{data.source or 'the data'}: the channels were put in the order of the training: {listing(names)}."
+    )
+    return replace(data, records=records, channel_names=list(names), notes=(*data.notes, note))
+
+
+def as_trained(data: Dataset, config: Mapping[str, Any]) -> Dataset:
+    """Return the data with the channels of the training in its order; raise DataError if its rate is another."""
+    check_rate(data.source or "the data", config.get("sample_rate_hz"), data.sample_rate_hz)
+    return aligned(data, config.get("channel_names"))
+
+
+def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:
+    """Return the data with labels as the model writes them: a folder called ``1`` is the class 1 of a table."""
+    if data.y is None:
+        return data
+    known = {str(label): label for label in classes.tolist()}
+
+    def one(label: Any) -> Any:
+        return known.get(str(label), label)
+
+    def renamed(record: Record) -> Record:
+        label = record.label
+        if np.ndim(label) == 0:
+            return replace(record, label=one(label))
+        names = [one(step) for step in np.asarray(label).tolist()]
+        kinds = {type(name) for name in names}
+        return replace(record, label=np.asarray(names, dtype=object if len(kinds) > 1 else None))
+
+    return replace(data, records=[renamed(record) for record in data.records])
+
+
+def labelled_for(estimator: Any, data: Dataset) -> Dataset:
+    """Return the data with labels written as the estimator's classes are, if it has classes."""
+    return with_known_labels(data, estimator.classes_) if hasattr(estimator, "classes_") else data

@@ -1,0 +1,79 @@
+"""The options that say how data are read: name, kind of value, and the sentence that tells what each does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataOption:
+    """An option that says how data are read.
+
+    Parameters
+    ----------
+    help : str
+        One line.
+    choices : tuple of str
+        If only these are allowed.
+    many : bool
+        May be given several times.
+    type : type
+        str, float or bool; a bool is a flag without a value.
+    """
+
+    help: str
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    type: type = str
+
+
+DATA_OPTIONS: Mapping[str, DataOption] = {
+    "id": DataOption("Column that names the sequence a row belongs to."),
+    "time": DataOption("Column with the time of each step; twice for a date and a time of day.", many=True),
+    "label": DataOption("Column with the class, of the sequence or of each step."),
+    "group": DataOption("Column with what a split must not cut in two, such as the person."),
+    "target": DataOption(
+        "Column of numbers to predict (may be given several times), or of the text to give.", many=True
+    ),
+    "known": DataOption(
+        "Column known in advance of a series, such as the temperature; may be given several times.", many=True
+    ),
+    "static": DataOption(
+        "Column with an attribute of a whole series; may be given several times.", many=True
+    ),
+    "kind": DataOption(
+        "What a table holds: sequences, or series to forecast.", choices=("sequence", "series")
+    ),
+    "text": DataOption("Column with text; every row is then one record."),
+    "source": DataOption("Column with text to turn into that of the column --target."),
+    "channels": DataOption("Column to use as channel; may be given several times.", many=True),
+    "labels": DataOption("File with one label a line, for a file with one text a line."),
+    "layout": DataOption(
+        "A row per time step (long) or per sequence (wide), or one text a line (lines).",
+        choices=("auto", "long", "wide", "lines"),
+    ),
+    "label_per": DataOption(
+        "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")
+    ),
+    "sort": DataOption("Put the rows of each sequence in order of time first.", type=bool),
+    "time_unit": DataOption(
+        "Unit of a time column of numbers.", choices=("ns", "us", "ms", "s", "min", "h", "d")
+    ),
+    "time_format": DataOption(
+        "How dates are written: 'day first', 'month first', excel, or '%d/%m/%Y %I:%M %p'."
+    ),
+    "time_zone": DataOption("Time zone of the stamps and answers, such as Europe/Berlin or +01:00."),
+    "resample": DataOption("Bring series to this longer step, such as h or MS: means of the values."),
+    "sample_rate_hz": DataOption("Time steps per second, where no column tells.", type=float),
+    "encoding": DataOption("Encoding of text files."),
+    "delimiter": DataOption("Separator of text files; found by itself."),
+    "decimal": DataOption("Decimal mark of text files."),
+    "thousands": DataOption(
+        "Mark between groups of three digits in text files; found where it can be nothing else."
+    ),
+    "header": DataOption(
+        "Whether the first row of a text file names the columns.", choices=("auto", "first", "none")
+    ),
+    "split_number": DataOption("Which official split, of data with several (UCF101, HMDB51).", type=int),
+    "resample_hz": DataOption("Bring signal files of different rates to this one.", type=float),
+    "channels_first": DataOption("Matrices of MATLAB files are (channels, time).", type=bool),
+}

@@ -1,0 +1,122 @@
+"""Where data come from, and reading them: a path, the name of a data set, or objects of Python."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recurra.checks import did_you_mean
+from recurra.datasets import load_any
+from recurra.datasets.loading import load_named
+from recurra.errors import UsageError
+from recurra.options import OPTIONS
+from recurra.readers import table
+from recurra.readers.columns import is_frame
+from recurra.readers.words import UnusedWordError
+from recurra.records import Dataset
+from recurra.runs.data.options import DATA_OPTIONS
+
+
+def check_data_options(who: str, options: Mapping[str, Any]) -> None:
+    """Raise UsageError at an option that does not say how data are read."""
+    for name in options:
+        if name not in DATA_OPTIONS:
+            raise UsageError(f"{who}: there is no word {name!r}.{did_you_mean(name, DATA_OPTIONS)}")
+
+
+def divide_options(who: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return options of the data and options of the estimators.
+
+    Raises
+    ------
+    UsageError
+        If one is neither.
+    """
+    for name in options:
+        if name not in DATA_OPTIONS and name not in OPTIONS:
+            raise UsageError(
+                f"{who}: there is no word {name!r}.{did_you_mean(name, [*DATA_OPTIONS, *OPTIONS])}"
+            )
+    return (
+        {name: value for name, value in options.items() if name in DATA_OPTIONS},
+        {name: value for name, value in options.items() if name in OPTIONS},
+    )
+
+
+def load_again(config: Mapping[str, Any]) -> Dataset:
+    """Load the data of a run: a named data set by its name, whatever is called so where the user stands."""
+    options = config.get("data_words", {})
+    if config.get("data_kind") == "name":
+        return load_named(config["data"], options)
+    return load_like(config["data"], options, {})  # an earlier version let options pass that did nothing
+
+
+def load_like(source: Any, stored: Mapping[str, Any], options: Mapping[str, Any]) -> Dataset:
+    """Load data with the options that other data were read with, and those given for these.
+
+    Of the former those that do not apply to this kind of data are left out: a folder has no id column.
+
+    Raises
+    ------
+    UnusedWordError
+        If one of the latter does not apply.
+    """
+    kept = dict(stored)
+    while True:
+        try:
+            return load_any(source, **{**kept, **options})
+        except UnusedWordError as error:
+            idle = [word for word in error.words if word in kept and word not in options]
+            if not idle:
+                raise
+            for word in idle:
+                del kept[word]
+
+
+def is_table(source: Any) -> bool:
+    """Return whether a source is a table file or a DataFrame, which may hold series."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).suffix.lower() in table.SUFFIXES
+    return is_frame(source)
+
+
+def place(source: Any) -> str | None:
+    """Return the absolute path of a source on disk, the name of a data set, or None for objects of Python."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(source)
+    return str(path.resolve()) if path.exists() else str(source)
+
+
+def kind(source: Any) -> str:
+    """Return what a source is: "folder", "file", "name" of a data set, or "python" for objects."""
+    if not isinstance(source, str | os.PathLike):
+        return "python"
+    path = Path(source)
+    return "folder" if path.is_dir() else "file" if path.exists() else "name"
+
+
+def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with their paths in full, so that they name the same file wherever the user stands."""
+    out = dict(options)
+    for name in ("labels", "vectors", "backbone"):  # vectors and image networks may also be named
+        if isinstance(out.get(name), str | os.PathLike) and Path(out[name]).exists():
+            out[name] = str(Path(out[name]).resolve())
+    for name in ("cache_dir", "checkpoint_dir"):
+        if out.get(name) is not None:
+            out[name] = os.path.abspath(out[name])
+    return out
+
+
+def beside(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the absolute paths of a configuration, each with its path from the run folder, should both move."""
+    values = [config["data"], config["test"], *config["data_words"].values(), *config["words"].values()]
+    paths = {value for value in values if isinstance(value, str) and os.path.isabs(value)}
+    start = folder.resolve()
+    return {path: os.path.relpath(path, start) for path in sorted(paths) if Path(path).anchor == start.anchor}
+
+
+def target_names(data_options: Mapping[str, Any]) -> list[str] | None:
+    """Return the names of the numbers to predict, None where no column named them."""
+    target = data_options.get("target")
+    return [target] if isinstance(target, str) else target

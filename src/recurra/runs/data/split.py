@@ -1,0 +1,139 @@
+"""Which records train and which are kept for judging: the official split, a file, or a share held out."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recurra.batches.splits import split
+from recurra.checks import as_sequences, check_finite
+from recurra.errors import DataError, UsageError
+from recurra.records import Dataset
+from recurra.runs.data.alignment import aligned
+from recurra.runs.data.sources import load_like
+
+DEFAULT_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Both sides of a split.
+
+    Parameters
+    ----------
+    train : Dataset
+        What is learned from.
+    test : Dataset or None
+        What is judged on; None if nothing is held out.
+    how : str
+        How they came to be, in a sentence for people.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    how: str
+
+
+def test_of(value: Any) -> Any:
+    """Return what ``test`` says: a share in (0, 1), 0 for none, or a source of data.
+
+    Raises
+    ------
+    UsageError
+        If it is a number that is no share.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < 1:
+            raise UsageError(
+                f"train: test must be a file, a share of at least 0 and less than 1, or 0 for none; got {value:g}."
+            )
+        return float(value)
+    return value
+
+
+def check_by(who: str, test: Any, by: str | None) -> None:
+    """Raise UsageError where ``by`` would do nothing: no share is held out."""
+    if by is not None and test is not None and (test == 0 or not isinstance(test, float)):
+        raise UsageError(
+            f"{who}: by= says how a share is held out; with test={'0' if isinstance(test, float) else 'DATA'} none is. "
+            "Leave one of them out."
+        )
+
+
+def divide(
+    data: Dataset,
+    *,
+    test: Any,
+    by: str | None,
+    seed: int,
+    options: Mapping[str, Any],
+    keys: Sequence[bytes] | None = None,
+) -> Split:
+    """Split data as asked.
+
+    Parameters
+    ----------
+    data : Dataset
+        All of it.
+    test : as returned by `test_of`, or None
+        None takes the official split where there is one, else a fifth.
+    by : {"group", "time", "record"} or None
+        See `recurra.batches.splits.split`.
+    seed : int
+        Decides the split.
+    options : mapping
+        How a test file is read.
+    keys : sequence of bytes, optional
+        What a random split goes by, see `recurra.runs.data.identity.split_keys`.
+    """
+    if test == 0:
+        return Split(data, None, f"Nothing is held out: all {len(data)} sequences train.")
+    if test is not None and not isinstance(test, float):
+        other = aligned(load_like(test, options, {}), data.channel_names)
+        name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
+        how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
+        return Split(data, other, how)
+    if by is None and data.kind == "series":
+        by = "time"
+    if test is None and (by is None or data.kind == "series"):
+        train, official = data.part("train"), data.part("test")
+        if len(train) and len(official):
+            return Split(train, official, f"The data's own split: {len(train)} train, {len(official)} test.")
+    share = DEFAULT_SHARE if test is None else test
+    train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
+    if not len(train) or not len(held):
+        raise DataError(
+            f"train: {share:.0%} of {len(data)} sequences leaves nothing to train or to test on. "
+            "Give a test file with test=, or 0 to hold nothing out."
+        )
+    return Split(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
+
+
+def _reason(data: Dataset, share: float, by: str | None) -> str:
+    groups = data.groups
+    if by == "time":
+        return f"The last {share:.0%} in time are held out"
+    if by != "record" and groups is not None:
+        return f"{share:.0%} are held out, none of the {len(set(groups.tolist()))} groups on both sides"
+    return f"{share:.0%} are held out at random{', classes in balance' if data.class_counts() else ''}"
+
+
+def check_classes_left(dataset: Dataset, divided: Split) -> None:
+    """Raise DataError if only one of several classes is left to learn from."""
+    there, left = dataset.class_counts(), divided.train.class_counts()
+    if len(left) == 1 < len(there):
+        held = 0 if divided.test is None else len(divided.test)
+        raise DataError(
+            f"train: of the {len(there)} classes only {next(iter(left))!r} is in the training part of {len(divided.train)} "
+            f"sequences, after {held} were held out. Give more sequences, or hold none out with test=0."
+        )
+
+
+def check_values(test: Dataset, *, allow_nan: bool) -> None:
+    """Raise DataError where judging would, before the time for training is spent."""
+    check_finite(as_sequences(test.X, names=test.names), names=test.names, allow_nan=allow_nan)

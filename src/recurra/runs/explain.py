@@ -1,0 +1,205 @@
+"""Which values of one sequence speak for its prediction, as an object or as pictures beside the run."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import UsageError
+from recurra.estimators.loading import load_model
+from recurra.runs.data.held_out import judged_part
+from recurra.runs.data.sources import check_data_options
+from recurra.runs.folder.files import FIGURES, MODEL
+from recurra.runs.folder.opening import open_run
+from recurra.store import write_bytes, write_text
+
+DEFAULT_METHOD = "integrated_gradients"
+SUFFIXES = (".png", ".svg", ".json")
+CLOUD_SUFFIXES = (".png", ".svg")
+
+
+def explain(
+    run: Any,
+    data: Any = None,
+    *,
+    index: int = 0,
+    method: str = DEFAULT_METHOD,
+    target: Any = None,
+    step: int | None = None,
+    **options: Any,
+) -> Any:
+    """Explain one prediction of the network of a run.
+
+    Parameters
+    ----------
+    run : path
+        Run folder.
+    data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
+        The run's own test part by default.
+    index : int, default=0
+        Which sequence of what ``evaluate`` judges on, from 0.
+    method : {"integrated_gradients", "occlusion", "gradient_times_input"}
+        How it is found out.
+    target : label or int, optional
+        What to explain; the predicted class by default.
+    step : int, optional
+        With a label per time step: the step whose label is explained.
+    **options
+        How the data are read; by default as the training data were.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    UsageError
+        If there is no such sequence or class.
+    """
+    estimator, sequence, _ = _chosen(run, data, index, options)
+    return _explained(estimator, sequence, method, target, step)
+
+
+@dataclass(frozen=True)
+class ExplanationFiles:
+    """What `write_explanation` wrote.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one prediction.
+    path : Path
+        Its picture or its values.
+    inside : Path or None
+        The picture of gates and states, None for a network that has none to show.
+    inside_summary : str
+        What is to be seen there, in a sentence.
+    """
+
+    explanation: Any
+    path: Path
+    inside: Path | None = None
+    inside_summary: str = ""
+
+
+def write_explanation(
+    run: Any,
+    data: Any = None,
+    *,
+    out: str | Path | None = None,
+    index: int = 0,
+    method: str = DEFAULT_METHOD,
+    target: Any = None,
+    step: int | None = None,
+    **options: Any,
+) -> ExplanationFiles:
+    """Explain one prediction and write pictures of it; the other arguments are those of `explain`.
+
+    Parameters
+    ----------
+    out : path, optional
+        PNG, SVG or JSON file; ``figures/explain-N.svg`` in the run folder by default. A second picture beside it, its
+        name ending in ``-inside.svg``, shows every gate and state over time.
+
+    Raises
+    ------
+    UsageError
+        If the file has another ending, or there is no such sequence or class.
+    """
+    folder = open_run(run)
+    path = Path(out) if out is not None else folder.to_write(f"{FIGURES}/explain-{index}.svg")
+    _check_suffix("the file", path, SUFFIXES)
+    estimator, sequence, name = _chosen(run, data, index, options)
+    found = _explained(estimator, sequence, method, target, step)
+    if out is None:
+        path.parent.mkdir(exist_ok=True)
+    _write(found, path)
+    return ExplanationFiles(found, path, *(_write_inside(estimator, sequence, name, path) or ()))
+
+
+def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
+    """Draw the words of what the network is judged on, sized by how far they speak for their class.
+
+    Parameters
+    ----------
+    run, data, **options
+        As for `explain`.
+    path : Path
+        PNG or SVG file.
+
+    Returns
+    -------
+    int
+        Number of texts.
+
+    Raises
+    ------
+    UsageError
+        If the file has another ending, or the network does not read text.
+    """
+    _check_suffix("a word cloud", path, CLOUD_SUFFIXES)
+    check_data_options("explain", options)
+    folder = open_run(run)
+    dataset, _ = judged_part(folder, folder.config(), data, options, who="explain", labelled=False)
+    estimator = load_model(folder / MODEL)
+    if not hasattr(estimator, "word_cloud"):
+        raise UsageError(
+            f"explain: {run} holds a {type(estimator).__name__}; word clouds are for networks that read text."
+        )
+    _save(estimator.word_cloud(dataset), path)
+    return len(dataset)
+
+
+def _check_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"explain: {what} must end in {', '.join(suffixes)}; got {path.name!r}.")
+
+
+def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> tuple[Any, Any, str]:
+    """Return the estimator of a run, one sequence, and what to call it."""
+    check_data_options("explain", options)
+    folder = open_run(run)
+    config = folder.config()
+    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False)
+    if not 0 <= index < len(dataset):
+        raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
+    record = dataset[index]
+    return load_model(folder / MODEL), record.values, record.name or f"sequence {index}"
+
+
+def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
+    if estimator.model_.task == "translation":
+        how = "attention" if method == DEFAULT_METHOD else method
+        return estimator.explain(sequence, method=how, target=target)
+    known = (
+        {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
+    )
+    return estimator.explain(sequence, method=method, target=known.get(str(target), target), step=step)
+
+
+def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path, str] | None:
+    """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
+    if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
+        return None
+    if not estimator.model_.features.reads_numbers:
+        return None
+    trace = estimator.trace(sequence, name=name)
+    inside = path.with_name(f"{path.stem}-inside.svg")
+    trace.plot().save(inside)
+    return inside, trace.summary()
+
+
+def _write(found: Any, path: Path) -> None:
+    """Write the picture, or with a name ending in ``.json`` the values, in one step."""
+    if path.suffix.lower() == ".json":
+        write_text(path, json.dumps(found.to_dict(), default=str) + "\n")
+    else:
+        _save(found.plot(), path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG or SVG in one step."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.lower()[1:], bbox_inches="tight", dpi=160)
+    write_bytes(path, buffer.getvalue())

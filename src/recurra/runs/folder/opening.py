@@ -1,0 +1,112 @@
+"""Finding a run that is there, or a free place for a new one."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from recurra import folder_lock
+from recurra.errors import MissingDataError, RecurraError, UsageError
+from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
+from recurra.runs.folder.ownership import settle_to_read
+from recurra.serving.model import open_file
+from recurra.store import PARTIAL
+
+
+def open_run(path: str | os.PathLike[str]) -> RunFolder:
+    """Return the run in a folder; the path of its model file is taken as well.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such folder, or it holds no run; runs nearby are named.
+    """
+    folder = Path(path)
+    if folder.name == MODEL and folder.is_file():
+        folder = folder.parent
+    settle_to_read(folder)
+    if (folder / MODEL).is_file():
+        return RunFolder(folder)
+    if (folder / CONFIG).is_file():
+        raise MissingDataError(
+            f"{folder}: the run was not finished: it has no {MODEL}. Go on with: recurra resume {folder}"
+        )
+    if folder.exists():
+        raise MissingDataError(f"{folder}: is no run folder: it has no {MODEL}. {_nearby(folder)}".rstrip())
+    raise MissingDataError(f"{folder}: there is no such run. {_nearby(folder.parent)}".rstrip())
+
+
+def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Return the model of a run and its configuration; of a model file alone, what the model itself knows.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run or file.
+    UsageError
+        If the network is the user's own, whose code is not in the file.
+    """
+    path = Path(run)
+    config: dict[str, Any] = {}
+    if not path.is_file():
+        folder = open_run(path)
+        path = folder / MODEL
+        with contextlib.suppress(RecurraError):
+            config = folder.config()
+    model = open_file(path)
+    if model.manifest["network"] is None:
+        raise UsageError(
+            f"{path}: holds weights of an own network, whose code is not in the file. "
+            "Predict in Python: recurra.load_model(path, network=function).predict(X)."
+        )
+    known = {"channel_names": model.manifest.get("channel_names")}
+    return model, {**known, **config, "sample_rate_hz": model.manifest.get("sample_rate_hz")}
+
+
+def model_file(run: str | os.PathLike[str]) -> Path:
+    """Return the model file of a run folder, or the model file itself."""
+    path = Path(run)
+    return path if path.is_file() else path / MODEL
+
+
+def _nearby(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        runs = sorted(child for child in folder.iterdir() if (child / MODEL).is_file())
+        if runs:
+            return f"Runs there: {', '.join(str(run) for run in runs[:5])}."
+    return "Train one first: recurra train DATA -o RUN."
+
+
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """Return the folder for a run, which must be free of what belongs to no run.
+
+    Raises
+    ------
+    UsageError
+        If it is a file, or holds files that are no run.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        if os.path.lexists(folder):
+            kind = "is a file" if folder.exists() else "is a link that leads to nothing"
+            raise UsageError(f"train: out must be a folder; {folder} {kind}.")
+        return folder
+    if any((folder / name).exists() for name in OURS):
+        return folder
+    if any(
+        not child.name.endswith(PARTIAL) and child.name not in folder_lock.NAMES for child in folder.iterdir()
+    ):
+        raise UsageError(f"train: {folder} holds files that are no run; give another folder.")
+    return folder
+
+
+def check_free(folder: Path, *, force: bool) -> None:
+    """Raise UsageError if a run is in the folder, which is owned, and ``force`` is not given."""
+    if force or not any((folder / name).exists() for name in OURS):
+        return
+    whole = (folder / MODEL).exists()
+    state = "holds a run" if whole else "holds a run that was not finished"
+    more = "" if whole else f", or go on with: recurra resume {folder}"
+    raise UsageError(
+        f"train: {folder} {state}; give another folder, or replace it with force=True{more or '.'}"
+    )

@@ -1,0 +1,102 @@
+"""`recurra.look`: what is in the data, what to watch out for, and settings to begin with."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recurra.datasets import load_any
+from recurra.errors import DataError
+from recurra.evaluation.inspection import inspect
+from recurra.readers import signal
+from recurra.runs.command_line import as_arguments
+from recurra.runs.data.sources import check_data_options
+from recurra.runs.data.split import Split, check_by, divide, test_of
+from recurra.runs.tasks import TASKS
+
+
+def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) -> Any:
+    """Look at data before training on them.
+
+    Parameters
+    ----------
+    data : path, name of a data set, Dataset, DataFrame or list of arrays
+        See `recurra.load`.
+    test : path, data, or share in (0, 1), optional
+        What `recurra.train` would judge on, to look for leaks between both sides.
+    by : {"group", "time", "record"}, optional
+        How a share would be held out.
+    **options
+        How the data are read (``id``, ``label``, ...).
+
+    Returns
+    -------
+    Inspection
+        ``summary``, ``channels``, ``problems``, ``leaks``, ``remarks``, ``settings``, ``next_command``; ``lines()``
+        are sentences.
+
+    Raises
+    ------
+    MissingDataError, DataError, UsageError
+        If the data cannot be read.
+
+    Examples
+    --------
+    >>> import recurra
+    >>> recurra.look("japanese-vowels").summary["n_sequences"]
+    640
+    """
+    check_data_options("look", options)
+    check_by("look", test_of(test), by)
+    dataset = load_any(data, **options)
+    divided = _divided(dataset, test_of(test), by, options)
+    found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
+    given = {
+        name: value for name, value in (("test", test), ("by", by)) if isinstance(value, str | float | Path)
+    }
+    return replace(found, next_command=_next(data, dataset, {**options, **given}, found.settings))
+
+
+def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]) -> Split | None:
+    """Return the split that training would make where it can leak: one that is asked for, or one that mixes times."""
+    timed = all(record.start is not None for record in dataset.records)
+    official = len(dataset.part("test")) > 0
+    if test is None and by is None and (official or not timed or len(dataset) < 2):
+        return None
+    try:
+        divided = divide(dataset, test=test, by=by, seed=0, options=options)
+    except DataError:
+        if test is not None or by is not None:
+            raise
+        return None
+    return divided if divided.test is not None else None
+
+
+def _next(data: Any, dataset: Any, options: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return the command that trains with the suggested settings, on data read the same way.
+
+    Without labels it is the one that names their column, or what is learned without; for data of a kind that this
+    version does not train on, the list of others.
+    """
+    source = str(data) if isinstance(data, str | Path) else "DATA"
+    name = Path(os.path.abspath(source)).stem or "first"
+    if dataset.y is None and dataset.kind == "sequence" and _without_columns(dataset):
+        train = ["recurra", "train", source, "-o", f"runs/{name}", "--task", "anomaly"]
+        return shlex.join([*train, *as_arguments(options)])
+    if dataset.y is None and dataset.kind in ("sequence", "video"):
+        return shlex.join(["recurra", "look", source, *as_arguments(options), "--label", "COLUMN"])
+    if (
+        dataset.y is None
+        or dataset.kind not in TASKS["classify"]
+        or (dataset.labels_per_step and not dataset.class_counts())
+    ):
+        return "recurra datasets"
+    command = ["recurra", "train", source, "-o", f"runs/{name}", *as_arguments(options)]
+    return shlex.join(command + as_arguments(settings))
+
+
+def _without_columns(dataset: Any) -> bool:
+    """Return whether these are recordings in files that name no column."""
+    return all(Path(name or "").suffix.lower() in signal.SUFFIXES for name in dataset.names)

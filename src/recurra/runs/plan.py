@@ -1,0 +1,241 @@
+"""What is decided before training starts, and the data and the estimator it leads to."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import check_choice, listing
+from recurra.datasets import load_any
+from recurra.errors import DataError, UsageError
+from recurra.fitting.option_checks import check_params
+from recurra.records import Dataset
+from recurra.runs.command_line import SEED, as_arguments
+from recurra.runs.data import sources
+from recurra.runs.data.split import Split, check_by, check_classes_left, check_values, divide, test_of
+from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, estimator_class
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything decided before the training starts; of a run that goes on, everything decided then.
+
+    Parameters
+    ----------
+    source : object
+        What was given as data; None for objects of Python, which no command line can name.
+    folder : Path
+        Where the run is to stand.
+    task : str
+        One of `recurra.runs.tasks.TASKS`.
+    seed : int
+        Decides everything random.
+    data_options, options : mapping
+        How the data are read; those of the estimator that were given.
+    test, by
+        What is held out, see `recurra.runs.data.split.divide`.
+    kind : str
+        Of the data, see `Dataset`.
+    begun_with : str
+        The command line of a run that goes on.
+    """
+
+    source: Any
+    folder: Path
+    task: str
+    seed: int
+    data_options: Mapping[str, Any]
+    options: Mapping[str, Any]
+    test: Any
+    by: str | None
+    kind: str = "sequence"
+    begun_with: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the run."""
+        if self.begun_with:
+            return self.begun_with
+        source = self.source if self.source is not None else "DATA"
+        out = ["recurra", "train", source, "-o", str(self.folder), "--task", self.task]
+        if self.test is not None:
+            named = (sources.place(self.test) and str(self.test)) or "TEST"
+            out += ["--test", f"{self.test:g}" if isinstance(self.test, float) else named]
+        if self.by is not None:
+            out += ["--by", self.by]
+        given = {name: value for name, value in self.options.items() if name not in (SEED, "verbose")}
+        out += as_arguments(self.data_options) + as_arguments(given)
+        return shlex.join([*out, "--seed", str(self.seed)])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with all that its training needs.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was decided.
+    dataset : Dataset
+        All of the data.
+    split : Split
+        What trains and what is kept for judging.
+    estimator : estimator
+        What will be trained.
+    goes_on : bool
+        Whether the run was begun before.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    split: Split
+    estimator: Any
+    goes_on: bool = False
+
+
+def prepare(
+    data: Any,
+    task: str | None,
+    folder: Path,
+    data_options: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    test: Any,
+    by: str | None,
+    seed: int | None,
+) -> Prepared:
+    """Read options and data into what a new run trains; the arguments are those of `recurra.train`.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range, or none of the task.
+    DataError
+        If the task cannot be learned from the data.
+    """
+    data_options, options = dict(data_options), dict(options)
+    seed = seed_of(seed, options.pop(SEED, None))
+    test = test_of(test)
+    check_by("train", test, by)
+    _check_options(task, None, options)
+    if task == "forecast" and sources.is_table(data):
+        data_options.setdefault("kind", "series")
+    dataset = load_any(data, **data_options)
+    task = task or choose_task(dataset)
+    _check_kind(dataset, task)
+    _check_options(task, dataset.kind, options)
+    _check_labelled(dataset, task)
+    data_options, options = sources.absolute_paths(data_options), sources.absolute_paths(options)
+    estimator = estimator_class(task, dataset.kind)(**{**options, SEED: seed})
+    named = str(data) if isinstance(data, str | Path) else None
+    plan = Plan(named, folder, task, seed, data_options, options, test, by, dataset.kind)
+    split = divide(dataset, test=test, by=by, seed=seed, options=data_options)
+    return checked(Prepared(plan, dataset, split, estimator))
+
+
+def checked(prepared: Prepared) -> Prepared:
+    """Return what is prepared, if its parts can be trained and judged on; DataError if not, before time is spent."""
+    plan, split = prepared.plan, prepared.split
+    if plan.task == "classify":
+        check_classes_left(prepared.dataset, split)
+    if plan.kind == "sequence" and split.test is not None:
+        check_values(split.test, allow_nan=getattr(prepared.estimator, "missing", "error") == "mask")
+    return prepared
+
+
+def choose_task(dataset: Dataset) -> str:
+    """Return the task the data say: for pairs of texts, for series, else by the labels."""
+    if dataset.kind == "pairs":
+        return "translate"
+    if dataset.kind == "series":
+        return "forecast"
+    if dataset.labels_per_step:
+        return "label" if dataset.class_counts() else "regress"
+    return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
+
+
+def default_folder(data: Any) -> Path:
+    """Return the folder of a run for which none is given: ``runs/`` and the name of the data."""
+    source = str(data) if isinstance(data, str | Path) else getattr(data, "source", "")
+    # In full, so that "." has a name too.
+    return Path("runs") / (Path(os.path.abspath(source)).stem if source else "run")
+
+
+def seed_of(seed: int | None, random_state: int | None) -> int:
+    """Return the one seed, which has two names; a new one where none is given.
+
+    Raises
+    ------
+    UsageError
+        If both are given and differ, or it is no whole number of at least 0.
+    """
+    if seed is not None and random_state is not None and seed != random_state:
+        raise UsageError(
+            f"train: seed and random_state are the same word; got {seed!r} and {random_state!r}."
+        )
+    value = seed if seed is not None else random_state
+    if value is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"train: seed must be a whole number of at least 0; got {value!r}.")
+    return value
+
+
+def _check_options(task: str | None, kind: str | None, options: Mapping[str, Any]) -> None:
+    """Raise UsageError at a value out of range, or an option that no estimator of the task, for data of that kind, takes."""
+    check_choice("train", "task", task, [*TASKS, None])
+    check_params("train", options)
+    if task is None:
+        return
+    kinds = TASKS[task] if kind is None else [kind]
+    known = {name for each in kinds for name in defaults(task, each)}
+    foreign = [name for name in options if name not in known]
+    if foreign:
+        raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}.")
+
+
+def _check_kind(dataset: Dataset, task: str) -> None:
+    """Raise DataError if no estimator learns the task on data of this kind."""
+    if dataset.kind in TASKS[task]:
+        return
+    others = [other for other, kinds in TASKS.items() if dataset.kind in kinds]
+    advice = f"with task={listing(others)}" if others else f"on {listing(TASKS[task])} data only"
+    raise DataError(
+        f"train: {dataset.source or 'the data'} holds {dataset.kind} records, on which the task {task!r} cannot be "
+        f"trained; this version trains {advice}."
+    )
+
+
+def _check_labelled(dataset: Dataset, task: str) -> None:
+    """Raise DataError if the labels are none, or not of the kind, that the task needs."""
+    if task in WITHOUT_LABELS:
+        return
+    if dataset.y is None:
+        raise DataError(
+            f"train: {dataset.source or 'the data'} has no labels. Name their column with label= or target=, "
+            "sort the files into one folder per class, or add a labels.csv."
+        )
+    if task == "label" and not dataset.labels_per_step:
+        raise DataError(
+            "train: the task 'label' needs one label per time step; the data have one per sequence."
+        )
+    if task == "label" and not dataset.class_counts():
+        raise DataError(
+            "train: the task 'label' needs classes; for a number per time step use task='regress'."
+        )
+    if task == "classify" and dataset.labels_per_step:
+        raise DataError(
+            f"train: the task {task!r} needs one label per sequence; the data have one per time step."
+        )
+    per_step = dataset.labels_per_step and dataset.y.dtype == object
+    kinds = {np.asarray(label).dtype.kind for label in dataset.y} if per_step else {dataset.y.dtype.kind}
+    if task == "regress" and not kinds <= set("iufb"):
+        raise DataError(f"train: the task 'regress' needs numbers; the first label is {dataset[0].label!r}.")
+    if task == "classify" and not dataset.class_counts():
+        raise DataError(
+            "train: the task 'classify' needs classes; the labels are numbers. Use task='regress'."
+        )

@@ -1,0 +1,194 @@
+"""What answers rows and frames that come one after another, and the loop that reads, answers and writes."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from recurra.errors import DataError, UsageError
+from recurra.interrupts import Interrupt, held_back_interrupt
+from recurra.runs.stream.frames import ClipFrames, RawFrames
+from recurra.runs.stream.lines import BadLineError, Lines, Row
+from recurra.serving.latency import Latency
+
+
+class Session:
+    """One run of the command: a stream, or many named ones, and what is counted.
+
+    Parameters
+    ----------
+    model : FittedModel
+        What answers.
+    opened : Stream, LookAheadStream, VideoStream or Streams
+        What takes in the rows.
+    named : bool
+        Whether rows carry the name of their stream.
+    look_ahead : int or None
+        See `recurra.serving.look_ahead.LookAheadStream`.
+    proba : bool
+        Whether answers carry the probability of every class.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        opened: Any,
+        *,
+        named: bool = False,
+        look_ahead: int | None = None,
+        proba: bool = False,
+    ) -> None:
+        if proba and model.task == "regression":
+            raise UsageError("stream: proba needs classes; this network predicts numbers.")
+        self.named = named
+        self.stream = opened
+        self.lines = Latency()
+        self.rows = self.skipped = 0
+        self._model = model
+        self._classes = [str(label) for label in model.classes.tolist()] if model.task != "regression" else []
+        self._proba = proba
+        self._behind = look_ahead if look_ahead is not None and model.task == "labeling" else 0
+
+    def take(self, row: Row) -> dict[str, Any] | None:
+        """Take in what a line says and return what to write, None if there is no answer yet."""
+        if row.reset:
+            self._reset(row.name)
+            return None
+        several = row.several
+        if self.named:
+            answer = self.stream.push(row.name, row.values if several else [row.values])
+        elif several:
+            answer = self.stream.push(row.values)
+        else:
+            answer = self.stream.step(row.values)
+        self.rows += len(row.values) if several else 1
+        return self._line(answer, row.name, several, answer.steps - 1 - self._behind)
+
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """Yield what to write for the rows that waited for later ones."""
+        if not self._behind:
+            return
+        answer = self.stream.finish()
+        first = answer.steps - len(answer.labels)
+        for index, label in enumerate(answer.labels.tolist()):
+            yield self._said(first + index, None, label, answer.probabilities[index])
+
+    def _reset(self, name: str | None) -> None:
+        if self.named:
+            if name in self.stream:
+                self.stream.reset(name)
+        else:
+            self.stream.reset()
+
+    def _line(self, answer: Any, name: str | None, several: bool, step: int) -> dict[str, Any] | None:
+        if answer.labels is not None:
+            if not len(answer.labels):
+                return None
+            if several:
+                return self._said(step, name, answer.labels.tolist(), answer.probabilities)
+            return self._said(step, name, _plain(answer.label), answer.probabilities[-1])
+        if self._model.task == "regression":
+            return None if answer.value is None else self._said(step, name, _plain(answer.value), None)
+        if answer.probabilities is None:
+            return None
+        return self._said(step, name, _plain(answer.label), answer.probabilities)
+
+    def _said(self, step: int, name: str | None, prediction: Any, shares: Any) -> dict[str, Any]:
+        line: dict[str, Any] = {} if name is None else {"name": name}
+        line |= {"step": step, "prediction": prediction}
+        if self._proba:
+            line["probabilities"] = self._shares(shares)
+        return line
+
+    def _shares(self, shares: Any) -> Any:
+        if shares.ndim == 2:
+            return [self._shares(row) for row in shares]
+        return dict(zip(self._classes, (round(float(share), 7) for share in shares), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def answer_lines(
+    session: Session,
+    lines: Lines | RawFrames | ClipFrames,
+    source: Any,
+    *,
+    strict: bool,
+    write: Callable[[str], None],
+    tell: Callable[[str], None],
+    rate_hz: float | None = None,
+) -> None:
+    """Answer every line of a source until it ends.
+
+    Parameters
+    ----------
+    session : Session
+        What answers.
+    lines : Lines, RawFrames or ClipFrames
+        How they are read.
+    source : binary file or None
+        Where they come from; None for the frames of a clip.
+    strict : bool
+        Whether a bad line ends everything; otherwise it is told of and left out.
+    write : callable
+        Takes an answer as one line of JSON.
+    tell : callable
+        Takes what is said of a line that is left out.
+    rate_hz : float, optional
+        Lines per second; as fast as they come if omitted.
+
+    Raises
+    ------
+    DataError
+        At the first bad line, if strict.
+    """
+    began = time.perf_counter()
+    # Late signals come through: whoever reads the answers may have stopped reading, and a write then never ends.
+    with held_back_interrupt(patient=False) as interrupt:
+        for index, row in enumerate(_waited_for(lines.read(source), interrupt)):
+            if rate_hz is not None:
+                with _waiting(interrupt):
+                    time.sleep(max(0.0, began + index / rate_hz - time.perf_counter()))
+            start = time.perf_counter()
+            try:
+                if isinstance(row, BadLineError):
+                    raise row
+                said = session.take(row)
+            except DataError as error:
+                message = (
+                    str(error) if isinstance(error, BadLineError) else f"{lines.unit} {lines.number}: {error}"
+                )
+                if strict:
+                    raise DataError(f"stream: {message}") from None
+                session.skipped += 1
+                tell(f"Skipped {message}")
+                continue
+            if said is not None:
+                write(json.dumps(said, ensure_ascii=False))
+                session.lines.record(time.perf_counter() - start)
+        for said in session.finish():
+            write(json.dumps(said, ensure_ascii=False))
+
+
+def _waited_for(rows: Iterator[Any], interrupt: Interrupt) -> Iterator[Any]:
+    """Yield rows; an end that was asked for comes while the next is waited for, never while one is answered."""
+    while True:
+        with _waiting(interrupt):
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+        yield row
+
+
+@contextlib.contextmanager
+def _waiting(interrupt: Interrupt) -> Iterator[None]:
+    interrupt.at_once = True
+    try:
+        interrupt.check()
+        yield
+    finally:
+        interrupt.at_once = False

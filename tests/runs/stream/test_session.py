@@ -1,0 +1,48 @@
+"""Lines are answered by a session without a terminal: what is written, told and warned of goes to whoever asked."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.errors import DataError
+from recurra.runs.stream.lines import Lines
+from recurra.runs.stream.opening import answering_rows
+from recurra.runs.stream.session import answer_lines
+
+
+@pytest.fixture(scope="module")
+def model():
+    rng = np.random.default_rng(0)
+    X, y = [rng.normal(size=(6, 2)) for _ in range(12)], ["a", "b"] * 6
+    clf = recurra.SequenceClassifier(hidden_size=3, max_epochs=1, random_state=0, verbose=0)
+    return clf.fit(recurra.Dataset([recurra.Record(x, label=c) for x, c in zip(X, y, strict=True)])).model_
+
+
+def answered(model, text, *, strict=False):
+    """Return the steps that were answered, what was told of, and what was warned of."""
+    written, told, warned = [], [], []
+    how = {"kind": "auto", "name": None, "look_ahead": None, "proba": False}
+    session, lines = answering_rows(model, **how, warn=warned.append)
+    write, tell = written.append, told.append
+    answer_lines(session, lines, io.BytesIO(text.encode()), strict=strict, write=write, tell=tell)
+    return [json.loads(line)["step"] for line in written], told, warned
+
+
+def test_a_line_that_holds_no_row_is_told_of_and_left_out(model):
+    steps, told, _ = answered(model, "[1, 2]\n[1]\n[3, 4]\n")
+    assert steps == [0, 1]
+    assert told == ["Skipped line 2: it has 1 numbers, the network reads 2."]
+    with pytest.raises(DataError, match=r"stream: line 2: it has 1 numbers, the network reads 2\."):
+        answered(model, "[1, 2]\n[1]\n", strict=True)
+
+
+def test_columns_that_nobody_reads_are_warned_of():
+    warned = []
+    lines = Lines(1, ["ax"], kind="csv", name=None, warn=warned.append)
+    assert [row.values for row in lines.read(io.BytesIO(b"who,ax\n1,2\n"))] == [[2.0]]
+    assert warned == [
+        "not read: who. All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
+    ]
