@@ -113,16 +113,12 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
         return screen.flat_json(evaluation.metrics)
     screen.say(f"Judged on: {evaluation.context.split}")
     screen.result(evaluation.summary())
-    if type(evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
-        stem = _slug(name or ("test" if data is None else _name_of(data, None)))
-        screen.result(f"Report: {run_folder.open_run(run) / f'eval-{stem}.html'}")
-        return screen.next_command("recurra", "predict", run, "NEW_DATA")
-    from recurra.evaluation.report import worst_positions
-    from recurra.evaluation.summary import findings
-
-    for finding in findings(evaluation):
-        screen.warn(finding)
+    if evaluation.explainable:
+        for finding in evaluation.findings():
+            screen.warn(finding)
     stem = _slug(name or ("test" if data is None else _name_of(data, None)))
     screen.result(f"Report: {run_folder.open_run(run) / f'eval-{stem}.html'}")
-    worst = str(next(iter(worst_positions(evaluation)), 0))
+    if not evaluation.explainable:
+        return screen.next_command("recurra", "predict", run, "NEW_DATA")
+    worst = str(next(iter(evaluation.worst_positions()), 0))
     return screen.next_command("recurra", "explain", run, *([data] if data else []), "--index", worst)

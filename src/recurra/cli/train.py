@@ -491,7 +491,6 @@ def _write(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     """Write learning curves and the chart of the mistakes as SVG."""
     from recurra.evaluation import charts
-    from recurra.evaluation.evaluation import Evaluation
     from recurra.store import write_text
 
     run.to_write(run_folder.FIGURES).mkdir(exist_ok=True)
@@ -503,18 +502,8 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
         write_text(figure("learning-curves"), svg)
-    if not isinstance(evaluation, Evaluation):
-        for name, svg in evaluation.figures().items():
-            write_text(figure(name), svg)
-        return
-    if evaluation.confusion is not None:
-        items = "time steps" if evaluation.task == "labeling" else "sequences"
-        svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
-        write_text(figure("confusion"), svg)
-    for column, row in enumerate(evaluation.tables.get("per_target", [])):
-        true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
-        name = "predicted-against-true" + (f"-{column + 1}" if column else "")
-        write_text(figure(name), charts.predicted_against_true(true, predicted, target=row["target"]))
+    for name, svg in evaluation.figures().items():
+        write_text(figure(name), svg)
 
 
 @click.command(
@@ -583,17 +572,14 @@ def show(run: Run, quiet: bool) -> None:
         screen.result(f"Model:  {run.path / run_folder.MODEL}")
         return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
     screen.result(run.evaluation.summary())
-    if type(run.evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
-        screen.result(f"Report: {run.path / run_folder.REPORT}")
-        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
-    from recurra.evaluation.report import worst_positions
-    from recurra.evaluation.summary import findings
-
-    context = run.evaluation.context
-    told = set() if quiet else {*(context.leaks or ()), *context.warnings}
-    for finding in findings(run.evaluation):
-        if finding not in told:
-            screen.warn(finding)
+    if run.evaluation.explainable:
+        context = run.evaluation.context
+        told = set() if quiet else {*(context.leaks or ()), *context.warnings}
+        for finding in run.evaluation.findings():
+            if finding not in told:
+                screen.warn(finding)
     screen.result(f"Report: {run.path / run_folder.REPORT}")
-    worst = next(iter(worst_positions(run.evaluation)), 0)
+    if not run.evaluation.explainable:
+        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+    worst = next(iter(run.evaluation.worst_positions()), 0)
     return screen.next_command("recurra", "explain", str(run.path), "--index", str(worst))

@@ -6,8 +6,8 @@ from dataclasses import replace
 from recurra.estimators.judging import with_given
 from recurra.estimators.pairs import Pairs, as_text
 from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.evaluation.translation import evaluate_translation
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.translation import TranslationEvaluation, evaluate_translation
 from recurra.serving.translation import TranslationModel
 
 
@@ -17,7 +17,7 @@ def judge(
     *,
     baseline: Sequence[str] | None = None,
     context: ReportContext | None = None,
-) -> Evaluation:
+) -> TranslationEvaluation:
     """Judge a translator.
 
     Parameters
