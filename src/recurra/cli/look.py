@@ -47,7 +47,7 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **words: Any) ->
     >>> recurra.look("japanese-vowels").summary["n_sequences"]
     640
     """
-    from recurra.evaluation.inspection import inspect
+    from recurra.inspection.inspection import inspect
 
     check_data_words("look", words)
     parts.check_by("look", parts.test_of(test), by)

@@ -342,7 +342,7 @@ class _Problems:
 
 def _tell_data(dataset: Any, divided: parts.Parts, task: str, tell: Tell) -> _Problems:
     """Say what is in the data, how it is split, and what is odd about it."""
-    from recurra.evaluation.inspection import inspect
+    from recurra.inspection.inspection import inspect
 
     both = divided.test and task != "forecast"  # a series is on both sides of its own split by time
     found = inspect(dataset, train=divided.train, test=divided.test) if both else inspect(dataset)

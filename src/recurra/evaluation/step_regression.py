@@ -54,7 +54,7 @@ class StepRegressionEvaluation(NumberEvaluation):
 
 def evaluate_step_regression(
     y_true: Sequence[Any],
-    y_pred: Sequence[Any],
+    y_pred: Any,
     *,
     baseline: NumberBaseline | None = None,
     names: Sequence[str] | None = None,
@@ -95,7 +95,7 @@ def evaluate_step_regression(
     clusters = of_sequence if groups is None else np.asarray(groups, dtype=object)[of_sequence]
     metrics: dict[str, Any] = regression_metrics(true, pred) | (baseline.metrics(true) if baseline else {})
     rows = [
-        {"sequence": int(i), "step": int(t), "name": name_of(names, i), "length": None, **answer}
+        {"sequence": int(i), "step": int(t), "name": name_of(names, int(i)), "length": None, **answer}
         for i, t, answer in zip(of_sequence, steps_of, number_rows(true, pred), strict=True)
     ]
     return StepRegressionEvaluation(
