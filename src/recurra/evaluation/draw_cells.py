@@ -92,6 +92,7 @@ def compare(*cells: Any, input_size: int = 12, hidden_size: int = 100) -> Drawin
 
 
 def module_of(who: str, cell: Any, input_size: int, hidden_size: int) -> torch.nn.RNNBase:
+    """Return the layer a cell is, or one made of its name."""
     if isinstance(cell, torch.nn.RNNBase):
         return cell
     check_choice(who, "cell", cell, tuple(CLASSES))

@@ -7,7 +7,7 @@ import torch
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.evaluation.draw_cells import CLASSES, TITLES, module_of, cell_of
+from recurra.evaluation.draw_cells import CLASSES, TITLES, cell_of, module_of
 from recurra.evaluation.drawing import Drawing, Sketch, written_width
 
 COLUMN = 128.0  # width of a time step
