@@ -15,6 +15,7 @@ GROUND = frozenset(
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")
 SIBLINGS = ("training", "evaluation", "serving")
+INSPECTION = "inspection"  # needs no model: of the data rooms alone
 
 # What each room may import, beside itself and the ground floor.
 BELOW = {
@@ -24,13 +25,14 @@ BELOW = {
     "batches": {"readers", "datasets", "features"},
     "kernels": set(),
     "nn": {"kernels"},
+    INSPECTION: {*DATA},
     **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
     "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
     "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting"},
-    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators"},
-    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "estimators", "runs"},
+    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "estimators"},
+    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "estimators", "runs"},
 }
-TORCH_FREE = GROUND | {"readers", "datasets", "features", "batches", "kernels", "serving"}
+TORCH_FREE = GROUND | {*DATA, "kernels", "serving", INSPECTION}
 
 # The one call upwards: Dataset.split is promised on the ground floor, its work is done in batches/.
 EXCEPTIONS = {("records.py", "batches")}
@@ -184,6 +186,9 @@ def test_no_file_outgrows_its_reader(file):
         ("features/scaling.py", "from recurra import kernels", "features must not import kernels"),
         ("serving/model.py", "def f():\n    import torch", "serving must not import torch"),
         ("training/loop.py", "import recurra.evaluation.metrics", "training must not import evaluation"),
+        ("inspection/leaks.py", "import recurra.serving.model", "inspection must not import serving"),
+        ("inspection/leaks.py", "import torch", "inspection must not import torch"),
+        ("evaluation/report.py", "import recurra.inspection", "evaluation must not import inspection"),
         ("store.py", "from recurra.readers import table", "store must not import readers"),
         ("batches/splits.py", "importlib.import_module('recurra.nn')", "batches must not import nn"),
         ("runs/train.py", "def f():\n    from recurra.cli import screen", "runs must not import cli"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recurra.evaluation.backtest import Backtest, Origins, last_value, seasonal_naive, smape
-from recurra.evaluation.evaluation import ReportContext
+from recurra.evaluation.context import ReportContext
 
 
 def test_naive_forecasts_by_hand():

@@ -5,8 +5,11 @@ import pytest
 from scipy.stats import binomtest, bootstrap, false_discovery_control, permutation_test
 
 from recurra.errors import DataError, UsageError
-from recurra.evaluation.comparison import compare, compare_classification, compare_regression, holm
-from recurra.evaluation.evaluation import evaluate_classification, evaluate_labeling, evaluate_regression
+from recurra.evaluation.classification import evaluate_classification
+from recurra.evaluation.comparison import compare
+from recurra.evaluation.labeling import evaluate_labeling
+from recurra.evaluation.paired_tests import compare_classification, compare_regression, holm
+from recurra.evaluation.regression import evaluate_regression
 
 
 def answers(right):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from recurra.evaluation.comparison import compare_classification, compare_regression
-from recurra.evaluation.evaluation import evaluate_labeling, evaluate_regression
 from recurra.evaluation.intervals import MIN_CLUSTERS, MIN_CLUSTERS_OF_SQUARES
+from recurra.evaluation.labeling import evaluate_labeling
 from recurra.evaluation.metrics import accuracy_interval, per_class_table
-from recurra.evaluation.summary import summary
+from recurra.evaluation.paired_tests import compare_classification, compare_regression
+from recurra.evaluation.regression import evaluate_regression
 
 # 1,500 simulated test sets know a coverage of 95 % to half a point.
 N_SETS = 1500
@@ -107,7 +107,10 @@ def test_difference_of_two_regressions():
 def test_the_report_says_where_there_are_too_few_to_tell():
     few = evaluate_labeling([["a", "b"]] * 3, [np.full((2, 2), 0.5)] * 3, classes=["a", "b"])
     assert (
-        "3 test sequences with 6 time steps (too few sequences or groups to tell how sure" in summary(few)[0]
+        "3 test sequences with 6 time steps (too few sequences or groups to tell how sure"
+        in few.sentences()[0]
     )
-    assert "(95 % interval" in summary(evaluate_regression(np.zeros(9), np.arange(1.0, 10.0)))[0]
-    assert "(too few sequences or groups" in summary(evaluate_regression(np.zeros(4), np.arange(1.0, 5.0)))[0]
+    assert "(95 % interval" in evaluate_regression(np.zeros(9), np.arange(1.0, 10.0)).sentences()[0]
+    assert (
+        "(too few sequences or groups" in evaluate_regression(np.zeros(4), np.arange(1.0, 5.0)).sentences()[0]
+    )

@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from recurra.errors import DataError, ShapeError, UsageError
+from recurra.errors import DataError, ShapeError
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.evaluation import (
-    Evaluation,
-    evaluate_classification,
-    evaluate_labeling,
-    evaluate_regression,
-    installed_versions,
-)
+from recurra.evaluation.classification import evaluate_classification
+from recurra.evaluation.context import installed_versions
 from recurra.evaluation.intervals import wilson_interval
+from recurra.evaluation.labeling import evaluate_labeling
+from recurra.evaluation.regression import evaluate_regression
+from recurra.evaluation.text_generation import TextEvaluation
 
 
 def test_classification_has_the_figures_of_metrics_json(vowels):
@@ -49,9 +47,7 @@ def test_metrics_are_written_as_one_flat_json_object(vowels, tmp_path):
 
 
 def test_figures_that_are_not_numbers_are_left_out_of_json():
-    e = Evaluation(
-        task="regression", metrics={"rmse": np.float64("inf"), "mae": np.float32(0.5)}, y_true=[], y_pred=[]
-    )
+    e = TextEvaluation(metrics={"rmse": np.float64("inf"), "mae": np.float32(0.5)}, samples=[])
     assert json.loads(e.to_json()) == {"mae": 0.5}
 
 
@@ -155,5 +151,3 @@ def test_messages():
         DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"
     ):
         evaluate_regression([1.0, 2.0], [1.0, np.inf])
-    with pytest.raises(UsageError, match=r"task must be one of .* Did you mean 'regression'\?$"):
-        Evaluation(task="regresion", metrics={}, y_true=[], y_pred=[])

@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.evaluation import (
-    ReportContext,
-    evaluate_classification,
-    evaluate_labeling,
-    evaluate_regression,
-)
-from recurra.evaluation.report import worst_positions
+from recurra.evaluation.classification import evaluate_classification
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.labeling import evaluate_labeling
+from recurra.evaluation.regression import evaluate_regression
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -197,9 +194,9 @@ def test_leaks_are_shown_and_their_absence_is_claimed_only_when_checked():
 def test_the_most_surely_wrong_come_first():
     proba = np.array([[0.9, 0.1], [0.4, 0.6], [0.05, 0.95], [0.3, 0.7]])
     e = evaluate_classification(["a", "a", "a", "b"], proba, classes=["a", "b"])
-    assert worst_positions(e) == [2, 1]
-    assert worst_positions(evaluate_regression([0.0, 0.0, 0.0], [1.0, -3.0, 2.0]), 2) == [1, 2]
-    assert worst_positions(labeling()) == [1, 0]  # all of its steps wrong, half of its steps wrong
+    assert e.worst_positions() == [2, 1]
+    assert evaluate_regression([0.0, 0.0, 0.0], [1.0, -3.0, 2.0]).worst_positions(2) == [1, 2]
+    assert labeling().worst_positions() == [1, 0]  # all of its steps wrong, half of its steps wrong
 
 
 def test_the_trace_is_asked_only_for_what_is_drawn():

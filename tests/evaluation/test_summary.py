@@ -3,13 +3,11 @@ import pytest
 from scipy.stats import binomtest
 
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.evaluation import (
-    ReportContext,
-    evaluate_classification,
-    evaluate_labeling,
-    evaluate_regression,
-)
-from recurra.evaluation.summary import better_than_naive, findings, headline, percent, span
+from recurra.evaluation.classification import evaluate_classification
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.labeling import evaluate_labeling
+from recurra.evaluation.regression import evaluate_regression
+from recurra.evaluation.wording import percent, span
 
 
 def judged(true, pred, *, classes=("a", "b"), train=("a", "a", "b"), sure=0.99, context=None, **more):
@@ -42,7 +40,7 @@ def test_span():
 
 def test_headline_sets_the_figure_beside_the_naive_one():
     e = judged("aaaabbbb", "aaabbbbb")
-    assert headline(e) == "88 % right where guessing gives 50 %"
+    assert e.headline() == "88 % right where guessing gives 50 %"
     assert e.summary() == (
         "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 52.9 to 97.8 %). "
         "Weakest at class 'a': 3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
@@ -52,29 +50,29 @@ def test_headline_sets_the_figure_beside_the_naive_one():
 def test_a_perfect_model():
     e = judged("ab" * 30, "ab" * 30)
     assert "Every class is always found." in e.summary()
-    assert findings(e) == []
+    assert e.findings() == []
 
 
 def test_regression_in_words():
     y = np.linspace(0, 10, 50)
     e = evaluate_regression(y, y + 0.5, baseline=NumberBaseline.fit(y))
-    assert headline(e) == "Off by 0.5 on average where always answering the median is off by 2.55"
+    assert e.headline() == "Off by 0.5 on average where always answering the median is off by 2.55"
     worse = evaluate_regression(y, y[::-1], baseline=NumberBaseline.fit(y))
-    assert findings(worse) == [
+    assert worse.findings() == [
         "The model is no better than the naive answer: always the training mean has no larger error."
     ]
 
 
 def test_labeling_in_words():
     e = evaluate_labeling([["a", "b"]] * 4, [np.array([[0.9, 0.1], [0.9, 0.1]])] * 4, classes=["a", "b"])
-    assert headline(e) == "50 % of the time steps right"
+    assert e.headline() == "50 % of the time steps right"
     assert "Weakest at class 'b': 0 of 4 found (0 %)." in e.summary()
 
 
 def test_no_better_than_naive():
     assert any(
         f.startswith("The model is no better than the naive answer")
-        for f in findings(judged("aab" * 20, "a" * 60))
+        for f in judged("aab" * 20, "a" * 60).findings()
     )
 
 
@@ -82,8 +80,8 @@ def test_better_than_naive_by_chance_alone():
     true = "a" * 30 + "b" * 30
     pred = "a" * 30 + "b" * 2 + "a" * 28
     e = judged(true, pred)
-    assert better_than_naive(e) == pytest.approx(binomtest(2, 2, alternative="greater").pvalue)
-    assert any("may be chance (exact test, p = 0.25)" in f for f in findings(e))
+    assert e.better_than_naive() == pytest.approx(binomtest(2, 2, alternative="greater").pvalue)
+    assert any("may be chance (exact test, p = 0.25)" in f for f in e.findings())
 
 
 @pytest.mark.parametrize(
@@ -120,13 +118,13 @@ def test_better_than_naive_by_chance_alone():
     ],
 )
 def test_findings(e, expected):
-    assert any(f.startswith(expected) for f in findings(e)), findings(e)
+    assert any(f.startswith(expected) for f in e.findings()), e.findings()
 
 
 def test_what_was_warned_of_comes_first_and_training_is_looked_at():
     history = [{"epoch": k, "train_loss": 1.0, "valid_loss": 1.0, "clipped_share": 0.9} for k in range(1, 11)]
     context = ReportContext(history=history, best_epoch=10, warnings=["w"], leaks=["l"])
-    found = findings(judged("ab" * 40, "ab" * 40, context=context))
+    found = judged("ab" * 40, "ab" * 40, context=context).findings()
     assert found == [
         "l",
         "w",
@@ -137,5 +135,5 @@ def test_what_was_warned_of_comes_first_and_training_is_looked_at():
 
 def test_the_last_epoch_is_only_called_the_best_where_something_judged_it():
     history = [{"epoch": k, "train_loss": 1.0} for k in range(1, 11)]
-    found = findings(judged("ab" * 40, "ab" * 40, context=ReportContext(history=history, best_epoch=10)))
+    found = judged("ab" * 40, "ab" * 40, context=ReportContext(history=history, best_epoch=10)).findings()
     assert not [finding for finding in found if "training longer" in finding]

@@ -102,7 +102,7 @@ def test_threads_may_draw_at_once():
 DRAW = """
 import sys
 import numpy as np
-from recurra.evaluation.evaluation import evaluate_classification
+from recurra.evaluation.classification import evaluate_classification
 from recurra.evaluation.explanation import Explanation
 evaluate_classification(["a", "b"], np.eye(2), classes=["a", "b"]).to_html()
 Explanation(values=np.eye(2), input=np.eye(2), method="m").plot()

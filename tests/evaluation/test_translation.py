@@ -3,14 +3,9 @@
 import pytest
 
 from recurra.errors import DataError, ShapeError
-from recurra.evaluation.translation import (
-    bleu,
-    edit_distance,
-    error_rate,
-    evaluate_translation,
-    nearest,
-    text_metrics,
-)
+from recurra.evaluation.comparison import compare
+from recurra.evaluation.text_metrics import bleu, edit_distance, error_rate, nearest, text_metrics
+from recurra.evaluation.translation import evaluate_translation
 
 
 @pytest.mark.parametrize(
@@ -57,3 +52,20 @@ def test_every_right_answer_is_said_so():
     assert ev.metrics["exact_match_baseline"] == 0
     assert ev.summary().startswith("100 % exactly right where the naive answer gives 0 %.")
     assert "Mistake by mistake" not in ev.to_html()
+
+
+def test_without_a_naive_answer_nothing_is_said_of_one():
+    e = evaluate_translation(["ab", "cd"], ["ab", "ce"], sources=["x", "y"])
+    assert e.headline() == "50.0 % exactly right"
+    assert "There is no naive answer to compare with" in e.to_html()
+
+
+def test_two_translators_are_compared_by_their_exact_answers():
+    true = ["ab", "cdef"] * 10
+    runs = {
+        name: evaluate_translation(true, said, sources=true)
+        for name, said in (("half", ["ab", "x"] * 10), ("whole", true))
+    }
+    found = compare(runs)
+    assert [run["name"] for run in found.runs] == ["whole", "half"]
+    assert found.pairs[0].p_value == pytest.approx(0.5**9)  # 10 against none, two-sided

@@ -28,14 +28,11 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     report = open_run(run) / f"{page_name(data, name)}.html"
     screen.say(f"Judged on: {evaluation.context.split}")
     screen.result(evaluation.summary())
-    if type(evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
-        screen.result(f"Report: {report}")
-        return screen.next_command("recurra", "predict", run, "NEW_DATA")
-    from recurra.evaluation.report import worst_positions
-    from recurra.evaluation.summary import findings
-
-    for finding in findings(evaluation):
-        screen.warn(finding)
+    if evaluation.explainable:
+        for finding in evaluation.findings():
+            screen.warn(finding)
     screen.result(f"Report: {report}")
-    worst = str(next(iter(worst_positions(evaluation)), 0))
+    if not evaluation.explainable:
+        return screen.next_command("recurra", "predict", run, "NEW_DATA")
+    worst = str(next(iter(evaluation.worst_positions()), 0))
     return screen.next_command("recurra", "explain", run, *([data] if data else []), "--index", worst)

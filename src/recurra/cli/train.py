@@ -76,17 +76,14 @@ def show(run: Run, quiet: bool) -> None:
         screen.result(f"Model:  {run.path / MODEL}")
         return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
     screen.result(run.evaluation.summary())
-    if type(run.evaluation).__name__ != "Evaluation":  # series and anomalies have no sequence to explain
-        screen.result(f"Report: {run.path / REPORT}")
-        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
-    from recurra.evaluation.report import worst_positions
-    from recurra.evaluation.summary import findings
-
-    context = run.evaluation.context
-    told = set() if quiet else {*(context.leaks or ()), *context.warnings}
-    for finding in findings(run.evaluation):
-        if finding not in told:
-            screen.warn(finding)
+    if run.evaluation.explainable:
+        context = run.evaluation.context
+        told = set() if quiet else {*(context.leaks or ()), *context.warnings}
+        for finding in run.evaluation.findings():
+            if finding not in told:
+                screen.warn(finding)
     screen.result(f"Report: {run.path / REPORT}")
-    worst = next(iter(worst_positions(run.evaluation)), 0)
+    if not run.evaluation.explainable:
+        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+    worst = next(iter(run.evaluation.worst_positions()), 0)
     return screen.next_command("recurra", "explain", str(run.path), "--index", str(worst))

@@ -8,7 +8,7 @@ import numpy as np
 from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.anomalies import AnomalyEvaluation
-from recurra.evaluation.evaluation import ReportContext
+from recurra.evaluation.context import ReportContext
 from recurra.fitting import overlap
 from recurra.fitting.fit import fit
 from recurra.fitting.task import Request

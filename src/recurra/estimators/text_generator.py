@@ -102,7 +102,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             metrics[f"perplexity{end}"] = float(np.exp(each.mean()))
         metrics |= {"n_test": len(text), "train_seconds": self.model_.manifest["training"]["seconds"]}
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
-        return TextEvaluation(metrics, written, self.history_)
+        return TextEvaluation(metrics=metrics, samples=written, history=self.history_)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """Write on from a prompt; the options are those of `write`."""

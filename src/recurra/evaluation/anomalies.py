@@ -1,11 +1,8 @@
 """`AnomalyEvaluation`: scores per time step, the segments they give, and how well they find what is labelled."""
 
-import json
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from markupsafe import Markup
@@ -14,11 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from recurra.checks import where
 from recurra.errors import DataError
 from recurra.evaluation import charts
-from recurra.evaluation.backtest import page, tiles
 from recurra.evaluation.charts import is_number, label, legend, new_figure, number
-from recurra.evaluation.evaluation import ReportContext, finite
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.evaluation import Evaluation
+from recurra.evaluation.report import Picture
+from recurra.evaluation.series_page import series_page, series_tiles
 from recurra.evaluation.svg import PAGE, render
-from recurra.store import write_text
 
 # Sequences drawn in a report, and points of each panel.
 DRAWN = 4
@@ -48,8 +46,8 @@ def moving_z_score(sequence: np.ndarray, steps: int = Z_STEPS) -> np.ndarray:
     return out
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AnomalyEvaluation:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class AnomalyEvaluation(Evaluation):
     """What a detector found; made by `AnomalyDetector.evaluate`.
 
     Parameters
@@ -65,13 +63,13 @@ class AnomalyEvaluation:
     labels : list of ndarray of bool, shape (time,), or None
     """
 
-    metrics: dict[str, Any]
+    task: ClassVar[str] = "anomaly"
+
     sequences: Sequence[np.ndarray]
     scores: Sequence[np.ndarray]
     threshold: float
     labels: Sequence[np.ndarray] | None = None
     names: Sequence[str] = ()
-    context: ReportContext = field(default_factory=ReportContext)
 
     @classmethod
     def made(
@@ -104,34 +102,45 @@ class AnomalyEvaluation:
             "n_test_steps": len(flat),
         }
         shown = list(names) if names is not None else [str(i) for i in range(len(sequences))]
-        return cls(metrics, sequences, scores, threshold, true, shown, context)
+        return cls(
+            metrics=metrics,
+            sequences=sequences,
+            scores=scores,
+            threshold=threshold,
+            labels=true,
+            names=shown,
+            context=context,
+        )
 
-    def summary(self) -> str:
-        """Say in a few sentences what was found, and how well."""
+    def headline(self) -> str:
+        """Return the average precision, without labels how much is anomalous."""
+        m = self.metrics
+        if "average_precision" in m:
+            return f"Average precision {number(m['average_precision'])}"
+        return f"{m['n_segments']:,} segments are anomalous"
+
+    def sentences(self) -> list[str]:
+        """Return what was found, and how well."""
         m = self.metrics
         found = (
             f"{m['n_segments']:,} segments, {100 * m['share_anomalous']:.1f} % of {m['n_test_steps']:,} steps, are called "
             "anomalous."
         )
-        first = f"{self.context.trained_on} " if self.context.trained_on else ""
         if "average_precision" not in m:
-            return first + found
-        return (
-            f"{first}Average precision {m['average_precision']:.3f}; a moving z-score has "
+            return [found]
+        return [
+            f"Average precision {m['average_precision']:.3f}; a moving z-score has "
             f"{m['average_precision_baseline']:.3f}, guessing {m['share_labelled']:.3f}. "
             f"At the threshold precision {m['precision']:.2f}, recall {m['recall']:.2f}. {found}"
-        )
+        ]
 
-    def pictures(self) -> list[dict[str, Any]]:
+    def pictures(self) -> list[Picture]:
         """Return svg, caption and width of every chart of the report."""
         highest = np.argsort([-float(s.max()) for s in self.scores], kind="stable")[:DRAWN]
-        out = [
-            {"svg": Markup(self._drawing(int(i))), "caption": self._caption(int(i)), "wide": True}
-            for i in highest
-        ]
+        out = [Picture(Markup(self._drawing(int(i))), self._caption(int(i)), wide=True) for i in highest]
         if any(is_number(row.get("train_loss")) for row in self.context.history):
             svg = charts.learning_curves(self.context.history, best_epoch=self.context.best_epoch)
-            out.append({"svg": Markup(svg), "caption": "Loss by epoch.", "wide": False})
+            out.append(Picture(Markup(svg), "Loss by epoch."))
         return out
 
     def _caption(self, index: int) -> str:
@@ -170,33 +179,15 @@ class AnomalyEvaluation:
         highest = int(np.argmax([float(s.max()) for s in self.scores]))
         return {"anomalies": self._drawing(highest)}
 
-    def to_json(self) -> str:
-        """Return the metrics as one flat JSON object."""
-        return json.dumps(finite(self.metrics), indent=2) + "\n"
-
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
-        m = self.metrics
-        headline = f"{m['n_segments']:,} segments are anomalous"
-        if "average_precision" in m:
-            headline = f"Average precision {number(m['average_precision'])}"
-        return page(
+        return series_page(
             self.context,
-            headline=headline,
-            sentences=[self.summary().removeprefix(self.context.trained_on).lstrip()],
-            figures=tiles(m),
+            headline=self.headline(),
+            sentences=self.sentences(),
+            figures=series_tiles(self.metrics),
             sections=[("Where it is anomalous", self.pictures())],
         )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report, or with a name ending in ``.json`` the metrics, in one step."""
-        target = Path(path)
-        write_text(target, self.to_json() if target.suffix == ".json" else self.to_html())
-        return target
-
-    def __repr__(self) -> str:
-        figures = ", ".join(f"{k}={v:.4g}" for k, v in self.metrics.items() if isinstance(v, float))
-        return f"AnomalyEvaluation(n_test={self.metrics['n_test']}, {figures})"
 
 
 def as_labels(labels: Any, steps: int, index: int, names: Sequence[str] | None) -> np.ndarray:

@@ -1,23 +1,19 @@
 """`Backtest`: forecasts from rolling origins beside what came true and beside the naive forecasts."""
 
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-import recurra
 from recurra.evaluation import charts, series_charts
 from recurra.evaluation.charts import is_number, number
-from recurra.evaluation.evaluation import ReportContext, finite, installed_versions
-from recurra.evaluation.svg import PAGE, render
-from recurra.store import write_text
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.evaluation import Evaluation
+from recurra.evaluation.report import Picture
+from recurra.evaluation.series_page import series_page, series_tiles
+from recurra.evaluation.svg import PAGE, PLAIN, render
 
 # Forecasts drawn in a report, and the history before them as a multiple of the horizon.
 DRAWN = 4
@@ -76,8 +72,8 @@ def smape(truth: np.ndarray, point: np.ndarray) -> float:
     return float(np.nanmean(np.where(np.isnan(truth), np.nan, each)))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Backtest:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Backtest(Evaluation):
     """What a backtest found; made by `Forecaster.backtest` and `Forecaster.evaluate`.
 
     Parameters
@@ -96,7 +92,8 @@ class Backtest:
     naive, seasonal : ndarray of shape (origins, horizon, targets)
     """
 
-    metrics: dict[str, Any]
+    task: ClassVar[str] = "forecast"
+
     by_horizon: list[dict[str, Any]]
     origins: Origins
     values: Sequence[np.ndarray]
@@ -105,7 +102,6 @@ class Backtest:
     season: int = 1
     names: Sequence[str] = ()
     target_names: Sequence[str] | None = None
-    context: ReportContext = field(default_factory=ReportContext)
 
     @classmethod
     def made(
@@ -128,10 +124,25 @@ class Backtest:
         metrics = _metrics(origins, naive, seasonal, season, coverage)
         rows = [_row(origins, naive, seasonal, step, coverage) for step in range(horizon)]
         context = context if context.title else ReportContext(title="Forecaster")
-        return cls(metrics, rows, origins, values, naive, seasonal, season, names, target_names, context)
+        return cls(
+            metrics=metrics,
+            by_horizon=rows,
+            origins=origins,
+            values=values,
+            naive=naive,
+            seasonal=seasonal,
+            season=season,
+            names=names,
+            target_names=target_names,
+            context=context,
+        )
 
-    def summary(self) -> str:
-        """Say in a few sentences how good, compared with what; the skill first."""
+    def headline(self) -> str:
+        """Return the skill."""
+        return f"Skill {self.metrics['skill']:.3f}"
+
+    def sentences(self) -> list[str]:
+        """Return how good, compared with what; the skill first."""
         m = self.metrics
         base = f"seasonal naive (period {self.season})" if self.season > 1 else "the last value"
         direction = "less" if m["skill"] >= 0 else "more"
@@ -144,12 +155,10 @@ class Backtest:
         if "coverage" in m:
             words += f" The {100 * m['coverage_nominal']:.0f} % interval holds {100 * m['coverage']:.1f} % of the truth."
         count = f"{m['n_origins']:,} origin{'s' if m['n_origins'] > 1 else ''}"
-        return f"{self.context.trained_on} {words} {count}, {len(self.by_horizon)} steps ahead.".lstrip()
+        return [f"{words} {count}, {len(self.by_horizon)} steps ahead."]
 
     def plot(self, origin: int = 0, *, target: int = 0) -> Any:
         """Return a figure of the forecast from one origin, with history and truth."""
-        from recurra.evaluation.svg import PLAIN
-
         return self._figure(origin, target, PLAIN)
 
     def _figure(self, origin: int, target: int, colours: Mapping[str, str]) -> Any:
@@ -176,7 +185,7 @@ class Backtest:
         chosen = [int(order[-1]), int(order[len(order) // 2]), int(order[0]), len(errors) - 1]
         return list(dict.fromkeys(chosen))[:DRAWN]
 
-    def pictures(self) -> list[dict[str, Any]]:
+    def pictures(self) -> list[Picture]:
         """Return svg, caption and width of every chart of the report."""
         out = []
         errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
@@ -184,23 +193,21 @@ class Backtest:
             svg = render(
                 self._figure(origin, 0, PAGE), title="Forecast", description=self._caption(origin, errors)
             )
-            out.append({"svg": Markup(svg), "caption": self._caption(origin, errors), "wide": True})
+            out.append(Picture(Markup(svg), self._caption(origin, errors), wide=True))
         names = {"mae": "network", "last_value": "last value"}
         if self.season > 1:
             names["seasonal_naive"] = "seasonal naive"
         svg = series_charts.error_by_horizon(self.by_horizon, names=names)
-        out.append({"svg": Markup(svg), "caption": "Mean absolute error by how far ahead.", "wide": False})
+        out.append(Picture(Markup(svg), "Mean absolute error by how far ahead."))
         bars = {"network": self.metrics["mae"], "last value": self.metrics["mae_last_value"]}
         if self.season > 1:
             bars["seasonal naive"] = self.metrics["mae_seasonal_naive"]
         svg = series_charts.error_bars(bars, figure_name="Mean absolute error")
-        out.append(
-            {"svg": Markup(svg), "caption": "The error beside those of the naive forecasts.", "wide": False}
-        )
+        out.append(Picture(Markup(svg), "The error beside those of the naive forecasts."))
         history = self.context.history
         if any(is_number(row.get("train_loss")) for row in history):
             svg = charts.learning_curves(history, best_epoch=self.context.best_epoch)
-            out.append({"svg": Markup(svg), "caption": "Loss by epoch.", "wide": False})
+            out.append(Picture(Markup(svg), "Loss by epoch."))
         return out
 
     def _caption(self, origin: int, errors: np.ndarray) -> str:
@@ -221,10 +228,6 @@ class Backtest:
             out[name] = render(self._figure(origin, 0, PAGE), title="Forecast", description=words)
         return out
 
-    def to_json(self) -> str:
-        """Return the metrics as one flat JSON object."""
-        return json.dumps(finite(self.metrics), indent=2) + "\n"
-
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
         rows = [{k: number(float(v)) for k, v in row.items()} for row in self.by_horizon]
@@ -233,84 +236,17 @@ class Backtest:
             columns["seasonal_naive"] = "seasonal naive"
         if "coverage" in self.metrics:
             columns["coverage"] = "coverage"
-        return page(
+        return series_page(
             self.context,
-            headline=f"Skill {self.metrics['skill']:.3f}",
-            sentences=[self.summary().removeprefix(self.context.trained_on).lstrip()],
-            figures=tiles(self.metrics),
+            headline=self.headline(),
+            sentences=self.sentences(),
+            figures=series_tiles(self.metrics),
             sections=[("Forecasts and errors", self.pictures())],
             table=("Mean absolute error by steps ahead", columns, rows),
         )
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report, or with a name ending in ``.json`` the metrics, in one step."""
-        target = Path(path)
-        write_text(target, self.to_json() if target.suffix == ".json" else self.to_html())
-        return target
-
-    def __repr__(self) -> str:
-        figures = ", ".join(f"{k}={v:.4g}" for k, v in self.metrics.items() if isinstance(v, float))
-        return f"Backtest({self.metrics['n_origins']} origins, {figures})"
-
-
-FIGURES = {
-    "skill": "Skill (1 is perfect, 0 no better than naive)",
-    "mae": "Mean absolute error",
-    "rmse": "RMSE",
-    "smape": "Symmetric percentage error",
-    "coverage": "Coverage of the interval",
-    "average_precision": "Average precision",
-    "roc_auc": "ROC AUC",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "share_anomalous": "Share of steps called anomalous",
-}
-
-
-def tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return name, value and naive value of each figure that applies, as text."""
-    out = []
-    for key, name in FIGURES.items():
-        if key not in metrics or not is_number(metrics[key]):
-            continue
-        naive = metrics.get(f"{key}_baseline", metrics.get("coverage_nominal") if key == "coverage" else None)
-        beside = "" if naive is None else number(float(naive))
-        out.append({"name": name, "value": number(float(metrics[key])), "naive": beside, "key": key})
-    return out
-
-
-def page(
-    context: ReportContext,
-    *,
-    headline: str,
-    sentences: Sequence[str],
-    figures: Sequence[Mapping[str, str]],
-    sections: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
-    table: tuple[str, Mapping[str, str], Sequence[Mapping[str, str]]] | None = None,
-) -> str:
-    """Return a report about time series as one self-contained page; whatever a user named is escaped."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    room = files("recurra.evaluation")
-    # One style for all reports: that of the report on classes and numbers.
-    main = (room / "report.html.jinja").read_text(encoding="utf-8")
-    style = main.partition("<style>")[2].partition("</style>")[0]
-    text = (room / "series.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
-        c=context,
-        style=Markup(style),
-        title=context.title or "Time series",
-        headline=headline,
-        sentences=sentences,
-        tiles=figures,
-        sections=sections,
-        table=table,
-        versions={**installed_versions(), **context.versions},
-        parameters={k: json.dumps(v, default=str) for k, v in context.parameters.items()},
-        recurra_version=recurra.__version__,
-    )
+    def _sizes(self) -> str:
+        return f"{self.metrics['n_origins']} origins"
 
 
 def _metrics(

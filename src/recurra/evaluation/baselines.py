@@ -1,12 +1,12 @@
 """Naive answers, learned from the training labels alone: what a figure must beat to mean anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from recurra.evaluation.metrics import classification_metrics, encode, join, regression_metrics
+from recurra.evaluation.metrics import as_objects, classification_metrics, encode, join, regression_metrics
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ClassBaseline:
         proba[:, : len(self.classes)] = self.prior
         pred = np.asarray([self.majority] * len(y_true))
         figures = classification_metrics(
-            y_true, pred, proba=proba if with_proba else None, classes=_objects(classes)
+            y_true, pred, proba=proba if with_proba else None, classes=as_objects(classes)
         )
         return {f"{name}_baseline": value for name, value in figures.items()}
 
@@ -107,10 +107,3 @@ class NumberBaseline:
     def from_dict(cls, stored: Mapping[str, Any]) -> "NumberBaseline":
         """Rebuild from `to_dict`."""
         return cls(tuple(stored["mean"]), tuple(stored["median"]))
-
-
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    """An object array, so that labels keep their own types."""
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out

@@ -76,7 +76,7 @@ def compare(*cells: Any, input_size: int = 12, hidden_size: int = 100) -> Drawin
     given = cells or ("rnn", "lstm", "gru")
     if len(given) > 4:
         raise UsageError(f"{who}: at most four cells fit side by side; got {len(given)}.")
-    modules = [_module(who, cell, input_size, hidden_size) for cell in given]
+    modules = [module_of(who, cell, input_size, hidden_size) for cell in given]
     sketch = Sketch()
     rows = max(len(EQUATIONS[cell_of(module)]) for module in modules)
     for place, module in enumerate(modules):
@@ -91,7 +91,8 @@ def compare(*cells: Any, input_size: int = 12, hidden_size: int = 100) -> Drawin
     )
 
 
-def _module(who: str, cell: Any, input_size: int, hidden_size: int) -> torch.nn.RNNBase:
+def module_of(who: str, cell: Any, input_size: int, hidden_size: int) -> torch.nn.RNNBase:
+    """Return the layer a cell is, or one made of its name."""
     if isinstance(cell, torch.nn.RNNBase):
         return cell
     check_choice(who, "cell", cell, tuple(CLASSES))

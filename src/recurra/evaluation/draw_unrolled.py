@@ -7,7 +7,7 @@ import torch
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.evaluation.draw_cells import CLASSES, TITLES, _module, cell_of
+from recurra.evaluation.draw_cells import CLASSES, TITLES, cell_of, module_of
 from recurra.evaluation.drawing import Drawing, Sketch, written_width
 
 COLUMN = 128.0  # width of a time step
@@ -37,7 +37,7 @@ def find_parts(who: str, model_or_cell: Any) -> _Parts:
     """
     thing = model_or_cell
     if isinstance(thing, str):
-        return _Parts(_module(who, thing, 12, 100), None, None)
+        return _Parts(module_of(who, thing, 12, 100), None, None)
     if hasattr(thing, "torch_network"):
         thing = thing.torch_network()
     if isinstance(thing, torch.nn.RNNBase):

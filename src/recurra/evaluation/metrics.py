@@ -262,6 +262,13 @@ def labeling_metrics(
     return found | {"segment_f1": segment_f1(y_true, y_pred)}
 
 
+def as_objects(values: Sequence[Any]) -> np.ndarray:
+    """Object array of shape (len(values),): labels keep their own types, long names are not cut."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
 def join(sequences: Sequence[Any]) -> np.ndarray:
     """Concatenate the per-step labels of all sequences."""
     return np.concatenate([np.asarray(s).reshape(-1) for s in sequences])

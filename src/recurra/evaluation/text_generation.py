@@ -1,17 +1,15 @@
 """How well a network foretells a text: figures and samples as a page."""
 
-import os
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from recurra.evaluation.charts import learning_curves
-from recurra.store import write_text
+from recurra.evaluation.evaluation import Evaluation
 
 
-@dataclass(frozen=True)
-class TextEvaluation:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TextEvaluation(Evaluation):
     """How well a network foretells a text.
 
     Parameters
@@ -27,10 +25,24 @@ class TextEvaluation:
         Heading of the page.
     """
 
-    metrics: dict[str, Any]
+    task: ClassVar[str] = "generation"
+
     samples: list[str]
     history: list[dict[str, Any]] = field(default_factory=list)
     title: str = "TextGenerator"
+
+    def headline(self) -> str:
+        """Return how many bits a character takes."""
+        return f"{self.metrics['bits_per_character']:.3g} bits per character"
+
+    def sentences(self) -> list[str]:
+        """Return how well the text is foretold, beside the naive answer."""
+        m = self.metrics
+        return [
+            f"{self.headline()} where guessing by frequency takes {m['bits_per_character_baseline']:.3g}; perplexity "
+            f"{m['perplexity']:.3g} a token ({m['perplexity_baseline']:.3g}).",
+            f"Judged on {m['n_test']:,} characters.",
+        ]
 
     def to_html(self) -> str:
         """Return figures, losses and samples as one page that needs nothing else."""
@@ -46,8 +58,3 @@ class TextEvaluation:
             f"<style>{style}</style><h1>{escape(self.title)}</h1><table>{rows}</table>{curves}"
             f"<h2>What it writes</h2>{samples}</html>\n"
         )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page in one step."""
-        write_text(Path(path), self.to_html())
-        return Path(path)

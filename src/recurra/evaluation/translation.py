@@ -1,88 +1,132 @@
-"""Judging answers that are texts: exact matches, edit distances, BLEU."""
+"""One text a source: its result, `TranslationEvaluation`, and how it is judged."""
 
-import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from markupsafe import Markup
 
-from recurra.checks import missing_extra
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.evaluation import Evaluation, ReportContext
+from recurra.evaluation.cases import CaseEvaluation, closing, name_of
+from recurra.evaluation.charts import number
+from recurra.evaluation.context import ReportContext
 from recurra.evaluation.metrics import accuracy_interval
+from recurra.evaluation.paired_tests import Comparison, compare_classification
+from recurra.evaluation.report import Case, Picture
+from recurra.evaluation.text_metrics import edit_distance, text_metrics
+from recurra.evaluation.wording import TOO_FEW, judged_on, percent, span
 
-Text = str | Sequence[str]
-
-
-def edit_distance(one: Sequence[Any], other: Sequence[Any]) -> int:
-    """Return the fewest insertions, deletions and replacements that turn one sequence into the other.
-
-    References
-    ----------
-    .. [1] Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals", 1966.
-    """
-    previous = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        row = [i]
-        for j, b in enumerate(other, 1):
-            row.append(min(previous[j] + 1, row[-1] + 1, previous[j - 1] + (a != b)))
-        previous = row
-    return previous[-1]
+# Attention maps, beside those of the worst mistakes.
+N_ATTENTION = 6
+# Mistakes listed; a page with thousands helps nobody.
+N_MISTAKES = 200
 
 
-def error_rate(true: Sequence[Sequence[Any]], predicted: Sequence[Sequence[Any]]) -> float:
-    """Return all edits needed over all symbols of the true sequences, which must not all be empty."""
-    edits = sum(edit_distance(t, p) for t, p in zip(true, predicted, strict=True))
-    return edits / sum(len(t) for t in true)
-
-
-def nearest(true: Sequence[Sequence[Any]], predicted: Sequence[Any]) -> Sequence[Any]:
-    """Return that of several true answers with the fewest edits for its length, the first of equal ones."""
-    return min(true, key=lambda t: edit_distance(t, predicted) / max(len(t), 1))
-
-
-def bleu(true: Sequence[str], predicted: Sequence[str]) -> float:
-    """Return the BLEU score [1]_ of tokenised texts, 0 to 100, by sacrebleu [2]_ with ``tokenize="none"``.
-
-    Raises
-    ------
-    MissingExtraError
-        If sacrebleu is not installed.
-
-    References
-    ----------
-    .. [1] Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL 2002.
-    .. [2] Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018.
-    """
-    try:
-        import sacrebleu
-    except ImportError:
-        raise missing_extra("sacrebleu", "text", "BLEU") from None
-    return float(sacrebleu.corpus_bleu(list(predicted), [list(true)], tokenize="none", force=True).score)
-
-
-def text_metrics(true: Sequence[str], predicted: Sequence[str], *, level: str) -> dict[str, float]:
-    """Return ``exact_match``, ``character_error_rate``; for words and tokens ``symbol_error_rate``, for words ``bleu``.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TranslationEvaluation(CaseEvaluation):
+    """How good texts are that were given for sources; made by `evaluate_translation`.
 
     Parameters
     ----------
-    true, predicted : sequence of str
-        Symbols with blanks between, unless the level is "character".
-    level : {"character", "word", "bpe", "token"}
-        What a symbol is. BLEU is left out where sacrebleu is not installed.
+    predictions : list of dict
+        A row per source: ``sequence`` (position), ``name``, ``length``, ``source``, ``true``, ``predicted``,
+        ``correct``, ``edits``, ``cut``.
+    attention : callable, optional
+        Gives the `AttentionMap` of the answer at a position.
     """
-    pairs = list(zip(true, predicted, strict=True))
-    out = {
-        "exact_match": float(np.mean([t == p for t, p in pairs])),
-        "character_error_rate": error_rate(true, predicted),
-    }
-    if level != "character":
-        out["symbol_error_rate"] = error_rate([t.split() for t in true], [p.split() for p in predicted])
-    if level in ("word", "bpe"):
-        with contextlib.suppress(ImportError):
-            out["bleu"] = bleu(true, predicted)
-    return out
+
+    task: ClassVar[str] = "translation"
+    noun: ClassVar[str] = "source"
+    compared_by = "exact_match"
+
+    attention: Callable[[int], AttentionMap] | None = None
+
+    def headline(self) -> str:
+        """Return a BLEU score where there is one, else the share of exact answers."""
+        m = self.metrics
+        if "bleu" in m:
+            naive = (
+                f" where the naive answer has {number(m['bleu_baseline'])}" if "bleu_baseline" in m else ""
+            )
+            return f"BLEU {number(m['bleu'])}{naive}"
+        exact, naive = m["exact_match"], ""
+        if "exact_match_baseline" in m:
+            naive = f" where the naive answer gives {percent(m['exact_match_baseline'])}"
+        return f"{percent(exact, 0 if exact in (0, 1) else 1)} exactly right{naive}"
+
+    def sentences(self) -> list[str]:
+        """Return on what it was judged, how sure the figure is, and how much needs an edit."""
+        m, wrong = self.metrics, len(self.worst_rows())
+        n = judged_on(m["n_test"], self.noun)
+        n += (
+            f" (95 % interval of the exact answers {span(*self.intervals['exact_match'], 1)})"
+            if "exact_match" in self.intervals
+            else TOO_FEW
+        )
+        if not wrong:
+            return [n + ".", "Every answer is exactly right."]
+        rate = m.get("symbol_error_rate", m["character_error_rate"])
+        unit = "symbols" if "symbol_error_rate" in m else "characters"
+        return [
+            n + ".",
+            f"{wrong:,} answers differ from the true one; {percent(rate, 1)} of all {unit} need an edit.",
+        ]
+
+    def naive_words(self) -> Markup | None:
+        """Say what the naive answer is."""
+        if "exact_match_baseline" not in self.metrics:
+            return None
+        said = self.naive_class or "always the commonest answer of the training part"
+        return Markup("The naive answer is {}.").format(said)
+
+    def task_findings(self) -> list[str]:
+        """Return whether it is no better than the naive answer, and how many answers were cut."""
+        out, m = [], self.metrics
+        if "exact_match_baseline" in m and m["character_error_rate"] >= m["character_error_rate_baseline"]:
+            out.append("The model is no better than the naive answer: it needs as many edits.")
+        if m["n_cut"]:
+            out.append(
+                f"{m['n_cut']:,} of {m['n_test']:,} answers had not come to their end at the greatest length and were "
+                "cut."
+            )
+        return out
+
+    def worst_words(self) -> str:
+        """Say what is listed as the worst mistakes."""
+        return "The answers that need the most edits, and where the network looked while it wrote them."
+
+    def worst_rows(self) -> list[dict[str, Any]]:
+        """Return the wrong answers, that with the most edits first."""
+        return sorted((r for r in self.predictions if not r["correct"]), key=lambda r: -r["edits"])
+
+    def mistakes(self) -> list[dict[str, Any]]:
+        """Return every wrong answer, up to `N_MISTAKES`."""
+        return [row for row in self.predictions if not row["correct"]][:N_MISTAKES]
+
+    def case(self, row: Mapping[str, Any]) -> Case:
+        """Return heading, sentence and attention map of an answer."""
+        text = "Exactly right." if row["correct"] else f"Right would be: {row['true']}"
+        if row["cut"]:
+            text += " (It had not come to its end.)"
+        return self.shown(row, f"{row['source']} → {row['predicted']}", text)
+
+    def drawing(self, position: int) -> Markup | None:
+        """Draw where the network looked while it wrote an answer."""
+        return None if self.attention is None else Markup(self.attention(position).to_svg())
+
+    def inside_pictures(self) -> list[Picture]:
+        """Return where the network looked, for some answers spread over the test part."""
+        if self.attention is None:
+            return super().inside_pictures()
+        chosen = np.unique(np.linspace(0, len(self.predictions) - 1, N_ATTENTION).astype(int)).tolist()
+        answers = [self.case(self.predictions[i]) for i in chosen]
+        return [Picture(a.svg, f"{a.heading}. {a.text}") for a in answers if a.svg is not None]
+
+    def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
+        """Compare by exact answers, which are labels of their own."""
+        return compare_classification(self.y_true, answers, groups=groups, alpha=alpha)
 
 
 def evaluate_translation(
@@ -98,7 +142,7 @@ def evaluate_translation(
     attention: Callable[[int], AttentionMap] | None = None,
     train_seconds: float | None = None,
     context: ReportContext | None = None,
-) -> Evaluation:
+) -> TranslationEvaluation:
     """Judge one text per source.
 
     Parameters
@@ -138,16 +182,14 @@ def evaluate_translation(
     if baseline is not None:
         naive = text_metrics(y_true, baseline, level=level)
         metrics |= {f"{name}_baseline": value for name, value in naive.items()}
-    metrics |= {"n_cut": int(np.sum(cut)) if cut is not None else 0, "n_test": len(y_true)}
-    if train_seconds is not None:
-        metrics["train_seconds"] = float(train_seconds)
+    metrics["n_cut"] = int(np.sum(cut)) if cut is not None else 0
     rows = []
     for i, (true, predicted, source) in enumerate(zip(y_true, y_pred, sources, strict=True)):
         symbols = (true, predicted) if level == "character" else (true.split(), predicted.split())
         rows.append(
             {
                 "sequence": i,
-                "name": str(names[i]) if names is not None else str(i),
+                "name": name_of(names, i),
                 "length": len(source) if level == "character" else len(source.split()),
                 "source": source,
                 "true": true,
@@ -160,9 +202,8 @@ def evaluate_translation(
     correct = np.array([row["correct"] for row in rows])
     clusters = None if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     interval = accuracy_interval(correct, clusters=clusters)
-    return Evaluation(
-        task="translation",
-        metrics=metrics,
+    return TranslationEvaluation(
+        metrics=closing(metrics, n_test=len(y_true), train_seconds=train_seconds),
         y_true=list(y_true),
         y_pred=list(y_pred),
         intervals={"exact_match": interval} if interval else {},

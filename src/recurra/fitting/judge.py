@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import where
-from recurra.errors import DataError
 from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.evaluation import (
-    Evaluation,
-    ReportContext,
-    evaluate_classification,
-    evaluate_labeling,
-    evaluate_regression,
-)
+from recurra.evaluation.cases import CaseEvaluation
+from recurra.evaluation.classification import evaluate_classification
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.labeling import evaluate_labeling
+from recurra.evaluation.regression import evaluate_regression
+from recurra.evaluation.step_regression import evaluate_step_regression
 from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
@@ -55,7 +52,7 @@ def evaluate(
     names: Sequence[str] | None = None,
     groups: Any = None,
     context: ReportContext | None = None,
-) -> Evaluation:
+) -> CaseEvaluation:
     """Judge a fitted model.
 
     Parameters
@@ -80,7 +77,8 @@ def evaluate(
     if model.task == "regression":
         baseline = NumberBaseline.from_dict(training["baseline"])
         if model.manifest["target"].get("per_step"):
-            return _evaluate_steps(model, sequences, y, names, groups, told | {"baseline": baseline})
+            del told["sequences"]
+            return evaluate_step_regression(y, model.predict(sequences, names), baseline=baseline, **told)
         return evaluate_regression(y, model.predict(sequences, names), baseline=baseline, **told)
     classes = model.classes
     counts = tuple(training["baseline"]["counts"])
@@ -93,26 +91,6 @@ def evaluate(
     return evaluate_classification(
         y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
     )
-
-
-def _evaluate_steps(
-    model: FittedModel, sequences: Any, y: Any, names: Any, groups: Any, told: dict[str, Any]
-) -> Evaluation:
-    """Judge a number per time step: the items are steps, the intervals are over sequences or groups."""
-    lengths = [len(s) for s in sequences]
-    for index, (own, steps) in enumerate(zip(y, lengths, strict=True)):
-        if len(own) != steps:
-            raise DataError(
-                f"evaluate: y: {where(index, names)} must have one number per time step; got {len(own)} for {steps} steps."
-            )
-    of_sequence = np.repeat(np.arange(len(lengths)), lengths)
-    clusters = of_sequence if groups is None else np.asarray(groups, dtype=object)[of_sequence]
-    named = None if names is None else [names[i] for i in of_sequence]
-    told |= {"names": named, "sequences": None, "groups": clusters}
-    true = np.concatenate([np.asarray(own, dtype=float) for own in y])
-    evaluation = evaluate_regression(true, np.concatenate(list(model.predict(sequences, names))), **told)
-    evaluation.metrics.update(n_test=len(lengths), n_test_steps=len(true))
-    return evaluation
 
 
 def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:

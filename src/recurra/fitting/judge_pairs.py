@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.evaluation.translation import evaluate_translation
+from recurra.evaluation.context import ReportContext
+from recurra.evaluation.translation import TranslationEvaluation, evaluate_translation
 from recurra.fitting.inputs.pairs import Pairs, as_text
 from recurra.fitting.judge import with_given
 from recurra.serving.translation import TranslationModel
@@ -17,7 +17,7 @@ def judge(
     *,
     baseline: Sequence[str] | None = None,
     context: ReportContext | None = None,
-) -> Evaluation:
+) -> TranslationEvaluation:
     """Judge a translator.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import Any
 
 from recurra.batches.trained_on import TrainedOn
 from recurra.errors import RecurraWarning
-from recurra.evaluation.inspection import inspect
+from recurra.inspection.inspection import inspect
 from recurra.interrupts import Interrupted
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.data.sources import target_names
@@ -172,7 +172,7 @@ def _judge(prepared: Prepared, problems: _Problems) -> tuple[Any, dict[str, Any]
     sizes = {"n_train": len(split.train), "seed": plan.seed, "epochs": len(estimator.history_)}
     if split.test is None:
         return None, {"n_test": 0, "train_seconds": seconds, **sizes}
-    from recurra.evaluation.evaluation import ReportContext
+    from recurra.evaluation.context import ReportContext
 
     context = ReportContext(
         title=f"{estimator.__class__.__name__} on {Path(dataset.source).name or 'data'}",

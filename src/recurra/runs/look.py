@@ -9,7 +9,7 @@ from typing import Any
 
 from recurra.datasets import load_any
 from recurra.errors import DataError
-from recurra.evaluation.inspection import inspect
+from recurra.inspection.inspection import inspect
 from recurra.readers import signal
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options

@@ -9,7 +9,7 @@ import numpy as np
 from recurra.checks import check_number, where
 from recurra.errors import DataError
 from recurra.evaluation.backtest import Backtest, Origins
-from recurra.evaluation.evaluation import ReportContext
+from recurra.evaluation.context import ReportContext
 from recurra.fitting.inputs.series import GivenSeries
 from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
 

@@ -22,7 +22,6 @@ def write_results(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapp
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     """Write learning curves and the chart of the mistakes as SVG."""
     from recurra.evaluation import charts
-    from recurra.evaluation.evaluation import Evaluation
 
     run.to_write(FIGURES).mkdir(exist_ok=True)
 
@@ -33,15 +32,5 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
         write_text(figure("learning-curves"), svg)
-    if not isinstance(evaluation, Evaluation):
-        for name, svg in evaluation.figures().items():
-            write_text(figure(name), svg)
-        return
-    if evaluation.confusion is not None:
-        items = "time steps" if evaluation.task == "labeling" else "sequences"
-        svg = charts.confusion_chart(evaluation.confusion, classes=evaluation.classes, items=items)
-        write_text(figure("confusion"), svg)
-    for column, row in enumerate(evaluation.tables.get("per_target", [])):
-        true, predicted = evaluation.y_true[:, column], evaluation.y_pred[:, column]
-        name = "predicted-against-true" + (f"-{column + 1}" if column else "")
-        write_text(figure(name), charts.predicted_against_true(true, predicted, target=row["target"]))
+    for name, svg in evaluation.figures().items():
+        write_text(figure(name), svg)

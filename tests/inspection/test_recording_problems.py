@@ -1,7 +1,7 @@
 import numpy as np
 
-from recurra.evaluation.inspection import inspect
-from recurra.evaluation.recording_problems import recording_problems
+from recurra.inspection.inspection import inspect
+from recurra.inspection.recording_problems import recording_problems
 from recurra.records import Dataset, Record
 from signal_files import waves
 

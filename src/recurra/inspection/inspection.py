@@ -2,38 +2,23 @@
 
 import json
 import shlex
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from recurra.batches.splits import record_keys
 from recurra.checks import listing
-from recurra.evaluation.recording_problems import recording_problems
+from recurra.inspection.channels import Channel, channels_of
+from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
+from recurra.inspection.recording_problems import recording_problems
 from recurra.records import Dataset
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
 TINY_CLASS = 10
 # The largest class may be this many times the smallest before class weights are suggested.
 IMBALANCE = 3.0
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel over all sequences: name, smallest and largest value, missing and infinite ones."""
-
-    name: str
-    low: float | None
-    high: float | None
-    missing: int
-    infinite: int
-
-    @property
-    def constant(self) -> bool:
-        """Whether it has one value everywhere."""
-        return self.low is not None and self.low == self.high
 
 
 @dataclass(frozen=True)
@@ -123,10 +108,10 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
     """
     if train is None and test is None and len(dataset.part("test")):
         train, test = dataset.part("train"), dataset.part("test")
-    channels = _channels(dataset)
-    leaks = [*_label_leaks(dataset, channels)]
+    channels = channels_of(dataset)
+    leaks = [*label_leaks(dataset, channels)]
     if train is not None and test is not None:
-        leaks += _split_leaks(train, test)
+        leaks += split_leaks(train, test)
     classes = dataset.class_counts()
     problems = [
         *leaks,
@@ -139,7 +124,7 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
         summary=dataset.summary(),
         channels=channels,
         problems=problems,
-        remarks=[*_duplicates(dataset), *dataset.notes],
+        remarks=[*duplicates(dataset), *dataset.notes],
         leaks=leaks,
         settings=settings,
         next_command=_next_command(dataset, settings),
@@ -162,41 +147,6 @@ def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.kind == "video":
         return "VideoClassifier"
     return "SequenceRegressor" if dataset.y is not None and not classes else "SequenceClassifier"
-
-
-def _channels(dataset: Dataset) -> list[Channel]:
-    """Range of every channel, in one pass over the sequences."""
-    arrays = [record.values for record in dataset.records if isinstance(record.values, np.ndarray)]
-    if not arrays or arrays[0].ndim != 2:
-        return []
-    names = list(dataset.channel_names or [f"channel {i}" for i in range(arrays[0].shape[1])])
-    found = _ranges(arrays, names)
-    known = [record.known for record in dataset.records if record.known is not None]
-    if known and dataset.known_names:  # what is known in advance of series may be missing too
-        found += _ranges(known, list(dataset.known_names))
-    return found
-
-
-def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]:
-    width = arrays[0].shape[1]
-    low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    missing, infinite = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
-    for values in arrays:
-        finite = np.isfinite(values)
-        low = np.minimum(low, np.where(finite, values, np.inf).min(axis=0, initial=np.inf))
-        high = np.maximum(high, np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf))
-        missing += np.isnan(values).sum(axis=0)
-        infinite += np.isinf(values).sum(axis=0)
-    return [
-        Channel(
-            str(names[i]),
-            float(low[i]) if np.isfinite(low[i]) else None,
-            float(high[i]) if np.isfinite(high[i]) else None,
-            int(missing[i]),
-            int(infinite[i]),
-        )
-        for i in range(width)
-    ]
 
 
 def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
@@ -251,104 +201,6 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
             "give their column as target=."
         )
     return out
-
-
-def _duplicates(dataset: Dataset) -> list[str]:
-    by_key: dict[bytes, list[int]] = defaultdict(list)
-    for index, key in enumerate(record_keys(dataset)):
-        by_key[key].append(index)
-    doubled = [places for places in by_key.values() if len(places) > 1]
-    if not doubled:
-        return []
-    extra = sum(len(places) - 1 for places in doubled)
-    names = dataset.names
-    out = [
-        f"{extra} sequences are identical to another one, for instance {names[doubled[0][0]]!r} and "
-        f"{names[doubled[0][1]]!r}; "
-        "a split keeps them on one side."
-    ]
-    labels = [record.label for record in dataset.records]
-    differing = [
-        places
-        for places in doubled
-        if any(not np.array_equal(labels[places[0]], labels[i]) for i in places[1:])
-    ]
-    if differing:
-        a, b = differing[0][:2]
-        out.append(
-            f"{len(differing)} of them carry different labels, for instance {names[a]!r} and {names[b]!r}."
-        )
-    return out
-
-
-def _split_leaks(train: Dataset, test: Dataset) -> list[str]:
-    out = []
-    if train.groups is not None and test.groups is not None:
-        shared = {g for g in train.groups.tolist() if g is not None} & {
-            g for g in test.groups.tolist() if g is not None
-        }
-        if shared:
-            number = sum(group in shared for group in test.groups.tolist())
-            out.append(
-                f"{len(shared)} groups are on both sides of the split, for instance {min(shared, key=str)!r} "
-                f"({number} of {len(test)} test sequences): the test may only show that they are "
-                "recognised. Split by group."
-            )
-    known = set(record_keys(train))
-    same = [name for name, key in zip(test.names, record_keys(test), strict=True) if key in known]
-    if same:
-        out.append(
-            f"{len(same)} of {len(test)} test sequences are also in the training part, for instance "
-            f"{same[0]!r}. "
-            "Remove them from one side."
-        )
-    starts = [[record.start for record in side.records if record.start is not None] for side in (train, test)]
-    if starts[0] and [len(side) for side in starts] == [len(train), len(test)]:
-        last = max(starts[0])
-        earlier = sum(start < last for start in starts[1])
-        if earlier and min(starts[0]) < max(starts[1]):
-            out.append(
-                f"{earlier} of {len(test)} test sequences were recorded before the last training sequence. "
-                "If the network is to judge the future, split by time."
-            )
-    return out
-
-
-def _label_leaks(dataset: Dataset, channels: list[Channel]) -> list[str]:
-    """Channels from which the label can be read off."""
-    if not channels or dataset.y is None:
-        return []
-    if dataset.labels_per_step:
-        labels = np.concatenate([np.asarray(record.label) for record in dataset.records])
-        values = np.concatenate([record.values for record in dataset.records])
-        steady = np.ones(len(channels), dtype=bool)
-    else:
-        labels = dataset.y
-        if labels.ndim != 1 or labels.dtype == object:
-            return []
-        values = np.stack([record.values[0] for record in dataset.records])
-        steady = np.all(
-            [(record.values == record.values[0]).all(axis=0) for record in dataset.records], axis=0
-        )
-    names = [channels[i].name for i in np.flatnonzero(steady) if _equals_label(values[:, i], labels)]
-    if not names:
-        return []
-    what = "channel equals" if len(names) == 1 else "channels equal"
-    return [f"{len(names)} {what} the label: {listing(names)}. The answer is in the question: leave it out."]
-
-
-def _equals_label(values: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether there is one value for each label and one label for each value."""
-    if np.isnan(values).any():
-        return False
-    if labels.dtype.kind == "f" and np.allclose(values, labels):
-        return len(np.unique(labels)) > 1
-    known, codes = np.unique(labels, return_inverse=True)
-    distinct, value_codes = np.unique(values, return_inverse=True)
-    # With as many classes as labels, any channel of different values would do; that says nothing.
-    if not 1 < len(known) == len(distinct) <= len(labels) // 2:
-        return False
-    return len(set(zip(codes.tolist(), value_codes.tolist(), strict=True))) == len(known)
 
 
 def _settings(dataset: Dataset, channels: list[Channel], classes: dict[str, int]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurra import datasets
-from recurra.evaluation.inspection import inspect
+from recurra.inspection.inspection import inspect
 from recurra.records import Dataset, Record
 
 

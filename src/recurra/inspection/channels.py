@@ -1,0 +1,59 @@
+"""`Channel`: smallest and largest value of a channel over all sequences, missing and infinite ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recurra.records import Dataset
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel over all sequences: name, smallest and largest value, missing and infinite ones."""
+
+    name: str
+    low: float | None
+    high: float | None
+    missing: int
+    infinite: int
+
+    @property
+    def constant(self) -> bool:
+        """Whether it has one value everywhere."""
+        return self.low is not None and self.low == self.high
+
+
+def channels_of(dataset: Dataset) -> list[Channel]:
+    """Return the range of every channel, in one pass over the sequences; empty for text."""
+    arrays = [record.values for record in dataset.records if isinstance(record.values, np.ndarray)]
+    if not arrays or arrays[0].ndim != 2:
+        return []
+    names = list(dataset.channel_names or [f"channel {i}" for i in range(arrays[0].shape[1])])
+    found = _ranges(arrays, names)
+    known = [record.known for record in dataset.records if record.known is not None]
+    if known and dataset.known_names:  # what is known in advance of series may be missing too
+        found += _ranges(known, list(dataset.known_names))
+    return found
+
+
+def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]:
+    width = arrays[0].shape[1]
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    missing, infinite = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
+    for values in arrays:
+        finite = np.isfinite(values)
+        low = np.minimum(low, np.where(finite, values, np.inf).min(axis=0, initial=np.inf))
+        high = np.maximum(high, np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf))
+        missing += np.isnan(values).sum(axis=0)
+        infinite += np.isinf(values).sum(axis=0)
+    return [
+        Channel(
+            str(names[i]),
+            float(low[i]) if np.isfinite(low[i]) else None,
+            float(high[i]) if np.isfinite(high[i]) else None,
+            int(missing[i]),
+            int(infinite[i]),
+        )
+        for i in range(width)
+    ]
