@@ -121,8 +121,6 @@ def train_on_text(
         rate = config.learning_rate
         for number, first in enumerate(starts):
             rate = config.learning_rate * schedule.factor(epoch=epoch, batch=number)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             piece = streams[:, first : first + tbptt + 1]
             generator.manual_seed(_seed(config.seed, epoch, number))
             with drawing_from(network, generator):
@@ -132,11 +130,7 @@ def train_on_text(
                 raise TrainingError(
                     f"training: the loss became {value} in epoch {epoch + 1}. Lower learning_rate or grad_clip."
                 )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            gradients = gradients_of(optimizer)
-            clip(gradients, norm=global_norm(gradients), grad_clip=config.grad_clip)
-            optimizer.step()
+            _descend(optimizer, loss, learning_rate=rate, grad_clip=config.grad_clip)
             total += value * (piece.shape[1] - 1)
         steps = streams.shape[1] - 1
         seconds = time.perf_counter() - start
@@ -156,6 +150,19 @@ def train_on_text(
     network.load_state_dict(best)
     network.eval()
     return StreamResult(history, stopping.best_epoch, time.perf_counter() - began)
+
+
+def _descend(
+    optimizer: torch.optim.Optimizer, loss: torch.Tensor, *, learning_rate: float, grad_clip: float | None
+) -> None:
+    """Take one step of the optimizer down the gradient of a loss."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    gradients = gradients_of(optimizer)
+    clip(gradients, norm=global_norm(gradients), grad_clip=grad_clip)
+    optimizer.step()
 
 
 def step_loss(network: SequenceNetwork, piece: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
