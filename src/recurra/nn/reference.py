@@ -200,8 +200,8 @@ def _join(first: States, second: States) -> States:
 def reference_of(cell: str, steps: Steps, batch_first: bool | None) -> Callable[..., tuple[Tensor, States]]:
     """Return the function that computes a layer in all its directions in torch operations.
 
-    It takes rows (or a padded tensor, see `recurra.nn.bridge.Call`), states of shape (directions, batch, size)
-    and the weights of each direction; it returns output and final states of the same forms.
+    It takes rows (or a padded tensor, see `recurra.nn.bridge.Call`), states of shape
+    (directions, batch, size) and the weights of each direction; it returns output and final states of the same forms.
     """
     direction = DIRECTIONS[cell]
 
