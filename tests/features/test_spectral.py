@@ -4,8 +4,8 @@ from scipy.fft import dct
 from scipy.signal import ShortTimeFFT
 
 from recurra.errors import DataError, UsageError
+from recurra.features.block import Block, taper
 from recurra.features.parts import feature_words, make_features
-from recurra.features.windows import Block, taper
 from signal_files import message, waves
 
 

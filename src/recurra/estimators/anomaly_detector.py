@@ -9,8 +9,8 @@ from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.anomalies import AnomalyEvaluation
 from recurra.evaluation.context import ReportContext
-from recurra.fitting import overlap
 from recurra.fitting.fit import fit
+from recurra.fitting.judging import overlap
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.options import AnomalyDetectorOptions

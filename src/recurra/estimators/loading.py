@@ -11,7 +11,7 @@ from recurra import store
 from recurra.batches.trained_on import TrainedOn
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
-from recurra.fitting import overlap
+from recurra.fitting.judging import overlap
 from recurra.fitting.own_network import OwnNetwork
 from recurra.serving.light import LightModel
 from recurra.serving.model import FittedModel, open_file

@@ -11,10 +11,10 @@ from recurra.evaluation.evaluation import Evaluation, ReportContext
 from recurra.evaluation.explanation import Explanation
 from recurra.evaluation.traces import Trace
 from recurra.features.text import Words
-from recurra.fitting import overlap
 from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
-from recurra.fitting.judge import evaluate
+from recurra.fitting.judging import overlap
+from recurra.fitting.judging.sequences import evaluate
 from recurra.fitting.own_network import OwnNetwork
 from recurra.fitting.targets import target_from_manifest
 from recurra.fitting.task import Request

@@ -10,10 +10,10 @@ from recurra.checks import check_choice
 from recurra.estimators.base import Estimator
 from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.fitting import overlap
 from recurra.fitting.fit import fit
 from recurra.fitting.inputs.pairs import as_text, read_pairs, read_texts
-from recurra.fitting.judge_pairs import judge
+from recurra.fitting.judging import overlap
+from recurra.fitting.judging.pairs import judge
 from recurra.fitting.option_checks import check_params
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.pairs import PairTask
@@ -46,8 +46,6 @@ class Translator(TranslatorOptions, Estimator):
 
     task = PairTask()
     model_: TranslationModel
-
-    # ------------------------------------------------------------------ fit
 
     def fit(
         self,

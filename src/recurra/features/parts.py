@@ -6,26 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from recurra.checks import check_number, did_you_mean, listing
-from recurra.errors import StoreError, UsageError
+from recurra.errors import UsageError
 from recurra.features.beats import BeatIntervals
 from recurra.features.deltas import Deltas
-from recurra.features.spectral import (
-    BandPowers,
-    InstantaneousFrequency,
-    LogMel,
-    Mfcc,
-    SpectralEntropy,
-    Spectrum,
-)
-from recurra.features.statistics import Motion, Samples, Statistics
-from recurra.features.windows import Part, Windows
-
-PARTS: Mapping[str, Any] = {
-    part.name: part
-    for part in (
-        Spectrum, LogMel, Mfcc, InstantaneousFrequency, SpectralEntropy, BandPowers, Statistics, Motion, Samples,
-    )
-}  # fmt: skip
+from recurra.features.spectral import BandPowers, InstantaneousFrequency, SpectralEntropy
+from recurra.features.window_parts import PARTS, make_part
+from recurra.features.windows import Windows
 
 # Names that stand for several.
 GROUPS: Mapping[str, Sequence[str]] = {
@@ -143,7 +129,7 @@ def make_features(words: FeatureWords, channels: int, rate_hz: float | None) -> 
         )
     deltas = options.pop("deltas", 0)
     shared = {word: options.pop(word) for word in ("taper", "center") if word in options}
-    parts = [_part(name, options) for name in words.names]
+    parts = [make_part(name, options) for name in words.names]
     windows = Windows(tuple(parts), window, hop, rate, **shared)
     windows.check(channels)
     return [windows, Deltas(deltas)] if deltas else [windows]
@@ -161,27 +147,3 @@ def _rate(said: float | None, known: float | None) -> float:
             "features={'name': ..., 'sample_rate_hz': ...}."
         )
     return float(rate)
-
-
-def _part(name: str, options: Mapping[str, Any]) -> Part:
-    kind = PARTS[name]
-    own = {field.name: options[field.name] for field in fields(kind) if field.name in options}
-    part: Part = kind(**own)
-    return part
-
-
-def part_from_dict(config: Mapping[str, Any]) -> Part:
-    """Return the part of a model file.
-
-    Raises
-    ------
-    StoreError
-        If it is unknown here, as in a file of a newer version.
-    """
-    options = dict(config)
-    name = options.pop("name")
-    if name not in PARTS or set(options) - {field.name for field in fields(PARTS[name])}:
-        raise StoreError(
-            f"model file: needs the feature {name!r} with options this version lacks. Update recurra."
-        )
-    return _part(name, options)

@@ -11,8 +11,8 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
+from recurra.features.block import Block
 from recurra.features.exact import product, row_sums
-from recurra.features.windows import Block
 
 _FLOOR = 1e-10  # added before a logarithm: silence becomes -23
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
+from recurra.features.block import Block
 from recurra.features.exact import row_sums
-from recurra.features.windows import Block
 
 STATISTICS = ("mean", "std", "min", "max", "roughness")
 

@@ -7,93 +7,18 @@ known when the last sample of its window is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
 from recurra.features.alignment import Alignment
-from recurra.features.exact import row_sums
-
-TAPERS = ("hann", "hamming", "none")
+from recurra.features.block import TAPERS, Block, Part
+from recurra.features.window_parts import part_from_dict
 
 # Windows computed at once: bounds the memory of a long record.
 _NUMBERS_AT_ONCE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some windows of a signal, and what several parts need of them.
-
-    Parameters
-    ----------
-    samples : ndarray of shape (windows, channels, window), float64
-        C-contiguous.
-    rate_hz : float
-        Samples per second.
-    taper : str
-        One of `TAPERS`.
-    center : bool
-        Whether the mean of a window is subtracted before its spectrum is taken.
-    """
-
-    samples: np.ndarray
-    rate_hz: float
-    taper: str
-    center: bool
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        """Mean of each window: shape (windows, channels)."""
-        return row_sums(self.samples) / self.samples.shape[-1]
-
-    @cached_property
-    def power(self) -> np.ndarray:
-        """Squared magnitude of the one-sided spectrum: shape (windows, channels, window // 2 + 1)."""
-        samples = self.samples - self.mean[..., None] if self.center else self.samples
-        found = np.fft.rfft(samples * taper(self.taper, samples.shape[-1]), axis=-1)
-        real, imaginary = np.ascontiguousarray(found.real), np.ascontiguousarray(found.imag)
-        return real * real + imaginary * imaginary
-
-    @property
-    def frequencies(self) -> np.ndarray:
-        """Frequency of each value of the spectrum in hertz."""
-        return np.fft.rfftfreq(self.samples.shape[-1], 1 / self.rate_hz)
-
-
-def taper(name: str, window: int) -> np.ndarray:
-    """Return what a window is multiplied with before its spectrum is taken: periodic, of shape (window,)."""
-    phase = 2 * np.pi * np.arange(window) / window
-    if name == "hann":
-        return 0.5 - 0.5 * np.cos(phase)
-    return 0.54 - 0.46 * np.cos(phase) if name == "hamming" else np.ones(window)
-
-
-class Part(Protocol):
-    """What a row consists of: a kind of numbers computed from each window."""
-
-    @property
-    def name(self) -> str:
-        """As users write it."""
-        ...
-
-    def check(self, channels: int, window: int, rate_hz: float) -> None:
-        """Raise UsageError if it cannot be computed."""
-        ...
-
-    def output_size(self, channels: int, window: int, rate_hz: float) -> int:
-        """Return how many numbers a row gets."""
-        ...
-
-    def columns(self, block: Block) -> np.ndarray:
-        """Return an array of shape (windows, output_size)."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return its options, with its name."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -196,8 +121,6 @@ class Windows:
     @classmethod
     def from_manifest(cls, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """Rebuild from `to_manifest`."""
-        from recurra.features.parts import part_from_dict
-
         return cls(
             tuple(part_from_dict(part) for part in config["parts"]),
             int(config["window"]),

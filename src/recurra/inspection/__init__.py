@@ -1,7 +1,7 @@
 """What is in data; needs no model. Nothing is imported here.
 
-inspection           `inspect`: counts, problems, remarks, settings to begin with; what `recurra look` finds
-channels             range of every channel, missing and infinite values
-leaks                channels that equal the label, sequences twice, or on both sides of a split
-recording_problems   clipping, a channel that stands still, bursts of missing values
+- `inspection`: `inspect`: counts, problems, remarks, settings to begin with; what `recurra look` finds.
+- `channels`: range of every channel, missing and infinite values.
+- `leaks`: channels that equal the label, sequences twice, or on both sides of a split.
+- `recording_problems`: clipping, a channel that stands still, bursts of missing values.
 """

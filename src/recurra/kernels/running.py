@@ -1,7 +1,7 @@
 """A whole network of one stream as one native call: scaling, stacked layers, pooling, head and softmax.
 
-The kernels called are those of `recurra.kernels.stack` and `recurra.kernels.heads`, in the same order, so the bits are
-the same; what is saved is the way through Python between them, which takes longer than a small network.
+The kernels called are those of `recurra.kernels.stack` and `recurra.kernels.heads`, in the same order,
+so the bits are the same; what is saved is the way through Python between them, which takes longer than a small network.
 """
 
 from typing import Any

@@ -1,41 +1,12 @@
-"""The gated recurrent unit: the torch reference and the layer."""
+"""The gated recurrent unit: the layer."""
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.nn.drop_in import DropIn
-from recurra.nn.layouts import Steps
-from recurra.nn.recurrent import States, Weights, run_module, scan
-
-
-def gru_direction(
-    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
-) -> tuple[Tensor, States]:
-    """Run one layer in one direction; arguments and results as `recurra.nn.recurrent.Direction` says."""
-    return gru_reference(x, steps=steps, weights=weights, states=states, reverse=reverse)
-
-
-def gru_reference(
-    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
-) -> tuple[Tensor, States]:
-    """Compute `gru_direction` in torch operations: any device, any floating dtype, any derivative."""
-    projected = F.linear(steps.pack(x), weights.weight_ih, weights.bias_ih)
-    hidden_size = weights.weight_hh.shape[1]
-
-    def step(rows: Tensor, states: States) -> States:
-        (h,) = states
-        recurrent = F.linear(h, weights.weight_hh, weights.bias_hh)
-        from_input, n_input = rows.split([2 * hidden_size, hidden_size], dim=1)
-        from_state, n_state = recurrent.split([2 * hidden_size, hidden_size], dim=1)
-        r, z = (from_input + from_state).sigmoid().chunk(2, dim=1)
-        n = (n_input + r * n_state).tanh()
-        return (n + z * (h - n),)  # (1 - z) n + z h with one product less
-
-    output, finals = scan(step, projected, steps=steps, states=steps.sort(states), reverse=reverse)
-    return steps.unpack(output), steps.unsort(finals)
+from recurra.nn.recurrent import run_module
 
 
 class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
@@ -113,7 +84,5 @@ class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties th
         UsageError
             If one of them has the wrong type or dtype.
         """
-        output, (h_n,) = run_module(
-            self, gru_direction, input, hx, lengths, cell="gru", state_sizes=(self.hidden_size,)
-        )
+        output, (h_n,) = run_module(self, input, hx, lengths, cell="gru", state_sizes=(self.hidden_size,))
         return output, h_n

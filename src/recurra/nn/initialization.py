@@ -81,7 +81,7 @@ def initialize(
             if initialization == "torch":
                 gate.uniform_(-bound, bound, generator=generator)
             elif name.startswith("weight_hh"):
-                _recurrent(gate, generator, identity=initialization == "identity")
+                recurrent_weight(gate, generator, identity=initialization == "identity")
             elif name.startswith("weight"):
                 _input(gate, generator, small=initialization == "identity" and name.startswith("weight_ih"))
             else:
@@ -122,7 +122,8 @@ def _check(recurrent: nn.RNNBase, initialization: str, max_length: int | None) -
         )
 
 
-def _recurrent(gate: Tensor, generator: torch.Generator, *, identity: bool) -> None:
+def recurrent_weight(gate: Tensor, generator: torch.Generator, *, identity: bool) -> None:
+    """Fill the recurrent weights of one gate: orthogonal, or the identity."""
     if identity:
         nn.init.eye_(gate)
         return

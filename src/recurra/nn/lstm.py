@@ -1,41 +1,12 @@
-"""The long short-term memory: the torch reference and the layer."""
+"""The long short-term memory: the layer."""
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.nn.drop_in import DropIn
-from recurra.nn.layouts import Steps
-from recurra.nn.recurrent import States, Weights, run_module, scan
-
-
-def lstm_direction(
-    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
-) -> tuple[Tensor, States]:
-    """Run one layer in one direction; arguments and results as `recurra.nn.recurrent.Direction` says."""
-    return lstm_reference(x, steps=steps, weights=weights, states=states, reverse=reverse)
-
-
-def lstm_reference(
-    x: Tensor, *, steps: Steps, weights: Weights, states: States, reverse: bool
-) -> tuple[Tensor, States]:
-    """Compute `lstm_direction` in torch operations: any device, any floating dtype, any derivative."""
-    bias = None if weights.bias_ih is None or weights.bias_hh is None else weights.bias_ih + weights.bias_hh
-    projected = F.linear(steps.pack(x), weights.weight_ih, bias)
-    weight_hh = weights.weight_hh.t()
-    weight_hr = None if weights.weight_hr is None else weights.weight_hr.t()
-
-    def step(rows: Tensor, states: States) -> States:
-        h, c = states
-        i, f, g, o = torch.addmm(rows, h, weight_hh).chunk(4, dim=1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        return (h if weight_hr is None else h @ weight_hr), c
-
-    output, finals = scan(step, projected, steps=steps, states=steps.sort(states), reverse=reverse)
-    return steps.unpack(output), steps.unsort(finals)
+from recurra.nn.recurrent import run_module
 
 
 class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
@@ -123,7 +94,5 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
             If one of them has the wrong type or dtype.
         """
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
-        output, (h_n, c_n) = run_module(
-            self, lstm_direction, input, hx, lengths, cell="lstm", state_sizes=sizes
-        )
+        output, (h_n, c_n) = run_module(self, input, hx, lengths, cell="lstm", state_sizes=sizes)
         return output, (h_n, c_n)

@@ -7,8 +7,7 @@ operator can hand on tensors only, and the kernels' saved gates are none.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,31 +16,15 @@ from torch import Tensor
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn import bridge, fused
 from recurra.nn.generators import dropout
-from recurra.nn.gru import gru_direction
+from recurra.nn.layer_input import all_weights, check_rows, read_states, zeros
 from recurra.nn.layouts import Steps, as_lengths, autocasts
-from recurra.nn.lstm import lstm_direction
-from recurra.nn.recurrent import (
-    Direction,
-    States,
-    all_weights,
-    check_rows,
-    read_states,
-    run_eager,
-    stack_reference,
-    zeros,
-)
-from recurra.nn.rnn import rnn_direction
-
-DIRECTIONS: dict[str, Direction] = {
-    "rnn": partial(rnn_direction, nonlinearity="tanh"),
-    "rnn_relu": partial(rnn_direction, nonlinearity="relu"),
-    "lstm": lstm_direction,
-    "gru": gru_direction,
-}
+from recurra.nn.reference import States, stack_reference
 
 
-# Packed and ragged sequences: their numbers are no tensors that a compiler could follow.
-run_uncompiled = torch.compiler.disable(run_eager)
+@torch.compiler.disable
+def run_uncompiled(run: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``run`` outside of the compiled program: packed and ragged sequences are no tensors that it could follow."""
+    return run(*arguments)
 
 
 def run_compiled(
@@ -151,7 +134,7 @@ def _run(
         if bridge.runs_native(x, [*states, *weights]):
             call = bridge.Call(cell, steps.lengths, batch_first, None)
             return bridge.layer(call, x, states, grouped)
-        reference = stack_reference(DIRECTIONS[cell], steps, batch_first, None)
+        reference = stack_reference(cell, steps, batch_first, None)
         if asked_for_reference() or not steps.total:
             return reference(x, tuple(states), [grouped])
         stack = fused.Stack(
@@ -187,18 +170,9 @@ def opaque_layer(
 
 @opaque_layer.register_fake
 def _(
-    x: Tensor,
-    weights: Sequence[Tensor],
-    states: Sequence[Tensor],
-    lengths: Tensor | None,
-    cell: str,
-    batch_first: bool,
-    directions: int,
-    bias: bool,
-    autocast: torch.dtype | None,
-    dtype: torch.dtype,
-    c_dtype: torch.dtype,
+    x: Tensor, weights: Sequence[Tensor], states: Sequence[Tensor], lengths: Tensor | None, *options: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
+    _, _, directions, _, _, dtype, c_dtype = options
     output = x.new_empty((x.shape[0], x.shape[1], directions * weights[1].shape[1]), dtype=dtype)
     h_n = x.new_empty(states[0].shape, dtype=dtype)
     return output, h_n, x.new_empty(states[1].shape if len(states) == 2 else 0, dtype=c_dtype)
@@ -261,12 +235,7 @@ def _(
     x: Tensor,
     weights: Sequence[Tensor],
     states: Sequence[Tensor],
-    lengths: Tensor | None,
-    cell: str,
-    batch_first: bool,
-    directions: int,
-    bias: bool,
-    autocast: torch.dtype | None,
+    *options: Any,
 ) -> list[Tensor]:
     return [t.new_empty(t.shape) for t in (x, *weights, *states)]
 

@@ -76,28 +76,14 @@ def from_arrays(
         kind = "text"
     else:
         sequences, labels = _cut(X, labels, lengths, who)
-        sequences = [as_sequence(values, index=i, names=names, who=who) for i, values in enumerate(sequences)]
+        sequences = _checked(sequences, names, channel_names, who)
         kind = "sequence"
-        if sequences:
-            channels = check_same_channels(sequences, names=names, who=who)
-            if channel_names is not None and len(channel_names) != channels:
-                raise ShapeError(
-                    f"{who}: channel_names must have one name per channel: {channels}; got "
-                    f"{len(channel_names)}."
-                )
     if not sequences:
         raise DataError(f"{who}: holds no sequence; at least one is needed.")
     columns = {"labels": labels, "groups": groups, "names": names, "parts": parts}
     each = {word: _one_each(word, given, len(sequences), who) for word, given in columns.items()}
-    for index, label in enumerate(each["labels"]):
-        if (
-            (label is None or label != label if np.ndim(label) == 0 else False)
-            and labels is not None
-            and not _all_missing(each["labels"])
-        ):
-            raise DataError(
-                f"{who}: the label of sequence {index} is missing. Give it, or leave the sequence out."
-            )
+    if labels is not None:
+        _check_labels(each["labels"], who)
     records = [
         Record(
             values,
@@ -118,6 +104,31 @@ def from_arrays(
         source=who,
         notes=notes,
     )
+
+
+def _checked(
+    sequences: Sequence[Any], names: Sequence[str] | None, channel_names: Sequence[str] | None, who: str
+) -> list[np.ndarray]:
+    """Return sequences as arrays of the same channels, as many as there are names for."""
+    arrays = [as_sequence(values, index=i, names=names, who=who) for i, values in enumerate(sequences)]
+    if arrays:
+        channels = check_same_channels(arrays, names=names, who=who)
+        if channel_names is not None and len(channel_names) != channels:
+            raise ShapeError(
+                f"{who}: channel_names must have one name per channel: {channels}; got {len(channel_names)}."
+            )
+    return arrays
+
+
+def _check_labels(labels: Sequence[Any], who: str) -> None:
+    """Raise DataError at a label that is missing where others are not."""
+    if _all_missing(labels):
+        return
+    for index, label in enumerate(labels):
+        if np.ndim(label) == 0 and (label is None or label != label):
+            raise DataError(
+                f"{who}: the label of sequence {index} is missing. Give it, or leave the sequence out."
+            )
 
 
 def _all_missing(labels: Sequence[Any]) -> bool:

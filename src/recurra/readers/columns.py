@@ -180,6 +180,27 @@ class Columns:
         cells = self[name].tolist()
         return [None if _is_empty(cell) else str(cell).strip() for cell in cells]
 
+    def unique_names(self, name: str | None) -> list[str | None]:
+        """Return the names of a table in which every row is a record, from the column of this name if there is one.
+
+        Raises
+        ------
+        DataError
+            If a name is given twice.
+        """
+        if not name:
+            return [None] * self.rows
+        names = self.words(name)
+        seen: dict[str | None, int] = {}
+        for row, found in enumerate(names):
+            if found in seen:
+                raise DataError(
+                    f"{self.who}: id {found!r} is given twice, at {self.place(seen[found])} and {self.place(row)}. "
+                    "Give every sequence its own id, or pass layout='long' if each row is one time step."
+                )
+            seen[found] = row
+        return names
+
     def labels(self, name: str) -> list[Any]:
         """Return a column as int, float or str, whichever all its cells are; None where missing."""
         column = self[name]

@@ -3,14 +3,13 @@
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.columns import Columns
-from recurra.readers.table import target_names, unique_names
 from recurra.readers.words import TableWords
 from recurra.records import Dataset, Record
 
 
 def pairs_of(columns: Columns, words: TableWords) -> Dataset:
     """One record per row, its value the source's text and its label the target's; no target column: no labels."""
-    targets = target_names(words)
+    targets = words.target_names
     if len(targets) > 1:
         raise UsageError(f"load: source= takes one target= column; got {listing(targets)}.")
     sides = []
@@ -37,7 +36,7 @@ def pairs_of(columns: Columns, words: TableWords) -> Dataset:
     records = [
         Record(text, label=label, group=group, name=name)
         for text, label, group, name in zip(
-            sides[0], labels, groups, unique_names(columns, words), strict=True
+            sides[0], labels, groups, columns.unique_names(words.id), strict=True
         )
     ]
     return Dataset(records, kind="pairs")

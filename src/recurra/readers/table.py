@@ -22,6 +22,7 @@ from recurra.readers.columns import (
 )
 from recurra.readers.exports import is_number, time_unit
 from recurra.readers.numerals import Numerals
+from recurra.readers.pairs import pairs_of
 from recurra.readers.row_order import RowOrder
 from recurra.readers.series import series_from_columns
 from recurra.readers.words import (
@@ -129,8 +130,6 @@ def read_columns(source: Any, words: TableWords) -> Columns:
 def from_columns(columns: Columns, words: TableWords) -> Dataset:
     """Turn columns into records; see `read_table`."""
     if words.source:
-        from recurra.readers.pairs import pairs_of  # which needs the words of this file
-
         words.check_given(PAIRS, f"{columns.who}, pairs of texts")
         check_full_rows(columns)
         return replace(pairs_of(columns, words), source=columns.who)
@@ -143,7 +142,7 @@ def from_columns(columns: Columns, words: TableWords) -> Dataset:
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=_together(notes, columns, series))
-    targets = target_names(words)
+    targets = words.target_names
     if words.text:
         check_full_rows(columns)
         dataset = _texts(columns, words)
@@ -202,19 +201,12 @@ def _is_numeric(columns: Columns, name: str) -> bool:
         return False
 
 
-def target_names(words: TableWords) -> list[str]:
-    """Return the columns of ``target``."""
-    if not words.target:
-        return []
-    return [words.target] if isinstance(words.target, str) else list(words.target)
-
-
 def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, list[str]]:
     """Check the columns the user named, and find those of usual names for the rest."""
     for word in ("id", "time", "label", "group", "text"):
         if getattr(words, word):
             columns.check_name(getattr(words, word), word)
-    for name in target_names(words):
+    for name in words.target_names:
         columns.check_name(name, "target")
     for name in words.channels or ():
         columns.check_name(name, "channels")
@@ -224,7 +216,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
         words.label,
         words.group,
         words.text,
-        *target_names(words),
+        *words.target_names,
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -282,7 +274,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     texts = text.text_cells(columns, str(words.text))
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
-    names = unique_names(columns, words)
+    names = columns.unique_names(words.id)
     records = [
         Record(cell, label=label, group=group, name=name)
         for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
@@ -290,26 +282,9 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     return Dataset(records, kind="text")
 
 
-def unique_names(columns: Columns, words: TableWords) -> list[str | None]:
-    """Names from the id column where every row is a record; doubled ones are refused."""
-    if not words.id:
-        return [None] * columns.rows
-    names = columns.words(words.id)
-    seen: dict[str | None, int] = {}
-    for row, name in enumerate(names):
-        if name in seen:
-            raise DataError(
-                f"{columns.who}: id {name!r} is given twice, at {columns.place(seen[name])} and "
-                f"{columns.place(row)}. "
-                "Give every sequence its own id, or pass layout='long' if each row is one time step."
-            )
-        seen[name] = row
-    return names
-
-
 def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
     """One label or target per row of a table in which every row is a record."""
-    targets = target_names(words)
+    targets = words.target_names
     if targets:
         matrix = _target_matrix(columns, targets)
         return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
@@ -345,7 +320,7 @@ def _nested(columns: Columns, words: TableWords, channels: list[str]) -> Dataset
     """One record per row, each cell of a channel holding its whole sequence."""
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * columns.rows
-    names = unique_names(columns, words)
+    names = columns.unique_names(words.id)
     records = [
         Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz)
         for values, label, group, name in zip(
@@ -376,7 +351,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
-    names = unique_names(columns, words)
+    names = columns.unique_names(words.id)
     records = [
         Record(
             matrix[i, :length, None],
@@ -424,7 +399,7 @@ def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
 
 def _long_labels(columns: Columns, words: TableWords, rows: RowOrder) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
-    targets = target_names(words)
+    targets = words.target_names
     none: list[Any] = [None] * len(rows.names)
     if targets:
         matrix = _target_matrix(columns, targets)

@@ -180,6 +180,13 @@ class TableWords:
     channels_first: bool = False
     given: frozenset[str] = frozenset()
 
+    @property
+    def target_names(self) -> list[str]:
+        """The columns of ``target``."""
+        if not self.target:
+            return []
+        return [self.target] if isinstance(self.target, str) else list(self.target)
+
     def check_given(self, takes: Iterable[str], who: str, *, advice: str = "") -> None:
         """Raise UnusedWordError if a word was given that does not act; see `refuse`."""
         refuse(self.given, takes, who, advice=advice)

@@ -12,9 +12,9 @@ from recurra.batches.trained_on import TrainedOn
 from recurra.errors import RecurraWarning
 from recurra.inspection.inspection import inspect
 from recurra.interrupts import Interrupted
+from recurra.runs.config import config_of
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.data.sources import target_names
-from recurra.runs.folder.config import config_of
 from recurra.runs.folder.files import CHECKPOINTS, CONFIG, RunFolder
 from recurra.runs.folder.history import HistoryFile
 from recurra.runs.folder.json_files import plain

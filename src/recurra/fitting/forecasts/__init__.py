@@ -1,5 +1,6 @@
 """What a forecaster needs beside its network.
 
-`weighing.py`: the weight of the statistical forecast. `calibration.py`: how wide intervals are. `continuing.py`: going on
-with what was observed since. `judge.py`: rolling origins.
+- `weighing`: the weight of the statistical forecast.
+- `calibration`: how wide intervals are.
+- `continuing`: going on with what was observed since.
 """

@@ -1,8 +1,9 @@
 """What users pass becomes what tasks read.
 
-`sequences.py`: arrays, tables, lists and Datasets as sequences with labels, groups and weights.
-`series.py`: series with what is known in advance and their attributes.
-`clips.py`: clips as frames, or as features of an image network of `backbones.py`.
-`pairs.py`: sources with their targets.
-`words.py`: vocabulary and pretrained vectors of texts.
+- `sequences`: arrays, tables, lists and Datasets as sequences with labels, groups and weights.
+- `series`: series with what is known in advance and their attributes.
+- `clips`: clips as frames, or as features of an image network.
+- `backbones`: image networks by name, file or module.
+- `pairs`: sources with their targets.
+- `words`: vocabulary and pretrained vectors of texts.
 """

@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
@@ -19,9 +19,11 @@ from recurra.checks import (
     where,
 )
 from recurra.errors import DataError, RecurraWarning, UsageError
-from recurra.fitting.task import Request
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.records import Dataset
+
+if TYPE_CHECKING:
+    from recurra.fitting.task import Request
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _is_table(X: Any) -> bool:
     return hasattr(X, "__array__") and np.asarray(X).ndim in (0, 2)
 
 
-def read_training(read: Callable[..., Any], estimator: Any, request: Request) -> Given:
+def read_training(read: Callable[..., Any], estimator: Any, request: "Request") -> Given:
     """Return the training data checked for agreeing lengths.
 
     Parameters

@@ -1,7 +1,12 @@
 """The steps of `recurra.fitting.fit.fit` that differ, one file per kind of task.
 
-`sequences.py`: one answer per sequence or per step; how it is read is one of `signals.py`, `texts.py`, `clips.py`, what
-is answered one of `answers.py`.
-`series.py`: the next steps of series. `anomalies.py`: what is normal. `pairs.py`: symbols to symbols. `language.py`: the
-next token.
+- `sequences`: one answer per sequence or per step, put together from how it is read and what is answered.
+- `signals`: reading arrays of shape (time, channels).
+- `texts`: reading texts and sentences.
+- `clips`: reading clips.
+- `answers`: one class, one class per step, or numbers, with the loss that teaches it.
+- `series`: the next steps of series.
+- `anomalies`: what is normal.
+- `pairs`: symbols to symbols.
+- `language`: the next token of a text.
 """

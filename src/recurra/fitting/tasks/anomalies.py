@@ -12,7 +12,7 @@ from recurra.batches.splits import content_keys
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.features.blocks import Blocks
-from recurra.fitting import overlap
+from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.plain_arrays import check_not_tiny

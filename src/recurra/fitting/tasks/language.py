@@ -10,7 +10,7 @@ from recurra.checks import as_texts
 from recurra.errors import DataError
 from recurra.features.chain import Chain
 from recurra.features.text import Words
-from recurra.fitting import overlap
+from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.serving.model import FittedModel
@@ -51,7 +51,6 @@ class LanguageTask:
 
     def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabulary from the part that trains, and describe network and model."""
-        from recurra.nn.network import NetworkConfig
         from recurra.training.text_streams import LanguageNetwork, TextStreams, next_token_loss
 
         learn, judges = _split(options, data)
@@ -68,16 +67,7 @@ class LanguageTask:
             else fitted.features.steps[0]
         )
         size = len(words.vocabulary)
-        config = NetworkConfig(
-            cell=options.cell,
-            input_size=1,
-            hidden_size=int(options.hidden_size),
-            output_size=size,
-            num_layers=int(options.num_layers),
-            pooling="none",
-            dropout=float(options.dropout),
-            front={"name": "embedding", "vocabulary": size, "size": int(options.embedding_size)},
-        )
+        config = _network(options, size)
         params = plain_params(options.get_params(deep=False))
         ids = words.numbers(learn)
         steps = len(ids) if options.tbptt is None else int(options.tbptt)
@@ -118,6 +108,22 @@ class LanguageTask:
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep digests of the lines that were learned from."""
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _network(options: Any, size: int) -> Any:
+    """Describe the network for a vocabulary of so many tokens."""
+    from recurra.nn.network import NetworkConfig
+
+    return NetworkConfig(
+        cell=options.cell,
+        input_size=1,
+        hidden_size=int(options.hidden_size),
+        output_size=size,
+        num_layers=int(options.num_layers),
+        pooling="none",
+        dropout=float(options.dropout),
+        front={"name": "embedding", "vocabulary": size, "size": int(options.embedding_size)},
+    )
 
 
 def _split(options: Any, data: TrainingData) -> tuple[str, str | None]:

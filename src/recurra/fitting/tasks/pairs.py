@@ -10,10 +10,10 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.features.symbols import Symbols
-from recurra.fitting import overlap
 from recurra.fitting.held_out import held_out
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
+from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.serving.translation import SCALED, TranslationModel

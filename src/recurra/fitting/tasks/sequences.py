@@ -11,10 +11,11 @@ from recurra.batches.examples import Examples
 from recurra.batches.splits import content_keys
 from recurra.errors import DataError
 from recurra.features.chain import Chain
-from recurra.fitting import overlap, recipe
+from recurra.fitting import recipe
 from recurra.fitting.held_out import held_out
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
-from recurra.fitting.judge import training_facts
+from recurra.fitting.judging import overlap
+from recurra.fitting.judging.sequences import training_facts
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
@@ -143,18 +144,7 @@ class SequenceTask:
             if fitted is None
             else Learned(fitted.features, facts=fitted.manifest.get("text"))
         )
-        params = plain_params(options.get_params(deep=False))
-        manifest = {
-            "params": params,
-            "task": target.task,
-            "target": target.to_manifest(),
-            "channel_names": getattr(options, "channel_names_in_", None),
-            "sample_rate_hz": everything.sample_rate_hz,
-            "input": {
-                "n_features_in": getattr(options, "n_features_in_", None),
-                "feature_names_in": [str(n) for n in getattr(options, "feature_names_in_", [])],
-            },
-        }
+        manifest = _manifest(options, target, everything)
         shape_only = FittedModel(self.reading.told(options, learned, manifest), learned.features, {})
         examples = rows_of(shape_only, learn, target)
         validation = None if judges is None else rows_of(shape_only, judges, target)
@@ -203,6 +193,21 @@ class SequenceTask:
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep digests of what was learned from."""
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _manifest(options: Any, target: Target, given: Given) -> dict[str, Any]:
+    """Return what the model file says before anything is trained."""
+    return {
+        "params": plain_params(options.get_params(deep=False)),
+        "task": target.task,
+        "target": target.to_manifest(),
+        "channel_names": getattr(options, "channel_names_in_", None),
+        "sample_rate_hz": given.sample_rate_hz,
+        "input": {
+            "n_features_in": getattr(options, "n_features_in_", None),
+            "feature_names_in": [str(n) for n in getattr(options, "feature_names_in_", [])],
+        },
+    }
 
 
 def split(options: Any, data: TrainingData, seed: int) -> tuple[Given, Given | None]:

@@ -1,7 +1,7 @@
 """Streams: rows and frames that come one after another, answered at once.
 
-lines: lines of JSON or CSV become rows of numbers.
-frames: frames of a clip, or raw pixels from a pipe.
-session: what answers them, and the loop that does.
-opening: the session and the reader that the network of a run needs.
+- `lines`: lines of JSON or CSV become rows of numbers.
+- `frames`: frames of a clip, or raw pixels from a pipe.
+- `session`: what answers them, and the loop that does.
+- `opening`: the session and the reader that the network of a run needs.
 """

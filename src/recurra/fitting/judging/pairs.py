@@ -7,7 +7,7 @@ from recurra.evaluation.attention_map import AttentionMap
 from recurra.evaluation.context import ReportContext
 from recurra.evaluation.translation import TranslationEvaluation, evaluate_translation
 from recurra.fitting.inputs.pairs import Pairs, as_text
-from recurra.fitting.judge import with_given
+from recurra.fitting.judging.sequences import with_given
 from recurra.serving.translation import TranslationModel
 
 

@@ -1,0 +1,7 @@
+"""A fitted model on labelled data becomes an evaluation.
+
+- `sequences`: classes and numbers.
+- `pairs`: translations.
+- `series`: forecasts from rolling origins.
+- `overlap`: what a model was trained on, and what an evaluation says of it.
+"""
