@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from recurra.checks import check_choice, check_number
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.alignment import Alignment
 from recurra.features.exact import row_sums
 
@@ -256,7 +256,7 @@ class WindowStream:
         """Continue from `state`."""
         held = int(arrays["held"])
         if not 0 <= held < self._windows.window:
-            raise ValueError(f"a window of {self._windows.window} samples cannot hold {held}")
+            raise StoreError(f"stream state: a window of {self._windows.window} samples cannot hold {held}")
         self._buffer[slot] = arrays["buffer"]
         self._held[slot] = held
 
