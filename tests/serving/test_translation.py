@@ -267,7 +267,10 @@ def test_a_saved_model_answers_the_same(tmp_path):
         (lambda m: m["network"].update(attention="general"), "the weight 'attention.query_weight' does not"),
         (lambda m: m["network"].pop("cell"), "network is incomplete or makes no sense: it lacks 'cell'"),
         (lambda m: m["vocabularies"]["target"]["names"].append("z"), "the vocabularies do not fit"),
-        (lambda m: m["vocabularies"]["source"].update(names=[1, 2, 3]), "names\\[0\\] must be a string; got 1"),
+        (
+            lambda m: m["vocabularies"]["source"].update(names=[1, 2, 3]),
+            "names\\[0\\] must be a string; got 1",
+        ),
         (lambda m: m.update(max_length=0), "max_length must be a whole number"),
     ],
 )

@@ -200,14 +200,14 @@ def _json(given: Any, where: str) -> Any:
     elif isinstance(given, list | tuple):
         for at, one in enumerate(given):
             _json(one, f"{where}[{at}]")
-    elif type(given) is float and not math.isfinite(given):
+    elif isinstance(given, float) and not math.isfinite(given):
         raise StoreError(f"{where} must be a finite number; got {given!r}.")
     return given
 
 
 def _finite(number: Any) -> bool:
     try:
-        return type(number) in (int, float) and math.isfinite(number)
+        return (type(number) is int or isinstance(number, float)) and math.isfinite(number)
     except OverflowError:  # a whole number beyond the largest float
         return False
 
