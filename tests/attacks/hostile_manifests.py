@@ -99,7 +99,8 @@ def answers(model, X):
 
 
 def _listed(found):
-    return list(found) if isinstance(found, list) or getattr(found, "dtype", None) == object else [found]
+    several = isinstance(found, list) or (isinstance(found, np.ndarray) and found.dtype.kind == "O")
+    return list(found) if several else [found]
 
 
 def streamed(stream, rows):
@@ -169,8 +170,8 @@ def targets(place):
         found.append(Model(name, data))
         (place / "model.recurra").write_bytes(data)
         loaded[name] = recurra.load_model(place / "model.recurra")
-    for name in ("classifier", "classifier_causal_features", "classifier_windows", "labeler", "regressor"):
-        found.append(State(f"stream {name}", loaded[name], "stream"))
+    streaming = ("classifier", "classifier_causal_features", "classifier_windows", "labeler", "regressor")
+    found += [State(f"stream {name}", loaded[name], "stream") for name in streaming]
     for name in ("classifier", "labeler", "regressor"):
         found.append(State(f"look-ahead {name}", loaded[name], "look-ahead"))
         found.append(State(f"streams {name}", loaded[name], "streams"))

@@ -40,25 +40,89 @@ def test_there_is_a_file_of_every_estimator():
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("classifier", lambda m: m["network"].update(hidden_size=True), "network.hidden_size must be a whole number of at least 1; got True."),
-        ("classifier", lambda m: m["network"].update(dropout=1.5), "network.dropout must be a finite number in [0, 1]; got 1.5."),
-        ("classifier", lambda m: m["features"]["steps"][0].update(kind=[]), "features.steps[0].kind [] is unknown to this version. Update recurra."),
-        ("classifier", lambda m: m["features"]["steps"].append({"name": "smell"}), "features.steps[1] 'smell' is unknown to this version. Update recurra."),
-        ("classifier", lambda m: m["target"].update(dtype="<U99999999"), "target: the classes must be of the type '<U99999999'. Use a backup."),
-        ("classifier", lambda m: m["target"]["classes"].append("c"), "the network has 2 outputs, the target needs 3. Use a backup."),
-        ("classifier", lambda m: m["target"].update(classes=["a", "a"]), "target: a class stands there twice. Use a backup."),
-        ("classifier", lambda m: m["training"].update(history={}), "training.history must be a list; got {}."),
-        ("classifier", lambda m: m["input"].update(n_features_in=-1), "input.n_features_in must be a whole number of at least 1; got -1."),
-        ("classifier", lambda m: m.update(estimator="Translator"), "Translator writes no models of the task 'classification'. Use a backup."),
-        ("labeler", lambda m: m["network"].update(pooling="last"), "network.pooling 'last' does not fit the task 'labeling'. Use a backup."),
-        ("classifier_windows", lambda m: m["features"]["steps"][0].update(window=2**31), "features.steps[0].window must be a whole number of at most 4.1943e+06; got 2147483648."),
-        ("regressor", lambda m: m["target"].update(spread=[float("inf")]), "target.spread[0] must be a finite number of at least 0; got inf."),
-        ("forecaster", lambda m: m["network"].update(horizon=2**31), "network.horizon must be a whole number of at most 100000; got 2147483648."),
+        (
+            "classifier",
+            lambda m: m["network"].update(hidden_size=True),
+            "network.hidden_size must be a whole number of at least 1; got True.",
+        ),
+        (
+            "classifier",
+            lambda m: m["network"].update(dropout=1.5),
+            "network.dropout must be a finite number in [0, 1]; got 1.5.",
+        ),
+        (
+            "classifier",
+            lambda m: m["features"]["steps"][0].update(kind=[]),
+            "features.steps[0].kind [] is unknown to this version. Update recurra.",
+        ),
+        (
+            "classifier",
+            lambda m: m["features"]["steps"].append({"name": "smell"}),
+            "features.steps[1] 'smell' is unknown to this version. Update recurra.",
+        ),
+        (
+            "classifier",
+            lambda m: m["target"].update(dtype="<U99999999"),
+            "target: the classes must be of the type '<U99999999'. Use a backup.",
+        ),
+        (
+            "classifier",
+            lambda m: m["target"]["classes"].append("c"),
+            "the network has 2 outputs, the target needs 3. Use a backup.",
+        ),
+        (
+            "classifier",
+            lambda m: m["target"].update(classes=["a", "a"]),
+            "target: a class stands there twice. Use a backup.",
+        ),
+        (
+            "classifier",
+            lambda m: m["training"].update(history={}),
+            "training.history must be a list; got {}.",
+        ),
+        (
+            "classifier",
+            lambda m: m["input"].update(n_features_in=-1),
+            "input.n_features_in must be a whole number of at least 1; got -1.",
+        ),
+        (
+            "classifier",
+            lambda m: m.update(estimator="Translator"),
+            "Translator writes no models of the task 'classification'. Use a backup.",
+        ),
+        (
+            "labeler",
+            lambda m: m["network"].update(pooling="last"),
+            "network.pooling 'last' does not fit the task 'labeling'. Use a backup.",
+        ),
+        (
+            "classifier_windows",
+            lambda m: m["features"]["steps"][0].update(window=2**31),
+            "features.steps[0].window must be a whole number of at most 4,194,304; got 2147483648.",
+        ),
+        (
+            "regressor",
+            lambda m: m["target"].update(spread=[float("inf")]),
+            "target.spread[0] must be a finite number of at least 0; got inf.",
+        ),
+        (
+            "forecaster",
+            lambda m: m["network"].update(horizon=2**31),
+            "network.horizon must be a whole number of at most 100,000; got 2147483648.",
+        ),
         ("forecaster", lambda m: m.update(states=None), "states must be a list; got None."),
-        ("anomaly_planted", lambda m: m.update(reach=2**31), "reach must be a whole number of at most 100000; got 2147483648."),
-        ("translator", lambda m: m["params"].update(beam_size=2**31), "params.beam_size must be a whole number of at most 10000; got 2147483648."),
+        (
+            "anomaly_planted",
+            lambda m: m.update(reach=2**31),
+            "reach must be a whole number of at most 100,000; got 2147483648.",
+        ),
+        (
+            "translator",
+            lambda m: m["params"].update(beam_size=2**31),
+            "params.beam_size must be a whole number of at most 10,000; got 2147483648.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused_by_name(name, change, message):
     manifest = manifest_of(name)
     check(manifest)

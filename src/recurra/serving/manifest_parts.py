@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from recurra.serving.schema import Count, Json, Length, Part, Range, Rate, Share, Size, value
 
 Cell = Literal["rnn", "rnn_relu", "lstm", "gru"]
-Level = Literal["character", "word", "bpe"]
+Level = Literal["character", "word", "bpe", "token"]
 Horizon = Annotated[int, Range(1, 100_000)]
 Season = Annotated[int, Range(1, 2**24)]
 Inner = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
@@ -338,7 +338,7 @@ class GeneratorFile(SequenceFile):
 class Vocabulary(Part):
     """Symbols of one side of a translation."""
 
-    level: Literal["character", "word", "bpe", "token"]
+    level: Level
     names: Annotated[tuple[str, ...], Length(3)]
     tokenizer: str
     marks: bool
@@ -422,7 +422,7 @@ class ForecastFile(ModelFile):
     loss: Literal["mae", "mse", "gaussian", "quantile"]
     quantiles: Annotated[tuple[Inner, ...], Length(0, 1000)]
     input: SeriesInput
-    states: tuple[SeriesStanding, ...]
+    states: Annotated[tuple[SeriesStanding, ...], Length(1)]
     calibration: Calibration | None = None
     statistical: Statistical | None = None
 

@@ -77,7 +77,7 @@ def check(manifest: Mapping[str, Any]) -> Any:
     found = read(FILES[task], manifest, MANIFEST)
     if TASK_OF.get(found.estimator, task) != task:
         raise StoreError(f"{found.estimator} writes no models of the task {task!r}. Use a backup.")
-    _check_params(found.params)
+    _check_params(found)
     if isinstance(found, SequenceFile):
         _check_sequence_file(found)
     elif isinstance(found, ForecastFile):
@@ -89,8 +89,12 @@ def check(manifest: Mapping[str, Any]) -> Any:
     return found
 
 
-def _check_params(params: Mapping[str, Any]) -> None:
+def _check_params(found: ModelFile) -> None:
     """Raise StoreError at an option that a prediction reads and that makes no sense."""
+    params = found.params
+    for name in ("beam_size", "length_penalty") if isinstance(found, TranslationFile) else ():
+        if params.get(name) is None:
+            raise StoreError(f"params is incomplete or makes no sense: it lacks {name!r}. Use a backup.")
     for name, kind in READ.items():
         if params.get(name) is not None:
             value(kind, params[name], f"params.{name}")

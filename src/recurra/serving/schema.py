@@ -40,16 +40,16 @@ class Range:
     def __str__(self) -> str:
         if self.high >= UNTOLD:
             return (
-                f"{'greater than' if self.low_open else 'of at least'} {self.low:g}"
+                f"{'greater than' if self.low_open else 'of at least'} {self.low:,}"
                 if self.low > -math.inf
                 else ""
             )
         left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
-        return f"in {left}{self.low:g}, {self.high:g}{right}"
+        return f"in {left}{self.low:,}, {self.high:,}{right}"
 
     def told(self, value: Any) -> str:
         """Return the bounds that matter to a number that does not lie within."""
-        return f"of at most {self.high:g}" if value > self.high else str(self)
+        return f"of at most {self.high:,}" if value > self.high >= 1000 else str(self)
 
     def holds(self, value: Any) -> bool:
         """Return whether a number lies within."""
