@@ -195,20 +195,20 @@ class Features(Part):
 class SeriesFeatures(Part):
     """How the rows of a forecaster are made: `recurra.features.series.SeriesFeatures`."""
 
-    transform: Literal["none", "log"]
-    scaling: Literal["zscore", "robust", "common", "none"]
-    seasonal: Literal["inputs", "adjust", "none"]
-    seasons: Annotated[tuple[Season, ...], Length(0, 100)]
-    lags: Annotated[tuple[Season, ...], Length(0, 10_000)]
-    n_targets: Size
-    n_known: Count
-    n_static: Count
-    center: tuple[float, ...]
-    spread: tuple[Rate, ...]
-    known_center: tuple[float, ...]
-    known_spread: tuple[Rate, ...]
-    static_center: tuple[float, ...]
-    static_spread: tuple[Rate, ...]
+    transform: Literal["none", "log"] = "none"
+    scaling: Literal["zscore", "robust", "common", "none"] = "zscore"
+    seasonal: Literal["inputs", "adjust", "none"] = "inputs"
+    seasons: Annotated[tuple[Season, ...], Length(0, 100)] = ()
+    lags: Annotated[tuple[Season, ...], Length(0, 10_000)] = ()
+    n_targets: Size = 1
+    n_known: Count = 0
+    n_static: Count = 0
+    center: tuple[float, ...] = ()
+    spread: tuple[Rate, ...] = ()
+    known_center: tuple[float, ...] = ()
+    known_spread: tuple[Rate, ...] = ()
+    static_center: tuple[float, ...] = ()
+    static_spread: tuple[Rate, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------------- targets
@@ -367,9 +367,9 @@ class SeriesInput(Part):
     one: bool
     flat: bool
     channel_names: tuple[str, ...] | None
-    known_names: tuple[str, ...] | None
-    attribute_names: tuple[str, ...] | None
     attributes: tuple[tuple[str | int | float | bool, ...] | None, ...]
+    known_names: tuple[str, ...] | None = None
+    attribute_names: tuple[str, ...] | None = None
 
 
 class Calibration(Part):
