@@ -113,10 +113,11 @@ def test_a_file_gives_the_same_numbers(fitted, tmp_path):
 
 def test_a_damaged_file_is_refused(fitted, tmp_path):
     manifest, arrays = store.load(_saved(fitted, tmp_path))
+    states = [{**manifest["states"][0], "sizes": [["tail", [10**9, 1]], *manifest["states"][0]["sizes"][1:]]}]
     for word, value, match in (
-        ("members", 10**9, "members and context"),
+        ("members", 10**9, "members must be a whole number of at most 1,000; got 1000000000"),
         ("context", 2, "shorter than what the network needs"),
-        ("states", [{"sizes": [["tail", [10**9]]]}], "claim more numbers"),
+        ("states", states, "claim more numbers"),
         ("features", {}, "does not fit the features"),
     ):
         store.save(tmp_path / "bad.recurra", {**manifest, word: value}, arrays)

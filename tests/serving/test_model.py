@@ -35,6 +35,9 @@ def model():
         "task": "classification",
         "network": NETWORK,
         "target": classes_to_manifest(np.array(["no", "yes"])),
+        "input": {"n_features_in": None, "feature_names_in": None},
+        "training": {"history": [], "best_epoch": 0},
+        "seed": 0,
     }
     rng = np.random.default_rng(1)
     weights = {
@@ -116,7 +119,7 @@ def test_manifest_without_a_key(path, key):
         ("hidden_size", "x", "hidden_size must be a whole number of at least 1; got 'x'"),
         ("output_size", 0, "output_size must be a whole number of at least 1; got 0"),
         ("num_layers", 10**12, "claims 1000000000000 layers, the file holds"),
-        ("cell", "lstm4", "incomplete or makes no sense"),
+        ("cell", "lstm4", "network.cell 'lstm4' is unknown to this version"),
     ],
 )
 def test_network_that_makes_no_sense(path, word, value, complaint):

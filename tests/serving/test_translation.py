@@ -42,6 +42,8 @@ def random_model(seed, *, max_length=12, marks=False, **words):
         "network": config.to_dict(),
         "max_length": max_length,
         "params": {"beam_size": 1, "length_penalty": 1.0},
+        "training": {"history": [], "best_epoch": 0},
+        "seed": 0,
     }
     return TranslationModel(manifest, source, symbols, weights)
 
@@ -263,9 +265,12 @@ def test_a_saved_model_answers_the_same(tmp_path):
         (lambda m: m["network"].update(num_layers=10**9), "the network claims 1000000000 layers"),
         (lambda m: m["network"].update(hidden_size="9"), "hidden_size must be a whole number of at least 1"),
         (lambda m: m["network"].update(attention="general"), "the weight 'attention.query_weight' does not"),
-        (lambda m: m["network"].pop("cell"), "the manifest is incomplete or makes no sense"),
+        (lambda m: m["network"].pop("cell"), "network is incomplete or makes no sense: it lacks 'cell'"),
         (lambda m: m["vocabularies"]["target"]["names"].append("z"), "the vocabularies do not fit"),
-        (lambda m: m["vocabularies"]["source"].update(names=[1, 2, 3]), "the vocabulary makes no sense"),
+        (
+            lambda m: m["vocabularies"]["source"].update(names=[1, 2, 3]),
+            "names\\[0\\] must be a string; got 1",
+        ),
         (lambda m: m.update(max_length=0), "max_length must be a whole number"),
     ],
 )

@@ -75,8 +75,13 @@ def load_model(
 
 
 def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] | None) -> Any:
+    from recurra.serving.manifest_options import (
+        check_options,  # the table of options, which light models do not need
+    )
+
     manifest, arrays = store.load(path)
-    kind = manifest.get("estimator")
+    check_options(path, manifest)
+    kind = str(manifest.get("estimator"))
     if manifest.get("kind") == "model" and kind in SERIES:
         if network is not None:
             raise UsageError(f"load_model: a {kind} has no own network; leave network out.")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from recurra.checks import check_choice, check_number
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.alignment import Alignment
 from recurra.features.block import TAPERS, Block, Part
 from recurra.features.window_parts import part_from_dict
@@ -179,7 +179,7 @@ class WindowStream:
         """Continue from `state`."""
         held = int(arrays["held"])
         if not 0 <= held < self._windows.window:
-            raise ValueError(f"a window of {self._windows.window} samples cannot hold {held}")
+            raise StoreError(f"stream state: a window of {self._windows.window} samples cannot hold {held}")
         self._buffer[slot] = arrays["buffer"]
         self._held[slot] = held
 

@@ -12,12 +12,12 @@ from recurra.checks import check_finite, check_same_channels
 from recurra.errors import StoreError
 from recurra.features.blocks import Blocks
 from recurra.ragged import Ragged
+from recurra.serving.manifest_parts import AnomalyFile
+from recurra.serving.manifests import check
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 
 SCHEMA = 1
 TASK = "anomaly"
-METHODS = ("planted", "autoencoder", "forecaster")
-MAX_BLOCK = 10_000
 NO_NAN = "Fill it, or leave the sequence out."
 
 
@@ -79,6 +79,7 @@ class AnomalyModel:
             "task": TASK,
             "blocks": asdict(self.blocks),
         }
+        check(manifest)
         store.save(path, manifest, {f"network.{name}": array for name, array in self.weights.items()})
 
     @classmethod
@@ -98,12 +99,13 @@ class AnomalyModel:
                 "Update recurra."
             )
         try:
-            given = dict(manifest["blocks"])
+            known: AnomalyFile = check({**manifest, "task": TASK})
+            part = known.blocks
             blocks = Blocks(
-                given["size"], *(tuple(map(float, given[w])) for w in ("center", "spread", "rough"))
+                part.size, *(tuple(map(float, p)) for p in (part.center, part.spread, part.rough))
             )
             weights = {name.removeprefix("network."): array for name, array in arrays.items()}
-            _check(manifest, blocks, weights)
+            _check(known, manifest["network"], blocks, weights)
             return cls({k: v for k, v in manifest.items() if k != "blocks"}, blocks, weights)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, StoreError):
@@ -113,33 +115,23 @@ class AnomalyModel:
             ) from error
 
 
-def _check(manifest: Mapping[str, Any], blocks: Blocks, weights: Mapping[str, np.ndarray]) -> None:
-    network = manifest["network"]
-    for word in ("input_size", "hidden_size", "output_size", "num_layers"):
-        if type(network[word]) is not int or network[word] < 1:
-            raise StoreError(
-                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
-            )
-    if manifest["method"] not in METHODS or network["pooling"] != "none":
-        raise StoreError(f"the method {manifest['method']!r} is unknown to this version. Update recurra.")
-    if (
-        type(blocks.size) is not int
-        or not 1 <= blocks.size <= MAX_BLOCK
-        or network["num_layers"] > len(weights)
-    ):
-        raise StoreError("the manifest claims blocks or layers that the file does not hold.")
-    for word in ("reach", "smooth"):
-        if type(manifest[word]) is not int or manifest[word] < 0:
-            raise StoreError(f"{word} must be a whole number of at least 0; got {manifest[word]!r}.")
-    shapes = expected_shapes(network)
-    outputs = 1 if manifest["method"] == "planted" else blocks.size * blocks.n_channels
-    if network["input_size"] != blocks.input_size or network["output_size"] != outputs:
+def _check(
+    known: AnomalyFile, network: Mapping[str, Any], blocks: Blocks, weights: Mapping[str, np.ndarray]
+) -> None:
+    described = known.network
+    if described.pooling != "none" or described.crf or described.front is not None:
+        raise StoreError(
+            "the network must give an answer per block, without a front end or crf. Use a backup."
+        )
+    if described.num_layers > len(weights):
+        raise StoreError("the manifest claims layers that the file does not hold.")
+    outputs = 1 if known.method == "planted" else blocks.size * blocks.n_channels
+    if described.input_size != blocks.input_size or described.output_size != outputs:
         raise StoreError("the network does not fit its blocks.")
-    if {n: w.shape for n, w in weights.items()} != shapes or any(
+    if {n: w.shape for n, w in weights.items()} != expected_shapes(network) or any(
         w.dtype != np.float32 for w in weights.values()
     ):
         raise StoreError("the weights do not have the names and shapes of this network.")
-    float(manifest["threshold"]), float(manifest["error_spread"])
 
 
 def errors(outputs: np.ndarray, sequence: np.ndarray, blocks: Blocks, *, ahead: bool) -> np.ndarray:

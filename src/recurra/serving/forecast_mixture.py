@@ -1,12 +1,10 @@
 """The network's forecast mixed with the statistical one, as the weight in the manifest says."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.errors import StoreError
 from recurra.serving import smoothing
 
 if TYPE_CHECKING:
@@ -81,17 +79,3 @@ def _of_state(
     bounds = np.array(edges)  # (n_targets, shares, steps)
     distances = [scaled(bounds[:, place].T) - center for place in range(bounds.shape[1])]
     return center, np.stack(distances, axis=-1)
-
-
-def check(manifest: Mapping[str, Any]) -> None:
-    """Raise StoreError unless a manifest's statistical part makes sense; older files have none."""
-    found = manifest.get("statistical")
-    if found is None:
-        return
-    weight, seasons = found["weight"], found["seasons"]
-    if type(weight) not in (int, float) or not (math.isfinite(weight) and 0 <= weight <= 1):
-        raise StoreError(f"the statistical forecast's weight must lie in [0, 1]; got {weight!r}.")
-    if type(found["search"]) is not bool or any(type(s) is not int or s < 1 for s in seasons):
-        raise StoreError(
-            f"the statistical forecast's seasons must be whole numbers of at least 1; got {seasons!r}."
-        )

@@ -14,16 +14,17 @@ from recurra.checks import check_number, listing
 from recurra.errors import ShapeError, StoreError, UsageError
 from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_known
 from recurra.ragged import Ragged
-from recurra.readers.calendar import seconds_of, stamps, start_of, written
+from recurra.readers.calendar import seconds_of, split, stamps, start_of, written
 from recurra.readers.dates import check_zone
 from recurra.serving import calibration, forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
+from recurra.serving.manifest_parts import ForecastFile, SeriesStanding
+from recurra.serving.manifests import check
 from recurra.serving.prediction import portions
 
 SCHEMA = 1
 TASK = "forecasting"
 LOG_SPREAD = (-7.0, 7.0)  # as in training
-MAX_MEMBERS = 1000
 SCALE_WORDS = ("center", "spread", "profile", "own")
 
 
@@ -275,6 +276,7 @@ class ForecastModel:
             "features": self.features.to_manifest(),
             "states": listed,
         }
+        check(manifest)
         store.save(path, manifest, arrays)
 
     @classmethod
@@ -294,13 +296,13 @@ class ForecastModel:
                 "Update recurra."
             )
         try:
+            known: ForecastFile = check({**manifest, "task": TASK})
             features = SeriesFeatures.from_manifest(manifest["features"])
             weights = {n.removeprefix("network."): a for n, a in arrays.items() if n.startswith("network.")}
-            _check(manifest, features, weights)
-            freq = manifest["input"]["freq"]
-            states = _read_states(manifest["states"], arrays["states"], features, freq)
+            _check(known, features, manifest, weights)
             kept = {k: v for k, v in manifest.items() if k not in ("states", "features")}
-            return cls(kept, features, weights), states
+            model = cls(kept, features, weights)
+            return model, _read_states(known, arrays["states"], features, model.needed)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             if isinstance(error, StoreError):
                 raise StoreError(f"{path}: {error}") from None
@@ -353,78 +355,82 @@ def _held(known: Known, steps: int) -> Known:
     return replace(known, future=np.concatenate([known.future, more]))
 
 
-def _check(manifest: Mapping[str, Any], features: SeriesFeatures, weights: Mapping[str, np.ndarray]) -> None:
-    network = manifest["network"]
-    for word in ("input_size", "hidden_size", "n_targets", "n_outputs", "num_layers", "horizon"):
-        if type(network[word]) is not int or network[word] < 1:
-            raise StoreError(
-                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
-            )
-    for word in ("n_lags", "level", "highway"):
-        if type(network[word]) is not int or network[word] < 0:
-            raise StoreError(
-                f"the network's {word} must be a whole number of at least 0; got {network[word]!r}."
-            )
-    members, context = manifest["members"], manifest["context"]
-    if type(members) is not int or not 1 <= members <= MAX_MEMBERS or type(context) is not int or context < 1:
-        raise StoreError(
-            f"members and context must be whole numbers of at least 1; got {members!r}, {context!r}."
-        )
-    if network["num_layers"] > len(weights) or members > len(weights):
+def _check(
+    known: ForecastFile,
+    features: SeriesFeatures,
+    manifest: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+) -> None:
+    network = known.network
+    if network.num_layers > len(weights) or known.members > len(weights):
         raise StoreError("the manifest claims more layers or members than the file holds weights.")
-    if network["input_size"] != features.input_size or network["n_targets"] != features.n_targets:
+    if network.input_size != features.input_size or network.n_targets != features.n_targets:
         raise StoreError("the network does not fit the features.")
-    if context < max(1, network["level"], network["highway"]):
-        raise StoreError(f"the context of {context} steps is shorter than what the network needs.")
-    shapes = expected_shapes(network)
-    for member in range(members):
+    if known.context < max(1, network.level, network.highway):
+        raise StoreError(f"the context of {known.context} steps is shorter than what the network needs.")
+    if known.input.freq:
+        split(known.input.freq)
+    shapes = expected_shapes(manifest["network"])
+    for member in range(known.members):
         for name, shape in shapes.items():
             found = weights.get(f"{member}.{name}")
             if found is None or found.shape != shape or found.dtype != np.float32:
                 raise StoreError(f"the weight '{member}.{name}' must be float32 of shape {shape}.")
-    if len(weights) != members * len(shapes):
+    if len(weights) != known.members * len(shapes):
         raise StoreError("it holds weights that do not belong to this network.")
     calibration.check(manifest)
-    forecast_mixture.check(manifest)
 
 
 def _read_states(
-    listed: list[Any], flat: np.ndarray, features: SeriesFeatures, freq: str
+    known: ForecastFile, flat: np.ndarray, features: SeriesFeatures, needed: int
 ) -> list[SeriesState]:
+    """Return where the series stand; every state must hold the steps that the model needs."""
+    if flat.ndim != 1 or flat.dtype != np.float64:
+        raise StoreError("the states must be one row of float64 numbers.")
     states, at = [], 0
-    for entry in listed:
+    for entry in known.states:
         arrays = {}
-        for word, shape in entry["sizes"]:
+        for word, shape in entry.shapes.items():
             size = math.prod(shape)
-            if size < 0 or at + size > len(flat):
+            if at + size > len(flat):
                 raise StoreError("the states claim more numbers than the file holds.")
             arrays[word] = flat[at : at + size].reshape(shape)
             at += size
-        season = features.seasons[0] if features.seasons and features.seasonal == "adjust" else 1
-        n = features.n_targets
-        wanted = {"center": (n,), "spread": (n,), "own": (n,), "profile": (season, n)}
-        if any(arrays[word].shape != shape for word, shape in wanted.items()) or arrays["tail"].shape[1:] != (
-            n,
-        ):
-            raise StoreError("a state has another shape than the features.")
+        _check_state(arrays, features, needed)
         scale = SeriesScale(*(arrays[word] for word in SCALE_WORDS))
-        known = Known(arrays.get("future"), arrays.get("static"), int(entry["phase"]), **_dated(entry, freq))
-        states.append(SeriesState(scale, arrays["tail"], known, entry["name"]))
+        dated = _dated(entry, known.input.freq)
+        beside = Known(arrays.get("future"), arrays.get("static"), entry.phase, **dated)
+        states.append(SeriesState(scale, arrays["tail"], beside, entry.name))
     return states
 
 
-def _dated(entry: Mapping[str, Any], freq: str) -> dict[str, Any]:
+def _check_state(arrays: Mapping[str, np.ndarray], features: SeriesFeatures, needed: int) -> None:
+    season = features.seasons[0] if features.seasons and features.seasonal == "adjust" else 1
+    n, shapes = features.n_targets, {word: array.shape for word, array in arrays.items()}
+    wanted: dict[str, tuple[int, ...]] = {"center": (n,), "spread": (n,), "own": (n,), "profile": (season, n)}
+    if features.n_static:
+        wanted["static"] = (features.n_static,)
+    if any(shapes.get(word) != shape for word, shape in wanted.items()):
+        raise StoreError("a state has another shape than the features.")
+    steps, *columns = shapes.get("tail", (0,))
+    if columns != [n] or steps < needed:
+        raise StoreError(
+            f"a state must hold at least {needed} steps of {n} values; got {shapes.get('tail')}."
+        )
+    if bool(features.n_known) != ("future" in shapes) or ("static" in shapes) != bool(features.n_static):
+        raise StoreError(
+            "a state must hold what is known beside the series exactly where the features read it."
+        )
+    if features.n_known and (len(shapes["future"]) != 2 or shapes["future"][1] != features.n_known):
+        raise StoreError("a state has another shape than the features.")
+
+
+def _dated(entry: SeriesStanding, freq: str) -> dict[str, Any]:
     """Return the dates of a state; versions before 0.2 wrote the distance of a stamp from its place on the calendar."""
-    if "begin" not in entry:
-        phase = int(entry["phase"])
-        start = start_of(phase, freq) + float(entry["offset"]) if freq else None
-        return {"start": start, "begin": phase}
-    start, zone = entry["start"], entry["zone"]
-    if zone is not None:
-        check_zone(str(zone))
-    return {
-        "start": None if start is None else float(start),
-        "begin": int(entry["begin"]),
-        "zone": None if zone is None else str(zone),
-        "names": tuple(str(name) for name in entry["known_names"]),
-    }
+    if entry.begin is None:
+        start = start_of(entry.phase, freq) + entry.offset if freq else None
+        return {"start": start, "begin": entry.phase}
+    if entry.zone is not None:
+        check_zone(entry.zone)
+    start = None if entry.start is None else float(entry.start)
+    return {"start": start, "begin": entry.begin, "zone": entry.zone, "names": entry.known_names}

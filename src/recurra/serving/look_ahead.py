@@ -121,12 +121,12 @@ class LookAheadStream:
     @state.setter
     def state(self, data: bytes) -> None:
         manifest, arrays = stream_state.from_bytes(self._model, "look-ahead stream", data)
-        if manifest.get("look_ahead") != self._ahead:
+        found = stream_state.described(stream_state.LookAheadState, manifest)
+        if found.look_ahead != self._ahead:
             raise StoreError(
-                f"{stream_state.WHO}: has a look-ahead of {manifest.get('look_ahead')!r} rows, this stream of "
+                f"{stream_state.WHO}: has a look-ahead of {found.look_ahead} rows, this stream of "
                 f"{self._ahead}. Restore it in a stream with the same."
             )
-        steps, finished = stream_state.count(manifest, "steps"), manifest.get("finished")
         window = arrays.get("window", np.empty(0))
         channels = self._model.features.n_channels
         fits = (
@@ -134,12 +134,13 @@ class LookAheadStream:
             and window.dtype == np.float64
             and set(arrays) == {"window"}
         )
-        if not fits or not isinstance(finished, bool):
+        if not fits:
             raise StoreError(
                 f"{stream_state.WHO}: must hold a window of shape {(self._room, channels)} in float64; "
                 f"got {window.dtype} of {window.shape}."
             )
-        self._window, self.steps, self._finished = window[: min(steps, self._room)], steps, finished
+        self._window = window[: min(found.steps, self._room)]
+        self.steps, self._finished = found.steps, found.finished
 
     def _counted_state(self) -> tuple[int, bytes]:
         return self.steps, self.state

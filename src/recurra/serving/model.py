@@ -14,9 +14,13 @@ from recurra import store
 from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import StoreError, UsageError
 from recurra.features.chain import Chain
+from recurra.features.scaling import Scaling
+from recurra.features.text import FIRST_LETTER, Words
+from recurra.features.windows import Windows
 from recurra.kernels import crf, heads
 from recurra.ragged import Ragged
 from recurra.serving.look_ahead import LookAheadStream
+from recurra.serving.manifests import check
 from recurra.serving.members import count_of, outputs_of, parted
 from recurra.serving.prediction import expected_shapes, portions
 from recurra.serving.segments import Segment, segments_of
@@ -27,7 +31,6 @@ from recurra.serving.wide import Wide
 SCHEMA = 1
 # Tasks whose files hold series and how they stand; their estimators read them.
 SERIES_TASKS = ("forecasting", "anomaly")
-TASKS = ("classification", "regression", "labeling", "generation")
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -295,6 +298,7 @@ class FittedModel:
         if self.wide is not None:
             manifest["wide"], own = self.wide.to_manifest()
             named |= {f"wide.{name}": array for name, array in own.items()}
+        check(manifest)
         store.save(path, manifest, named)
 
     @classmethod
@@ -321,11 +325,11 @@ class FittedModel:
         }
         features = Chain.from_manifest(manifest["features"], own["features."])
         weights = own["network."]
-        if manifest["task"] not in TASKS:
-            raise StoreError(f"the task {manifest['task']!r} is unknown to this version. Update recurra.")
+        _check_features(features)
         if manifest["network"] is not None:
             for member in _members(manifest, weights):
                 _check_weights(manifest["network"], member)
+            _check_reads(manifest["network"], features)
         wide = None
         if manifest.get("wide") is not None:
             size = int(manifest["network"]["output_size"])
@@ -359,6 +363,7 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
             f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
         )
     try:
+        check(manifest)
         if manifest["task"] == "translation":
             return TranslationModel.from_parts(manifest, arrays)
         return FittedModel._from_parts(manifest, arrays)
@@ -387,12 +392,40 @@ def _members(manifest: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> 
     return parted(weights, claimed)
 
 
+def _check_features(features: Chain) -> None:
+    """Raise StoreError or UsageError unless every feature can be computed from what the one before gives."""
+    channels = features.n_channels
+    for step in features.steps:
+        if isinstance(step, Windows):
+            step.check(channels)
+        if isinstance(step, Scaling):
+            for word, numbers in (("center", step.center), ("spread", step.spread)):
+                fits = (
+                    numbers.shape == (channels,)
+                    and numbers.dtype == np.float64
+                    and np.isfinite(numbers).all()
+                )
+                if not fits or (word == "spread" and not numbers.all()):
+                    raise StoreError(
+                        f"the {word} of the scaling must be {channels} float64 numbers. Use a backup."
+                    )
+        channels = step.output_size(channels)
+
+
+def _check_reads(network: Mapping[str, Any], features: Chain) -> None:
+    """Raise StoreError unless the network reads what the features give."""
+    if network["input_size"] != features.input_size:
+        raise StoreError(
+            f"the network reads {network['input_size']} channels, the features give {features.input_size}. Use a backup."
+        )
+    front, words = network.get("front") or {}, features.steps[0] if features.steps else None
+    if isinstance(words, Words) and front.get("name") == "text":
+        letters = FIRST_LETTER + len(words.alphabet) if words.alphabet else 0
+        if front["letters"] not in (0, letters):
+            raise StoreError("the network spells with other letters than the features give. Use a backup.")
+
+
 def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-    for word in ("input_size", "hidden_size", "output_size", "num_layers"):
-        if type(network[word]) is not int or network[word] < 1:
-            raise StoreError(
-                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
-            )
     if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
         raise StoreError(
             f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."

@@ -172,7 +172,7 @@ class Stream:
     def state(self, data: bytes) -> None:
         manifest, arrays = stream_state.from_bytes(self._model, "stream", data)
         stream_state.check_parts(arrays, "features", "network")
-        steps, rows = stream_state.count(manifest, "steps"), stream_state.count(manifest, "rows")
+        counts = stream_state.described(stream_state.StreamState, manifest)
         before = self._features.state()
         self._features.set_state(stream_state.part(arrays, "features."))
         try:
@@ -180,7 +180,7 @@ class Stream:
         except ValueError:
             self._features.set_state(before)
             raise
-        self.steps, self._rows = steps, rows
+        self.steps, self._rows = counts.steps, counts.rows
 
     def _counted_state(self) -> tuple[int, bytes]:
         return self.steps, self.state

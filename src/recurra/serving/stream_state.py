@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra import store
 from recurra.errors import StoreError
+from recurra.serving.schema import MANIFEST, Count, Part, T, read
 
 if TYPE_CHECKING:
     from recurra.serving.model import FittedModel
@@ -62,12 +63,42 @@ def from_bytes(model: "FittedModel", kind: str, data: Any) -> tuple[dict[str, An
     return manifest, arrays
 
 
-def count(manifest: Mapping[str, Any], name: str) -> int:
-    """Return a count of the manifest; StoreError unless it is a whole number of at least 0."""
-    value = manifest.get(name)
-    if type(value) is not int or not 0 <= value < 2**62:
-        raise StoreError(f"{WHO}: {name} must be a whole number of at least 0; got {value!r}.")
-    return value
+class StreamState(Part):
+    """Rows a stream took in, and those its network has read of them."""
+
+    steps: Count
+    rows: Count
+
+
+class LookAheadState(Part):
+    """Rows taken in, how far the stream looks ahead, and whether it has ended."""
+
+    steps: Count
+    look_ahead: Count
+    finished: bool
+
+
+class StreamsState(Part):
+    """Names of the streams, in the order of their arrays."""
+
+    names: tuple[str, ...]
+
+
+def described(part: type[T], manifest: Mapping[str, Any]) -> T:
+    """Return what the manifest of a state says, checked.
+
+    Raises
+    ------
+    StoreError
+        If a value is absent or makes no sense.
+    """
+    try:
+        found = read(part, manifest, MANIFEST)
+    except StoreError as error:
+        raise StoreError(f"{WHO}: {error}") from None
+    if isinstance(found, StreamState) and found.rows > found.steps:
+        raise StoreError(f"{WHO}: the network cannot have read {found.rows} rows of {found.steps}.")
+    return found
 
 
 def part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

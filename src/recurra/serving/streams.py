@@ -314,11 +314,11 @@ class Streams:
         """Go on in one stream from the state of a stream of the same model; see `Stream.state` for the errors."""
         manifest, arrays = stream_state.from_bytes(self._model, "stream", data)
         stream_state.check_parts(arrays, "features", "network")
-        facts = [stream_state.count(manifest, word) for word in ("steps", "rows")]
+        found = stream_state.described(stream_state.StreamState, manifest)
         features, network = (stream_state.part(arrays, f"{part}.") for part in ("features", "network"))
         check_network_state(network, self._fresh)
         check_state(features, self._model.features.stream().state(), "stream state, features")
-        self._put(name, facts, features, network)
+        self._put(name, [found.steps, found.rows], features, network)
 
     def _put(
         self, name: str, facts: Sequence[int], features: Mapping[str, Any], network: Mapping[str, Any]
@@ -351,12 +351,8 @@ class Streams:
     @state.setter
     def state(self, data: bytes) -> None:
         manifest, arrays = stream_state.from_bytes(self._model, "streams", data)
-        names = manifest.get("names")
-        if (
-            not isinstance(names, list)
-            or not all(isinstance(n, str) for n in names)
-            or len(set(names)) < len(names)
-        ):
+        names = list(stream_state.described(stream_state.StreamsState, manifest).names)
+        if len(set(names)) < len(names):
             raise StoreError(f"{stream_state.WHO}: names must be a list of different strings.")
         stream_state.check_parts(arrays, "features", "network", "counts")
         features, network, counts = (

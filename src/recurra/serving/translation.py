@@ -18,6 +18,7 @@ from recurra.features.symbols import END, Symbols, Text
 from recurra.kernels.dispatch import current
 from recurra.serving.decoder import Decoder, expected_shapes
 from recurra.serving.decoding import Found, search
+from recurra.serving.manifests import check
 
 SCHEMA = 1
 # In the manifest of every file since scores are divided, see `recurra.nn.attention`.
@@ -261,6 +262,7 @@ class TranslationModel:
         vocabularies = {"source": self.source.to_manifest(), "target": self.target.to_manifest()}
         facts = {"kind": "model", "schema": SCHEMA, "vocabularies": vocabularies, SCALED: True}
         manifest = {**self.manifest, **facts}
+        check(manifest)
         store.save(path, manifest, {f"network.{name}": array for name, array in self.weights.items()})
 
     @classmethod
@@ -276,19 +278,10 @@ class TranslationModel:
             )
         if network["source_size"] != len(source) or network["target_size"] != len(target):
             raise StoreError("the vocabularies do not fit the network. Use a backup.")
-        if type(manifest["max_length"]) is not int or not 1 <= manifest["max_length"] <= 10**6:
-            raise StoreError(
-                f"max_length must be a whole number of at least 1; got {manifest['max_length']!r}."
-            )
         return cls(manifest, source, target, weights)
 
 
 def _check_network(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-    for word in ("source_size", "target_size", "embedding_size", "hidden_size", "num_layers"):
-        if type(network[word]) is not int or network[word] < 1:
-            raise StoreError(
-                f"the network's {word} must be a whole number of at least 1; got {network[word]!r}."
-            )
     if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
         raise StoreError(
             f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."
