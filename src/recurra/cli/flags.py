@@ -4,12 +4,12 @@ A flag that is not given is not passed on, so that every default is the one writ
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
 from recurra.options import OPTIONS
-from recurra.runs.command_line import PYTHON_ONLY, SEED, flag_of
+from recurra.runs.command_line import BUDGET, PYTHON_ONLY, SEED, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
 from recurra.runs.tasks import all_defaults
 
@@ -123,6 +123,23 @@ class NumberOr(click.ParamType):
             self.fail(f"{value!r} is neither a number {' '.join(names)}.", param, ctx)
 
 
+class Duration(click.ParamType):
+    """A time in seconds, or with a unit: 90, 90s, 2m or 1h."""
+
+    name = "TIME"
+    units: ClassVar[Mapping[str, float]] = {"s": 1, "m": 60, "h": 3600}
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return seconds."""
+        if not isinstance(value, str):
+            return value
+        text, unit = (value[:-1], value[-1]) if value[-1:] in self.units else (value, "s")
+        try:
+            return float(text) * self.units[unit]
+        except ValueError:
+            return self.fail(f"{value!r} is no time. Give seconds, or 90s, 2m, 1h.", param, ctx)
+
+
 def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) -> Callable[..., Any]:
     """Add the flags that say how data are read."""
     for word, about in reversed(
@@ -172,6 +189,8 @@ def _facts(word: str) -> dict[str, Any]:
         kind = None
     elif word == SEED:
         kind = int
+    if word == BUDGET:
+        kind = Duration()
     return {
         "cls": SectionedOption,
         "section": "Network and training",

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,22 +42,51 @@ STEPS = 4e6
 APART = 1_000_003
 
 
-def decided(estimator: Any, given: Given, target: Target) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe is decided by: of the training part alone.
+
+    Parameters
+    ----------
+    sequences, steps : int
+        How many there are, the steps of all sequences together.
+    texts : bool
+        Whether they are texts, or lists of words.
+    task : {"classification", "regression", "labeling"}
+    per_step : bool
+        Whether there is an answer per step.
+    """
+
+    sequences: int
+    steps: int
+    texts: bool
+    task: str
+    per_step: bool
+
+    @classmethod
+    def of(cls, given: Given, target: Target) -> "Facts":
+        """Return those of training data."""
+        texts = isinstance(given.sequences[0], str | list)
+        steps = sum(len(sequence) for sequence in given.sequences)
+        return cls(len(given.sequences), steps, texts, target.task, target.per_step)
+
+
+def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options and values for an estimator to which none of network and training was given; empty otherwise."""
     if not isinstance(estimator, Wide):
-        return _of_steps(estimator, given) if target.task == "labeling" else {}
+        return _of_steps(estimator) if facts.task == "labeling" else {}
     wide = estimator.wide
     if isinstance(estimator, Causal) and estimator.causal:
-        own = _nothing_given(estimator) and not target.per_step and estimator.wide == "auto"
-        return {"wide": False, **(_causal(given) if own else {})}
+        own = _nothing_given(estimator) and not facts.per_step and estimator.wide == "auto"
+        return {"wide": False, **(_causal(facts) if own else {})}
     if wide == "auto":
-        wide = _nothing_given(estimator) and _fits(estimator, given, target)
+        wide = _nothing_given(estimator) and _fits(estimator, facts)
         if wide:
-            return {"wide": True, **_network(given)}
+            return {"wide": True, **_network(facts)}
     return {"wide": bool(wide)}
 
 
-def _of_steps(estimator: Any, given: Given) -> dict[str, Any]:
+def _of_steps(estimator: Any) -> dict[str, Any]:
     """Return options for a label per step; one that may come late is read from both sides."""
     if not _nothing_given(estimator) or estimator.crf:
         return {}
@@ -72,40 +102,55 @@ def _nothing_given(estimator: Any) -> bool:
     return all(getattr(estimator, name) == defaults[name].default for name in names - {"missing"})
 
 
-def _fits(estimator: Any, given: Given, target: Target) -> bool:
+def _fits(estimator: Any, facts: Facts) -> bool:
     """Return whether a linear part can be learned from these data."""
-    if target.per_step or target.task not in ("classification", "regression"):
+    if facts.per_step or facts.task not in ("classification", "regression"):
         return False
-    return getattr(estimator, "loss", "mse") == "mse" and len(given.sequences) <= MOST_SEQUENCES
+    return getattr(estimator, "loss", "mse") == "mse" and facts.sequences <= MOST_SEQUENCES
 
 
-def _network(given: Given) -> dict[str, Any]:
+def _network(facts: Facts) -> dict[str, Any]:
     found: dict[str, Any] = {"bidirectional": True, "pooling": "mean+max", "dropout": 0.3}
-    if not isinstance(given.sequences[0], str):
-        steps = sum(len(sequence) for sequence in given.sequences)
-        found["max_epochs"] = int(np.clip(STEPS // max(steps, 1), 5, 50))
+    if not facts.texts:
+        found["max_epochs"] = int(np.clip(STEPS // max(facts.steps, 1), 5, 50))
     return found
 
 
-def _causal(given: Given) -> dict[str, Any]:
+def _causal(facts: Facts) -> dict[str, Any]:
     """Return options of a network that can stream."""
-    found = {**_network(given), "bidirectional": False}
-    if not isinstance(given.sequences[0], str):
+    found = {**_network(facts), "bidirectional": False}
+    if not facts.texts:
         found["frontend"] = "convolutions"
     return found
 
 
+def foreseen(estimator: Any, facts: Facts) -> str:
+    """Return the sentence of the recipe before anything is trained; empty where there is none."""
+    options = decided(estimator, facts)
+    return _sentence(
+        options, _share(facts.sequences, texts=facts.texts) if options.get("wide") else None, facts.texts
+    )
+
+
+def _share(sequences: int, *, texts: bool) -> float:
+    return SHARE if texts or sequences <= MANY else SHARE_OF_MANY
+
+
 def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
     """Return the sentence that says what was decided and why; empty where nothing was."""
+    return _sentence(options, None if wide is None else wide.share, wide is not None and wide.reads_texts)
+
+
+def _sentence(options: Mapping[str, Any], share: float | None, texts: bool) -> str:
     rest = {name: value for name, value in options.items() if name != "wide"}
     if not rest:
         return ""
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())
-    if wide is None:
+    if share is None:
         return f"Recipe: a network with {own}, as no option of network or training was given."
-    what = "words and runs of letters" if wide.reads_texts else "fixed dilated kernels"
+    what = "words and runs of letters" if texts else "fixed dilated kernels"
     return (
-        f"Recipe: a linear map of {what} has {100 * wide.share:.0f} % of the say, a network with {own} the rest, as no "
+        f"Recipe: a linear map of {what} has {100 * share:.0f} % of the say, a network with {own} the rest, as no "
         "option of network or training was given."
     )
 
@@ -124,9 +169,9 @@ def fit_wide(seed: int, model: FittedModel, given: Given, target: Target, weight
     weights : ndarray of shape (sequences,)
         Of each sequence, with those of its class.
     """
-    share = SHARE if len(given.sequences) <= MANY else SHARE_OF_MANY
+    share = _share(len(given.sequences), texts=not model.features.reads_numbers)
     if not model.features.reads_numbers:
-        return _of_texts(given, target, weights, SHARE)
+        return _of_texts(given, target, weights, share)
     from recurra.training.closed_form import best_temperature, ridge
 
     prepared = model.prepare(given.sequences, given.names)

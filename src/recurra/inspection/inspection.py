@@ -204,15 +204,8 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
 
 
 def _settings(dataset: Dataset, channels: list[Channel], classes: dict[str, int]) -> dict[str, Any]:
-    count = len(dataset)
-    # At least 20 updates an epoch, in batches of 8 to 64.
-    batch = int(np.clip(2 ** np.floor(np.log2(max(count / 20, 1))), 8, 64))
-    out: dict[str, Any] = {
-        "hidden_size": 32 if count < 200 else 64 if count < 5000 else 128,
-        "batch_size": batch,
-    }
-    if count < 50:
-        out["validation_fraction"] = 0.0  # too few to spare any
+    """Return options that follow from the data; those of network and training are left to the estimator's recipe."""
+    out: dict[str, Any] = {}
     if classes and max(classes.values()) > IMBALANCE * min(classes.values()):
         out["class_weight"] = "balanced"
     if any(channel.missing for channel in channels):

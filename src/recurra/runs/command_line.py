@@ -9,8 +9,10 @@ from recurra.runs.data.options import DATA_OPTIONS
 PYTHON_ONLY = ("network", "callbacks")
 
 
-# The one option that has another name on the command line.
 SEED = "random_state"
+BUDGET = "budget_s"
+# Options that have another name on the command line.
+OWN_FLAGS = {SEED: "--seed", BUDGET: "--budget"}
 
 
 def can_be_written(name: str, value: Any) -> bool:
@@ -22,7 +24,7 @@ def can_be_written(name: str, value: Any) -> bool:
 
 def flag_of(name: str) -> str:
     """Return the flag of an option of Python: ``hidden_size`` is ``--hidden-size``."""
-    return "--seed" if name == SEED else "--" + name.replace("_", "-")
+    return OWN_FLAGS.get(name) or "--" + name.replace("_", "-")
 
 
 def as_arguments(options: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from recurra.datasets import load_any
 from recurra.errors import DataError
+from recurra.fitting.recipe import Facts, foreseen
 from recurra.inspection.inspection import inspect
 from recurra.readers import signal
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.tasks import TASKS
+from recurra.runs.tasks import TASKS, estimator_class
 
 
 def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) -> Any:
@@ -56,7 +57,27 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) 
     given = {
         name: value for name, value in (("test", test), ("by", by)) if isinstance(value, str | float | Path)
     }
-    return replace(found, next_command=_next(data, dataset, {**options, **given}, found.settings))
+    sentence = _recipe(dataset if divided is None else divided.train)
+    remarks = [*found.remarks, *([sentence] if sentence else [])]
+    return replace(
+        found, remarks=remarks, next_command=_next(data, dataset, {**options, **given}, found.settings)
+    )
+
+
+def _recipe(dataset: Any) -> str:
+    """Return what training without a parameter would decide on a network, empty where that is not known beforehand."""
+    train = dataset.part("train") if len(dataset.part("train")) else dataset
+    if train.y is None or dataset.kind not in ("sequence", "text"):
+        return ""
+    classes = bool(train.class_counts())
+    kind = "label" if train.labels_per_step and classes else "classify" if classes else "regress"
+    if dataset.kind not in TASKS[kind]:
+        return ""
+    texts = dataset.kind == "text"
+    task = {"label": "labeling", "classify": "classification", "regress": "regression"}[kind]
+    steps = 0 if texts else sum(len(record.values) for record in train.records)
+    facts = Facts(len(train), steps, texts, task, bool(train.labels_per_step))
+    return foreseen(estimator_class(kind, dataset.kind)(), facts)
 
 
 def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]) -> Split | None:

@@ -130,7 +130,7 @@ class SequenceTask:
     def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
-            return recipe.decided(options, data.given, data.target)
+            return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept, known = start.fitted.manifest["params"], options.get_params(deep=False)
         return {name: kept[name] for name in recipe.DECIDED if name in kept and name in known}
 
