@@ -34,9 +34,15 @@ def test_only_objects_of_python_have_no_flag():
 
 @pytest.mark.parametrize("word", ON_THE_LINE)
 def test_the_flag_has_the_word_with_hyphens(word):
-    expected = "--seed" if word == "random_state" else "--" + word.replace("_", "-")
+    own = {"random_state": "--seed", "budget_s": "--budget"}
+    expected = own.get(word, "--" + word.replace("_", "-"))
     assert expected in OPTIONS[word].opts
     assert WORDS[word].help in OPTIONS[word].help
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1.5h", 5400)])
+def test_a_budget_is_seconds_or_has_a_unit(text, seconds):
+    assert parsed("--budget", text) == {"budget_s": seconds}
 
 
 def test_a_flag_that_is_not_given_is_not_passed_on():

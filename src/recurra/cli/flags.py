@@ -131,7 +131,7 @@ class Duration(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return seconds."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value == "none":
             return value
         text, unit = (value[:-1], value[-1]) if value[-1:] in self.units else (value, "s")
         try:
