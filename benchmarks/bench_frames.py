@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from measure import alternate, arguments, geometric_mean, machine, write
 
-from recurra.features.frames import FRAMES_AT_ONCE
-from recurra.nn.efficientnet_lite0 import EfficientNetLite0
-from recurra.nn.googlenet import GoogLeNet
-from recurra.nn.onnx_graph import frames_graph
-from recurra.nn.published import as_images
+from recurra.features.frames.clip_features import FRAMES_AT_ONCE
+from recurra.nn.images.efficientnet_lite0 import EfficientNetLite0
+from recurra.nn.images.googlenet import GoogLeNet
+from recurra.nn.images.onnx_graph import frames_graph
+from recurra.nn.images.published_weights import as_images
 
 NETWORKS = {"efficientnet-lite0": EfficientNetLite0, "googlenet": GoogLeNet}
 SIZES = (112, 224)

@@ -5,7 +5,7 @@ import measure
 import numpy as np
 import torch
 
-from recurra.kernels.stack import StackStep
+from recurra.kernels.networks.stack import StackStep
 
 HIDDEN = (64, 128, 256, 512)
 STEPS = 50

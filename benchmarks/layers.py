@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from recurra.nn import accelerate
+from recurra.nn.cells import accelerate
 
 Shape = tuple[int, int, int, int]
 

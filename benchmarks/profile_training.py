@@ -16,7 +16,7 @@ import measure
 import torch
 
 import recurra
-from recurra.nn import bridge
+from recurra.nn.layers import autograd_bridge
 from recurra.training.callbacks import Callback
 
 BATCHES = bench_training.EPOCHS * 10
@@ -25,7 +25,7 @@ BATCHES = bench_training.EPOCHS * 10
 @contextlib.contextmanager
 def clocked(seconds: dict[str, list[float]]):
     """Note the seconds of every pass through the layer."""
-    real = {name: getattr(bridge, name) for name in ("forward_pass", "backward_pass")}
+    real = {name: getattr(autograd_bridge, name) for name in ("forward_pass", "backward_pass")}
 
     def clock(name: str):
         def run(*args, **kwargs):
@@ -37,12 +37,12 @@ def clocked(seconds: dict[str, list[float]]):
         return run
 
     for name in real:
-        setattr(bridge, name, clock(name))
+        setattr(autograd_bridge, name, clock(name))
     try:
         yield
     finally:
         for name, function in real.items():
-            setattr(bridge, name, function)
+            setattr(autograd_bridge, name, function)
 
 
 class Steps(Callback):

@@ -1,7 +1,7 @@
 """What a person does, at every time step: 223 smartphone recordings of 23 people, 5 activities.
 
 Five folds of 5, 5, 5, 4 and 4 people; no person is on both sides. Windows of half a second become statistics of the
-motion as seen from the ground (`recurra.features.statistics.Motion`), which a bidirectional
+motion as seen from the ground (`recurra.features.windows.statistics.Motion`), which a bidirectional
 LSTM reads; labels come out for every sample. Beside it stands the same without the gyroscope.
 """
 

@@ -17,7 +17,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 import recurra
-from recurra.features.beats import BeatIntervals
+from recurra.features.windows.heartbeats import BeatIntervals
 
 SICK = "atrial fibrillation"
 SHARED = {"class_weight": "balanced", "validation_fraction": 0, "bidirectional": True, "verbose": 0}

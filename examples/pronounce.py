@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import recurra
-from recurra.evaluation.text_metrics import error_rate, nearest
+from recurra.evaluation.metrics.texts import error_rate, nearest
 
 SETTING = {
     "cell": "gru",

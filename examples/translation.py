@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import recurra
-from recurra.evaluation.text_metrics import bleu
+from recurra.evaluation.metrics.texts import bleu
 
 SETTING = {
     "cell": "gru",

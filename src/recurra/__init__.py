@@ -19,14 +19,14 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
-    "Streams": ("recurra.serving.streams", "Streams"),
+    "Streams": ("recurra.serving.streams.streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
     "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "Translator": ("recurra.estimators.translator", "Translator"),
-    "WordVectors": ("recurra.features.embeddings", "WordVectors"),
+    "WordVectors": ("recurra.features.texts.word_vectors", "WordVectors"),
     "VideoClassifier": ("recurra.estimators.video_classifier", "VideoClassifier"),
-    "accelerate": ("recurra.nn.accelerate", "accelerate"),
-    "decelerate": ("recurra.nn.accelerate", "decelerate"),
+    "accelerate": ("recurra.nn.cells.accelerate", "accelerate"),
+    "decelerate": ("recurra.nn.cells.accelerate", "decelerate"),
     "datasets": ("recurra.datasets", None),
     "draw": ("recurra.evaluation.draw", None),
     "errors": ("recurra.errors", None),
@@ -83,14 +83,14 @@ if TYPE_CHECKING:
     from recurra.estimators.translator import Translator
     from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import draw
-    from recurra.features.embeddings import WordVectors
-    from recurra.nn.accelerate import accelerate, decelerate
+    from recurra.features.texts.word_vectors import WordVectors
+    from recurra.nn.cells.accelerate import accelerate, decelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record
     from recurra.runs.evaluate import evaluate
     from recurra.runs.look import look
     from recurra.runs.train import train
-    from recurra.serving.streams import Streams
+    from recurra.serving.streams.streams import Streams
 
 
 def __getattr__(name: str) -> Any:

@@ -273,7 +273,7 @@ class Signals(Scaling):
 
     features: str | Sequence[str] | dict[str, Any] | None = option(None, "What is computed from a signal before it is "
         "scaled: names with commas between, or a dictionary (JSON) with ``name`` and options such as ``window_s``; see "
-        "`recurra.features.parts`.", type_doc="str, sequence of str, dict or None")
+        "`recurra.features.registry`.", type_doc="str, sequence of str, dict or None")
     frontend: str | dict[str, Any] | None = option(None, "Trainable layers over windows of the signal, before the "
         "recurrence: convolution, patches, or a dictionary (JSON) with ``name`` and options; or convolutions, which give "
         "a row for each step. See `recurra.fitting.frontend`.",
@@ -312,10 +312,10 @@ class Design(Options):
         "`recurra.nn.initialize`.", choices=INITIALIZATIONS)
     curriculum: int | dict[str, Any] | None = option(None, "First length where training is to begin with short sequences "
         "and let lengths grow; None takes all at once. A dictionary holds ``start`` and the other fields of "
-        "`recurra.training.curriculum.Curriculum`.", low=1)
+        "`recurra.training.schedules.curriculum.Curriculum`.", low=1)
     network: Callable[[int, int], Any] | None = option(None, "Function (input_size, output_size) -> torch.nn.Module, for "
         "an own design. It is called with a `Ragged` of torch values, for texts of the rows of "
-        "`recurra.features.text.Words`.", type_doc="callable (input_size, output_size) -> torch.nn.Module, or None")
+        "`recurra.features.texts.tokens.Words`.", type_doc="callable (input_size, output_size) -> torch.nn.Module, or None")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Clips(Options):
@@ -349,7 +349,7 @@ class Translation(Options):
     """From a sequence to a sequence."""
 
     attention: str = option("general", "How the decoder's state is compared with the encoder's; see "
-        "`recurra.nn.attention`.", choices=("dot", "general", "additive"))
+        "`recurra.nn.heads.attention`.", choices=("dot", "general", "additive"))
     input_feeding: bool = option(False, "The decoder also reads what it attended to last. It then trains step by step, "
         "several times slower.")
     tie_embeddings: bool = option(False, "One matrix embeds the target's symbols and gives the output.")

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.readers.video import Clip, FrameReader, VideoWords
+from recurra.readers.clips.video import Clip, FrameReader, VideoWords
 
 WORDS = VideoWords(
     frames=8, size=48, max_frames=500, max_pixels=640 * 480, max_seconds=60.0, timeout_seconds=30.0

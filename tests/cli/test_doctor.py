@@ -5,8 +5,8 @@ import subprocess
 import sys
 from importlib import metadata
 
-from recurra.cli import doctor as module
-from recurra.cli.doctor import doctor
+from recurra.cli.verbs import doctor as module
+from recurra.cli.verbs.doctor import doctor
 
 
 def test_versions_kernels_threads_and_places(cli, monkeypatch, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from recurra.cli import flags
-from recurra.cli.train import command as train_command
+from recurra.cli.verbs.train import command as train_command
 from recurra.options import OPTIONS as WORDS
-from recurra.readers.words import TableWords
+from recurra.readers.tables.table_options import TableWords
 from recurra.runs.command_line import PYTHON_ONLY, as_arguments, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
 from recurra.runs.tasks import TASKS, all_defaults, estimator_class

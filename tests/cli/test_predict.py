@@ -12,7 +12,7 @@ import pytest
 
 import recurra
 from recurra.cli import screen
-from recurra.cli.predict import as_text
+from recurra.cli.verbs.predict import as_text
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
 from recurra.runs import predict as prediction

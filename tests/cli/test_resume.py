@@ -148,7 +148,7 @@ def test_objects_of_python_are_given_again(tmp_path):
         return recurra.Dataset([recurra.Record(values=v, label=label) for v, label in values])
 
     def network(input_size, output_size):
-        from recurra.nn.network import NetworkConfig, build
+        from recurra.nn.networks.sequence_network import NetworkConfig, build
 
         config = NetworkConfig(cell="gru", input_size=input_size, hidden_size=3, output_size=output_size)
         return build(config, seed=0)

@@ -8,7 +8,7 @@ from recurra.datasets import turning_digits
 from recurra.datasets.fetch import is_here
 from recurra.datasets.wheels import source_of
 from recurra.errors import MissingDataError
-from recurra.readers.video import read_frames
+from recurra.readers.clips.video import read_frames
 
 pytest.importorskip("av")
 pytest.importorskip("PIL.Image")

@@ -10,7 +10,7 @@ from scipy.io import savemat, wavfile
 
 import recurra
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.readers.words import UnusedWordError
+from recurra.readers.tables.table_options import UnusedWordError
 from recurra.runs.data.options import DATA_OPTIONS
 
 # What each word is given as, where a kind says nothing else.

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 import recurra
 from recurra import AnomalyDetector, store
 from recurra.errors import DataError, ShapeError, StoreError, UsageError
-from recurra.serving.anomaly_model import highest_around, mean_around
+from recurra.serving.models.anomaly_model import highest_around, mean_around
 
 QUICK = {"hidden_size": 6, "max_epochs": 2, "random_state": 0, "verbose": 0, "window": 60, "block": 4}
 

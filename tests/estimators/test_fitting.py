@@ -14,7 +14,7 @@ from recurra import Dataset, Record, SequenceClassifier, SequenceLabeler, Sequen
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.fitting.task import Request, Start
 from recurra.fitting.tasks.sequences import split
-from recurra.nn.pooling import mean as mean_pooling
+from recurra.nn.heads.pooling import mean as mean_pooling
 
 QUICK = {"hidden_size": 8, "max_epochs": 5, "random_state": 0, "verbose": 0}
 
@@ -395,11 +395,11 @@ def test_memory_sqrt_learns_the_same_in_less():
 
 
 def test_memory_reaches_layers_of_an_own_network(monkeypatch):
-    from recurra.nn import bridge
+    from recurra.nn.layers import autograd_bridge
 
     seen = []
-    real = bridge._forward_in_segments
-    monkeypatch.setattr(bridge, "_forward_in_segments", lambda *a: seen.append(1) or real(*a))
+    real = autograd_bridge._forward_in_segments
+    monkeypatch.setattr(autograd_bridge, "_forward_in_segments", lambda *a: seen.append(1) or real(*a))
     X, y = [np.ones((9, 1), np.float32)] * 4, [0.0, 1.0, 2.0, 3.0]
 
     class Own(torch.nn.Module):

@@ -8,7 +8,7 @@ from recurra import Forecaster, store
 from recurra.errors import RecurraWarning, StoreError
 from recurra.fitting.forecasts.calibration import shares
 from recurra.fitting.inputs.series import read_series
-from recurra.serving import calibration
+from recurra.serving.models import calibration
 
 WORDS = {
     "horizon": 4, "context": 12, "members": 2, "hidden_size": 24, "max_epochs": 20, "batch_size": 8,

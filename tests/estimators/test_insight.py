@@ -6,7 +6,7 @@ import torch
 
 import recurra
 from recurra.errors import UsageError
-from recurra.kernels.stack import stack_forward
+from recurra.kernels.networks.stack import stack_forward
 
 WORDS = {"hidden_size": 6, "max_epochs": 2, "random_state": 0, "verbose": 0, "patience": None}
 

@@ -11,8 +11,8 @@ import torch
 
 import recurra
 from recurra.nn import NetworkConfig, build
-from recurra.nn.generators import OwnDraws, drawing_from, dropout, seeded_globally
-from recurra.serving.forecast_model import ForecastModel
+from recurra.nn.random_generators import OwnDraws, drawing_from, dropout, seeded_globally
+from recurra.serving.models.forecast_model import ForecastModel
 
 QUICK = {"max_epochs": 2, "random_state": 0, "verbose": 0, "hidden_size": 8, "dropout": 0.4}
 STACK = QUICK | {"num_layers": 2, "batch_size": 8}

@@ -9,8 +9,8 @@ import torch
 import recurra
 from recurra import TextGenerator
 from recurra.errors import DataError, UsageError
-from recurra.features.text import Words
-from recurra.serving import writing
+from recurra.features.texts.tokens import Words
+from recurra.serving.streams import writing
 
 pytest.importorskip("tokenizers")
 TEXT = "abcd" * 60
@@ -51,7 +51,7 @@ def test_it_learns_an_alphabet_and_writes_it(fitted, tmp_path):
 def test_the_figure_is_that_of_torch(cell, monkeypatch):
     monkeypatch.setattr(writing, "STRETCH", 16)
     monkeypatch.setattr(writing, "CONTEXT", 10_000)  # every stretch reads all that stands before: exact
-    from recurra.nn.network import NetworkConfig, from_arrays
+    from recurra.nn.networks.sequence_network import NetworkConfig, from_arrays
     from recurra.training.text_streams import step_nats
 
     clf = make(cell=cell, max_epochs=2, num_layers=2).fit(TEXT)
@@ -64,7 +64,7 @@ def test_the_figure_is_that_of_torch(cell, monkeypatch):
 
 
 def test_the_state_goes_on_where_the_gradient_is_cut():
-    from recurra.nn.network import NetworkConfig, build
+    from recurra.nn.networks.sequence_network import NetworkConfig, build
     from recurra.training.text_streams import step_nats
 
     front = {"name": "embedding", "vocabulary": 5, "size": 3}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recurra.evaluation.baselines import ClassBaseline
+from recurra.evaluation.metrics.baselines import ClassBaseline
 
 # Utterances of each speaker in the official test part.
 COUNTS = (31, 35, 88, 44, 29, 24, 40, 50, 29)

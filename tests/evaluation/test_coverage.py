@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from recurra.evaluation.intervals import MIN_CLUSTERS, MIN_CLUSTERS_OF_SQUARES
-from recurra.evaluation.labeling import evaluate_labeling
-from recurra.evaluation.metrics import accuracy_interval, per_class_table
-from recurra.evaluation.paired_tests import compare_classification, compare_regression
-from recurra.evaluation.regression import evaluate_regression
+from recurra.evaluation.metrics.figures import accuracy_interval, per_class_table
+from recurra.evaluation.metrics.intervals import MIN_CLUSTERS, MIN_CLUSTERS_OF_SQUARES
+from recurra.evaluation.metrics.paired_tests import compare_classification, compare_regression
+from recurra.evaluation.results.labeling import evaluate_labeling
+from recurra.evaluation.results.regression import evaluate_regression
 
 # 1,500 simulated test sets know a coverage of 95 % to half a point.
 N_SETS = 1500

@@ -8,10 +8,12 @@ import torch
 
 import recurra
 from recurra.errors import UsageError
-from recurra.evaluation import draw_cells, draw_network, draw_unrolled
-from recurra.evaluation.draw_cells import EQUATIONS
-from recurra.evaluation.drawing import Sketch
-from recurra.kernels.inside import GATE_NAMES
+from recurra.evaluation.drawing import cells as draw_cells
+from recurra.evaluation.drawing import network as draw_network
+from recurra.evaluation.drawing import unrolled
+from recurra.evaluation.drawing.cells import EQUATIONS
+from recurra.evaluation.drawing.sketch import Sketch
+from recurra.kernels.networks.activations import GATE_NAMES
 from recurra.nn import NetworkConfig, SequenceNetwork, build
 
 draw = recurra.draw
@@ -38,7 +40,7 @@ def sketches(monkeypatch):
             super().__init__()
             made.append(self)
 
-    for module in (draw_cells, draw_network, draw_unrolled):
+    for module in (draw_cells, draw_network, unrolled):
         monkeypatch.setattr(module, "Sketch", Kept)
     return made
 

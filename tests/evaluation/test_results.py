@@ -9,9 +9,9 @@ import pytest
 
 import recurra
 from recurra.errors import UsageError
-from recurra.evaluation.comparison import compare
-from recurra.evaluation.context import ReportContext
-from recurra.evaluation.evaluation import Evaluation
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.results.comparison import compare
+from recurra.evaluation.results.evaluation import Evaluation
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "verbose": 0}
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.classification import evaluate_classification
-from recurra.evaluation.context import ReportContext
-from recurra.evaluation.labeling import evaluate_labeling
-from recurra.evaluation.regression import evaluate_regression
-from recurra.evaluation.wording import percent, span
+from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.wording import percent, span
+from recurra.evaluation.results.classification import evaluate_classification
+from recurra.evaluation.results.labeling import evaluate_labeling
+from recurra.evaluation.results.regression import evaluate_regression
 
 
 def judged(true, pred, *, classes=("a", "b"), train=("a", "a", "b"), sure=0.99, context=None, **more):

@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from recurra.features.chain import Chain
-from recurra.features.parts import feature_words, make_features
+from recurra.features.registry import feature_words, make_features
 from signal_files import waves
 
 # Everything there is, with windows and hops of many kinds.

@@ -3,7 +3,7 @@ import pytest
 
 from recurra.errors import StoreError
 from recurra.features.chain import Chain
-from recurra.features.missing import MissingMask
+from recurra.features.rows.missing import MissingMask
 
 NAN = np.nan
 

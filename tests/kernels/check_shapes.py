@@ -10,11 +10,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import recurra.kernels
-from recurra.kernels import compiled, heads
-from recurra.kernels.gru import gru_backward, gru_forward
-from recurra.kernels.lstm import lstm_backward, lstm_forward
-from recurra.kernels.rnn import rnn_backward, rnn_forward
-from recurra.kernels.stack import StackStep
+from recurra.kernels import native_calls
+from recurra.kernels.cells.gru import gru_backward, gru_forward
+from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
+from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
+from recurra.kernels.heads import pooling
+from recurra.kernels.networks.stack import StackStep
 from strategies import make_case
 
 FORWARD = {"rnn": rnn_forward, "lstm": lstm_forward, "gru": gru_forward}
@@ -66,12 +67,14 @@ def check(rng):
         )
     options = {"lengths": case.lengths, "directions": [case.layer()], "states": [case.states()]}
     for mode in (1, 2):
-        two = compiled.forward(case.cell, case.x, threads=2, mode=mode, reverse=reverse, **options)[0]
+        two = native_calls.forward(case.cell, case.x, threads=2, mode=mode, reverse=reverse, **options)[0]
         np.testing.assert_array_equal(two, native[0])
     rows = native[0]
-    heads.softmax(heads.linear(rows, case.layer()["weight_ih"][:, :1] @ np.ones((1, rows.shape[1]), dtype)))
-    heads.pool_mean(rows, lengths=case.lengths)
-    heads.pool_max(rows, lengths=case.lengths)
+    pooling.softmax(
+        pooling.linear(rows, case.layer()["weight_ih"][:, :1] @ np.ones((1, rows.shape[1]), dtype))
+    )
+    pooling.pool_mean(rows, lengths=case.lengths)
+    pooling.pool_max(rows, lengths=case.lengths)
     stream = StackStep(case.cell, case.weights, batch=3)
     for _ in range(3):
         stream.step(rng.standard_normal((3, case.x.shape[1])).astype(dtype))

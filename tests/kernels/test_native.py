@@ -15,10 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import oracles
 import recurra.kernels
-from recurra.kernels import compiled
+from recurra.kernels import native_calls
+from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.dispatch import native_module
-from recurra.kernels.lstm import lstm_backward, lstm_forward
-from recurra.kernels.stack import StackStep, stack_forward
+from recurra.kernels.networks.stack import StackStep, stack_forward
 from strategies import RecurrentCase, make_case, recurrent_case
 
 pytestmark = oracles.needs_native
@@ -35,7 +35,7 @@ def _native():
 
 def run(case: RecurrentCase, *, save: bool = False, threads: int = 1, mode: int = 0):
     """Output, final states and what is saved, of one direction."""
-    return compiled.forward(
+    return native_calls.forward(
         case.cell,
         case.x,
         lengths=case.lengths,
@@ -52,7 +52,7 @@ def gradients(case: RecurrentCase, *, threads: int, mode: int) -> dict[str, np.n
     rng = np.random.default_rng(3)
     grads = [rng.standard_normal(v.shape).astype(case.x.dtype) for v in result[:-1]]
     final = {"grad_h_n": grads[1][0], "grad_c_n": grads[2][0] if case.cell == "lstm" else None}
-    return compiled.backward(grads[0], **final, saved=result[-1], threads=threads, mode=mode)
+    return native_calls.backward(grads[0], **final, saved=result[-1], threads=threads, mode=mode)
 
 
 def part(case: RecurrentCase, b: int) -> RecurrentCase:
@@ -145,7 +145,7 @@ def test_a_stream_equals_the_whole_however_it_is_cut(case, cuts):
     state, parts = case.states(), []
     for chunk in np.split(case.x, sorted(min(c, len(case.x)) for c in cuts)):
         lengths = np.array([len(chunk)])
-        result = compiled.forward(
+        result = native_calls.forward(
             case.cell, chunk, lengths=lengths, directions=[case.layer()], states=[state], threads=1
         )
         state = dict(zip(("h_0", "c_0"), (s[0] for s in result[1:-1]), strict=False))
@@ -184,7 +184,7 @@ def test_a_bad_number_stays_in_its_own_sequence(cell, bad):
     clean = run(case)[0]
     x = case.x.copy()
     x[5] = bad  # step 1 of sequence 1
-    output = compiled.forward(
+    output = native_calls.forward(
         cell, x, lengths=case.lengths, directions=[case.layer()], states=[case.states()], threads=2
     )[0]
     own = slice(5, 10)
@@ -200,7 +200,7 @@ def test_a_bad_number_stays_in_its_own_sequence(cell, bad):
 def test_denormals_are_flushed_inside_and_the_callers_flags_restored(cell):
     tiny = np.float32(1e-40)
     case = make_case(cell, batch_lengths=[30] * 3, input_size=2, hidden_size=9, dtype=np.float32, bias=False)
-    output = compiled.forward(
+    output = native_calls.forward(
         cell,
         np.full_like(case.x, tiny),
         lengths=case.lengths,
@@ -218,13 +218,13 @@ def test_denormals_are_flushed_inside_and_the_callers_flags_restored(cell):
 def test_activations_are_accurate(name, exact, ulps):
     x = np.concatenate([np.linspace(-12, 12, 200001), np.geomspace(1e-30, 1, 5001), [0.0]]).astype(np.float32)
     y = x.copy()
-    compiled.native_module().apply(name, False, y, len(y))
+    native_calls.native_module().apply(name, False, y, len(y))
     expected = exact(x.astype(np.longdouble))
     error = np.abs(y - expected) / np.spacing(np.abs(expected).astype(np.float32))
     assert error.max() < ulps
     odd = np.array([0.0, np.nan, np.inf, -np.inf], np.float32)
     got = odd.copy()
-    compiled.native_module().apply(name, False, got, 4)
+    native_calls.native_module().apply(name, False, got, 4)
     assert np.isnan(got[1])
     if name == "tanh":
         assert_array_equal(got[[0, 2, 3]], [0, 1, -1])
@@ -235,7 +235,7 @@ def test_sigmoid_is_accurate():
     # A GRU of one unit with z = sigmoid(x), candidate 0 and h_0 = 1 gives back sigmoid(x).
     x = np.linspace(-30, 30, 20001).astype(np.float32)
     weights = {"weight_ih": np.array([[0], [1], [0]], np.float32), "weight_hh": np.zeros((3, 1), np.float32)}
-    result = compiled.forward(
+    result = native_calls.forward(
         "gru",
         x[:, None],
         lengths=np.ones(len(x), np.int64),
@@ -295,7 +295,7 @@ import os, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from strategies import make_case
-from recurra.kernels import compiled
+from recurra.kernels import native_calls as compiled
 case = make_case("lstm", batch_lengths=[40] * 8, input_size=20, hidden_size=64, dtype=np.float32)
 options = {"lengths": case.lengths, "directions": [case.layer()], "states": [{}]}
 def run():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.kernels import compiled
+from recurra.kernels import native_calls
 from recurra.kernels.dispatch import current, native_module
 
 pytestmark = pytest.mark.skipif(current() != "native", reason="the compiled extension is not there")
@@ -22,7 +22,7 @@ import ctypes, hashlib, os, sys, threading
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from strategies import make_case
-from recurra.kernels import compiled
+from recurra.kernels import native_calls as compiled
 from recurra.kernels.dispatch import native_module
 CASES = [
     make_case(cell, batch_lengths=lengths, input_size=20, hidden_size=size, dtype=np.float32)
@@ -185,7 +185,7 @@ def test_the_number_of_threads_is_torchs_also_in_a_new_python_thread():
     try:
         for count in (1, 3):
             torch.set_num_threads(count)
-            thread = threading.Thread(target=lambda: found.append(compiled.thread_count()))
+            thread = threading.Thread(target=lambda: found.append(native_calls.thread_count()))
             thread.start()
             thread.join()
     finally:

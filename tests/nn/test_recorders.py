@@ -209,7 +209,7 @@ def test_fake_and_meta_tensors_and_modes_see_torchs_operations():
 
 
 def test_a_default_device_is_no_recorder(monkeypatch):
-    monkeypatch.setattr("recurra.nn.fused.run_recorded", None)
+    monkeypatch.setattr("recurra.nn.layers.torch_fused.run_recorded", None)
     with torch.device("cpu"):
         recurra.nn.LSTM(5, 4, batch_first=True)(X)
     with pytest.raises(TypeError), torch.overrides.BaseTorchFunctionMode():

@@ -5,7 +5,8 @@ import pytest
 
 import recurra
 from recurra.errors import DataError, MissingDataError
-from recurra.readers import archive, unfolding
+from recurra.readers import archive
+from recurra.readers.files import unpacked_size
 from signal_files import message
 
 
@@ -59,7 +60,7 @@ def test_limits_of_count_and_size(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "LIMIT_FILES", 4)
     assert "holds 5 files; at most 4 are read." in message(lambda: recurra.load(path), DataError)
     monkeypatch.setattr(archive, "LIMIT_FILES", 10)
-    monkeypatch.setattr(unfolding, "LIMIT_BYTES", 100)
+    monkeypatch.setattr(unpacked_size, "LIMIT_BYTES", 100)
     assert "at most 100 are read" in message(lambda: recurra.load(path), DataError)
 
 

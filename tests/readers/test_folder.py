@@ -3,7 +3,7 @@ import pytest
 
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.folder import read_folder
-from recurra.readers.words import TableWords
+from recurra.readers.tables.table_options import TableWords
 
 
 @pytest.fixture

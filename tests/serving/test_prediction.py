@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from recurra.features.chain import Chain
 from recurra.kernels.dispatch import describe, use
-from recurra.nn.network import NetworkConfig, build, to_arrays
+from recurra.nn.networks.sequence_network import NetworkConfig, build, to_arrays
 from recurra.ragged import Ragged
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 
 

@@ -6,7 +6,7 @@ import torch
 
 import recurra.kernels
 from recurra.errors import StoreError
-from recurra.kernels.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
+from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
 from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.errors import UsageError
-from recurra.evaluation.segments import segment_f1
-from recurra.features.alignment import Alignment
+from recurra.evaluation.metrics.segment_f1 import segment_f1
+from recurra.features.rows.alignment import Alignment
 from recurra.serving.segments import labels_of, segments_of
 from signal_files import message
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import recurra
 from recurra.batches.examples import Examples
-from recurra.nn.network import NetworkConfig, SequenceNetwork, build
+from recurra.nn.networks.sequence_network import NetworkConfig, SequenceNetwork, build
 from recurra.ragged import Ragged
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig

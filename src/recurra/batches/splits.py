@@ -11,8 +11,8 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
-from recurra.features.frame_cache import contents
-from recurra.readers.calendar import step_after
+from recurra.features.frames.cache import contents
+from recurra.readers.times.calendar import step_after
 from recurra.records import Dataset, Record
 
 # Random tries among which the split nearest to the fraction and to the balance of classes is taken.

@@ -15,7 +15,7 @@ import numpy as np
 
 from recurra import store
 from recurra.errors import StoreError
-from recurra.features.frame_cache import contents
+from recurra.features.frames.cache import contents
 from recurra.records import Dataset
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.

@@ -3,7 +3,7 @@
 import zipfile
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.physionet import read_header, read_signals
+from recurra.readers.signals.physionet import read_header, read_signals
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.columns import read_delimited
+from recurra.readers.tables.columns import read_delimited
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

@@ -4,7 +4,7 @@ from collections import Counter
 
 from recurra.datasets import wheels
 from recurra.datasets.fetch import Source
-from recurra.readers.columns import parse
+from recurra.readers.tables.columns import parse
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

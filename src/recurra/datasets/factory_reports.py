@@ -1,7 +1,7 @@
 """Factory reports: 480 short failure reports and the kind of failure."""
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.columns import read_delimited
+from recurra.readers.tables.columns import read_delimited
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

@@ -10,11 +10,14 @@ from typing import Any
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import catalog
 from recurra.errors import MissingDataError, RecurraError, UsageError
-from recurra.readers import archive, arrays, clips, signal, table, ts, video
-from recurra.readers.columns import is_frame
+from recurra.readers import archive, arrays, ts
+from recurra.readers.clips import clip_folders, video
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
-from recurra.readers.table import read_table
-from recurra.readers.words import TableWords, refuse
+from recurra.readers.signals import signal
+from recurra.readers.tables import table
+from recurra.readers.tables.columns import is_frame
+from recurra.readers.tables.table import read_table
+from recurra.readers.tables.table_options import TableWords, refuse
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
@@ -32,7 +35,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
         arrays.
     **words
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
-        For tables and folders those of `recurra.readers.words.TableWords` (``id``, ``time``, ``label``,
+        For tables and folders those of `recurra.readers.tables.table_options.TableWords` (``id``, ``time``, ``label``,
         ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
         (``labels``, ``groups``, ``names``, ``lengths``, ``channel_names``, ``sample_rate_hz``, ``parts``);
         for a named data set ``split``.
@@ -77,17 +80,17 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
 
 def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if path.is_dir():
-        media = clips.media_in(path)
+        media = clip_folders.media_in(path)
         if media is not None:
-            function = clips.read_clips if media == "clips" else clips.read_images
+            function = clip_folders.read_clips if media == "clips" else clip_folders.read_images
             return _with_words(function, path, words, f"{path}, a folder of {media}")
         return read_folder(path, TableWords.from_dict(words, who=str(path)))
     suffix = path.suffix.lower()
     if suffix in video.SUFFIXES:
         refuse(words, [], f"{path}, a video file")
         return Dataset([Record(str(path), name=path.name)], kind="video", source=str(path))
-    if suffix in (".csv", ".tsv") and clips.names_clips(path):
-        return _with_words(clips.read_table_of_clips, path, words, f"{path}, a table of clips")
+    if suffix in (".csv", ".tsv") and clip_folders.names_clips(path):
+        return _with_words(clip_folders.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:
         return read_table(path, TableWords.from_dict(words, who=str(path)))
     if suffix in arrays.SUFFIXES:

@@ -1,7 +1,7 @@
 """Opinion lexicon: English words and whether they speak well or ill."""
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.decoding import read_text
+from recurra.readers.files.encodings import read_text
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

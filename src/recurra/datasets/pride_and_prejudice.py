@@ -1,7 +1,7 @@
 """Pride and Prejudice: the whole novel as one text, for networks that write."""
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.decoding import read_text
+from recurra.readers.files.encodings import read_text
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

@@ -2,7 +2,7 @@
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
 from recurra.errors import DataError
-from recurra.readers.decoding import read_text
+from recurra.readers.files.encodings import read_text
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

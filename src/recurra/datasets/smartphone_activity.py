@@ -5,8 +5,8 @@ import zipfile
 import numpy as np
 
 from recurra.datasets.fetch import Source, SourceFile, find_all
-from recurra.readers.columns import parse
-from recurra.readers.decoding import decode
+from recurra.readers.files.encodings import decode
+from recurra.readers.tables.columns import parse
 from recurra.records import Dataset, Record
 
 SOURCE = Source(

@@ -17,8 +17,8 @@ import numpy as np
 from recurra.checks import missing_extra
 from recurra.datasets import handwritten_digits, wheels
 from recurra.datasets.fetch import Source, cache_folder
-from recurra.readers.clips import read_clips
-from recurra.readers.video import read_frames
+from recurra.readers.clips.clip_folders import read_clips
+from recurra.readers.clips.video import read_frames
 from recurra.records import Dataset
 
 SOURCE = Source(

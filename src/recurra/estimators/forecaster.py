@@ -8,8 +8,8 @@ import numpy as np
 from recurra.checks import check_number
 from recurra.errors import ShapeError, UsageError
 from recurra.estimators.base import Estimator
-from recurra.evaluation.backtest import Backtest
-from recurra.evaluation.forecast import Forecast
+from recurra.evaluation.drawing.forecast import Forecast
+from recurra.evaluation.results.backtest import Backtest
 from recurra.fitting.fit import fit
 from recurra.fitting.forecasts import continuing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
@@ -18,7 +18,7 @@ from recurra.fitting.judging import series as judge
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.series import SeriesTask, encoded
 from recurra.options import ForecasterOptions
-from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
+from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 
 
 class Forecaster(ForecasterOptions, Estimator):

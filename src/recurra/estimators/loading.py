@@ -13,8 +13,8 @@ from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
 from recurra.fitting.judging import overlap
 from recurra.fitting.own_network import OwnNetwork
-from recurra.serving.light import LightModel
-from recurra.serving.model import FittedModel, open_file
+from recurra.serving.models.light import LightModel
+from recurra.serving.models.model import FittedModel, open_file
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
 ESTIMATORS = {
@@ -75,7 +75,7 @@ def load_model(
 
 
 def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] | None) -> Any:
-    from recurra.serving.manifest_options import (
+    from recurra.serving.models.manifest_options import (
         check_options,  # the table of options, which light models do not need
     )
 
@@ -106,7 +106,7 @@ def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] 
 def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: Any) -> FittedModel:
     import torch
 
-    from recurra.nn.generators import seeded_globally
+    from recurra.nn.random_generators import seeded_globally
 
     target = model.manifest["target"]
     output_size = len(target["classes"] if "classes" in target else target["center"])

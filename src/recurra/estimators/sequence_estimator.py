@@ -7,10 +7,10 @@ import numpy as np
 
 from recurra.errors import DataError
 from recurra.estimators.base import ClassifierMixin, Estimator
-from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.evaluation.explanation import Explanation
-from recurra.evaluation.traces import Trace
-from recurra.features.text import Words
+from recurra.evaluation.explanations.explanation import Explanation
+from recurra.evaluation.explanations.traces import Trace
+from recurra.evaluation.results.evaluation import Evaluation, ReportContext
+from recurra.features.texts.tokens import Words
 from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
 from recurra.fitting.judging import overlap
@@ -21,12 +21,12 @@ from recurra.fitting.task import Request
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import ClassWeights, SequenceOptions
 from recurra.records import Dataset
-from recurra.serving.look_ahead import LookAheadStream
-from recurra.serving.model import FittedModel
-from recurra.serving.stream import Stream
+from recurra.serving.models.model import FittedModel
+from recurra.serving.streams.look_ahead import LookAheadStream
+from recurra.serving.streams.stream import Stream
 
 if TYPE_CHECKING:
-    from recurra.evaluation.gradient_flow import GradientFlow
+    from recurra.evaluation.explanations.gradient_flow import GradientFlow
 
 
 class SequenceEstimator(Estimator, SequenceOptions):
@@ -124,7 +124,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         ----------
         look_ahead : int, optional
             For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
-            the newest rows; see `recurra.serving.look_ahead.LookAheadStream`.
+            the newest rows; see `recurra.serving.streams.look_ahead.LookAheadStream`.
 
         Returns
         -------
@@ -260,7 +260,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         member : int, default=0
             Which of ``members``.
         """
-        from recurra.nn.network import NetworkConfig, from_arrays
+        from recurra.nn.networks.sequence_network import NetworkConfig, from_arrays
 
         self._check_fitted()
         if isinstance(self.model_.own_network, OwnNetwork):

@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 
 from recurra.errors import UsageError
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.explanations.explanation import Explanation
+from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting.explanations import words
 from recurra.fitting.tasks.answers import class_loss, class_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import TEXTS
 from recurra.options import TextClassifierOptions
-from recurra.serving.text_stream import TextStream
+from recurra.serving.streams.text_stream import TextStream
 
 
 class TextClassifier(TextClassifierOptions, ClassEstimator):
@@ -124,7 +124,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator):
         Figure
             ``savefig`` writes it as PNG or SVG.
         """
-        from recurra.evaluation.word_cloud import word_clouds
+        from recurra.evaluation.drawing.word_cloud import word_clouds
 
         self._check_fitted()
         return word_clouds(words.clouds(self, self._read(X)[0]), max_words=max_words)

@@ -9,14 +9,14 @@ import numpy as np
 from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import Estimator
-from recurra.evaluation.text_generation import TextEvaluation
+from recurra.evaluation.results.text_generation import TextEvaluation
 from recurra.fitting.fit import fit
 from recurra.fitting.resuming import seed_of
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.language import LanguageTask, one_text
 from recurra.options import TextGeneratorOptions
-from recurra.serving.model import FittedModel
-from recurra.serving.writing import Writer, nats
+from recurra.serving.models.model import FittedModel
+from recurra.serving.streams.writing import Writer, nats
 
 
 class TextGenerator(TextGeneratorOptions, Estimator):

@@ -8,8 +8,8 @@ import numpy as np
 
 from recurra.checks import check_choice
 from recurra.estimators.base import Estimator
-from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.evaluation import Evaluation, ReportContext
+from recurra.evaluation.explanations.attention_map import AttentionMap
+from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting.fit import fit
 from recurra.fitting.inputs.pairs import as_text, read_pairs, read_texts
 from recurra.fitting.judging import overlap
@@ -18,7 +18,7 @@ from recurra.fitting.option_checks import check_params
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.pairs import PairTask
 from recurra.options import TranslatorOptions
-from recurra.serving.translation import Alignment, Answer, TranslationModel
+from recurra.serving.models.translation import Alignment, Answer, TranslationModel
 
 
 class Translator(TranslatorOptions, Estimator):
@@ -240,7 +240,7 @@ class Translator(TranslatorOptions, Estimator):
 
     def torch_network(self) -> Any:
         """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
-        from recurra.nn.translator import TranslatorConfig, translator_from_arrays
+        from recurra.nn.networks.translator_network import TranslatorConfig, translator_from_arrays
 
         self._check_fitted()
         config = TranslatorConfig.from_dict(self.model_.manifest["network"])

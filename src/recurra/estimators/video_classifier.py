@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.evaluation.evaluation import Evaluation, ReportContext
-from recurra.evaluation.explanation import Explanation
-from recurra.evaluation.traces import Trace
+from recurra.evaluation.explanations.explanation import Explanation
+from recurra.evaluation.explanations.traces import Trace
+from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting.inputs import clips
 from recurra.fitting.inputs.backbones import OWN
 from recurra.fitting.tasks.answers import class_loss, class_target
@@ -17,7 +17,7 @@ from recurra.fitting.tasks.clips import CLIPS
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import VideoClassifierOptions
 from recurra.records import Dataset
-from recurra.serving.video_stream import VideoStream
+from recurra.serving.streams.video_stream import VideoStream
 
 
 class VideoClassifier(VideoClassifierOptions, ClassEstimator):

@@ -9,11 +9,11 @@ Drawing('Inside RNN, LSTM, GRU')
 >>> picture.save("cells.svg")  # doctest: +SKIP
 """
 
-from recurra.evaluation.draw_cells import compare
-from recurra.evaluation.draw_network import network
-from recurra.evaluation.draw_unrolled import unrolled
-from recurra.evaluation.drawing import Drawing
-from recurra.evaluation.gradient_flow import compare_gradient_flow, gradient_flow, gradient_reach
+from recurra.evaluation.drawing.cells import compare
+from recurra.evaluation.drawing.network import network
+from recurra.evaluation.drawing.sketch import Drawing
+from recurra.evaluation.drawing.unrolled import unrolled
+from recurra.evaluation.explanations.gradient_flow import compare_gradient_flow, gradient_flow, gradient_reach
 
 __all__ = [
     "Drawing",

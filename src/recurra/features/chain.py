@@ -8,14 +8,14 @@ import numpy as np
 
 from recurra.checks import did_you_mean, where
 from recurra.errors import DataError, StoreError, UsageError
-from recurra.features.alignment import Alignment
-from recurra.features.beats import BeatIntervals
-from recurra.features.deltas import Deltas
-from recurra.features.missing import MissingMask
-from recurra.features.scaling import Scaling
-from recurra.features.streaming import ChainStream, FeatureStream, as_float32
-from recurra.features.text import Words
-from recurra.features.windows import Windows
+from recurra.features.rows.alignment import Alignment
+from recurra.features.rows.deltas import Deltas
+from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.scaling import Scaling
+from recurra.features.rows.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.texts.tokens import Words
+from recurra.features.windows.heartbeats import BeatIntervals
+from recurra.features.windows.sliding import Windows
 
 
 class Feature(Protocol):
@@ -79,7 +79,7 @@ class Chain:
         scaling, missing : str
             As in the estimators.
         features : sequence of Feature
-            What is computed from the raw values, before they are scaled; see `recurra.features.parts`.
+            What is computed from the raw values, before they are scaled; see `recurra.features.registry`.
         rows : Windows, optional
             What the network's front reads at once, of what is scaled.
         names : sequence of str, optional

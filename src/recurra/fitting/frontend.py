@@ -7,8 +7,8 @@ from typing import Any
 
 from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import UsageError
-from recurra.features.statistics import Samples
-from recurra.features.windows import Windows
+from recurra.features.windows.sliding import Windows
+from recurra.features.windows.statistics import Samples
 
 # Name -> options with their defaults. Samples of a window, from one window to the next (None: a whole window), filters.
 FRONTENDS: Mapping[str, Mapping[str, Any]] = {
@@ -38,7 +38,7 @@ class Frontend:
     options: Mapping[str, Any]
 
     def description(self, input_size: int, *, causal: bool) -> dict[str, Any]:
-        """Return the front of a network; see `recurra.nn.front`.
+        """Return the front of a network; see `recurra.nn.fronts.front`.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import recurra
-from recurra.evaluation.context import installed_versions
+from recurra.evaluation.report.context import installed_versions
 from recurra.fitting.task import Member, Start
 
 # Not of a file: they are of the machine, or code.

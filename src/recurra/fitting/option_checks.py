@@ -6,7 +6,7 @@ from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
-from recurra.features.parts import feature_words
+from recurra.features.registry import feature_words
 from recurra.fitting.frontend import frontend_words
 from recurra.options import OPTIONS, Option
 

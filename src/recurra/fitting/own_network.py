@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.errors import UsageError
 from recurra.ragged import Ragged
-from recurra.serving.members import mean_of
+from recurra.serving.streams.members import mean_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OwnNetwork:
         The members, usually one; called with a `Ragged` of torch values, each returns a tensor, or a Ragged with an answer
         per step.
     probabilities : bool
-        See `recurra.serving.members.mean_of`.
+        See `recurra.serving.streams.members.mean_of`.
     """
 
     modules: Sequence[Any]
@@ -56,7 +56,7 @@ def built(
     """
     import torch
 
-    from recurra.nn.generators import seeded_globally
+    from recurra.nn.random_generators import seeded_globally
 
     with seeded_globally(seed):
         module = function(input_size, output_size)

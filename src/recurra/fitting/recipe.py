@@ -21,9 +21,9 @@ from recurra.options import (
     Wide,
     options_of,
 )
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
+from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import Summary
-from recurra.serving.wide import Wide as WidePart
 
 # What a recipe may decide.
 DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend")
@@ -194,7 +194,7 @@ def _of_texts(given: Given, target: Target, weights: np.ndarray, share: float) -
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
-    from recurra.features.ngrams import NGrams
+    from recurra.features.texts.ngrams import NGrams
 
     texts: list[Any] = given.sequences
     ngrams = NGrams.fit(texts, given.weights)

@@ -15,7 +15,7 @@ def train_member(
     options: Any, prepared: Prepared, start: Start, number: int, found: Any, *, resume: bool
 ) -> Member:
     """Train one of the networks; the first is what callbacks see, and the only one as a rule."""
-    from recurra.nn.network import to_arrays
+    from recurra.nn.networks.sequence_network import to_arrays
     from recurra.training.loop import train
 
     seed = start.seed + number

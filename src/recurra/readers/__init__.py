@@ -2,33 +2,11 @@
 
 - `archive`: Zipped data sets: the files inside are unpacked for the time of reading, within limits
 - `arrays`: numpy arrays, in memory or in ``.npy`` and ``.npz`` files, become records
-- `audio`: Sound files: WAV, FLAC and OGG, by the package soundfile
-- `calendar`: Steps of a calendar: the time stamp so many steps after another, in its time zone
-- `clips`: Folders and tables of clips become records
-- `clock`: Time columns: what they are measured in, whether they go forward, and the sampling rate that follows
-- `columns`: Named columns of a table, from delimited text, Parquet or a DataFrame
-- `dates`: Time stamps as people write them become dates: ISO 8601, day or month first, AM and PM, ``1991 Jul``
-- `decoding`: Bytes of a text file become text: byte-order marks, encodings, line ends
-- `edf`: EDF and BDF files of clinical recordings, by the package edfio
-- `exports`: What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units
+- `clips/`: Clips and folders of images: found, decoded in a child process, brought to one shape
+- `files/`: What readers of every kind of file share; knows no format
 - `folder`: A folder of files, one sequence each, becomes records
-- `frame_shape`: Frames that are arrays already become squares of the size a network reads
-- `links`: Links in a folder of data: followed inside of it, never out of it
-- `matlab`: MATLAB's ``.mat`` files: versions 4 to 7 by scipy, version 7.3 by the package h5py
-- `nested`: Tables whose cells hold whole sequences, as the time-series archives' tools pass them
-- `numerals`: Numbers as people and spreadsheets write them: decimal marks, groups of thousands, words for "not known"
-- `pairs`: Tables of two columns of text: a source, and what it is to be turned into
-- `physionet`: PhysioNet records: a ``.hea`` header, signals in formats 16, 61, 80 or 212, and annotations
-- `recording`: `Recording`, what the readers of signal files have in common before it becomes a record
-- `row_order`: Which rows of a long table make up which sequence, in which order, and when each of them was
-- `series`: A table with a time column becomes series on a regular grid: frequency found, gaps named
-- `signal`: Signal files become records: sound, EDF, MATLAB and PhysioNet, one recording each; MATLAB's cells
-- `step_finding`: How far apart the time stamps of a series are, found by trying the frequencies of pandas
-- `table`: Tables become records: long (one row per time step), wide (one row per sequence), or one text per row
-- `text`: Texts on disk become records: one text a line, a file per text in a folder per class, or JSON lines
+- `signals/`: Signal files become records, one file per format
+- `tables/`: Tables, series and texts on disk become records
+- `times/`: Time stamps, the calendar, and the frequency of a series
 - `ts`: The ``.ts`` files of the time-series archives (timeseriesclassification.com) become records
-- `unfolding`: What a file may unfold to: one bound for every container that is smaller on disk than in memory
-- `video`: Clips, and folders of images, become frames: decoded in a child process, within limits
-- `video_child`: The process that decodes: a broken file may crash or exhaust it, and nothing else
-- `words`: What the user may say about a table: the words of `recurra.load`, and the column names taken unsaid
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from recurra.errors import DataError, MissingDataError
-from recurra.readers.unfolding import Unfolding
+from recurra.readers.files.unpacked_size import Unfolding
 
 SUFFIXES = (".zip",)
 
@@ -28,7 +28,7 @@ def unpacked(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     ------
     MissingDataError, DataError
         If there is no such file, it is no zip file or damaged, locked by a password, names a file outside of itself, or
-        exceeds `LIMIT_FILES` or the bound of `recurra.readers.unfolding`.
+        exceeds `LIMIT_FILES` or the bound of `recurra.readers.files.unpacked_size`.
     """
     if not path.is_file():
         raise MissingDataError(f"{path}: there is no such file.")

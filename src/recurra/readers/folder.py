@@ -14,15 +14,15 @@ import numpy as np
 
 from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, UsageError
-from recurra.readers import clock, text
 from recurra.readers.arrays import load
-from recurra.readers.columns import Columns, read_delimited
-from recurra.readers.links import leads_out, note_of
-from recurra.readers.signal import COMPANIONS, read_signal, recordings_of, words_of
-from recurra.readers.signal import SUFFIXES as SIGNALS
-from recurra.readers.table import from_columns
+from recurra.readers.files.links import leads_out, note_of
+from recurra.readers.signals.signal import COMPANIONS, read_signal, recordings_of, words_of
+from recurra.readers.signals.signal import SUFFIXES as SIGNALS
+from recurra.readers.tables import texts, time_columns
+from recurra.readers.tables.columns import Columns, read_delimited
+from recurra.readers.tables.table import from_columns
+from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableWords, refuse
 from recurra.readers.ts import read_ts_pair
-from recurra.readers.words import DELIMITED, USUAL_NAMES, TableWords, refuse
 from recurra.records import Dataset, Record
 
 FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy", *SIGNALS)
@@ -39,7 +39,7 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
     path : Path
         Folder. Each sequence is a ``.csv``, ``.tsv`` or ``.txt`` table (a row per time step, a column per
         channel, with or without a first row of names; a time column is no channel), a ``.npy`` array of
-        shape (time, channels), or a signal file, see `recurra.readers.signal`.
+        shape (time, channels), or a signal file, see `recurra.readers.signals.signal`.
     words : TableWords, optional
         Columns of the files (``time``, ``channels``, ``label`` for a label per step) and of ``labels.csv``
         (``label``, ``group``, ``target``), and how text is written; ``resample_hz`` brings files of
@@ -111,7 +111,7 @@ _ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the column
 def _tables(files: Sequence[Path], encoding: str) -> list[Path]:
     """Return the files that are tables of numbers."""
     named = [file for file in files if file.suffix.lower() in (".csv", ".tsv", ".txt")]
-    return [f for f in named if f.suffix.lower() != ".txt" or not text.is_prose(f, encoding=encoding)]
+    return [f for f in named if f.suffix.lower() != ".txt" or not texts.is_prose(f, encoding=encoding)]
 
 
 def _words_of(files: Sequence[Path], encoding: str) -> list[str]:
@@ -232,8 +232,8 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
             np.float64 if values.dtype.kind != "f" else values.dtype, copy=False
         )
         return Dataset([Record(values, name=name, sample_rate_hz=words.sample_rate_hz)])
-    if file.suffix.lower() == ".txt" and text.is_prose(file, encoding=words.encoding):
-        return Dataset([text.read_file(file, name=name, encoding=words.encoding)], kind="text")
+    if file.suffix.lower() == ".txt" and texts.is_prose(file, encoding=words.encoding):
+        return Dataset([texts.read_file(file, name=name, encoding=words.encoding)], kind="text")
     columns = read_delimited(
         file,
         encoding=words.encoding,
@@ -446,7 +446,7 @@ def _even_out(dataset: Dataset, path: Path) -> tuple[list[Record], list[str]]:
     rates = [record.sample_rate_hz for record in dataset.records]
     if all(rate is None for rate in rates):
         return list(dataset.records), []
-    even, notes = clock.common_rate(rates, str(path))
+    even, notes = time_columns.common_rate(rates, str(path))
     different = {rate for rate in even if rate is not None}
     if len(different) > 1 and any(
         (record.name or "").lower().endswith(SIGNALS) for record in dataset.records

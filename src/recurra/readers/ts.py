@@ -11,7 +11,7 @@ import numpy as np
 
 from recurra.checks import did_you_mean
 from recurra.errors import DataError
-from recurra.readers.decoding import read_text
+from recurra.readers.files.encodings import read_text
 from recurra.records import Dataset, Record
 
 SUFFIXES = (".ts",)

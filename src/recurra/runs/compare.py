@@ -24,7 +24,7 @@ def compare(*runs: Any, data: Any = None, **options: Any) -> Any:
     Comparison
         ``runs``, a row each, the best first; ``pairs``, every two with the test; ``str()`` says it in words.
     """
-    from recurra.evaluation.comparison import compare as compare_evaluations
+    from recurra.evaluation.results.comparison import compare as compare_evaluations
 
     if len(runs) < 2:
         raise UsageError(f"compare: needs at least two runs; got {len(runs)}.")

@@ -12,7 +12,7 @@ from recurra.runs.plan import Prepared
 
 def config_of(prepared: Prepared) -> dict[str, Any]:
     """Return the configuration of a run; the names of its keys are part of the format of run folders."""
-    from recurra.evaluation.context import installed_versions
+    from recurra.evaluation.report.context import installed_versions
 
     plan, dataset, split = prepared.plan, prepared.dataset, prepared.split
     test, params = plan.test, prepared.estimator.get_params(deep=False)

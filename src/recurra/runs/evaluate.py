@@ -54,7 +54,7 @@ def evaluate(
     --------
     >>> recurra.evaluate("runs/demo").metrics["accuracy"]  # doctest: +SKIP
     """
-    from recurra.evaluation.context import ReportContext
+    from recurra.evaluation.report.context import ReportContext
 
     check_data_options("evaluate", options)
     folder = open_run(run)

@@ -172,7 +172,7 @@ def _judge(prepared: Prepared, problems: _Problems) -> tuple[Any, dict[str, Any]
     sizes = {"n_train": len(split.train), "seed": plan.seed, "epochs": len(estimator.history_)}
     if split.test is None:
         return None, {"n_test": 0, "train_seconds": seconds, **sizes}
-    from recurra.evaluation.context import ReportContext
+    from recurra.evaluation.report.context import ReportContext
 
     context = ReportContext(
         title=f"{estimator.__class__.__name__} on {Path(dataset.source).name or 'data'}",

@@ -11,7 +11,7 @@ from recurra.datasets import load_any
 from recurra.errors import DataError
 from recurra.fitting.recipe import Facts, foreseen
 from recurra.inspection.inspection import inspect
-from recurra.readers import signal
+from recurra.readers.signals import signal
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of

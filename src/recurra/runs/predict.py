@@ -11,13 +11,13 @@ from recurra import store
 from recurra.checks import as_sequences, as_texts
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.estimators.loading import load_model
-from recurra.readers.clips import is_clip
+from recurra.readers.clips.clip_folders import is_clip
 from recurra.records import Dataset, Record
 from recurra.runs.data.new_data import read_unlabelled
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.files import MODEL
 from recurra.runs.folder.opening import model_file, open_model, open_run
-from recurra.serving.chunked import in_chunks
+from recurra.serving.models.chunked import in_chunks
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 

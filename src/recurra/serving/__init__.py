@@ -1,1 +1,14 @@
-"""The fitted model as data, and its prediction with numpy and the kernels; never torch."""
+"""The fitted model as data, and its prediction with numpy and the kernels; never torch.
+
+- `decoder`: `Decoder`, the network of a translator as numpy arrays and kernels; reads sources
+- `decoding`: How answers are found: the best symbol at each step (greedy)
+- `forecasting`: The forecasting network through the kernels: the numpy twin of `recurra.nn.networks.forecast_network`
+- `models/`: The fitted models as data: what a file holds, checked whole, and what predicts
+- `prediction`: The network's answer from its configuration and weights, through the kernels
+- `random_kernels`: A whole sequence as one vector
+- `schema`: Typed descriptions of what a file holds: a frozen class a part
+- `segments`: Labels per time step as segments: from when to when, and what
+- `smoothing`: A statistical forecast of one series: exponential smoothing and autoregressions
+- `streams/`: Sequences whose rows come one by one, answered with the numbers of the whole
+- `summaries`: A whole sequence as one vector, which a linear map can answer from: the wide part beside a recurrence
+"""

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from recurra.features.symbols import BEGIN, UNKNOWN
-from recurra.kernels.attention import Memory, attend
-from recurra.kernels.cells import Cells
+from recurra.features.texts.symbols import BEGIN, UNKNOWN
 from recurra.kernels.dispatch import current
-from recurra.kernels.heads import Linear
-from recurra.kernels.stack import stack_forward
+from recurra.kernels.heads.attention import Memory, attend
+from recurra.kernels.heads.pooling import Linear
+from recurra.kernels.networks.decoder_cells import Cells
+from recurra.kernels.networks.stack import stack_forward
 
 # An answer is made of known symbols: where the network would write "unknown", the next best stands.
 NEVER_WRITTEN = [UNKNOWN, BEGIN]
@@ -88,7 +88,7 @@ class Decoder:
     Parameters
     ----------
     network : mapping
-        `recurra.nn.translator.TranslatorConfig` as a dictionary.
+        `recurra.nn.networks.translator_network.TranslatorConfig` as a dictionary.
     weights : mapping of str to ndarray
         The network's state dict, float32.
     """

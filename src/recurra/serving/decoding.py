@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recurra.features.symbols import END
+from recurra.features.texts.symbols import END
 from recurra.serving.decoder import Decoder
 
 # Sequences searched together: enough to fill the machine, few enough to stay in its caches.

@@ -1,4 +1,4 @@
-"""The forecasting network through the kernels: the numpy twin of `recurra.nn.forecast`."""
+"""The forecasting network through the kernels: the numpy twin of `recurra.nn.networks.forecast_network`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ShapeError
-from recurra.kernels import heads
-from recurra.kernels.stack import stack_states
+from recurra.kernels.heads import pooling
+from recurra.kernels.networks.stack import stack_states
 from recurra.ragged import Ragged
 from recurra.serving.prediction import GATES
 
@@ -42,7 +42,7 @@ def forecast_outputs(
     Parameters
     ----------
     network : mapping
-        `recurra.nn.forecast.ForecastConfig` as a dictionary.
+        `recurra.nn.networks.forecast_network.ForecastConfig` as a dictionary.
     weights : mapping of str to ndarray
         Its state dict as float32 arrays.
     windows : Ragged with values of shape (total_steps, input_size), float32
@@ -76,12 +76,12 @@ def forecast_outputs(
     lengths = np.full(batch, horizon)
     output, _, _ = stack_states(known, lengths=lengths, prefix="decoder.", h_0=h_n, c_0=c_n, **words)
     features = np.concatenate([output, known], axis=1)
-    out = heads.linear(features, weights["head.weight"], weights["head.bias"])
+    out = pooling.linear(features, weights["head.weight"], weights["head.bias"])
     out = out.reshape(batch, horizon, n, network["n_outputs"]) + level[:, None, :, None]
     if not network["highway"]:
         return out
     last = _last(rows, ends, network, network["highway"]).transpose(0, 2, 1)
-    straight = heads.linear(
+    straight = pooling.linear(
         np.ascontiguousarray(last).reshape(batch * n, -1), weights["highway.weight"], weights["highway.bias"]
     )
     return out + straight.reshape(batch, n, horizon).transpose(0, 2, 1)[..., None]

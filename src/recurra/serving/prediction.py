@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.kernels import crf, heads
-from recurra.kernels.front import apply_front, front_shapes, recurrent_input_size
-from recurra.kernels.stack import stack_forward
+from recurra.kernels.fronts.front import apply_front, front_shapes, recurrent_input_size
+from recurra.kernels.heads import crf
+from recurra.kernels.heads import pooling as heads
+from recurra.kernels.networks.stack import stack_forward
 from recurra.ragged import Ragged
 
 GATES = {"rnn": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
@@ -50,7 +51,7 @@ def network_outputs(
     Parameters
     ----------
     network : mapping
-        `recurra.nn.network.NetworkConfig` as a dictionary.
+        `recurra.nn.networks.sequence_network.NetworkConfig` as a dictionary.
     weights : mapping of str to ndarray
         The network's state dict as float32 arrays.
     inputs : Ragged with values of shape (total_steps, input_size), float32

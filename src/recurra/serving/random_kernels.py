@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.errors import StoreError
-from recurra.kernels.random_kernels import N_KERNELS, TAPS, convolved, shares_above
+from recurra.kernels.fronts.random_kernels import N_KERNELS, TAPS, convolved, shares_above
 
 N_FEATURES = 2_500
 MAX_DILATIONS = 32
@@ -20,7 +20,7 @@ GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True)
 class RandomKernels:
-    """Convolutions that are drawn, not trained; see `recurra.kernels.random_kernels`.
+    """Convolutions that are drawn, not trained; see `recurra.kernels.fronts.random_kernels`.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.features.alignment import Alignment
+from recurra.features.rows.alignment import Alignment
 
 
 @dataclass(frozen=True)

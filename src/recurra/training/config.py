@@ -8,9 +8,9 @@ import torch
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import UsageError
-from recurra.training.curriculum import Curriculum, as_curriculum
 from recurra.training.optimizers import check_optimizer
-from recurra.training.schedules import check_schedule
+from recurra.training.schedules.curriculum import Curriculum, as_curriculum
+from recurra.training.schedules.learning_rate import check_schedule
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from recurra.errors import TrainingWarning
-from recurra.nn.hidden_gradients import EXPLODED, growth, horizon, look_inside, transported
-from recurra.nn.network import SequenceNetwork
+from recurra.nn.networks.hidden_gradients import EXPLODED, growth, horizon, look_inside, transported
+from recurra.nn.networks.sequence_network import SequenceNetwork
 
 if TYPE_CHECKING:
     from recurra.training.loop import Run

@@ -20,17 +20,17 @@ from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
-from recurra.nn.generators import drawing_from, seeded_globally
+from recurra.nn.random_generators import drawing_from, seeded_globally
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
+from recurra.training.callbacks.progress import make_progress
 from recurra.training.config import TrainingConfig
-from recurra.training.curriculum import as_curriculum, up_to
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss
-from recurra.training.progress import make_progress
-from recurra.training.schedules import Schedule
+from recurra.training.schedules.curriculum import as_curriculum, up_to
+from recurra.training.schedules.learning_rate import Schedule
+from recurra.training.schedules.stopping import EarlyStopping
 from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
-from recurra.training.stopping import EarlyStopping
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]

@@ -67,7 +67,7 @@ def chain_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = Non
     Returns
     -------
     function
-        Of outputs (rows, classes * classes), as `recurra.nn.crf.CRF` gives them; targets (rows, 2), the class before,
+        Of outputs (rows, classes * classes), as `recurra.nn.heads.crf.CRF` gives them; targets (rows, 2), the class before,
         any for a first step, and the class; weights (rows,) or None.
     """
     by_step = cross_entropy(class_weights)

@@ -16,7 +16,7 @@ import torch
 from recurra.batches.examples import Examples
 from recurra.errors import StoreError
 from recurra.training.config import TrainingConfig
-from recurra.training.curriculum import Curriculum
+from recurra.training.schedules.curriculum import Curriculum
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from recurra.batches.examples import Examples
 from recurra.errors import DataError
-from recurra.nn.generators import dropout
-from recurra.nn.network import NetworkConfig, SequenceNetwork, build, from_arrays
+from recurra.nn.networks.sequence_network import NetworkConfig, SequenceNetwork, build, from_arrays
+from recurra.nn.random_generators import dropout
 from recurra.ragged import Ragged
 
 State = tuple[Tensor, ...] | None

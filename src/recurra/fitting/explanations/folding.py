@@ -3,12 +3,12 @@
 import numpy as np
 
 from recurra.errors import UsageError
-from recurra.features.beats import BeatIntervals
 from recurra.features.chain import Chain
-from recurra.features.deltas import Deltas
-from recurra.features.missing import MissingMask
-from recurra.features.statistics import Samples
-from recurra.features.windows import Windows
+from recurra.features.rows.deltas import Deltas
+from recurra.features.rows.missing import MissingMask
+from recurra.features.windows.heartbeats import BeatIntervals
+from recurra.features.windows.sliding import Windows
+from recurra.features.windows.statistics import Samples
 
 
 def folded(chain: Chain, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

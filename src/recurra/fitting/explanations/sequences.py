@@ -8,15 +8,15 @@ import numpy as np
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
-from recurra.evaluation.explanation import Explanation
-from recurra.evaluation.traces import Trace, trace
+from recurra.evaluation.explanations.explanation import Explanation
+from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.fitting import recipe
 from recurra.fitting.explanations.folding import folded
 from recurra.fitting.inputs.sequences import read_sequence
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
 
 if TYPE_CHECKING:
-    from recurra.evaluation.gradient_flow import GradientFlow
+    from recurra.evaluation.explanations.gradient_flow import GradientFlow
 
 METHODS = ("integrated_gradients", "occlusion", "gradient_times_input")
 # Sequences that are enough to see how gradients travel.
@@ -79,7 +79,7 @@ def _whole_network(estimator: Fitted) -> Any:
     model = estimator.model_
     if len(model.members) == 1:
         return estimator.torch_network()
-    from recurra.nn.network import MeanNetwork
+    from recurra.nn.networks.sequence_network import MeanNetwork
 
     members = [estimator.torch_network(member) for member in range(len(model.members))]
     return MeanNetwork(members, probabilities=model.task != "regression")
@@ -95,14 +95,14 @@ def _row_of(model: FittedModel, step: int | None, steps: int, rows: int) -> int 
 
 def _method(name: str) -> Callable[..., Explanation]:
     if name == "occlusion":
-        from recurra.evaluation.occlusion import occlusion
+        from recurra.evaluation.explanations.occlusion import occlusion
 
         return occlusion
     if name == "gradient_times_input":
-        from recurra.evaluation.gradients import gradient_times_input
+        from recurra.evaluation.explanations.gradients import gradient_times_input
 
         return gradient_times_input
-    from recurra.evaluation.integrated_gradients import integrated_gradients
+    from recurra.evaluation.explanations.integrated_gradients import integrated_gradients
 
     return integrated_gradients
 
@@ -187,7 +187,7 @@ def flow_of(
     """Return how far gradients reach; see `SequenceEstimator.gradient_flow`."""
     import torch
 
-    from recurra.evaluation.gradient_flow import gradient_flow
+    from recurra.evaluation.explanations.gradient_flow import gradient_flow
 
     prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names)
     few = encoded[:FLOW_SEQUENCES]

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
-from recurra.evaluation.explanation import Explanation
+from recurra.evaluation.explanations.explanation import Explanation
 from recurra.fitting import recipe
 
 METHODS = ("integrated_gradients", "occlusion")
@@ -58,8 +58,8 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
 def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray:
     """Return how far the output falls without each token; an average, unknown word stands where the only one was."""
     from recurra.ragged import Ragged
-    from recurra.serving.members import outputs_of
     from recurra.serving.prediction import portions
+    from recurra.serving.streams.members import outputs_of
 
     if model.wide is not None:
         # Both parts read the text again; what stands between two tokens is a blank, or nothing between characters.
@@ -87,7 +87,7 @@ def _along_the_way(
     """Return integrated gradients of what the front gives, summed for each token."""
     import torch
 
-    from recurra.evaluation.integrated_gradients import integrated_gradients
+    from recurra.evaluation.explanations.integrated_gradients import integrated_gradients
     from recurra.ragged import Ragged
 
     for word in options:
@@ -139,7 +139,7 @@ def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
 
 def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return the word clouds for a report, with a caption; nothing where the package that lays them out is absent."""
-    from recurra.evaluation.word_cloud import word_clouds_svg
+    from recurra.evaluation.drawing.word_cloud import word_clouds_svg
 
     try:
         svg = word_clouds_svg(clouds(estimator, texts))

@@ -9,8 +9,8 @@ import numpy as np
 from recurra.batches.examples import Examples
 from recurra.errors import RecurraWarning
 from recurra.fitting.inputs.series import GivenSeries
-from recurra.serving import calibration
-from recurra.serving.forecast_model import LOG_SPREAD, ForecastModel
+from recurra.serving.models import calibration
+from recurra.serving.models.forecast_model import LOG_SPREAD, ForecastModel
 
 # With so many series a member leaves out whole ones, with fewer stretches of time of each.
 SERIES_PER_MEMBER = 10

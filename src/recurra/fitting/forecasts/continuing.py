@@ -17,11 +17,11 @@ from recurra.fitting.inputs.series import (
     places_of,
     read_series,
 )
-from recurra.readers.calendar import seconds_of, stamps, written
-from recurra.readers.series import columns_of_frame, is_dated
-from recurra.readers.step_finding import read_grid
+from recurra.readers.tables.series import columns_of_frame, is_dated
+from recurra.readers.times.calendar import seconds_of, stamps, written
+from recurra.readers.times.frequency import read_grid
 from recurra.records import Dataset
-from recurra.serving.forecast_model import ForecastModel, SeriesState
+from recurra.serving.models.forecast_model import ForecastModel, SeriesState
 
 States = Sequence[SeriesState]
 

@@ -9,7 +9,7 @@ import numpy as np
 from recurra.fitting.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
 from recurra.serving import smoothing
-from recurra.serving.forecast_model import ForecastModel
+from recurra.serving.models.forecast_model import ForecastModel
 
 # Options that say what is asked for, not how the network is made.
 ASKED = {

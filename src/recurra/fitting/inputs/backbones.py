@@ -14,14 +14,14 @@ import numpy as np
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import image_networks
 from recurra.errors import MissingDataError, UsageError
-from recurra.features.frames import FrameNetwork
-from recurra.features.onnx_network import OnnxNetwork
-from recurra.features.places import averaged, no_places
+from recurra.features.frames.clip_features import FrameNetwork
+from recurra.features.frames.map_means import averaged, no_places
+from recurra.features.frames.onnx_network import OnnxNetwork
 
-OWN = "small-cnn"  # trained with the rest, a front of the network; see `recurra.nn.front`
+OWN = "small-cnn"  # trained with the rest, a front of the network; see `recurra.nn.fronts.front`
 PUBLISHED = {
-    "efficientnet-lite0": ("recurra.nn.efficientnet_lite0", "EfficientNetLite0"),
-    "googlenet": ("recurra.nn.googlenet", "GoogLeNet"),
+    "efficientnet-lite0": ("recurra.nn.images.efficientnet_lite0", "EfficientNetLite0"),
+    "googlenet": ("recurra.nn.images.googlenet", "GoogLeNet"),
 }
 
 
@@ -125,8 +125,8 @@ def _check_layer(name: str, layer: str | None) -> None:
     maxsize=2
 )  # building a graph takes a second, and cross-validation asks for the same one many times
 def _published(name: str, weights: bytes, layer: str | None, grid: int) -> Backbone:
-    from recurra.nn.generators import OwnDraws
-    from recurra.nn.published import load_published
+    from recurra.nn.images.published_weights import load_published
+    from recurra.nn.random_generators import OwnDraws
 
     module, kind = PUBLISHED[name]
     with OwnDraws():
@@ -147,7 +147,7 @@ def _of_grid(grid: int) -> list[str]:
 def _runner(network: Any, layer: str | None, grid: int) -> Any:
     """Return the fastest way there is to run a published network: onnxruntime, else torch."""
     if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
-        from recurra.nn.onnx_graph import frames_graph
+        from recurra.nn.images.onnx_graph import frames_graph
 
         return OnnxNetwork(
             frames_graph(network, layer, pooled=grid == 1), who=type(network).__name__, grid=grid
@@ -156,7 +156,7 @@ def _runner(network: Any, layer: str | None, grid: int) -> Any:
     def run(frames: np.ndarray) -> np.ndarray:
         import torch
 
-        from recurra.nn.published import as_images
+        from recurra.nn.images.published_weights import as_images
 
         with torch.inference_mode():
             return averaged(network.maps(as_images(network, frames), layer).numpy(), grid)
@@ -182,8 +182,8 @@ def _module(module: Any, grid: int) -> Backbone:
     def run(frames: np.ndarray) -> np.ndarray:
         import torch
 
-        from recurra.nn.googlenet import GoogLeNet
-        from recurra.nn.published import as_images
+        from recurra.nn.images.googlenet import GoogLeNet
+        from recurra.nn.images.published_weights import as_images
 
         was_training = module.training
         module.eval()

@@ -10,13 +10,13 @@ import numpy as np
 from recurra.checks import listing
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
-from recurra.features.frame_cache import FrameCache, content_hash
-from recurra.features.frames import FrameNetwork, extract
+from recurra.features.frames.cache import FrameCache, content_hash
+from recurra.features.frames.clip_features import FrameNetwork, extract
 from recurra.fitting.inputs.backbones import OWN, Backbone, backbone_of
-from recurra.readers.clips import is_clip, read_clips
-from recurra.readers.frame_shape import fitted
-from recurra.readers.video import FrameReader, VideoWords
-from recurra.readers.video_child import evenly
+from recurra.readers.clips.clip_folders import is_clip, read_clips
+from recurra.readers.clips.frame_shape import fitted
+from recurra.readers.clips.video import FrameReader, VideoWords
+from recurra.readers.clips.video_child import evenly
 from recurra.records import Dataset
 
 Path_ = str | os.PathLike[str]

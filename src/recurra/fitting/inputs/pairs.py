@@ -7,7 +7,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.features.symbols import END, Symbols, Text, as_sides
+from recurra.features.texts.symbols import END, Symbols, Text, as_sides
 from recurra.records import Dataset
 
 SOURCE, TARGET = 0, 1

@@ -12,8 +12,8 @@ from recurra.checks import as_sequences, check_finite, check_same_channels, did_
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.features.series import Known
 from recurra.plain_arrays import check_not_tiny, plain
-from recurra.readers.calendar import in_words, place_of, places_on, plain_alias, same_step
-from recurra.readers.series import columns_of_frame, from_frame, is_dated
+from recurra.readers.tables.series import columns_of_frame, from_frame, is_dated
+from recurra.readers.times.calendar import in_words, place_of, places_on, plain_alias, same_step
 from recurra.records import Dataset, Record
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import UsageError
-from recurra.features.embeddings import WordVectors, scaled_rows
-from recurra.features.text import FIRST_LETTER, Words
+from recurra.features.texts.tokens import FIRST_LETTER, Words
+from recurra.features.texts.word_vectors import WordVectors, scaled_rows
 from recurra.options import Tokens
 
 LETTER_SIZE = 24
@@ -65,7 +65,7 @@ def _vectors(options: Any) -> WordVectors | None:
 
 
 def front(options: Any, words: Words, first_vectors: np.ndarray | None) -> dict[str, Any]:
-    """Describe the layers before the recurrence; see `recurra.nn.text`."""
+    """Describe the layers before the recurrence; see `recurra.nn.fronts.text`."""
     trained = words.vectors is None
     size = int(options.embedding_size) if first_vectors is None else int(first_vectors.shape[1])
     return {

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recurra.evaluation.attention_map import AttentionMap
-from recurra.evaluation.context import ReportContext
-from recurra.evaluation.translation import TranslationEvaluation, evaluate_translation
+from recurra.evaluation.explanations.attention_map import AttentionMap
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.results.translation import TranslationEvaluation, evaluate_translation
 from recurra.fitting.inputs.pairs import Pairs, as_text
 from recurra.fitting.judging.sequences import with_given
-from recurra.serving.translation import TranslationModel
+from recurra.serving.models.translation import TranslationModel
 
 
 def judge(

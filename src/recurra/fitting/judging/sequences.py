@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from recurra.evaluation.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.cases import CaseEvaluation
-from recurra.evaluation.classification import evaluate_classification
-from recurra.evaluation.context import ReportContext
-from recurra.evaluation.labeling import evaluate_labeling
-from recurra.evaluation.regression import evaluate_regression
-from recurra.evaluation.step_regression import evaluate_step_regression
+from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.results.cases import CaseEvaluation
+from recurra.evaluation.results.classification import evaluate_classification
+from recurra.evaluation.results.labeling import evaluate_labeling
+from recurra.evaluation.results.regression import evaluate_regression
+from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
 TRACE_POINTS = 120

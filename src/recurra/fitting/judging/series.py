@@ -8,10 +8,10 @@ import numpy as np
 
 from recurra.checks import check_number, where
 from recurra.errors import DataError
-from recurra.evaluation.backtest import Backtest, Origins
-from recurra.evaluation.context import ReportContext
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.results.backtest import Backtest, Origins
 from recurra.fitting.inputs.series import GivenSeries
-from recurra.serving.forecast_model import ForecastModel, SeriesState, with_future
+from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 
 
 def backtest(

@@ -11,14 +11,14 @@ from recurra.batches.faults import plant
 from recurra.batches.splits import content_keys
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
-from recurra.features.blocks import Blocks
+from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.plain_arrays import check_not_tiny
 from recurra.ragged import Ragged
 from recurra.records import Dataset
-from recurra.serving.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
+from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel, errors, mean_around
 from recurra.serving.prediction import network_outputs
 
 # Windows a training part gives if ``windows`` is not said: each step is in about so many.
@@ -52,7 +52,7 @@ class AnomalyTask:
 
     def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
-        from recurra.nn.network import NetworkConfig, build, from_arrays
+        from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays
         from recurra.training import losses
 
         sequences, fitted = data.given, start.fitted

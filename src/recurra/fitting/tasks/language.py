@@ -9,11 +9,11 @@ import numpy as np
 from recurra.checks import as_texts
 from recurra.errors import DataError
 from recurra.features.chain import Chain
-from recurra.features.text import Words
+from recurra.features.texts.tokens import Words
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
 
 # Between two texts, so that one does not run into the next.
 BETWEEN = "\n\n"
@@ -112,7 +112,7 @@ class LanguageTask:
 
 def _network(options: Any, size: int) -> Any:
     """Describe the network for a vocabulary of so many tokens."""
-    from recurra.nn.network import NetworkConfig
+    from recurra.nn.networks.sequence_network import NetworkConfig
 
     return NetworkConfig(
         cell=options.cell,

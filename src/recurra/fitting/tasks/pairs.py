@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.splits import content_keys
-from recurra.features.symbols import Symbols
+from recurra.features.texts.symbols import Symbols
 from recurra.fitting.held_out import held_out
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
-from recurra.serving.translation import SCALED, TranslationModel
+from recurra.serving.models.translation import SCALED, TranslationModel
 
 # An answer may be this many times as long as the longest target of the training.
 LONGER = 2
@@ -83,7 +83,11 @@ def _vocabularies(options: Any, given: Pairs, start: Start) -> tuple[Symbols, Sy
 
 def _build(options: Any, start: Start, sizes: tuple[int, int], number: int) -> Any:
     """Return a network with its first weights, or those to go on from."""
-    from recurra.nn.translator import TranslatorConfig, build_translator, translator_from_arrays
+    from recurra.nn.networks.translator_network import (
+        TranslatorConfig,
+        build_translator,
+        translator_from_arrays,
+    )
 
     config = TranslatorConfig(
         cell=options.cell,

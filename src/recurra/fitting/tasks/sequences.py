@@ -22,8 +22,8 @@ from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import ClassWeights, Pooling, Scaling, Signals, Wide
 from recurra.records import Dataset
-from recurra.serving.members import count_of, joined, parted
-from recurra.serving.model import FittedModel
+from recurra.serving.models.model import FittedModel
+from recurra.serving.streams.members import count_of, joined, parted
 
 FEWEST_GROUPS = 5
 
@@ -269,7 +269,7 @@ def build_network(
     """
     import torch
 
-    from recurra.nn.network import NetworkConfig, build, from_arrays
+    from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays
 
     fitted = start.fitted
     weights = {} if fitted is None else _weights_of(fitted, number)

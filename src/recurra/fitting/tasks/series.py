@@ -18,8 +18,8 @@ from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.fitting.train_member import training_config
-from recurra.readers.calendar import season_of
-from recurra.serving.forecast_model import ForecastModel, padded
+from recurra.readers.times.calendar import season_of
+from recurra.serving.models.forecast_model import ForecastModel, padded
 
 LEAST_CONTEXT = 24
 
@@ -110,7 +110,7 @@ def _build(config: Any, start: Start, number: int) -> Any:
     """Return a member with its first weights, or those to go on from."""
     import torch
 
-    from recurra.nn.forecast import build
+    from recurra.nn.networks.forecast_network import build
 
     network = build(config, seed=start.seed + number)
     if start.fitted is not None:
@@ -170,8 +170,8 @@ def _on_trial(
     most: int,
 ) -> ForecastModel | None:
     """Return a network that learned from the beginnings of the series alone; None if they give fewer than ``least``."""
-    from recurra.nn.forecast import build
-    from recurra.nn.network import to_arrays
+    from recurra.nn.networks.forecast_network import build
+    from recurra.nn.networks.sequence_network import to_arrays
     from recurra.training.loop import train
 
     if windows < least:
@@ -249,7 +249,7 @@ class _Plan:
 
     def network(self, options: Any, features: SeriesFeatures) -> Any:
         """Describe the network of a member."""
-        from recurra.nn.forecast import ForecastConfig
+        from recurra.nn.networks.forecast_network import ForecastConfig
 
         return ForecastConfig(
             cell=options.cell,

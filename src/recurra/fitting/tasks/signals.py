@@ -5,7 +5,7 @@ from typing import Any
 from recurra.checks import check_finite
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
-from recurra.features.parts import feature_words, make_features
+from recurra.features.registry import feature_words, make_features
 from recurra.fitting.frontend import frontend_words
 from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
@@ -42,7 +42,7 @@ def features(options: Any, given: Given) -> Learned:
 
 
 def front(options: Any, learned: Learned) -> dict[str, Any] | None:
-    """Describe the trainable layers before the recurrence, see `recurra.nn.front`; None for none."""
+    """Describe the trainable layers before the recurrence, see `recurra.nn.fronts.front`; None for none."""
     found = frontend_words(options.frontend)
     return None if found is None else found.description(learned.features.input_size, causal=options.causal)
 

@@ -1,4 +1,4 @@
-// GRU, one time step for some rows: see ../gru.py for the equations.
+// GRU, one time step for some rows: see ../cells/gru.py for the equations.
 //
 // Panels of the input weights hold r, z, n of the same W units; panels of the recurrent weights r, z, q, where q needs
 // its own sum because the reset gate acts on it alone. A saved row holds r, z block by block (2 Hp), then q (Hp), then

@@ -27,7 +27,7 @@ template <class T> void softmax(const Table<T>& table, T* x, int64_t rows, int64
 
 enum class Pooling { last = 0, mean = 1, max = 2, attention = 3 };
 
-// Running pooling of one sequence; see ../heads.py.
+// Running pooling of one sequence; see ../heads/pooling.py.
 template <class T> struct PoolState {
   T* total;        // features
   T *top, *mass;   // one number each

@@ -86,7 +86,7 @@ template <class T> struct Outer {
   T* c;  // blocks x rows() x vectors x W
 };
 
-// Shares of steps at which fixed convolutions over one sequence exceed thresholds, see kernels/random_kernels.py.
+// Shares of steps at which fixed convolutions over one sequence exceed thresholds, see kernels/fronts/random_kernels.py.
 template <class T> struct Shares {
   int64_t steps, reach, dilation;  // reach: 4 * dilation, the zeros before and after the sequence
   int64_t n_channels, width;       // of the sequence; that a kernel sees

@@ -1,4 +1,4 @@
-// LSTM, one time step for some rows: see ../lstm.py for the equations.
+// LSTM, one time step for some rows: see ../cells/lstm.py for the equations.
 //
 // A panel holds the gates i, f, g, o of the same W units, so that a register tile ends with all that the cell needs
 // and the cell is updated in registers. Saved gates lie block by block: i, f, g, o of W units, then the next W units.

@@ -1,4 +1,4 @@
-// Elman network, one time step for some rows: see ../rnn.py for the equations.
+// Elman network, one time step for some rows: see ../cells/rnn.py for the equations.
 //
 // With a single gate a panel holds four blocks of units. Nothing is saved but the output; backward writes the
 // gradient of the pre-activation into a row of Hp.

@@ -12,7 +12,7 @@ from typing import Any
 
 from recurra.errors import DataError, RecurraError
 from recurra.readers.folder import FILE_SUFFIXES
-from recurra.readers.signal import SUFFIXES
+from recurra.readers.signals.signal import SUFFIXES
 from recurra.records import Dataset, Record
 from recurra.runs.data.alignment import as_trained
 from recurra.runs.data.sources import load_like

@@ -10,9 +10,9 @@ from recurra.datasets import load_any
 from recurra.datasets.loading import load_named
 from recurra.errors import UsageError
 from recurra.options import OPTIONS
-from recurra.readers import table
-from recurra.readers.columns import is_frame
-from recurra.readers.words import UnusedWordError
+from recurra.readers.tables import table
+from recurra.readers.tables.columns import is_frame
+from recurra.readers.tables.table_options import UnusedWordError
 from recurra.records import Dataset
 from recurra.runs.data.options import DATA_OPTIONS
 

@@ -21,7 +21,7 @@ def write_results(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapp
 
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     """Write learning curves and the chart of the mistakes as SVG."""
-    from recurra.evaluation import charts
+    from recurra.evaluation.drawing import charts
 
     run.to_write(FIGURES).mkdir(exist_ok=True)
 

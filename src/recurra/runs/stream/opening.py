@@ -7,12 +7,12 @@ from typing import Any
 from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
-from recurra.readers.video import FrameReader
+from recurra.readers.clips.video import FrameReader
 from recurra.runs.folder.opening import model_file
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
 from recurra.runs.stream.session import Session
-from recurra.serving.streams import Streams
+from recurra.serving.streams.streams import Streams
 from recurra.store import write_bytes
 
 

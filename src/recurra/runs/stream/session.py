@@ -10,7 +10,7 @@ from recurra.errors import DataError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
 from recurra.runs.stream.frames import ClipFrames, RawFrames
 from recurra.runs.stream.lines import BadLineError, Lines, Row
-from recurra.serving.latency import Latency
+from recurra.serving.streams.latency import Latency
 
 
 class Session:
@@ -25,7 +25,7 @@ class Session:
     named : bool
         Whether rows carry the name of their stream.
     look_ahead : int or None
-        See `recurra.serving.look_ahead.LookAheadStream`.
+        See `recurra.serving.streams.look_ahead.LookAheadStream`.
     proba : bool
         Whether answers carry the probability of every class.
     """

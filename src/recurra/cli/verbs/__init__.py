@@ -1,0 +1,13 @@
+"""One verb of the command line a file: it parses, calls `recurra.runs`, and prints.
+
+- `compare`: ``recurra compare``: runs side by side, and whether their difference is more than noise
+- `datasets`: ``recurra datasets``: the data sets that can be named, with licence and where they are
+- `doctor`: ``recurra doctor``: versions, kernels, threads, and where data are looked for
+- `eval`: ``recurra eval``: judge a trained network on its test part, or on new data
+- `explain`: ``recurra explain``: which values of one sequence speak for its prediction
+- `look`: ``recurra look``: what is in the data, what to watch out for, and settings to begin with
+- `predict`: ``recurra predict``: predictions of a trained network as CSV or JSON lines
+- `resume`: ``recurra resume``: go on with a run that was interrupted or killed, to the end it would have had
+- `stream`: ``recurra stream``: rows or frames come in, answers go out at once
+- `train`: ``recurra train``: data to a trained, judged and saved network in a run folder
+"""

@@ -1,0 +1,14 @@
+"""Charts and diagrams as SVG.
+
+- `cells`: The insides of the recurrent cells side by side, each gate with its equation
+- `charts`: Charts of the report, each a function from plain numbers to one inline ``<svg>``
+- `forecast`: `Forecast`, the next steps of one series with an interval, and its picture
+- `network`: A whole network from input to answer, with shapes and parameter counts
+- `series_charts`: Charts of time series: history, forecast and truth; errors by horizon; errors beside the naive ones
+- `signals`: Signals drawn with what a network makes of them over time
+- `sketch`: `Drawing`, a picture that follows the reader's light or dark page, and `Sketch`
+- `strips`: Frames of a clip in a row, with what a network makes of them over time
+- `svg`: A matplotlib figure as inline SVG for a page: real text, colours that follow the page, nothing random
+- `unrolled`: Recurrent layers unrolled over a sequence: which weights act where, with their names and shapes
+- `word_cloud`: Word clouds: the words that speak for a class, sized by how far, laid out by the ``wordcloud`` library
+"""

@@ -1,0 +1,251 @@
+"""`Explanation`: how much each part of an input spoke for an answer, one type for signals, text and video."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from recurra.checks import check_choice
+from recurra.errors import ShapeError
+from recurra.evaluation.drawing.charts import SMALL, WIDTH, dress, label, legend, number, plain
+from recurra.evaluation.drawing.signals import draw_channels, time_axis
+from recurra.evaluation.drawing.svg import PAGE, PLAIN, fit, render
+
+KINDS = ("sequence", "text", "video")
+# Colours of the heat map: against, nothing, for. The middle is grey so that it reads on white and on black.
+HEAT = ("#c2570c", "#8a939c", "#1f6fb2")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """What each part of an input contributed to one output of a network.
+
+    Parameters
+    ----------
+    values : ndarray
+        Contributions in the unit of the output, aligned with ``input``: (time, channels) for a sequence,
+        (tokens,) for
+        a text, (frames,) or (frames, ...) for a video. Positive speaks for the target, negative against it.
+    input : ndarray of shape (time, channels), sequence of str, or ndarray of shape (frames, ...)
+        What was explained.
+    method : str
+        Such as "gradient_times_input".
+    kind : {"sequence", "text", "video"}, default="sequence"
+        What the input is.
+    target : Any, optional
+        The label, or the number of the output, that was explained.
+    output : float, optional
+        The network's output for the target (a logit for a class).
+    error : float or None
+        Completeness error: the sum of ``values`` minus the change of the output they ought to add up to;
+        None where a method promises no sum.
+    channel_names : sequence of str, optional
+        One name per channel of a sequence.
+    sample_rate_hz : float, optional
+        Time steps, or frames, per second.
+    name : str
+        Of the sequence.
+
+    Raises
+    ------
+    ShapeError
+        If ``values`` and ``input`` do not have the same number of steps (and, for a sequence, channels).
+    """
+
+    values: np.ndarray
+    input: Any
+    method: str
+    kind: str = "sequence"
+    target: Any = None
+    output: float | None = None
+    error: float | None = None
+    channel_names: Sequence[str] | None = None
+    sample_rate_hz: float | None = None
+    name: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_choice("Explanation", "kind", self.kind, KINDS)
+        same = len(self.values) == len(self.input)
+        if self.kind == "sequence":
+            same = np.ndim(self.values) == 2 and np.shape(self.values) == np.shape(self.input)
+        if not same:
+            raise ShapeError(
+                f"Explanation: values must be aligned with the input of kind {self.kind!r}; got shapes "
+                f"{np.shape(self.values)} and {np.shape(self.input)}."
+            )
+
+    @property
+    def per_step(self) -> np.ndarray:
+        """Contribution of each time step, token or frame: the sum over everything else, shape (steps,)."""
+        return np.asarray(self.values).reshape(len(self.values), -1).sum(axis=1)
+
+    @property
+    def per_channel(self) -> np.ndarray:
+        """Contribution of each channel of a sequence, summed over time, shape (channels,)."""
+        return np.asarray(self.values).reshape(len(self.values), -1).sum(axis=0)
+
+    def summary(self) -> str:
+        """Say what was explained, by which method, and how far its parts add up."""
+        parts = f"Contributions by {self.method.replace('_', ' ')}"
+        if self.target is not None:
+            parts += f" to '{self.target}'"
+        if self.output is not None:
+            parts += f" (output {number(self.output)})"
+        strongest = np.argsort(-np.abs(self.per_step), kind="stable")[:3]
+        unit = {"sequence": "time steps", "text": "words", "video": "frames"}[self.kind]
+        named = [str(self.input[int(i)]) if self.kind == "text" else str(int(i)) for i in strongest]
+        parts += f"; strongest {unit}: {', '.join(named)}"
+        if self.error is not None:
+            parts += f"; {self._adding_up(self.error)}"
+        return parts + "."
+
+    def _adding_up(self, error: float) -> str:
+        if self.method == "gradient_times_input":
+            return (
+                "they say which values matter most at this input and, by their nature, need not add up "
+                f"to the output's change (sum less change: {number(error)})"
+            )
+        return f"their sum differs from the output's change by {number(error)}"
+
+    def plot(self) -> Figure:
+        """Return a figure: the input, and below it what each part contributed."""
+        return self._draw(PLAIN)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, as JSON holds them."""
+        given = list(self.input) if self.kind == "text" else np.asarray(self.input).tolist()
+        return {
+            "kind": self.kind,
+            "method": self.method,
+            "target": self.target.item() if isinstance(self.target, np.generic) else self.target,
+            "output": self.output,
+            "error": self.error,
+            "values": np.asarray(self.values).tolist(),
+            "input": given,
+            "channel_names": None if self.channel_names is None else list(self.channel_names),
+            "sample_rate_hz": self.sample_rate_hz,
+            "name": self.name,
+            "details": dict(self.details),
+        }
+
+    def _repr_svg_(self) -> str | None:
+        """Return the picture for a notebook; a text is shown as words by `_repr_html_`."""
+        if self.kind == "text":
+            return None
+        title = f"Explanation of {self.name}" if self.name else "Explanation"
+        return render(self._draw(PAGE), title=title, description=self.summary())
+
+    def _repr_html_(self) -> str:
+        if self.kind != "text":
+            return f'<div style="max-width:560px">{self._repr_svg_()}</div>'
+        top = float(np.abs(self.per_step).max(initial=0.0)) or 1.0
+        words = []
+        for word, value in zip(self.input, self.per_step.tolist(), strict=True):
+            share = round(70 * abs(value) / top)
+            colour = PLAIN["blue"] if value > 0 else PLAIN["orange"]
+            style = f"background:color-mix(in srgb, {colour} {share}%, transparent);border-radius:3px"
+            words.append(f'<span style="{style}" title="{value:.3g}">{html.escape(str(word))}</span>')
+        return f'<p style="line-height:1.8">{" ".join(words)}</p><p>{html.escape(self.summary())}</p>'
+
+    def __repr__(self) -> str:
+        shape = tuple(np.shape(self.values))
+        what = f"{self.kind}, {self.method}, target={self.target!r}"
+        return f"Explanation({what}, values {shape}, error={self.error})"
+
+    def _draw(self, colours: Any) -> Figure:
+        bars = self.kind == "text"
+        channels = self.values.shape[1] if self.kind == "sequence" else 1
+        heat = self.kind == "sequence" and channels > 1
+        height = 40 + 18 * len(self.values) if bars else 200 + (min(14 * channels, 200) if heat else 0)
+        figure = Figure(
+            figsize=(WIDTH / 72, max(120, height) / 72), dpi=72, facecolor="none", edgecolor="none"
+        )
+        if bars:
+            _draw_words(figure.add_subplot(), self, colours)
+        elif self.kind == "video":
+            _draw_steps(figure.add_subplot(), self, colours)
+            label(figure.axes[0], x="Time in seconds" if self.sample_rate_hz else "Frame", colours=colours)
+        else:
+            grid = figure.add_gridspec(
+                2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.25
+            )
+            signal = figure.add_subplot(grid[0])
+            below = figure.add_subplot(grid[1], sharex=signal)
+            _draw_signal(signal, self, colours)
+            (_draw_heat if heat else _draw_steps)(below, self, colours)
+            label(below, x=time_axis(0, self.sample_rate_hz)[1], colours=colours)
+            figure.align_ylabels([signal, below])
+        fit(figure)
+        return figure
+
+
+def _draw_signal(ax: Axes, e: Explanation, colours: Any) -> None:
+    dress(ax, colours=colours)
+    values = np.asarray(e.input, dtype=float)
+    draw_channels(ax, values, channel_names=e.channel_names, sample_rate_hz=e.sample_rate_hz, colours=colours)
+    ax.tick_params(labelbottom=False)
+    label(ax, y="Signal", colours=colours)
+    legend(ax, columns=3, colours=colours)
+
+
+def _draw_heat(ax: Axes, e: Explanation, colours: Any) -> None:
+    """Channels by time, each cell's opacity its contribution: nothing is see-through, so it suits any
+    background.
+    """
+    dress(ax, grid=None, colours=colours)
+    values = np.asarray(e.values, dtype=float)
+    steps, channels = values.shape
+    top = float(np.abs(values).max(initial=0.0)) or 1.0
+    scale = 1 / e.sample_rate_hz if e.sample_rate_hz else 1.0
+    # (1 - opacity) runs to zero in the middle.
+    stops = [(0.0, (*_rgb(HEAT[0]), 1.0)), (0.5, (*_rgb(HEAT[1]), 0.0)), (1.0, (*_rgb(HEAT[2]), 1.0))]
+    ax.imshow(
+        values.T,
+        aspect="auto",
+        interpolation="nearest",
+        cmap=LinearSegmentedColormap.from_list("against_for", stops),
+        vmin=-top,
+        vmax=top,
+        extent=(-0.5 * scale, (steps - 0.5) * scale, channels - 0.5, -0.5),
+        origin="upper",
+    )
+    names = e.channel_names or [f"{k + 1}" for k in range(channels)]
+    shown = np.arange(0, channels, max(1, channels // 14))
+    ax.set_yticks(shown, [plain(names[int(k)], 14) for k in shown], fontsize=min(SMALL, 9.0))
+    ax.tick_params(axis="y", length=0)
+    label(ax, y="Channel", colours=colours)
+    ax.set_title("blue for, orange against", fontsize=SMALL, color=colours["muted"], loc="left", pad=3)
+
+
+def _draw_steps(ax: Axes, e: Explanation, colours: Any) -> None:
+    dress(ax, colours=colours)
+    times, _ = time_axis(len(e.values), e.sample_rate_hz)
+    share = e.per_step
+    ax.axhline(0.0, color=colours["muted"], linewidth=0.8)
+    ax.fill_between(times, 0, np.maximum(share, 0), color=colours["blue"], alpha=0.6, linewidth=0, step="mid")
+    ax.fill_between(
+        times, 0, np.minimum(share, 0), color=colours["orange"], alpha=0.6, linewidth=0, step="mid"
+    )
+    label(ax, y="Contribution", colours=colours)
+
+
+def _draw_words(ax: Axes, e: Explanation, colours: Any) -> None:
+    dress(ax, grid="x", colours=colours)
+    share = e.per_step
+    bar_colours = [colours["blue"] if v > 0 else colours["orange"] for v in share]
+    ax.barh(np.arange(len(share)), share, color=bar_colours, height=0.75, linewidth=0)
+    ax.axvline(0.0, color=colours["muted"], linewidth=0.8)
+    ax.set_yticks(range(len(share)), [plain(word) for word in e.input], fontsize=SMALL)
+    ax.set_ylim(len(share) - 0.5, -0.5)
+    label(ax, x="Contribution", colours=colours)
+
+
+def _rgb(code: str) -> tuple[float, float, float]:
+    red, green, blue = (int(code[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue

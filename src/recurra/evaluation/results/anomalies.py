@@ -1,0 +1,235 @@
+"""`AnomalyEvaluation`: scores per time step, the segments they give, and how well they find what is labelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
+
+from recurra.checks import where
+from recurra.errors import DataError
+from recurra.evaluation.drawing import charts
+from recurra.evaluation.drawing.charts import is_number, label, legend, new_figure, number
+from recurra.evaluation.drawing.svg import PAGE, render
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.page import Picture
+from recurra.evaluation.report.series_page import series_page, series_tiles
+from recurra.evaluation.results.evaluation import Evaluation
+
+# Sequences drawn in a report, and points of each panel.
+DRAWN = 4
+POINTS = 3000
+# Steps before a step that its moving z-score is taken from.
+Z_STEPS = 720
+
+
+def moving_z_score(sequence: np.ndarray, steps: int = Z_STEPS) -> np.ndarray:
+    """Return how many deviations of the ``steps`` steps before it a step is from their mean: shape (time,).
+
+    The largest over the channels; 0 for the first step.
+    """
+    out = np.zeros(len(sequence))
+    for channel in sequence.T.astype(np.float64):
+        centred = channel - channel.mean()  # sums of squares of numbers far from 0 would lose digits
+        total, square = (np.concatenate([[0.0], np.cumsum(centred**p)]) for p in (1, 2))
+        last = np.arange(len(channel))
+        first = np.maximum(last - steps, 0)
+        count = np.maximum(last - first, 1)
+        mean = (total[last] - total[first]) / count
+        variance = (square[last] - square[first]) / count - mean**2
+        least = max(1e-6 * float(centred.var()), np.finfo(float).tiny)
+        out = np.maximum(
+            out, np.where(last > 0, np.abs(centred - mean) / np.sqrt(np.maximum(variance, least)), 0)
+        )
+    return out
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class AnomalyEvaluation(Evaluation):
+    """What a detector found; made by `AnomalyDetector.evaluate`.
+
+    Parameters
+    ----------
+    metrics : dict
+        Flat: with labels ``average_precision`` (area under the precision-recall curve over all time steps) and
+        ``roc_auc``, each with ``_baseline`` of a moving z-score, ``precision``, ``recall`` and ``f1`` at the
+        threshold, ``share_labelled``; always ``share_anomalous``, ``n_segments``, ``n_test``, ``n_test_steps``.
+    sequences : list of ndarray of shape (time, channels)
+    scores : list of ndarray of shape (time,)
+        The higher, the more anomalous.
+    threshold : float
+    labels : list of ndarray of bool, shape (time,), or None
+    """
+
+    task: ClassVar[str] = "anomaly"
+
+    sequences: Sequence[np.ndarray]
+    scores: Sequence[np.ndarray]
+    threshold: float
+    labels: Sequence[np.ndarray] | None = None
+    names: Sequence[str] = ()
+
+    @classmethod
+    def made(
+        cls,
+        sequences: Sequence[np.ndarray],
+        scores: Sequence[np.ndarray],
+        *,
+        threshold: float,
+        labels: Any,
+        names: Sequence[str] | None,
+        context: ReportContext,
+    ) -> "AnomalyEvaluation":
+        """Judge scores; labels are read by `as_labels`."""
+        flat = np.concatenate(list(scores))
+        called = flat > threshold
+        segments = sum(int((np.diff((s > threshold).astype(np.int8), prepend=0) == 1).sum()) for s in scores)
+        metrics: dict[str, Any] = {}
+        true = None
+        if labels is not None:
+            true = [
+                as_labels(own, len(s), i, names)
+                for i, (own, s) in enumerate(zip(labels, scores, strict=True))
+            ]
+            naive = np.concatenate([moving_z_score(s) for s in sequences])
+            metrics = _figures(np.concatenate(true), flat, called, naive)
+        metrics |= {
+            "share_anomalous": float(called.mean()),
+            "n_segments": segments,
+            "n_test": len(sequences),
+            "n_test_steps": len(flat),
+        }
+        shown = list(names) if names is not None else [str(i) for i in range(len(sequences))]
+        return cls(
+            metrics=metrics,
+            sequences=sequences,
+            scores=scores,
+            threshold=threshold,
+            labels=true,
+            names=shown,
+            context=context,
+        )
+
+    def headline(self) -> str:
+        """Return the average precision, without labels how much is anomalous."""
+        m = self.metrics
+        if "average_precision" in m:
+            return f"Average precision {number(m['average_precision'])}"
+        return f"{m['n_segments']:,} segments are anomalous"
+
+    def sentences(self) -> list[str]:
+        """Return what was found, and how well."""
+        m = self.metrics
+        found = (
+            f"{m['n_segments']:,} segments, {100 * m['share_anomalous']:.1f} % of {m['n_test_steps']:,} steps, are called "
+            "anomalous."
+        )
+        if "average_precision" not in m:
+            return [found]
+        return [
+            f"Average precision {m['average_precision']:.3f}; a moving z-score has "
+            f"{m['average_precision_baseline']:.3f}, guessing {m['share_labelled']:.3f}. "
+            f"At the threshold precision {m['precision']:.2f}, recall {m['recall']:.2f}. {found}"
+        ]
+
+    def pictures(self) -> list[Picture]:
+        """Return svg, caption and width of every chart of the report."""
+        highest = np.argsort([-float(s.max()) for s in self.scores], kind="stable")[:DRAWN]
+        out = [Picture(Markup(self._drawing(int(i))), self._caption(int(i)), wide=True) for i in highest]
+        if any(is_number(row.get("train_loss")) for row in self.context.history):
+            svg = charts.learning_curves(self.context.history, best_epoch=self.context.best_epoch)
+            out.append(Picture(Markup(svg), "Loss by epoch."))
+        return out
+
+    def _caption(self, index: int) -> str:
+        called = int((self.scores[index] > self.threshold).sum())
+        return f"{self.names[index]}: {called:,} of {len(self.scores[index]):,} steps are called anomalous (shaded)."
+
+    def _drawing(self, index: int) -> str:
+        """Return the stretch around the highest score: the signal with its segments, and below it the score."""
+        sequence, scores = self.sequences[index], self.scores[index]
+        middle = int(np.argmax(scores))
+        first = int(np.clip(middle - POINTS // 2, 0, max(len(scores) - POINTS, 0)))
+        part = slice(first, first + POINTS)
+        rate = self.context.sample_rate_hz
+        x = np.arange(first, first + len(scores[part])) / (rate or 1)
+        figure, (ax, below) = new_figure(330, width=760, rows=(2, 1))
+        for channel, role in zip(sequence[part].T[:4], ("blue", "green", "purple", "muted"), strict=False):
+            ax.plot(x, channel, color=PAGE[role], linewidth=1.1)
+        _shade(ax, x, scores[part] > self.threshold, PAGE["orange"], "called anomalous")
+        if self.labels is not None:
+            low = float(sequence[part].min())
+            marked = np.where(self.labels[index][part], low, np.nan)
+            ax.plot(x, marked, color=PAGE["ink"], linewidth=3, label="labelled")
+        below.plot(x, scores[part], color=PAGE["blue"], linewidth=1.1)
+        below.axhline(
+            self.threshold, color=PAGE["orange"], linewidth=1.2, linestyle=(0, (4, 3)), label="threshold"
+        )
+        label(ax, y="Value")
+        label(below, x="Seconds" if rate else "Time step", y="Score")
+        below.yaxis.set_major_locator(MaxNLocator(3))
+        if ax.get_legend_handles_labels()[0]:
+            legend(ax)
+        return render(figure, title="Anomalies", description=self._caption(index))
+
+    def figures(self) -> dict[str, str]:
+        """Return the drawings of a run's folder by name."""
+        highest = int(np.argmax([float(s.max()) for s in self.scores]))
+        return {"anomalies": self._drawing(highest)}
+
+    def to_html(self) -> str:
+        """Return the report as one self-contained page."""
+        return series_page(
+            self.context,
+            headline=self.headline(),
+            sentences=self.sentences(),
+            figures=series_tiles(self.metrics),
+            sections=[("Where it is anomalous", self.pictures())],
+        )
+
+
+def as_labels(labels: Any, steps: int, index: int, names: Sequence[str] | None) -> np.ndarray:
+    """Return which steps are anomalous: bool array of shape (time,).
+
+    Where there are -1 and 1 only, -1 is anomalous, as scikit-learn has it; else whatever is neither 0, False nor empty.
+
+    Raises
+    ------
+    DataError
+        If there is not one label per step.
+    """
+    array = np.asarray(labels)
+    if array.shape != (steps,):
+        raise DataError(
+            f"evaluate: {where(index, names)} must have one label per time step, {steps}; got {array.shape}."
+        )
+    values = set(np.unique(array).tolist())
+    if -1 in values and values <= {-1, 1}:
+        return array == -1
+    if array.dtype.kind in "OUS":
+        return np.array([str(v) not in ("", "0", "normal", "False") for v in array.tolist()])
+    return array != 0
+
+
+def _figures(true: np.ndarray, scores: np.ndarray, called: np.ndarray, naive: np.ndarray) -> dict[str, Any]:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    out: dict[str, Any] = {"share_labelled": float(true.mean())}
+    hits = int((called & true).sum())
+    if true.any() and not true.all():
+        for name, measure in (("average_precision", average_precision_score), ("roc_auc", roc_auc_score)):
+            out[name] = float(measure(true, scores))
+            out[f"{name}_baseline"] = float(measure(true, naive))
+        out["precision"] = hits / max(int(called.sum()), 1)
+        out["recall"] = hits / int(true.sum())
+        out["f1"] = 2 * hits / max(int(called.sum()) + int(true.sum()), 1)
+    return out
+
+
+def _shade(ax: Any, x: np.ndarray, where_to: np.ndarray, colour: str, name: str) -> None:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], where_to.astype(np.int8), [0]])))
+    for number_of, (a, b) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
+        stop = x[min(b, len(x) - 1)]
+        ax.axvspan(x[a], stop, color=colour, alpha=0.22, linewidth=0, label=None if number_of else name)

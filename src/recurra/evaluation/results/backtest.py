@@ -1,0 +1,313 @@
+"""`Backtest`: forecasts from rolling origins beside what came true and beside the naive forecasts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from markupsafe import Markup
+
+from recurra.evaluation.drawing import charts, series_charts
+from recurra.evaluation.drawing.charts import is_number, number
+from recurra.evaluation.drawing.svg import PAGE, PLAIN, render
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.page import Picture
+from recurra.evaluation.report.series_page import series_page, series_tiles
+from recurra.evaluation.results.evaluation import Evaluation
+
+# Forecasts drawn in a report, and the history before them as a multiple of the horizon.
+DRAWN = 4
+SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Forecasts and truth of every origin.
+
+    Parameters
+    ----------
+    series : ndarray of shape (origins,)
+        Which series.
+    places : ndarray of shape (origins,)
+        First step forecast.
+    truth, point : ndarray of shape (origins, horizon, targets)
+    low, high : ndarray of the same shape, optional
+    """
+
+    series: np.ndarray
+    places: np.ndarray
+    truth: np.ndarray
+    point: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+
+def last_value(values: np.ndarray, origin: int, horizon: int) -> np.ndarray:
+    """Return the last value seen, again and again: shape (horizon, targets); NaN where none was seen."""
+    return seasonal_naive(values, origin, horizon, season=1)
+
+
+def seasonal_naive(values: np.ndarray, origin: int, horizon: int, *, season: int) -> np.ndarray:
+    """Return the value of the same place in the last season: shape (horizon, targets).
+
+    Parameters
+    ----------
+    values : ndarray of shape (time, targets)
+        Steps from ``origin`` on are not looked at. A missing value is taken from a season before.
+    """
+    out = np.full((horizon, values.shape[1]), np.nan)
+    for step in range(horizon):
+        at = origin + step - season * (step // season + 1)
+        while at >= 0 and np.isnan(out[step]).any():
+            out[step] = np.where(np.isnan(out[step]), values[at], out[step])
+            at -= season
+    return out
+
+
+def smape(truth: np.ndarray, point: np.ndarray) -> float:
+    """Return the symmetric mean absolute percentage error, 0 to 200, over what is there."""
+    size = np.abs(truth) + np.abs(point)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = np.where(size > 0, 200 * np.abs(point - truth) / size, 0.0)
+    return float(np.nanmean(np.where(np.isnan(truth), np.nan, each)))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Backtest(Evaluation):
+    """What a backtest found; made by `Forecaster.backtest` and `Forecaster.evaluate`.
+
+    Parameters
+    ----------
+    metrics : dict
+        Flat: ``skill`` (1 - mae / mae_baseline) first, ``mae``, ``rmse``, ``smape``, each with ``_baseline`` (seasonal
+        naive where there is a season, else the last value), ``mae_last_value``, ``rmse_last_value``,
+        ``mae_seasonal_naive``, ``rmse_seasonal_naive``, ``coverage`` and ``coverage_nominal``, ``n_series``,
+        ``n_origins``, ``n_test``.
+    by_horizon : list of dict
+        A row for each step ahead: ``step``, ``mae``, ``rmse``, ``last_value``, ``seasonal_naive`` (mean absolute
+        errors), ``coverage``.
+    origins : Origins
+    values : list of ndarray
+        The whole series.
+    naive, seasonal : ndarray of shape (origins, horizon, targets)
+    """
+
+    task: ClassVar[str] = "forecast"
+
+    by_horizon: list[dict[str, Any]]
+    origins: Origins
+    values: Sequence[np.ndarray]
+    naive: np.ndarray
+    seasonal: np.ndarray
+    season: int = 1
+    names: Sequence[str] = ()
+    target_names: Sequence[str] | None = None
+
+    @classmethod
+    def made(
+        cls,
+        values: Sequence[np.ndarray],
+        origins: Origins,
+        *,
+        season: int,
+        coverage: float | None,
+        names: Sequence[str],
+        target_names: Sequence[str] | None,
+        context: ReportContext,
+    ) -> "Backtest":
+        """Judge forecasts beside the naive ones."""
+        horizon = origins.point.shape[1]
+        where = list(zip(origins.series.tolist(), origins.places.tolist(), strict=True))
+        naive = np.stack([last_value(values[i], o, horizon) for i, o in where])
+        seasonal = np.stack([seasonal_naive(values[i], o, horizon, season=season) for i, o in where])
+        seasonal = np.where(np.isnan(seasonal), naive, seasonal)
+        metrics = _metrics(origins, naive, seasonal, season, coverage)
+        rows = [_row(origins, naive, seasonal, step, coverage) for step in range(horizon)]
+        context = context if context.title else ReportContext(title="Forecaster")
+        return cls(
+            metrics=metrics,
+            by_horizon=rows,
+            origins=origins,
+            values=values,
+            naive=naive,
+            seasonal=seasonal,
+            season=season,
+            names=names,
+            target_names=target_names,
+            context=context,
+        )
+
+    def headline(self) -> str:
+        """Return the skill."""
+        return f"Skill {self.metrics['skill']:.3f}"
+
+    def sentences(self) -> list[str]:
+        """Return how good, compared with what; the skill first."""
+        m = self.metrics
+        base = f"seasonal naive (period {self.season})" if self.season > 1 else "the last value"
+        direction = "less" if m["skill"] >= 0 else "more"
+        words = (
+            f"Skill {m['skill']:.3f}: a mean absolute error of {number(m['mae'])}, "
+            f"{100 * abs(m['skill']):.0f} % {direction} than that of {base} ({number(m['mae_baseline'])}); "
+            f"the last value gives {number(m['mae_last_value'])}. "
+            f"RMSE {number(m['rmse'])} (naive {number(m['rmse_baseline'])})."
+        )
+        if "coverage" in m:
+            words += f" The {100 * m['coverage_nominal']:.0f} % interval holds {100 * m['coverage']:.1f} % of the truth."
+        count = f"{m['n_origins']:,} origin{'s' if m['n_origins'] > 1 else ''}"
+        return [f"{words} {count}, {len(self.by_horizon)} steps ahead."]
+
+    def plot(self, origin: int = 0, *, target: int = 0) -> Any:
+        """Return a figure of the forecast from one origin, with history and truth."""
+        return self._figure(origin, target, PLAIN)
+
+    def _figure(self, origin: int, target: int, colours: Mapping[str, str]) -> Any:
+        o, horizon = self.origins, self.origins.point.shape[1]
+        values = self.values[int(o.series[origin])]
+        place = int(o.places[origin])
+        history = values[max(0, place - max(SHOWN * horizon, 24)) : place, target]
+        name = self.target_names[target] if self.target_names else "value"
+        return series_charts.forecast_figure(
+            history,
+            o.point[origin, :, target],
+            low=None if o.low is None else o.low[origin, :, target],
+            high=None if o.high is None else o.high[origin, :, target],
+            truth=o.truth[origin, :, target],
+            coverage=self.metrics.get("coverage_nominal"),
+            label=str(name),
+            colours=colours,
+        )
+
+    def drawn(self) -> list[int]:
+        """Return the origins a report draws: the best, the median and the worst, and the newest."""
+        errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+        order = np.argsort(errors, kind="stable")
+        chosen = [int(order[-1]), int(order[len(order) // 2]), int(order[0]), len(errors) - 1]
+        return list(dict.fromkeys(chosen))[:DRAWN]
+
+    def pictures(self) -> list[Picture]:
+        """Return svg, caption and width of every chart of the report."""
+        out = []
+        errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+        for origin in self.drawn():
+            svg = render(
+                self._figure(origin, 0, PAGE), title="Forecast", description=self._caption(origin, errors)
+            )
+            out.append(Picture(Markup(svg), self._caption(origin, errors), wide=True))
+        names = {"mae": "network", "last_value": "last value"}
+        if self.season > 1:
+            names["seasonal_naive"] = "seasonal naive"
+        svg = series_charts.error_by_horizon(self.by_horizon, names=names)
+        out.append(Picture(Markup(svg), "Mean absolute error by how far ahead."))
+        bars = {"network": self.metrics["mae"], "last value": self.metrics["mae_last_value"]}
+        if self.season > 1:
+            bars["seasonal naive"] = self.metrics["mae_seasonal_naive"]
+        svg = series_charts.error_bars(bars, figure_name="Mean absolute error")
+        out.append(Picture(Markup(svg), "The error beside those of the naive forecasts."))
+        history = self.context.history
+        if any(is_number(row.get("train_loss")) for row in history):
+            svg = charts.learning_curves(history, best_epoch=self.context.best_epoch)
+            out.append(Picture(Markup(svg), "Loss by epoch."))
+        return out
+
+    def _caption(self, origin: int, errors: np.ndarray) -> str:
+        name = self.names[int(self.origins.series[origin])]
+        place = int(self.origins.places[origin])
+        rank = "a common"
+        if errors[origin] in (np.nanmin(errors), np.nanmax(errors)):
+            rank = "the smallest" if errors[origin] == np.nanmin(errors) else "the largest"
+        return f"{name}, origin before step {place}: mean absolute error {number(float(errors[origin]))} ({rank} one)."
+
+    def figures(self) -> dict[str, str]:
+        """Return the drawings of a run's folder by name."""
+        names = ("forecast-worst", "forecast-median", "forecast-best", "forecast-newest")
+        out = {}
+        for name, origin in zip(names, self.drawn(), strict=False):
+            errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+            words = self._caption(origin, errors)
+            out[name] = render(self._figure(origin, 0, PAGE), title="Forecast", description=words)
+        return out
+
+    def to_html(self) -> str:
+        """Return the report as one self-contained page."""
+        rows = [{k: number(float(v)) for k, v in row.items()} for row in self.by_horizon]
+        columns = {"step": "step", "mae": "network", "rmse": "RMSE", "last_value": "last value"}
+        if self.season > 1:
+            columns["seasonal_naive"] = "seasonal naive"
+        if "coverage" in self.metrics:
+            columns["coverage"] = "coverage"
+        return series_page(
+            self.context,
+            headline=self.headline(),
+            sentences=self.sentences(),
+            figures=series_tiles(self.metrics),
+            sections=[("Forecasts and errors", self.pictures())],
+            table=("Mean absolute error by steps ahead", columns, rows),
+        )
+
+    def _sizes(self) -> str:
+        return f"{self.metrics['n_origins']} origins"
+
+
+def _metrics(
+    o: Origins, naive: np.ndarray, seasonal: np.ndarray, season: int, coverage: float | None
+) -> dict[str, Any]:
+    base = seasonal if season > 1 else naive
+    mae = _mae(o.truth, o.point)
+    mae_base = _mae(o.truth, base)
+    out: dict[str, Any] = {
+        "skill": 1 - mae / mae_base if mae_base > 0 else float("nan") if mae > 0 else 0.0,
+        "mae": mae,
+        "rmse": _rmse(o.truth, o.point),
+        "smape": smape(o.truth, o.point),
+        "mae_baseline": mae_base,
+        "rmse_baseline": _rmse(o.truth, base),
+        "smape_baseline": smape(o.truth, base),
+        "mae_last_value": _mae(o.truth, naive),
+        "rmse_last_value": _rmse(o.truth, naive),
+        "mae_seasonal_naive": _mae(o.truth, seasonal),
+        "rmse_seasonal_naive": _rmse(o.truth, seasonal),
+    }
+    if coverage is not None:
+        out |= {"coverage": _coverage(o, slice(None)), "coverage_nominal": coverage}
+    return out | {
+        "n_series": len(set(o.series.tolist())),
+        "n_origins": len(o.series),
+        "n_test": int(np.isfinite(o.truth).sum()),
+    }
+
+
+def _row(
+    o: Origins, naive: np.ndarray, seasonal: np.ndarray, step: int, coverage: float | None
+) -> dict[str, Any]:
+    truth, point = o.truth[:, step], o.point[:, step]
+    row: dict[str, Any] = {
+        "step": step + 1,
+        "mae": _mae(truth, point),
+        "rmse": _rmse(truth, point),
+        "last_value": _mae(truth, naive[:, step]),
+        "seasonal_naive": _mae(truth, seasonal[:, step]),
+    }
+    return row if coverage is None else row | {"coverage": _coverage(o, step)}
+
+
+def _mae(truth: np.ndarray, point: np.ndarray) -> float:
+    return _mean(np.abs(truth - point))
+
+
+def _rmse(truth: np.ndarray, point: np.ndarray) -> float:
+    return float(np.sqrt(_mean((truth - point) ** 2)))
+
+
+def _mean(values: np.ndarray) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if there.size else float("nan")
+
+
+def _coverage(o: Origins, step: Any) -> float:
+    if o.low is None or o.high is None:
+        return float("nan")
+    truth = o.truth[:, step]
+    inside = (truth >= o.low[:, step]) & (truth <= o.high[:, step])
+    there = np.isfinite(truth)
+    return float(inside[there].mean()) if there.any() else float("nan")

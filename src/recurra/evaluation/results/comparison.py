@@ -1,0 +1,57 @@
+"""Two or more runs on the same test sequences: is the difference more than noise?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, UsageError
+from recurra.evaluation.metrics.paired_tests import ALPHA, Comparison
+from recurra.evaluation.results.cases import CaseEvaluation
+from recurra.evaluation.results.evaluation import Evaluation
+
+
+def compare(evaluations: Mapping[str, Evaluation], *, groups: Any = None, alpha: float = ALPHA) -> Comparison:
+    """Compare evaluations of the same task on the same test sequences; see `recurra.evaluation.metrics.paired_tests`.
+
+    Raises
+    ------
+    UsageError
+        With fewer than two runs, runs of different tasks, or a task whose runs are not compared.
+    DataError
+        If the test sequences or their true answers differ.
+    """
+    tasks = {e.task for e in evaluations.values()}
+    if len(evaluations) < 2 or len(tasks) > 1:
+        raise UsageError(
+            f"compare: needs at least two runs of one task; got {len(evaluations)} of "
+            f"{', '.join(sorted(tasks)) or 'none'}."
+        )
+    judged = {name: e for name, e in evaluations.items() if isinstance(e, CaseEvaluation)}
+    if len(judged) < len(evaluations):
+        raise UsageError(
+            f"compare: needs runs that answer case by case; got {', '.join(tasks)}. Put their metrics side by side."
+        )
+    (first_name, first), *others = judged.items()
+    for name, other in others:
+        _check_same(first_name, first, name, other)
+    answers = {name: e.y_pred for name, e in judged.items()}
+    pairs = first.compare_answers(answers, groups=groups, alpha=alpha).pairs
+    runs: list[dict[str, Any]] = [{"name": name, **e.metrics} for name, e in judged.items()]
+    runs.sort(key=lambda run: run[first.compared_by], reverse=not first.less_is_better)
+    return Comparison(runs, pairs)
+
+
+def _check_same(first_name: str, first: CaseEvaluation, name: str, other: CaseEvaluation) -> None:
+    if [row["name"] for row in first.predictions] != [row["name"] for row in other.predictions]:
+        raise DataError(
+            f"compare: runs {first_name!r} and {name!r} were not judged on the same test sequences; "
+            f"evaluate both on one file."
+        )
+    if len(first.y_true) != len(other.y_true) or not all(
+        np.array_equal(a, b) for a, b in zip(first.y_true, other.y_true, strict=True)
+    ):
+        raise DataError(
+            f"compare: runs {first_name!r} and {name!r} have different true answers; evaluate both on one "
+            f"file."
+        )

@@ -1,0 +1,158 @@
+"""One label a time step: its result, `LabelingEvaluation`, and how it is judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from markupsafe import Markup
+
+from recurra.errors import ShapeError
+from recurra.evaluation.drawing import signals
+from recurra.evaluation.metrics.baselines import ClassBaseline
+from recurra.evaluation.metrics.figures import (
+    accuracy_interval,
+    as_objects,
+    confusion_table,
+    join,
+    labeling_metrics,
+    per_class_table,
+    reliability,
+)
+from recurra.evaluation.metrics.intervals import cluster_codes
+from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.segment_f1 import segment_f1
+from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.page import Case
+from recurra.evaluation.report.wording import percent
+from recurra.evaluation.results.cases import closing, name_of
+from recurra.evaluation.results.labels import LabelEvaluation, check_proba, with_unknown
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LabelingEvaluation(LabelEvaluation):
+    """How good one label per time step is; made by `evaluate_labeling`.
+
+    Parameters
+    ----------
+    predictions : list of dict
+        A row per sequence: ``sequence`` (position), ``name``, ``length``, ``steps_wrong``, ``share_correct``.
+    """
+
+    task: ClassVar[str] = "labeling"
+    items: ClassVar[str] = "time steps"
+
+    def worst_words(self) -> str:
+        """Say what is listed as the worst mistakes."""
+        return "The sequences with the largest share of wrong steps; the marks between the two ribbons are the wrong ones."
+
+    def worst_rows(self) -> list[dict[str, Any]]:
+        """Return the sequences with a wrong step, that with the largest share first."""
+        wrong = (r for r in self.predictions if r["steps_wrong"])
+        return sorted(wrong, key=lambda r: r["share_correct"])
+
+    def case(self, row: Mapping[str, Any]) -> Case:
+        """Return heading and sentence of a sequence."""
+        heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
+        return self.shown(row, heading, f"{percent(row['share_correct'])} of its steps are right.")
+
+    def drawing(self, position: int) -> Markup | None:
+        """Draw the signal between the ribbons of true and predicted labels."""
+        values = self.signal(position)
+        if values is None:
+            return None
+        answers = {"true": self.y_true[position], "predicted": self.y_pred[position]}
+        return Markup(
+            signals.labelled_signal(values, classes=self.classes, **answers, **self.axes_of(position))
+        )
+
+    def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
+        """Compare the labels that several runs gave, sequence by sequence or by groups."""
+        clusters = np.repeat(np.arange(len(self.y_true)), [len(t) for t in self.y_true])
+        clusters = clusters if groups is None else cluster_codes(groups)[clusters]
+        flat = {name: join(labels) for name, labels in answers.items()}
+        return compare_classification(join(self.y_true), flat, groups=clusters, alpha=alpha)
+
+
+def evaluate_labeling(
+    y_true: Sequence[Any],
+    proba: Sequence[np.ndarray],
+    *,
+    classes: Any,
+    baseline: ClassBaseline | None = None,
+    names: Sequence[str] | None = None,
+    sequences: Sequence[np.ndarray] | None = None,
+    groups: Any = None,
+    train_seconds: float | None = None,
+    context: ReportContext | None = None,
+) -> LabelingEvaluation:
+    """Judge one label per time step.
+
+    Parameters
+    ----------
+    y_true : list of arrays of shape (time,)
+        True labels of each sequence.
+    proba : list of ndarray of shape (time, classes)
+        Probabilities of each sequence.
+
+    Notes
+    -----
+    The other parameters are those of `evaluate_classification`. Steps of one sequence are not independent,
+    so every interval is over sequences (or ``groups``), and is absent where they are too few.
+    """
+    known = np.asarray(classes).tolist()
+    if len(y_true) != len(proba) or not len(y_true):
+        raise ShapeError(
+            f"evaluate_labeling: y_true and proba must have one entry per sequence, at least one; got "
+            f"{len(y_true)} and "
+            f"{len(proba)}."
+        )
+    lengths = [len(t) for t in y_true]
+    flat_proba = np.concatenate([np.asarray(p) for p in proba])
+    flat = join(y_true)
+    check_proba("evaluate_labeling", flat_proba, items=len(flat), classes=len(known))
+    everything, unknown = with_unknown(flat, known)
+    true, labels = as_objects(flat.tolist()), as_objects(everything)
+    pred = labels[flat_proba.argmax(axis=1)]
+    cuts = np.cumsum(lengths)[:-1]
+    of_sequence = np.repeat(np.arange(len(lengths)), lengths)
+    clusters = of_sequence if groups is None else cluster_codes(groups)[of_sequence]
+    correct = true == pred
+    wide = np.hstack([flat_proba, np.zeros((len(true), len(unknown)))])
+    metrics: dict[str, Any] = labeling_metrics(
+        np.split(true, cuts), np.split(pred, cuts), proba=np.split(wide, cuts), classes=labels
+    )
+    bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
+    metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    if baseline:
+        always = [np.repeat(as_objects([baseline.majority]), length) for length in lengths]
+        metrics["segment_f1_baseline"] = segment_f1(np.split(true, cuts), always)
+    interval = accuracy_interval(correct, clusters=clusters)
+    rows = [
+        {
+            "sequence": i,
+            "name": name_of(names, i),
+            "length": lengths[i],
+            "steps_wrong": int((~part).sum()),
+            "share_correct": float(part.mean()) if len(part) else 1.0,
+        }
+        for i, part in enumerate(np.split(correct, cuts))
+    ]
+    return LabelingEvaluation(
+        metrics=closing(metrics, n_test=len(lengths), train_seconds=train_seconds, n_test_steps=len(true)),
+        y_true=np.split(true, cuts),
+        y_pred=np.split(pred, cuts),
+        proba=list(proba),
+        classes=everything,
+        unknown_classes=unknown,
+        naive_class=baseline.majority if baseline else None,
+        intervals={"accuracy": interval} if interval else {},
+        tables={
+            "per_class": per_class_table(true, pred, classes=labels, clusters=clusters),
+            "reliability": bins,
+        },
+        confusion=confusion_table(true, pred, classes=labels),
+        predictions=rows,
+        sequences=sequences,
+        context=context or ReportContext(),
+    )

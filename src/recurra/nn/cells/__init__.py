@@ -1,0 +1,7 @@
+"""The layers users know: RNN, LSTM and GRU; twins in `recurra.kernels.cells`.
+
+- `accelerate`: Turning the recurrent layers of somebody else's model into ours, in place, and back
+- `gru`: The gated recurrent unit: the layer
+- `lstm`: The long short-term memory: the layer
+- `rnn`: The plain recurrent network with tanh or ReLU: the layer
+"""

@@ -1,0 +1,412 @@
+"""The autograd bridge: a recurrent layer's tensors to the native kernels, and their gradients back.
+
+Three ways in, one computation:
+
+- nothing needs a gradient: a direct call;
+- something does: one `torch.autograd.Function` for a layer in all its directions. Its backward pass is native as
+  well; where it must itself be differentiated, torch's own operations (the cell's reference) take over;
+- under `torch.compile`: the operators ``recurra::layer`` and ``recurra::layer_backward``, so that a compiler sees
+  one opaque node in place of a loop over time.
+
+Padded tensors of any strides and flat ragged rows are read and written where they lie.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.kernels.dispatch import current, native_module
+from recurra.nn.layers import checkpointing
+
+CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
+GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+DTYPES = (torch.float32, torch.float64)
+PLAIN = (Tensor, torch.nn.Parameter)  # a subclass may mean something else by its operations
+# Weights of one direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; the last three may be None.
+DirectionWeights = Sequence[Tensor | None]
+# Gradients of one direction in the order the extension takes them: the weights, then the state after each step.
+PER_DIRECTION = 5
+
+
+def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
+    """Return whether the kernels take a layer with these tensors; otherwise torch's own operations compute it."""
+    if not values.is_cpu or values.dtype not in DTYPES:
+        return False
+    if current() != "native" or torch.is_autocast_enabled("cpu") or transformed():
+        return False
+    return type(values) in PLAIN and all(
+        [t is None or (type(t) in PLAIN and t.is_cpu and t.dtype is values.dtype) for t in others]
+    )
+
+
+def transformed() -> bool:
+    """Return whether vmap, grad of torch.func or forward-mode derivatives are on, which see torch's operations only."""
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
+
+
+def batched(given: Sequence[Tensor | None]) -> bool:
+    """Return whether gradients are many at once: vmap over a backward pass, ``is_grads_batched``."""
+    wrapped, legacy = (
+        torch._C._functorch.is_functorch_wrapped_tensor,
+        torch._C._functorch.is_legacy_batchedtensor,
+    )
+    return any(g is not None and (wrapped(g) or legacy(g)) for g in given)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What a layer needs to know besides its tensors.
+
+    Parameters
+    ----------
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    lengths : int64 ndarray of shape (batch,)
+    batch_first : bool or None
+        Where a padded tensor has its batch; None for flat ragged rows.
+    reference : callable or None
+        (rows, states, weights) -> (output, final states) in torch operations, for second derivatives; None where no
+        graph is built.
+    memory : {"full", "sqrt"}
+        Whether training keeps the gates of every step, or states between segments only (`recurra.nn.layers.checkpointing`).
+    """
+
+    cell: str
+    lengths: np.ndarray
+    batch_first: bool | None
+    reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]] | None
+    memory: str = "full"
+
+    def places(self, values: Tensor) -> tuple[np.ndarray, int]:
+        """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
+        if self.batch_first is None:
+            width = values.stride(0)
+            return self._first_rows * width, width
+        batch, time = (0, 1) if self.batch_first else (1, 0)
+        return np.arange(len(self.lengths)) * values.stride(batch), values.stride(time)
+
+    @cached_property
+    def _first_rows(self) -> np.ndarray:
+        return np.cumsum(self.lengths) - self.lengths
+
+    def end_with_zeros(self, values: Tensor) -> Tensor:
+        """Write zeros into the steps of a padded tensor past the end of its sequences; return it."""
+        if self.batch_first is not None:
+            time = values.shape[1 if self.batch_first else 0]
+            if (self.lengths != time).any():
+                # not zeros everywhere: the recurrence writes most of it itself
+                native_module().clear_ends(
+                    values.dtype == torch.float64, values.data_ptr(), *self.places(values), self.lengths,
+                    len(self.lengths), time, values.shape[2], torch.get_num_threads(),
+                )  # fmt: skip
+        return values
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _pack(cell: str, weights: Sequence[DirectionWeights], *, back: bool) -> list[Any]:
+    """Lay out the weights of every direction for the kernels."""
+    weight_ih, weight_hh, *_ = weights[0]
+    assert weight_ih is not None
+    assert weight_hh is not None
+    return native_module().pack(
+        CODES[cell],
+        weight_ih.dtype == torch.float64,
+        weight_ih.shape[1],
+        weight_ih.shape[0] // GATES[cell],
+        weight_hh.shape[1],
+        [[_address(w) for w in one] for one in weights],
+        back,
+        torch.get_num_threads(),
+    )
+
+
+@dataclass
+class Kept:
+    """What a forward pass leaves for the backward pass besides tensors."""
+
+    packed: list[Any]
+    memory: Any
+    segmented: list[checkpointing.Direction] | None = None
+
+
+def forward_pass(
+    call: Call,
+    x: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    weights: Sequence[DirectionWeights],
+    *,
+    save: bool,
+) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
+    """Run a layer; tensors are contiguous but for x, whose last axis is."""
+    packed = _pack(call.cell, weights, back=save)
+    directions, batch = len(weights), len(call.lengths)
+    weight_ih, weight_hh = weights[0][0], weights[0][1]
+    assert weight_ih is not None
+    assert weight_hh is not None
+    hidden_size, output_size = weight_ih.shape[0] // GATES[call.cell], weight_hh.shape[1]
+    output = call.end_with_zeros(x.new_empty((*x.shape[:-1], directions * output_size)))
+    if save and call.memory == "sqrt":
+        return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
+    h_n = x.new_empty((directions, batch, output_size))
+    c_n = x.new_empty((directions, batch, hidden_size)) if call.cell == "lstm" else None
+    memory = native_module().Saved(packed[0], int(call.lengths.sum()), directions) if save else None
+    native_module().forward(
+        packed,
+        batch,
+        call.lengths,
+        x.data_ptr(),
+        *call.places(x),
+        output.data_ptr(),
+        *call.places(output),
+        _address(h_0),
+        _address(c_0),
+        False,
+        h_n.data_ptr(),
+        _address(c_n),
+        memory,
+        torch.get_num_threads(),
+        0,
+    )
+    return output, h_n, c_n, Kept(packed, memory)
+
+
+def _forward_in_segments(
+    call: Call,
+    packed: list[Any],
+    x: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    output: Tensor,
+    sizes: tuple[int, int],
+) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
+    """Run a layer keeping only the states between segments."""
+    batch, found = len(call.lengths), []
+    for d, one in enumerate(packed):
+        h = x.new_zeros((batch, sizes[0])) if h_0 is None else h_0[d].contiguous()
+        c = None
+        if call.cell == "lstm":
+            c = x.new_zeros((batch, sizes[1])) if c_0 is None else c_0[d].contiguous()
+        rows = checkpointing.Rows(x.data_ptr(), *call.places(x))
+        out = checkpointing.Rows(output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output))
+        direction = checkpointing.Direction(
+            one, call.lengths, d == 1, rows, out, [(h, c)], torch.get_num_threads()
+        )
+        direction.forward()
+        found.append(direction)
+    h_n = torch.stack([direction.states[-1][0] for direction in found])
+    c_n = (
+        None
+        if call.cell != "lstm"
+        else torch.stack([d.states[-1][1] for d in found if d.states[-1][1] is not None])
+    )
+    return output, h_n, c_n, Kept(packed, None, found)
+
+
+def _backward_in_segments(
+    kept: Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
+) -> list[Tensor | None]:
+    """Fill ``wanted``, laid out by `_room`, direction by direction."""
+    assert kept.segmented is not None
+    grad_x = wanted[0]
+    for d, direction in enumerate(kept.segmented):
+        last_h, last_c = direction.states[-1]
+        grads = (
+            torch.zeros_like(last_h) if given[1] is None else given[1][d].contiguous(),
+            None
+            if last_c is None
+            else torch.zeros_like(last_c)
+            if given[2] is None
+            else given[2][d].contiguous(),
+        )
+        at = 3 + d * PER_DIRECTION
+        weights = [None if w is None else w.zero_() for w in wanted[at : at + PER_DIRECTION]]
+        # the extension writes; the second direction's part is added by hand
+        part = grad_x if d == 0 or grad_x is None else torch.zeros_like(grad_x)
+        offset = d * last_h.shape[1] * x.element_size()
+        output = None if given[0] is None else given[0].data_ptr() + offset
+        grads = direction.backward(output, grads, _address(part), weights)
+        if d == 1 and grad_x is not None and part is not None:
+            grad_x += part
+        for total, g in zip(wanted[1:3], grads, strict=True):
+            if total is not None and g is not None:
+                total[d] = g
+    return wanted
+
+
+def _room(call: Call, inputs: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
+    """Return tensors for the gradients by x, h_0, c_0 and every weight; None where not ``needed``."""
+    wanted: list[Tensor | None] = [
+        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
+        for t, need in zip(inputs, needed, strict=True)
+    ]
+    x = inputs[0]
+    if wanted[0] is not None and x is not None:
+        # rows past the end of a sequence have no gradient; where rows lie must be as in x
+        wanted[0] = call.end_with_zeros(torch.empty_like(x))
+    return wanted
+
+
+def backward_pass(
+    call: Call,
+    kept: Kept,
+    x: Tensor,
+    output: Tensor,
+    h_0: Tensor | None,
+    c_0: Tensor | None,
+    weights: Sequence[DirectionWeights],
+    given: Sequence[Tensor | None],
+    wanted: list[Tensor | None],
+) -> list[Tensor | None]:
+    """Run a layer backward into ``wanted``: tensors for the gradients by x, h_0, c_0 and every weight, or None."""
+    # bound to a name: an address does not keep its tensor alive
+    laid_out = [None if g is None else g.contiguous() for g in given]
+    if kept.segmented is not None:
+        return _backward_in_segments(kept, x, laid_out, wanted)
+    native_module().backward(
+        kept.packed,
+        len(call.lengths),
+        call.lengths,
+        x.data_ptr(),
+        *call.places(x),
+        output.data_ptr(),
+        *call.places(output),
+        _address(h_0),
+        _address(c_0),
+        False,
+        kept.memory,
+        [_address(g) for g in laid_out],
+        _wanted_addresses(wanted, len(weights)),
+        torch.get_num_threads(),
+        0,
+    )
+    return wanted
+
+
+def _wanted_addresses(wanted: Sequence[Tensor | None], directions: int) -> list[int | None]:
+    addresses = [_address(t) for t in wanted[:3]]
+    for d in range(directions):
+        addresses += [_address(t) for t in wanted[3 + d * PER_DIRECTION :][:PER_DIRECTION]]
+        addresses.append(None)  # the derivative by every state
+    return addresses
+
+
+def _grouped(flat: Sequence[Tensor | None]) -> list[DirectionWeights]:
+    return [flat[at : at + PER_DIRECTION] for at in range(0, len(flat), PER_DIRECTION)]
+
+
+class _Layer(torch.autograd.Function):
+    """A layer in all its directions, as one node of the graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, call: Call, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        output, h_n, c_n, ctx.kept = forward_pass(call, x, h_0, c_0, _grouped(weights), save=True)
+        ctx.call = call
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, output, h_0, c_0, *weights)
+        return output, h_n, c_n
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
+        x, output, h_0, c_0, *weights = ctx.saved_tensors
+        needed = ctx.needs_input_grad[1:]
+        if all(g is None for g in given):
+            return (None,) * (1 + len(needed))
+        if torch.is_grad_enabled() or batched(given):
+
+            def compute(x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *flat: Tensor | None) -> Any:
+                states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(ctx.call, x, _grouped(flat))
+                output, finals = ctx.call.reference(x, states, _grouped(flat))
+                return output, *finals
+
+            return (None, *differentiable(compute, (x, h_0, c_0, *weights), given, needed))
+        kept = ctx.kept
+        if kept.memory is not None and kept.memory.spent:
+            # a second backward pass through a retained graph: the first has overwritten the gates
+            kept = forward_pass(ctx.call, x, h_0, c_0, _grouped(weights), save=True)[-1]
+        wanted = _room(ctx.call, (x, h_0, c_0, *weights), needed)
+        return (None, *backward_pass(ctx.call, kept, x, output, h_0, c_0, _grouped(weights), given, wanted))
+
+
+def differentiable(
+    compute: Callable[..., Any],
+    inputs: Sequence[Tensor | None],
+    given: Sequence[Tensor | None],
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """Compute gradients by torch's own operations, so that they can be differentiated again, or be many at once.
+
+    Parameters
+    ----------
+    compute : callable
+        From ``inputs`` to the values that ``given`` are the gradients by.
+    inputs : sequence of Tensor or None
+        Those of the node.
+    given : sequence of Tensor or None
+        Gradients by its outputs.
+    needed : sequence of bool
+        Which of the inputs want a gradient.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        pairs = [(value, g) for value, g in zip(compute(*inputs), given, strict=False) if g is not None]
+        wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+        found = iter(
+            torch.autograd.grad(
+                [v for v, _ in pairs], wanted, [g for _, g in pairs], create_graph=again, allow_unused=True
+            )
+        )
+    return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
+
+
+def _zeros(call: Call, x: Tensor, weights: Sequence[DirectionWeights]) -> tuple[Tensor, ...]:
+    """Return initial states where none are given."""
+    weight_ih, weight_hh = weights[0][0], weights[0][1]
+    assert weight_ih is not None
+    assert weight_hh is not None
+    sizes = [weight_hh.shape[1], weight_ih.shape[0] // GATES[call.cell]][: 2 if call.cell == "lstm" else 1]
+    return tuple(x.new_zeros(len(weights), len(call.lengths), size) for size in sizes)
+
+
+def layer(
+    call: Call,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[DirectionWeights],
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a layer in one direction or both.
+
+    Parameters
+    ----------
+    call : Call
+    x : Tensor of shape (total_steps, input_size), or padded
+    states : one or two Tensors of shape (num_directions, batch, size), or none
+        h_0, for the LSTM h_0 and c_0; zeros where there is none.
+    weights : one or two sequences of `DirectionWeights`
+        Forward first.
+
+    Returns
+    -------
+    output : Tensor shaped as x, with num_directions * output_size channels
+    states : tuple of Tensor of shape (num_directions, batch, size)
+    """
+    if not x.is_contiguous() and (
+        torch.empty_like(x, device="meta").stride() != x.stride() or (x.shape[-1] > 1 and x.stride(-1) != 1)
+    ):
+        x = x.contiguous()
+    h_0, c_0 = (*(s.contiguous() for s in states), None, None)[:2]
+    flat = [None if w is None else w.contiguous() for one in weights for w in one]
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
+        output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
+    else:
+        output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, _grouped(flat), save=False)
+    return output, (h_n,) if c_n is None else (h_n, c_n)

@@ -1,0 +1,155 @@
+"""What the `forward` of RNN, LSTM and GRU calls: it chooses who computes, and walks over the layers.
+
+`run_module` reads the input (`recurra.nn.layers.layer_input`) and gives the result back in its form. Between the two, one of
+four computes:
+
+- the native kernels (`recurra.nn.layers.autograd_bridge`), a layer in all its directions, padded or ragged;
+- torch's own fused layer (`recurra.nn.layers.torch_fused`), where the kernels do not take a dtype or device, and while
+  something records the operations;
+- the reference (`recurra.nn.layers.reference`): a loop over time in torch operations;
+- under `torch.compile`, operators that hide one of the three (`recurra.nn.layers.torch_compile`).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.checks import check_choice
+from recurra.kernels.dispatch import asked_for_reference
+from recurra.nn.layers import autograd_bridge, torch_fused
+from recurra.nn.layers.autograd_bridge import Call, runs_native
+from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
+from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
+from recurra.nn.random_generators import dropout
+
+
+def run_module(
+    module: torch.nn.RNNBase,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    *,
+    cell: str,
+    state_sizes: Sequence[int],
+) -> tuple[Any, States]:
+    """Run a layer of torch's constructor and weights over a batch of any form.
+
+    Parameters
+    ----------
+    module : torch.nn.RNNBase
+        Supplies weights, sizes, dropout and whether it is training.
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+        Its name among the kernels.
+    input : Tensor, PackedSequence or Ragged
+        As in the layers' ``forward``.
+    hx : Tensor, sequence of Tensor or None
+        Initial states, one for each of ``state_sizes``; zeros if None.
+    lengths : sequence of int or None
+        As in the layers' ``forward``.
+    state_sizes : sequence of int
+        Channels of each state.
+
+    Returns
+    -------
+    output : of the type of ``input``
+        The last layer's output.
+    states : tuple of Tensor, each (num_layers * num_directions, batch, size), or without batch
+        Final states.
+    """
+    who = f"{type(module).__name__}.forward"
+    compiling = torch.compiler.is_compiling()
+    if compiling and not torch.compiler.is_exporting():
+        from recurra.nn.layers import torch_compile  # which loads the compiler: seconds
+
+        if isinstance(input, Tensor):
+            return torch_compile.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
+        return torch_compile.run_uncompiled(run_eager, who, module, input, hx, lengths, cell, state_sizes)
+    if compiling or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
+        return torch_fused.run_recorded(who, module, input, hx, lengths)
+    return run_eager(who, module, input, hx, lengths, cell, state_sizes)
+
+
+def run_eager(
+    who: str,
+    module: torch.nn.RNNBase,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    cell: str,
+    state_sizes: Sequence[int],
+) -> tuple[Any, States]:
+    """Run a layer now; arguments as for `run_module`."""
+    batch = read_input(who, module, input, lengths)
+    count = len(batch.steps.lengths)
+    states = (
+        () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
+    )
+    weights = all_weights(module)
+    everything = [*states, *(w for pair in weights for one in pair for w in one)]
+    if runs_native(batch.values, everything):
+        output, finals = _run_native(module, cell, batch, states, weights)
+    else:
+        states = states or zeros(module, batch.values, count, state_sizes)
+        output, finals = _run_elsewhere(module, cell, batch, states, weights)
+    if not batch.batched:
+        finals = tuple(final.squeeze(1) for final in finals)
+    return batch.restore(output), finals
+
+
+def _run_elsewhere(
+    module: torch.nn.RNNBase,
+    cell: str,
+    batch: Batch,
+    states: States,
+    weights: list[list[Weights]],
+) -> tuple[Tensor, States]:
+    """Run a layer where the native kernels do not: torch's own, or the loop over time."""
+    drops = module.training and module.dropout > 0 and module.num_layers > 1
+    between = (lambda x: dropout(module, x, module.dropout)) if drops else None
+    compute = stack_reference(cell, batch.steps, batch.batch_first, between)
+    if not batch.steps.total or asked_for_reference() or autograd_bridge.transformed():
+        return compute(batch.values, states, weights)
+    stack = torch_fused.Stack(
+        cell,
+        batch.steps,
+        batch.batch_first,
+        bias=module.bias,
+        num_layers=module.num_layers,
+        bidirectional=module.bidirectional,
+        dropout=module.dropout if drops else 0.0,
+    )
+    if between is None or getattr(module, "generator", None) is None:
+        return torch_fused.run(stack, compute, batch.values, states, weights)
+    # torch's operator draws its dropout from the global generator; ours is drawn between layers run one by one.
+    single = dataclasses.replace(stack, num_layers=1, dropout=0.0)
+    layer = stack_reference(cell, batch.steps, batch.batch_first, None)
+    return over_layers(lambda *given: torch_fused.run(single, layer, *given), between)(
+        batch.values, states, weights
+    )
+
+
+def _run_native(
+    module: torch.nn.RNNBase,
+    cell: str,
+    batch: Batch,
+    states: States,
+    weights: list[list[Weights]],
+) -> tuple[Tensor, States]:
+    """Walk over layers, each with the native kernels; ``values`` keep their form."""
+    values, finals = batch.values, []
+    reference = reference_of(cell, batch.steps, batch.batch_first)
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
+    for layer, pair in enumerate(weights):
+        if layer and module.dropout:
+            values = dropout(module, values, module.dropout)
+        first, last = layer * len(pair), (layer + 1) * len(pair)
+        values, final = autograd_bridge.layer(call, values, [s[first:last] for s in states], pair)
+        finals.append(final)
+    if len(finals) == 1:
+        return values, finals[0]
+    return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))

@@ -1,0 +1,198 @@
+"""How far the gradient of a loss reaches back through the states of a `SequenceNetwork`.
+
+Recurrent layers run through the kernels, which hand out the derivative by every state; only pooling and head are
+differentiated by torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from recurra.kernels.networks.activations import DirectionInside, stack_hidden_gradients, stack_inside
+from recurra.kernels.step_order import Steps
+from recurra.nn.networks.sequence_network import SequenceNetwork, to_arrays
+from recurra.ragged import Ragged
+
+# The gradient counts as gone when this share of it is left, as exploded when it has grown by the inverse of
+# EXPLODED.
+GONE = 0.01
+EXPLODED = 0.001
+# Stands for a norm beyond the range of numbers, so that a history stays plain JSON.
+LARGEST = 1e300
+
+# From outputs of shape (rows, output_size) to a scalar.
+LossOfOutputs = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Insides:
+    """A network run over a ragged batch, and what its loss says to the last recurrent layer.
+
+    Parameters
+    ----------
+    layers : list of list of DirectionInside
+        Every layer and direction.
+    loss : float
+        The loss.
+    grad_output : ndarray of shape (total_steps, num_directions * hidden_size) or None
+        Derivative of the loss by the last layer's output; None where only final states count.
+    grad_h_n : ndarray of shape (num_directions, batch, hidden_size) or None
+        Derivative by the last layer's final states.
+    """
+
+    layers: list[list[DirectionInside]]
+    loss: float
+    grad_output: np.ndarray | None
+    grad_h_n: np.ndarray | None
+
+    def hidden_gradients(self) -> list[list[np.ndarray]]:
+        """Return d loss / d h_t for every layer and direction, each of shape (total_steps, hidden_size)."""
+        return stack_hidden_gradients(self.layers, grad_output=self.grad_output, grad_h_n=self.grad_h_n)
+
+    def last_seed(self, place: int = 0) -> np.ndarray:
+        """Return the derivative by what direction ``place`` of the last layer gives at its last step.
+
+        Shape (batch, hidden_size); only what the loss says there, not what came back from other steps.
+        """
+        direction = self.layers[-1][place]
+        if self.grad_h_n is not None:
+            return self.grad_h_n[place]
+        assert self.grad_output is not None
+        size = direction.hidden_size
+        seed = np.zeros_like(direction.h_n)
+        mine = self.grad_output[direction.last_rows(), place * size : (place + 1) * size]
+        seed[direction.lengths > 0] = mine
+        return seed
+
+
+def look_inside(network: SequenceNetwork, inputs: Ragged, loss: LossOfOutputs) -> Insides:
+    """Run a network over a batch, without dropout, and ask its loss for gradients.
+
+    Parameters
+    ----------
+    network : SequenceNetwork
+        Neither its mode nor its gradients are changed.
+    inputs : Ragged
+        numpy values of shape (total_steps, input_size).
+    loss : function
+        Of outputs of shape (batch or total_steps, output_size); returns a scalar tensor.
+    """
+    config = network.config
+    inputs = _read_by_recurrence(network, inputs)
+    layers = stack_inside(
+        inputs.values.astype(network.head.weight.detach().cpu().numpy().dtype, copy=False),
+        lengths=inputs.lengths,
+        cell=config.cell,
+        weights=to_arrays(network.recurrent),
+        num_layers=config.num_layers,
+        bidirectional=config.bidirectional,
+    )
+    like: dict[str, Any] = {"dtype": network.head.weight.dtype, "device": network.head.weight.device}
+    output = torch.tensor(np.concatenate([d.output for d in layers[-1]], axis=1), **like).requires_grad_(True)
+    h_n = torch.tensor(np.stack([d.h_n for d in layers[-1]]), **like).requires_grad_(True)
+    with torch.enable_grad():
+        value = loss(network.answer(network.pooled(Ragged(output, inputs.lengths), h_n), inputs.lengths))
+        found = torch.autograd.grad(value, [output, h_n], allow_unused=True)
+    by_output, by_h_n = (None if g is None else g.cpu().numpy() for g in found)
+    return Insides(layers, float(value.detach()), by_output, by_h_n)
+
+
+def _read_by_recurrence(network: SequenceNetwork, inputs: Ragged) -> Ragged:
+    """Return what the recurrent layers read: numpy values, the front applied."""
+    if network.front is None:
+        return inputs
+    weight = network.head.weight
+    given = inputs.replace(torch.from_numpy(inputs.values).to(weight.device, weight.dtype))
+    with torch.no_grad():
+        found: Ragged = network.front(given)
+    return found.replace(found.values.cpu().numpy())
+
+
+def carried_gradients(direction: DirectionInside, hidden: np.ndarray) -> np.ndarray:
+    r"""Return the whole derivative of a loss by the state that carries a cell's memory.
+
+    That is h, but for the LSTM c, which passes by the gates that h must go through:
+
+    .. math:: \frac{dL}{dc_t} = \frac{dL}{dh_t} \odot o_t (1 - \tanh^2 c_t) + f_{t+1} \odot \frac{dL}{dc_{t+1}}
+
+    Parameters
+    ----------
+    direction : DirectionInside
+        A layer that was run.
+    hidden : ndarray of shape (total_steps, hidden_size)
+        The whole derivative by every h.
+    """
+    if direction.cell != "lstm":
+        return hidden
+    gates, c = direction.gates(), direction.saved.c
+    entering = hidden * gates["o"] * (1 - np.tanh(c) ** 2)
+    forget, carried = gates["f"], np.empty_like(entering)
+    later = np.zeros((len(direction.lengths), c.shape[1]), c.dtype)
+    for rows in reversed(Steps(direction.lengths, reverse=direction.reverse)):
+        running = len(rows)
+        carried[rows] = later[:running] + entering[rows]
+        later[:running] = carried[rows] * forget[rows]
+    return carried
+
+
+def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray]:
+    """Follow a gradient at the last step back to the first, as it passes through the states alone.
+
+    Measured on the state that carries the memory, see `carried_gradients`.
+
+    Parameters
+    ----------
+    direction : DirectionInside
+        A layer that was run.
+    seed : ndarray of shape (batch, hidden_size)
+        The gradient at the last step each sequence reads.
+
+    Returns
+    -------
+    list of ndarray of shape (length,)
+        For each sequence with steps and a gradient: its norm after 0, 1, 2, ... steps back, over that of the seed.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what explodes may leave the range of numbers
+        hidden = direction.backward(None, grad_h_n=np.ascontiguousarray(seed, direction.output.dtype))[
+            "hidden"
+        ]
+        norms = np.linalg.norm(carried_gradients(direction, hidden).astype(np.float64), axis=1)
+    norms = np.nan_to_num(norms, nan=LARGEST, posinf=LARGEST)
+    ends = np.cumsum(direction.lengths)
+    out = []
+    for first, last in zip(ends - direction.lengths, ends, strict=True):
+        mine = norms[first:last] if direction.reverse else norms[first:last][::-1]
+        if len(mine) and mine[0] > 0:
+            out.append(np.where(mine < LARGEST, mine / mine[0], LARGEST))
+    return out
+
+
+def horizon(shares: list[np.ndarray]) -> float:
+    """Return the steps until a gradient has fallen to 1 % and stays below, the median over sequences.
+
+    Parameters
+    ----------
+    shares : list of ndarray of shape (length,)
+        From `transported`.
+
+    Returns
+    -------
+    float
+        Infinite if in the median sequence more than 1 % arrives at the first step; NaN without sequences.
+    """
+    if not shares:
+        return float("nan")
+    each = []
+    for share in shares:
+        alive = np.flatnonzero(share > GONE)
+        last = int(alive[-1]) if len(alive) else 0
+        each.append(float("inf") if last == len(share) - 1 else float(last + 1))
+    return float(np.sort(each)[(len(each) - 1) // 2])
+
+
+def growth(shares: list[np.ndarray]) -> float:
+    """Return how many times larger the gradient becomes on its way back, at most, the median over sequences."""
+    return float(np.median([share.max() for share in shares])) if shares else float("nan")

@@ -1,0 +1,271 @@
+"""A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.checks import check_choice, check_number, did_you_mean, listing
+from recurra.errors import ShapeError, UsageError
+from recurra.kernels.heads.pooling import POOLINGS, split_pooling
+from recurra.nn.cells.gru import GRU
+from recurra.nn.cells.lstm import LSTM
+from recurra.nn.cells.rnn import RNN
+from recurra.nn.fronts.front import make_front
+from recurra.nn.heads.crf import CRF
+from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
+from recurra.nn.initialization import initialize
+from recurra.nn.networks.truncation import in_pieces
+from recurra.nn.random_generators import OwnDraws, dropout
+from recurra.ragged import Ragged
+
+CELLS: dict[str, Callable[..., Any]] = {
+    "rnn": RNN,
+    "rnn_relu": partial(RNN, nonlinearity="relu"),
+    "lstm": LSTM,
+    "gru": GRU,
+}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a `SequenceNetwork` looks like; every field is checked when it is made.
+
+    Raises
+    ------
+    UsageError
+        If a field is not what its comment allows.
+    """
+
+    cell: str  # "rnn", "rnn_relu" (ReLU in place of tanh), "lstm" or "gru"
+    input_size: int  # channels of a step, at least 1
+    hidden_size: int  # channels of the state in each direction, at least 1
+    output_size: int  # numbers the head gives: classes, or targets, at least 1
+    num_layers: int = 1  # recurrent layers, at least 1
+    bidirectional: bool = False  # a second direction doubles what pooling and head see
+    # "last", "mean", "max", "attention", or several joined such as "mean+max"; "none" gives an output for every step
+    pooling: str = "last"
+    dropout: float = 0.0  # probability in [0, 1) of zeroing a feature, between layers and before the head
+    front: Mapping[str, Any] | None = (
+        None  # trainable layers before the recurrence, see `recurra.nn.fronts.front`
+    )
+    crf: bool = False  # with pooling "none": labels depend on the one before, see `recurra.nn.heads.crf`
+
+    def __post_init__(self) -> None:
+        who = "NetworkConfig"
+        check_choice(who, "cell", self.cell, list(CELLS))
+        _check_pooling(who, self.pooling)
+        check_choice(who, "bidirectional", self.bidirectional, [False, True])
+        check_choice(who, "crf", self.crf, [False, True] if self.pooling == "none" else [False])
+        for word in ("input_size", "hidden_size", "output_size", "num_layers"):
+            check_number(who, word, getattr(self, word), integer=True, low=1)
+        check_number(who, "dropout", self.dropout, low=0, high=1, high_open=True)
+
+    @property
+    def features(self) -> int:
+        """Channels of the recurrent output: hidden_size for each direction."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The poolings whose results the head sees side by side; empty where it sees every step."""
+        return () if self.pooling == "none" else split_pooling(self.pooling)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> "NetworkConfig":
+        """Return the configuration of a dictionary.
+
+        Raises
+        ------
+        UsageError
+            If a key is unknown, a field without default is absent, or a value is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in config:
+            if key not in known:
+                raise UsageError(
+                    f"NetworkConfig: unknown key {key!r}; known are {listing(known, len(known))}."
+                    f"{did_you_mean(key, known)}"
+                )
+        absent = [name for name in ("cell", "input_size", "hidden_size", "output_size") if name not in config]
+        if absent:
+            raise UsageError(f"NetworkConfig: {listing(absent)} must be given; got only {listing(config)}.")
+        return cls(**config)
+
+
+class SequenceNetwork(nn.Module):
+    """A front where there is one, recurrent layers, pooling over time, dropout and a linear head.
+
+    Building one leaves torch's global generator as it was. The weights are torch's defaults until
+    `initialize`; `build` does both.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        What it looks like.
+    """
+
+    generator = None  # what training draws from, see recurra.nn.random_generators; None is torch's global one
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        # Rows after which backpropagation is cut in training; of the training, so not in the configuration.
+        self.cut_after: int | None = None
+        with OwnDraws():
+            self.front = None if config.front is None else make_front(config.front, config.input_size)
+            self.recurrent = CELLS[config.cell](
+                config.input_size if self.front is None else self.front.output_size,
+                config.hidden_size,
+                num_layers=config.num_layers,
+                bidirectional=config.bidirectional,
+                # torch warns of a dropout that has no two layers to stand between.
+                dropout=config.dropout if config.num_layers > 1 else 0.0,
+            )
+            self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
+            self.head = nn.Linear(config.features * max(len(config.poolings), 1), config.output_size)
+            self.crf = CRF(config.output_size) if config.crf else None
+
+    def forward(self, ragged: Ragged) -> Tensor:
+        """Return the head's output.
+
+        Parameters
+        ----------
+        ragged : Ragged
+            Torch values of shape (total_steps, input_size).
+
+        Returns
+        -------
+        Tensor of shape (batch, output_size), or (total_steps, output_size) with pooling "none"
+            Logits or predicted numbers; with a ``crf`` what that gives.
+
+        Raises
+        ------
+        ShapeError
+            If the values do not have input_size channels.
+        """
+        return self.answer(dropout(self, self.features(ragged), self.config.dropout), ragged.lengths)
+
+    def answer(self, features: Tensor, lengths: np.ndarray) -> Tensor:
+        """Return the output for what the head sees, of sequences of these lengths."""
+        scores: Tensor = self.head(features)
+        return scores if self.crf is None else self.crf(Ragged(scores, lengths))
+
+    def features(self, ragged: Ragged) -> Tensor:
+        """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
+        if self.front is not None:
+            ragged = self.front(ragged)
+        if self.cut_after is not None and self.training:
+            output, states = in_pieces(self.recurrent, ragged, self.cut_after)
+        else:
+            output, states = self.recurrent(ragged)
+        return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
+
+    def pooled(self, output: Ragged, h_n: Tensor) -> Tensor:
+        """Return what the head sees of the recurrent output, (total_steps, features), and its final state."""
+        if self.config.pooling == "none":
+            return output.values
+        parts = [self._pooled_by(name, output, h_n) for name in self.config.poolings]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _pooled_by(self, name: str, output: Ragged, h_n: Tensor) -> Tensor:
+        if name == "last":
+            return last(h_n, bidirectional=self.config.bidirectional)
+        if name == "attention" and self.pooling is not None:
+            return self.pooling(output)
+        return mean(output) if name == "mean" else maximum(output)
+
+
+class MeanNetwork(nn.Module):
+    """Several networks whose mean answers; see `recurra.serving.streams.members.mean_of`.
+
+    Parameters
+    ----------
+    members : sequence of Module
+        Networks of the same outputs.
+    probabilities : bool
+        Whether softmax makes probabilities of the outputs: the logarithm of their mean is returned.
+    """
+
+    def __init__(self, members: Sequence[nn.Module], *, probabilities: bool) -> None:
+        super().__init__()
+        self.members, self.probabilities = nn.ModuleList(members), probabilities
+
+    def forward(self, inputs: Ragged) -> Tensor:
+        """Return outputs, one row for each row of a member's."""
+        outputs = torch.stack([member(inputs) for member in self.members])
+        if not self.probabilities:
+            return outputs.mean(dim=0)
+        return torch.logsumexp(outputs.log_softmax(dim=-1), dim=0) - math.log(len(outputs))
+
+
+def _check_pooling(who: str, pooling: Any) -> None:
+    """Raise UsageError unless it is "none", a pooling, or several joined by +."""
+    if isinstance(pooling, str) and "+" in pooling:
+        try:
+            split_pooling(pooling)
+        except ValueError as error:
+            raise UsageError(f"{who}: {error}; got {pooling!r}.") from None
+    else:
+        check_choice(who, "pooling", pooling, [*POOLINGS, "none"])
+
+
+def build(
+    config: NetworkConfig, *, seed: int, initialization: str = "default", max_length: int | None = None
+) -> SequenceNetwork:
+    """Return an initialised network; equal seeds give equal weights, no global generator is touched.
+
+    ``initialization`` and ``max_length`` are those of `recurra.nn.initialization.initialize`.
+    """
+    network = SequenceNetwork(config)
+    generator = torch.Generator().manual_seed(seed)
+    initialize(network, generator, initialization=initialization, max_length=max_length)
+    return network
+
+
+def to_arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return copies of a network's weights as numpy arrays, by the names of its state dict."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def from_arrays(config: NetworkConfig, arrays: Mapping[str, np.ndarray]) -> SequenceNetwork:
+    """Return the network of a configuration with these weights, copied; their dtype becomes the network's.
+
+    Raises
+    ------
+    UsageError
+        If a weight is absent, unknown, or of another dtype than the rest.
+    ShapeError
+        If a weight has not the shape the configuration asks for.
+    """
+    network = SequenceNetwork(config)
+    expected = network.state_dict()
+    for name in [*arrays, *expected]:
+        if name not in expected or name not in arrays:
+            problem = f"has no weight {name!r}" if name not in expected else f"needs the weight {name!r}"
+            raise UsageError(
+                f"from_arrays: a network of this configuration {problem}; got {listing(arrays)}."
+                f"{did_you_mean(name, expected) if name not in expected else ''}"
+            )
+        if tuple(arrays[name].shape) != tuple(expected[name].shape):
+            raise ShapeError(
+                f"from_arrays: {name} must have shape {tuple(expected[name].shape)}; got "
+                f"{arrays[name].shape}. Use the configuration it was trained with."
+            )
+    dtypes = {array.dtype.name for array in arrays.values()}
+    if len(dtypes) != 1 or not dtypes <= {"float32", "float64"}:
+        raise UsageError(
+            f"from_arrays: weights must be all float32 or all float64; got {listing(sorted(dtypes))}."
+        )
+    network = network.to(getattr(torch, dtypes.pop()))
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    return network

@@ -1,0 +1,140 @@
+"""EDF and BDF files of clinical recordings, by the package edfio."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import listing, missing_extra
+from recurra.errors import DataError
+from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes, resample
+
+SUFFIXES = (".edf", ".bdf")
+
+_HEADER = 256  # bytes, before as many for each signal
+
+
+def read_edf(
+    path: Path, *, channels: Sequence[str] | None = None, resample_hz: float | None = None
+) -> Recording:
+    """Read an EDF, EDF+ or BDF file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.edf`` or ``.bdf``.
+    channels : sequence of str, optional
+        Signals to take; by default all of them.
+    resample_hz : float, optional
+        Bring signals of different rates to this one.
+
+    Returns
+    -------
+    Recording
+        Values in physical units; annotations of EDF+ and BDF+ are its events.
+
+    Raises
+    ------
+    MissingExtraError
+        If edfio is not installed.
+    DataError
+        If the file is cut or no EDF file, or its signals have different rates.
+    """
+    _check_size(path)
+    try:
+        import edfio
+    except ImportError:
+        raise missing_extra("edfio", "edf", f"{path}: reading EDF") from None
+    read = edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of labels that are no standard ones
+            file = read(path, header_encoding="latin-1")
+            signals = _chosen(file, channels, path)
+            columns = _columns(signals, resample_hz, path)
+            events = [
+                Event(
+                    float(note.onset), None if note.duration is None else float(note.duration), str(note.text)
+                )
+                for note in file.annotations
+            ]
+            notes = (
+                ()
+                if file.is_continuous
+                else (
+                    f"{path}: the recording has gaps (EDF+D); its parts stand one after the other without them.",
+                )
+            )
+    except DataError:
+        raise
+    except (ValueError, IndexError, KeyError, OverflowError, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise DataError(f"{path}: cannot be read as EDF: {reason}. It may be damaged.") from None
+    rate = float(resample_hz or signals[0].sampling_frequency)
+    return Recording(columns, rate, [str(s.label) for s in signals], events, notes)
+
+
+def _chosen(file: Any, channels: Sequence[str] | None, path: Path) -> list[Any]:
+    signals = list(file.signals)
+    if not signals:
+        raise DataError(f"{path}: holds no signal, only annotations.")
+    if channels:
+        named = {str(signal.label): signal for signal in signals}
+        absent = [name for name in channels if name not in named]
+        if absent:
+            raise DataError(f"{path}: has no channel {listing(absent)}; it has {listing(named)}.")
+        signals = [named[name] for name in channels]
+    return signals
+
+
+def _columns(signals: list[Any], resample_hz: float | None, path: Path) -> np.ndarray:
+    """Return the signals side by side, (time, channels), at one rate."""
+    rates = [float(signal.sampling_frequency) for signal in signals]
+    if resample_hz is None and len(set(rates)) > 1:
+        shown = ", ".join(
+            f"{signal.label!r} at {rate:g} Hz" for signal, rate in list(zip(signals, rates, strict=True))[:4]
+        )
+        raise DataError(
+            f"{path}: its signals are sampled at different rates: {shown}. Choose some with channels=, or bring all "
+            "to one rate with resample_hz=."
+        )
+    if resample_hz is None:
+        out = np.empty((len(signals[0].data), len(signals)))
+        for index, signal in enumerate(signals):
+            out[:, index] = signal.data
+        return out
+    columns = [
+        resample(np.asarray(signal.data)[:, None], rate, resample_hz)[:, 0]
+        if rate != resample_hz
+        else signal.data
+        for signal, rate in zip(signals, rates, strict=True)
+    ]
+    steps = min(map(len, columns))
+    return np.column_stack([column[:steps] for column in columns])
+
+
+def _check_size(path: Path) -> None:
+    """Compare what the header promises with the bytes there are, before anything is read."""
+    head = first_bytes(path, _HEADER)
+    try:
+        signals, records = int(head[252:256]), int(head[236:244])
+        with path.open("rb") as stream:
+            stream.seek(_HEADER + 216 * signals)
+            counts = [int(stream.read(8)) for _ in range(signals)]
+    except ValueError:
+        raise DataError(
+            f"{path}: does not begin like an EDF file. It may be cut or of another kind."
+        ) from None
+    if signals < 1 or any(count < 1 for count in counts):
+        raise DataError(
+            f"{path}: its header names {signals} signals with {listing(counts)} samples each record."
+        )
+    width = 3 if path.suffix.lower() == ".bdf" else 2
+    size, header = path.stat().st_size, _HEADER * (1 + signals)
+    promised = header + max(records, 0) * width * sum(counts)
+    if size < promised:
+        raise cut_short(path, promised, size, "bytes")
+    if records < 1 and size < header + width * sum(counts):
+        raise DataError(f"{path}: holds a header and no data record. Its recording was not finished.")

@@ -1,0 +1,134 @@
+"""Which rows of a long table make up which sequence, in which order, and when each of them was."""
+
+import numpy as np
+
+from recurra.errors import DataError, UsageError
+from recurra.readers.tables import time_columns
+from recurra.readers.tables.columns import Columns, factorize
+from recurra.readers.tables.table_options import TableWords
+
+
+class RowOrder:
+    """Which rows of a long table make up which sequence, in which order."""
+
+    def __init__(self, columns: Columns, words: TableWords) -> None:
+        self.columns, self.words = columns, words
+        self.notes: list[str] = []
+        self.clock = time_columns.of_words(columns, words)
+        self.notes += [self.clock.note] if self.clock is not None and self.clock.note else []
+        codes, names = self._codes()
+        self.names: list[str | None] = names
+        self.order: np.ndarray | None = None
+        self.blocks = np.flatnonzero(np.diff(codes, prepend=-1))  # first row of each run of one id
+        if len(self.blocks) > len(names):
+            self._check_scattered(codes)
+            self.order = np.argsort(codes, kind="stable")
+        if words.sort:
+            self._check_can_sort()
+            self.order = (
+                np.lexsort((self.clock.since_first(), codes))
+                if self.clock
+                else np.argsort(codes, kind="stable")
+            )
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
+        if self.clock is not None:
+            seconds = self.clock.since_first()
+            self.seconds = seconds if self.order is None else seconds[self.order]
+            self._check_forward()
+
+    def _codes(self) -> tuple[np.ndarray, list[str | None]]:
+        if not self.words.id:
+            return np.zeros(self.columns.rows, dtype=np.int64), [None]
+        ids = self.columns.words(self.words.id)
+        if None in ids:
+            raise DataError(
+                f"{self.columns.who}: the id column {self.words.id!r} must be filled; it is empty at "
+                f"{self.columns.place(ids.index(None))}. Fill it, or remove the row."
+            )
+        return factorize(ids)
+
+    def _check_can_sort(self) -> None:
+        if self.clock is None and not self.words.id:
+            raise UsageError(
+                f"{self.columns.who}: sort=True needs a time column or an id column; name it with time= or "
+                "id=."
+            )
+
+    def _check_scattered(self, codes: np.ndarray) -> None:
+        """Rows of one sequence that do not stand together: fine with a time column, which then decides."""
+        runs = codes[self.blocks]
+        seen: set[int] = set()
+        for position, code in enumerate(runs.tolist()):
+            if code in seen:
+                row = int(self.blocks[position])
+                break
+            seen.add(code)
+        if self.clock is None and not self.words.sort:
+            raise DataError(
+                f"{self.columns.who}: id {self.names[runs[position]]!r} comes back at "
+                f"{self.columns.place(row)} after another sequence. "
+                "If two sequences share the id, rename one; if its rows belong together in this order, pass "
+                "sort=True."
+            )
+        self.notes.append(
+            f"{self.columns.who}: the rows of {len(self.names)} sequences stand in {len(self.blocks)} "
+            "pieces; they were joined by id."
+        )
+
+    def _check_forward(self) -> None:
+        steps = np.diff(self.seconds)
+        inside = np.ones(len(self.seconds), dtype=bool)
+        inside[self.starts[:-1]] = False
+        backwards = np.flatnonzero((steps < 0) & inside[1:])
+        if backwards.size:
+            row = int(backwards[0]) + 1
+            restarts = self.order is not None and self._row(row) in self.blocks
+            advice = (
+                "Two sequences may share this id: rename one."
+                if restarts
+                else "If the table holds several sequences, name the column that tells them apart with id=; "
+                "else sort it, or pass sort=True."
+                if self.names == [None]
+                else "Sort the table, or pass sort=True."
+            )
+            raise DataError(
+                f"{self.columns.who}: time must not go back within a sequence; "
+                f"{self.columns.place(self._row(row))}"
+                f"{self._of(row)} has {self._time(row)} after {self._time(row - 1)}. {advice}"
+            )
+        doubled = np.flatnonzero((steps == 0) & inside[1:])
+        if doubled.size:
+            row = int(doubled[0]) + 1
+            self.notes.append(
+                f"{self.columns.who}: {len(doubled)} time stamps repeat the one before, first at "
+                f"{self.columns.place(self._row(row))}"
+                f"{self._of(row)}; the rows were kept. Remove them if they were written twice."
+            )
+
+    def _row(self, position: int) -> int:
+        return int(self.order[position]) if self.order is not None else position
+
+    def _of(self, position: int) -> str:
+        name = self.names[int(np.searchsorted(self.starts, position, side="right")) - 1]
+        return f" (sequence {name!r})" if name is not None else ""
+
+    def _time(self, position: int) -> str:
+        return str(self.columns[str(self.words.time)][self._row(position)])
+
+    def rates(self) -> tuple[list[float | None], list[str]]:
+        """Sampling rate of every sequence, with notes."""
+        if self.clock is None or self.clock.counter or self.words.sample_rate_hz is not None:
+            return [None] * len(self.names), []
+        rates = [
+            time_columns.rate_hz(self.seconds[a:b])
+            for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
+        ]
+        even, notes = time_columns.common_rate(rates, self.columns.who)
+        gaps = time_columns.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        return even, [*gaps, *notes]
+
+    def first_time(self, index: int) -> float | None:
+        """Seconds since 1970 of a sequence's first step, None if the times are no dates."""
+        if self.clock is None or not self.clock.dates:
+            return None
+        return float(self.clock.seconds[self._row(int(self.starts[index]))])

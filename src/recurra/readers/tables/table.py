@@ -1,0 +1,465 @@
+"""Tables become records: long (one row per time step), wide (one row per sequence), or one text per row."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.checks import listing
+from recurra.errors import DataError, UsageError
+from recurra.readers.tables import nested_cells, time_columns
+from recurra.readers.tables import texts as text
+from recurra.readers.tables.columns import (
+    Columns,
+    check_full_rows,
+    factorize,
+    from_frame,
+    is_frame,
+    odd_values,
+    read_delimited,
+    read_parquet,
+)
+from recurra.readers.tables.number_formats import Numerals
+from recurra.readers.tables.preamble import is_number, time_unit
+from recurra.readers.tables.row_order import RowOrder
+from recurra.readers.tables.series import series_from_columns
+from recurra.readers.tables.table_options import (
+    DELIMITED,
+    LINES,
+    LONG,
+    PAIRS,
+    SERIES,
+    TEXTS,
+    USUAL_NAMES,
+    WIDE,
+    TableWords,
+    refuse,
+)
+from recurra.readers.tables.text_pairs import pairs_of
+from recurra.records import Dataset, Record
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
+
+# A long table has a column per channel; more than this is a wide table, or one that was turned round.
+MAX_CHANNELS = 10_000
+
+# Labels that vary within fewer of the sequences may be mistyped ones.
+FEW_VARYING = 0.5
+
+
+def read_table(source: Any, words: TableWords | None = None) -> Dataset:
+    """Read a table file or a DataFrame.
+
+    Parameters
+    ----------
+    source : path, or pandas or polars DataFrame
+        CSV, TSV or text with separators whose first row names the columns; Parquet where pyarrow is
+        installed.
+    words : TableWords, optional
+        Which column is what.
+
+    Returns
+    -------
+    Dataset
+        Values float64 of shape (time, channels), missing cells NaN. Notes say what was decided.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read as it is; the sentence names file, line and column.
+    """
+    words = words or TableWords()
+    who = "a DataFrame" if is_frame(source) else str(source)
+    if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
+        words.check_given(LINES, f"{source}, one text a line")
+        return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
+    if words.labels is not None:
+        raise UsageError(
+            f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."
+        )
+    refuse(words.given.intersection(DELIMITED), _of_the_file(source), who)
+    if not is_frame(source) and _is_of_the_archives(Path(source), words):
+        told = replace(words, header="none", label="column_0", layout="wide", id="", time="")
+        found = from_columns(read_columns(source, told), told)
+        return replace(
+            found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
+        )
+    acted = ("encoding", "delimiter", "header")
+    return from_columns(read_columns(source, words), words.without_given(*acted))
+
+
+def _of_the_file(source: Any) -> tuple[str, ...]:
+    """Return the words that say how a file becomes columns; a frame, and a binary file, have none."""
+    if is_frame(source):
+        return ("decimal", "thousands")  # of numbers written as text
+    if Path(source).suffix.lower() in (".parquet", ".pq"):
+        return ()
+    return ("encoding",) if Path(source).suffix.lower() in text.JSON_SUFFIXES else DELIMITED
+
+
+def _is_of_the_archives(path: Path, words: TableWords) -> bool:
+    """Whether a file is ``NAME_TRAIN.tsv`` or ``NAME_TEST.tsv`` of the UCR archive: numbers only, the class first."""
+    if path.suffix.lower() != ".tsv" or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
+        return False
+    if words.header != "auto" or words.label is not None or words.layout != "auto" or words.channels:
+        return False
+    cells = text.first_line(path, encoding=words.encoding).split("\t")
+    return len(cells) > 2 and all(is_number(cell, words.decimal) for cell in cells)
+
+
+def read_columns(source: Any, words: TableWords) -> Columns:
+    """Read the columns of a table file or DataFrame."""
+    if is_frame(source):
+        return from_frame(source, numerals=Numerals(words.decimal, words.thousands))
+    path = Path(source)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return read_parquet(path)
+    if path.suffix.lower() in text.JSON_SUFFIXES:
+        return text.read_json_lines(path, encoding=words.encoding)
+    return read_delimited(
+        path,
+        encoding=words.encoding,
+        delimiter=words.delimiter,
+        decimal=words.decimal,
+        thousands=words.thousands,
+        header=words.header,
+    )
+
+
+def from_columns(columns: Columns, words: TableWords) -> Dataset:
+    """Turn columns into records; see `read_table`."""
+    if words.source:
+        words.check_given(PAIRS, f"{columns.who}, pairs of texts")
+        check_full_rows(columns)
+        return replace(pairs_of(columns, words), source=columns.who)
+    columns, words, joined = time_columns.one_time_column(columns, words)
+    words, notes = _find_usual_names(columns, words)
+    if words.time and words.time_unit is None and words.time in columns.units:
+        words = replace(words, time_unit=time_unit(columns.units[words.time]))
+    _check_given(columns, words)
+    notes = [*joined, *notes]
+    if words.kind == "series":
+        series = series_from_columns(columns, words)
+        return replace(series, notes=_together(notes, columns, series))
+    targets = words.target_names
+    if words.text:
+        check_full_rows(columns)
+        dataset = _texts(columns, words)
+    elif found := nested_cells.sequence_columns(columns, words.channels):
+        dataset = _nested(columns, words, found)
+    else:
+        layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
+        special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
+        channels = _channels(columns, words, special)
+        if layout == "long":
+            check_full_rows(columns)
+            dataset = _long(columns, words, channels)
+        else:
+            notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
+            dataset = _wide(columns, words, channels)
+    return replace(dataset, source=columns.who, notes=_together(notes, columns, dataset))
+
+
+def _together(notes: Sequence[str], columns: Columns, dataset: Dataset) -> tuple[str, ...]:
+    """Return the notes on names, on the file and on the records, in this order."""
+    return (*notes, *columns.notes, *dataset.notes)
+
+
+def _check_given(columns: Columns, words: TableWords) -> None:
+    """Raise UnusedWordError at a word that does not act on a table of this layout."""
+    advice, idle = "", set[str]()
+    takes: tuple[str, ...]
+    if words.kind == "series":
+        layout, takes = "series to forecast, told apart by id= and split by time", SERIES
+    elif words.text:
+        layout, takes = f"a text in each row (column {words.text!r})", TEXTS
+        advice = "" if "text" in words.given else "If the table holds no texts, give text=''."
+    elif words.layout == "long" or (words.layout == "auto" and _guess_layout(columns, words) == "long"):
+        layout, takes = "a row per time step", LONG
+        idle |= set() if words.label or words.target else {"label_per"}
+    else:
+        layout, takes = "a wide table, a row per sequence", WIDE
+        advice = "If every row is a time step, give layout='long'." if words.layout == "auto" else ""
+    if words.target and (words.text or words.kind == "series"):
+        idle |= {"label", "channels"}  # the target says already what is to be learned
+    if not isinstance(words.time, str) or not words.time:
+        idle |= {"time_unit", "time_format", "time_zone"}
+    elif not _is_numeric(columns, words.time):
+        idle.add("time_unit")
+    if words.kind == "series" or not words.text or words.target:
+        takes = (*takes, "decimal", "thousands")  # of files with separators; others have refused it
+    if words.text == "":
+        takes = (*takes, "text")
+    words.check_given([word for word in takes if word not in idle], f"{columns.who}, {layout}", advice=advice)
+
+
+def _is_numeric(columns: Columns, name: str) -> bool:
+    try:
+        return columns[name].dtype.kind != "M" and bool(len(columns.numbers(name)))
+    except DataError:
+        return False
+
+
+def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, list[str]]:
+    """Check the columns the user named, and find those of usual names for the rest."""
+    for word in ("id", "time", "label", "group", "text"):
+        if getattr(words, word):
+            columns.check_name(getattr(words, word), word)
+    for name in words.target_names:
+        columns.check_name(name, "target")
+    for name in words.channels or ():
+        columns.check_name(name, "channels")
+    taken = {
+        words.id,
+        words.time,
+        words.label,
+        words.group,
+        words.text,
+        *words.target_names,
+        *(words.channels or ()),
+    }
+    found: dict[str, str] = {}
+    lower = {name.lower(): name for name in reversed(columns.names) if name not in taken}
+    for word, usual in USUAL_NAMES.items():
+        if (
+            getattr(words, word) is None
+            and not (word == "target" and words.label)
+            and not (word == "label" and words.target)
+        ):
+            present = [lower[n] for n in usual if n in lower]
+            if present:
+                found[word] = present[0]
+    if "text" in found and columns[found["text"]].dtype.kind in "fiub":
+        del found["text"]
+    if not found:
+        return words, []
+    told = ", ".join(f"{word}={name!r}" for word, name in found.items())
+    return replace(words, **found), [f"{columns.who}: found by name: {told}."]  # type: ignore[arg-type]
+
+
+def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> list[str]:
+    names = (
+        list(words.channels) if words.channels is not None else [n for n in columns.names if n not in special]
+    )
+    first = columns.arrays[0]
+    # The index pandas writes when it is not told otherwise is no channel.
+    if (
+        words.channels is None
+        and names[:1] in (["column_0"], ["Unnamed: 0"])
+        and names[0] == columns.names[0]
+    ):
+        counted = [str(cell) for cell in first[: min(len(first), 1000)].tolist()]
+        if counted == [str(i) for i in range(len(counted))]:
+            names = names[1:]
+    if not names:
+        raise DataError(
+            f"{columns.who}: has no column left for the values; its columns are {listing(columns.names)}. "
+            "Name the values' columns with channels=, or give the text column with text=."
+        )
+    return names
+
+
+def _guess_layout(columns: Columns, words: TableWords) -> str:
+    if words.time:
+        return "long"
+    if words.id:
+        ids = columns.words(words.id)
+        return "wide" if len(set(ids)) == len(ids) > 1 else "long"
+    return "wide"
+
+
+def _texts(columns: Columns, words: TableWords) -> Dataset:
+    """One record per row, its value the text."""
+    texts = text.text_cells(columns, str(words.text))
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * len(texts)
+    names = columns.unique_names(words.id)
+    records = [
+        Record(cell, label=label, group=group, name=name)
+        for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
+    ]
+    return Dataset(records, kind="text")
+
+
+def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
+    """One label or target per row of a table in which every row is a record."""
+    targets = words.target_names
+    if targets:
+        matrix = _target_matrix(columns, targets)
+        return matrix[:, 0].tolist() if len(targets) == 1 else list(matrix)
+    if not words.label:
+        return [None] * columns.rows
+    labels = columns.labels(words.label)
+    _check_labels(columns, words.label, labels)
+    return labels
+
+
+def _target_matrix(columns: Columns, targets: list[str]) -> np.ndarray:
+    matrix = np.column_stack([columns.numbers(name) for name in targets])
+    _check_labels(
+        columns,
+        targets[0] if len(targets) == 1 else ", ".join(targets),
+        [None if row else 1 for row in np.isnan(matrix).any(axis=1)],
+    )
+    return matrix
+
+
+def _check_labels(columns: Columns, name: str, labels: Sequence[Any]) -> None:
+    """Refuse labels of which some are missing; all missing means there are none yet."""
+    missing = [row for row, label in enumerate(labels) if label is None]
+    if missing and len(missing) < len(labels):
+        raise DataError(
+            f"{columns.who}: the label column {name!r} must be filled; it is empty at "
+            f"{columns.place(missing[0])}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. Fill it, or remove these rows."
+        )
+
+
+def _nested(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record per row, each cell of a channel holding its whole sequence."""
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * columns.rows
+    names = columns.unique_names(words.id)
+    records = [
+        Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz)
+        for values, label, group, name in zip(
+            nested_cells.sequences(columns, channels), labels, groups, names, strict=True
+        )
+    ]
+    notes = (
+        f"{columns.who}: its cells hold whole sequences: one sequence a row, one channel a column.",
+        *odd_values(columns.who, [record.values for record in records]),
+    )
+    return Dataset(records, channel_names=channels, notes=notes)
+
+
+def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record of one channel per row."""
+    advice = (
+        "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
+    )
+    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
+    # Steps up to the last cell that is filled; gaps before it are missing values.
+    lengths = matrix.shape[1] - np.argmin(np.isnan(matrix[:, ::-1]), axis=1)
+    lengths[np.isnan(matrix).all(axis=1)] = 0
+    if not lengths.all():
+        row = int(np.flatnonzero(lengths == 0)[0])
+        raise DataError(
+            f"{columns.who}: {columns.place(row)} has no value: a sequence needs at least one time step. "
+            "Remove the row."
+        )
+    labels = _row_labels(columns, words)
+    groups = columns.labels(words.group) if words.group else [None] * len(matrix)
+    names = columns.unique_names(words.id)
+    records = [
+        Record(
+            matrix[i, :length, None],
+            label=labels[i],
+            group=groups[i],
+            name=names[i],
+            sample_rate_hz=words.sample_rate_hz,
+        )
+        for i, length in enumerate(lengths)
+    ]
+    return Dataset(records, notes=odd_values(columns.who, [r.values for r in records]))
+
+
+def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+    """One record per value of the id column, or one in all."""
+    if len(channels) > MAX_CHANNELS:
+        raise DataError(
+            f"{columns.who}: has {len(columns.names)} columns; a long table has one column per channel, at "
+            f"most {MAX_CHANNELS}. "
+            "If every row is a whole sequence, pass layout='wide'; else pick the channels with channels=."
+        )
+    rows = RowOrder(columns, words)
+    advice = "Leave the column out with channels=, or say what it is with label=, group= or id=."
+    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
+    if rows.order is not None:
+        matrix = matrix[rows.order]
+    labels, label_notes = _long_labels(columns, words, rows)
+    groups = _constant(columns, words.group, rows) if words.group else [None] * len(rows.names)
+    rates, rate_notes = rows.rates()
+    bounds = zip(rows.starts[:-1].tolist(), rows.starts[1:].tolist(), strict=True)
+    records = [
+        Record(
+            matrix[first:last],
+            label=labels[i],
+            group=groups[i],
+            name=rows.names[i],
+            sample_rate_hz=words.sample_rate_hz or rates[i],
+            start=rows.first_time(i),
+        )
+        for i, (first, last) in enumerate(bounds)
+    ]
+    notes = (*rows.notes, *label_notes, *rate_notes, *odd_values(columns.who, [matrix]))
+    return Dataset(records, channel_names=channels, notes=notes)
+
+
+def _long_labels(columns: Columns, words: TableWords, rows: RowOrder) -> tuple[list[Any], list[str]]:
+    """Return one label per sequence, or one array per sequence with a label per step."""
+    targets = words.target_names
+    none: list[Any] = [None] * len(rows.names)
+    if targets:
+        matrix = _target_matrix(columns, targets)
+        if np.isnan(matrix).all():
+            return none, []
+        codes = np.column_stack([factorize(column.tolist())[0] for column in matrix.T])
+        values: Any = matrix[:, 0] if len(targets) == 1 else matrix
+    elif words.label:
+        cells = columns.labels(words.label)
+        _check_labels(columns, words.label, cells)
+        code, known = factorize(cells)
+        if known == [None]:
+            return none, []
+        codes = code[:, None]
+        values = np.array(known)[code]
+    else:
+        return none, []
+    if rows.order is not None:
+        codes, values = codes[rows.order], values[rows.order]
+    first = rows.starts[:-1]
+    constant = np.maximum.reduceat(codes, first) == np.minimum.reduceat(codes, first)
+    name = targets[0] if targets else str(words.label)
+    varying = np.flatnonzero(~constant.all(axis=1))
+    per_step = bool(varying.size) if words.label_per == "auto" else words.label_per == "step"
+    if per_step and len(targets) > 1:
+        raise DataError(
+            f"{columns.who}: several targets must be constant in each sequence; they vary in "
+            f"{rows.names[varying[0]]!r}. Name one target."
+        )
+    if per_step:
+        pieces: list[Any] = np.split(values, rows.starts[1:-1])
+        note = f"{columns.who}: {name!r} varies within sequences: read as one label per time step."
+        if 0 < varying.size < FEW_VARYING * len(rows.names):  # a slip of the pen looks like this
+            note = (
+                f"{columns.who}: {name!r} varies within {varying.size} of {len(rows.names)} sequences, such as "
+                f"{rows.names[varying[0]]!r}: read as one label per time step. Correct these if each sequence has one label."
+            )
+        return pieces, [note]
+    if varying.size:
+        raise DataError(
+            f"{columns.who}: with label_per='sequence' the column {name!r} must be constant in each "
+            "sequence; it varies in "
+            f"{rows.names[varying[0]]!r} ({len(varying)} such sequences). Correct it, or pass "
+            "label_per='step'."
+        )
+    chosen = values[first]
+    return (list(chosen) if chosen.ndim > 1 else chosen.tolist()), []
+
+
+def _constant(columns: Columns, name: str, rows: RowOrder) -> list[Any]:
+    codes, known = factorize(columns.labels(name))
+    codes = codes if rows.order is None else codes[rows.order]
+    first = rows.starts[:-1]
+    low, high = np.minimum.reduceat(codes, first), np.maximum.reduceat(codes, first)
+    if (low != high).any():
+        bad = int(np.flatnonzero(low != high)[0])
+        raise DataError(
+            f"{columns.who}: the group column {name!r} must be constant in each sequence; sequence "
+            f"{rows.names[bad]!r} has "
+            f"{known[low[bad]]!r} and {known[high[bad]]!r}. Correct it, or choose another column."
+        )
+    return [known[code] for code in low]

@@ -1,0 +1,404 @@
+"""Time stamps as people write them become dates: ISO 8601, day or month first, AM and PM, ``1991 Jul``, ``1970 Q1``."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, UsageError
+from recurra.readers.times.calendar import pandas
+
+DAY_FIRST, MONTH_FIRST, EXCEL = "day first", "month first", "excel"
+
+_OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)(\[[\w/+-]+\])?\Z", re.IGNORECASE)
+_NUMBERS = re.compile(
+    r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})(?:[T ,]+(\d{1,2})(?::|\.|h)(\d{2})(?:(?::|\.)(\d{2}(?:[.,]\d+)?))?)?"
+    r"\s*([AaPp])?\.?(?:[Mm]\.?)?\Z"
+)
+_OF_DAY = re.compile(
+    r"(?:(-?\d+) days?,? )?[+]?(\d{1,3}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*(?:([AaPp])\.?[Mm]\.?)?\Z"
+)
+_LATER_ZONES = 366 * 86400
+
+_Cells = Sequence[str | None]
+
+
+class NoDateError(Exception):
+    """A cell is no date; ``row`` says which, ``reason`` why."""
+
+    def __init__(self, row: int, reason: str = "") -> None:
+        super().__init__(row, reason)
+        self.row, self.reason = row, reason
+
+
+def read_dates(
+    cells: _Cells, *, name: str, form: str | None = None, zone: str | None = None
+) -> tuple[np.ndarray, str | None, str]:
+    """Read a column of text.
+
+    Parameters
+    ----------
+    cells : sequence of str or None
+        None where empty.
+    name : str
+        Column, for messages.
+    form : str, optional
+        "day first", "month first", or a format as of `datetime.strptime`, such as ``%d/%m/%Y %I:%M %p``.
+    zone : str, optional
+        Time zone of stamps that carry none.
+
+    Returns
+    -------
+    stamps : ndarray of datetime64, shape (rows,)
+        Of the local clock; in universal time where there is a zone. NaT where empty.
+    zone : str or None
+        That of the stamps: a name, or "+01:00" where every stamp bears that offset.
+    note : str
+        What was decided, empty if nothing was.
+
+    Raises
+    ------
+    NoDateError
+        At the first cell that is no date.
+    DataError
+        If day and month cannot be told apart; the sentence says both readings.
+    """
+    there = [cell for cell in cells if cell is not None]
+    if form is not None and form not in (DAY_FIRST, MONTH_FIRST):
+        formed, offsets = _of_format(cells, form)
+        return (
+            (*in_zone(formed, offsets, zone), "") if offsets is None else with_offsets(formed, offsets, zone)
+        )
+    if any(_OFFSET.search(cell) and ":" in cell for cell in there[:1]):
+        return with_offsets(*_one_by_one(cells), zone)
+    note = ""
+    stamps: np.ndarray | None = _plain_iso(cells)
+    if stamps is None and there and _NUMBERS.match(there[0]):
+        found, note = _of_numbers(cells, name, form)
+        return (*in_zone(found, None, zone), note)
+    if stamps is None:
+        stamps = _periods(cells)
+    if stamps is None:
+        stamps = _with_month_names(cells)
+    if stamps is None:
+        stamps, offsets = _one_by_one(cells)
+        if any(offset is not None for offset in offsets):
+            return with_offsets(stamps, offsets, zone)
+    return (*in_zone(stamps, None, zone), note)
+
+
+def read_durations(cells: _Cells) -> np.ndarray | None:
+    """Return times of day and durations (``10:15:00``, ``1 days 00:00:20``) as seconds, None if a cell is neither."""
+    out = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        if cell is None:
+            continue
+        found = _OF_DAY.match(cell)
+        if found is None:
+            return None
+        days, hours, minutes, seconds, half = found.groups()
+        hour = int(hours) % 12 + (12 if half in "Pp" else 0) if half else int(hours)
+        out[row] = int(days or 0) * 86400 + hour * 3600 + int(minutes) * 60
+        out[row] += float((seconds or "0").replace(",", "."))
+    return out
+
+
+_NANOSECONDS = re.compile(r"[.,]\d{7}")
+
+
+def _plain_iso(cells: _Cells) -> np.ndarray | None:
+    # Digits behind microseconds are kept where there are any: nanoseconds reach from 1678 to 2262 only.
+    fine = any(cell is not None and _NANOSECONDS.search(cell) for cell in cells)
+    fine = fine and all(cell is None or "1678" <= cell[:4] < "2262" for cell in cells)
+    try:
+        array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
+    except ValueError:
+        return None
+    # numpy takes "2024" and "now" for dates too; numbers were asked before, words are none.
+    return (
+        array
+        if all(cell is None or (cell[:4].isdigit() and cell[4:5] == "-") for cell in cells[:1])
+        else None
+    )
+
+
+def _one_by_one(cells: _Cells) -> tuple[np.ndarray, list[int | None]]:
+    """Return local stamps and the seconds each is ahead of universal time, None where it does not say."""
+    out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    offsets: list[int | None] = []
+    for row, cell in enumerate(cells):
+        offset = None
+        if cell is not None:
+            try:
+                moment = datetime.fromisoformat(re.sub(r"\[.*\]\Z", "", cell).replace("z", "Z"))
+            except ValueError:
+                raise NoDateError(row) from None
+            ahead = moment.utcoffset()
+            offset = None if ahead is None else int(ahead.total_seconds())
+            out[row] = np.datetime64(moment.replace(tzinfo=None), "us")
+        offsets.append(offset)
+    return out, offsets
+
+
+def _of_format(cells: _Cells, form: str) -> tuple[np.ndarray, list[int | None] | None]:
+    out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    offsets: list[int | None] = []
+    for row, cell in enumerate(cells):
+        offset = None
+        if cell is not None:
+            try:
+                moment = datetime.strptime(cell, form)
+            except ValueError as error:
+                if "bad directive" in str(error) or "stray %" in str(error):
+                    raise UsageError(
+                        f"time_format: must be {DAY_FIRST!r}, {MONTH_FIRST!r}, {EXCEL!r} or a format such as "
+                        f"'%d/%m/%Y %I:%M %p'; got {form!r}."
+                    ) from None
+                raise NoDateError(row, f"does not have the form {form!r}") from None
+            ahead = moment.utcoffset()
+            offset = None if ahead is None else int(ahead.total_seconds())
+            out[row] = np.datetime64(moment.replace(tzinfo=None), "us")
+        offsets.append(offset)
+    return out, offsets if any(offset is not None for offset in offsets) else None
+
+
+def _of_numbers(cells: _Cells, name: str, form: str | None) -> tuple[np.ndarray, str]:
+    """Read ``31/12/2024 5:30 PM`` and its like, the order found in the whole column."""
+    parts = []
+    for row, cell in enumerate(cells):
+        found = None if cell is None else _NUMBERS.match(cell)
+        if cell is not None and found is None:
+            raise NoDateError(row)
+        parts.append(found)
+    numbers = [(int(m[1]), int(m[3]), int(m[4])) for m in parts if m]
+    first = [m for m in parts if m]
+    year_first = len(first[0][1]) == 4
+    order, note = ((0, 1, 2), "") if year_first else _order(numbers, first, name, form)
+    out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    for row, found in enumerate(parts):
+        if found is None:
+            continue
+        values = int(found[1]), int(found[3]), int(found[4])
+        year, month, day = (values[place] for place in order)
+        if len(found[1 if order[0] == 0 else 4]) == 2:
+            year += 1900 if year >= 70 else 2000
+        hour, minute, second = (
+            int(found[5] or 0),
+            int(found[6] or 0),
+            float((found[7] or "0").replace(",", ".")),
+        )
+        if found[8]:
+            hour = hour % 12 + (12 if found[8] in "Pp" else 0)
+        try:
+            moment = datetime(year, month, day, hour, minute) + timedelta(seconds=second)
+        except ValueError:
+            raise NoDateError(row, "is no day of the calendar") from None
+        out[row] = np.datetime64(moment, "us")
+    return out, note
+
+
+def _order(
+    numbers: list[tuple[int, int, int]], found: list[re.Match[str]], name: str, form: str | None
+) -> tuple[tuple[int, int, int], str]:
+    """Return the places of year, month and day, and how they were found."""
+    day_first, month_first = (2, 1, 0), (2, 0, 1)
+    if form is not None:
+        return (day_first if form == DAY_FIRST else month_first), ""
+    left, middle = max(n[0] for n in numbers), max(n[1] for n in numbers)
+    if left > 12 and middle <= 12:
+        return day_first, f"the dates of {name!r} are read day first: one has the day {left}."
+    if middle > 12 and left <= 12:
+        return month_first, f"the dates of {name!r} are read month first: one has the day {middle}."
+    if found[0][2] == ".":
+        return day_first, f"the dates of {name!r} are read day first, as dates with dots are written."
+    at = next((row for row, n in enumerate(numbers) if n[0] != n[1]), 0)
+    a, b, year = numbers[at]
+    year += (1900 if year >= 70 else 2000) if year < 100 else 0
+    readings = [_day(year, b, a), _day(year, a, b)]
+    raise DataError(
+        f"the time column {name!r} can be read in two ways: {found[at].group()!r} is {readings[0]} with the day first, "
+        f"{readings[1]} with the month first. Say which with time_format={DAY_FIRST!r} or time_format={MONTH_FIRST!r}."
+    )
+
+
+def _day(year: int, month: int, day: int) -> str:
+    try:
+        return datetime(year, month, day).date().isoformat()
+    except ValueError:
+        return "no date"
+
+
+_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
+_MONTH = r"(?P<name>[A-Za-z]{3,9})\.?"
+_YEAR = r"(?P<year>\d{4})"
+_PERIODS: tuple[tuple[str, str], ...] = (
+    (rf"{_YEAR}[-\s/]?Q(?P<quarter>[1-4])", "quarter"),
+    (rf"Q(?P<quarter>[1-4])[-\s/]?{_YEAR}", "quarter"),
+    (rf"{_YEAR}[-\s]?W(?P<week>\d{{1,2}})(?:-?(?P<weekday>[1-7]))?", "week"),
+    (rf"{_YEAR}[-\s]{_MONTH}", "name"),
+    (rf"{_MONTH}[-\s,]+{_YEAR}", "name"),
+    (rf"{_MONTH}[-\s'](?P<short>\d{{2}})", "name"),
+    (rf"{_YEAR}[-\s/.]?[Mm]?(?P<month>\d{{1,2}})", "month"),
+    (r"(?P<month>\d{1,2})[-\s/.]" + _YEAR, "month"),
+)
+
+
+def _periods(cells: _Cells) -> np.ndarray | None:
+    """Read years with a quarter, a month or a week; each stands for its first day."""
+    there = next((cell for cell in cells if cell is not None), "")
+    form = next(
+        (re.compile(p + r"\Z", re.IGNORECASE) for p, _ in _PERIODS if re.fullmatch(p, there, re.IGNORECASE)),
+        None,
+    )
+    if form is None:
+        return None
+    out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    for row, cell in enumerate(cells):
+        if cell is None:
+            continue
+        found = form.match(cell)
+        try:
+            if found is None:
+                raise ValueError
+            out[row] = np.datetime64(_first_day(found.groupdict()), "us")
+        except (ValueError, KeyError):
+            raise NoDateError(row) from None
+    return out
+
+
+def _first_day(found: dict[str, Any]) -> datetime:
+    year = (
+        int(found["year"])
+        if found.get("year")
+        else int(found["short"]) + (1900 if int(found["short"]) >= 70 else 2000)
+    )
+    if found.get("quarter"):
+        return datetime(year, 3 * int(found["quarter"]) - 2, 1)
+    if found.get("week"):
+        return datetime.fromisocalendar(year, int(found["week"]), int(found.get("weekday") or 1))
+    month = MONTHS[found["name"][:3].lower()] if found.get("name") else int(found["month"])
+    return datetime(year, month, 1)
+
+
+def _with_month_names(cells: _Cells) -> np.ndarray | None:
+    """Read days with the name of their month, such as ``5 Jan 2020 13:00``, which only one day can be."""
+    there = next((cell for cell in cells if cell is not None), "")
+    words = [word[:3].lower() for word in re.findall(r"[A-Za-z]{3,9}", there)]
+    if not any(word in MONTHS for word in words):
+        return None
+    pd = pandas("reading dates with names of months")
+    try:
+        made = pd.to_datetime(pd.Series(list(cells), dtype=object))
+    except (ValueError, TypeError):
+        return None
+    if getattr(made.dtype, "tz", None) is not None or made.dtype.kind != "M":
+        return None
+    return np.asarray(made.to_numpy().astype("datetime64[us]"))
+
+
+# ------------------------------------------------------------- time zones
+
+
+def check_zone(zone: str) -> None:
+    """Raise UsageError unless there is such a time zone."""
+    from zoneinfo import ZoneInfo
+
+    if re.fullmatch(r"[+-]\d\d:\d\d", zone) or zone == "UTC":
+        return
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(
+            f"time_zone: must be a name such as 'Europe/Berlin', 'UTC' or an offset such as '+01:00'; got {zone!r}."
+        ) from None
+
+
+def in_zone(
+    stamps: np.ndarray, offsets: list[int | None] | None, zone: str | None
+) -> tuple[np.ndarray, str | None]:
+    """Return stamps of a local clock in universal time, where a zone is given for them."""
+    if zone is None:
+        return stamps, None
+    pd = pandas("a time zone")
+    index = pd.DatetimeIndex(stamps)
+    try:
+        made = index.tz_localize(zone, ambiguous="infer")
+    except ValueError as error:
+        if "infer" not in str(error) and "repeated" not in str(error):
+            raise DataError(
+                f"time_zone={zone!r}: {str(error).splitlines()[0].rstrip('.')}. Such a time does not exist there: give the "
+                "zone the clock stood in, or an offset such as '+01:00' if it was never changed."
+            ) from None
+        made = index.tz_localize(zone, ambiguous=np.ones(len(index), bool))  # no hour comes twice: the first
+    return np.asarray(made.tz_convert("UTC").tz_localize(None).to_numpy()), zone
+
+
+def with_offsets(
+    stamps: np.ndarray, offsets: Sequence[int | None], zone: str | None
+) -> tuple[np.ndarray, str | None, str]:
+    """Return universal time, the zone whose offsets these are, and what was decided; without an offset, it is 0."""
+    ahead = np.array([offset or 0 for offset in offsets], dtype=np.int64)
+    universal = stamps - ahead.astype("timedelta64[s]")
+    if zone is not None:
+        return universal, zone, ""
+    there = ~np.isnat(stamps)
+    if len(set(ahead[there].tolist())) <= 1:
+        return universal, offset_name(int(ahead[there][0])) if there.any() else "UTC", ""
+    found = _zone_of(universal[there], ahead[there])
+    if found is not None:
+        return universal, found, ""
+    last = offset_name(int(ahead[there][-1]))
+    note = (
+        f"the offsets change from {offset_name(int(ahead[there][0]))} to {last} as those of several zones do; stamps are "
+        f"given with {last}. Name the zone with time_zone=, such as time_zone='Europe/Berlin'."
+    )
+    return universal, last, note
+
+
+def offset_name(seconds: int) -> str:
+    """Return an offset as text: "UTC" for 0, else such as "+01:00"."""
+    if seconds == 0:
+        return "UTC"
+    return f"{'-' if seconds < 0 else '+'}{abs(seconds) // 3600:02d}:{abs(seconds) // 60 % 60:02d}"
+
+
+def _ahead(moment: datetime, zone: Any) -> float:
+    """Return the seconds a zone's clock is ahead of universal time."""
+    ahead = moment.astimezone(zone).utcoffset()
+    return 0.0 if ahead is None else ahead.total_seconds()
+
+
+def _zone_of(universal: np.ndarray, ahead: np.ndarray) -> str | None:
+    """Return a zone whose clock had these offsets, None if several that differ in the year after the last stamp had."""
+    from zoneinfo import ZoneInfo, available_timezones
+
+    changes = np.flatnonzero(np.diff(ahead))
+    rows = np.unique(np.concatenate([[0, len(ahead) - 1], changes, changes + 1]))[:2000]
+    moments = [
+        datetime.fromtimestamp(s, UTC)
+        for s in universal[rows].astype("datetime64[s]").astype(np.int64).tolist()
+    ]
+    wanted = ahead[rows].tolist()
+    last = moments[-1].timestamp()
+    later = [
+        datetime.fromtimestamp(last + week * 7 * 86400, UTC)
+        for week in range(_LATER_ZONES // (7 * 86400) + 1)
+    ]
+    future: set[tuple[float, ...]] = set()
+    first = None
+    usual = [
+        "Europe/Berlin",
+        "Europe/London",
+        *(f"America/{city}" for city in ("New_York", "Chicago", "Los_Angeles")),
+    ]
+    for name in (*usual, *sorted(available_timezones())):
+        zone = ZoneInfo(name)
+        if all(_ahead(m, zone) == w for m, w in zip(moments, wanted, strict=True)):
+            first = first or name
+            future.add(tuple(_ahead(m, zone) for m in later))
+            if len(future) > 1:
+                return None
+    return first

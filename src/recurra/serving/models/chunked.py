@@ -1,0 +1,73 @@
+"""A model that reads long sequences in chunks: little memory, a place to tell how far it is, the same bits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from recurra.checks import check_finite, check_number
+from recurra.serving.models.model import FittedModel
+from recurra.serving.streams.members import running
+from recurra.serving.streams.stream import check_causal
+
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class ChunkedModel(FittedModel):
+    """A causal model whose predictions run over every sequence chunk by chunk; made by `in_chunks`.
+
+    Parameters
+    ----------
+    chunk : int
+        Steps taken in at once, at least 1.
+    tell : callable, optional
+        Is given the steps of every chunk that is done.
+    """
+
+    chunk: int = 100_000
+    tell: Tell | None = None
+
+    def row_outputs(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Return what `FittedModel.row_outputs` does."""
+        self.check(sequences, names)
+        found = [
+            self._one(sequence, [None if names is None else names[i]]) for i, sequence in enumerate(sequences)
+        ]
+        return np.concatenate([outputs for outputs, _ in found]), [rows for _, rows in found]
+
+    def _one(self, sequence: np.ndarray, name: Sequence[str | None]) -> tuple[np.ndarray, int]:
+        features = self.features.stream()
+        network = running(self)
+        parts: list[np.ndarray] = []
+        count = 0
+        for first in range(0, len(sequence), self.chunk):
+            piece = sequence[first : first + self.chunk]
+            rows = features.push(piece)
+            check_finite([rows], names=name, who="X as 32-bit numbers")
+            states = np.empty((len(rows), network.state_size), np.float32)
+            for index in range(len(rows)):
+                states[index] = network.advance(rows[index : index + 1])[0]
+            if self.task == "labeling":
+                parts.append(network.head(states))
+            count += len(rows)
+            if self.tell is not None:
+                self.tell(len(piece))
+        self.features.check_rows([np.empty(count)], name)
+        return np.concatenate(parts) if self.task == "labeling" else network.outputs(), count
+
+
+def in_chunks(model: FittedModel, chunk: int, tell: Tell | None = None) -> ChunkedModel:
+    """Return a model that predicts the same, reading every sequence chunk by chunk.
+
+    Raises
+    ------
+    UsageError
+        If its network is bidirectional or the user's own, or ``chunk`` is below 1.
+    """
+    check_causal(model)
+    check_number("predict", "chunk", chunk, integer=True, low=1)
+    own = {field.name: getattr(model, field.name) for field in fields(FittedModel)}
+    return ChunkedModel(**own, chunk=chunk, tell=tell)

@@ -1,0 +1,475 @@
+"""`FittedModel`: a trained network as data, what the model file holds, and the one path that predicts."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from recurra import store
+from recurra.checks import check_finite, check_same_channels, listing
+from recurra.errors import StoreError, UsageError
+from recurra.features.chain import Chain
+from recurra.features.rows.scaling import Scaling
+from recurra.features.texts.tokens import FIRST_LETTER, Words
+from recurra.features.windows.sliding import Windows
+from recurra.kernels.heads import crf, pooling
+from recurra.ragged import Ragged
+from recurra.serving.models.manifests import check
+from recurra.serving.models.translation import TranslationModel
+from recurra.serving.models.wide import Wide
+from recurra.serving.prediction import expected_shapes, portions
+from recurra.serving.segments import Segment, segments_of
+from recurra.serving.streams.look_ahead import LookAheadStream
+from recurra.serving.streams.members import count_of, outputs_of, parted
+from recurra.serving.streams.stream import Stream, check_no_chain
+
+SCHEMA = 1
+# Tasks whose files hold series and how they stand; their estimators read them.
+SERIES_TASKS = ("forecasting", "anomaly")
+
+# Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
+OwnNetwork = Callable[[Ragged], np.ndarray]
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A trained network with its features and the meaning of its outputs.
+
+    Parameters
+    ----------
+    manifest : dict
+        JSON-able: ``estimator``, ``params``, ``task``, ``network`` (None for a network given by the user),
+        ``features``, ``target``, ``input`` and what is known about training.
+    features : Chain
+        From a raw sequence to what the network reads.
+    weights : mapping of str to ndarray
+        The network's state dict, float32; of several, the number of each and a dot before its names.
+    own_network : callable, optional
+        Runs the network where it is the user's own.
+    attached : mapping of str to ndarray
+        Files kept beside, as bytes: that of an image network, where asked for.
+    wide : Wide, optional
+        A linear answer that is mixed with that of the network.
+    """
+
+    manifest: Mapping[str, Any]
+    features: Chain
+    weights: Mapping[str, np.ndarray]
+    own_network: OwnNetwork | None = None
+    attached: Mapping[str, np.ndarray] = field(default_factory=dict)
+    wide: Wide | None = None
+
+    @cached_property
+    def task(self) -> str:
+        """One of "classification", "regression", "labeling"."""
+        return str(self.manifest["task"])
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """Labels in the order of the outputs: array of shape (classes,)."""
+        return classes_from_manifest(self.manifest["target"])
+
+    @cached_property
+    def members(self) -> list[dict[str, np.ndarray]]:
+        """Weights of each of the networks whose mean answers; usually one."""
+        return parted(self.weights, count_of(self.manifest))
+
+    def check(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None) -> None:
+        """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
+        if self.features.reads_numbers:
+            check_same_channels(sequences, names=names, expected=self.features.n_channels)
+            allow_nan = self.manifest["params"].get("missing") == "mask"
+            advice = "Fill it, leave the sequence out, or train anew with missing='mask'."
+            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice)
+            self.features.check_lengths(sequences, names)
+
+    def prepare(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> list[np.ndarray]:
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+        self.check(sequences, names)
+        prepared = [self.features.transform(sequence) for sequence in sequences]
+        self.features.check_rows(prepared, names)
+        check_finite(prepared, names=names, who="X as 32-bit numbers")
+        return prepared
+
+    def outputs(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
+        found, rows = self.row_outputs(sequences, names)
+        return found if self.task != "labeling" else self._at_steps(found, rows, sequences)
+
+    def row_outputs(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Return the outputs as the network gives them, with a label per step one for each row of the features.
+
+        Returns
+        -------
+        outputs : ndarray of shape (sequences or total_rows, outputs)
+        rows : list of int
+            Rows of each sequence.
+        """
+        prepared = self.prepare(sequences, names)
+        found = []
+        for portion in portions(prepared):
+            inputs = Ragged.from_list(portion)
+            if self.own_network is not None:
+                found.append(self.own_network(inputs))
+            else:
+                found.append(outputs_of(self.manifest, self.members, inputs))
+        outputs = np.concatenate(found)
+        if self.wide is not None:
+            read = sequences if self.wide.reads_texts else prepared
+            outputs = self.wide.mixed(outputs, read, probabilities=self.task == "classification")
+        return outputs, [len(rows) for rows in prepared]
+
+    def _at_steps(
+        self, rows: np.ndarray, counts: Sequence[int], sequences: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Return for each step of the sequences what was found for the row that stands for it."""
+        alignment = self.features.alignment
+        if self.features.keeps_steps or alignment is None:
+            return rows
+        firsts = np.cumsum([0, *counts[:-1]])
+        places = [
+            first + alignment.row_of(len(sequence), count)
+            for first, count, sequence in zip(firsts, counts, sequences, strict=True)
+        ]
+        return rows[np.concatenate(places)]
+
+    def predict_proba(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
+        outputs, rows = self.row_outputs(sequences, names)
+        probabilities = (
+            pooling.softmax(outputs) if not self._crf else self._each(crf.marginals, outputs, rows)
+        )
+        if self.task == "classification":
+            return probabilities
+        return per_sequence(self._at_steps(probabilities, rows, sequences), sequences)
+
+    def predict(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return labels, numbers, or an object array of label arrays with one entry per time step."""
+        outputs, rows = self.row_outputs(sequences, names)
+        if self.task == "classification":
+            return self.classes[outputs.argmax(axis=1)]
+        if self.task == "labeling":
+            codes = self._at_steps(self._codes(outputs, rows), rows, sequences)
+            return per_sequence(self.classes[codes], sequences)
+        numbers = self.numbers(outputs)
+        if not self.manifest["target"].get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+
+    @property
+    def _crf(self) -> bool:
+        """Whether the label of a step depends on the one before."""
+        return bool((self.manifest["network"] or {}).get("crf"))
+
+    def _each(self, decode: Any, outputs: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+        """Return what the conditional random field makes of the scores, sequence by sequence."""
+        parts = np.split(outputs, np.cumsum(rows)[:-1])
+        return np.concatenate([decode(part, self.weights) for part in parts])
+
+    def _codes(self, outputs: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+        """Return the class of each row: the likeliest by itself, or as a chain."""
+        return self._each(crf.best_path, outputs, rows) if self._crf else outputs.argmax(axis=1)
+
+    def segments(
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        *,
+        min_duration_s: float = 0.0,
+    ) -> list[list[Segment]]:
+        """Return the stretches of one label of each sequence; see `recurra.serving.segments`.
+
+        Raises
+        ------
+        UsageError
+            If the network does not label steps, or ``min_duration_s`` is below 0.
+        """
+        if self.task != "labeling":
+            raise UsageError(
+                f"segments: needs a label per time step; this network has one per sequence ({self.task})."
+            )
+        outputs, rows = self.row_outputs(sequences, names)
+        bounds = np.cumsum(rows)[:-1]
+        return [
+            segments_of(
+                codes,
+                steps=len(sequence),
+                alignment=self.features.alignment,
+                classes=self.classes,
+                rate_hz=self.manifest["sample_rate_hz"],
+                min_duration_s=min_duration_s,
+            )
+            for codes, sequence in zip(np.split(self._codes(outputs, rows), bounds), sequences, strict=True)
+        ]
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Return a regressor's outputs (rows, targets) in the units of y: shape (rows,) with a single target.
+
+        Of quantiles it is the median.
+        """
+        target = self.manifest["target"]
+        outputs = middle(outputs, target.get("quantiles", ()))
+        numbers = outputs.astype(np.float64) * np.asarray(target["spread"]) + np.asarray(target["center"])
+        return numbers[:, 0] if target["single"] else numbers
+
+    def predict_quantiles(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+    ) -> np.ndarray:
+        """Return the quantiles trained for, rising: shape (sequences, quantiles), or (sequences, targets, quantiles).
+
+        An object array of such arrays with numbers per time step.
+        """
+        target = self.manifest["target"]
+        count = len(target["quantiles"])
+        spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
+        outputs, rows = self.row_outputs(sequences, names)
+        each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
+        numbers = each * spread + center
+        numbers = numbers[:, 0] if target["single"] else numbers
+        if not target.get("per_step"):
+            return numbers
+        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+
+    @property
+    def of_network(self) -> "FittedModel":
+        """The model without its linear part."""
+        return self if self.wide is None else replace(self, wide=None)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits of everything that decides an answer."""
+        features, arrays = self.features.to_manifest()
+        facts = [self.task, self.manifest["network"], self.manifest["target"], features]
+        if self.wide is not None:
+            description, own = self.wide.to_manifest()
+            facts.append(description)
+            arrays = arrays | {f"wide.{name}": array for name, array in own.items()}
+        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
+        for name, array in sorted([*arrays.items(), *self.weights.items()], key=lambda item: item[0]):
+            digest.update(f"\0{name}{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+        """Begin a sequence whose rows come one by one.
+
+        Parameters
+        ----------
+        look_ahead : int, optional
+            For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
+            the newest rows; see `LookAheadStream`.
+
+        Raises
+        ------
+        UsageError
+            If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
+        """
+        check_no_chain(self)
+        if look_ahead is not None and self.wide is not None:
+            raise UsageError(
+                "stream: the linear part of this model reads whole sequences; train with wide=False to stream."
+            )
+        if look_ahead is not None and not self.features.keeps_steps:
+            raise UsageError(
+                "stream: look_ahead runs the network again on a window of rows, which features or a frontend that give a "
+                "row per window do not allow; train with bidirectional=False and stream without look_ahead."
+            )
+        return Stream(self) if look_ahead is None else LookAheadStream(self, look_ahead)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file; the old file or the new one is there after a crash, whole."""
+        features, arrays = self.features.to_manifest()
+        named = {f"features.{name}": array for name, array in arrays.items()}
+        named |= {f"network.{name}": array for name, array in self.weights.items()}
+        named |= {f"attached.{name}": array for name, array in self.attached.items()}
+        manifest = {**self.manifest, "kind": "model", "schema": SCHEMA, "features": features}
+        if self.wide is not None:
+            manifest["wide"], own = self.wide.to_manifest()
+            named |= {f"wide.{name}": array for name, array in own.items()}
+        check(manifest)
+        store.save(path, manifest, named)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "FittedModel":
+        """Read a model file.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, no model, of a newer version, or lacks a weight.
+        """
+        model = open_file(path)
+        if not isinstance(model, cls):
+            raise StoreError(
+                f"{path}: holds a model of the task {model.task!r}. Read it with recurra.load_model."
+            )
+        return model
+
+    @classmethod
+    def _from_parts(cls, manifest: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FittedModel":
+        own = {
+            part: {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
+            for part in ("features.", "network.", "attached.", "wide.")
+        }
+        features = Chain.from_manifest(manifest["features"], own["features."])
+        weights = own["network."]
+        _check_features(features)
+        if manifest["network"] is not None:
+            for member in _members(manifest, weights):
+                _check_weights(manifest["network"], member)
+            _check_reads(manifest["network"], features)
+        wide = None
+        if manifest.get("wide") is not None:
+            size = int(manifest["network"]["output_size"])
+            channels = features.input_size if features.reads_numbers else 0
+            wide = Wide.from_manifest(manifest["wide"], own["wide."], channels=channels, outputs=size)
+            manifest = {name: value for name, value in manifest.items() if name != "wide"}
+        return cls(manifest, features, weights, attached=own["attached."], wide=wide)
+
+
+def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
+    """Read a model file of any task.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, no model, of a newer version, or lacks a weight.
+    UsageError
+        If its model reads series and how they stand.
+    """
+    manifest, arrays = store.load(path)
+    if manifest.get("kind") != "model":
+        raise StoreError(f"{path}: holds a {manifest.get('kind', 'thing without a kind')}, not a model.")
+    if manifest.get("task") in SERIES_TASKS:
+        raise UsageError(
+            f"{path}: holds a model for {manifest['task']}, whose estimator runs without torch but not without "
+            "scikit-learn: use recurra.load_model(path), without runtime='light'."
+        )
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{path}: was written by recurra {manifest.get('recurra', 'of a newer version')} as model schema "
+            f"{manifest.get('schema')!r}; this version reads {SCHEMA}. Update recurra."
+        )
+    try:
+        check(manifest)
+        if manifest["task"] == "translation":
+            return TranslationModel.from_parts(manifest, arrays)
+        return FittedModel._from_parts(manifest, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise StoreError(f"{path}: {error}") from None
+        raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
+
+
+def _members(manifest: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Return the weights of each member a file claims.
+
+    Raises
+    ------
+    StoreError
+        If it does not hold that many.
+    """
+    claimed = manifest.get("members", 1)
+    if type(claimed) is not int or not 1 <= claimed <= max(len(weights), 1):
+        raise StoreError(f"the model claims {claimed!r} members; the file holds {len(weights)} weights.")
+    numbers = {name.partition(".")[0] for name in weights}
+    if claimed > 1 and numbers != {str(number) for number in range(claimed)}:
+        raise StoreError(
+            f"the model claims {claimed} members; the weights are of {listing(sorted(numbers))}."
+        )
+    return parted(weights, claimed)
+
+
+def _check_features(features: Chain) -> None:
+    """Raise StoreError or UsageError unless every feature can be computed from what the one before gives."""
+    channels = features.n_channels
+    for step in features.steps:
+        if isinstance(step, Windows):
+            step.check(channels)
+        if isinstance(step, Scaling):
+            for word, numbers in (("center", step.center), ("spread", step.spread)):
+                fits = (
+                    numbers.shape == (channels,)
+                    and numbers.dtype == np.float64
+                    and np.isfinite(numbers).all()
+                )
+                if not fits or (word == "spread" and not numbers.all()):
+                    raise StoreError(
+                        f"the {word} of the scaling must be {channels} float64 numbers. Use a backup."
+                    )
+        channels = step.output_size(channels)
+
+
+def _check_reads(network: Mapping[str, Any], features: Chain) -> None:
+    """Raise StoreError unless the network reads what the features give."""
+    if network["input_size"] != features.input_size:
+        raise StoreError(
+            f"the network reads {network['input_size']} channels, the features give {features.input_size}. Use a backup."
+        )
+    front, words = network.get("front") or {}, features.steps[0] if features.steps else None
+    if isinstance(words, Words) and front.get("name") == "text":
+        letters = FIRST_LETTER + len(words.alphabet) if words.alphabet else 0
+        if front["letters"] not in (0, letters):
+            raise StoreError("the network spells with other letters than the features give. Use a backup.")
+
+
+def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
+        raise StoreError(
+            f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."
+        )
+    expected = expected_shapes(network)
+    for name, shape in expected.items():
+        if name not in weights:
+            raise StoreError(f"the weight {name!r} is missing.")
+        if weights[name].shape != shape or weights[name].dtype != np.float32:
+            raise StoreError(
+                f"the weight {name!r} must be float32 of shape {shape}; got {weights[name].dtype} of {weights[name].shape}."
+            )
+    extra = set(weights) - set(expected)
+    if extra:
+        raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
+
+
+def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """Return the median of outputs (rows, targets * quantiles), interpolated: (rows, targets); as they are without."""
+    if not len(quantiles):
+        return outputs
+    each = np.sort(outputs.reshape(len(outputs), -1, len(quantiles)), axis=-1)
+    at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
+    low, high = int(np.floor(at)), int(np.ceil(at))
+    share = np.float32(at - low)
+    return each[..., low] if low == high else (1 - share) * each[..., low] + share * each[..., high]
+
+
+def per_sequence(flat: np.ndarray, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Cut rows of all steps into a one-dimensional object array with one array per sequence."""
+    out = np.empty(len(sequences), dtype=object)
+    ends = np.cumsum([len(s) for s in sequences])
+    for index, (first, last) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        out[index] = flat[first:last]
+    return out
+
+
+def classes_to_manifest(classes: np.ndarray) -> dict[str, Any]:
+    """Return labels as JSON with their dtype, so that they come back as what they were."""
+    return {"classes": classes.tolist(), "dtype": classes.dtype.str}
+
+
+def classes_from_manifest(target: Mapping[str, Any]) -> np.ndarray:
+    """Return the labels of `classes_to_manifest`."""
+    return np.array(target["classes"], dtype=target["dtype"])

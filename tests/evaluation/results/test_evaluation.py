@@ -1,0 +1,153 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from recurra.errors import DataError, ShapeError
+from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
+from recurra.evaluation.metrics.intervals import wilson_interval
+from recurra.evaluation.report.context import installed_versions
+from recurra.evaluation.results.classification import evaluate_classification
+from recurra.evaluation.results.labeling import evaluate_labeling
+from recurra.evaluation.results.regression import evaluate_regression
+from recurra.evaluation.results.text_generation import TextEvaluation
+
+
+def test_classification_has_the_figures_of_metrics_json(vowels):
+    arguments, _ = vowels()
+    e = evaluate_classification(**arguments)
+    assert set(e.metrics) == {
+        *(f"{figure}{naive}" for figure in FIGURES for naive in ("", "_baseline")),
+        "calibration_error",
+        "n_test",
+        "train_seconds",
+    }
+    pred = np.array(arguments["classes"])[arguments["proba"].argmax(axis=1)]
+    assert e.metrics["accuracy"] == accuracy_score(arguments["y_true"], pred)
+    assert e.metrics["log_loss"] == pytest.approx(log_loss(arguments["y_true"], arguments["proba"]))
+    assert e.metrics["n_test"] == 370
+    hits = int((pred == arguments["y_true"]).sum())
+    assert e.intervals["accuracy"] == wilson_interval(hits, 370)
+    assert e.confusion.sum() == 370
+    assert e.predictions[5]["name"] == "utterance_005"
+    assert e.predictions[5]["length"] == len(arguments["sequences"][5])
+
+
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+
+
+def test_metrics_are_written_as_one_flat_json_object(vowels, tmp_path):
+    arguments, _ = vowels()
+    e = evaluate_classification(**arguments)
+    path = e.save(tmp_path / "metrics.json")
+    stored = json.loads(path.read_text())
+    assert stored == pytest.approx(e.metrics)
+    assert all(isinstance(value, int | float) for value in stored.values())
+
+
+def test_figures_that_are_not_numbers_are_left_out_of_json():
+    e = TextEvaluation(metrics={"rmse": np.float64("inf"), "mae": np.float32(0.5)}, samples=[])
+    assert json.loads(e.to_json()) == {"mae": 0.5}
+
+
+def test_a_label_the_model_does_not_know_counts_as_wrong():
+    proba = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    e = evaluate_classification(["a", "other", "b"], proba, classes=["a", "b"])
+    assert e.metrics["accuracy"] == pytest.approx(2 / 3)
+    assert e.unknown_classes == ["other"]
+    assert [row["class"] for row in e.tables["per_class"]] == ["a", "b", "other"]
+    assert np.isfinite(e.metrics["log_loss"])
+    assert e.predictions[1]["true_probability"] == 0.0
+
+
+def test_long_names_of_classes_are_not_cut():
+    classes = ["a", "a much longer name"]
+    e = evaluate_classification(
+        ["a", "a much longer name"], np.array([[0.9, 0.1], [0.1, 0.9]]), classes=classes
+    )
+    assert e.metrics["accuracy"] == 1.0
+    assert e.y_pred[1] == "a much longer name"
+
+
+def test_groups_widen_the_interval():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 20)
+    right = np.repeat(rng.random(10) < 0.6, 20)
+    proba = np.where(right[:, None], [[0.9, 0.1]], [[0.1, 0.9]])
+    arguments = {"y_true": ["a"] * 200, "proba": proba, "classes": ["a", "b"]}
+    alone = evaluate_classification(**arguments).intervals["accuracy"]
+    grouped = evaluate_classification(**arguments, groups=groups).intervals["accuracy"]
+    single = evaluate_classification(**arguments, groups=np.arange(200)).intervals["accuracy"]
+    assert grouped[1] - grouped[0] > 2 * (alone[1] - alone[0])
+    assert single == alone
+
+
+def test_labeling():
+    classes = ["rest", "walk"]
+    y_true = [np.array(["rest", "rest", "walk"]), np.array(["walk"]), np.array(["rest", "walk"])]
+    proba = [
+        np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]),
+        np.array([[0.1, 0.9]]),
+        np.array([[0.7, 0.3]] * 2),
+    ]
+    baseline = ClassBaseline.fit([["rest", "rest", "walk"]], classes=classes)
+    e = evaluate_labeling(y_true, proba, classes=classes, baseline=baseline, names=["p", "q", "r"])
+    assert e.metrics["accuracy"] == pytest.approx(4 / 6)
+    assert e.metrics["accuracy_baseline"] == pytest.approx(3 / 6)
+    assert (e.metrics["n_test"], e.metrics["n_test_steps"]) == (3, 6)
+    assert [row["steps_wrong"] for row in e.predictions] == [1, 0, 1]
+    assert [len(p) for p in e.y_pred] == [3, 1, 2]
+    assert list(e.y_pred[0]) == ["rest", "walk", "walk"]
+
+
+def test_labeling_of_one_sequence_has_no_interval():
+    e = evaluate_labeling([["a", "b"]], [np.array([[0.9, 0.1], [0.8, 0.2]])], classes=["a", "b"])
+    assert e.intervals == {}
+
+
+def test_regression():
+    rng = np.random.default_rng(0)
+    y_true = rng.normal(size=80)
+    y_pred = y_true + rng.normal(scale=0.3, size=80)
+    e = evaluate_regression(y_true, y_pred, baseline=NumberBaseline.fit(y_true))
+    assert e.metrics["rmse"] == pytest.approx(np.sqrt(((y_pred - y_true) ** 2).mean()))
+    assert e.metrics["rmse_baseline"] == pytest.approx(y_true.std())
+    for figure in ("rmse", "mae"):
+        low, high = e.intervals[figure]
+        assert low < e.metrics[figure] < high
+        # Of the size that the normal approximation of a mean of 80 gives.
+        assert 0.02 < high - low < 0.2
+    assert (e.predictions[3]["true"], e.predictions[3]["predicted"]) == (y_true[3], y_pred[3])
+    assert e.predictions[3]["error"] == pytest.approx(y_pred[3] - y_true[3])
+
+
+def test_versions_name_what_decides_a_figure():
+    assert {"python", "numpy", "torch", "scikit-learn"} <= set(installed_versions())
+
+
+def test_messages():
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_classification: proba must have shape \(items=2, classes=2\); got"
+    ):
+        evaluate_classification(["a", "b"], np.zeros((3, 2)), classes=["a", "b"])
+    with pytest.raises(
+        DataError, match=r"^evaluate_classification: there is nothing to judge: y_true is empty\. Give"
+    ):
+        evaluate_classification([], np.zeros((0, 2)), classes=["a", "b"])
+    with pytest.raises(
+        DataError, match=r"^evaluate_classification: proba must be finite; row 1 is not\. The network"
+    ):
+        evaluate_classification(["a", "b"], np.array([[1.0, 0.0], [np.nan, 0.0]]), classes=["a", "b"])
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_labeling: y_true and proba must have one entry per sequence, at"
+    ):
+        evaluate_labeling([["a"]], [], classes=["a", "b"])
+    with pytest.raises(
+        ShapeError, match=r"^evaluate_regression: y_true and y_pred must have the same shape \(items,\)"
+    ):
+        evaluate_regression([1.0, 2.0], [1.0])
+    with pytest.raises(
+        DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"
+    ):
+        evaluate_regression([1.0, 2.0], [1.0, np.inf])

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+import recurra
+from recurra.errors import DataError
+from recurra.readers.signals.edf import read_edf
+from signal_files import message, refused, waves
+
+edfio = pytest.importorskip("edfio")
+
+
+def write(path, values, rates=(100, 100), annotations=()):
+    signals = [
+        edfio.EdfSignal(column, rate, label=f"lead {i + 1}", physical_range=(-2, 2))
+        for i, (column, rate) in enumerate(zip(values, rates, strict=True))
+    ]
+    edfio.Edf(signals, annotations=annotations).write(path)
+
+
+def test_values_names_rate_and_annotations(tmp_path):
+    values = waves()
+    write(
+        tmp_path / "a.edf",
+        values.T,
+        annotations=[edfio.EdfAnnotation(1, 2, "asleep"), edfio.EdfAnnotation(4, None, "awake")],
+    )
+    found = read_edf(tmp_path / "a.edf")
+    np.testing.assert_allclose(found.values, values, atol=4 / 65535)
+    assert (found.sample_rate_hz, found.channel_names) == (100.0, ["lead 1", "lead 2"])
+    data = recurra.load(tmp_path / "a.edf", label="annotations")
+    assert [str(data[0].label[i]) for i in (0, 99, 100, 299, 300, 400, 499)] == [
+        "none", "none", "asleep", "asleep", "none", "awake", "awake",
+    ]  # fmt: skip
+    assert recurra.load(tmp_path / "a.edf", channels=["lead 2"]).channel_names == ["lead 2"]
+
+
+def test_bdf(tmp_path):
+    values = waves()
+    signals = [
+        edfio.BdfSignal(c, 100, label=f"lead {i}", physical_range=(-2, 2)) for i, c in enumerate(values.T)
+    ]
+    edfio.Bdf(signals).write(tmp_path / "a.bdf")
+    np.testing.assert_allclose(read_edf(tmp_path / "a.bdf").values, values, atol=4 / 2**23)
+
+
+def test_signals_of_different_rates(tmp_path):
+    write(tmp_path / "a.edf", [waves()[:, 0], waves(steps=50)[:, 0]], rates=(100, 10))
+    said = message(lambda: read_edf(tmp_path / "a.edf"), DataError)
+    assert said.endswith(
+        "its signals are sampled at different rates: 'lead 1' at 100 Hz, 'lead 2' at 10 Hz. Choose some with channels=, "
+        "or bring all to one rate with resample_hz=."
+    )
+    assert read_edf(tmp_path / "a.edf", resample_hz=50).values.shape == (250, 2)
+    assert "has no channel 'lead 3'" in message(
+        lambda: read_edf(tmp_path / "a.edf", channels=["lead 3"]), DataError
+    )
+
+
+def test_a_file_that_was_cut(tmp_path):
+    path = tmp_path / "a.edf"
+    write(path, waves().T)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-500])
+    assert message(lambda: read_edf(path), DataError) == (
+        f"{path}: its header promises {len(whole):,} bytes, the file holds {len(whole) - 500:,}. It was cut; get it again."
+    )
+    for count in (300, 200, 8):
+        path.write_bytes(whole[:count])
+        assert "It may be cut" in message(lambda: read_edf(path), DataError)
+
+
+def test_no_byte_of_the_header_gives_anything_but_a_sentence(tmp_path):
+    path = tmp_path / "a.edf"
+    write(path, waves(steps=200).T)
+    whole = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    count = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, 768, size=3):
+            damaged[place] = int(rng.integers(256))
+        path.write_bytes(damaged)
+        count += refused(lambda: read_edf(path), DataError)
+    assert count > 10

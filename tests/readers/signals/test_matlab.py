@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+import recurra
+from recurra.errors import DataError
+from recurra.readers.files import unpacked_size
+from recurra.readers.signals import matlab
+from recurra.readers.signals.matlab import read_mat
+from signal_files import message, refused, waves
+
+
+@pytest.mark.parametrize("options", [{"format": "4"}, {}, {"do_compression": True}])
+def test_one_matrix(tmp_path, options):
+    values = waves()
+    savemat(tmp_path / "a.mat", {"x": values, "Fs": 250.0}, **options)
+    content = read_mat(tmp_path / "a.mat")
+    np.testing.assert_array_equal(content.recordings[0].values, values)
+    assert content.recordings[0].sample_rate_hz == 250
+    data = recurra.load(tmp_path / "a.mat")
+    assert data.sample_rate_hz == 250
+    assert data.names == ["a"]
+
+
+def test_cells_are_sequences(tmp_path):
+    cells = np.empty(3, dtype=object)
+    cells[:] = [waves(steps=n).T for n in (30, 40, 50)]
+    labels = np.array(["up", "down", "up"], dtype=object)
+    savemat(tmp_path / "a.mat", {"X": cells, "Y": labels})
+    data = recurra.load(tmp_path / "a.mat", channels_first=True)
+    assert data.lengths.tolist() == [30, 40, 50]
+    assert data.y.tolist() == ["up", "down", "up"]
+    assert data.names == ["X{1}", "X{2}", "X{3}"]
+    np.testing.assert_array_equal(data[1].values, waves(steps=40))
+    said = message(lambda: recurra.load(tmp_path / "a.mat"), DataError)
+    assert said.endswith(
+        "its sequences have [30, 40, 50] channels; all need the same number. If channels come first in the file, give "
+        "channels_first=True."
+    )
+
+
+def test_a_row_is_one_channel(tmp_path):
+    savemat(tmp_path / "a.mat", {"val": waves()[:, :1].T})
+    assert recurra.load(tmp_path / "a.mat")[0].values.shape == (500, 1)
+    assert recurra.load(tmp_path / "a.mat", channels_first=True)[0].values.shape == (500, 1)
+
+
+def test_look_sees_what_is_turned_round(tmp_path):
+    savemat(tmp_path / "a.mat", {"X": waves().T})
+    notes = recurra.look(tmp_path / "a.mat").remarks
+    assert any("if it is turned round, give channels_first=True" in note for note in notes)
+    assert not any("turned round" in n for n in recurra.look(tmp_path / "a.mat", channels_first=True).remarks)
+
+
+def test_objects_of_classes_are_refused(tmp_path):
+    # As MATLAB writes them, scipy gives objects of these types.
+    from scipy.io.matlab import MatlabObject, MatlabOpaque
+
+    for kind in (MatlabObject, MatlabOpaque):
+        made = np.zeros((1, 1), dtype=[("a", "O")]).view(kind)
+        said = message(lambda made=made: matlab._plain(tmp_path / "a.mat", "labels", made), DataError)
+        assert (
+            "labels is an object of a MATLAB class, which is never loaded. In MATLAB, save a matrix" in said
+        )
+
+
+def test_what_unfolds_to_too_much_is_not_unfolded(tmp_path, monkeypatch):
+    path = tmp_path / "a.mat"
+    savemat(path, {"X": np.zeros((1_000_000, 4))}, do_compression=True)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(unpacked_size, "LIMIT_BYTES", 1 << 24)
+    said = message(lambda: read_mat(path), DataError)
+    assert "at most 16,777,216 are read" in said
+
+
+def test_several_matrices_none_of_a_usual_name(tmp_path):
+    savemat(tmp_path / "a.mat", {"first": waves(), "second": waves()})
+    said = message(lambda: read_mat(tmp_path / "a.mat"), DataError)
+    assert "holds several matrices, 'first', 'second'" in said
+    assert said.endswith("Save one of them alone, or call it X.")
+
+
+def test_cut_and_damaged_files_give_a_sentence(tmp_path):
+    path = tmp_path / "a.mat"
+    rng = np.random.default_rng(0)
+    for options in ({"format": "4"}, {"do_compression": True}, {}):
+        savemat(path, {"X": waves(steps=60), "fs": 100.0}, **options)
+        whole = path.read_bytes()
+        for _ in range(60):
+            damaged = bytearray(whole[: int(rng.integers(1, len(whole) + 1))])
+            damaged[int(rng.integers(min(len(damaged), 300)))] = int(rng.integers(256))
+            path.write_bytes(damaged)
+            refused(lambda: read_mat(path), DataError)
+
+
+def test_version_7_3(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.mat"
+    values = waves()
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.create_dataset("X", data=values.T).attrs["MATLAB_class"] = b"double"
+        file.create_dataset("fs", data=np.array([[50.0]])).attrs["MATLAB_class"] = b"double"
+        cell = file.create_dataset("cells", (2, 1), dtype=h5py.ref_dtype)
+        for i in range(2):
+            part = file.create_dataset(f"#refs#/{i}", data=values[: 100 + i].T)
+            cell[i, 0] = part.ref
+        cell.attrs["MATLAB_class"] = b"cell"
+    content = read_mat(path)  # X before cells
+    np.testing.assert_array_equal(content.recordings[0].values, values)
+    assert content.recordings[0].sample_rate_hz == 50
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+    assert [len(r.values) for r in read_mat(path).recordings] == [100, 101]
+    with h5py.File(path, "r+") as file:
+        file["cells"].attrs["MATLAB_object_decode"] = 3
+    assert "is an object of a MATLAB class" in message(lambda: read_mat(path), DataError)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+    assert "cannot be read as a MATLAB file of version 7.3" in message(lambda: read_mat(path), DataError)

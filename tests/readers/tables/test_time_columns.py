@@ -1,0 +1,150 @@
+import time
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.errors import DataError, UsageError
+from recurra.readers.tables import time_columns
+from recurra.readers.tables.columns import parse
+
+
+def read(cells, name="time", **words):
+    return time_columns.read_clock(parse("\n".join([name, *cells]) + "\n", who="t.csv"), name, **words)
+
+
+def test_units_from_the_name():
+    assert read(["0", "10", "20"], "time_ms").seconds.tolist() == pytest.approx([0, 0.01, 0.02])
+    assert read(["0", "1"], "t (min)").seconds.tolist() == [0, 60]
+    assert read(["0", "1"], unit="h").seconds.tolist() == [0, 3600]
+
+
+def test_milliseconds_since_1970_are_recognised():
+    found = read(["1657533977813", "1657533977823"])
+    assert found.dates
+    assert found.seconds[0] == pytest.approx(1657533977.813)
+
+
+def test_a_counter_tells_no_rate():
+    assert read(["0", "1", "2", "0", "1"]).counter
+    assert not read(["0", "0.5", "1"]).counter
+    assert not read(["0", "1", "2"], unit="s").counter
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2024-01-01 00:00", "2024-01-01 00:30"],
+        ["2024-01-01T00:00:00Z", "2024-01-01T00:30:00Z"],
+        ["2024-01-01T01:00:00+01:00", "2024-01-01T01:30:00+01:00"],
+    ],
+)
+def test_dates(cells):
+    found = read(cells)
+    assert found.dates
+    np.testing.assert_allclose(found.seconds, [1704067200, 1704069000])
+
+
+def test_dates_without_zone_do_not_follow_the_machine(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        # The first cell decides how a column is read; the second has no zone.
+        found = read(["2024-01-01T00:00:00Z", "2024-01-01T00:30:00"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    np.testing.assert_allclose(found.seconds, [1704067200, 1704069000])
+
+
+def test_neither_number_nor_date():
+    with pytest.raises(DataError) as caught:
+        read(["2024-01-01", "noon"])
+    assert str(caught.value) == (
+        "t.csv: the time column 'time' must hold numbers or dates like 2024-05-31 12:30:00; line 3 has "
+        "'noon'. Correct it, or say how dates are written with time_format=, such as "
+        "time_format='%d/%m/%Y %H:%M'."
+    )
+
+
+def test_missing_time():
+    with pytest.raises(DataError) as caught:
+        read(["1", "NA", "3"])
+    assert "t.csv: the time column 'time' must be filled; it is empty at line 3." in str(caught.value)
+
+
+def test_unknown_unit():
+    with pytest.raises(UsageError, match="time_unit must be one of"):
+        read(["1"], unit="weeks")
+
+
+def test_rate():
+    grid = np.arange(100) / 360
+    assert time_columns.rate_hz(grid) == pytest.approx(360)
+    assert time_columns.rate_hz(np.round(grid, 3)) == pytest.approx(
+        360, rel=2e-3
+    )  # stamps in whole milliseconds
+    assert time_columns.rate_hz(np.delete(grid, 50)) is None
+    assert time_columns.rate_hz(grid[:2]) is None
+    assert time_columns.rate_hz(np.zeros(5)) is None
+
+
+def test_rates_that_differ_by_rounding_become_one():
+    rates, notes = time_columns.common_rate([359.9, 360.1, 360.0], "t")
+    assert rates == [360.0] * 3
+    assert notes == []
+
+
+def test_mixed_rates_are_told():
+    rates, notes = time_columns.common_rate([50.0, 100.0, 100.0, None], "t.csv")
+    assert rates == [50.0, 100.0, 100.0, None]
+    assert notes[0].startswith("t.csv: 1 of 4 sequences are sampled irregularly or too short to tell")
+    assert notes[1] == (
+        "t.csv: the sequences are sampled at different rates: 100 Hz (2), 50 Hz (1). Resample them to one "
+        "rate."
+    )
+
+
+def test_the_longest_gap():
+    from recurra.readers.tables.time_columns import gap
+
+    assert gap(np.array([0.0, 1, 2, 3, 4])) is None
+    assert gap(np.array([0.0, 1, 2, 9, 10, 11])) == (2, 7.0)
+    assert gap(np.array([0.0, 9.0])) is None
+
+
+@pytest.mark.parametrize("word", [{"time_zone": "Europe/Berlin"}, {"time_format": "day first"}])
+@pytest.mark.parametrize("kind", ["sequence", "series"])
+def test_words_of_dates_are_refused_for_times_that_count(tmp_path, word, kind):
+    path = tmp_path / "a.csv"
+    path.write_text("time,x\n" + "".join(f"{0.5 * i},{i}\n" for i in range(9)))
+    with pytest.raises(
+        UsageError, match=rf"{next(iter(word))}=.* acts on dates; the time column 'time' holds"
+    ):
+        recurra.load(path, kind=kind, **word)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_words_of_dates_act_in_folders_of_tables(tmp_path, labelled):
+    for label in ("a", "b"):
+        folder = tmp_path / label if labelled else tmp_path
+        folder.mkdir(exist_ok=True)
+        rows = "".join(f"0{month}/02/2024,{month}\n" for month in (1, 2, 3))
+        (folder / f"{label}.csv").write_text("time,x\n" + rows)
+    starts = [
+        recurra.load(tmp_path, time="time", time_format=form).records[0].start
+        for form in ("day first", "month first")
+    ]
+    assert starts == [np.datetime64(day, "s").astype(float) for day in ("2024-02-01", "2024-01-02")]
+
+
+def test_dates_less_than_a_microsecond_apart_do_not_repeat(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"2024-05-31T12:00:00.{100 * i:09d},{i}\n" for i in range(9))
+    path.write_text("time,x\n" + rows)
+    read = recurra.load(path)
+    assert not any("repeat" in note for note in read.notes)
+    assert read.records[0].sample_rate_hz == pytest.approx(1e7)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], *reversed(lines[1:])]))
+    assert recurra.load(path, sort=True).records[0].values[:, 0].tolist() == list(range(9))
