@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,10 @@ def origin(start: Start) -> dict[str, Any]:
     }
 
 
-def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options a file can hold; an optimizer class by its name, no callbacks, no function."""
+def plain_params(estimator: Any) -> dict[str, Any]:
+    """Return the options of an estimator that a file can hold; an optimizer class by its name, no callbacks, no function."""
     out = {}
-    for name, value in params.items():
+    for name, value in estimator.get_params(deep=False).items():
         if name in NOT_KEPT or (name == "random_state" and not isinstance(value, int)):
             continue
         if isinstance(value, np.generic):

@@ -15,6 +15,7 @@ from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_not_tiny
 from recurra.ragged import Ragged
 from recurra.records import Dataset
@@ -46,11 +47,11 @@ class AnomalyTask:
         sequences = [sequences[i] for i in order.tolist()]
         return TrainingData(sequences, sequences)
 
-    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+    def decide(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return nothing: no option is left to the data."""
         return {}
 
-    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+    def prepare(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
         from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays
         from recurra.training import losses
@@ -68,7 +69,7 @@ class AnomalyTask:
             pooling="none",
             dropout=float(options.dropout),
         )
-        params = plain_params(options.get_params(deep=False))
+        params = plain_params(options)
         examples = _windows(options, sequences, blocks, start.seed)
 
         def model(members: Sequence[Member]) -> AnomalyModel:
@@ -109,7 +110,9 @@ class AnomalyTask:
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
-def _windows(options: Any, sequences: list[np.ndarray], blocks: Blocks, seed: int) -> Examples:
+def _windows(
+    options: AnomalyDetectorOptions, sequences: list[np.ndarray], blocks: Blocks, seed: int
+) -> Examples:
     """Return training windows: of each the rows, and for each block what is to be said of it."""
     rng = np.random.default_rng([seed, 0])
     window = -(-int(options.window) // blocks.size) * blocks.size
@@ -146,7 +149,9 @@ def _windows(options: Any, sequences: list[np.ndarray], blocks: Blocks, seed: in
     return Examples(inputs, targets)
 
 
-def _with_threshold(model: AnomalyModel, sequences: list[np.ndarray], options: Any) -> AnomalyModel:
+def _with_threshold(
+    model: AnomalyModel, sequences: list[np.ndarray], options: AnomalyDetectorOptions
+) -> AnomalyModel:
     """Learn the spread of the errors and the threshold from the training sequences."""
     manifest = dict(model.manifest)
     if options.method != "planted":

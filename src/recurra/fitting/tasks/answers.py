@@ -7,6 +7,7 @@ import numpy as np
 from recurra.errors import UsageError
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import ChainTarget, ClassTarget, NumberTarget, StepTarget, Target
+from recurra.options import SequenceLabelerOptions, SequenceRegressorOptions
 
 
 def class_target(options: Any, who: str, given: Given) -> ClassTarget:
@@ -21,7 +22,7 @@ def class_loss(options: Any, target: Target, weight_of_class: np.ndarray | None)
     return losses.cross_entropy(weight_of_class)
 
 
-def step_target(options: Any, who: str, given: Given) -> StepTarget:
+def step_target(options: SequenceLabelerOptions, who: str, given: Given) -> StepTarget:
     """Learn the classes of steps, which with ``crf`` depend on those before."""
     if options.crf and options.network is not None:
         raise UsageError(f"{who}: crf=True stands on this class's own network; leave out network=.")
@@ -33,14 +34,14 @@ def step_target(options: Any, who: str, given: Given) -> StepTarget:
     return (ChainTarget if options.crf else StepTarget).fit(who, given.y, given.names)
 
 
-def step_loss(options: Any, target: Target, weight_of_class: np.ndarray | None) -> Any:
+def step_loss(options: SequenceLabelerOptions, target: Target, weight_of_class: np.ndarray | None) -> Any:
     """Return the cross entropy of steps, or of the chain."""
     from recurra.training import losses
 
     return (losses.chain_cross_entropy if options.crf else losses.cross_entropy)(weight_of_class)
 
 
-def number_target(options: Any, who: str, given: Given) -> NumberTarget:
+def number_target(options: SequenceRegressorOptions, who: str, given: Given) -> NumberTarget:
     """Learn how many numbers there are, for a sequence or for each of its steps."""
     quantiles = [float(q) for q in options.quantiles] if options.loss == "quantile" else []
     if options.loss == "quantile" and (not quantiles or quantiles != sorted(set(quantiles))):
@@ -49,7 +50,7 @@ def number_target(options: Any, who: str, given: Given) -> NumberTarget:
     return NumberTarget.fit(who, given.y, lengths, quantiles=quantiles)
 
 
-def number_loss(options: Any, target: Target, weight_of_class: np.ndarray | None) -> Any:
+def number_loss(options: SequenceRegressorOptions, target: Target, weight_of_class: np.ndarray | None) -> Any:
     """Return what ``loss`` says."""
     from recurra.training import losses
 

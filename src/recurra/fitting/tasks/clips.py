@@ -9,6 +9,7 @@ from recurra.fitting.inputs import clips
 from recurra.fitting.inputs.backbones import OWN
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.options import VideoClassifierOptions
 
 
 def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
@@ -16,18 +17,18 @@ def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[Any], list[str] |
     return clips.sequences_of(estimator, clips.as_clips(X))
 
 
-def check(options: Any, given: Given) -> None:
+def check(options: VideoClassifierOptions, given: Given) -> None:
     """Raise DataError naming the first clip whose features are not finite."""
     check_finite(given.sequences, names=given.names)
 
 
-def features(options: Any, given: Given) -> Learned:
+def features(options: VideoClassifierOptions, given: Given) -> Learned:
     """Learn the scaling; the small network has its own normalisation, and pixels stay what they are."""
     scaling = "none" if options.backbone == OWN else options.scaling
     return Learned(Chain.fit(given.sequences, given.weights, scaling=scaling, missing="error"))
 
 
-def front(options: Any, learned: Learned) -> dict[str, Any] | None:
+def front(options: VideoClassifierOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the image network that is trained with the rest, or the map of another one's features."""
     if options.backbone != OWN:
         return None if options.projection is None else {"name": "patches", "size": int(options.projection)}
@@ -39,7 +40,7 @@ def contents(X: Any, sequences: list[Any]) -> list[Any]:
     return clips.contents_of(X)
 
 
-def told(options: Any, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+def told(options: VideoClassifierOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
     """Add what the frames went through."""
     params = {k: v for k, v in manifest["params"].items() if k != "cache_dir"}
     if isinstance(options.backbone, str | os.PathLike):  # of a file the whole path, to find it from anywhere

@@ -13,6 +13,7 @@ from recurra.features.texts.tokens import Words
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.options import TextGeneratorOptions
 from recurra.serving.models.model import FittedModel
 
 # Between two texts, so that one does not run into the next.
@@ -45,11 +46,11 @@ class LanguageTask:
         judges = None if request.validation is None else one_text(request.validation, start.who)
         return TrainingData(text, text.splitlines(), judges=judges)
 
-    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+    def decide(self, options: TextGeneratorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return nothing: no option is left to the data."""
         return {}
 
-    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+    def prepare(self, options: TextGeneratorOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabulary from the part that trains, and describe network and model."""
         from recurra.training.text_streams import LanguageNetwork, TextStreams, next_token_loss
 
@@ -68,7 +69,7 @@ class LanguageTask:
         )
         size = len(words.vocabulary)
         config = _network(options, size)
-        params = plain_params(options.get_params(deep=False))
+        params = plain_params(options)
         ids = words.numbers(learn)
         steps = len(ids) if options.tbptt is None else int(options.tbptt)
         examples = TextStreams.cut(ids, streams=int(options.batch_size), steps=steps)
@@ -110,7 +111,7 @@ class LanguageTask:
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
-def _network(options: Any, size: int) -> Any:
+def _network(options: TextGeneratorOptions, size: int) -> Any:
     """Describe the network for a vocabulary of so many tokens."""
     from recurra.nn.networks.sequence_network import NetworkConfig
 
@@ -126,7 +127,7 @@ def _network(options: Any, size: int) -> Any:
     )
 
 
-def _split(options: Any, data: TrainingData) -> tuple[str, str | None]:
+def _split(options: TextGeneratorOptions, data: TrainingData) -> tuple[str, str | None]:
     """Return the text to learn from, and its end, which decides early stopping; None where that is too short."""
     text, share = data.given, options.validation_fraction
     if data.judges is not None:

@@ -16,6 +16,7 @@ from recurra.fitting.inputs.sequences import validation_pair
 from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.options import TranslatorOptions
 from recurra.serving.models.translation import SCALED, TranslationModel
 
 # An answer may be this many times as long as the longest target of the training.
@@ -34,18 +35,18 @@ class PairTask:
             judges = read_pairs(who, *validation_pair(who, request.validation), None, None)
         return TrainingData(given.merged(), [as_text(source) for source in given.sources], judges=judges)
 
-    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+    def decide(self, options: TranslatorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return nothing: no option is left to the data."""
         return {}
 
-    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+    def prepare(self, options: TranslatorOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabularies from the part that trains, and describe network and model."""
         learn, judges = data.given, data.judges
         if judges is None:
             learn, judges = _split(options, learn, start.seed)
         source, target = _vocabularies(options, learn, start)
         examples = learn.examples(source, target)
-        params = plain_params(options.get_params(deep=False))
+        params = plain_params(options)
         return Prepared(
             examples=examples,
             validation=None if judges is None else judges.examples(source, target),
@@ -62,7 +63,7 @@ class PairTask:
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
-def _split(options: Any, given: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
+def _split(options: TranslatorOptions, given: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the part to learn from and the part that decides early stopping, if there is one."""
     keys = content_keys([as_text(source) for source in given.sources])
     parts = held_out(
@@ -71,7 +72,7 @@ def _split(options: Any, given: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
     return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
 
 
-def _vocabularies(options: Any, given: Pairs, start: Start) -> tuple[Symbols, Symbols]:
+def _vocabularies(options: TranslatorOptions, given: Pairs, start: Start) -> tuple[Symbols, Symbols]:
     if start.fitted is not None:
         return start.fitted.source, start.fitted.target
     size, marks = options.vocabulary_size, bool(options.source_marks)
@@ -81,7 +82,7 @@ def _vocabularies(options: Any, given: Pairs, start: Start) -> tuple[Symbols, Sy
     )
 
 
-def _build(options: Any, start: Start, sizes: tuple[int, int], number: int) -> Any:
+def _build(options: TranslatorOptions, start: Start, sizes: tuple[int, int], number: int) -> Any:
     """Return a network with its first weights, or those to go on from."""
     from recurra.nn.networks.translator_network import (
         TranslatorConfig,

@@ -20,7 +20,7 @@ from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
-from recurra.options import ClassWeights, Pooling, Scaling, Signals, Wide
+from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.records import Dataset
 from recurra.serving.models.model import FittedModel
 from recurra.serving.streams.members import count_of, joined, parted
@@ -52,7 +52,7 @@ def sequences_themselves(X: Any, sequences: list[Any]) -> list[Any]:
     return sequences
 
 
-def as_it_is(options: Any, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+def as_it_is(options: SequenceOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest to which nothing is added."""
     return manifest
 
@@ -127,14 +127,14 @@ class SequenceTask:
             )
         return Given(sequences, encoded, None, np.ones(len(sequences)), names)
 
-    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+    def decide(self, options: SequenceOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
-        kept, known = start.fitted.manifest["params"], options.get_params(deep=False)
-        return {name: kept[name] for name in recipe.DECIDED if name in kept and name in known}
+        kept = start.fitted.manifest["params"]
+        return {name: kept[name] for name in recipe.DECIDED if name in kept and hasattr(options, name)}
 
-    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+    def prepare(self, options: SequenceOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn target and features from the part that trains, and describe network and model."""
         everything, fitted = data.given, start.fitted
         learn, judges = split(options, data, start.seed)
@@ -170,7 +170,7 @@ class SequenceTask:
             start,
             front=self.reading.front(options, learned),
             sizes=sizes,
-            pooled=not target.per_step and isinstance(options, Pooling),
+            pooled=not target.per_step,
             longest=int(examples.lengths.max()),
             first_vectors=learned.first_vectors,
         )
@@ -195,10 +195,10 @@ class SequenceTask:
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
-def _manifest(options: Any, target: Target, given: Given) -> dict[str, Any]:
+def _manifest(options: SequenceOptions, target: Target, given: Given) -> dict[str, Any]:
     """Return what the model file says before anything is trained."""
     return {
-        "params": plain_params(options.get_params(deep=False)),
+        "params": plain_params(options),
         "task": target.task,
         "target": target.to_manifest(),
         "channel_names": getattr(options, "channel_names_in_", None),
@@ -210,7 +210,7 @@ def _manifest(options: Any, target: Target, given: Given) -> dict[str, Any]:
     }
 
 
-def split(options: Any, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
+def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
     """Return the part to learn from and the part that decides early stopping, if there is one."""
     given, target = data.given, data.target
     if data.judges is not None:
@@ -246,7 +246,7 @@ def row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[n
 
 
 def build_network(
-    options: Any,
+    options: SequenceOptions,
     start: Start,
     number: int,
     *,
@@ -285,7 +285,7 @@ def build_network(
             output_size=sizes[1],
             num_layers=int(options.num_layers),
             bidirectional=bool(options.bidirectional),
-            pooling=options.pooling if pooled else "none",
+            pooling=options.pooling if pooled and isinstance(options, Pooling) else "none",
             dropout=float(options.dropout),
             front=front,
             crf=bool(getattr(options, "crf", False)),
@@ -323,7 +323,7 @@ def _set_memory(network: Any, memory: str) -> None:
 
 
 def _model(
-    options: Any,
+    options: SequenceOptions,
     shape_only: FittedModel,
     members: Sequence[Member],
     start: Start,

@@ -18,6 +18,7 @@ from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.fitting.train_member import training_config
+from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import season_of
 from recurra.serving.models.forecast_model import ForecastModel, padded
 
@@ -31,14 +32,14 @@ class SeriesTask:
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the series, their attributes as numbers."""
         given = read_series(start.who, request.X, request.known, request.static)
-        estimator.attributes_ = Attributes.fit([k.static for k in given.known])
-        return TrainingData(encoded(given, estimator.attributes_), given.values)
+        estimator.attributes_ = attributes = Attributes.fit([k.static for k in given.known])
+        return TrainingData(encoded(given, attributes), given.values, attributes)
 
-    def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
+    def decide(self, options: ForecasterOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return nothing: what is left to the data is part of the model."""
         return {}
 
-    def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
+    def prepare(self, options: ForecasterOptions, data: TrainingData, start: Start) -> Prepared:
         """Cut windows, weigh the statistical forecast, and describe networks and model."""
         from recurra.training.losses import observed
 
@@ -53,7 +54,7 @@ class SeriesTask:
         statistical = weighing.decide(options, given, wanted, trial)
         count = int(options.members)
         parts, held = _held(options, count, learn, judge, spans, given)
-        params = plain_params(options.get_params(deep=False))
+        params = plain_params(options)
 
         def model(members: Sequence[Member]) -> ForecastModel:
             manifest = {
@@ -66,7 +67,7 @@ class SeriesTask:
                 "loss": options.loss,
                 "quantiles": plan.quantiles,
                 "statistical": statistical,
-                "input": _input(given, options.attributes_),
+                "input": _input(given, data.target),
                 "training": {
                     "windows": len(learn),
                     "lengths": [len(v) for v in given.values],
@@ -139,7 +140,7 @@ def _input(given: GivenSeries, attributes: Attributes) -> dict[str, Any]:
 
 
 def _held(
-    options: Any,
+    options: ForecasterOptions,
     members: int,
     learn: Examples,
     judge: Examples | None,
@@ -159,7 +160,7 @@ def _held(
 
 
 def _on_trial(
-    options: Any,
+    options: ForecasterOptions,
     start: Start,
     plan: "_Plan",
     config: Any,
@@ -202,7 +203,7 @@ class _Plan:
     quantiles: list[float]
 
     @classmethod
-    def made(cls, options: Any, given: GivenSeries) -> "_Plan":
+    def made(cls, options: ForecasterOptions, given: GivenSeries) -> "_Plan":
         """Return the plan for these series.
 
         Raises
@@ -215,9 +216,9 @@ class _Plan:
             usual = season_of(given.freq)
             seasons: tuple[int, ...] = () if usual is None else (usual,)
         else:
-            several = options.season if isinstance(options.season, list | tuple) else [options.season]
+            several = [options.season] if isinstance(options.season, int | np.integer) else options.season
             seasons = tuple(int(s) for s in several if s > 1)
-        lags = options.lags if isinstance(options.lags, list | tuple) else [options.lags]
+        lags = [options.lags] if isinstance(options.lags, int | np.integer) else options.lags
         for lag in lags:
             if lag < horizon:
                 raise UsageError(
@@ -242,12 +243,12 @@ class _Plan:
             horizon, int(options.stride), seasons, tuple(int(lag) for lag in lags), int(context), quantiles
         )
 
-    def features(self, options: Any, given: GivenSeries) -> SeriesFeatures:
+    def features(self, options: ForecasterOptions, given: GivenSeries) -> SeriesFeatures:
         """Learn how series are scaled."""
         words = {word: getattr(options, word) for word in ("transform", "scaling", "seasonal")}
         return SeriesFeatures.fit(given.values, given.known, seasons=self.seasons, lags=self.lags, **words)
 
-    def network(self, options: Any, features: SeriesFeatures) -> Any:
+    def network(self, options: ForecasterOptions, features: SeriesFeatures) -> Any:
         """Describe the network of a member."""
         from recurra.nn.networks.forecast_network import ForecastConfig
 

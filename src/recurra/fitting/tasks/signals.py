@@ -9,17 +9,24 @@ from recurra.features.registry import feature_words, make_features
 from recurra.fitting.frontend import frontend_words
 from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
-from recurra.options import Pooling
+from recurra.options import (
+    Pooling,
+    SequenceClassifierOptions,
+    SequenceLabelerOptions,
+    SequenceRegressorOptions,
+)
 from recurra.plain_arrays import check_not_tiny
 
+SignalOptions = SequenceClassifierOptions | SequenceRegressorOptions | SequenceLabelerOptions
 
-def check(options: Any, given: Given) -> None:
+
+def check(options: SignalOptions, given: Given) -> None:
     """Raise DataError naming the first signal that cannot be learned from."""
     check_finite(given.sequences, names=given.names, allow_nan=options.missing == "mask")
     check_not_tiny(given.sequences, "X")
 
 
-def features(options: Any, given: Given) -> Learned:
+def features(options: SignalOptions, given: Given) -> Learned:
     """Learn scaling and features from the part that trains."""
     words, front = feature_words(options.features), frontend_words(options.frontend)
     channels = given.sequences[0].shape[1]
@@ -41,7 +48,7 @@ def features(options: Any, given: Given) -> Learned:
     return Learned(chain)
 
 
-def front(options: Any, learned: Learned) -> dict[str, Any] | None:
+def front(options: SignalOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the trainable layers before the recurrence, see `recurra.nn.fronts.front`; None for none."""
     found = frontend_words(options.frontend)
     return None if found is None else found.description(learned.features.input_size, causal=options.causal)

@@ -9,6 +9,9 @@ from recurra.fitting.inputs import words
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.options import SequenceLabelerOptions, TextClassifierOptions
+
+TextOptions = TextClassifierOptions | SequenceLabelerOptions
 
 
 def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] | None]:
@@ -16,24 +19,24 @@ def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] |
     return as_texts(X, who=type(estimator).__name__)
 
 
-def check(options: Any, given: Given) -> None:
+def check(options: TextOptions, given: Given) -> None:
     """Nothing more is asked of a text than `as_texts` has checked."""
 
 
-def features(options: Any, given: Given) -> Learned:
+def features(options: TextOptions, given: Given) -> Learned:
     """Learn the vocabulary from the part that trains."""
     texts: list[Any] = given.sequences
     found, rows, facts = words.fit_words(options, texts, given.weights)
     return Learned(Chain([found], 0), rows, facts)
 
 
-def front(options: Any, learned: Learned) -> dict[str, Any] | None:
+def front(options: TextOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the layers that read words."""
     first: Any = learned.features.steps[0]
     return words.front(options, first, learned.first_vectors)
 
 
-def told(options: Any, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+def told(options: TextOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
     """Add what is known of the words."""
     return manifest | ({"text": learned.facts} if learned.facts else {})
 
@@ -58,13 +61,13 @@ def _are_words(given: Given) -> bool:
     return isinstance(given.sequences[0], list)
 
 
-def check_words(options: Any, given: Given) -> None:
+def check_words(options: SequenceLabelerOptions, given: Given) -> None:
     """Raise DataError naming the first signal that cannot be learned from; words are checked as they are read."""
     if not _are_words(given):
         signals.check(options, given)
 
 
-def features_of_words(options: Any, given: Given) -> Learned:
+def features_of_words(options: SequenceLabelerOptions, given: Given) -> Learned:
     """Learn the vocabulary of sentences, or the features of signals."""
     if not _are_words(given):
         return signals.features(options, given)
@@ -74,7 +77,7 @@ def features_of_words(options: Any, given: Given) -> Learned:
     return features(options, given)
 
 
-def front_of_words(options: Any, learned: Learned) -> dict[str, Any] | None:
+def front_of_words(options: SequenceLabelerOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the layers before the recurrence."""
     return (signals.front if learned.features.reads_numbers else front)(options, learned)
 
