@@ -169,8 +169,8 @@ def test_sentences(data):
     assert said.startswith("SequenceLabeler: tbptt carries the state forward from cut to cut")
     for frontend, part in (
         (
-            "convolutions",
-            "must be one of 'convolution', 'patches', None or a dictionary; got 'convolutions'. Did you",
+            "convolutionz",
+            "must be one of 'convolution', 'patches', 'convolutions', None or a dictionary; got 'convolutionz'. Did you",
         ),
         (
             {"name": "patches", "kernel": 3},
