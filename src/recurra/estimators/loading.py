@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from recurra import store
-from recurra.batches.trained_on import TrainedOn
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
-from recurra.fitting.judging import overlap
-from recurra.fitting.own_network import OwnNetwork
 from recurra.serving.models.light import LightModel
 from recurra.serving.models.model import FittedModel, open_file
 
@@ -68,6 +65,10 @@ def load_model(
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
+    # Imported here, so that what predicts with numpy alone does not load what estimators need.
+    from recurra.batches.trained_on import TrainedOn
+    from recurra.fitting.judging import overlap
+
     estimator = _estimator(path, network)
     if (known := TrainedOn.load(Path(path).with_name(overlap.FILE))) is not None:
         estimator.trained_on_ = known
@@ -106,6 +107,7 @@ def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] 
 def _with_network(model: FittedModel, network: Callable[[int, int], Any], path: Any) -> FittedModel:
     import torch
 
+    from recurra.fitting.own_network import OwnNetwork
     from recurra.nn.random_generators import seeded_globally
 
     target = model.manifest["target"]
