@@ -264,7 +264,7 @@ def test_gates_and_states_on_request_equal_the_reference(cell):
     case = make_case(cell, batch_lengths=[3, 0, 5], input_size=2, hidden_size=19)
     native = run(case, save=True)[-1]
     with recurra.kernels.use("reference"):
-        module = __import__(f"recurra.kernels.{cell}", fromlist=["x"])
+        module = __import__(f"recurra.kernels.cells.{cell}", fromlist=["x"])
         forward = getattr(module, f"{cell}_forward")
         reference = forward(case.x, lengths=case.lengths, **case.layer(), **case.states(), save=True)[-1]
     for name in ("gates", "h_prev", *(("c", "c_prev") if cell == "lstm" else ("q",))):

@@ -57,7 +57,7 @@ class Desk(click.Group):
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"recurra.cli.{cmd_name}").command
+        command = importlib.import_module(f"recurra.cli.verbs.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
