@@ -12,12 +12,8 @@ from recurra.checks import listing
 from recurra.evaluation.drawing import signals, strips
 from recurra.evaluation.metrics.baselines import ClassBaseline
 from recurra.evaluation.metrics.figures import (
-    accuracy_interval,
     as_objects,
     classification_metrics,
-    confusion_table,
-    per_class_table,
-    reliability,
 )
 from recurra.evaluation.metrics.intervals import cluster_codes
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
@@ -25,7 +21,13 @@ from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, cell
 from recurra.evaluation.report.wording import FEW_OF_A_CLASS, percent
 from recurra.evaluation.results.cases import closing, lengths_of, name_of
-from recurra.evaluation.results.labels import LabelEvaluation, Trace, check_proba, with_unknown
+from recurra.evaluation.results.labels import (
+    LabelEvaluation,
+    Trace,
+    check_proba,
+    shared_by_labels,
+    with_unknown,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -192,12 +194,11 @@ def evaluate_classification(
     wide = np.hstack([proba, np.zeros((len(true), len(unknown)))])
     true, pred, labels = as_objects(true.tolist()), as_objects(pred.tolist()), as_objects(everything)
     clusters = clusters_of(groups)
-    correct = true == pred
     confidence = proba.max(axis=1)
-    bins, error = reliability(confidence, correct, clusters=clusters)
-    interval = accuracy_interval(correct, clusters=clusters)
-    metrics: dict[str, Any] = classification_metrics(true, pred, proba=wide, classes=labels)
-    metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    more, shared = shared_by_labels(
+        true, pred, confidence=confidence, classes=labels, clusters=clusters, baseline=baseline
+    )
+    metrics = classification_metrics(true, pred, proba=wide, classes=labels) | more
     lengths = lengths_of(sequences, len(true))
     rows = [
         {
@@ -206,7 +207,7 @@ def evaluate_classification(
             "length": lengths[i],
             "true": true[i],
             "predicted": pred[i],
-            "correct": bool(correct[i]),
+            "correct": bool(true[i] == pred[i]),
             "confidence": float(confidence[i]),
             "true_probability": float(wide[i, everything.index(true[i])]),
         }
@@ -219,17 +220,11 @@ def evaluate_classification(
         proba=proba,
         classes=everything,
         unknown_classes=unknown,
-        naive_class=baseline.majority if baseline else None,
-        intervals={"accuracy": interval} if interval else {},
-        tables={
-            "per_class": per_class_table(true, pred, classes=labels, clusters=clusters),
-            "reliability": bins,
-        },
-        confusion=confusion_table(true, pred, classes=labels),
         predictions=rows,
         sequences=sequences,
         trace=trace,
         context=context or ReportContext(),
+        **shared,
     )
 
 

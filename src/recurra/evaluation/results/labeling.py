@@ -11,13 +11,9 @@ from recurra.errors import ShapeError
 from recurra.evaluation.drawing import signals
 from recurra.evaluation.metrics.baselines import ClassBaseline
 from recurra.evaluation.metrics.figures import (
-    accuracy_interval,
     as_objects,
-    confusion_table,
     join,
     labeling_metrics,
-    per_class_table,
-    reliability,
 )
 from recurra.evaluation.metrics.intervals import cluster_codes
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
@@ -26,7 +22,7 @@ from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case
 from recurra.evaluation.report.wording import percent
 from recurra.evaluation.results.cases import closing, name_of
-from recurra.evaluation.results.labels import LabelEvaluation, check_proba, with_unknown
+from recurra.evaluation.results.labels import LabelEvaluation, check_proba, shared_by_labels, with_unknown
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -117,27 +113,18 @@ def evaluate_labeling(
     cuts = np.cumsum(lengths)[:-1]
     of_sequence = np.repeat(np.arange(len(lengths)), lengths)
     clusters = of_sequence if groups is None else cluster_codes(groups)[of_sequence]
-    correct = true == pred
     wide = np.hstack([flat_proba, np.zeros((len(true), len(unknown)))])
     metrics: dict[str, Any] = labeling_metrics(
         np.split(true, cuts), np.split(pred, cuts), proba=np.split(wide, cuts), classes=labels
     )
-    bins, error = reliability(flat_proba.max(axis=1), correct, clusters=clusters)
-    metrics |= {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    confidence = flat_proba.max(axis=1)
+    more, shared = shared_by_labels(
+        true, pred, confidence=confidence, classes=labels, clusters=clusters, baseline=baseline
+    )
+    metrics |= more
     if baseline:
         always = [np.repeat(as_objects([baseline.majority]), length) for length in lengths]
         metrics["segment_f1_baseline"] = segment_f1(np.split(true, cuts), always)
-    interval = accuracy_interval(correct, clusters=clusters)
-    rows = [
-        {
-            "sequence": i,
-            "name": name_of(names, i),
-            "length": lengths[i],
-            "steps_wrong": int((~part).sum()),
-            "share_correct": float(part.mean()) if len(part) else 1.0,
-        }
-        for i, part in enumerate(np.split(correct, cuts))
-    ]
     return LabelingEvaluation(
         metrics=closing(metrics, n_test=len(lengths), train_seconds=train_seconds, n_test_steps=len(true)),
         y_true=np.split(true, cuts),
@@ -145,14 +132,22 @@ def evaluate_labeling(
         proba=list(proba),
         classes=everything,
         unknown_classes=unknown,
-        naive_class=baseline.majority if baseline else None,
-        intervals={"accuracy": interval} if interval else {},
-        tables={
-            "per_class": per_class_table(true, pred, classes=labels, clusters=clusters),
-            "reliability": bins,
-        },
-        confusion=confusion_table(true, pred, classes=labels),
-        predictions=rows,
+        predictions=_rows(names, np.split(true == pred, cuts)),
         sequences=sequences,
         context=context or ReportContext(),
+        **shared,
     )
+
+
+def _rows(names: Sequence[str] | None, correct: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Return how many steps of each sequence are right."""
+    return [
+        {
+            "sequence": i,
+            "name": name_of(names, i),
+            "length": len(part),
+            "steps_wrong": int((~part).sum()),
+            "share_correct": float(part.mean()) if len(part) else 1.0,
+        }
+        for i, part in enumerate(correct)
+    ]

@@ -10,6 +10,13 @@ from markupsafe import Markup
 from recurra.checks import listing
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing import charts
+from recurra.evaluation.metrics.baselines import ClassBaseline
+from recurra.evaluation.metrics.figures import (
+    accuracy_interval,
+    confusion_table,
+    per_class_table,
+    reliability,
+)
 from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.wording import (
     FEW_SEQUENCES,
@@ -199,3 +206,27 @@ def with_unknown(true: np.ndarray, known: list[Any]) -> tuple[list[Any], list[An
     """Return the known classes and those of the test part that the model has never seen."""
     unknown = [label for label in dict.fromkeys(true.tolist()) if label not in set(known)]
     return [*known, *unknown], unknown
+
+
+def shared_by_labels(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    confidence: np.ndarray,
+    classes: np.ndarray,
+    clusters: np.ndarray | None,
+    baseline: ClassBaseline | None,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return metrics and fields that a result of labels has whether they are of sequences or of steps."""
+    bins, error = reliability(confidence, true == predicted, clusters=clusters)
+    interval = accuracy_interval(true == predicted, clusters=clusters)
+    metrics = {"calibration_error": error} | (baseline.metrics(true) if baseline else {})
+    return metrics, {
+        "naive_class": baseline.majority if baseline else None,
+        "intervals": {"accuracy": interval} if interval else {},
+        "tables": {
+            "per_class": per_class_table(true, predicted, classes=classes, clusters=clusters),
+            "reliability": bins,
+        },
+        "confusion": confusion_table(true, predicted, classes=classes),
+    }
