@@ -20,7 +20,7 @@ import numpy as np
 from recurra import Streams, __version__, kernels
 from recurra.features.chain import Chain
 from recurra.features.rows.scaling import Scaling
-from recurra.serving.models.model import FittedModel, classes_to_manifest
+from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
 from recurra.serving.prediction import expected_shapes
 
 

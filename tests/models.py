@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from recurra.features.chain import Chain
-from recurra.serving.models.model import FittedModel, classes_to_manifest
+from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
 from recurra.serving.prediction import expected_shapes
 
 TASKS = ("classification", "regression", "labeling")

@@ -19,7 +19,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceClassifier": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
-    "Streams": ("recurra.serving.streams.streams", "Streams"),
+    "Streams": ("recurra.serving.streams.batched_streams", "Streams"),
     "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
     "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "Translator": ("recurra.estimators.translator", "Translator"),
@@ -28,7 +28,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "accelerate": ("recurra.nn.cells.accelerate", "accelerate"),
     "decelerate": ("recurra.nn.cells.accelerate", "decelerate"),
     "datasets": ("recurra.datasets", None),
-    "draw": ("recurra.evaluation.draw", None),
+    "draw": ("recurra.evaluation.diagrams", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.runs.evaluate", "evaluate"),
     "kernels": ("recurra.kernels", None),
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from recurra.estimators.text_generator import TextGenerator
     from recurra.estimators.translator import Translator
     from recurra.estimators.video_classifier import VideoClassifier
-    from recurra.evaluation import draw
+    from recurra.evaluation import diagrams as draw
     from recurra.features.texts.word_vectors import WordVectors
     from recurra.nn.cells.accelerate import accelerate, decelerate
     from recurra.ragged import Ragged
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from recurra.runs.evaluate import evaluate
     from recurra.runs.look import look
     from recurra.runs.train import train
-    from recurra.serving.streams.streams import Streams
+    from recurra.serving.streams.batched_streams import Streams
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from recurra import store
 from recurra.batches.examples import Examples
 from recurra.errors import RecurraError
 from recurra.nn.networks.sequence_network import NetworkConfig, build
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.training import checkpoints, loop
 from recurra.training.config import TrainingConfig
 from recurra.training.losses import cross_entropy

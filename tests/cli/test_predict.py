@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.cli import screen
+from recurra.cli import terminal_output
 from recurra.cli.verbs.predict import as_text
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
@@ -182,7 +182,7 @@ def test_long_recordings_are_read_in_chunks_by_themselves(walking, monkeypatch):
     monkeypatch.setattr(prediction, "CHUNK", 13)
     assert predict(run.path, data) == whole
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert predict(run.path, data, progress=screen.progress) == whole
+    assert predict(run.path, data, progress=terminal_output.progress) == whole
     steps, read = [], []
 
     @contextlib.contextmanager

@@ -10,7 +10,7 @@ import recurra
 from recurra import TextGenerator
 from recurra.errors import DataError, UsageError
 from recurra.features.texts.tokens import Words
-from recurra.serving.streams import writing
+from recurra.serving.models import language_model
 
 pytest.importorskip("tokenizers")
 TEXT = "abcd" * 60
@@ -49,23 +49,25 @@ def test_it_learns_an_alphabet_and_writes_it(fitted, tmp_path):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_the_figure_is_that_of_torch(cell, monkeypatch):
-    monkeypatch.setattr(writing, "STRETCH", 16)
-    monkeypatch.setattr(writing, "CONTEXT", 10_000)  # every stretch reads all that stands before: exact
+    monkeypatch.setattr(language_model, "STRETCH", 16)
+    monkeypatch.setattr(
+        language_model, "CONTEXT", 10_000
+    )  # every stretch reads all that stands before: exact
     from recurra.nn.networks.sequence_network import NetworkConfig, from_arrays
-    from recurra.training.text_streams import step_nats
+    from recurra.training.language_modelling import step_nats
 
     clf = make(cell=cell, max_epochs=2, num_layers=2).fit(TEXT)
     ids = clf.model_.features.steps[0].numbers("abcdabdcca" * 5)
     network = from_arrays(NetworkConfig.from_dict(clf.model_.manifest["network"]), clf.model_.weights).eval()
     with torch.no_grad():
         nats, _ = step_nats(network, torch.from_numpy(ids)[None], None)
-    found = writing.nats(clf.model_.manifest["network"], clf.model_.weights, ids)
+    found = language_model.nats(clf.model_.manifest["network"], clf.model_.weights, ids)
     assert found.mean() == pytest.approx(float(nats.mean()), abs=1e-5)
 
 
 def test_the_state_goes_on_where_the_gradient_is_cut():
     from recurra.nn.networks.sequence_network import NetworkConfig, build
-    from recurra.training.text_streams import step_nats
+    from recurra.training.language_modelling import step_nats
 
     front = {"name": "embedding", "vocabulary": 5, "size": 3}
     config = NetworkConfig(
@@ -83,7 +85,7 @@ def test_the_state_goes_on_where_the_gradient_is_cut():
 
 
 def test_streams_lose_no_token_and_cover_the_text_once():
-    from recurra.training.text_streams import cut_into_streams
+    from recurra.training.language_modelling import cut_into_streams
 
     streams = cut_into_streams(np.arange(22), 4)
     assert streams.shape == (4, 6)
@@ -106,7 +108,7 @@ def test_same_seed_same_text_and_no_global_generator(fitted):
 
 
 def test_what_is_drawn_from():
-    class Fixed(writing.Writer):
+    class Fixed(language_model.Writer):
         def __init__(self, **words):
             self._rng, self._banned = np.random.default_rng(0), [0]
             self._temperature, self._top_k, self._top_p = 1.0, None, None
@@ -148,7 +150,7 @@ def test_validation_keeps_the_best_epoch():
     losses = [row["valid_loss"] for row in clf.history_]
     assert clf.model_.manifest["training"]["best_epoch"] == 1 + int(np.argmin(losses))
     ids = clf.model_.features.steps[0].numbers(("abcd" * 600)[1680:])
-    found = writing.nats(clf.model_.manifest["network"], clf.model_.weights, ids).mean()
+    found = language_model.nats(clf.model_.manifest["network"], clf.model_.weights, ids).mean()
     assert found == pytest.approx(min(losses), rel=1e-6)
     assert not math.isnan(found)
 

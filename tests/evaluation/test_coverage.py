@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from recurra.evaluation.metrics.figures import accuracy_interval, per_class_table
 from recurra.evaluation.metrics.intervals import MIN_CLUSTERS, MIN_CLUSTERS_OF_SQUARES
 from recurra.evaluation.metrics.paired_tests import compare_classification, compare_regression
+from recurra.evaluation.metrics.scores import accuracy_interval, per_class_table
 from recurra.evaluation.results.labeling import evaluate_labeling
 from recurra.evaluation.results.regression import evaluate_regression
 

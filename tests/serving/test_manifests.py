@@ -8,9 +8,9 @@ import pytest
 import recurra
 from recurra import store
 from recurra.errors import StoreError
+from recurra.serving.models.manifest_check import TASK_OF, check
 from recurra.serving.models.manifest_options import check_options
 from recurra.serving.models.manifest_parts import SequenceNetwork
-from recurra.serving.models.manifests import TASK_OF, check
 from recurra.serving.schema import read
 
 FILES = sorted((Path(__file__).parent / "files").iterdir())

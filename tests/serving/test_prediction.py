@@ -10,7 +10,7 @@ from recurra.features.chain import Chain
 from recurra.kernels.dispatch import describe, use
 from recurra.nn.networks.sequence_network import NetworkConfig, build, to_arrays
 from recurra.ragged import Ragged
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 
 

@@ -1,8 +1,8 @@
 """The front desk: one file per verb, each command beside the function of the same name in the API.
 
-- `flags`: Flags made from the options of Python: how data are read, and the constructors of the estimators
+- `flags`: Flags made from the options of Python: `--hidden-size`, `--budget 2m`, how data are read
 - `main`: The command ``recurra``: finds the verb, turns errors into one sentence and an exit code
-- `screen`: What the commands write: results on standard output, everything else on standard error
-- `standard_streams`: Standard input, output and error of the command line where they are closed, full
+- `standard_streams`: Standard input, output and error where they are closed, full, or their reader has gone
+- `terminal_output`: What the commands print: results on standard output, everything else on standard error
 - `verbs/`: One verb of the command line a file: it parses, calls `recurra.runs`, and prints
 """

@@ -9,14 +9,14 @@ from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
+from recurra.fitting.evaluating import overlap
 from recurra.fitting.fit import fit
-from recurra.fitting.judging import overlap
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.options import AnomalyDetectorOptions
 from recurra.records import Dataset
 from recurra.serving.models.anomaly_model import AnomalyModel
-from recurra.serving.models.model import per_sequence
+from recurra.serving.models.fitted_model import per_sequence
 
 
 @dataclass(frozen=True)

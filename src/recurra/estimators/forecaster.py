@@ -10,11 +10,11 @@ from recurra.errors import ShapeError, UsageError
 from recurra.estimators.base import Estimator
 from recurra.evaluation.drawing.forecast import Forecast
 from recurra.evaluation.results.backtest import Backtest
+from recurra.fitting.evaluating import overlap
+from recurra.fitting.evaluating import series as judge
 from recurra.fitting.fit import fit
 from recurra.fitting.forecasts import continuing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
-from recurra.fitting.judging import overlap
-from recurra.fitting.judging import series as judge
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.series import SeriesTask, encoded
 from recurra.options import ForecasterOptions

@@ -10,8 +10,8 @@ from typing import Any
 from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
-from recurra.serving.models.light import LightModel
-from recurra.serving.models.model import FittedModel, open_file
+from recurra.serving.models.fitted_model import FittedModel, open_file
+from recurra.serving.models.torch_free_model import LightModel
 
 # The name in a file chooses from this table and nothing else: loading never imports what a file names.
 ESTIMATORS = {
@@ -66,8 +66,8 @@ def load_model(
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
         return LightModel.load(path)
     # Imported here, so that what predicts with numpy alone does not load what estimators need.
-    from recurra.batches.trained_on import TrainedOn
-    from recurra.fitting.judging import overlap
+    from recurra.batches.training_digests import TrainedOn
+    from recurra.fitting.evaluating import overlap
 
     estimator = _estimator(path, network)
     if (known := TrainedOn.load(Path(path).with_name(overlap.FILE))) is not None:

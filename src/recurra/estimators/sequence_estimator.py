@@ -11,17 +11,17 @@ from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.features.texts.tokens import Words
+from recurra.fitting.evaluating import overlap
+from recurra.fitting.evaluating.sequences import evaluate
 from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
-from recurra.fitting.judging import overlap
-from recurra.fitting.judging.sequences import evaluate
 from recurra.fitting.own_network import OwnNetwork
 from recurra.fitting.targets import target_from_manifest
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import ClassWeights, SequenceOptions
 from recurra.records import Dataset
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.look_ahead import LookAheadStream
 from recurra.serving.streams.stream import Stream
 

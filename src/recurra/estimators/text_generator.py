@@ -15,8 +15,8 @@ from recurra.fitting.resuming import seed_of
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.language import LanguageTask, one_text
 from recurra.options import TextGeneratorOptions
-from recurra.serving.models.model import FittedModel
-from recurra.serving.streams.writing import Writer, nats
+from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.language_model import Writer, nats
 
 
 class TextGenerator(TextGeneratorOptions, Estimator):

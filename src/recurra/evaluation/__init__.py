@@ -3,10 +3,10 @@
 Nothing is imported here, so that a figure can be computed without loading the charts, and a chart without
 torch.
 
-- `draw`: Diagrams generated from the actual modules: `unrolled`, `compare`, `network`; and how far gradients reach
+- `diagrams`: `recurra.draw`, diagrams of layers, cells and networks made from the modules themselves
 - `drawing/`: Charts and diagrams as SVG
 - `explanations/`: Which inputs speak for an answer, and what happens inside of a network
 - `metrics/`: Figures, their intervals, the naive answers beside them, and tests of differences
-- `report/`: The page of a result: its parts and its words
+- `report/`: The HTML report of a result: its parts and its phrases
 - `results/`: One class per task for how good a model is on some data
 """

@@ -9,9 +9,9 @@ from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import UsageError
 from recurra.features.rows.deltas import Deltas
 from recurra.features.windows.heartbeats import BeatIntervals
-from recurra.features.windows.parts import PARTS, make_part
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.spectral import BandPowers, InstantaneousFrequency, SpectralEntropy
+from recurra.features.windows.window_features import PARTS, make_part
 
 # Names that stand for several.
 GROUPS: Mapping[str, Sequence[str]] = {

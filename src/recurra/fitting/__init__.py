@@ -4,8 +4,8 @@
 - `task`: what differs between estimators, as the steps of a task, and what they hand to each other.
 - `train_member`: one network trained.
 - `budget`: what is done with ``budget_s``.
-- `held_out`: which records decide early stopping.
-- `recipe`: what is decided where no option of network and training is given.
+- `validation_split`: which records decide early stopping.
+- `recipe`: what is decided where no option of network and training is given: epochs, pooling, the wide part.
 - `targets`: classes and numbers as the network learns them.
 - `frontend`: what ``frontend=`` says.
 - `option_checks`: ranges of options, and options that exclude each other.
@@ -14,7 +14,7 @@
 - `own_network`: networks of the user's own.
 - `tasks/`: the steps that differ, one file per kind of task.
 - `inputs/`: what users pass as X and y becomes sequences, series, clips, pairs, words.
-- `judging/`: a fitted model on labelled data becomes an evaluation.
+- `evaluating/`: a fitted model on labelled data becomes an evaluation.
 - `forecasts/`: what a forecaster needs beside its network.
 - `explanations/`: explanations, traces and gradients of a fitted estimator.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from recurra.errors import StoreError
 from recurra.fitting.task import Member, Start, TrainingData
 from recurra.fitting.train_member import train_member
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 
 # Of the budget, for the comparison; the rest trains what was chosen.
 SHARE_TO_COMPARE = 0.4

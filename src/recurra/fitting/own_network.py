@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.errors import UsageError
 from recurra.ragged import Ragged
-from recurra.serving.streams.members import mean_of
+from recurra.serving.streams.ensemble import mean_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OwnNetwork:
         The members, usually one; called with a `Ragged` of torch values, each returns a tensor, or a Ragged with an answer
         per step.
     probabilities : bool
-        See `recurra.serving.streams.members.mean_of`.
+        See `recurra.serving.streams.ensemble.mean_of`.
     """
 
     modules: Sequence[Any]

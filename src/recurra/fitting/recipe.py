@@ -21,7 +21,7 @@ from recurra.options import (
     Wide,
     options_of,
 )
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import Summary
 

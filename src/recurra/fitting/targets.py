@@ -18,7 +18,7 @@ from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.fitting.inputs.sequences import check_labels_present
 from recurra.plain_arrays import check_not_tiny, check_range, plain
-from recurra.serving.models.model import classes_from_manifest, classes_to_manifest, middle
+from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
 
 class Target(Protocol):

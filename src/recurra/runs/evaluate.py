@@ -10,7 +10,7 @@ from recurra.errors import DataError
 from recurra.estimators.loading import load_model
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.alignment import labelled_for
-from recurra.runs.data.held_out import judged_part
+from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.sources import check_data_options, target_names
 from recurra.runs.folder.files import MODEL
 from recurra.runs.folder.json_files import plain

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.batches.trained_on import TrainedOn
+from recurra.batches.training_digests import TrainedOn
 from recurra.errors import RecurraWarning
 from recurra.inspection.inspection import inspect
 from recurra.interrupts import Interrupted

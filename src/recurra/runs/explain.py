@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
-from recurra.runs.data.held_out import judged_part
+from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.files import FIGURES, MODEL
 from recurra.runs.folder.opening import open_run

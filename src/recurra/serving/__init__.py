@@ -1,11 +1,11 @@
 """The fitted model as data, and its prediction with numpy and the kernels; never torch.
 
-- `decoder`: `Decoder`, the network of a translator as numpy arrays and kernels; reads sources
-- `decoding`: How answers are found: the best symbol at each step (greedy)
+- `beam_search`: How a translator writes: greedy, the best symbol at each step, or beam search
+- `decoder`: `Decoder`, the network of a translator as numpy arrays and kernels: reads sources, gives the next symbol
 - `forecasting`: The forecasting network through the kernels: the numpy twin of `recurra.nn.networks.forecast_network`
 - `models/`: The fitted models as data: what a file holds, checked whole, and what predicts
 - `prediction`: The network's answer from its configuration and weights, through the kernels
-- `random_kernels`: A whole sequence as one vector
+- `random_kernels`: Random dilated convolutions over a whole sequence, one of the summaries
 - `schema`: Typed descriptions of what a file holds: a frozen class a part
 - `segments`: Labels per time step as segments: from when to when, and what
 - `smoothing`: A statistical forecast of one series: exponential smoothing and autoregressions

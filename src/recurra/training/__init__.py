@@ -5,12 +5,12 @@
 - `closed_form`: A linear map found in one step: ridge regression, its strength chosen by leaving each sequence out
 - `config`: `TrainingConfig`, everything that decides how a network is trained
 - `failures`: Why training could not go on, in words: a number that is not finite, or no memory left
-- `gradient_record`: A small record of how far gradients reach, taken now and then while training
+- `gradient_record`: How far gradients reach, recorded now and then while training
+- `language_modelling`: Training on one long text: parallel streams, truncated backpropagation, a state carried on
 - `loop`: `train`, the loop over epochs and batches, in small named steps
 - `losses`: Losses as functions (outputs, targets, weights) -> scalar: the weighted mean over rows
 - `optimizers`: Optimizers by name or by class: torch's, in the variant that is fastest on the CPU
 - `schedules/`: What changes while training goes on: the learning rate, the lengths, and when it ends
 - `state`: The state of a training run as plain data, and an optimizer's state in the same form
-- `text_streams`: Training on one long text: parallel streams, truncated backpropagation, a state that is carried on
 - `validation`: What a network says about examples that it is not trained on
 """

@@ -6,7 +6,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import log_loss, mean_absolute_error, r2_score, root_mean_squared_error
 
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.metrics.figures import classification_metrics
+from recurra.evaluation.metrics.scores import classification_metrics
 
 
 def test_class_baseline_agrees_with_scikit_learns_dummy():

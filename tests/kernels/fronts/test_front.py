@@ -7,7 +7,7 @@ from recurra.errors import StoreError
 from recurra.kernels.fronts.front import front_of, front_shapes
 from recurra.ragged import Ragged
 from recurra.serving.prediction import expected_shapes, network_outputs
-from recurra.serving.streams.running import RunningNetwork
+from recurra.serving.streams.stateful_network import RunningNetwork
 
 NETWORK = {
     "cell": "gru", "input_size": 1, "hidden_size": 6, "output_size": 2, "num_layers": 1, "bidirectional": False,

@@ -6,7 +6,7 @@ import pytest
 import recurra
 from models import CELLS, POOLINGS, random_model
 from recurra.kernels.heads import pooling as heads
-from recurra.serving.streams.running import RunningNetwork
+from recurra.serving.streams.stateful_network import RunningNetwork
 
 if not recurra.kernels.describe()["native"]:
     pytest.skip("the compiled extension is not there", allow_module_level=True)

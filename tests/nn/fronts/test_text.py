@@ -8,7 +8,7 @@ from recurra.kernels.fronts.text import distinct_spellings, runs_of_letters
 from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays, to_arrays
 from recurra.ragged import Ragged
 from recurra.serving.prediction import expected_shapes, network_outputs
-from recurra.serving.streams.running import RunningNetwork
+from recurra.serving.streams.stateful_network import RunningNetwork
 
 WIDTH = 6
 

@@ -11,8 +11,8 @@ import recurra
 from recurra import store
 from recurra.errors import DataError, RecurraWarning, StoreError, UsageError
 from recurra.features.texts.symbols import END, Symbols
-from recurra.serving.decoding import beam, greedy, search
-from recurra.serving.models.model import open_file
+from recurra.serving.beam_search import beam, greedy, search
+from recurra.serving.models.fitted_model import open_file
 from recurra.serving.models.translation import TranslationModel
 
 ALPHABET = "abcdefgh"

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.runs.compare import compare
 
 SHOWN = (
@@ -37,27 +37,27 @@ def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any
     if as_json:
         figures = {f"{run['name']}.{figure}": value for run in found.runs for figure, value in run.items()}
         tests = {f"{pair.first}.{pair.second}.p_value": pair.p_value for pair in found.pairs}
-        return screen.flat_json(
+        return terminal_output.flat_json(
             {name: value for name, value in (figures | tests).items() if not name.endswith(".name")}
         )
     for run in found.runs:
         if run.get("n_trained_on"):
-            screen.warn(
+            terminal_output.warn(
                 f"{run['name']} was trained on {run['n_trained_on']:,} of what all runs are judged on."
             )
     shown = [figure for figure in SHOWN if any(figure in run for run in found.runs)]
     rows = [[run["name"], *(_cell(run.get(figure)) for figure in shown)] for run in found.runs]
     first = found.runs[0]
     rows.append(["naive answer", *(_cell(first.get(f"{figure}_baseline")) for figure in shown)])
-    screen.table(["run", *shown], rows)
-    screen.result()
-    screen.result(str(found))
+    terminal_output.table(["run", *shown], rows)
+    terminal_output.result()
+    terminal_output.result(str(found))
     best = next(
         run
         for run in runs
         if Path(run).resolve().name == found.runs[0]["name"] or run == found.runs[0]["name"]
     )
-    return screen.next_command("recurra", "eval", best, *([data] if data else []))
+    return terminal_output.next_command("recurra", "eval", best, *([data] if data else []))
 
 
 def _cell(value: Any) -> str:

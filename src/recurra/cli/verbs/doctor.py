@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import recurra
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 
 BASE = {
     "numpy": "numpy", "scipy": "scipy", "scikit-learn": "sklearn", "torch": "torch", "safetensors": "safetensors",
@@ -122,35 +122,35 @@ def command(as_json: bool) -> int:
     """Show versions, kernels, threads and where data are looked for."""
     found = doctor()
     if as_json:
-        screen.flat_json(found)
+        terminal_output.flat_json(found)
     else:
         _show(found)
     return 1 if any(found[name] is None for name in SERVING) else 0
 
 
 def _show(found: dict[str, Any]) -> None:
-    screen.result(f"recurra {found['recurra']} on Python {found['python']}, {found['platform']}")
-    screen.result(f"  {sys.executable}")
+    terminal_output.result(f"recurra {found['recurra']} on Python {found['python']}, {found['platform']}")
+    terminal_output.result(f"  {sys.executable}")
     for heading, names in (("Packages", list(BASE)), ("Extras", list(EXTRAS))):
-        screen.result(f"\n{heading}")
-        screen.facts([(name, found[name] or "absent") for name in names], err=False)
+        terminal_output.result(f"\n{heading}")
+        terminal_output.facts([(name, found[name] or "absent") for name in names], err=False)
     for heading, prefix in (
         ("Kernels", "kernels_"),
         ("Threads", "threads_"),
         ("Data are looked for in", "data_"),
     ):
-        screen.result(f"\n{heading}")
+        terminal_output.result(f"\n{heading}")
         rows = [
             (name.removeprefix(prefix).replace("_", " "), v)
             for name, v in found.items()
             if name.startswith(prefix)
         ]
         rows += [("compiler", found["compiler"] or "none found")] if prefix == "kernels_" else []
-        screen.facts(
+        terminal_output.facts(
             [(n, "not set" if v is None and prefix != "kernels_" else v) for n, v in rows], err=False
         )
     advice = _advice(found)
-    screen.result()
+    terminal_output.result()
     for line in advice or ["All is well."]:
-        screen.result(line)
-    screen.next_command("recurra", "datasets")
+        terminal_output.result(line)
+    terminal_output.next_command("recurra", "datasets")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.runs.evaluate import evaluate, page_name
 from recurra.runs.folder.opening import open_run
 
@@ -23,16 +23,18 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     evaluation = evaluate(run, data, name=name, **flags.given(given))
     if as_json:
         if evaluation.context.trained_on:
-            screen.warn(evaluation.context.trained_on)
-        return screen.flat_json(evaluation.metrics)
+            terminal_output.warn(evaluation.context.trained_on)
+        return terminal_output.flat_json(evaluation.metrics)
     report = open_run(run) / f"{page_name(data, name)}.html"
-    screen.say(f"Judged on: {evaluation.context.split}")
-    screen.result(evaluation.summary())
+    terminal_output.say(f"Judged on: {evaluation.context.split}")
+    terminal_output.result(evaluation.summary())
     if evaluation.explainable:
         for finding in evaluation.findings():
-            screen.warn(finding)
-    screen.result(f"Report: {report}")
+            terminal_output.warn(finding)
+    terminal_output.result(f"Report: {report}")
     if not evaluation.explainable:
-        return screen.next_command("recurra", "predict", run, "NEW_DATA")
+        return terminal_output.next_command("recurra", "predict", run, "NEW_DATA")
     worst = str(next(iter(evaluation.worst_positions()), 0))
-    return screen.next_command("recurra", "explain", run, *([data] if data else []), "--index", worst)
+    return terminal_output.next_command(
+        "recurra", "explain", run, *([data] if data else []), "--index", worst
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.runs.explain import ExplanationFiles, write_explanation, write_word_cloud
 
 
@@ -69,19 +69,21 @@ def command(
     if wordcloud is not None:
         n_texts = write_word_cloud(run, data, Path(wordcloud), **options)
         if as_json:
-            return screen.flat_json({"output": str(Path(wordcloud)), "texts": n_texts})
-        screen.result(f"Picture: {Path(wordcloud)}")
-        return screen.next_command(*again)
+            return terminal_output.flat_json({"output": str(Path(wordcloud)), "texts": n_texts})
+        terminal_output.result(f"Picture: {Path(wordcloud)}")
+        return terminal_output.next_command(*again)
     how: dict[str, Any] = {"out": out, "index": index, "method": method, "target": target, "step": step}
     written = write_explanation(run, data, **how, **options)
     if as_json:
-        return screen.flat_json(_facts(written, index))
-    screen.result(written.explanation.summary())
-    screen.result(f"{'Values' if written.path.suffix.lower() == '.json' else 'Picture'}: {written.path}")
+        return terminal_output.flat_json(_facts(written, index))
+    terminal_output.result(written.explanation.summary())
+    terminal_output.result(
+        f"{'Values' if written.path.suffix.lower() == '.json' else 'Picture'}: {written.path}"
+    )
     if written.inside is not None:
-        screen.result(written.inside_summary)
-        screen.result(f"Gates and states: {written.inside}")
-    return screen.next_command(*again, "--index", str(index + 1))
+        terminal_output.result(written.inside_summary)
+        terminal_output.result(f"Gates and states: {written.inside}")
+    return terminal_output.next_command(*again, "--index", str(index + 1))
 
 
 def _facts(written: ExplanationFiles, index: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.runs.look import look
 
@@ -29,8 +29,8 @@ def command(data: str, test: str | None, by: str | None, as_json: bool, **given:
         return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     for line in found.lines()[:-1]:
         if line.startswith("Classes: "):
-            screen.result("Classes:")
-            screen.bars(found.class_counts)
+            terminal_output.result("Classes:")
+            terminal_output.bars(found.class_counts)
         elif not line.startswith("Settings "):  # they are in the command
-            screen.result(in_flags(line))
-    return screen.next_command(*shlex.split(found.next_command))
+            terminal_output.result(in_flags(line))
+    return terminal_output.next_command(*shlex.split(found.next_command))

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.errors import UsageError
 from recurra.runs.predict import predict
 from recurra.store import write_text
@@ -66,7 +66,7 @@ def command(
         "min_duration_s": min_duration_s,
         "chunk": chunk,
         "horizon": horizon,
-        "progress": screen.progress if sys.stderr.isatty() else None,
+        "progress": terminal_output.progress if sys.stderr.isatty() else None,
     }
     rows = predict(run, data, **how, **flags.given(given))
     text = as_text(rows, form or by_name)
@@ -76,9 +76,9 @@ def command(
         return None
     write_text(out, text)
     if as_json:
-        return screen.flat_json({"n_predicted": len(rows), "output": out})
-    screen.result(f"{len(rows)} predictions in {out}")
-    return screen.next_command("recurra", "eval", run, data)
+        return terminal_output.flat_json({"n_predicted": len(rows), "output": out})
+    terminal_output.result(f"{len(rows)} predictions in {out}")
+    return terminal_output.next_command("recurra", "eval", run, data)
 
 
 def as_text(rows: list[dict[str, Any]], kind: str) -> str:

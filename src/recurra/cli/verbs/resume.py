@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.cli.verbs.train import show, tell_on_screen
 from recurra.runs.resume import resume_run
 
@@ -37,8 +37,8 @@ def command(
     own = {"device": device, "checkpoint_dir": checkpoint_dir, "cache_dir": cache_dir}
     options |= {name: value for name, value in own.items() if value is not None}
     if not quiet:
-        screen.how_to_stop()
+        terminal_output.how_to_stop()
     done = resume_run(run, data, tell=(lambda line: None) if quiet else tell_on_screen, **options)
     if as_json:
-        return screen.flat_json(done.metrics)
+        return terminal_output.flat_json(done.metrics)
     return show(done, quiet)

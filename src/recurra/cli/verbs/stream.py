@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.errors import UsageError
 from recurra.interrupts import Interrupted, number_of
@@ -90,7 +90,7 @@ def command(
                 "stream: frame_size is for a network that reads frames; this one reads rows of numbers."
             )
         how = {"kind": kind, "name": name, "look_ahead": look_ahead, "proba": proba}
-        session, lines = answering_rows(model, **how, warn=screen.warn)
+        session, lines = answering_rows(model, **how, warn=terminal_output.warn)
         known = model.manifest.get("sample_rate_hz")
     rate_hz = rate_of(known, source, realtime, sample_rate_hz)
     restore_state(session, state)
@@ -115,20 +115,20 @@ def _show(session: Session) -> None:
     """Write what was counted on standard error."""
     delay = getattr(session.stream, "delay", None)  # only frames have one
     if delay is None:
-        screen.facts({"rows": session.rows, "lines skipped": session.skipped or None})
+        terminal_output.facts({"rows": session.rows, "lines skipped": session.skipped or None})
     else:
         frames = {"frames": session.rows, "frames waited for": delay["frames"]}
-        screen.facts({**frames, "frames skipped": session.skipped or None})
+        terminal_output.facts({**frames, "frames skipped": session.skipped or None})
     rows = []
     for name, latency in (("step", session.stream.latency), ("line in to line out", session.lines)):
         figures = latency.summary()
         times = [figures[f"{what}_seconds"] for what in ("p50", "p99", "max")]
         rows.append([name, figures["answers"], *(_microseconds(seconds) for seconds in times)])
-    screen.table(["latency", "count", "p50", "p99", "max"], rows, err=True)
+    terminal_output.table(["latency", "count", "p50", "p99", "max"], rows, err=True)
 
 
 def _tell(line: str) -> None:
-    screen.say(in_flags(line))
+    terminal_output.say(in_flags(line))
 
 
 def _write(line: str) -> None:

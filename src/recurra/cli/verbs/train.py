@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from recurra.cli import flags, screen
+from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.runs.execute import Run
 from recurra.runs.folder.files import MODEL, REPORT
@@ -49,41 +49,41 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     if quiet:
         options.setdefault("verbose", 0)
     else:
-        screen.how_to_stop()
+        terminal_output.how_to_stop()
     if int(options.get("verbose", 1)) > 1:
-        screen.log_to_stderr()
+        terminal_output.log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **options)
     if as_json:
-        return screen.flat_json(run.metrics)
+        return terminal_output.flat_json(run.metrics)
     return show(run, quiet)
 
 
 def tell_on_screen(line: str) -> None:
     """Show a line about what happens, on standard error."""
     head, _, rest = line.partition(": ")
-    screen.warn(in_flags(rest)) if head == "Warning" else screen.say(in_flags(line))
+    terminal_output.warn(in_flags(rest)) if head == "Warning" else terminal_output.say(in_flags(line))
 
 
 def show(run: Run, quiet: bool) -> None:
     """Show what came of a run, and what to do next."""
     training = run.estimator.model_.manifest["training"]
     if not quiet:
-        screen.say(
+        terminal_output.say(
             f"Trained {training['epochs']} epochs in {training['seconds']:.1f} s, seed {run.metrics['seed']}."
         )
     if run.evaluation is None:
-        screen.result("Trained on everything; nothing was held out to judge it on.")
-        screen.result(f"Model:  {run.path / MODEL}")
-        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
-    screen.result(run.evaluation.summary())
+        terminal_output.result("Trained on everything; nothing was held out to judge it on.")
+        terminal_output.result(f"Model:  {run.path / MODEL}")
+        return terminal_output.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+    terminal_output.result(run.evaluation.summary())
     if run.evaluation.explainable:
         context = run.evaluation.context
         told = set() if quiet else {*(context.leaks or ()), *context.warnings}
         for finding in run.evaluation.findings():
             if finding not in told:
-                screen.warn(finding)
-    screen.result(f"Report: {run.path / REPORT}")
+                terminal_output.warn(finding)
+    terminal_output.result(f"Report: {run.path / REPORT}")
     if not run.evaluation.explainable:
-        return screen.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+        return terminal_output.next_command("recurra", "predict", str(run.path), "NEW_DATA")
     worst = next(iter(run.evaluation.worst_positions()), 0)
-    return screen.next_command("recurra", "explain", str(run.path), "--index", str(worst))
+    return terminal_output.next_command("recurra", "explain", str(run.path), "--index", str(worst))

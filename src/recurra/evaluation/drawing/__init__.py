@@ -1,7 +1,7 @@
 """Charts and diagrams as SVG.
 
 - `cells`: The insides of the recurrent cells side by side, each gate with its equation
-- `charts`: Charts of the report, each a function from plain numbers to one inline ``<svg>``
+- `charts`: Charts of the report: confusion matrix, reliability, training history, errors; each one function to an ``<svg>``
 - `forecast`: `Forecast`, the next steps of one series with an interval, and its picture
 - `network`: A whole network from input to answer, with shapes and parameter counts
 - `series_charts`: Charts of time series: history, forecast and truth; errors by horizon; errors beside the naive ones

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.evaluation.metrics.figures import (
+from recurra.evaluation.metrics.scores import (
     as_objects,
     classification_metrics,
     encode,

@@ -11,13 +11,13 @@ from scipy.stats import binomtest
 
 from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
-from recurra.evaluation.metrics.figures import as_objects, encode
 from recurra.evaluation.metrics.intervals import (
     MIN_CLUSTERS,
     cluster_codes,
     difference_interval,
     sum_by_cluster,
 )
+from recurra.evaluation.metrics.scores import as_objects, encode
 
 # Differences below a 5 % chance of being noise are called more than noise.
 ALPHA = 0.05

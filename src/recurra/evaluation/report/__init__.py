@@ -1,4 +1,4 @@
-"""The page of a result: its parts and its words.
+"""The HTML report of a result: its parts and its phrases.
 
 - `context`: `ReportContext`, what a report tells beside its figures; and the versions that decide a figure
 - `page`: `page`, a result as one self-contained HTML page that needs neither network nor script

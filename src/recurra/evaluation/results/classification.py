@@ -11,17 +11,17 @@ from scipy.stats import binomtest
 from recurra.checks import listing
 from recurra.evaluation.drawing import signals, strips
 from recurra.evaluation.metrics.baselines import ClassBaseline
-from recurra.evaluation.metrics.figures import (
+from recurra.evaluation.metrics.intervals import cluster_codes
+from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.scores import (
     as_objects,
     classification_metrics,
 )
-from recurra.evaluation.metrics.intervals import cluster_codes
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, cell
 from recurra.evaluation.report.wording import FEW_OF_A_CLASS, percent
 from recurra.evaluation.results.cases import closing, lengths_of, name_of
-from recurra.evaluation.results.labels import (
+from recurra.evaluation.results.label_evaluation import (
     LabelEvaluation,
     Trace,
     check_proba,

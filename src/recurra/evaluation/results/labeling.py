@@ -10,19 +10,24 @@ from markupsafe import Markup
 from recurra.errors import ShapeError
 from recurra.evaluation.drawing import signals
 from recurra.evaluation.metrics.baselines import ClassBaseline
-from recurra.evaluation.metrics.figures import (
+from recurra.evaluation.metrics.intervals import cluster_codes
+from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.scores import (
     as_objects,
     join,
     labeling_metrics,
 )
-from recurra.evaluation.metrics.intervals import cluster_codes
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
 from recurra.evaluation.metrics.segment_f1 import segment_f1
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case
 from recurra.evaluation.report.wording import percent
 from recurra.evaluation.results.cases import closing, name_of
-from recurra.evaluation.results.labels import LabelEvaluation, check_proba, shared_by_labels, with_unknown
+from recurra.evaluation.results.label_evaluation import (
+    LabelEvaluation,
+    check_proba,
+    shared_by_labels,
+    with_unknown,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

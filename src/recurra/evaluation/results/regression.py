@@ -11,7 +11,6 @@ from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing import charts, signals
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.metrics.baselines import NumberBaseline
-from recurra.evaluation.metrics.figures import per_target_table, regression_metrics
 from recurra.evaluation.metrics.intervals import (
     MIN_CLUSTERS,
     MIN_CLUSTERS_OF_SQUARES,
@@ -20,6 +19,7 @@ from recurra.evaluation.metrics.intervals import (
     sum_by_cluster,
 )
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_regression
+from recurra.evaluation.metrics.scores import per_target_table, regression_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, Picture, cell
 from recurra.evaluation.report.wording import TOO_FEW, judged_on, percent

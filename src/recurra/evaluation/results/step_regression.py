@@ -9,8 +9,8 @@ import numpy as np
 from recurra.checks import where
 from recurra.errors import DataError
 from recurra.evaluation.metrics.baselines import NumberBaseline
-from recurra.evaluation.metrics.figures import per_target_table, regression_metrics
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_regression
+from recurra.evaluation.metrics.scores import per_target_table, regression_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case
 from recurra.evaluation.results.cases import closing, name_of

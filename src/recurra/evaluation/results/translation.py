@@ -10,8 +10,8 @@ from markupsafe import Markup
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.explanations.attention_map import AttentionMap
-from recurra.evaluation.metrics.figures import accuracy_interval
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.scores import accuracy_interval
 from recurra.evaluation.metrics.texts import edit_distance, text_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, Picture

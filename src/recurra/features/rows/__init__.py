@@ -2,7 +2,7 @@
 
 - `alignment`: Which steps of a sequence a row of frames stands for: labels per step become labels per row, and back
 - `deltas`: How fast each number changes from row to row, as it is used beside cepstral coefficients
-- `fixed_order`: Sums in one fixed order, so that a frame gives the same bits alone, in a block, and in a stream
+- `deterministic_sums`: Sums in one fixed order: a frame gives the same bits alone, in a block and in a stream
 - `missing`: Missing values: the last value seen stands in, and a mask channel tells the network so
 - `scaling`: Scaling per channel, learned on the training part only
 - `streaming`: Features fed chunk by chunk: what each feature's stream offers, and the chain of them

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from recurra.features.rows.fixed_order import row_sums
+from recurra.features.rows.deterministic_sums import row_sums
 
 TAPERS = ("hann", "hamming", "none")
 

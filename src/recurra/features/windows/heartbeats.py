@@ -17,7 +17,7 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.features.rows.fixed_order import convolve
+from recurra.features.rows.deterministic_sums import convolve
 
 # The names of the numbers each beat gives.
 COLUMNS = ("interval_s", "change_s", "absolute_change_s", "log_ratio", "relative_to_mean", "amplitude_ratio")

@@ -15,7 +15,7 @@ from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.rows.alignment import Alignment
 from recurra.features.windows.block import TAPERS, Block, Part
-from recurra.features.windows.parts import part_from_dict
+from recurra.features.windows.window_features import part_from_dict
 
 # Windows computed at once: bounds the memory of a long record.
 _NUMBERS_AT_ONCE = 1 << 20

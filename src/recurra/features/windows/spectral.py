@@ -11,7 +11,7 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.features.rows.fixed_order import product, row_sums
+from recurra.features.rows.deterministic_sums import product, row_sums
 from recurra.features.windows.block import Block
 
 _FLOOR = 1e-10  # added before a logarithm: silence becomes -23

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
-from recurra.features.rows.fixed_order import row_sums
+from recurra.features.rows.deterministic_sums import row_sums
 from recurra.features.windows.block import Block
 
 STATISTICS = ("mean", "std", "min", "max", "roughness")

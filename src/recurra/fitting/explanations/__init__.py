@@ -2,5 +2,5 @@
 
 - `sequences`: explanations, traces and gradients of signals.
 - `words`: words of texts.
-- `folding`: from the rows a network reads back to the values they were made of.
+- `input_attribution`: from the rows a network reads back to the values they were made of.
 """

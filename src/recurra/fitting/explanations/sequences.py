@@ -11,9 +11,9 @@ from recurra.errors import UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.fitting import recipe
-from recurra.fitting.explanations.folding import folded
+from recurra.fitting.explanations.input_attribution import folded
 from recurra.fitting.inputs.sequences import read_sequence
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from recurra.evaluation.explanations.gradient_flow import GradientFlow

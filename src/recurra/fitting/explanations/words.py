@@ -59,7 +59,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
     """Return how far the output falls without each token; an average, unknown word stands where the only one was."""
     from recurra.ragged import Ragged
     from recurra.serving.prediction import portions
-    from recurra.serving.streams.members import outputs_of
+    from recurra.serving.streams.ensemble import outputs_of
 
     if model.wide is not None:
         # Both parts read the text again; what stands between two tokens is a blank, or nothing between characters.

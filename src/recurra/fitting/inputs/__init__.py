@@ -5,5 +5,5 @@
 - `clips`: clips as frames, or as features of an image network.
 - `backbones`: image networks by name, file or module.
 - `pairs`: sources with their targets.
-- `words`: vocabulary and pretrained vectors of texts.
+- `vocabulary`: the vocabulary and pretrained vectors of texts.
 """

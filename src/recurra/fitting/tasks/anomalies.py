@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.examples import Examples
-from recurra.batches.faults import plant
 from recurra.batches.splits import content_keys
+from recurra.batches.synthetic_faults import plant
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
-from recurra.fitting.judging import overlap
+from recurra.fitting.evaluating import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import AnomalyDetectorOptions

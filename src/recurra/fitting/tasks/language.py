@@ -10,11 +10,11 @@ from recurra.checks import as_texts
 from recurra.errors import DataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
-from recurra.fitting.judging import overlap
+from recurra.fitting.evaluating import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import TextGeneratorOptions
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 
 # Between two texts, so that one does not run into the next.
 BETWEEN = "\n\n"
@@ -52,7 +52,7 @@ class LanguageTask:
 
     def prepare(self, options: TextGeneratorOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabulary from the part that trains, and describe network and model."""
-        from recurra.training.text_streams import LanguageNetwork, TextStreams, next_token_loss
+        from recurra.training.language_modelling import LanguageNetwork, TextStreams, next_token_loss
 
         learn, judges = _split(options, data)
         fitted = start.fitted

@@ -10,12 +10,12 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.features.texts.symbols import Symbols
-from recurra.fitting.held_out import held_out
+from recurra.fitting.evaluating import overlap
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
-from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.validation_split import held_out
 from recurra.options import TranslatorOptions
 from recurra.serving.models.translation import SCALED, TranslationModel
 

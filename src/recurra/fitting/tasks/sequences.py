@@ -12,18 +12,18 @@ from recurra.batches.splits import content_keys
 from recurra.errors import DataError
 from recurra.features.chain import Chain
 from recurra.fitting import recipe
-from recurra.fitting.held_out import held_out
+from recurra.fitting.evaluating import overlap
+from recurra.fitting.evaluating.sequences import training_facts
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
-from recurra.fitting.judging import overlap
-from recurra.fitting.judging.sequences import training_facts
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.validation_split import held_out
 from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.records import Dataset
-from recurra.serving.models.model import FittedModel
-from recurra.serving.streams.members import count_of, joined, parted
+from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.streams.ensemble import count_of, joined, parted
 
 FEWEST_GROUPS = 5
 

@@ -12,9 +12,9 @@ from recurra.batches.examples import Examples
 from recurra.checks import where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
+from recurra.fitting.evaluating import overlap
 from recurra.fitting.forecasts import calibration, continuing, weighing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
-from recurra.fitting.judging import overlap
 from recurra.fitting.manifest import origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.fitting.train_member import training_config

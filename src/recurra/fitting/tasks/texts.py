@@ -5,7 +5,7 @@ from typing import Any
 from recurra.checks import are_token_lists, as_texts, as_token_lists
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
-from recurra.fitting.inputs import words
+from recurra.fitting.inputs import vocabulary
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
@@ -26,14 +26,14 @@ def check(options: TextOptions, given: Given) -> None:
 def features(options: TextOptions, given: Given) -> Learned:
     """Learn the vocabulary from the part that trains."""
     texts: list[Any] = given.sequences
-    found, rows, facts = words.fit_words(options, texts, given.weights)
+    found, rows, facts = vocabulary.fit_words(options, texts, given.weights)
     return Learned(Chain([found], 0), rows, facts)
 
 
 def front(options: TextOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the layers that read words."""
     first: Any = learned.features.steps[0]
-    return words.front(options, first, learned.first_vectors)
+    return vocabulary.front(options, first, learned.first_vectors)
 
 
 def told(options: TextOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What RNN, LSTM and GRU are made of: reading the input, who computes, the native call in torch's graph.
 
 - `autograd_bridge`: The autograd bridge: a recurrent layer's tensors to the native kernels, and their gradients back
-- `checkpointing`: Training long sequences in little memory: only the states between segments are kept
 - `dispatch`: What the `forward` of RNN, LSTM and GRU calls: it chooses who computes, and walks over the layers
 - `drop_in`: What our layers say to tools that know torch's layers by their class
+- `gradient_checkpointing`: Training long sequences in little memory: only the states between segments are kept
 - `layer_input`: What a user gives to a layer, checked: values of any form, initial states
 - `layouts`: Where the steps of a batch lie: padded, packed or ragged tensors, to flat ragged rows and back
 - `reference`: The reference: each cell as a loop over time in torch's operations

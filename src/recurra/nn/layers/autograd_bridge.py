@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from recurra.kernels.dispatch import current, native_module
-from recurra.nn.layers import checkpointing
+from recurra.nn.layers import gradient_checkpointing
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
@@ -72,7 +72,8 @@ class Call:
         (rows, states, weights) -> (output, final states) in torch operations, for second derivatives; None where no
         graph is built.
     memory : {"full", "sqrt"}
-        Whether training keeps the gates of every step, or states between segments only (`recurra.nn.layers.checkpointing`).
+        Whether training keeps the gates of every step, or states between segments only: see
+        `recurra.nn.layers.gradient_checkpointing`.
     """
 
     cell: str
@@ -133,7 +134,7 @@ class Kept:
 
     packed: list[Any]
     memory: Any
-    segmented: list[checkpointing.Direction] | None = None
+    segmented: list[gradient_checkpointing.Direction] | None = None
 
 
 def forward_pass(
@@ -194,9 +195,11 @@ def _forward_in_segments(
         c = None
         if call.cell == "lstm":
             c = x.new_zeros((batch, sizes[1])) if c_0 is None else c_0[d].contiguous()
-        rows = checkpointing.Rows(x.data_ptr(), *call.places(x))
-        out = checkpointing.Rows(output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output))
-        direction = checkpointing.Direction(
+        rows = gradient_checkpointing.Rows(x.data_ptr(), *call.places(x))
+        out = gradient_checkpointing.Rows(
+            output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output)
+        )
+        direction = gradient_checkpointing.Direction(
             one, call.lengths, d == 1, rows, out, [(h, c)], torch.get_num_threads()
         )
         direction.forward()

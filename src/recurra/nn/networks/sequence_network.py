@@ -20,7 +20,7 @@ from recurra.nn.fronts.front import make_front
 from recurra.nn.heads.crf import CRF
 from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.initialization import initialize
-from recurra.nn.networks.truncation import in_pieces
+from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
 
@@ -186,7 +186,7 @@ class SequenceNetwork(nn.Module):
 
 
 class MeanNetwork(nn.Module):
-    """Several networks whose mean answers; see `recurra.serving.streams.members.mean_of`.
+    """Several networks whose mean answers; see `recurra.serving.streams.ensemble.mean_of`.
 
     Parameters
     ----------

@@ -6,5 +6,5 @@
 - `split`: which records train and which are kept for judging.
 - `identity`: digests that tell whether data are still the same.
 - `new_data`: data for a network that is trained, read as its training data were.
-- `held_out`: what a network is judged on.
+- `evaluation_data`: what a network is judged on.
 """

@@ -9,7 +9,7 @@ from recurra import folder_lock
 from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
 from recurra.runs.folder.ownership import settle_to_read
-from recurra.serving.models.model import open_file
+from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
 
 

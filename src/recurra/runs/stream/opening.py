@@ -12,7 +12,7 @@ from recurra.runs.folder.opening import model_file
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
 from recurra.runs.stream.session import Session
-from recurra.serving.streams.streams import Streams
+from recurra.serving.streams.batched_streams import Streams
 from recurra.store import write_bytes
 
 

@@ -12,8 +12,8 @@ from recurra.checks import check_finite, check_same_channels
 from recurra.errors import StoreError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.ragged import Ragged
+from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import AnomalyFile
-from recurra.serving.models.manifests import check
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 
 SCHEMA = 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recurra.checks import check_finite, check_number
-from recurra.serving.models.model import FittedModel
-from recurra.serving.streams.members import running
+from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.streams.ensemble import running
 from recurra.serving.streams.stream import check_causal
 
 Tell = Callable[[int], None]

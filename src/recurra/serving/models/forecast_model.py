@@ -18,8 +18,8 @@ from recurra.readers.times.calendar import seconds_of, split, stamps, start_of, 
 from recurra.readers.times.dates import check_zone
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.models import calibration, forecast_mixture
+from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import ForecastFile, SeriesStanding
-from recurra.serving.models.manifests import check
 from recurra.serving.prediction import portions
 
 SCHEMA = 1

@@ -16,7 +16,7 @@ def check_options(path: Any, manifest: Mapping[str, Any]) -> None:
     path : object
         What messages begin with.
     manifest : mapping
-        Of a model file; whether it is whole is for `recurra.serving.models.manifests`.
+        Of a model file; whether it is whole is for `recurra.serving.models.manifest_check`.
     """
     params, name = manifest.get("params"), manifest.get("estimator")
     owner = getattr(options, f"{name}Options", None)

@@ -16,9 +16,9 @@ from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, RecurraWarning, StoreError
 from recurra.features.texts.symbols import END, Symbols, Text
 from recurra.kernels.dispatch import current
+from recurra.serving.beam_search import Found, search
 from recurra.serving.decoder import Decoder, expected_shapes
-from recurra.serving.decoding import Found, search
-from recurra.serving.models.manifests import check
+from recurra.serving.models.manifest_check import check
 
 SCHEMA = 1
 # In the manifest of every file since scores are divided, see `recurra.nn.heads.attention`.

@@ -12,7 +12,7 @@ from recurra.serving.streams.latency import Latency
 from recurra.serving.streams.stream import as_rows, check_look_ahead
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 class LookAheadStream:

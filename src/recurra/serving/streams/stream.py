@@ -10,11 +10,11 @@ from recurra.errors import DataError, ShapeError, UsageError
 from recurra.plain_arrays import plain
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
+from recurra.serving.streams.ensemble import running
 from recurra.serving.streams.latency import Latency
-from recurra.serving.streams.members import running
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 class Stream:

@@ -10,7 +10,7 @@ from recurra.errors import StoreError
 from recurra.serving.schema import MANIFEST, Count, Part, T, read
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 SCHEMA = 1
 WHO = "stream state"

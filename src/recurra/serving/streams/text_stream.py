@@ -9,7 +9,7 @@ from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.stream import Stream
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 class TextStream:

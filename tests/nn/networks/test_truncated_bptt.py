@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from recurra.nn import GRU, LSTM
-from recurra.nn.networks.truncation import in_pieces
+from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.ragged import Ragged
 
 

@@ -19,13 +19,13 @@ from recurra.features.texts.tokens import FIRST_LETTER, Words
 from recurra.features.windows.sliding import Windows
 from recurra.kernels.heads import crf, pooling
 from recurra.ragged import Ragged
-from recurra.serving.models.manifests import check
+from recurra.serving.models.manifest_check import check
 from recurra.serving.models.translation import TranslationModel
 from recurra.serving.models.wide import Wide
 from recurra.serving.prediction import expected_shapes, portions
 from recurra.serving.segments import Segment, segments_of
+from recurra.serving.streams.ensemble import count_of, outputs_of, parted
 from recurra.serving.streams.look_ahead import LookAheadStream
-from recurra.serving.streams.members import count_of, outputs_of, parted
 from recurra.serving.streams.stream import Stream, check_no_chain
 
 SCHEMA = 1

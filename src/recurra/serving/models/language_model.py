@@ -11,7 +11,7 @@ from recurra.kernels.fronts.front import apply_front
 from recurra.kernels.heads import pooling
 from recurra.kernels.networks.stack import stack_forward
 from recurra.ragged import Ragged
-from recurra.serving.streams.running import RunningNetwork
+from recurra.serving.streams.stateful_network import RunningNetwork
 
 # A long text is judged in stretches side by side; each reads this many tokens before the first it is judged on.
 CONTEXT = 512

@@ -7,7 +7,7 @@ import torch
 import oracles
 import recurra.nn
 from recurra.errors import UsageError
-from recurra.nn.layers.checkpointing import segments
+from recurra.nn.layers.gradient_checkpointing import segments
 
 pytestmark = oracles.needs_native
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from recurra.errors import DataError, ShapeError
-from recurra.evaluation.metrics.figures import (
+from recurra.evaluation.metrics.intervals import wilson_interval
+from recurra.evaluation.metrics.scores import (
     classification_metrics,
     confusion_table,
     encode,
@@ -16,7 +17,6 @@ from recurra.evaluation.metrics.figures import (
     regression_metrics,
     reliability,
 )
-from recurra.evaluation.metrics.intervals import wilson_interval
 
 
 @st.composite

@@ -17,7 +17,7 @@ from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
 TRACE_POINTS = 120

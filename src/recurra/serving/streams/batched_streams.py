@@ -11,14 +11,14 @@ from recurra.errors import DataError, ShapeError, StoreError, UsageError
 from recurra.features.rows.streaming import check_state
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
-from recurra.serving.streams.answers import Answers
+from recurra.serving.streams.batch_answers import Answers
+from recurra.serving.streams.ensemble import RunningMembers, running
 from recurra.serving.streams.latency import Latency
-from recurra.serving.streams.members import RunningMembers, running
-from recurra.serving.streams.running import RunningNetwork, check_network_state
+from recurra.serving.streams.stateful_network import RunningNetwork, check_network_state
 from recurra.serving.streams.stream import all_finite, as_rows, at_steps, check_causal, plain_rows, too_large
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 class Streams:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving.test_stream import waiting_model
 
 import recurra
 from models import random_model, recording_for
 from recurra.errors import DataError, ShapeError, StoreError, UsageError
+from serving.streams.test_stream import waiting_model
 
 
 def answer_of(answers, model, index):

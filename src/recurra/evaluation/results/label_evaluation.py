@@ -11,7 +11,7 @@ from recurra.checks import listing
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing import charts
 from recurra.evaluation.metrics.baselines import ClassBaseline
-from recurra.evaluation.metrics.figures import (
+from recurra.evaluation.metrics.scores import (
     accuracy_interval,
     confusion_table,
     per_class_table,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from recurra.evaluation.explanations.attention_map import AttentionMap
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.translation import TranslationEvaluation, evaluate_translation
+from recurra.fitting.evaluating.sequences import with_given
 from recurra.fitting.inputs.pairs import Pairs, as_text
-from recurra.fitting.judging.sequences import with_given
 from recurra.serving.models.translation import TranslationModel
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from recurra.kernels.heads import pooling
 from recurra.ragged import Ragged
 from recurra.serving.prediction import network_outputs
-from recurra.serving.streams.running import RunningNetwork, check_network_state
+from recurra.serving.streams.stateful_network import RunningNetwork, check_network_state
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 # A probability that no member gives is not quite zero, so that its logarithm is a number.
 LEAST = 1e-30

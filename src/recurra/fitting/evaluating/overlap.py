@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from recurra.batches.trained_on import TrainedOn
+from recurra.batches.training_digests import TrainedOn
 
 # Beside a model file in a run folder.
 FILE = "trained-on.recurra"

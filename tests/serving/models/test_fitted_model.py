@@ -10,7 +10,7 @@ import pytest
 from recurra import store
 from recurra.errors import DataError, ShapeError, StoreError
 from recurra.features.chain import Chain
-from recurra.serving.models.model import FittedModel, classes_from_manifest, classes_to_manifest
+from recurra.serving.models.fitted_model import FittedModel, classes_from_manifest, classes_to_manifest
 from recurra.serving.prediction import expected_shapes
 
 NETWORK = {
@@ -148,7 +148,7 @@ def test_number_too_large_for_float32_is_named(model):
 def test_loading_and_predicting_imports_neither_torch_nor_scikit_learn(path):
     code = f"""
 import sys, numpy as np
-from recurra.serving.models.model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel
 print(FittedModel.load({str(path)!r}).predict([np.zeros((3, 2))])[0])
 assert not {{"torch", "sklearn", "scipy"}} & set(sys.modules), sorted(sys.modules)
 """

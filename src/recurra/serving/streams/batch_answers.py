@@ -9,7 +9,7 @@ from recurra.errors import UsageError
 from recurra.kernels.heads import pooling
 
 if TYPE_CHECKING:
-    from recurra.serving.models.model import FittedModel
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 class Answers:

@@ -9,7 +9,7 @@ from recurra.checks import as_sequences, as_texts, as_token_lists
 from recurra.errors import ShapeError, UsageError
 from recurra.features.texts.symbols import as_sides
 from recurra.records import Dataset
-from recurra.serving.models.model import FittedModel, open_file
+from recurra.serving.models.fitted_model import FittedModel, open_file
 from recurra.serving.models.translation import Answer, TranslationModel
 from recurra.serving.streams.look_ahead import LookAheadStream
 from recurra.serving.streams.stream import Stream
