@@ -21,7 +21,7 @@ from recurra import errors
 from recurra.cli import standard_streams
 from recurra.interrupts import Interrupted, end_on_signals
 
-# Verb -> what it does in a line; the command of the same name lives in `recurra.cli.<verb>` as ``command``.
+# Verb -> what it does in a line; the command of the same name lives in `recurra.cli.verbs.<verb>` as ``command``.
 VERBS: dict[str, str] = {
     "look": "Show what is in the data, and what to watch out for.",
     "train": "Train, judge and save a network.",
