@@ -16,7 +16,7 @@ from recurra.fitting.task import Request
 from recurra.fitting.tasks.language import LanguageTask, one_text
 from recurra.options import TextGeneratorOptions
 from recurra.serving.models.fitted_model import FittedModel
-from recurra.serving.models.language_model import Writer, nats
+from recurra.serving.streams.language_model import Writer, nats
 
 
 class TextGenerator(TextGeneratorOptions, Estimator):

@@ -6,7 +6,6 @@
 - `fitted_model`: `FittedModel`, a trained network as data, what the model file holds, and the one path that predicts
 - `forecast_mixture`: The network's forecast mixed with the statistical one, as the weight in the manifest says
 - `forecast_model`: `ForecastModel`, a trained forecaster as data, and `SeriesState`, where a series stands
-- `language_model`: A language model as data: perplexity of a text, and sampling with a temperature, through the kernels
 - `manifest_check`: `check`, a model file's manifest checked whole by its typed description, before anything is built
 - `manifest_options`: The options in a model file, checked by `recurra.options` before an estimator is made of them
 - `manifest_parts`: The schema of a model file's manifest, a typed description for each part

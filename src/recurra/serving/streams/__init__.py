@@ -4,6 +4,7 @@
 - `batch_answers`: `Answers`, what many streams say after a row each
 - `batched_streams`: `Streams`, thousands of named sequences, stepped together as one batch
 - `ensemble`: Several networks whose mean answers: of probabilities where they choose a class, of numbers otherwise
+- `language_model`: A language model as data: perplexity of a text, and sampling with a temperature, through the kernels
 - `latency`: How long answers took: a histogram whose memory does not grow
 - `look_ahead`: `LookAheadStream`, networks that read backward too, answered from a window of the newest rows
 - `stateful_network`: The state carried from row to row: the network step by step, and what it answers so far
