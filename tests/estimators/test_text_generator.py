@@ -10,7 +10,7 @@ import recurra
 from recurra import TextGenerator
 from recurra.errors import DataError, UsageError
 from recurra.features.texts.tokens import Words
-from recurra.serving.models import language_model
+from recurra.serving.streams import language_model
 
 pytest.importorskip("tokenizers")
 TEXT = "abcd" * 60
