@@ -46,7 +46,7 @@ UNSEEN = {
 FEWEST_ORDERS = 30
 
 
-def words_of(texts):
+def options_for(texts):
     """Return the different words of texts in small letters, so that only their vectors need to be kept."""
     values = texts.X if hasattr(texts, "X") else texts
     return sorted({word for text in values for word in re.findall(r"\w+", text.lower())})
@@ -114,7 +114,7 @@ def main():
     args = parser.parse_args()
     data = recurra.load(args.data)
     vectors = recurra.WordVectors.load("glove-6b-50d")
-    vectors = vectors.take([*vectors.words[:5_000], *words_of(data), *words_of(UNSEEN)])
+    vectors = vectors.take([*vectors.words[:5_000], *options_for(data), *options_for(UNSEEN)])
     seeds = [args.seed] if args.seed is not None else [0] if args.quick else range(10)
     metrics = mean_and_spread([reports(data, vectors, seed, args.quick) for seed in seeds])
     metrics |= mean_and_spread([work_orders(vectors, seed, args.quick) for seed in list(seeds)[:1]])

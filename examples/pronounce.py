@@ -34,7 +34,7 @@ SETTING = {
 LEARNED, JUDGED = 20_000, 2_000
 
 
-def words_of(data):
+def options_for(data):
     """Return every word with all its pronunciations, in the order of the dictionary."""
     spoken = defaultdict(list)
     for record in data:
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--seed", type=int, help="seed of split and training, 0 by default")
     parser.add_argument("--quick", action="store_true", help="a few seconds, for the test suite")
     args = parser.parse_args()
-    spoken = words_of(recurra.datasets.load("pronunciations"))
+    spoken = options_for(recurra.datasets.load("pronunciations"))
     seeds = [args.seed or 0]
     runs = [run(spoken, seed, args.quick) for seed in seeds]
     metrics = dict(runs[0][0])

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from recurra.cli import flags
 from recurra.cli.verbs.train import command as train_command
 from recurra.options import OPTIONS as WORDS
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 from recurra.runs.command_line import PYTHON_ONLY, as_arguments, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
 from recurra.runs.tasks import TASKS, all_defaults, estimator_class
@@ -99,7 +99,7 @@ def test_a_number_or_none_is_nothing_else():
 
 def test_words_of_a_table_are_the_flags_of_the_data():
     of_tables = [word for word in DATA_OPTIONS if word != "split_number"]  # that one is of clips
-    assert of_tables == [field.name for field in fields(TableWords) if field.name != "given"]
+    assert of_tables == [field.name for field in fields(TableOptions) if field.name != "given"]
     assert set(DATA_OPTIONS) <= set(OPTIONS)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from recurra.features.chain import Chain
-from recurra.features.registry import feature_words, make_features
+from recurra.features.registry import make_features, parse_features
 from signal_files import waves
 
 # Everything there is, with windows and hops of many kinds.
@@ -43,8 +43,8 @@ def one(rng):
     dtype = [np.float64, np.float32][int(rng.integers(2))]
     values = values.astype(dtype)
     chain = Chain.fit(
-        [values], scaling="zscore", missing="error", features=make_features(feature_words(kind), 6, 100.0)
-    ) if kind != "beat_intervals" else Chain(make_features(feature_words(kind), 6, 100.0), 6)  # fmt: skip
+        [values], scaling="zscore", missing="error", features=make_features(parse_features(kind), 6, 100.0)
+    ) if kind != "beat_intervals" else Chain(make_features(parse_features(kind), 6, 100.0), 6)  # fmt: skip
     whole = chain.transform(values)
     stream, out, place = chain.stream(), [], 0
     largest = int(rng.choice([1, 7, 60, 400]))

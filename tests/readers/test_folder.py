@@ -3,7 +3,7 @@ import pytest
 
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.folder import read_folder
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_labels_csv(folder):
 
 def test_labels_csv_with_other_columns(folder):
     root = folder({"labels.csv": "file,who,life\na.csv,p,0.5\n", "a.csv": "x\n1\n"})
-    assert read_folder(root, TableWords(target="life", group="who"))[0].label == 0.5
-    assert "has no column 'whom' (given as group)" in message(root, words=TableWords(group="whom"))
+    assert read_folder(root, TableOptions(target="life", group="who"))[0].label == 0.5
+    assert "has no column 'whom' (given as group)" in message(root, words=TableOptions(group="whom"))
 
 
 def test_official_split_and_label_per_step(folder):

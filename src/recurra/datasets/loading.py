@@ -17,7 +17,7 @@ from recurra.readers.signals import signal
 from recurra.readers.tables import table
 from recurra.readers.tables.columns import is_frame
 from recurra.readers.tables.table import read_table
-from recurra.readers.tables.table_options import TableWords, refuse
+from recurra.readers.tables.table_options import TableOptions, refuse
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
@@ -35,7 +35,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
         arrays.
     **words
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
-        For tables and folders those of `recurra.readers.tables.table_options.TableWords` (``id``, ``time``, ``label``,
+        For tables and folders those of `recurra.readers.tables.table_options.TableOptions` (``id``, ``time``, ``label``,
         ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
         (``labels``, ``groups``, ``names``, ``lengths``, ``channel_names``, ``sample_rate_hz``, ``parts``);
         for a named data set ``split``.
@@ -64,7 +64,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
         refuse(words, [], "a Dataset, which is read already")
         return source
     if is_frame(source):
-        return read_table(source, TableWords.from_dict(words, who="DataFrame"))
+        return read_table(source, TableOptions.from_dict(words, who="DataFrame"))
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.exists():
@@ -84,7 +84,7 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
         if media is not None:
             function = clip_folders.read_clips if media == "clips" else clip_folders.read_images
             return _with_words(function, path, words, f"{path}, a folder of {media}")
-        return read_folder(path, TableWords.from_dict(words, who=str(path)))
+        return read_folder(path, TableOptions.from_dict(words, who=str(path)))
     suffix = path.suffix.lower()
     if suffix in video.SUFFIXES:
         refuse(words, [], f"{path}, a video file")
@@ -92,7 +92,7 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if suffix in (".csv", ".tsv") and clip_folders.names_clips(path):
         return _with_words(clip_folders.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:
-        return read_table(path, TableWords.from_dict(words, who=str(path)))
+        return read_table(path, TableOptions.from_dict(words, who=str(path)))
     if suffix in arrays.SUFFIXES:
         known = _keywords(arrays.from_arrays)
         if isinstance(words.get("labels"), str | os.PathLike):  # of texts, one a line
@@ -100,9 +100,9 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
         refuse(words, known, f"{path}, a file of arrays")
         return arrays.read_arrays(path, **words)
     if suffix in signal.SUFFIXES:
-        return signal.read_signal(path, TableWords.from_dict(words, who=str(path)))
+        return signal.read_signal(path, TableOptions.from_dict(words, who=str(path)))
     if suffix in archive.SUFFIXES:
-        return _from_archive(path, TableWords.from_dict(words, who=str(path)))
+        return _from_archive(path, TableOptions.from_dict(words, who=str(path)))
     if suffix in ts.SUFFIXES:
         return _with_words(ts.read_ts, path, words, f"{path}, a file of an archive")
     if suffix == ".arff":
@@ -116,7 +116,7 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     )
 
 
-def _from_archive(path: Path, words: TableWords) -> Dataset:
+def _from_archive(path: Path, words: TableOptions) -> Dataset:
     with archive.unpacked(path, (*FILE_SUFFIXES, *ts.SUFFIXES, *signal.COMPANIONS)) as folder:
         try:
             dataset = read_folder(folder, words)

@@ -28,14 +28,14 @@ _SOUND_HZ = 4000.0
 
 
 @dataclass(frozen=True)
-class FeatureWords:
+class ParsedFeatures:
     """What ``features=`` says: names, and options."""
 
     names: Sequence[str]
     options: Mapping[str, Any]
 
 
-def feature_words(given: Any) -> FeatureWords | None:
+def parse_features(given: Any) -> ParsedFeatures | None:
     """Return the names and options of ``features=``; None for None.
 
     Parameters
@@ -82,7 +82,7 @@ def feature_words(given: Any) -> FeatureWords | None:
         )
     expanded = list(dict.fromkeys(one for name in names for one in GROUPS.get(name, (name,))))
     _check_options(expanded, options)
-    return FeatureWords(tuple(expanded), options)
+    return ParsedFeatures(tuple(expanded), options)
 
 
 def _check_options(names: Sequence[str], options: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ def _check_options(names: Sequence[str], options: Mapping[str, Any]) -> None:
             check_number("features", word, value, integer=True, low=0, high=100)
 
 
-def make_features(words: FeatureWords, channels: int, rate_hz: float | None) -> list[Any]:
+def make_features(words: ParsedFeatures, channels: int, rate_hz: float | None) -> list[Any]:
     """Return the features of so many channels at a sampling rate, in the order they are applied.
 
     Raises

@@ -58,7 +58,7 @@ class Frontend:
         return {"name": own["name"], "layers": layers, "causal": causal}
 
 
-def frontend_words(given: Any) -> Frontend | None:
+def parse_frontend(given: Any) -> Frontend | None:
     """Return what ``frontend=`` says; None for None.
 
     Parameters

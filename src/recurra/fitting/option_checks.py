@@ -6,8 +6,8 @@ from typing import Any
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
-from recurra.features.registry import feature_words
-from recurra.fitting.frontend import frontend_words
+from recurra.features.registry import parse_features
+from recurra.fitting.frontend import parse_frontend
 from recurra.options import OPTIONS, Option
 
 
@@ -82,8 +82,8 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
 
 def _check_signal_options(who: str, params: Mapping[str, Any]) -> None:
     """Raise UsageError at features or a frontend that do not exist, or options that exclude each other."""
-    feature_words(params.get("features"))
-    frontend_words(params.get("frontend"))
+    parse_features(params.get("features"))
+    parse_frontend(params.get("frontend"))
     for word, why in (("bidirectional", "reads from the end"), ("wide", "reads whole sequences")):
         if params.get("causal") and params.get(word) is True:
             raise UsageError(

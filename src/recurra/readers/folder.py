@@ -16,12 +16,12 @@ from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
-from recurra.readers.signals.signal import COMPANIONS, read_signal, recordings_of, words_of
+from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.tables import texts, time_columns
 from recurra.readers.tables.columns import Columns, read_delimited
 from recurra.readers.tables.table import from_columns
-from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableWords, refuse
+from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
 from recurra.readers.ts import read_ts_pair
 from recurra.records import Dataset, Record
 
@@ -31,7 +31,7 @@ LABELS = "labels.csv"
 _MAX_NOTES = 10
 
 
-def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
+def read_folder(path: Path, words: TableOptions | None = None) -> Dataset:
     """Read a folder.
 
     Parameters
@@ -40,7 +40,7 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
         Folder. Each sequence is a ``.csv``, ``.tsv`` or ``.txt`` table (a row per time step, a column per
         channel, with or without a first row of names; a time column is no channel), a ``.npy`` array of
         shape (time, channels), or a signal file, see `recurra.readers.signals.signal`.
-    words : TableWords, optional
+    words : TableOptions, optional
         Columns of the files (``time``, ``channels``, ``label`` for a label per step) and of ``labels.csv``
         (``label``, ``group``, ``target``), and how text is written; ``resample_hz`` brings files of
         different rates to one.
@@ -57,7 +57,7 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
     DataError
         If there is no file to read, one cannot be read, or labels and files do not match.
     """
-    words = words or TableWords()
+    words = words or TableOptions()
     if not path.is_dir():
         raise MissingDataError(f"{path}: there is no such folder.")
     if words.labels is not None:
@@ -72,7 +72,7 @@ def read_folder(path: Path, words: TableWords | None = None) -> Dataset:
     )
 
 
-def _any_layout(path: Path, words: TableWords, root: Path) -> Dataset:
+def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
     """Read a folder in or at ``root``, out of which no link is followed."""
     if (path / LABELS).is_file():
         return _with_labels(path, words)
@@ -124,14 +124,14 @@ def _words_of(files: Sequence[Path], encoding: str) -> list[str]:
         takes.append("sample_rate_hz")
     for file in files:
         takes += (
-            [word for word in words_of(file) if word != "label"] if file.suffix.lower() in SIGNALS else []
+            [word for word in options_for(file) if word != "label"] if file.suffix.lower() in SIGNALS else []
         )
     if any(file.suffix.lower() == ".txt" and file not in tables for file in files):
         takes.append("encoding")
     return list(dict.fromkeys(takes))
 
 
-def _official_split(path: Path, folders: list[Path], words: TableWords, root: Path) -> Dataset:
+def _official_split(path: Path, folders: list[Path], words: TableOptions, root: Path) -> Dataset:
     parts = {folder.name.lower(): _any_layout(folder, words, root) for folder in folders}
     records = [
         replace(record, part=name, name=f"{name}/{record.name}")
@@ -141,7 +141,7 @@ def _official_split(path: Path, folders: list[Path], words: TableWords, root: Pa
     return replace(parts["train"], records=records, notes=(*parts["train"].notes, *parts["test"].notes))
 
 
-def _classes(path: Path, folders: list[Path], words: TableWords, root: Path) -> Dataset:
+def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -> Dataset:
     read: list[Dataset] = []
     notes = note_of(root, path.iterdir())
     found = [(folder, *_files(folder, root, must=False)) for folder in folders]
@@ -210,7 +210,7 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
     return files, outside + kinds
 
 
-def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Dataset:
+def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> Dataset:
     """Read one file as one record; the words were checked for the folder, and are not again for what the file is."""
     grouped = "group" in words.given
     words = replace(words, given=words.given & {"sort", "time_unit", "time_format", "time_zone"})
@@ -257,7 +257,7 @@ def _read(file: Path, root: Path, words: TableWords, *, keep_labels: bool) -> Da
     return replace(dataset, records=[replace(dataset.records[0], name=name)], notes=notes)
 
 
-def _read_signal(file: Path, name: str, words: TableWords) -> Dataset:
+def _read_signal(file: Path, name: str, words: TableOptions) -> Dataset:
     dataset = read_signal(file, words)
     if len(dataset.records) > 1:
         raise DataError(
@@ -266,7 +266,7 @@ def _read_signal(file: Path, name: str, words: TableWords) -> Dataset:
     return replace(dataset, records=[replace(dataset.records[0], name=name)])
 
 
-def _plain_channels(columns: Columns, words: TableWords) -> list[str]:
+def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
     """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
     named = {words.label, words.group, words.time}
     usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
@@ -316,7 +316,7 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
     return replace(first, records=records, notes=(*notes, *single[:_MAX_NOTES], *more))
 
 
-def _with_labels(path: Path, words: TableWords) -> Dataset:
+def _with_labels(path: Path, words: TableOptions) -> Dataset:
     table = read_delimited(
         path / LABELS,
         encoding=words.encoding,
@@ -398,7 +398,7 @@ def _check_match(table: Columns, column: str, files: Sequence[str | None], by_na
         )
 
 
-def _label_column(table: Columns, words: TableWords, targets: list[str]) -> list[object]:
+def _label_column(table: Columns, words: TableOptions, targets: list[str]) -> list[object]:
     for name in targets:
         table.check_name(name, "target")
     target = targets or [n for n in (_column(table, None, ("target",), "target"),) if n and not words.label]

@@ -4,13 +4,13 @@ from scipy.fft import dct
 from scipy.signal import ShortTimeFFT
 
 from recurra.errors import DataError, UsageError
-from recurra.features.registry import feature_words, make_features
+from recurra.features.registry import make_features, parse_features
 from recurra.features.windows.block import Block, taper
 from signal_files import message, waves
 
 
 def features(given, channels=2, rate=100.0):
-    return make_features(feature_words(given), channels, rate)
+    return make_features(parse_features(given), channels, rate)
 
 
 def rows(given, values, rate=100.0):
@@ -161,10 +161,10 @@ def test_the_rate_must_be_known():
 
 
 def test_names_in_every_form():
-    as_list = feature_words(["spectral_entropy", "statistics"])
-    assert feature_words("spectral_entropy, statistics") == as_list
-    assert feature_words('{"name": "spectral_entropy,statistics"}') == as_list
-    assert feature_words("spectral").names == ("instantaneous_frequency", "spectral_entropy", "band_powers")
+    as_list = parse_features(["spectral_entropy", "statistics"])
+    assert parse_features("spectral_entropy, statistics") == as_list
+    assert parse_features('{"name": "spectral_entropy,statistics"}') == as_list
+    assert parse_features("spectral").names == ("instantaneous_frequency", "spectral_entropy", "band_powers")
 
 
 def test_a_sequence_shorter_than_a_window():

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import from_frame, parse
 from recurra.readers.tables.table import MAX_CHANNELS, from_columns, read_table
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 
 
 def table(text, **words):
-    return from_columns(parse(text, who="t.csv"), TableWords(**words))
+    return from_columns(parse(text, who="t.csv"), TableOptions(**words))
 
 
 def message(text, kind=DataError, **words):
@@ -241,15 +241,15 @@ def test_no_values_left():
 
 def test_unknown_words():
     with pytest.raises(UsageError) as caught:
-        TableWords.from_dict({"labell": "x"}, who="t.csv")
+        TableOptions.from_dict({"labell": "x"}, who="t.csv")
     assert str(caught.value).startswith(
         "load: labell= does not apply to t.csv, a table or folder; it takes id=, time="
     )
     assert str(caught.value).endswith("Did you mean 'label'?")
     with pytest.raises(UsageError, match="layout must be one of"):
-        TableWords.from_dict({"layout": "tall"}, who="t.csv")
+        TableOptions.from_dict({"layout": "tall"}, who="t.csv")
     with pytest.raises(UsageError, match="must be one character"):
-        TableWords.from_dict({"decimal": ".."}, who="t.csv")
+        TableOptions.from_dict({"decimal": ".."}, who="t.csv")
 
 
 def test_sort_without_anything_to_sort_by():
@@ -266,7 +266,7 @@ def test_data_frame_equals_the_file(tmp_path):
     for one, two in zip(a, b, strict=True):
         np.testing.assert_array_equal(one.values, two.values)
         assert (one.label, one.name, one.sample_rate_hz) == (two.label, two.name, two.sample_rate_hz)
-    indexed = from_columns(from_frame(pd.read_csv(path).set_index(["id", "time"])), TableWords())
+    indexed = from_columns(from_frame(pd.read_csv(path).set_index(["id", "time"])), TableOptions())
     assert indexed.lengths.tolist() == [3, 3]
 
 
@@ -293,7 +293,7 @@ def test_what_was_written_is_read(data, label, delimiter):
         for row in sequence:
             writer.writerow([f"{label}{index}", label + str(index % 2), *(repr(v) for v in row)])
     columns = parse(stream.getvalue(), who="t.csv", delimiter=delimiter)
-    back = from_columns(columns, TableWords(layout="long"))
+    back = from_columns(columns, TableOptions(layout="long"))
     assert len(back) == len(data)
     for index, record in enumerate(back):
         np.testing.assert_array_equal(record.values, np.array(data[index]))

@@ -5,8 +5,8 @@ from typing import Any
 from recurra.checks import check_finite
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
-from recurra.features.registry import feature_words, make_features
-from recurra.fitting.frontend import frontend_words
+from recurra.features.registry import make_features, parse_features
+from recurra.fitting.frontend import parse_frontend
 from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
 from recurra.options import (
@@ -28,7 +28,7 @@ def check(options: SignalOptions, given: Given) -> None:
 
 def features(options: SignalOptions, given: Given) -> Learned:
     """Learn scaling and features from the part that trains."""
-    words, front = feature_words(options.features), frontend_words(options.frontend)
+    words, front = parse_features(options.features), parse_frontend(options.frontend)
     channels = given.sequences[0].shape[1]
     chain = Chain.fit(
         given.sequences,
@@ -50,7 +50,7 @@ def features(options: SignalOptions, given: Given) -> Learned:
 
 def front(options: SignalOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the trainable layers before the recurrence, see `recurra.nn.fronts.front`; None for none."""
-    found = frontend_words(options.frontend)
+    found = parse_frontend(options.frontend)
     return None if found is None else found.description(learned.features.input_size, causal=options.causal)
 
 

@@ -8,7 +8,7 @@ from recurra.checks import check_number
 from recurra.errors import DataError
 from recurra.readers.signals import audio, edf, matlab, physionet
 from recurra.readers.signals.recording import Recording, chosen_channels, resampled
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 from recurra.records import Dataset, Record
 
 SUFFIXES = (*audio.SUFFIXES, *edf.SUFFIXES, *matlab.SUFFIXES, *physionet.SUFFIXES)
@@ -20,14 +20,14 @@ COMPANIONS = (".dat", *physionet.ANNOTATORS)
 ANNOTATIONS = "annotations"
 
 
-def read_signal(path: Path, words: TableWords | None = None) -> Dataset:
+def read_signal(path: Path, words: TableOptions | None = None) -> Dataset:
     """Read a signal file.
 
     Parameters
     ----------
     path : Path
         ``.wav``, ``.flac``, ``.ogg``; ``.edf``, ``.bdf``; ``.mat``; ``.hea``.
-    words : TableWords, optional
+    words : TableOptions, optional
         Of them ``channels`` (which, in this order), ``sample_rate_hz`` (where the file does not say), ``resample_hz``,
         ``channels_first`` (of ``.mat``) and ``label``: the variable of a ``.mat`` file with the labels, or
         "annotations" for a label per time step from the annotations of EDF+ and PhysioNet files.
@@ -42,8 +42,8 @@ def read_signal(path: Path, words: TableWords | None = None) -> Dataset:
     DataError
         If the file cannot be read, or its rate is another than ``sample_rate_hz``.
     """
-    words = words or TableWords()
-    words.check_given(words_of(path), f"{path}, a signal file")
+    words = words or TableOptions()
+    words.check_given(options_for(path), f"{path}, a signal file")
     if words.resample_hz is not None:
         check_number("load", "resample_hz", words.resample_hz, low=0, low_open=True)
     if path.suffix.lower() in matlab.SUFFIXES:
@@ -69,14 +69,14 @@ def read_signal(path: Path, words: TableWords | None = None) -> Dataset:
     )
 
 
-def words_of(path: Path) -> tuple[str, ...]:
+def options_for(path: Path) -> tuple[str, ...]:
     """Return the words that act on a signal file, by the ending of its name."""
     if path.suffix.lower() in matlab.SUFFIXES:
         return ("label", "sample_rate_hz", "resample_hz", "channels_first")
     return ("channels", "label", "sample_rate_hz", "resample_hz")
 
 
-def _one(path: Path, words: TableWords) -> Recording:
+def _one(path: Path, words: TableOptions) -> Recording:
     suffix = path.suffix.lower()
     if suffix in edf.SUFFIXES:
         return edf.read_edf(path, channels=words.channels, resample_hz=words.resample_hz)
@@ -84,7 +84,7 @@ def _one(path: Path, words: TableWords) -> Recording:
     return chosen_channels(recording, words.channels, str(path))
 
 
-def _with_rate(recording: Recording, words: TableWords, who: str) -> Recording:
+def _with_rate(recording: Recording, words: TableOptions, who: str) -> Recording:
     own, given = recording.sample_rate_hz, words.sample_rate_hz
     if own is not None and given is not None and abs(own - given) > 1e-6 * own:
         raise DataError(
@@ -99,7 +99,7 @@ def _with_rate(recording: Recording, words: TableWords, who: str) -> Recording:
     return resampled(recording, words.resample_hz, who)
 
 
-def _from_mat(path: Path, words: TableWords) -> Dataset:
+def _from_mat(path: Path, words: TableOptions) -> Dataset:
     who = str(path)
     content = matlab.read_mat(path, label=words.label or None, channels_first=words.channels_first)
     found = [_with_rate(one, words, who) for one in content.recordings]

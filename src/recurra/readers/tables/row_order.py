@@ -5,13 +5,13 @@ import numpy as np
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import Columns, factorize
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 
 
 class RowOrder:
     """Which rows of a long table make up which sequence, in which order."""
 
-    def __init__(self, columns: Columns, words: TableWords) -> None:
+    def __init__(self, columns: Columns, words: TableOptions) -> None:
         self.columns, self.words = columns, words
         self.notes: list[str] = []
         self.clock = time_columns.of_words(columns, words)

@@ -10,7 +10,7 @@ from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.columns import from_frame as columns_of
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 from recurra.readers.tables.time_columns import Clock, of_words, read_clock
 from recurra.readers.times.calendar import in_words, offset_of, pandas, seconds_of, step_of
 from recurra.readers.times.frequency import read_grid
@@ -22,14 +22,14 @@ NAMED_GAPS = 5
 INDEX = "the index"
 
 
-def series_from_columns(columns: Columns, words: TableWords) -> Dataset:
+def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
     """Turn columns into series.
 
     Parameters
     ----------
     columns : Columns
         One row per time step of each series.
-    words : TableWords
+    words : TableOptions
         ``time`` names the stamps, ``target`` what is to be forecast (by default every column without another part),
         ``id`` the series a row belongs to, ``known`` what is known in advance, ``static`` attributes of a series.
         Rows at the end whose targets are empty tell what is known of the future.
@@ -84,7 +84,7 @@ def series_from_columns(columns: Columns, words: TableWords) -> Dataset:
     )
 
 
-def _rows(columns: Columns, words: TableWords) -> list[tuple[str | None, np.ndarray]]:
+def _rows(columns: Columns, words: TableOptions) -> list[tuple[str | None, np.ndarray]]:
     if not words.id:
         return [(None, np.arange(columns.rows))]
     ids = np.array(columns.words(words.id))

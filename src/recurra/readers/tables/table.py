@@ -34,7 +34,7 @@ from recurra.readers.tables.table_options import (
     TEXTS,
     USUAL_NAMES,
     WIDE,
-    TableWords,
+    TableOptions,
     refuse,
 )
 from recurra.readers.tables.text_pairs import pairs_of
@@ -49,7 +49,7 @@ MAX_CHANNELS = 10_000
 FEW_VARYING = 0.5
 
 
-def read_table(source: Any, words: TableWords | None = None) -> Dataset:
+def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
     """Read a table file or a DataFrame.
 
     Parameters
@@ -57,7 +57,7 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
     source : path, or pandas or polars DataFrame
         CSV, TSV or text with separators whose first row names the columns; Parquet where pyarrow is
         installed.
-    words : TableWords, optional
+    words : TableOptions, optional
         Which column is what.
 
     Returns
@@ -70,7 +70,7 @@ def read_table(source: Any, words: TableWords | None = None) -> Dataset:
     DataError
         If the table cannot be read as it is; the sentence names file, line and column.
     """
-    words = words or TableWords()
+    words = words or TableOptions()
     who = "a DataFrame" if is_frame(source) else str(source)
     if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
         words.check_given(LINES, f"{source}, one text a line")
@@ -99,7 +99,7 @@ def _of_the_file(source: Any) -> tuple[str, ...]:
     return ("encoding",) if Path(source).suffix.lower() in text.JSON_SUFFIXES else DELIMITED
 
 
-def _is_of_the_archives(path: Path, words: TableWords) -> bool:
+def _is_of_the_archives(path: Path, words: TableOptions) -> bool:
     """Whether a file is ``NAME_TRAIN.tsv`` or ``NAME_TEST.tsv`` of the UCR archive: numbers only, the class first."""
     if path.suffix.lower() != ".tsv" or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
         return False
@@ -109,7 +109,7 @@ def _is_of_the_archives(path: Path, words: TableWords) -> bool:
     return len(cells) > 2 and all(is_number(cell, words.decimal) for cell in cells)
 
 
-def read_columns(source: Any, words: TableWords) -> Columns:
+def read_columns(source: Any, words: TableOptions) -> Columns:
     """Read the columns of a table file or DataFrame."""
     if is_frame(source):
         return from_frame(source, numerals=Numerals(words.decimal, words.thousands))
@@ -128,7 +128,7 @@ def read_columns(source: Any, words: TableWords) -> Columns:
     )
 
 
-def from_columns(columns: Columns, words: TableWords) -> Dataset:
+def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     """Turn columns into records; see `read_table`."""
     if words.source:
         words.check_given(PAIRS, f"{columns.who}, pairs of texts")
@@ -167,7 +167,7 @@ def _together(notes: Sequence[str], columns: Columns, dataset: Dataset) -> tuple
     return (*notes, *columns.notes, *dataset.notes)
 
 
-def _check_given(columns: Columns, words: TableWords) -> None:
+def _check_given(columns: Columns, words: TableOptions) -> None:
     """Raise UnusedWordError at a word that does not act on a table of this layout."""
     advice, idle = "", set[str]()
     takes: tuple[str, ...]
@@ -202,7 +202,7 @@ def _is_numeric(columns: Columns, name: str) -> bool:
         return False
 
 
-def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, list[str]]:
+def _find_usual_names(columns: Columns, words: TableOptions) -> tuple[TableOptions, list[str]]:
     """Check the columns the user named, and find those of usual names for the rest."""
     for word in ("id", "time", "label", "group", "text"):
         if getattr(words, word):
@@ -239,7 +239,7 @@ def _find_usual_names(columns: Columns, words: TableWords) -> tuple[TableWords, 
     return replace(words, **found), [f"{columns.who}: found by name: {told}."]  # type: ignore[arg-type]
 
 
-def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> list[str]:
+def _channels(columns: Columns, words: TableOptions, special: set[str | None]) -> list[str]:
     names = (
         list(words.channels) if words.channels is not None else [n for n in columns.names if n not in special]
     )
@@ -261,7 +261,7 @@ def _channels(columns: Columns, words: TableWords, special: set[str | None]) -> 
     return names
 
 
-def _guess_layout(columns: Columns, words: TableWords) -> str:
+def _guess_layout(columns: Columns, words: TableOptions) -> str:
     if words.time:
         return "long"
     if words.id:
@@ -270,7 +270,7 @@ def _guess_layout(columns: Columns, words: TableWords) -> str:
     return "wide"
 
 
-def _texts(columns: Columns, words: TableWords) -> Dataset:
+def _texts(columns: Columns, words: TableOptions) -> Dataset:
     """One record per row, its value the text."""
     texts = text.text_cells(columns, str(words.text))
     labels = _row_labels(columns, words)
@@ -283,7 +283,7 @@ def _texts(columns: Columns, words: TableWords) -> Dataset:
     return Dataset(records, kind="text")
 
 
-def _row_labels(columns: Columns, words: TableWords) -> list[Any]:
+def _row_labels(columns: Columns, words: TableOptions) -> list[Any]:
     """One label or target per row of a table in which every row is a record."""
     targets = words.target_names
     if targets:
@@ -317,7 +317,7 @@ def _check_labels(columns: Columns, name: str, labels: Sequence[Any]) -> None:
         )
 
 
-def _nested(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+def _nested(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset:
     """One record per row, each cell of a channel holding its whole sequence."""
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * columns.rows
@@ -335,7 +335,7 @@ def _nested(columns: Columns, words: TableWords, channels: list[str]) -> Dataset
     return Dataset(records, channel_names=channels, notes=notes)
 
 
-def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset:
     """One record of one channel per row."""
     advice = (
         "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
@@ -366,7 +366,7 @@ def _wide(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
     return Dataset(records, notes=odd_values(columns.who, [r.values for r in records]))
 
 
-def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
+def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset:
     """One record per value of the id column, or one in all."""
     if len(channels) > MAX_CHANNELS:
         raise DataError(
@@ -398,7 +398,7 @@ def _long(columns: Columns, words: TableWords, channels: list[str]) -> Dataset:
     return Dataset(records, channel_names=channels, notes=notes)
 
 
-def _long_labels(columns: Columns, words: TableWords, rows: RowOrder) -> tuple[list[Any], list[str]]:
+def _long_labels(columns: Columns, words: TableOptions, rows: RowOrder) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
     targets = words.target_names
     none: list[Any] = [None] * len(rows.names)

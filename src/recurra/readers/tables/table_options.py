@@ -71,7 +71,7 @@ def refuse(words: Iterable[str], takes: Iterable[str], who: str, *, advice: str 
     if not idle:
         return
     # A word of other data is no slip of the pen, unless of its plural.
-    meant = idle[0] + "s" in known or idle[0] not in {field.name for field in fields(TableWords)}
+    meant = idle[0] + "s" in known or idle[0] not in {field.name for field in fields(TableOptions)}
     near = did_you_mean(idle[0], known) if meant else ""
     # Not quoted, with a sign behind it, so that the command line shows them as flags.
     listed = ", ".join(f"{word}=" for word in known)
@@ -84,7 +84,7 @@ def refuse(words: Iterable[str], takes: Iterable[str], who: str, *, advice: str 
 
 
 @dataclass(frozen=True)
-class TableWords:
+class TableOptions:
     """What the user says about a table.
 
     Parameters
@@ -191,12 +191,12 @@ class TableWords:
         """Raise UnusedWordError if a word was given that does not act; see `refuse`."""
         refuse(self.given, takes, who, advice=advice)
 
-    def without_given(self, *words: str) -> "TableWords":
+    def without_given(self, *words: str) -> "TableOptions":
         """Return the words with these no longer to be checked: they have acted."""
         return replace(self, given=self.given.difference(words))
 
     @classmethod
-    def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableWords":
+    def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableOptions":
         """Build from keywords; unknown ones are refused with the nearest known."""
         refuse(
             words, [field.name for field in fields(cls) if field.name != "given"], f"{who}, a table or folder"

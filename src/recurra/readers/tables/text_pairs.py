@@ -3,11 +3,11 @@
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import Columns
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 from recurra.records import Dataset, Record
 
 
-def pairs_of(columns: Columns, words: TableWords) -> Dataset:
+def pairs_of(columns: Columns, words: TableOptions) -> Dataset:
     """One record per row, its value the source's text and its label the target's; no target column: no labels."""
     targets = words.target_names
     if len(targets) > 1:

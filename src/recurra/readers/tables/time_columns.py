@@ -12,7 +12,7 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import Columns
-from recurra.readers.tables.table_options import TableWords
+from recurra.readers.tables.table_options import TableOptions
 from recurra.readers.times import dates
 from recurra.readers.times.calendar import pandas
 
@@ -336,7 +336,7 @@ def _from_text(columns: Columns, name: str, form: str | None, zone: str | None) 
 # ------------------------------------------------- several columns for one time
 
 
-def of_words(columns: Columns, words: TableWords, *, series: bool = False) -> Clock | None:
+def of_words(columns: Columns, words: TableOptions, *, series: bool = False) -> Clock | None:
     """Return the clock of the time column that the words name, None if they name none."""
     if not words.time:
         return None
@@ -350,7 +350,7 @@ def of_words(columns: Columns, words: TableWords, *, series: bool = False) -> Cl
     )
 
 
-def one_time_column(columns: Columns, words: TableWords) -> tuple[Columns, TableWords, list[str]]:
+def one_time_column(columns: Columns, words: TableOptions) -> tuple[Columns, TableOptions, list[str]]:
     """Return a table whose time is one column: date and time of day, or year and month, become one.
 
     Columns called date and time, or in a series year and month (quarter, week), are found by name where ``time`` is not
@@ -381,7 +381,7 @@ def one_time_column(columns: Columns, words: TableWords) -> tuple[Columns, Table
     return made, replace(words, time=joined, time_format=None), [note]
 
 
-def _usual_pair(columns: Columns, words: TableWords) -> list[str] | None:
+def _usual_pair(columns: Columns, words: TableOptions) -> list[str] | None:
     taken = {words.id, words.label, words.group, words.text, *(words.channels or ()), *(words.known or ())}
     lower = {name.lower(): name for name in reversed(columns.names) if name not in taken}
     if "date" in lower and "time" in lower:
@@ -400,7 +400,7 @@ def _usual_pair(columns: Columns, words: TableWords) -> list[str] | None:
     return None
 
 
-def _joined(columns: Columns, names: list[str], words: TableWords) -> np.ndarray:
+def _joined(columns: Columns, names: list[str], words: TableOptions) -> np.ndarray:
     """Return dates of a local clock, shape (rows,), from date and time of day or from year and parts of it."""
     who = f"{columns.who}: the time columns {' and '.join(repr(n) for n in names)}"
     if words.time_format is not None and "%" in words.time_format:
