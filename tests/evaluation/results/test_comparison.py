@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap, false_discovery_control, permutation_test
+from scipy.stats import binomtest, false_discovery_control, permutation_test
 
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.metrics.paired_tests import compare_classification, compare_regression, holm
