@@ -63,3 +63,23 @@ def test_anomalies_of_arrays(tmp_path):
     rows = predict(tmp_path / "run", X[:2])
     assert len(rows) == 160
     assert {row["prediction"] for row in rows} <= {-1, 1}
+
+
+def test_stream_names_predict_for_networks_of_whole_series(cli, table, tmp_path):
+    run = tmp_path / "a run"
+    recurra.train(table, "forecast", out=run, target="MW", time="date", horizon=24, **SMALL)
+    for named in (run, run / "model.recurra"):
+        done = cli("stream", named)
+        assert done.code == 2
+        assert f"Use: recurra predict '{named}' DATA" in done.err
+        assert "runtime" not in done.err
+
+
+def test_stream_names_predict_for_detectors(cli, tmp_path):
+    X = [np.sin(np.arange(80)[:, None] / 4 + i) for i in range(10)]
+    recurra.train(X, "anomaly", out=tmp_path / "run", window=40, method="autoencoder", **SMALL)
+    done = cli("stream", tmp_path / "run")
+    assert (
+        f"marks the steps of whole series and does not answer row by row. Use: recurra predict {tmp_path / 'run'} DATA"
+        in done.err
+    )

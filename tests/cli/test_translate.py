@@ -85,3 +85,8 @@ def _proba(path, folder):
     words = {"hidden_size": 4, "max_epochs": 1, "verbose": 0, "seed": 0, "test": 0}
     recurra.train(path, "translate", out=folder / "r", source="a", target="b", **words)
     predict(folder / "r", path, proba=True)
+
+
+def test_stream_names_predict(trained, capsys):
+    assert recurra_command(["stream", str(trained)]) == 2
+    assert f"Use: recurra predict {trained} DATA" in capsys.readouterr().err

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap, false_discovery_control, permutation_test
+from scipy.stats import binomtest, false_discovery_control, permutation_test
 
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.metrics.paired_tests import compare_classification, compare_regression, holm
@@ -58,7 +58,7 @@ def test_steps_of_one_sequence_do_not_count_as_many():
     assert grouped.low < grouped.second_value - grouped.first_value < grouped.high
 
 
-def test_regression_agrees_with_scipys_paired_bootstrap_and_permutation_test():
+def test_regression_agrees_with_scipys_permutation_test():
     rng = np.random.default_rng(0)
     y = rng.normal(size=120)
     predictions = {"x": y + rng.normal(scale=1.0, size=120), "y": y + rng.normal(scale=0.85, size=120)}
@@ -69,8 +69,6 @@ def test_regression_agrees_with_scipys_paired_bootstrap_and_permutation_test():
 
     errors = (predictions["x"] - y, predictions["y"] - y)
     both = {"vectorized": True, "rng": np.random.default_rng(1)}
-    theirs = bootstrap(errors, difference, paired=True, method="percentile", **both).confidence_interval
-    assert (pair.low, pair.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
     swapped = permutation_test(errors, difference, permutation_type="samples", **both)
     assert 0.01 < pair.p_value < 0.9
     assert pair.p_value == pytest.approx(swapped.pvalue, abs=0.015)

@@ -16,7 +16,14 @@ from recurra.interrupts import Interrupted, number_of
 from recurra.runs.folder.opening import open_model
 from recurra.runs.stream.frames import ClipFrames, RawFrames
 from recurra.runs.stream.lines import FORMATS, Lines
-from recurra.runs.stream.opening import answering_frames, answering_rows, keep_state, rate_of, restore_state
+from recurra.runs.stream.opening import (
+    answering_frames,
+    answering_rows,
+    check_streams,
+    keep_state,
+    rate_of,
+    restore_state,
+)
 from recurra.runs.stream.session import Session, answer_lines
 
 
@@ -76,6 +83,7 @@ def command(
     of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
     SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
     """
+    check_streams(run)
     model, _ = open_model(run)
     lines: Lines | RawFrames | ClipFrames
     how: dict[str, Any]

@@ -12,8 +12,6 @@ from recurra.evaluation.drawing import charts, signals
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.metrics.baselines import NumberBaseline
 from recurra.evaluation.metrics.intervals import (
-    MIN_CLUSTERS,
-    MIN_CLUSTERS_OF_SQUARES,
     cluster_codes,
     error_interval,
     sum_by_cluster,
@@ -222,14 +220,8 @@ def number_rows(true: np.ndarray, pred: np.ndarray) -> list[dict[str, Any]]:
 
 
 def error_intervals(true: np.ndarray, pred: np.ndarray, groups: Any) -> dict[str, tuple[float, float]]:
-    """Return 95 % intervals of RMSE and mean absolute error over items or groups, where there are enough."""
-    error = pred - true
-    targets = true.shape[1]
-    columns = np.hstack([error**2, np.abs(error), np.ones((len(true), 1))])
+    """Return the 95 % interval of the mean absolute error over items or groups, where there are enough."""
+    columns = np.hstack([np.abs(pred - true), np.ones((len(true), 1))])
     sums = sum_by_cluster(columns, cluster_codes(np.arange(len(true)) if groups is None else groups))
-    figures = {
-        "rmse": (lambda t: np.sqrt(t[:, :targets] / t[:, -1:]).mean(axis=1), MIN_CLUSTERS_OF_SQUARES),
-        "mae": (lambda t: (t[:, targets : 2 * targets] / t[:, -1:]).mean(axis=1), MIN_CLUSTERS),
-    }
-    found = {name: error_interval(sums, f, min_clusters=least) for name, (f, least) in figures.items()}
-    return {name: interval for name, interval in found.items() if interval}
+    interval = error_interval(sums, lambda t: (t[:, :-1] / t[:, -1:]).mean(axis=1))
+    return {"mae": interval} if interval else {}

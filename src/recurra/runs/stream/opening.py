@@ -1,19 +1,39 @@
 """The session and the reader that the network of a run needs, and the state it goes on from."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recurra import store
 from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.clips.video import FrameReader
-from recurra.runs.folder.opening import model_file
+from recurra.runs.folder.files import MODEL
+from recurra.runs.folder.opening import model_file, open_run
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
 from recurra.runs.stream.session import Session
 from recurra.serving.streams.batched_streams import Streams
-from recurra.store import write_bytes
+
+# What networks that do not answer row by row do instead, by their task.
+WHOLE = {
+    "forecasting": "forecasts from the whole history of a series",
+    "anomaly": "marks the steps of whole series",
+    "translation": "translates whole texts",
+}
+
+
+def check_streams(run: str) -> None:
+    """Raise UsageError if the network of a run, or of a model file, does not answer row by row."""
+    file = Path(run) if Path(run).is_file() else open_run(run) / MODEL
+    task = str(store.load(file)[0].get("task"))
+    if task in WHOLE:
+        raise UsageError(
+            f"stream: {run} {WHOLE[task]} and does not answer row by row. "
+            f"Use: recurra predict {shlex.quote(str(run))} DATA"
+        )
 
 
 def answering_rows(
@@ -77,4 +97,4 @@ def keep_state(session: Session, path: str | None) -> None:
     """Leave the state in a file, if one is named."""
     if path is not None:
         with held_back_interrupt():
-            write_bytes(path, session.stream.state)
+            store.write_bytes(path, session.stream.state)
