@@ -1,7 +1,7 @@
 """What is done with ``budget_s``: what is compared, kept, said and refused."""
 
 import json
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,11 +71,15 @@ def test_the_parameters_kept_repeat_the_weights_without_a_budget(name, number, p
 
 
 def test_members_are_trained_until_the_time_is_used(monkeypatch):
-    monkeypatch.setattr(budgets, "MOST_MEMBERS", 500)
-    began = time.perf_counter()
-    found = make(budget_s=2.0, hidden_size=4, max_epochs=1).fit(X, CLASSES)
-    assert len(found.model_.members) > 1
-    assert time.perf_counter() - began < 2.0 + 3.0  # the machine may stall
+    took = [SimpleNamespace(result=SimpleNamespace(train_seconds=seconds)) for seconds in (1.0, 2.0)]
+    for used, another in ((0.0, True), (7.7, True), (7.9, False), (20.0, False)):
+        monkeypatch.setattr(budgets.Budget, "used", lambda _, used=used: used)
+        assert budgets.Budget(10.0).room_for_another(took[:1]) is (used + 1.1 <= 10)
+        monkeypatch.setattr(budgets, "MOST_MEMBERS", 3)
+        assert budgets.Budget(10.0).room_for_another(took) is another
+        assert budgets.Budget(10.0, begun=3).room_for_another(took)
+        assert not budgets.Budget(None).room_for_another(took)
+    assert not budgets.Budget(1e9).room_for_another(took * 2)
 
 
 def test_the_recipe_says_what_was_compared_and_what_was_taken(prefers):
