@@ -15,7 +15,7 @@ from recurra.fitting import recipe
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.evaluating.sequences import training_facts
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
-from recurra.fitting.manifest import origin, plain_params, trained_members
+from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
@@ -294,7 +294,7 @@ def build_network(
             output_size=sizes[1],
             num_layers=int(options.num_layers),
             bidirectional=bool(options.bidirectional),
-            pooling=options.pooling if pooled and isinstance(options, Pooling) else "none",
+            pooling=joined_pooling(options.pooling) if pooled and isinstance(options, Pooling) else "none",
             dropout=float(options.dropout),
             front=front,
             crf=bool(getattr(options, "crf", False)),
