@@ -18,7 +18,7 @@ from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
 from recurra.serving.models.fitted_model import FittedModel
-from recurra.serving.streams.members import count_of
+from recurra.serving.streams.ensemble import count_of
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
 TRACE_POINTS = 120
