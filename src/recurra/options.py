@@ -217,7 +217,8 @@ class Causal(Options):
 class Pooling(Options):
     """From states to one answer."""
 
-    pooling: str = option("last", "How the states over time become one answer.", choices=POOLINGS)
+    pooling: str | Sequence[str] = option("last", "How the states over time become one answer, or several side by side: "
+        "``mean+max`` is ``(\"mean\", \"max\")``.", choices=POOLINGS, type_doc="str or sequence of str")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Wide(Options):

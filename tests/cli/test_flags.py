@@ -130,3 +130,8 @@ def test_help_stands_in_sections():
     ]
     assert places == sorted(places)
     assert places[1] < text.index("--label-per") < places[2] < text.index("--hidden-size")
+
+
+@pytest.mark.parametrize("text", ["mean,max", "mean+max"])
+def test_several_poolings_have_commas_or_plus_between(text):
+    assert parsed("--pooling", text) == {"pooling": "mean+max"}

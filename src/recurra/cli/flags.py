@@ -140,6 +140,14 @@ class Duration(click.ParamType):
             return self.fail(f"{value!r} is no time. Give seconds, or 90s, 2m, 1h.", param, ctx)
 
 
+class Joined(click.Choice[str]):
+    """One of several words, or some of them with commas between: ``mean,max`` is ``mean+max``."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the words joined as the library joins them."""
+        return super().convert(value.replace(",", "+"), param, ctx)
+
+
 def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) -> Callable[..., Any]:
     """Add the flags that say how data are read."""
     for word, about in reversed(
@@ -184,7 +192,7 @@ def _facts(word: str) -> dict[str, Any]:
         number = int if about.kind == "int" else float
         kind = NumberOr(number, named) if named else number
     elif about.kind == "choice":
-        kind = click.Choice([*about.choices, *named])
+        kind = (Joined if word == "pooling" else click.Choice)([*about.choices, *named])
     elif about.kind == "bool":
         kind = None
     elif word == SEED:

@@ -1,7 +1,9 @@
 """What is done with ``budget_s``: a few recipes are compared inside the training data, the rest goes into members."""
 
+import hashlib
 import json
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import StoreError
+from recurra.batches.splits import content_keys
+from recurra.errors import StoreError, UsageError
+from recurra.fitting.manifest import plain_params
 from recurra.fitting.task import Member, Start, TrainingData
 from recurra.fitting.train_member import train_member
 from recurra.serving.models.fitted_model import FittedModel
+from recurra.store import write_text
 
 # Of the budget, for the comparison; the rest trains what was chosen.
 SHARE_TO_COMPARE = 0.4
@@ -22,8 +27,11 @@ FOLDS = 3
 # A recipe takes the place of the usual one only where its loss is lower by so many standard errors of the difference.
 STANDARD_ERRORS = 1.0
 MOST_MEMBERS = 12
+MOST_BEGUN = 1000
 # What was decided, beside the checkpoints.
 FILE = "decided.json"
+# Options that may differ when a training with a budget goes on.
+FREE = ("budget_s", "random_state", "verbose")
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +46,25 @@ class Budget:
         None where there is no limit, and no comparison.
     spent : float
         Before this process.
+    begun : int
+        Members that were begun before this process.
+    compared : str
+        What was compared and what was chosen, in a sentence; empty where nothing was.
+    path : path or None
+        Where it is kept, beside the checkpoints.
+    kept : dict
+        What else is kept there.
+    verbose : int
+        Of the estimator.
     """
 
     seconds: float | None
     spent: float = 0.0
+    begun: int = 0
+    compared: str = ""
+    path: Path | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+    verbose: int = 0
     began: float = field(default_factory=time.perf_counter)
 
     def used(self) -> float:
@@ -50,10 +73,43 @@ class Budget:
 
     def room_for_another(self, members: Sequence[Member]) -> bool:
         """Whether one more member, as slow as the slowest so far, ends in time."""
-        if self.seconds is None or len(members) >= MOST_MEMBERS:
+        if self.seconds is None:
+            return False
+        if len(members) < self.begun:  # one that was begun before a stop is brought to its end
+            return True
+        if len(members) >= MOST_MEMBERS:
             return False
         slowest = max(member.result.train_seconds for member in members)
         return self.used() + 1.1 * slowest <= self.seconds
+
+    def begin(self, number: int) -> None:
+        """Say and keep that a member is begun."""
+        if self.seconds is None:
+            return
+        self.begun = max(self.begun, number + 1)
+        self.tell(f"member {number + 1}")
+        self.keep()
+
+    def keep(self) -> None:
+        """Write what a later process needs to go on."""
+        if self.path is not None:
+            found = {
+                **self.kept,
+                "spent": self.used(),
+                "begun": self.begun,
+                "compared": self.compared,
+            }
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.path, json.dumps(found))
+
+    def tell(self, what: str) -> None:
+        """Say what is done, with the time used and left, where training says how far it is."""
+        assert self.seconds is not None
+        used = self.used()
+        said = f"budget: {what}, {used:.0f} of {self.seconds:.0f} s used, {max(self.seconds - used, 0):.0f} s left"
+        _log.info("%s", said)
+        if self.verbose == 2 or (self.verbose == 1 and sys.stderr.isatty()):
+            print(said, file=sys.stderr, flush=True)
 
 
 def decide(
@@ -73,24 +129,56 @@ def decide(
     seconds = getattr(options, "budget_s", None)
     if seconds is None:
         return usual, Budget(None)
+    if start.fitted is not None:
+        raise UsageError(
+            f"{start.who}: budget_s={seconds!r} chooses a recipe and members for a new training, and this one goes on from "
+            "fitted weights. Set budget_s=None, or call fit without resume=True."
+        )
     path = None if options.checkpoint_dir is None else Path(options.checkpoint_dir) / FILE
-    if resume and path is not None and path.exists():
-        return _read(path, float(seconds))
-    budget = Budget(float(seconds))
-    candidates = [usual, *_others(options, usual)] if start.fitted is None else [usual]
+    own = _identity(options, data, start)
+    budget = Budget(float(seconds), path=path, verbose=int(options.verbose))
+    if path is not None and path.exists():
+        if resume:
+            return _read(budget, path, own, start.who)
+        path.unlink()  # of a training that came to its end
+    candidates = [usual, *_others(options, usual)]
     chosen = _compare(options, task, data, start, candidates, budget) if len(candidates) > 1 else usual
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"options": chosen, "spent": budget.used()}))
+    budget.kept = {"of": own, "options": chosen}
+    budget.keep()
     return chosen, budget
 
 
-def _read(path: Path, seconds: float) -> tuple[dict[str, Any], Budget]:
+def _identity(options: Any, data: TrainingData, start: Start) -> str:
+    """Return a digest of the data, the options and the seed that a choice was made with."""
+    digest = hashlib.blake2b(digest_size=16)
+    given = data.given
+    params = plain_params(options)
+    words = {name: value for name, value in params.items() if name not in FREE}
+    digest.update(json.dumps([start.seed, words], sort_keys=True, default=str).encode())
+    for key in content_keys(given.sequences):
+        digest.update(key if isinstance(key, bytes) else str(key).encode())
+    for part in (given.y, given.weights, given.groups):
+        digest.update(json.dumps(part, default=lambda array: np.asarray(array).tolist()).encode())
+    return digest.hexdigest()
+
+
+def _read(budget: Budget, path: Path, own: str, who: str) -> tuple[dict[str, Any], Budget]:
     try:
-        found = json.loads(path.read_text())
-        return dict(found["options"]), Budget(seconds, spent=float(found["spent"]))
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(path.read_bytes())
+        of, options, compared = found["of"], dict(found["options"]), str(found["compared"])
+        spent, begun = float(found["spent"]), int(found["begun"])
+        if not (0 <= spent < float("inf") and 0 <= begun <= MOST_BEGUN):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise StoreError(f"{path}: is damaged. Give another checkpoint_dir to begin anew.") from None
+    if of != own:
+        raise UsageError(
+            f"{who}: {path} was decided for other data, options or another seed. Go on with the same, or give another "
+            "checkpoint_dir."
+        )
+    budget.spent, budget.begun, budget.compared = spent, begun, compared
+    budget.kept = {"of": of, "options": options}
+    return options, budget
 
 
 def _others(options: Any, usual: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -126,17 +214,41 @@ def _compare(
     for fold, (learn, held) in enumerate(parts):  # all candidates on a fold before the next
         for number, own in enumerate(candidates):
             if budget.used() + longest > until:
-                return _best(candidates, losses)
+                return _chosen(candidates, losses, budget)
             began = time.perf_counter()
             model = _trained(options, task, replace(data, given=given.take(learn)), start, own)
             losses[number].append(loss_of(model, data.target, given.take(held)))
             longest = max(longest, time.perf_counter() - began)
-            _log.info(
-                "budget: fold %d of %d, recipe %d of %d: loss %.4g, %.0f of %.0f s used",
-                *(fold + 1, len(parts), number + 1, len(candidates)),
-                *(losses[number][-1].mean(), budget.used(), budget.seconds),
+            budget.tell(
+                f"fold {fold + 1} of {len(parts)}, recipe {number + 1} of {len(candidates)}, "
+                f"loss {losses[number][-1].mean():.3g}"
             )
-    return _best(candidates, losses)
+    return _chosen(candidates, losses, budget)
+
+
+def _chosen(
+    candidates: Sequence[dict[str, Any]], losses: Mapping[int, list[np.ndarray]], budget: Budget
+) -> dict[str, Any]:
+    """Return the best candidate, and note what was compared."""
+    best = _best(candidates, losses)
+    usual = candidates[0]
+    figures = []
+    for own, found in zip(candidates, losses.values(), strict=True):
+        if found:
+            figures.append(f"{_apart(own, usual)} {np.concatenate(found).mean():.3g}")
+    if len(figures) > 1:
+        folds = "1 fold" if len(losses[0]) == 1 else f"{len(losses[0])} folds"
+        budget.compared = (
+            f"Compared in {budget.used():.0f} s by the loss on up to {folds} held out in turn: "
+            f"{', '.join(figures)}; taken was {_apart(best, usual)}."
+        )
+    return best
+
+
+def _apart(own: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
+    """Return what is not as usual."""
+    found = [f"{name}={value!r}" for name, value in own.items() if name not in usual or usual[name] != value]
+    return " and ".join(found) or "the usual recipe"
 
 
 def _folds(given: Any, stratified: bool, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -198,6 +310,8 @@ def _best(candidates: Sequence[dict[str, Any]], losses: Mapping[int, list[np.nda
         if not both:
             continue
         difference = np.concatenate(losses[number][:both]) - np.concatenate(losses[0][:both])
+        if len(difference) < 2:
+            continue
         error = difference.std(ddof=1) / np.sqrt(len(difference))
         if difference.mean() + STANDARD_ERRORS * error < lowest:
             best, lowest = number, float(difference.mean() + STANDARD_ERRORS * error)

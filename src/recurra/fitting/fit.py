@@ -40,11 +40,13 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     decided, budget = budgets.decide(estimator, task, data, start, usual, resume=resume)
     estimator.set_params(**decided)
     try:
-        start = replace(start, decided=decided)
+        start = replace(start, decided=decided, compared=budget.compared)
         prepared = task.prepare(estimator, data, start)
         members: list[Member] = []
         while len(members) < prepared.members or budget.room_for_another(members):
+            budget.begin(len(members))
             members.append(train_member(estimator, prepared, start, len(members), found, resume=resume))
+        budget.keep()
         estimator.model_ = prepared.model(members)
     finally:
         estimator.set_params(**{name: as_given[name] for name in decided})

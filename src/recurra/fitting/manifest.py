@@ -39,8 +39,15 @@ def plain_params(estimator: Any) -> dict[str, Any]:
             value = f"{value.__module__}.{value.__qualname__}"
         if name == "class_weight" and isinstance(value, dict):
             value = {str(label): float(weight) for label, weight in value.items()}
+        if name == "pooling":
+            value = joined_pooling(value)
         out[name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def joined_pooling(pooling: str | Sequence[str]) -> str:
+    """Return several poolings as one name: ``("mean", "max")`` is ``"mean+max"``."""
+    return pooling if isinstance(pooling, str) else "+".join(pooling)
 
 
 def trained_members(members: Sequence[Member]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
 from recurra.features.registry import parse_features
 from recurra.fitting.frontend import parse_frontend
+from recurra.kernels.heads.pooling import POOLINGS as SINGLE_POOLINGS
 from recurra.options import OPTIONS, Option
 
 
@@ -42,6 +43,12 @@ def _check_value(who: str, option: Option, value: Any) -> None:
     if (value is None and option.none) or (option.also and isinstance(value, option.also)):
         return
     name, number = option.name, option.kind.removesuffix("s")
+    if name == "pooling" and isinstance(value, list | tuple):
+        if not value or len(set(value)) < len(value):
+            raise UsageError(f"{who}: pooling must name at least one way, each once; got {value!r}.")
+        for one in value:
+            check_choice(who, name, one, SINGLE_POOLINGS)
+        return
     if option.auto and isinstance(value, str) and option.kind != "choice":
         check_choice(who, name, value, ("auto",))
         return

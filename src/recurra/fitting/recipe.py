@@ -26,7 +26,7 @@ from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import Summary
 
 # What a recipe may decide.
-DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend")
+DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend", "cell", "hidden_size")
 # Of a linear answer in the model's. On the archive files the rule was made on (BasicMotions, ArrowHead, OSULeaf, Japanese
 # vowels) shares from 0.7 to 0.85 were equally good; with more sequences a network learns more than a linear map. On
 # short texts, up to 3,000 of them, 0.8 stayed best.

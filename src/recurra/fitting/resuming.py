@@ -13,7 +13,16 @@ import numpy as np
 from recurra.errors import DataError, UsageError
 
 # Words that may differ when training goes on: they change how long it goes on and what is seen of it.
-FREE = ("callbacks", "checkpoint_dir", "device", "max_epochs", "network", "random_state", "verbose")
+FREE = (
+    "budget_s",
+    "callbacks",
+    "checkpoint_dir",
+    "device",
+    "max_epochs",
+    "network",
+    "random_state",
+    "verbose",
+)
 
 
 @dataclass(frozen=True)

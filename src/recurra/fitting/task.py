@@ -70,12 +70,15 @@ class Start:
         The model to go on from; None for first weights.
     decided : mapping
         Options that were left to the data, as they were decided.
+    compared : str
+        What was compared to decide them, in a sentence; empty where nothing was.
     """
 
     who: str
     seed: int
     fitted: Any = None
     decided: Mapping[str, Any] = field(default_factory=dict)
+    compared: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
 from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.streams.ensemble import count_of
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
 TRACE_POINTS = 120
@@ -155,13 +156,14 @@ def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, s
 def describe_network(model: FittedModel) -> str:
     """Return the network in one sentence."""
     size = sum(int(w.size) for w in model.weights.values())
-    network = model.manifest["network"]
+    network, members = model.manifest["network"], count_of(model.manifest)
+    several = f"{members} members: " if members > 1 else ""
     if network is None:
-        return f"own network, {size:,} weights"
+        return f"{several}own network, {size:,} weights"
     layers = f"{network['num_layers']} layers of " if network["num_layers"] > 1 else ""
     direction = "bidirectional " if network["bidirectional"] else ""
     pooling = "an answer per step" if network["pooling"] == "none" else f"{network['pooling']} pooling"
     return (
-        f"{layers}{direction}{network['cell'].upper()} with {network['hidden_size']} units, {pooling}, "
+        f"{several}{layers}{direction}{network['cell'].upper()} with {network['hidden_size']} units, {pooling}, "
         f"{network['input_size']} inputs, {network['output_size']} outputs, {size:,} weights"
     )

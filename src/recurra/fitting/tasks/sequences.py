@@ -15,7 +15,7 @@ from recurra.fitting import recipe
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.evaluating.sequences import training_facts
 from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
-from recurra.fitting.manifest import origin, plain_params, trained_members
+from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
@@ -160,7 +160,8 @@ class SequenceTask:
                 )
                 wide = recipe.fit_wide(start.seed, shape_only, everything, target, each)
             facts = training_facts(target, learn, examples.lengths.tolist())
-            if sentence := recipe.in_words(start.decided, wide):
+            said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
+            if sentence := " ".join(filter(None, said)):
                 facts["recipe"] = sentence
             return _model(options, shape_only, members, start, facts, wide)
 
@@ -186,13 +187,21 @@ class SequenceTask:
             },
             model=model,
             params=shape_only.manifest["params"],
-            members=int(options.members),
+            members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
         )
 
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep digests of what was learned from."""
         overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+
+
+def _of_budget(options: Any, members: int) -> str:
+    """Return what a budget was spent on, in a sentence; empty without one."""
+    seconds = getattr(options, "budget_s", None)
+    if seconds is None:
+        return ""
+    return f"Within the budget of {seconds:g} s: {members} member{'s' if members > 1 else ''}."
 
 
 def _manifest(options: SequenceOptions, target: Target, given: Given) -> dict[str, Any]:
@@ -285,7 +294,7 @@ def build_network(
             output_size=sizes[1],
             num_layers=int(options.num_layers),
             bidirectional=bool(options.bidirectional),
-            pooling=options.pooling if pooled and isinstance(options, Pooling) else "none",
+            pooling=joined_pooling(options.pooling) if pooled and isinstance(options, Pooling) else "none",
             dropout=float(options.dropout),
             front=front,
             crf=bool(getattr(options, "crf", False)),
@@ -341,6 +350,8 @@ def _model(
     }
     if len(members) > 1:
         manifest["members"] = len(members)
+    if getattr(options, "budget_s", None) is not None:  # as decided: given by hand they repeat the training
+        manifest["params"] = {**manifest["params"], "members": len(members), "budget_s": None}
     modules = [member.network for member in members]
     run = OwnNetwork(modules, probabilities=shape_only.task != "regression") if own else None
     weights = joined([member.weights for member in members])

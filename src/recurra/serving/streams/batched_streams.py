@@ -262,7 +262,7 @@ class Streams:
         if np.array_equal(slots, self._loaded):
             return order
         self._unload()
-        if len(slots) != len(self._work.arrays()["h"]):
+        if len(slots) != len(next(iter(self._work.arrays().values()))):
             self._work = self._network(len(slots))
         for name, array in self._work.arrays().items():
             array[...] = self._store[name][slots]
