@@ -28,7 +28,7 @@ def outside(one):
     if one.kind == "choice":
         found += ["nothing of the kind", 3]
     if one.kind in ("int", "float", "ints", "floats"):
-        found += ["many", True, float("nan")]
+        found += ["many", *([] if bool in one.also else [True]), float("nan")]
         found += [] if one.low is None else [one.low if one.low_open else one.low - 1]
         found += [] if one.high is None else [one.high if one.high_open else one.high + 1]
         found += [2.5] if one.kind in ("int", "ints") else []

@@ -106,8 +106,8 @@ def option(default: T, doc: str, **facts: Any) -> T:
     doc : str
         What it does; the first sentence, which is also the help of the command line, ends at a full stop and a blank.
     **facts
-        ``choices``, ``low``, ``high``, ``low_open``, ``high_open``, ``auto``, ``type_doc`` of an `Option`; the rest of it
-        follows from the annotation.
+        ``choices``, ``low``, ``high``, ``low_open``, ``high_open``, ``also``, ``auto``, ``type_doc`` of an `Option`;
+        the rest of it follows from the annotation.
     """
     made: Any = field(default=default, metadata={"doc": doc, **facts})
     return made
@@ -137,8 +137,8 @@ def _option(name: str, annotation: Any, default: Any, facts: Mapping[str, Any]) 
         default=default,
         kind=f"{several[0].__name__}s" if several else kind,
         none=type(None) in members or default is None,
-        also=tuple(found for found in (dict, type) if found in origins),
-        **facts,
+        also=(*(found for found in (dict, type) if found in origins), *facts.get("also", ())),
+        **{fact: known for fact, known in facts.items() if fact != "also"},
     )
 
 
@@ -301,7 +301,8 @@ class Seed(Options):
 
     random_state: Any = option(None, "Seed of everything random; None draws a new one. Global generators are never "
         "touched.", type_doc="int, RandomState, Generator or None")
-    verbose: int = option(1, "0 silent, 1 a progress line on a terminal, 2 one log line per epoch.", low=0, high=2)
+    verbose: int = option(1, "0 silent, 1 a progress line on a terminal, 2 one log line per epoch. True is 1, False 0.",
+        low=0, high=2, also=(bool,))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Design(Options):

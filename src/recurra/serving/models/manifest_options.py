@@ -29,7 +29,7 @@ def check_options(path: Any, manifest: Mapping[str, Any]) -> None:
 
 def _check_option(where: str, one: options.Option, given: Any) -> None:
     """Raise StoreError unless an option has a value of its type; what ``fit`` excludes beside, it excluded."""
-    if (given is None and one.none) or (dict in one.also and isinstance(given, dict)):
+    if (given is None and one.none) or any(kind in one.also and type(given) is kind for kind in (dict, bool)):
         return
     if isinstance(given, str) and ((one.auto and given == "auto") or type in one.also):
         return
