@@ -1,7 +1,17 @@
 """recurra: recurrent neural networks on real sequences.
 
 Names are loaded when first used, so that ``import recurra`` costs nothing: neither numpy nor torch is imported
-before it is needed.
+before it is needed. The rooms say in their own ``__init__`` what each file is for; beside them stand
+
+- `options`: every option of the estimators, with default, range and help text
+- `checks`: arguments and arrays that cannot be used are refused in one sentence, NaN and infinity among them
+- `plain_arrays`: arrays of any library as plain ones
+- `records`: `Record` and `Dataset`
+- `ragged`: `Ragged`, sequences of unequal length without padding
+- `store`: the file format of models and states; its checksum is verified here
+- `errors`: exceptions and warnings
+- `folder_lock`: who owns a folder
+- `interrupts`: Ctrl-C, SIGTERM and SIGHUP
 """
 
 import importlib
