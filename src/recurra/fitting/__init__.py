@@ -5,7 +5,7 @@
 - `train_member`: one network trained.
 - `budget`: what is done with ``budget_s``.
 - `validation_split`: which records decide early stopping.
-- `recipe`: what is decided where no option of network and training is given: epochs, pooling, the wide part; elsewhere the defaults of `recurra.options` hold.
+- `recipe`: what is decided where no option is given: epochs, pooling, wide part; else `recurra.options` holds.
 - `targets`: classes and numbers as the network learns them.
 - `frontend`: what ``frontend=`` says.
 - `option_checks`: ranges of options, and options that exclude each other.
