@@ -7,7 +7,7 @@ from recurra.evaluation.metrics.intervals import MIN_CLUSTERS
 from recurra.evaluation.metrics.paired_tests import compare_classification, compare_regression
 from recurra.evaluation.metrics.scores import accuracy_interval, per_class_table
 from recurra.evaluation.results.labeling import evaluate_labeling
-from recurra.evaluation.results.regression import evaluate_regression
+from recurra.evaluation.results.regression import error_intervals, evaluate_regression
 
 # 1,500 simulated test sets know a coverage of 95 % to half a point.
 N_SETS = 1500
@@ -50,7 +50,7 @@ def steps_of_groups(rng, *, groups, share, likeness, long_tail=False):
         *[(0.99, 0.02), (0.99, 0.1), (0.9, 0.3), (0.8, 0.5), (0.95, 0.5)],
     ],
 )
-@pytest.mark.parametrize("groups", [2, 3, 7, 10, 20, 50, 100])
+@pytest.mark.parametrize("groups", [3, 7, 20, 100])
 def test_accuracy_of_steps_in_recordings(groups, share, likeness, long_tail):
     rng = np.random.default_rng(groups)
     how = {"groups": groups, "share": share, "likeness": likeness, "long_tail": long_tail}
@@ -93,12 +93,12 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("n", [2, 4, 5, 10, 20, 50, 100])
+@pytest.mark.parametrize("n", [2, 4, 5, 20, 100])
 @pytest.mark.parametrize("errors", ERRORS)
 def test_errors_of_a_regression(n, errors):
     rng = np.random.default_rng(n)
     draw, mae = ERRORS[errors]
-    intervals = [evaluate_regression(np.zeros(n), draw(rng, n)).intervals for _ in range(N_SETS // 2)]
+    intervals = [error_intervals(np.zeros((n, 1)), draw(rng, n)[:, None], None) for _ in range(N_SETS // 2)]
     got = coverage([found.get("mae") for found in intervals], [mae] * len(intervals))
     assert (got is None) == (n < MIN_CLUSTERS)
     if got is not None:

@@ -66,7 +66,7 @@ def test_without_the_package_its_command_is_named(module, make, says):
 import sys
 sys.modules[{module!r}] = None
 from recurra.errors import MissingExtraError
-from recurra.training.{module} import *
+from recurra.training.callbacks.{module} import *
 try:
     {make}.on_train_begin(None)
 except MissingExtraError as error:
