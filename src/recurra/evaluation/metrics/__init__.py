@@ -1,6 +1,6 @@
 """Figures, their intervals, the naive answers beside them, and tests of differences.
 
-- `baselines`: Naive answers, learned from the training labels alone: what a figure must beat to mean anything
+- `baselines`: Naive answers for classes and numbers, learned from the training labels (of forecasts: `results.backtest`)
 - `intervals`: How sure a figure is: 95 % intervals for shares, for errors and for differences
 - `paired_tests`: Paired tests: is the difference between two or more runs on the same items more than noise?
 - `scores`: Accuracy, F1, log loss, calibration error, confusion counts, RMSE: for classes, numbers, and labels per step
