@@ -180,3 +180,27 @@ def test_a_stream_of_members_is_the_whole_and_goes_on_elsewhere(name, chunk):
 def flat(estimator, X):
     found = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
     return np.concatenate([np.ravel(one) for one in found])
+
+
+def own_network(input_size, output_size):
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = recurra.nn.GRU(input_size, 4)
+            self.head = torch.nn.Linear(4, output_size)
+
+        def forward(self, inputs):
+            return self.head(self.layer(inputs)[1][0])
+
+    return Own()
+
+
+def test_members_of_an_own_network_begin_apart_and_come_back_from_the_file(tmp_path):
+    name = "SequenceClassifier"
+    both = fit(make(name, members=2, network=own_network))
+    for number in (0, 1):
+        for key, array in weights(fit(make(name, random_state=number, network=own_network))).items():
+            np.testing.assert_array_equal(array, weights(both)[f"{number}.{key}"])
+    both.save(tmp_path / "m.recurra")
+    again = recurra.load_model(tmp_path / "m.recurra", network=own_network)
+    np.testing.assert_array_equal(flat(again, SEQUENCES), flat(both, SEQUENCES))
