@@ -2,34 +2,63 @@
 
 Each contender runs in a process of its own, in turns, medians: ours after `recurra.accelerate` with the lengths, and
 torch's layer padded and, where lengths differ, packed. ``--before PYTHON`` adds ours as another interpreter has it
-installed. Losses of ours and packed are compared before the clock starts.
+installed. Losses of ours and packed are compared before the clock starts. Some rows have an embedding or convolutions
+before the layer, some run under autocast or in bfloat16, in some the batches come from two data-loading processes.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import measure
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 import recurra
 
-# cell, batch, time, input, hidden, ragged, layers, bidirectional
-ROWS = (
-    *(("lstm", *sizes, ragged, 1, False) for sizes, ragged in (
-        ((27, 25, 12, 100), True), ((64, 50, 128, 128), True), ((64, 50, 128, 128), False), ((32, 100, 9, 100), False),
-        ((128, 200, 256, 256), False),
-    )),
-    *((cell, *sizes, ragged, 1, False) for cell in ("gru", "rnn") for sizes, ragged in (
-        ((27, 25, 12, 100), True), ((64, 50, 128, 128), True), ((64, 50, 128, 128), False),
-    )),
-    *((cell, 32, 60, 40, 64, ragged, 2, True) for cell in ("lstm", "gru", "rnn") for ragged in (True, False)),
-)  # fmt: skip
 CLASSES = 9
+WORDS = 1000
+LOADED = 50  # batches of an epoch that is loaded
+
+
+class Row(NamedTuple):
+    """What is trained: sizes, and what is around the layer."""
+
+    cell: str
+    batch: int
+    time: int
+    inputs: int
+    hidden: int
+    ragged: bool
+    layers: int = 1
+    both: bool = False
+    around: str = ""  # "embedding", "convolution", "autocast", "bfloat16" or "loader"
+
+    def words(self):
+        sizes = ",".join(map(str, self[1:5]))
+        more = f" {self.layers} layers both ways" if self.both else ""
+        return f"{self.cell} {sizes} {'ragged' if self.ragged else 'equal'}{more}{self.around and ' ' + self.around}"
+
+
+SMALL, WIDE = (27, 25, 12, 100), (64, 50, 128, 128)
+LOWER = ("autocast", "bfloat16")  # what torch computes in 16 bits
+ROWS = (
+    *(Row("lstm", *sizes, ragged) for sizes, ragged in (
+        (SMALL, True), (WIDE, True), (WIDE, False), ((32, 100, 9, 100), False), ((128, 200, 256, 256), False),
+    )),
+    *(Row(cell, *sizes, ragged) for cell in ("gru", "rnn") for sizes, ragged in (
+        (SMALL, True), (WIDE, True), (WIDE, False),
+    )),
+    *(Row(cell, 32, 60, 40, 64, ragged, 2, True) for cell in ("lstm", "gru", "rnn") for ragged in (True, False)),
+    *(Row(cell, *WIDE, True, around=what) for cell in ("lstm", "gru") for what in ("embedding", "convolution", "loader")),
+    *(Row(cell, *WIDE, ragged, around=what) for cell in ("lstm", "gru") for what in LOWER for ragged in (True, False)),
+)  # fmt: skip
 
 
 class Model(torch.nn.Module):
@@ -37,16 +66,23 @@ class Model(torch.nn.Module):
 
     def __init__(self, row, who):
         super().__init__()
-        cell, _, _, inputs, hidden, _, layers, both = row
-        self.recurrent = measure.LAYERS[cell](
-            inputs, hidden, num_layers=layers, bidirectional=both, batch_first=True
+        self.embedding = torch.nn.Embedding(WORDS, row.inputs) if row.around == "embedding" else None
+        self.convolution = None
+        if row.around == "convolution":
+            self.convolution = torch.nn.Conv1d(row.inputs, row.inputs, 5, padding=2)
+        self.recurrent = measure.LAYERS[row.cell](
+            row.inputs, row.hidden, num_layers=row.layers, bidirectional=row.both, batch_first=True
         )
-        self.head = torch.nn.Linear(hidden * (1 + both), CLASSES)
+        self.head = torch.nn.Linear(row.hidden * (1 + row.both), CLASSES)
         self.who = who
 
     def forward(self, x, lengths):
+        if self.embedding is not None:
+            x = self.embedding(x)
+        if self.convolution is not None:
+            x = torch.relu(self.convolution(x.transpose(1, 2))).transpose(1, 2)
         if self.who == "packed":
-            x = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         _, states = (
             self.recurrent(x, lengths=lengths) if self.who in ("ours", "before") else self.recurrent(x)
         )
@@ -55,26 +91,53 @@ class Model(torch.nn.Module):
         return self.head(last.transpose(0, 1).flatten(1))
 
 
+def padded(pairs):
+    """Collate sequences of a loader to a batch."""
+    xs, ys = zip(*pairs, strict=True)
+    return pad_sequence(xs, batch_first=True), torch.stack(ys), torch.tensor([len(x) for x in xs])
+
+
 class Loop:
     """One contender's training."""
 
     def __init__(self, row, who):
-        _, batch, steps, inputs, _, ragged, *_ = row
         torch.manual_seed(0)
-        self.model = Model(row, who)
+        self.row, self.model = row, Model(row, who)
+        x = torch.randn(row.batch, row.time, row.inputs)
+        if row.around == "embedding":
+            x = torch.randint(1, WORDS, (row.batch, row.time))
+        y = torch.randint(CLASSES, (row.batch,))
+        lengths = torch.from_numpy(measure.ragged_lengths(row[1:5])) if row.ragged else None
+        if row.ragged:
+            for one, n in zip(x, lengths, strict=True):
+                one[n:] = 0
+        if row.around == "bfloat16":
+            self.model, x = self.model.bfloat16(), x.bfloat16()
         if who in ("ours", "before"):
             recurra.accelerate(self.model)
-        self.x = torch.randn(batch, steps, inputs)
-        self.y = torch.randint(CLASSES, (batch,))
-        self.lengths = torch.from_numpy(measure.ragged_lengths(row[1:5])) if ragged else None
-        if ragged:
-            for x, n in zip(self.x, self.lengths, strict=True):
-                x[n:] = 0
+        self.batch = x, y, lengths
+        self.loader = None
+        if row.around == "loader":
+            pairs = [(one[:n], label) for one, n, label in zip(x, lengths, y, strict=True)] * LOADED
+            self.loader = torch.utils.data.DataLoader(
+                pairs, row.batch, num_workers=2, persistent_workers=True, collate_fn=padded
+            )
         self.optimizer = torch.optim.Adam(self.model.parameters())
 
-    def step(self):
+    def batches(self, count):
+        """Yield batches: the same one, or epochs of what the loader brings."""
+        while count > 0:
+            for batch in self.loader or [self.batch] * count:
+                yield batch
+                count -= 1
+                if not count:
+                    return
+
+    def step(self, x, y, lengths):
+        lower = self.row.around == "autocast"
         self.optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(self.model(self.x, self.lengths), self.y)
+        with torch.autocast("cpu", torch.bfloat16) if lower else contextlib.nullcontext():
+            loss = torch.nn.functional.cross_entropy(self.model(x, lengths).float(), y)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -87,14 +150,14 @@ def work(who, threads):
     for line in sys.stdin:
         row, count = json.loads(line)
         if not count:
-            loop = Loop(row, who)
-            print(loop.step(), flush=True)
+            loop = Loop(Row(*row), who)
+            print(loop.step(*loop.batch), flush=True)
             continue
-        for _ in range(max(2, count // 5)):  # warm
-            loop.step()
+        for batch in loop.batches(max(2, count // 5)):  # warm
+            loop.step(*batch)
         start = time.perf_counter()
-        for _ in range(count):
-            loop.step()
+        for batch in loop.batches(count):
+            loop.step(*batch)
         print((time.perf_counter() - start) / count, flush=True)
 
 
@@ -116,10 +179,10 @@ class Contender:
 
 
 def compare(row, contenders, chosen):
-    names = [name for name in contenders if name != "packed" or row[5]]
+    names = [name for name in contenders if name != "packed" or row.ragged]
     losses = {name: contenders[name].ask(row, 0) for name in names}
-    right = losses.get("packed", losses["ours"] if row[5] else losses["padded"])
-    assert abs(losses["ours"] - right) < 1e-4, losses
+    right = losses.get("packed", losses["ours"] if row.ragged else losses["padded"])
+    assert abs(losses["ours"] - right) < (3e-2 if row.around in LOWER else 1e-4), losses
     count = max(3, min(200, int(chosen.seconds / max(contenders["padded"].ask(row, 2), 1e-4))))
     times = {name: [] for name in names}
     for _ in range(chosen.rounds):
@@ -149,25 +212,26 @@ def main():
     }
     rows, text = [], []
     for row in ROWS:
-        if row[0] not in chosen.cells:
+        if row.cell not in chosen.cells:
             continue
         found = compare(row, contenders, chosen)
-        cell, *sizes, ragged, layers, both = row
         rows.append(
-            {"cell": cell, "shape": sizes, "ragged": ragged, "layers": layers, "bidirectional": both}
+            row._asdict()
             | {f"{name}_ms": round(ms, 3) for name, ms in found.items()}
             | {f"{name}_ratio": round(ms / found["ours"], 2) for name, ms in found.items() if name != "ours"}
         )
-        name = f"{cell} {','.join(map(str, sizes))} {'ragged' if ragged else 'equal'}"
-        name += f" {layers} layers both ways" if both else ""
-        text.append(f"{name:<45}" + "  ".join(f"{who} {ms:7.2f} ms" for who, ms in found.items())
+        text.append(f"{row.words():<45}" + "  ".join(f"{who} {ms:7.2f} ms" for who, ms in found.items())
                     + f"  padded/ours {found['padded'] / found['ours']:.2f}")  # fmt: skip
         print(text[-1], flush=True)
     for one in contenders.values():
         one.close()
     for ragged in (True, False):
         for cell in chosen.cells:
-            ratios = [r["padded_ratio"] for r in rows if r["cell"] == cell and r["ragged"] == ragged]
+            ratios = [
+                r["padded_ratio"]
+                for r in rows
+                if r["cell"] == cell and r["ragged"] == ragged and r["around"] not in LOWER
+            ]
             word = "ragged" if ragged else "equal"
             text.append(f"geometric mean {cell} {word}: padded/ours {measure.geometric_mean(ratios):.2f}")
     measure.write("bench_loop", chosen.out, about, rows, text)

@@ -216,3 +216,34 @@ def test_no_steps_still_give_every_gradient():
                 states = states if isinstance(states, tuple) else (states,)
                 (output.sum() + sum(s.sum() for s in states)).backward()
                 assert all(p.grad is not None and not p.grad.any() for p in ours.parameters())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", OURS)
+def test_what_stands_past_the_end_moves_nothing(name, bidirectional, no_loop):
+    _, ours = pair(name, torch.bfloat16, num_layers=2, bidirectional=bidirectional, batch_first=True)
+    found = []
+    for past in (0.0, 7.0, float("nan")):
+        x = torch.linspace(-1, 1, 75).reshape(5, 5, 3).bfloat16()
+        for row, length in zip(x, LENGTHS, strict=True):
+            row[length:] = past
+        x.requires_grad_()
+        output, states = ours(x, lengths=LENGTHS)
+        values = [output, *(states if isinstance(states, tuple) else (states,))]
+        grads = torch.autograd.grad(sum(v.float().pow(2).sum() for v in values), [x, *ours.parameters()])
+        found.append([*values, *grads])
+    for other in found[1:]:
+        for expected, one in zip(found[0], other, strict=True):
+            assert torch.equal(one, expected)
+    for row, length in zip(found[0][0], LENGTHS, strict=True):
+        assert not row[length:].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_cell_state_is_held_to_the_end_of_the_longest(dtype, monkeypatch):
+    monkeypatch.setattr("recurra.nn.layers.autograd_bridge.current", lambda: "reference")
+    plain, ours = pair("LSTM", dtype)
+    x = torch.randn(400, 2, 3).to(dtype)
+    _, (_, c_n) = ours(x, lengths=[3, 400])
+    _, (_, alone) = plain(x[:3, :1])
+    torch.testing.assert_close(c_n[:, :1], alone)

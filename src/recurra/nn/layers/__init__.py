@@ -9,4 +9,5 @@
 - `reference`: The reference: each cell as a loop over time in torch's operations
 - `torch_compile`: A recurrent layer as one operator of torch's, for `torch.compile`: no loop over time to unroll
 - `torch_fused`: torch's own fused layers: where the native kernels do not run
+- `torch_padded`: unequal lengths by torch's operator over padded sequences
 """

@@ -1,7 +1,8 @@
 """torch's own fused layers: where the native kernels do not run, and while something records the operations.
 
 bfloat16, half, autocast, CUDA, MPS, an install without the extension: there `run` calls the operator that `torch.nn`'s
-layer calls. Unequal lengths are sorted, packed, run and unpacked, without the sequences that have no step.
+layer calls. Unequal lengths are sorted, packed, run and unpacked, without the sequences that have no step, where that is
+fast: on CUDA, and in double. Elsewhere torch's operator over padded sequences is (`recurra.nn.layers.torch_padded`).
 
 A recorder (`torch.jit.trace`, `make_fx`, export, functionalization, fake tensors) sees torch's operations only, and
 would take what a kernel writes for memory that nobody wrote. There `run_recorded` calls torch's layer as a whole.
@@ -19,6 +20,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from torch.utils._device import DeviceContext
 
 from recurra.errors import UsageError
+from recurra.nn.layers import torch_padded
 from recurra.nn.layers.autograd_bridge import PER_DIRECTION, PLAIN, batched, differentiable
 from recurra.nn.layers.drop_in import TORCHS
 from recurra.nn.layers.layouts import Steps, autocasts, from_padded, to_padded
@@ -62,6 +64,39 @@ class Stack:
             time = x.shape[1 if self.batch_first else 0]
             if (steps.lengths == time).all():
                 return self._call(x, states, flat, self.batch_first)
+        # autocast leaves packed sequences in the dtype they have, and so should we
+        as_given = self.batch_first is None and autocasts(x.device.type)
+        if x.device.type == "cuda" or x.dtype == torch.float64 or as_given:
+            return self._packed(x, states, flat, time)
+        return self._padded(x, states, weights, time)
+
+    def _padded(
+        self, x: Tensor, states: States, weights: Sequence[Sequence[Any]], time: int
+    ) -> tuple[Tensor, States]:
+        """Run over padded sequences; ``time`` is that of a padded ``x``."""
+        longest = int(self.steps.lengths.max())
+        if self.batch_first is None:
+            x = to_padded(x, self.steps, time=longest, batch_first=True)
+        elif not self.batch_first:
+            x = x.transpose(0, 1)
+        single = dataclasses.replace(self, num_layers=1, bidirectional=False, dropout=0.0)
+        ends = torch_padded.Ends(torch.from_numpy(self.steps.lengths).to(x.device), longest)
+        output, finals = torch_padded.run(
+            lambda *given: single._call(*given, True),
+            ends,
+            x[:, :longest],
+            states,
+            weights,
+            self.dropout if self.num_layers > 1 else 0.0,
+        )
+        if self.batch_first is None:
+            return from_padded(output, self.steps, batch_first=True), finals
+        output = torch.nn.functional.pad(output, (0, 0, 0, time - longest))
+        return output if self.batch_first else output.transpose(0, 1), finals
+
+    def _packed(self, x: Tensor, states: States, flat: list[Tensor], time: int) -> tuple[Tensor, States]:
+        """Run over packed sequences; ``time`` is that of a padded ``x``."""
+        steps = self.steps
         rows = x if self.batch_first is None else from_padded(x, steps, batch_first=self.batch_first)
         initial = steps.sort(states, dim=1)
         running = steps.batch_sizes[0]
