@@ -6,6 +6,7 @@ class; what is not said again there (choices, bounds, text) stays that of the gr
 of the command line, the checks at ``fit`` and the page ``docs/options.md`` are all made of what stands here.
 """
 
+import functools
 import inspect
 import os
 import types
@@ -113,8 +114,13 @@ def option(default: T, doc: str, **facts: Any) -> T:
     return made
 
 
-def options_of(owner: type) -> dict[str, Option]:
+def options_of(owner: type) -> Mapping[str, Option]:
     """Return the options of an estimator, or of a class of options, in the order of its constructor."""
+    return _read_options(owner)
+
+
+@functools.cache
+def _read_options(owner: Any) -> Mapping[str, Option]:
     fields = getattr(owner, "__dataclass_fields__", {})
     facts: dict[str, dict[str, Any]] = {name: {} for name in fields}
     for base in reversed(owner.__mro__):
@@ -122,7 +128,8 @@ def options_of(owner: type) -> dict[str, Option]:
         for name in inspect.get_annotations(base):
             if name in fields and name in own:
                 facts[name] |= own[name].metadata
-    return {name: _option(name, one.type, one.default, facts[name]) for name, one in fields.items()}
+    found = {name: _option(name, one.type, one.default, facts[name]) for name, one in fields.items()}
+    return types.MappingProxyType(found)
 
 
 def _option(name: str, annotation: Any, default: Any, facts: Mapping[str, Any]) -> Option:

@@ -1,6 +1,8 @@
 """``look``: sentences for people, one flat object for programs."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -83,3 +85,16 @@ def test_problems_speak_in_flags(cli, forms, tmp_path):
 def test_an_unknown_word():
     with pytest.raises(UsageError, match=r"look: there is no word 'labl'\. Did you mean 'label'\?"):
         recurra.look("japanese-vowels", labl="x")
+
+
+def test_look_waits_for_nothing_that_trains_or_draws(forms):
+    code = (
+        "import sys; from recurra.cli.main import run; run(['look', sys.argv[1]]); "
+        "heavy = {'torch', 'sklearn', 'scipy', 'matplotlib', 'pandas'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, forms / "old.ts"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Recipe:" in done.stdout

@@ -3,13 +3,11 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.errors import RecurraWarning
-from recurra.fitting.inputs.sequences import Given
-from recurra.fitting.targets import Target
 from recurra.options import (
     Causal,
     Design,
@@ -21,9 +19,15 @@ from recurra.options import (
     Wide,
     options_of,
 )
-from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import Summary
+
+if (
+    TYPE_CHECKING
+):  # what `recurra look` asks of a recipe needs none of it, and should not wait for its imports
+    from recurra.fitting.inputs.sequences import Given
+    from recurra.fitting.targets import Target
+    from recurra.serving.models.fitted_model import FittedModel
 
 # What a recipe may decide.
 DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend", "cell", "hidden_size")
@@ -64,7 +68,7 @@ class Facts:
     per_step: bool
 
     @classmethod
-    def of(cls, given: Given, target: Target) -> "Facts":
+    def of(cls, given: "Given", target: "Target") -> "Facts":
         """Return those of training data."""
         texts = isinstance(given.sequences[0], str | list)
         steps = sum(len(sequence) for sequence in given.sequences)
@@ -155,7 +159,9 @@ def _sentence(options: Mapping[str, Any], share: float | None, texts: bool) -> s
     )
 
 
-def fit_wide(seed: int, model: FittedModel, given: Given, target: Target, weights: np.ndarray) -> WidePart:
+def fit_wide(
+    seed: int, model: "FittedModel", given: "Given", target: "Target", weights: np.ndarray
+) -> WidePart:
     """Return the linear part learned from all training sequences.
 
     Parameters
@@ -190,7 +196,7 @@ def fit_wide(seed: int, model: FittedModel, given: Given, target: Target, weight
     return WidePart(summary, found.weight, found.bias, share)
 
 
-def _of_texts(given: Given, target: Target, weights: np.ndarray, share: float) -> WidePart:
+def _of_texts(given: "Given", target: "Target", weights: np.ndarray, share: float) -> WidePart:
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 

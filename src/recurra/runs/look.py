@@ -15,7 +15,7 @@ from recurra.readers.signals import signal
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.tasks import TASKS, estimator_class
+from recurra.runs.tasks import TASKS, options_class
 
 
 def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) -> Any:
@@ -77,7 +77,7 @@ def _recipe(dataset: Any) -> str:
     task = {"label": "labeling", "classify": "classification", "regress": "regression"}[kind]
     steps = 0 if texts else sum(len(record.values) for record in train.records)
     facts = Facts(len(train), steps, texts, task, bool(train.labels_per_step))
-    return foreseen(estimator_class(kind, dataset.kind)(), facts)
+    return foreseen(options_class(kind, dataset.kind)(), facts)
 
 
 def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]) -> Split | None:

@@ -31,10 +31,15 @@ def estimator_class(task: str, kind: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
+def options_class(task: str, kind: str) -> Any:
+    """Return the class of an estimator's options, which is quick to import."""
+    _, name = TASKS[task][kind]
+    return ESTIMATORS[name]
+
+
 def defaults(task: str, kind: str) -> dict[str, Any]:
     """Return the options of an estimator with their defaults."""
-    _, name = TASKS[task][kind]
-    return {option.name: option.default for option in options_of(ESTIMATORS[name]).values()}
+    return {option.name: option.default for option in options_of(options_class(task, kind)).values()}
 
 
 def all_defaults() -> list[dict[str, Any]]:
