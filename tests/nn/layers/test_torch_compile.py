@@ -39,6 +39,7 @@ LAYOUTS = {
     "padded features": lambda *s: (torch.randn(*s[:-1], s[-1] + 3), lambda leaf: leaf[..., 1:-2]),
     "real part": lambda *s: (torch.randn(*s, 2), lambda leaf: torch.view_as_complex(leaf).real),
     "negative view": lambda *s: (torch.randn(*s, 2), lambda leaf: torch.view_as_complex(leaf).conj().imag),
+    "negated where it lies": lambda *s: (torch.randn(*s), torch._neg_view),
     "overlapping": lambda *s: (
         torch.randn(s[0] + s[1], *s[2:]),
         lambda leaf: (

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from recurra.nn.layers.dispatch import run_module
-from recurra.nn.layers.drop_in import DropIn
+from recurra.nn.layers.drop_in import DropIn, state_of_own
 
 
 class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties that jit leaves out
@@ -54,6 +54,8 @@ class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties th
     """
 
     memory = "full"
+
+    __getstate__ = state_of_own
 
     generator = None  # what training draws from, see recurra.nn.random_generators; None is torch's global one
 

@@ -39,9 +39,30 @@ def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
         return False
     if current() != "native" or torch.is_autocast_enabled("cpu") or transformed():
         return False
-    return type(values) in PLAIN and all(
-        [t is None or (type(t) in PLAIN and t.is_cpu and t.dtype is values.dtype) for t in others]
+    return _has_numbers(values) and all(
+        [t is None or (t.is_cpu and t.dtype is values.dtype and _has_numbers(t)) for t in others]
     )
+
+
+def _has_numbers(tensor: Tensor) -> bool:
+    """Return whether what a tensor means is what lies in its memory, which is all that the kernels see.
+
+    Of a subclass nobody knows. A lazily negated view (``z.conj().imag``) and torch's zeros without memory are not asked of
+    parameters, which own their memory: the question takes longer than reading a flag.
+    """
+    kind = type(tensor)
+    if kind is torch.nn.Parameter:
+        return True
+    return kind is Tensor and not tensor.is_neg() and not tensor._is_zerotensor()
+
+
+def _written_out(tensor: Tensor | None) -> Tensor | None:
+    """Return a gradient with its numbers in memory, contiguous."""
+    if tensor is None:
+        return None
+    if not _has_numbers(tensor):
+        tensor = torch.zeros_like(tensor) if tensor._is_zerotensor() else tensor.resolve_neg()
+    return tensor.contiguous()
 
 
 def transformed() -> bool:
@@ -270,7 +291,7 @@ def backward_pass(
 ) -> list[Tensor | None]:
     """Run a layer backward into ``wanted``: tensors for the gradients by x, h_0, c_0 and every weight, or None."""
     # bound to a name: an address does not keep its tensor alive
-    laid_out = [None if g is None else g.contiguous() for g in given]
+    laid_out = [_written_out(g) for g in given]
     if kept.segmented is not None:
         return _backward_in_segments(kept, x, laid_out, wanted)
     native_module().backward(
@@ -315,12 +336,14 @@ class _Layer(torch.autograd.Function):
         output, h_n, c_n, ctx.kept = forward_pass(call, x, h_0, c_0, _grouped(weights), save=True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(x, output, h_0, c_0, *weights)
+        ctx.save_for_backward(x, h_0, c_0, *weights)
+        # Not saved through torch, which would refuse what its own layers allow: an output that is changed in place.
+        ctx.output, ctx.version = output.detach(), output._version
         return output, h_n, c_n
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
-        x, output, h_0, c_0, *weights = ctx.saved_tensors
+        x, h_0, c_0, *weights = ctx.saved_tensors
         needed = ctx.needs_input_grad[1:]
         if all(g is None for g in given):
             return (None,) * (1 + len(needed))
@@ -332,10 +355,13 @@ class _Layer(torch.autograd.Function):
                 return output, *finals
 
             return (None, *differentiable(compute, (x, h_0, c_0, *weights), given, needed))
-        kept = ctx.kept
-        if kept.memory is not None and kept.memory.spent:
-            # a second backward pass through a retained graph: the first has overwritten the gates
-            kept = forward_pass(ctx.call, x, h_0, c_0, _grouped(weights), save=True)[-1]
+        kept, output = ctx.kept, ctx.output
+        if not torch._C._autograd._get_current_graph_task_keep_graph():
+            ctx.kept = ctx.output = None
+        if output._version != ctx.version or (kept.memory is not None and kept.memory.spent):
+            # The output was changed in place; or a second backward pass through a retained graph: the first has
+            # overwritten the gates.
+            output, _, _, kept = forward_pass(ctx.call, x, h_0, c_0, _grouped(weights), save=True)
         wanted = _room(ctx.call, (x, h_0, c_0, *weights), needed)
         return (None, *backward_pass(ctx.call, kept, x, output, h_0, c_0, _grouped(weights), given, wanted))
 
@@ -409,6 +435,8 @@ def layer(
     h_0, c_0 = (*(s.contiguous() for s in states), None, None)[:2]
     flat = [None if w is None else w.contiguous() for one in weights for w in one]
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
+        # what `torch.inference_mode` made cannot be saved for a backward pass; a copy can
+        x, h_0, c_0 = (t.clone() if t is not None and t.is_inference() else t for t in (x, h_0, c_0))
         output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
     else:
         output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, _grouped(flat), save=False)

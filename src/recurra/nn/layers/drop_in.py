@@ -35,6 +35,16 @@ def exchange_class(layer: torch.nn.Module, table: dict[type, type]) -> bool:
     return False
 
 
+def state_of_own(layer: torch.nn.RNNBase) -> dict[str, Any]:
+    """Return what a copy or a pickle of a layer takes along: the ``__getstate__`` of RNN, LSTM and GRU.
+
+    torch's leaves the compiled call of ``layer.compile()`` in it, and a copy would compute with the weights of the first.
+    """
+    state: dict[str, Any] = torch.nn.RNNBase.__getstate__(layer)  # type: ignore[attr-defined]
+    state.pop("_compiled_call_impl", None)
+    return state
+
+
 class DropIn:
     """Mixed into RNN, LSTM and GRU; torch's class stays their first base."""
 

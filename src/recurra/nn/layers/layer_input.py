@@ -98,6 +98,7 @@ def check_rows(
     who: str, module: torch.nn.RNNBase, values: Tensor, rule: str, dims: Sequence[int] = (2,)
 ) -> None:
     """Raise unless ``values`` have ``input_size`` channels, as ``rule`` says, and the dtype of the weights."""
+    check_layout(who, "input", values)
     if values.ndim not in dims or values.shape[-1] != module.input_size:
         advice = "Put the features of a step last."
         if values.ndim == 3:
@@ -112,6 +113,24 @@ def check_rows(
         raise UsageError(
             f"{who}: input must have the dtype of the weights, {dtype}; got {values.dtype}. "
             f"Convert with input.to({dtype}){other}."
+        )
+
+
+def check_layout(who: str, name: str, tensor: Tensor) -> None:
+    """Raise at a tensor that is no plain array: nested, sparse, of MKL-DNN, masked."""
+    if tensor.is_nested:
+        raise UsageError(
+            f"{who}: {name} must be a padded tensor with lengths=, or ragged; got a nested tensor. Pass "
+            "recurra.nn.to_ragged(list(x.unbind()))."
+        )
+    if tensor.layout is not torch.strided:
+        raise UsageError(
+            f"{who}: {name} must be a dense tensor; got the layout {tensor.layout}. Convert it with {name}.to_dense()."
+        )
+    if type(tensor) is not Tensor and hasattr(tensor, "get_mask"):
+        raise UsageError(
+            f"{who}: {name} must be a tensor without a mask; got a MaskedTensor. Pass {name}.to_tensor(value), and where "
+            "masked steps end a sequence lengths=."
         )
 
 
@@ -144,6 +163,7 @@ def read_states(
             f"{who}: hx must be {wanted}; got {type(hx).__name__}. Leave it out to start from zeros."
         )
     for name, state, size in zip(names, given, sizes, strict=True):
+        check_layout(who, name, state)
         expected = (count, sequences, size) if batched else (count, size)
         if tuple(state.shape) != expected:
             rule = (
