@@ -78,8 +78,10 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
         return _with_labels(path, words)
     archives = sorted(path.glob("*_TRAIN.ts")), sorted(path.glob("*_TEST.ts"))
     if [len(found) for found in archives] == [1, 1]:
-        words.check_given(["encoding"], f"{path}, the two files of an archive")
-        return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding)
+        times = ("time_unit", "time_format", "time_zone", "sort")
+        words.check_given(["encoding", *times], f"{path}, the two files of an archive")
+        told = {word: getattr(words, word) for word in times}
+        return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding, **told)
     folders = sorted(
         child
         for child in path.iterdir()

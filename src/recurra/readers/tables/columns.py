@@ -53,6 +53,8 @@ class Columns:
         Units by column, where a row of the file told them.
     notes : list of str
         What reading decided; a column of numbers adds to it when it is first read.
+    lines : ndarray of shape (rows,), optional
+        Line of each row, where the file is no table.
     """
 
     who: str
@@ -66,6 +68,7 @@ class Columns:
     width: int = 0
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    lines: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -90,6 +93,8 @@ class Columns:
 
     def place(self, row: int) -> str:
         """Return ``line 7`` of the file (the header is line 1), or ``row 5`` (from 0) of a frame."""
+        if self.lines is not None:
+            return f"line {self.lines[row]}"
         if self.text is None:
             return f"row {row}"
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
