@@ -148,6 +148,33 @@ def test_days_of_a_spreadsheet(tmp_path):
         load(tmp_path, {"t": serial}, time="t")
 
 
+@pytest.mark.parametrize("freq", ["h", "15min", "5min", "10s", "7h"])
+@pytest.mark.parametrize("start", ["1960-05-01 03:00", "2023-12-20 12:00", "2050-07-01 00:30"])
+def test_fractions_of_days_that_are_read_as_seconds_are_noted(freq, start):
+    times = pd.date_range(start, periods=40, freq=freq)
+    frame = pd.DataFrame({"time": (times - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1), "x": 1.0})
+    data = recurra.load(frame)
+    (note,) = [note for note in data.notes if "spreadsheet" in note]
+    assert f"a day of a spreadsheet with its time of day, {times[0]}, pass time_format='excel'" in note
+    told = recurra.load(frame, time_format="excel")
+    assert (told[0].start, told[0].sample_rate_hz) == (
+        times[0].timestamp(),
+        pytest.approx(1 / (times[1] - times[0]).total_seconds(), rel=1e-3),
+    )
+    for words, column in (({"time_unit": "s"}, "time"), ({}, "time_s"), ({}, "seconds")):
+        quiet = recurra.load(frame.rename(columns={"time": column}), **words)
+        assert not any("spreadsheet" in note for note in quiet.notes)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [np.arange(40) / 100, 30_000 + np.arange(40.0), 90_000 + np.arange(40) / 10, 19_000 + np.arange(40) / 9],
+)
+def test_seconds_that_look_like_no_days_are_not(seconds):
+    data = recurra.load(pd.DataFrame({"time": seconds, "x": 1.0}))
+    assert not any("spreadsheet" in note for note in data.notes)
+
+
 def test_numbers_that_are_no_dates_give_no_dates(tmp_path):
     data = load(
         tmp_path,

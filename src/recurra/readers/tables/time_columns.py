@@ -24,6 +24,8 @@ _YEAR_NAMES = re.compile(r"year|jahr|ann[eé]e|\baño\b|\banno\b", re.IGNORECASE
 _YEARS = (1500, 2300)
 # Day numbers of Excel from 1954 to 2119, and the day that 1970 began with.
 _EXCEL_DAYS, _EXCEL_1970 = (20_000, 80_000), 25_569
+# Until when fractions of such days are more likely than seconds with fractions: 2064.
+_EXCEL_NOW = 60_000
 
 # A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
 # stays below it up to 500 Hz, one missing step does not.
@@ -239,7 +241,25 @@ def _from_numbers(
     counter = counts and (forward.size == 0 or bool(np.median(forward) == 1))
     # Seconds since 1970 are in universal time, whatever zone the answers are to be in.
     own = ("UTC" if zone is None else zone) if epoch is not None and zone is not None else None
-    return Clock(numbers * SECONDS[chosen], counter, epoch is not None, zone=own)
+    note = "" if unit or named or epoch or form else _perhaps_days(columns, numbers, name)
+    return Clock(numbers * SECONDS[chosen], counter, epoch is not None, zone=own, note=note)
+
+
+def _perhaps_days(columns: Columns, numbers: np.ndarray, name: str) -> str:
+    """Return a sentence where seconds look like days of a spreadsheet with the time of day as their fraction, else ""."""
+    there = numbers[~np.isnan(numbers)]
+    steps = np.abs(np.diff(there))
+    steps = steps[steps > 0]
+    named = name.lower() in ("s", "sec", "seconds")
+    if named or not steps.size or np.median(steps) >= 1 or (there == np.round(there)).all():
+        return ""
+    if there.min() < _EXCEL_DAYS[0] or there.max() > _EXCEL_NOW:
+        return ""
+    moment = _stamped(np.round((there[:1] - _EXCEL_1970) * 86_400) * 1000, "ms")[0]
+    return (
+        f"{columns.who}: the times of {name!r} are read as seconds; if {there[0]:.10g} is a day of a spreadsheet with its "
+        f"time of day, {str(moment)[:19].replace('T', ' ')}, pass time_format={dates.EXCEL!r}, else time_unit='s'."
+    )
 
 
 def _numbers_of_dates(
