@@ -14,6 +14,7 @@ from recurra.readers.times.calendar import (
     step_after,
     steps_between,
 )
+from recurra.readers.times.dates import in_zone
 from recurra.readers.times.frequency import read_grid, zone_name
 
 MONTHS = [pd.Timestamp(2000, month, 1).month_name()[:3].upper() for month in range(1, 13)]
@@ -95,6 +96,104 @@ def test_time_zones_over_both_changes_of_the_clock(freq, zone):
         if "bh" in freq:
             start = start[:11] + "09:00"
         check(pd.date_range(start, periods=ROWS + AHEAD, freq=offset, tz=zone), zone)
+
+
+# Half an hour, a day left out, offsets of seconds, half an hour for good, twice, two hours in war.
+ODD_ZONES = {
+    "Australia/Lord_Howe": ["2020-03-20 09:00", "2020-09-20 00:00"],
+    "Pacific/Apia": ["2012-03-25 00:00", "2012-09-20 09:00"],
+    "Europe/Amsterdam": ["1937-07-05 00:00", "1940-04-20 09:00"],
+    "America/Caracas": ["2007-12-01 00:00", "2016-04-20 09:00"],
+    "Asia/Pyongyang": ["2015-08-01 00:00", "2018-04-28 09:00"],
+    "Europe/London": ["1968-01-01 00:00", "1947-04-01 09:00"],
+    "Africa/Monrovia": ["1971-05-01 09:00"],
+}
+ANY_FREQ = [
+    *(
+        "D",
+        "B",
+        "W-WED",
+        "ME",
+        "MS",
+        "QE-MAR",
+        "QS-JAN",
+        "BQS-FEB",
+        "YS-APR",
+        "YE-DEC",
+        "BME",
+        "BMS",
+        "SMS",
+        "WOM-3FRI",
+    ),
+    *("h", "15min", "30min", "6h", "bh"),
+]
+
+
+@pytest.mark.parametrize("zone", ODD_ZONES)
+def test_odd_time_zones_go_on_as_pandas_does(zone):
+    compared = 0
+    for start in ODD_ZONES[zone]:
+        for freq in ANY_FREQ:
+            for count in (1, 2, 3):
+                offset = count * pd.tseries.frequencies.to_offset(freq)
+                begin = start[:11] + "09:00" if "bh" in freq else start
+                try:
+                    times = pd.date_range(begin, periods=ROWS + AHEAD, freq=offset, tz=zone)
+                except ValueError:  # a stamp that the clock left out, see the next test
+                    continue
+                check(times, zone)
+                compared += 1
+    assert compared > 45
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "freq"),
+    [
+        ("America/Sao_Paulo", "2018-10-10", "D"),
+        ("America/Sao_Paulo", "2017-09-01", "SMS"),
+        ("Africa/Cairo", "2010-04-01", "D"),
+        ("Asia/Beirut", "2021-03-01", "D"),
+        ("Asia/Kathmandu", "1985-12-20", "D"),
+        ("Asia/Kathmandu", "1985-01-01", "MS"),
+        ("Europe/Amsterdam", "1937-05-20", "B"),
+    ],
+)
+@pytest.mark.parametrize("cut", [15, 20, 25, 30, 40])
+def test_midnights_that_the_clock_left_out(zone, start, freq, cut):
+    wall = pd.date_range(start, periods=45, freq=freq)
+    times = wall.tz_localize(zone, ambiguous=np.ones(45, bool), nonexistent="shift_forward")
+    assert (times.tz_localize(None) != wall).sum() == 1
+    grid = read_grid("x", times[:cut])
+    assert (grid.places.tolist(), grid.gaps, grid.note) == (list(range(cut)), [], "")
+    assert (stamps(grid.start, grid.freq, zone, cut, 45 - cut) == times[cut:]).all()
+    read, own = in_zone(wall.to_numpy(), None, zone)
+    assert (pd.DatetimeIndex(read).tz_localize("UTC") == times).all()
+    assert own == zone
+
+
+@pytest.mark.parametrize("freq", ["D", "B"])
+@pytest.mark.parametrize("cut", [9, 15, 20, 21, 22, 30, 40])
+def test_a_day_that_a_zone_left_out_is_no_step(freq, cut):
+    wall = pd.date_range("2011-12-01", periods=45, freq=freq)
+    times = wall[wall != "2011-12-30"].tz_localize("Pacific/Apia")
+    grid = read_grid("x", times[:cut])
+    assert (grid.places.tolist(), grid.gaps, grid.note) == (list(range(cut)), [], "")
+    ahead = stamps(grid.start, grid.freq, "Pacific/Apia", cut, len(times) - cut)
+    assert (ahead == times[cut:]).all()
+    assert (stamps(grid.start, grid.freq, "Pacific/Apia", -3, 6)[3:] == times[:3]).all()
+    later = [steps_between(grid.start, float(s), grid.freq, "Pacific/Apia") for s in seconds_of(times)]
+    assert later == list(range(len(times)))
+    with pytest.raises(DataError, match="2011-12-30 00:00:00 is a nonexistent time"):
+        in_zone(wall.to_numpy(), None, "Pacific/Apia")
+
+
+def test_a_longer_step_onto_a_day_that_was_left_out_falls_before_it():
+    times = pd.DatetimeIndex([*pd.date_range("2011-03-31", periods=9, freq="BME")]).tz_localize(
+        "Pacific/Apia"
+    )
+    grid = read_grid("x", times)
+    ahead = stamps(grid.start, grid.freq, "Pacific/Apia", 9, 2)
+    assert [str(t)[:10] for t in ahead] == ["2011-12-29", "2012-01-31"]
 
 
 def test_steps_of_a_local_clock():

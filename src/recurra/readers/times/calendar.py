@@ -201,7 +201,37 @@ def stamps(start: float, freq: str, zone: str | None, first: int, count: int) ->
             anchor.unit
         )
     wall = anchor.tz_localize(None)
-    return localized(_wall_stamps(wall, anchored(freq, wall), first, count), zone)
+    freq = anchored(freq, wall)
+    if zone is None:
+        return _wall_stamps(wall, freq, first, count)
+    return localized(_days_there_were(wall, freq, zone, first, count), zone)
+
+
+def _days_there_were(wall: Any, freq: str, zone: str, first: int, count: int) -> Any:
+    """Return stamps of a local clock without the days that a zone left out, as Samoa did with 2011-12-30.
+
+    Of days and business days the next one follows; a longer step falls on the day before.
+    """
+    daily = step_of(freq) in (("D", 1), ("B", 1))
+    begin, end = (min(first, 0) - 2, max(first + count, 1) + 2) if daily else (first, first + count)
+    made = _wall_stamps(wall, freq, begin, end - begin)
+    gone = left_out(made, zone)
+    if not gone.any():
+        return made[first - begin : first - begin + count]
+    if not daily:
+        pd = pandas("a series with dates")
+        return made - pd.to_timedelta(gone.astype(np.int64), unit="D")
+    zero = int((~gone[:-begin]).sum())
+    return made[~gone][zero + first : zero + first + count]
+
+
+def left_out(wall: Any, zone: str) -> np.ndarray:
+    """Return which stamps of a local clock lie on a day that the zone left out, bool of shape (stamps,)."""
+    gone = np.zeros(len(wall), bool)
+    odd = np.asarray(wall.tz_localize(zone, ambiguous=~gone, nonexistent="NaT").isna())
+    if odd.any():
+        gone[odd] = localized(wall[odd], zone).tz_localize(None).normalize() != wall[odd].normalize()
+    return gone
 
 
 def _wall_stamps(wall: Any, freq: str, first: int, count: int) -> Any:

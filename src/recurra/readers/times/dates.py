@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, UsageError
-from recurra.readers.times.calendar import pandas
+from recurra.readers.times.calendar import left_out, pandas
 
 DAY_FIRST, MONTH_FIRST, EXCEL = "day first", "month first", "excel"
 
@@ -235,13 +235,15 @@ MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _MONTH = r"(?P<name>[A-Za-z]{3,9})\.?"
 _YEAR = r"(?P<year>\d{4})"
 _PERIODS: tuple[tuple[str, str], ...] = (
-    (rf"{_YEAR}[-\s/]?Q(?P<quarter>[1-4])", "quarter"),
-    (rf"Q(?P<quarter>[1-4])[-\s/]?{_YEAR}", "quarter"),
-    (rf"{_YEAR}[-\s]?W(?P<week>\d{{1,2}})(?:-?(?P<weekday>[1-7]))?", "week"),
+    (rf"{_YEAR}[-\s/:]?Q(?P<quarter>[1-4])", "quarter"),
+    (rf"Q(?P<quarter>[1-4])[-\s/:]?{_YEAR}", "quarter"),
+    (rf"(?P<quarter>[1-4])Q[-\s/:]?{_YEAR}", "quarter"),
+    (rf"{_YEAR}[-\s/:]?W(?P<week>\d{{1,2}})(?:-?(?P<weekday>[1-7]))?", "week"),
+    (rf"K?W(?P<week>\d{{1,2}})[-\s/:]{_YEAR}", "week"),
     (rf"{_YEAR}[-\s]{_MONTH}", "name"),
     (rf"{_MONTH}[-\s,]+{_YEAR}", "name"),
     (rf"{_MONTH}[-\s'](?P<short>\d{{2}})", "name"),
-    (rf"{_YEAR}[-\s/.]?[Mm]?(?P<month>\d{{1,2}})", "month"),
+    (rf"{_YEAR}[-\s/.:]?[Mm]?(?P<month>\d{{1,2}})", "month"),
     (r"(?P<month>\d{1,2})[-\s/.]" + _YEAR, "month"),
 )
 
@@ -324,15 +326,22 @@ def in_zone(
         return stamps, None
     pd = pandas("a time zone")
     index = pd.DatetimeIndex(stamps)
+    there = index[index.notna()]
+    daily = (
+        bool((there - there.normalize() == (there[0] - there[0].normalize())).all()) if len(there) else False
+    )
+    # A date means its day, also where the clock left midnight out; a time of day that was left out is a mistake.
+    absent = "shift_forward" if daily and not left_out(there, zone).any() else "raise"
     try:
-        made = index.tz_localize(zone, ambiguous="infer")
+        made = index.tz_localize(zone, ambiguous="infer", nonexistent=absent)
     except ValueError as error:
         if "infer" not in str(error) and "repeated" not in str(error):
             raise DataError(
                 f"time_zone={zone!r}: {str(error).splitlines()[0].rstrip('.')}. Such a time does not exist there: give the "
                 "zone the clock stood in, or an offset such as '+01:00' if it was never changed."
             ) from None
-        made = index.tz_localize(zone, ambiguous=np.ones(len(index), bool))  # no hour comes twice: the first
+        first = np.ones(len(index), bool)  # no hour comes twice
+        made = index.tz_localize(zone, ambiguous=first, nonexistent=absent)
     return np.asarray(made.tz_convert("UTC").tz_localize(None).to_numpy()), zone
 
 

@@ -11,10 +11,12 @@ from recurra.errors import DataError
 from recurra.readers.times.calendar import (
     SECONDS,
     in_words,
+    left_out,
     localized,
     offset_of,
     pandas,
     seconds_of,
+    step_of,
     written,
 )
 
@@ -137,8 +139,10 @@ def zone_name(index: Any) -> str | None:
 def infer(index: Any) -> _Found | None:
     """Return the frequency of rising stamps with the fewest missing steps, None if none fits."""
     wall = index.tz_localize(None)
-    exact, near = _within_day(wall)
     median = float(np.median(np.diff(_ticks(index)))) * 1e-9
+    if index.tz is not None and median >= 20 * 3600:
+        wall = _as_meant(wall, index)
+    exact, near = _within_day(wall)
     if median < 20 * 3600:
         near = None
     if near is not None and exact:
@@ -157,11 +161,30 @@ def infer(index: Any) -> _Found | None:
     return found or _jittered_ticks(index)
 
 
+def _as_meant(wall: Any, index: Any) -> Any:
+    """Return local stamps with the usual time of day where the clock left it out, as midnight is in São Paulo and Cairo."""
+    days = wall.normalize()
+    of_day = wall - days
+    usual = of_day.value_counts().index[0]
+    odd = np.flatnonzero(of_day != usual)
+    meant = days[odd] + usual
+    odd = odd[localized(meant, zone_name(index)) == index[odd]]
+    if not odd.size:
+        return wall
+    values = wall.to_numpy().copy()
+    values[odd] = (days[odd] + usual).to_numpy()
+    return type(wall)(values)
+
+
 def _zoned(found: _Found, index: Any) -> _Found:
-    """Return what was found on the local clock with its start in seconds since 1970."""
+    """Return what was found on the local clock with its start in seconds since 1970, days that never were not counted."""
     pd = pandas("a series with dates")
-    start = localized(pd.DatetimeIndex([np.datetime64(round(found.start * 1e6), "us")]), zone_name(index))
-    return _Found(found.freq, found.places, float(seconds_of(start)[0]), found.beside)
+    zone, places = zone_name(index), found.places
+    first = pd.DatetimeIndex([np.datetime64(round(found.start * 1e6), "us")])
+    if zone is not None and step_of(found.freq) in (("D", 1), ("B", 1)):
+        every = pd.date_range(first[0], periods=int(places[-1]) + 1, freq=offset_of(found.freq))
+        places = places - np.cumsum(left_out(every, zone))[places]
+    return _Found(found.freq, places, float(seconds_of(localized(first, zone))[0]), found.beside)
 
 
 def _ticks(index: Any) -> np.ndarray:
