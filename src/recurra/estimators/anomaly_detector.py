@@ -1,16 +1,20 @@
 """Which time steps are not like the normal ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from recurra.checks import check_same_channels
 from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
+from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.fit import fit
+from recurra.fitting.inputs.sequences import only_one
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.options import AnomalyDetectorOptions
@@ -63,6 +67,12 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     """
 
     task = AnomalyTask()
+    instead: ClassVar[Mapping[str, str]] = {
+        "explain": "is for networks that answer about a whole sequence; here segments(X) says where the anomalies are, "
+        "score_samples(X) how anomalous each step is, and evaluate(X).save('report.html') draws them.",
+        "gradient_flow": "is for networks trained on labels; of a detector history_ has grad_norm_median and grad_norm_max "
+        "of every epoch, and trace(x) shows the states.",
+    }
     model_: AnomalyModel
 
     # ------------------------------------------------------------------ fit
@@ -135,6 +145,28 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
                 ]
             )
         return out
+
+    def trace(self, x: Any, *, name: str = "") -> Trace:
+        """Return every gate and state while the network reads the blocks of one sequence.
+
+        Parameters
+        ----------
+        x : array of shape (time, channels), or of shape (time,)
+            One sequence.
+        name : str
+            What to call it in pictures.
+
+        Returns
+        -------
+        Trace
+            Its time steps are blocks of the sequence.
+        """
+        self._check_fitted()
+        x = only_one(x, f"{type(self).__name__}: trace takes one sequence")
+        (sequence,), _ = read_sequences([x])
+        check_same_channels([sequence], expected=self.n_channels_)
+        rows = self.model_.blocks.rows(sequence)
+        return trace(self.model_.manifest["network"], self.model_.weights, rows, name=name)
 
     def evaluate(self, X: Any, y: Any = None, *, context: ReportContext | None = None) -> AnomalyEvaluation:
         """Judge on sequences, labelled or not.

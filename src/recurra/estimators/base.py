@@ -5,11 +5,11 @@ import os
 import re
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, UsageError
 from recurra.fitting.option_checks import check_params, from_file
 from recurra.fitting.task import Task
 from recurra.options import Running, Seed, options_of
@@ -89,6 +89,50 @@ class Estimator(BaseEstimator, Seed, Running):
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training data first."
             )
+
+    # ----------------------------------------------------------- look inside
+
+    # What to use where one of the three methods below has nothing to tell; by its name.
+    instead: ClassVar[Mapping[str, str]] = {}
+
+    def explain(self, *args: Any, **options: Any) -> Any:
+        """Say what an answer rests on, where the estimator can; this one says what to use.
+
+        Raises
+        ------
+        UsageError
+        """
+        self._refuse("explain")
+
+    def trace(self, *args: Any, **options: Any) -> Any:
+        """Return every gate and state over one sequence, where the estimator can; this one says what to use.
+
+        Raises
+        ------
+        UsageError
+        """
+        self._refuse("trace")
+
+    def gradient_flow(self, *args: Any, **options: Any) -> Any:
+        """Measure how far gradients reach back, where the estimator can; this one says what to use.
+
+        Raises
+        ------
+        UsageError
+        """
+        self._refuse("gradient_flow")
+
+    def torch_network(self) -> Any:
+        """Return the trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights."""
+        from recurra.nn.networks.sequence_network import NetworkConfig, from_arrays
+
+        self._check_fitted()
+        config = NetworkConfig.from_dict(self.model_.manifest["network"])
+        return from_arrays(config, self.model_.weights).eval()
+
+    def _refuse(self, method: str) -> NoReturn:
+        self._check_fitted()
+        raise UsageError(f"{type(self).__name__}: {method} {self.instead[method]}")
 
     # ----------------------------------------------------------------- save
 

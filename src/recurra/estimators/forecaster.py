@@ -1,7 +1,8 @@
 """The next steps of series."""
 
 import os
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -47,6 +48,14 @@ class Forecaster(ForecasterOptions, Estimator):
     """
 
     task = SeriesTask()
+    instead: ClassVar[Mapping[str, str]] = {
+        "explain": "is for networks that answer about a sequence; of a forecast recipe_ says which part the statistical "
+        "forecast has, forecast(X).plot() shows it with its intervals, and backtest(X, test=...) how far off it was.",
+        "trace": "is for networks with one recurrence; this one reads with one and writes with another. "
+        "recurra.draw.network(forecaster) shows both, torch_network() has the layers.",
+        "gradient_flow": "is for networks with one recurrence; of a Forecaster history_ has grad_norm_median and "
+        "grad_norm_max of every epoch.",
+    }
     model_: ForecastModel
     states_: list[SeriesState]
     attributes_: Attributes
@@ -301,6 +310,23 @@ class Forecaster(ForecasterOptions, Estimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 minus the mean absolute error over that of the naive forecast, on what followed the training series."""
         return float(self.evaluate(X).metrics["skill"])
+
+    def torch_network(self, member: int = 0) -> Any:
+        """Return a trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.
+
+        Parameters
+        ----------
+        member : int, default=0
+            Which of ``members``.
+        """
+        from recurra.nn.networks.forecast_network import ForecastConfig, forecaster_from_arrays
+
+        self._check_fitted()
+        manifest = self.model_.manifest
+        check_number("torch_network", "member", member, integer=True, low=0, high=manifest["members"] - 1)
+        own = f"{member}."
+        weights = {n.removeprefix(own): w for n, w in self.model_.weights.items() if n.startswith(own)}
+        return forecaster_from_arrays(ForecastConfig.from_dict(manifest["network"]), weights).eval()
 
     # ----------------------------------------------------------------- save
 

@@ -1,15 +1,17 @@
 """A network that learns a language from texts and writes it."""
 
 import math
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import Estimator
+from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.text_generation import TextEvaluation
+from recurra.fitting.explanations.sequences import flow_of_language, trace_words
 from recurra.fitting.fit import fit
 from recurra.fitting.resuming import seed_of
 from recurra.fitting.task import Request
@@ -17,6 +19,12 @@ from recurra.fitting.tasks.language import LanguageTask, one_text
 from recurra.options import TextGeneratorOptions
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.language_model import Writer, nats
+
+if TYPE_CHECKING:
+    from recurra.evaluation.explanations.gradient_flow import GradientFlow
+
+# Tokens of a stretch over which gradients are followed, where more are read at once in training.
+MOST_STEPS = 200
 
 
 class TextGenerator(TextGeneratorOptions, Estimator):
@@ -34,6 +42,10 @@ class TextGenerator(TextGeneratorOptions, Estimator):
     """
 
     task = LanguageTask()
+    instead: ClassVar[Mapping[str, str]] = {
+        "explain": "is for networks that answer about a text; here evaluate(texts) says how well it foretells them, and "
+        "trace(text) shows its states while it reads.",
+    }
     model_: FittedModel
 
     def fit(self, X: Any, y: Any = None, *, validation: Any = None, resume: bool = False) -> Self:
@@ -103,6 +115,38 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         metrics |= {"n_test": len(text), "train_seconds": self.model_.manifest["training"]["seconds"]}
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
         return TextEvaluation(metrics=metrics, samples=written, history=self.history_)
+
+    def trace(self, x: Any, *, name: str = "") -> Trace:
+        """Return every gate and state while the network reads a text.
+
+        Parameters
+        ----------
+        x : str
+            One text, of at least one token.
+        name : str
+            What to call it in pictures.
+        """
+        self._check_fitted()
+        return trace_words(self, x, name)
+
+    def gradient_flow(self, X: Any) -> "GradientFlow":
+        """Measure how far the gradient of the loss reaches back through the states, on up to 32 stretches of texts.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Texts, cut into stretches of ``tbptt`` tokens, as in training, at most 200.
+
+        Returns
+        -------
+        GradientFlow
+            ``summary()`` says what was found and what to do, ``plot()`` draws it.
+        """
+        self._check_fitted()
+        words: Any = self.model_.features.steps[0]
+        ids = words.numbers(one_text(X, type(self).__name__))
+        steps = min(int(self.tbptt or MOST_STEPS), MOST_STEPS)
+        return flow_of_language(self.torch_network(), ids, steps, type(self).__name__)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """Write on from a prompt; the options are those of `write`."""

@@ -1,8 +1,8 @@
 """`Translator`: sequences of symbols in, sequences of symbols out."""
 
 import os
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -45,6 +45,12 @@ class Translator(TranslatorOptions, Estimator):
     """
 
     task = PairTask()
+    instead: ClassVar[Mapping[str, str]] = {
+        "trace": "is for networks with one recurrence; this one has two. explain(source) shows where it looks while it "
+        "writes, torch_network() has the layers.",
+        "gradient_flow": "is for networks with one recurrence; attention gives this one a short way to every symbol. "
+        "history_ has grad_norm_median and grad_norm_max of every epoch.",
+    }
     model_: TranslationModel
 
     def fit(

@@ -167,7 +167,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             each frame contributed.
         """
         self._check_fitted()
-        clip = clips.one_clip(x)
+        clip = clips.one_clip(x, "explain")
         (sequence,), names = self._read(clip)
         found = super().explain(sequence, method=method, target=target, step=step, **options)
         frames = clips.Watched(self, clip).frames(0)
@@ -184,7 +184,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             What to call it in pictures.
         """
         self._check_fitted()
-        (sequence,), _ = self._read(clips.one_clip(x))
+        (sequence,), _ = self._read(clips.one_clip(x, "trace"))
         return super().trace(sequence, name=name)
 
     def stream(self, *, look_ahead: int | None = None) -> VideoStream:  # type: ignore[override] # takes frames, not rows

@@ -182,8 +182,6 @@ def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple
     """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
     if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
         return None
-    if not estimator.model_.features.reads_numbers:
-        return None
     trace = estimator.trace(sequence, name=name)
     inside = path.with_name(f"{path.stem}-inside.svg")
     trace.plot().save(inside)

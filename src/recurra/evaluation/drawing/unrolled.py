@@ -43,9 +43,19 @@ def find_parts(who: str, model_or_cell: Any) -> _Parts:
     if isinstance(thing, torch.nn.RNNBase):
         return _Parts(thing, None, None)
     found = (
-        [m for m in thing.modules() if isinstance(m, torch.nn.RNNBase)] if hasattr(thing, "modules") else []
+        {n: m for n, m in thing.named_modules() if isinstance(m, torch.nn.RNNBase)}
+        if hasattr(thing, "named_modules")
+        else {}
     )
-    if len(found) != 1:
+    if "recurrent" in found:  # what reads the letters of words is a part of the front
+        found = {"recurrent": found["recurrent"]}
+    if len(found) > 1:
+        call = "network" if thing is model_or_cell else "estimator.torch_network()"
+        raise UsageError(
+            f"{who}: {type(model_or_cell).__name__} has {len(found)} recurrent layers; give one of them, such as "
+            f"{call}.{next(iter(found))}."
+        )
+    if not found:
         raise UsageError(
             f"{who}: needs a fitted estimator, a network with one RNN, LSTM or GRU inside, such a layer, or one of "
             f"{', '.join(map(repr, CLASSES))}; got {type(model_or_cell).__name__}."
@@ -53,7 +63,9 @@ def find_parts(who: str, model_or_cell: Any) -> _Parts:
     head = getattr(thing, "head", None)
     config = getattr(thing, "config", None)
     return _Parts(
-        found[0], head if isinstance(head, torch.nn.Linear) else None, getattr(config, "pooling", None)
+        next(iter(found.values())),
+        head if isinstance(head, torch.nn.Linear) else None,
+        getattr(config, "pooling", None),
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
-from recurra.evaluation.drawing.charts import SMALL, dress, label, legend, new_figure, number
+from recurra.evaluation.drawing.charts import SMALL, dress, label, legend, new_figure, number, plain
 from recurra.evaluation.drawing.signals import draw_channels, time_axis
 from recurra.evaluation.drawing.sketch import Drawing
 from recurra.evaluation.drawing.svg import PAGE, render
@@ -32,6 +32,8 @@ NAMES: Mapping[str, str] = {
     "c": "cell state c",
     "h": "state h",
 }
+# Words side by side that can still be read.
+MOST_WORDS = 44
 # Gates that squash to [0, 1]; the rest is drawn around zero.
 SHARES = ("i", "f", "o", "r", "z")
 
@@ -90,6 +92,8 @@ class Trace:
         Time steps per second.
     name : str
         Of the sequence.
+    words : sequence of str, optional
+        Of a text: its tokens, one per step, shown in place of the input.
     """
 
     input: np.ndarray
@@ -97,6 +101,7 @@ class Trace:
     channel_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
     name: str = ""
+    words: Sequence[str] = ()
 
     def layer(self, which: int | str = -1) -> LayerTrace:
         """Return a layer by its place or name; the last by default.
@@ -118,7 +123,8 @@ class Trace:
         """Say how long the units of a layer remember."""
         layer = self.layer(which)
         units = layer.state.shape[1]
-        head = f"{layer.name.capitalize()}: {units} units over {len(self.input)} time steps"
+        steps = "tokens" if self.words else "time steps"
+        head = f"{layer.name.capitalize()}: {units} units over {len(self.input)} {steps}"
         if layer.half_life is None:
             return f"{head}; without gates nothing says how long they remember."
         low, middle, high = np.quantile(layer.half_life, [0.1, 0.5, 0.9]).tolist()
@@ -140,18 +146,21 @@ class Trace:
         rows = layer.rows()
         figure, axes = new_figure(128 + 88 * len(rows), rows=(1.15, *(1.0,) * len(rows)))
         figure.subplots_adjust(hspace=0.42)
-        draw_channels(
-            axes[0],
-            np.asarray(self.input, float),
-            channel_names=self.channel_names,
-            sample_rate_hz=self.sample_rate_hz,
-        )
-        label(axes[0], y="Signal")
-        axes[0].yaxis.set_major_locator(MaxNLocator(3))
-        legend(axes[0], columns=4)
+        if self.words:
+            _write_words(axes[0], self.words)
+        else:
+            draw_channels(
+                axes[0],
+                np.asarray(self.input, float),
+                channel_names=self.channel_names,
+                sample_rate_hz=self.sample_rate_hz,
+            )
+            label(axes[0], y="Signal")
+            axes[0].yaxis.set_major_locator(MaxNLocator(3))
+            legend(axes[0], columns=4)
         for ax, (symbol, values) in zip(axes[1:], rows.items(), strict=True):
             _heat(ax, symbol, values[:, layer.order], self.sample_rate_hz)
-        label(axes[-1], x=time_axis(0, self.sample_rate_hz)[1])
+        label(axes[-1], x="Token" if self.words else time_axis(0, self.sample_rate_hz)[1])
         axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=self.sample_rate_hz is None))
         figure.align_ylabels(axes)
         title = f"Inside {layer.name}" + (f" on {self.name}" if self.name else "")
@@ -173,6 +182,7 @@ def trace(
     channel_names: Sequence[str] | None = None,
     sample_rate_hz: float | None = None,
     name: str = "",
+    words: Sequence[str] = (),
 ) -> Trace:
     """Run a network over one sequence and keep every gate and state.
 
@@ -186,6 +196,8 @@ def trace(
         What the network receives: after scaling and other features.
     raw : ndarray of shape (time, channels), optional
         What to show as the input; ``sequence`` if omitted.
+    words : sequence of str, optional
+        Of a text: its tokens, one per row, shown in place of the input.
 
     Returns
     -------
@@ -217,6 +229,7 @@ def trace(
         channel_names=channel_names,
         sample_rate_hz=sample_rate_hz,
         name=name,
+        words=words,
     )
 
 
@@ -242,6 +255,25 @@ def half_life(kept: np.ndarray) -> np.ndarray:
     """
     kept = np.clip(np.asarray(kept, np.float64), 1e-12, 1 - 1e-9)  # sigmoid rounds to 0 and 1
     return math.log(2) / -np.log(kept).mean(axis=0)
+
+
+def _write_words(ax: Axes, words: Sequence[str]) -> None:
+    """Write the tokens above their steps, words upwards; of many only as many as have room."""
+    dress(ax, grid=None)
+    ax.spines[:].set_visible(False)
+    every = math.ceil(len(words) / MOST_WORDS)
+    turned = 90 if max(map(len, words)) > 1 else 0
+    for place in range(0, len(words), every):
+        shown = plain(words[place].replace("\n", "⏎"), 14)
+        ax.text(
+            place, 0.06, shown, rotation=turned, fontsize=SMALL, color=PAGE["ink"], ha="center", va="bottom"
+        )
+    ax.set_xlim(-0.5, len(words) - 0.5)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    if every > 1:
+        title = f"One token in {every} is written"
+        ax.set_title(title, fontsize=SMALL, color=PAGE["muted"], loc="left", pad=3)
 
 
 def _heat(ax: Axes, symbol: str, values: np.ndarray, sample_rate_hz: float | None) -> None:

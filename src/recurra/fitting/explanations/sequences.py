@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from recurra.checks import check_choice, check_number
-from recurra.errors import UsageError
+from recurra.checks import as_texts, as_token_lists, check_choice, check_number
+from recurra.errors import DataError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.fitting import recipe
 from recurra.fitting.explanations.input_attribution import folded
-from recurra.fitting.inputs.sequences import read_sequence
+from recurra.fitting.inputs.sequences import only_one, read_sequence
 from recurra.serving.models.fitted_model import FittedModel
 
 if TYPE_CHECKING:
@@ -47,12 +47,15 @@ def explain(
     model = estimator.model_
     who = type(estimator).__name__
     if not model.features.reads_numbers:
-        raise UsageError(f"{who}: explain is for signals; labels of words are not explained.")
+        raise UsageError(
+            f"{who}: explain is for signals; which words a label of a word rests on is not told. trace(words) shows "
+            "the states over a sentence, evaluate(X, y) which labels are mistaken for which."
+        )
     check_choice(who, "method", method, METHODS)
     if model.wide is not None and method != "occlusion":
         recipe.warn_of_one_part(who, model.wide)
         model = model.of_network
-    raw = read_sequence(estimator, x)
+    raw = read_sequence(estimator, x, what="explain")
     (prepared,) = model.prepare([raw])
     outputs = model.outputs([raw])
     _check_step(who, model.task, step, len(raw))
@@ -152,10 +155,24 @@ def trace_of(estimator: Fitted, x: Any, *, name: str) -> Trace:
     if model.manifest["network"] is None:
         raise UsageError(
             f"{type(estimator).__name__}: trace needs the estimator's own network; the states of a network= of "
-            "your own are not known."
+            "your own are not known. Take them from its layers: torch_network() is the module."
         )
-    raw = read_sequence(estimator, x)
+    if not model.features.reads_numbers:
+        return trace_words(estimator, x, name)
+    raw = read_sequence(estimator, x, what="trace")
     return trace_raw(model, raw, name)
+
+
+def trace_words(estimator: Any, x: Any, name: str) -> Trace:
+    """Return every gate and state over one text, or one sentence given as a list of words; of the first member."""
+    model, who = estimator.model_, type(estimator).__name__
+    words: Any = model.features.steps[0]
+    if words.level == "token":
+        x = as_token_lists([only_one(x, f"{who}: trace takes one sentence", rank=1)], who=who)[0][0]
+    else:
+        x = as_texts([only_one(x, f"{who}: trace takes one text", rank=0)], who=who)[0][0]
+    (rows,) = model.prepare([x])
+    return trace(model.manifest["network"], model.members[0], rows, name=name, words=words.tokens(x))
 
 
 def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
@@ -175,6 +192,23 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
     alignment, rate = model.features.alignment, facts["sample_rate_hz"]
     rows_hz = rate / alignment.hop if rate is not None and alignment is not None else None
     return trace(network, model.members[0], prepared, sample_rate_hz=rows_hz, name=name)
+
+
+def flow_of_language(network: Any, ids: np.ndarray, steps: int, who: str) -> "GradientFlow":
+    """Return how far gradients reach in a network that foretells the next of these tokens, over stretches of so many."""
+    import torch
+
+    from recurra.evaluation.explanations.gradient_flow import gradient_flow
+
+    if len(ids) < 2:
+        raise DataError(f"{who}: gradient_flow needs a text of at least 2 tokens; got {len(ids)}.")
+    rows = ids[:-1].astype(np.float32)[:, None]
+    cuts = range(steps, len(rows), steps)
+    stretches = np.split(rows, cuts)[:FLOW_SEQUENCES]
+    targets = torch.from_numpy(np.concatenate(np.split(ids[1:], cuts)[:FLOW_SEQUENCES]))
+    return gradient_flow(
+        network, stretches, lambda outputs: torch.nn.functional.cross_entropy(outputs, targets)
+    )
 
 
 def flow_of(

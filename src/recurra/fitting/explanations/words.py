@@ -10,6 +10,7 @@ from recurra.checks import as_texts, check_choice
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.fitting import recipe
+from recurra.fitting.inputs.sequences import only_one
 
 METHODS = ("integrated_gradients", "occlusion")
 MAX_CLOUDS = 4
@@ -21,6 +22,7 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
     """Explain one prediction by the words of the text."""
     who = type(estimator).__name__
     check_choice(who, "method", method, METHODS)
+    x = only_one(x, f"{who}: explain takes one text", rank=0)
     if not isinstance(x, str):
         raise UsageError(f"{who}: explain takes one text; got {type(x).__name__}.")
     texts, _ = as_texts([x], who=who)

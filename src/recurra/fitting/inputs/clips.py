@@ -17,7 +17,7 @@ from recurra.readers.clips.clip_folders import is_clip, read_clips
 from recurra.readers.clips.frame_shape import fitted
 from recurra.readers.clips.video import FrameReader, VideoWords
 from recurra.readers.clips.video_child import evenly
-from recurra.records import Dataset
+from recurra.records import Dataset, Record
 
 Path_ = str | os.PathLike[str]
 OWN_SIZE = 32  # pixels a side for the network that is trained with the rest
@@ -33,20 +33,34 @@ def as_clips(X: Any) -> Any:
     return X
 
 
-def one_clip(x: Any) -> list[Any]:
+def one_clip(x: Any, what: str) -> list[Any]:
     """Return a list of one clip.
+
+    Parameters
+    ----------
+    x : path, ndarray of shape (time, height, width, 3), Record, or a list, Dataset or array that holds one of these
+    what : str
+        Who asks, for messages: "explain" or "trace".
 
     Raises
     ------
     UsageError
         If it is several.
     """
-    if isinstance(x, list | tuple) and len(x) == 1:
-        return list(x)
+    if isinstance(x, Record):
+        x = x.values
+    many = isinstance(x, list | tuple | Dataset) or (isinstance(x, np.ndarray) and x.ndim in (1, 5))
+    if many and len(x) == 1:
+        x = x.X[0] if isinstance(x, Dataset) else x[0]
+    elif many:
+        raise UsageError(
+            f"VideoClassifier: {what} takes one clip; got {len(x)}. Give one of them, such as X[0]."
+        )
     if isinstance(x, str | os.PathLike) or (isinstance(x, np.ndarray) and x.ndim == 4):
         return [x]
     raise UsageError(
-        f"VideoClassifier: explain takes one clip, a path or frames of shape (time, height, width, 3); got {x!r:.60}."
+        f"VideoClassifier: {what} takes one clip, a path or frames of shape (time, height, width, 3); got "
+        f"{type(x).__name__}{f' of shape {x.shape}' if isinstance(x, np.ndarray) else ''}."
     )
 
 

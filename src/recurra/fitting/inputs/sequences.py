@@ -20,7 +20,7 @@ from recurra.checks import (
 )
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
-from recurra.records import Dataset
+from recurra.records import Dataset, Record
 
 if TYPE_CHECKING:
     from recurra.fitting.task import Request
@@ -121,9 +121,66 @@ def _tell_padding(estimator: Any, sequences: list[np.ndarray]) -> None:
         )
 
 
-def read_sequence(estimator: Any, x: Any) -> np.ndarray:
-    """Return one sequence as an array of shape (time, channels); a DataFrame's channels are found by name."""
+def read_sequence(estimator: Any, x: Any, *, what: str) -> np.ndarray:
+    """Return one sequence as an array of shape (time, channels); a DataFrame's channels are found by name.
+
+    Parameters
+    ----------
+    x : array, DataFrame, Record, or a list, Dataset or array of shape (1, time, channels) that holds one sequence
+    what : str
+        Who asks, for messages: "explain" or "trace".
+
+    Raises
+    ------
+    UsageError
+        If it is several sequences.
+    """
+    x = only_one(x, f"{type(estimator).__name__}: {what} takes one sequence")
     return as_sequence(x if _names(x) is None else _by_name(estimator, x, 0), index=0)
+
+
+def only_one(x: Any, who: str, *, rank: int = 2) -> Any:
+    """Return the sequence, text or clip that a list, Dataset or Record holds; anything else as given.
+
+    Parameters
+    ----------
+    who : str
+        Beginning of the message.
+    rank : int, default=2
+        Dimensions of a single one: 2 of numbers over time, 1 of a list of words, 0 of a text.
+
+    Raises
+    ------
+    UsageError
+        If it holds several, or none.
+    """
+    if isinstance(x, Record):
+        return x.values
+    if not isinstance(x, Dataset) and not _holds_sequences(x, rank):
+        return x
+    if len(x) != 1:
+        raise UsageError(f"{who}; got {len(x)}. Give one of them, such as X[0].")
+    return x.X[0] if isinstance(x, Dataset) else x[0]
+
+
+def _holds_sequences(x: Any, rank: int) -> bool:
+    """Whether x has more dimensions than a single sequence; arrays and frames in a list have their own."""
+    if not isinstance(x, list | tuple | np.ndarray):
+        return False
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return x.ndim > rank
+    deep = [_depth(own) for own in x]
+    if max(deep, default=rank) + 1 > rank:
+        return True
+    # Rows of one sequence have as many values each.
+    return len({len(own) for own, depth in zip(x, deep, strict=True) if depth}) > 1
+
+
+def _depth(x: Any) -> int:
+    """Return the number of dimensions, of nested lists as far as their first entries tell."""
+    if isinstance(x, list | tuple):
+        return 1 + (_depth(x[0]) if x else 0)
+    return getattr(x, "ndim", 0)
 
 
 def _are_frames(X: Any) -> bool:

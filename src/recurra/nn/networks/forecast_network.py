@@ -205,6 +205,13 @@ def check_windows(who: str, config: Mapping[str, Any], ragged: Ragged) -> None:
         )
 
 
+def forecaster_from_arrays(config: ForecastConfig, arrays: Mapping[str, np.ndarray]) -> ForecastNetwork:
+    """Return the network of a configuration with these weights, copied, which a checked model file holds."""
+    network = ForecastNetwork(config)
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    return network
+
+
 def build(config: ForecastConfig, *, seed: int, initialization: str = "default") -> ForecastNetwork:
     """Return an initialised network; equal seeds give equal weights, no global generator is touched."""
     network = ForecastNetwork(config)
