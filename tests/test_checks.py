@@ -9,6 +9,7 @@ from recurra.checks import (
     check_finite,
     check_number,
     check_same_channels,
+    did_you_mean,
     missing_extra,
 )
 from recurra.errors import DataError, ShapeError, UsageError
@@ -108,3 +109,9 @@ def test_missing_extra_names_the_command():
     assert str(missing_extra("av", "video", "Reading video")) == (
         "Reading video needs the package av: pip install 'recurra[video]'"
     )
+
+
+@pytest.mark.parametrize("name", ["LSTM", "Lstm", "lsmt", "lstmm"])
+def test_a_name_is_found_whatever_its_capitals(name):
+    assert did_you_mean(name, ["rnn", "lstm", "GRU"]) == " Did you mean 'lstm'?"
+    assert did_you_mean("gru", ["rnn", "lstm", "GRU"]) == " Did you mean 'GRU'?"

@@ -107,8 +107,9 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         import difflib  # not recurra.checks, which loads numpy
 
-        near = difflib.get_close_matches(name, __all__, n=1)
-        hint = f". Did you mean {near[0]!r}?" if near else ""
+        by_letters = {known.lower(): known for known in __all__}
+        near = difflib.get_close_matches(name.lower(), by_letters, n=1)
+        hint = f". Did you mean {by_letters[near[0]]!r}?" if near else ""
         raise AttributeError(f"module 'recurra' has no attribute {name!r}{hint}")
     module, attribute = _LAZY[name]
     found = importlib.import_module(module)

@@ -16,8 +16,9 @@ from recurra.plain_arrays import LARGEST, check_padding, check_range, floats, pl
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    by_letters = {str(k).casefold(): str(k) for k in reversed(list(known))}  # "LSTM" is lstm
+    near = difflib.get_close_matches(str(name).casefold(), by_letters, n=1, cutoff=0.6)
+    return f" Did you mean {by_letters[near[0]]!r}?" if near else ""
 
 
 def listing(names: Iterable[object], limit: int = 8) -> str:
@@ -102,7 +103,7 @@ def as_sequence(
         sample = str(array.reshape(-1)[0])[:40] if array.size else ""
         raise DataError(
             f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
-            "Convert text to numbers first, or use TextClassifier for text."
+            f"Convert it to numbers first{', or use TextClassifier for text' if ' ' in sample else ''}."
         )
     if array.dtype.kind == "c":
         raise DataError(
@@ -222,6 +223,11 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
         )
     if len(X) == 0:
         raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
+    if isinstance(X[0], str):
+        raise DataError(
+            f"{who}: expected sequences of numbers; got texts such as {X[0]!r:.40}. Texts are read by TextClassifier, "
+            "TextGenerator and Translator, lists of words by SequenceLabeler."
+        )
     single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
     if single and not (isinstance(X, np.ndarray) and X.dtype != object):
         raise ShapeError(
@@ -282,6 +288,21 @@ def as_token_lists(X: Any, *, who: str = "X") -> tuple[list[list[str]], list[str
     return out, names
 
 
+def _what(value: Any) -> str:
+    """Return in a few words what stands where a text should."""
+    shape = getattr(value, "shape", ())
+    return f"an array of shape {shape}" if shape else f"{value!r:.40} of type {type(value).__name__}"
+
+
+def _as_text(value: Any, who: str) -> str:
+    """Return what to do with what stands where a text should."""
+    if isinstance(value, list | tuple) and value and all(isinstance(word, str) for word in value):
+        return "Join the words of each with ' '.join(words)."
+    if getattr(value, "ndim", 0) and who == "TextClassifier":
+        return "Use SequenceClassifier for numbers over time."
+    return "Turn it into text, or leave it out."
+
+
 def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
     """Return texts as a list of str, and their names where X is a Dataset.
 
@@ -298,9 +319,12 @@ def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
     names = None
     if hasattr(X, "records") and hasattr(X, "kind"):
         if X.kind != "text":
-            raise DataError(
-                f"{who}: needs texts; got a Dataset of kind {X.kind!r}. Use SequenceClassifier for signals."
+            other = (
+                " Use SequenceClassifier for signals."
+                if X.kind == "sequence" and who == "TextClassifier"
+                else ""
             )
+            raise DataError(f"{who}: needs texts; got a Dataset of kind {X.kind!r}.{other}")
         X, names = X.X, X.names
     if isinstance(X, str | bytes) or not hasattr(X, "__len__") or not hasattr(X, "__iter__"):
         raise DataError(
@@ -314,8 +338,8 @@ def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
-                f"{who}: {where(index, names).replace('sequence', 'text')} must be a str; got {text!r:.40} of type "
-                f"{type(text).__name__}. Turn it into text, or leave it out."
+                f"{who}: {where(index, names).replace('sequence', 'text')} must be a str; got "
+                f"{_what(text)}. {_as_text(text, who)}"
             )
         if not text.strip():
             raise DataError(

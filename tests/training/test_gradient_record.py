@@ -7,6 +7,7 @@ import torch
 from recurra.batches.examples import Examples
 from recurra.errors import TrainingWarning
 from recurra.nn import NetworkConfig, build
+from recurra.nn.networks.hidden_gradients import Setting
 from recurra.training import gradient_record
 from recurra.training.config import TrainingConfig
 from recurra.training.gradient_record import GradientRecord, gradient_warning
@@ -22,18 +23,33 @@ def history(**last):
 
 
 def test_vanishing_is_said_with_what_to_do():
-    assert gradient_warning(history(gradient_horizon=31.0)) == (
+    assert gradient_warning(history(gradient_horizon=31.0), Setting("rnn", "last")) == (
         "train: gradients vanish: after 31 of 400 steps only 1 % is left (epoch 2), and the loss has hardly fallen. Take "
-        "cell='lstm' or 'gru', initialization='chrono', pooling='mean' or 'attention', lengths that grow (curriculum), "
-        "or shorter sequences."
+        "cell='lstm' or 'gru', take initialization='identity', a pooling over all steps (pooling='mean' or 'attention'), "
+        "lengths that grow (curriculum), or shorter sequences."
     )
 
 
 def test_exploding_is_said_with_what_to_do():
-    assert gradient_warning(history(gradient_growth=12345.6)) == (
+    assert gradient_warning(history(gradient_growth=12345.6), Setting("rnn", "last", "identity")) == (
         "train: gradients explode: on their way back they grow 12,346 times (epoch 2). Set grad_clip=1.0, lower "
-        "learning_rate, take initialization='default' (orthogonal), or shorter sequences."
+        "learning_rate, take initialization='default' (orthogonal), or cut the sequences into shorter ones."
     )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "rnn_relu", "lstm", "gru"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "last+attention", "none"])
+@pytest.mark.parametrize("initialization", [None, "default", "chrono", "identity", "torch"])
+@pytest.mark.parametrize("grad_clip", [None, 0.5])
+def test_nothing_is_advised_that_is_so_already(cell, pooling, initialization, grad_clip):
+    setting = Setting(cell, pooling, initialization, grad_clip)
+    advice = setting.against_vanishing() + setting.against_explosion()
+    assert ("cell=" in advice) == (cell in ("rnn", "rnn_relu"))
+    assert ("pooling=" in advice) == (pooling == "last")
+    assert f"initialization='{initialization}'" not in advice
+    if cell not in ("lstm", "gru"):
+        assert "chrono" not in advice
+    assert ("ower grad_clip (now 0.5)" if grad_clip else "et grad_clip=1.0") in advice
 
 
 @pytest.mark.parametrize(
@@ -47,7 +63,7 @@ def test_exploding_is_said_with_what_to_do():
     ],
 )
 def test_silence(rows, pooling):
-    assert gradient_warning(rows, pooling=pooling) is None
+    assert gradient_warning(rows, Setting("lstm", pooling)) is None
 
 
 def examples(n=24, length=60, scale=1.0):

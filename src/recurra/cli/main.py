@@ -73,7 +73,7 @@ class Desk(click.Group):
         import difflib
 
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            near = difflib.get_close_matches(args[0].lower(), VERBS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" The commands are: {', '.join(VERBS)}."
             raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -146,7 +146,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         words: Any = self.model_.features.steps[0]
         ids = words.numbers(one_text(X, type(self).__name__))
         steps = min(int(self.tbptt or MOST_STEPS), MOST_STEPS)
-        return flow_of_language(self.torch_network(), ids, steps, type(self).__name__)
+        return flow_of_language(self, ids, steps)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """Write on from a prompt; the options are those of `write`."""

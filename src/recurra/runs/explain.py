@@ -57,7 +57,7 @@ def explain(
     UsageError
         If there is no such sequence or class.
     """
-    estimator, sequence, _ = _chosen(run, data, index, options)
+    estimator, sequence, *_ = _chosen(run, data, index, options)
     return _explained(estimator, sequence, method, target, step)
 
 
@@ -75,12 +75,15 @@ class ExplanationFiles:
         The picture of gates and states, None for a network that has none to show.
     inside_summary : str
         What is to be seen there, in a sentence.
+    others : int
+        Sequences beside this one that could be explained as well.
     """
 
     explanation: Any
     path: Path
     inside: Path | None = None
     inside_summary: str = ""
+    others: int = 0
 
 
 def write_explanation(
@@ -110,12 +113,13 @@ def write_explanation(
     folder = open_run(run)
     path = Path(out) if out is not None else folder.to_write(f"{FIGURES}/explain-{index}.svg")
     _check_suffix("the file", path, SUFFIXES)
-    estimator, sequence, name = _chosen(run, data, index, options)
+    estimator, sequence, name, count = _chosen(run, data, index, options)
     found = _explained(estimator, sequence, method, target, step)
     if out is None:
         path.parent.mkdir(exist_ok=True)
     _write(found, path)
-    return ExplanationFiles(found, path, *(_write_inside(estimator, sequence, name, path) or ()))
+    inside, words = _write_inside(estimator, sequence, name, path) or (None, "")
+    return ExplanationFiles(found, path, inside, words, count - 1)
 
 
 def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
@@ -156,8 +160,8 @@ def _check_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> None:
         raise UsageError(f"explain: {what} must end in {', '.join(suffixes)}; got {path.name!r}.")
 
 
-def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> tuple[Any, Any, str]:
-    """Return the estimator of a run, one sequence, and what to call it."""
+def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> tuple[Any, Any, str, int]:
+    """Return the estimator of a run, one sequence, what to call it, and how many there are."""
     check_data_options("explain", options)
     folder = open_run(run)
     config = folder.config()
@@ -165,7 +169,7 @@ def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> tuple[A
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     record = dataset[index]
-    return load_model(folder / MODEL), record.values, record.name or f"sequence {index}"
+    return load_model(folder / MODEL), record.values, record.name or f"sequence {index}", len(dataset)
 
 
 def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:

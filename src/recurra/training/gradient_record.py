@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from recurra.errors import TrainingWarning
-from recurra.nn.networks.hidden_gradients import EXPLODED, growth, horizon, look_inside, transported
+from recurra.nn.networks.hidden_gradients import EXPLODED, Setting, growth, horizon, look_inside, transported
 from recurra.nn.networks.sequence_network import SequenceNetwork
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ class GradientRecord:
         return found | ({"gradient_horizon": reach} if math.isfinite(reach) else {})
 
 
-def gradient_warning(history: Sequence[Mapping[str, Any]], *, pooling: str = "last") -> str | None:
+def gradient_warning(history: Sequence[Mapping[str, Any]], setting: Setting) -> str | None:
     """Return what to tell the user about the gradients of a finished training; None if there is nothing to tell.
 
     Parameters
     ----------
     history : sequence of mapping
         One row per epoch, see `recurra.training.loop.TrainingResult`.
-    pooling : str
-        Only with "last" must a gradient travel the whole length.
+    setting : Setting
+        Of the training. Only with pooling "last" must a gradient travel the whole length.
     """
     rows = [row for row in history if "gradient_length" in row]
     if not rows:
@@ -89,23 +89,23 @@ def gradient_warning(history: Sequence[Mapping[str, Any]], *, pooling: str = "la
     if row["gradient_growth"] > 1 / EXPLODED:
         return (
             f"train: gradients explode: on their way back they grow {row['gradient_growth']:,.0f} times (epoch "
-            f"{row['epoch']}). Set grad_clip=1.0, lower learning_rate, take initialization='default' (orthogonal), or "
-            "shorter sequences."
+            f"{row['epoch']}). {setting.against_explosion()}"
         )
     reach, length = row.get("gradient_horizon", math.inf), row["gradient_length"]
     learned = history[-1]["train_loss"] < (1 - LEARNED) * history[0]["train_loss"]
-    if pooling != "last" or reach > SHARE_OF_LENGTH * length or learned:
+    if setting.pooling != "last" or reach > SHARE_OF_LENGTH * length or learned:
         return None
     return (
         f"train: gradients vanish: after {reach:.0f} of {length:.0f} steps only 1 % is left (epoch {row['epoch']}), and "
-        "the loss has hardly fallen. Take cell='lstm' or 'gru', initialization='chrono', pooling='mean' or 'attention', "
-        "lengths that grow (curriculum), or shorter sequences."
+        f"the loss has hardly fallen. {setting.against_vanishing()}"
     )
 
 
-def warn_of_gradients(history: Sequence[Mapping[str, Any]], network: torch.nn.Module) -> None:
+def warn_of_gradients(
+    history: Sequence[Mapping[str, Any]], network: torch.nn.Module, grad_clip: float | None
+) -> None:
     """Issue `gradient_warning` as a TrainingWarning, if there is one."""
     if isinstance(network, SequenceNetwork):
-        message = gradient_warning(history, pooling=network.config.pooling)
+        message = gradient_warning(history, Setting.of(network, grad_clip=grad_clip))
         if message is not None:
             warnings.warn(message, TrainingWarning, stacklevel=3)

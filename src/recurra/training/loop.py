@@ -155,7 +155,7 @@ def _carry_out(run: "Run") -> TrainingResult:
         stopped = run.all_epochs()
         result = run.result(stopped, state=run.state())
         run.leave_best_weights()
-        warn_of_gradients(result.history, run.network)
+        warn_of_gradients(result.history, run.network, run.config.grad_clip)
         for callback in run.callbacks:
             callback.on_train_end(run, result)
         return result

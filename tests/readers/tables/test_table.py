@@ -166,7 +166,7 @@ def test_missing_id():
 
 def test_doubled_id_in_a_wide_table():
     text = message("id,label,s0\na,p,1\nb,p,2\na,q,3\n", layout="wide")
-    assert "id 'a' is given twice, at line 2 and line 4. Give every sequence its own id" in text
+    assert "id 'a' is given twice, at line 2 and line 4. Give every row its own id" in text
 
 
 def test_id_that_comes_back():
@@ -224,15 +224,21 @@ def test_a_million_columns():
     text = "time," + ",".join(f"c{i}" for i in range(width)) + "\n" + ",".join(["1"] * (width + 1)) + "\n"
     assert message(text) == (
         f"t.csv: has {width + 1} columns; a long table has one column per channel, at most {MAX_CHANNELS}. "
-        "If every row is a whole sequence, pass layout='wide'; else pick the channels with channels=."
+        "Pick the channels with channels=. If every row is a whole sequence, pass layout='wide'."
     )
 
 
 def test_row_too_short_in_a_long_table():
     assert message("time,x,y\n0,1,2\n1,2\n") == (
-        "t.csv: line 3 has fewer fields than the header's 3. Complete the row; "
-        "if every row is a whole sequence, pass layout='wide'."
+        "t.csv: line 3 has fewer fields than the header's 3. Complete the row. "
+        "If every row is a whole sequence, pass layout='wide'."
     )
+    assert message("time,x,y\n0,1,2\n1,2\n", layout="long").endswith("Complete the row.")
+
+
+def test_a_doubled_id_is_no_reason_to_give_a_layout_that_texts_have_not():
+    text = message("id,note,label\na,oil leaks,p\na,no power,q\n", text="note", id="id")
+    assert text.endswith("Give every row its own id, or none at all.")
 
 
 def test_no_values_left():

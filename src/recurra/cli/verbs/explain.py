@@ -83,7 +83,15 @@ def command(
     if written.inside is not None:
         terminal_output.result(written.inside_summary)
         terminal_output.result(f"Gates and states: {written.inside}")
-    return terminal_output.next_command(*again, "--index", str(index + 1))
+    return terminal_output.next_command(*again, *_another(written, index))
+
+
+def _another(written: ExplanationFiles, index: int) -> list[str]:
+    """Return the words that explain another sequence, or the only one in another way."""
+    if written.others:
+        return ["--index", str((index + 1) % (written.others + 1))]
+    ways = {"integrated_gradients": "occlusion", "attention": "attention"}
+    return ["--method", ways.get(written.explanation.method, "integrated_gradients")]
 
 
 def _facts(written: ExplanationFiles, index: int) -> dict[str, Any]:

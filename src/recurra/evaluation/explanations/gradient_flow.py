@@ -19,6 +19,7 @@ from recurra.nn.networks.hidden_gradients import (
     EXPLODED,
     GONE,
     LossOfOutputs,
+    Setting,
     growth,
     horizon,
     look_inside,
@@ -90,11 +91,14 @@ class GradientFlow:
         The loss on these sequences.
     lengths : ndarray of shape (batch,)
         Their time steps.
+    setting : Setting, optional
+        Of the network, so that the summary advises what is not so already.
     """
 
     layers: list[LayerFlow]
     loss: float
     lengths: np.ndarray
+    setting: Setting | None = None
 
     @property
     def horizon(self) -> float:
@@ -108,7 +112,7 @@ class GradientFlow:
 
     def summary(self) -> str:
         """Say in words what was found, and what to do about it."""
-        return in_words(self.horizon, self.layers[-1].growth, float(np.median(self.lengths)))
+        return in_words(self.horizon, self.layers[-1].growth, float(np.median(self.lengths)), self.setting)
 
     def plot(self) -> Drawing:
         """Draw norms, shares and step Jacobians against the steps back from the end, one below the other."""
@@ -161,7 +165,9 @@ _TITLES = (
 )
 
 
-def gradient_flow(network: Any, inputs: Sequence[np.ndarray], loss: LossOfOutputs) -> GradientFlow:
+def gradient_flow(
+    network: Any, inputs: Sequence[np.ndarray], loss: LossOfOutputs, *, setting: Setting | None = None
+) -> GradientFlow:
     """Measure how gradients travel through a network.
 
     Parameters
@@ -173,6 +179,8 @@ def gradient_flow(network: Any, inputs: Sequence[np.ndarray], loss: LossOfOutput
     loss : function
         Of outputs of shape (batch, output_size), or (total_steps, output_size) with an output per step; returns a
         scalar tensor.
+    setting : Setting, optional
+        Of the training, where more is known of it than the network tells.
 
     Returns
     -------
@@ -196,7 +204,9 @@ def gradient_flow(network: Any, inputs: Sequence[np.ndarray], loss: LossOfOutput
             last = directions is inside.layers[-1]
             seed = inside.last_seed(place) if last else _at_last_step(direction, gradient)
             layers.append(_layer_flow(direction, gradient, seed, several=len(directions) > 1))
-    return GradientFlow(layers, inside.loss, np.array([len(x) for x in inputs]))
+    return GradientFlow(
+        layers, inside.loss, np.array([len(x) for x in inputs]), setting or Setting.of(network)
+    )
 
 
 def _at_last_step(direction: DirectionInside, gradient: np.ndarray) -> np.ndarray:
@@ -322,20 +332,18 @@ def judge(horizon: float, growth: float, length: float) -> str:
     return "vanishes" if horizon < length else "reaches"
 
 
-def in_words(horizon: float, growth: float, length: float) -> str:
-    """Return what a memory horizon means for sequences of this length, and what to do."""
+def in_words(horizon: float, growth: float, length: float, setting: Setting | None = None) -> str:
+    """Return what a memory horizon means for sequences of this length, and what to do where the setting is known."""
     verdict = judge(horizon, growth, length)
     if verdict == "explodes":
         return (
-            f"The gradient explodes: on its way back it grows {number(growth)} times. Clip it (grad_clip=1.0), lower "
-            "learning_rate, start from orthogonal weights (initialization='default'), or cut the sequences into "
-            "shorter ones."
+            f"The gradient explodes: on its way back it grows {number(growth)} times."
+            f"{'' if setting is None else f' {setting.against_explosion()}'}"
         )
     if verdict == "vanishes":
         return (
             f"The gradient vanishes: after {_steps(horizon)} of {number(length)} only 1 % is left, so nothing "
-            "further back is learned. Take cell='lstm' or 'gru', initialization='chrono', a pooling over all steps "
-            "('mean', 'attention'), lengths that grow (curriculum), or shorter sequences."
+            f"further back is learned.{'' if setting is None else f' {setting.against_vanishing()}'}"
         )
     return f"The gradient reaches: more than 1 % of it arrives at the first of {number(length)} steps."
 

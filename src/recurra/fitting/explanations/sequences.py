@@ -194,21 +194,26 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
     return trace(network, model.members[0], prepared, sample_rate_hz=rows_hz, name=name)
 
 
-def flow_of_language(network: Any, ids: np.ndarray, steps: int, who: str) -> "GradientFlow":
+def flow_of_language(estimator: Any, ids: np.ndarray, steps: int) -> "GradientFlow":
     """Return how far gradients reach in a network that foretells the next of these tokens, over stretches of so many."""
     import torch
 
     from recurra.evaluation.explanations.gradient_flow import gradient_flow
 
     if len(ids) < 2:
-        raise DataError(f"{who}: gradient_flow needs a text of at least 2 tokens; got {len(ids)}.")
+        raise DataError(
+            f"{type(estimator).__name__}: gradient_flow needs a text of at least 2 tokens; got {len(ids)}."
+        )
     rows = ids[:-1].astype(np.float32)[:, None]
     cuts = range(steps, len(rows), steps)
     stretches = np.split(rows, cuts)[:FLOW_SEQUENCES]
     targets = torch.from_numpy(np.concatenate(np.split(ids[1:], cuts)[:FLOW_SEQUENCES]))
-    return gradient_flow(
-        network, stretches, lambda outputs: torch.nn.functional.cross_entropy(outputs, targets)
-    )
+
+    def loss(outputs: Any) -> Any:
+        return torch.nn.functional.cross_entropy(outputs, targets)
+
+    network = estimator.torch_network()
+    return gradient_flow(network, stretches, loss, setting=_setting(estimator, network))
 
 
 def flow_of(
@@ -233,4 +238,18 @@ def flow_of(
     else:
         flat = few
     targets = torch.from_numpy(np.ascontiguousarray(flat))
-    return gradient_flow(estimator.torch_network(), prepared, lambda outputs: loss(outputs, targets, None))
+    network = estimator.torch_network()
+    return gradient_flow(
+        network, prepared, lambda outputs: loss(outputs, targets, None), setting=_setting(estimator, network)
+    )
+
+
+def _setting(estimator: Any, network: Any) -> Any:
+    """Return what is known of the training of an estimator; None of a network of the user's own."""
+    from recurra.nn.networks.hidden_gradients import Setting
+
+    if not hasattr(network, "pooled"):
+        return None
+    known = estimator.model_.manifest["params"]
+    setting = Setting.of(network, grad_clip=known.get("grad_clip"))
+    return replace(setting, initialization=known.get("initialization"))

@@ -96,6 +96,7 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
         # "mask" wants to see NaN; infinity is refused either way.
         finite = "allow-nan" if estimator.missing == "mask" else True
         options = {"dtype": "numeric", "ensure_all_finite": finite}
+        _check_no_texts(X)
         if reset or hasattr(estimator, "n_features_in_"):
             X = validate_data(estimator, X, reset=reset, **options)
         else:
@@ -107,6 +108,31 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if reset:
         check_same_channels(sequences)
     return sequences, None
+
+
+def _check_no_texts(X: Any) -> None:
+    """Raise DataError naming the first text in a table of numbers; everything else is scikit-learn's to refuse."""
+    cells = np.asarray(X)
+    if cells.ndim != 2 or cells.dtype.kind not in "OUS":
+        return
+    for row, values in enumerate(cells.tolist()):
+        for column, value in enumerate(values):
+            if isinstance(value, str | bytes) and not _is_number(value):
+                names = getattr(X, "columns", None)
+                place = f"column {names[column]!r}" if names is not None else f"column {column}"
+                raise DataError(
+                    f"X: a table holds one sequence of numbers a row; row {row}, {place} is {value!r:.40}. Leave out columns"
+                    " of text; lists of words are read by SequenceLabeler, texts by TextClassifier."
+                )
+
+
+def _is_number(text: str | bytes) -> bool:
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _tell_padding(estimator: Any, sequences: list[np.ndarray]) -> None:

@@ -23,6 +23,8 @@ EXPLODED = 0.001
 # Stands for a norm beyond the range of numbers, so that a history stays plain JSON.
 LARGEST = 1e300
 
+POOLED_EVERYWHERE = ("mean", "max", "attention")
+
 # From outputs of shape (rows, output_size) to a scalar.
 LossOfOutputs = Callable[[torch.Tensor], torch.Tensor]
 
@@ -168,6 +170,58 @@ def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray
         if len(mine) and mine[0] > 0:
             out.append(np.where(mine < LARGEST, mine / mine[0], LARGEST))
     return out
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What decides how far gradients reach, as it is in one training; advice names what is not so already.
+
+    Parameters
+    ----------
+    cell : str
+    pooling : str
+        "none" with an answer for every step.
+    initialization : str, optional
+        None where it is not known.
+    grad_clip : float, optional
+        None where nothing is clipped, or it is not known.
+    """
+
+    cell: str
+    pooling: str
+    initialization: str | None = None
+    grad_clip: float | None = None
+
+    @classmethod
+    def of(cls, network: SequenceNetwork, *, grad_clip: float | None = None) -> "Setting":
+        """Return the setting of a network."""
+        config = network.config
+        return cls(config.cell, config.pooling, network.initialization, grad_clip)
+
+    def against_vanishing(self) -> str:
+        """Return what lets gradients reach further."""
+        gated = self.cell in ("lstm", "gru")
+        ways = [] if gated else ["take cell='lstm' or 'gru'"]
+        if gated and self.initialization != "chrono":
+            ways.append("take initialization='chrono'")
+        elif not gated and self.cell == "rnn" and self.initialization != "identity":
+            ways.append("take initialization='identity'")
+        if self.pooling != "none" and not set(self.pooling.split("+")) & set(POOLED_EVERYWHERE):
+            ways.append("a pooling over all steps (pooling='mean' or 'attention')")
+        return _in_a_row([*ways, "lengths that grow (curriculum)", "shorter sequences"])
+
+    def against_explosion(self) -> str:
+        """Return what keeps gradients small."""
+        clip = "set grad_clip=1.0" if self.grad_clip is None else f"lower grad_clip (now {self.grad_clip:g})"
+        ways = [clip, "lower learning_rate"]
+        if self.initialization not in (None, "default"):
+            ways.append("take initialization='default' (orthogonal)")
+        return _in_a_row([*ways, "cut the sequences into shorter ones"])
+
+
+def _in_a_row(ways: list[str]) -> str:
+    words = f"{', '.join(ways[:-1])}, or {ways[-1]}."
+    return words[0].upper() + words[1:]
 
 
 def horizon(shares: list[np.ndarray]) -> float:

@@ -114,6 +114,7 @@ class SequenceNetwork(nn.Module):
         What it looks like.
     """
 
+    initialization: str | None = None  # how `build` drew its weights, None where it did not
     generator = None  # what training draws from, see recurra.nn.random_generators; None is torch's global one
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -229,6 +230,7 @@ def build(
     network = SequenceNetwork(config)
     generator = torch.Generator().manual_seed(seed)
     initialize(network, generator, initialization=initialization, max_length=max_length)
+    network.initialization = initialization
     return network
 
 

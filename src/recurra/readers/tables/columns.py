@@ -185,8 +185,13 @@ class Columns:
         cells = self[name].tolist()
         return [None if _is_empty(cell) else str(cell).strip() for cell in cells]
 
-    def unique_names(self, name: str | None) -> list[str | None]:
+    def unique_names(self, name: str | None, *, advice: str = "") -> list[str | None]:
         """Return the names of a table in which every row is a record, from the column of this name if there is one.
+
+        Parameters
+        ----------
+        advice : str
+            What else may be meant, where a name is given twice.
 
         Raises
         ------
@@ -201,7 +206,7 @@ class Columns:
             if found in seen:
                 raise DataError(
                     f"{self.who}: id {found!r} is given twice, at {self.place(seen[found])} and {self.place(row)}. "
-                    "Give every sequence its own id, or pass layout='long' if each row is one time step."
+                    f"Give every row its own id, or none at all.{advice}"
                 )
             seen[found] = row
         return names
@@ -587,11 +592,10 @@ def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def check_full_rows(columns: Columns) -> None:
-    """Raise DataError at a row with fewer fields than the header."""
+def check_full_rows(columns: Columns, *, advice: str = "") -> None:
+    """Raise DataError at a row with fewer fields than the header; ``advice`` is what else may be meant."""
     if columns.first_short is not None:
         raise DataError(
             f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. "
-            "Complete the row; if every row is a whole sequence, pass layout='wide'."
+            f"{len(columns.names)}. Complete the row.{advice}"
         )

@@ -154,7 +154,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
         if layout == "long":
-            check_full_rows(columns)
+            check_full_rows(columns, advice=_if_wide(words))
             dataset = _long(columns, words, channels)
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
@@ -352,7 +352,7 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
         )
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
-    names = columns.unique_names(words.id)
+    names = columns.unique_names(words.id, advice=" If each row is one time step, pass layout='long'.")
     records = [
         Record(
             matrix[i, :length, None],
@@ -366,13 +366,18 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     return Dataset(records, notes=odd_values(columns.who, [r.values for r in records]))
 
 
+def _if_wide(words: TableOptions) -> str:
+    """Return the advice to read rows as sequences, where the layout was not given."""
+    return " If every row is a whole sequence, pass layout='wide'." if words.layout == "auto" else ""
+
+
 def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset:
     """One record per value of the id column, or one in all."""
     if len(channels) > MAX_CHANNELS:
         raise DataError(
             f"{columns.who}: has {len(columns.names)} columns; a long table has one column per channel, at "
-            f"most {MAX_CHANNELS}. "
-            "If every row is a whole sequence, pass layout='wide'; else pick the channels with channels=."
+            f"most {MAX_CHANNELS}. Pick the channels with channels=."
+            f"{_if_wide(words)}"
         )
     rows = RowOrder(columns, words)
     advice = "Leave the column out with channels=, or say what it is with label=, group= or id=."
