@@ -10,6 +10,9 @@ import numpy as np
 from recurra.checks import check_number
 from recurra.errors import UsageError
 
+# Whole numbers as labels are questioned where there are more of them than this, with fewer sequences of each than that.
+MOST_CLASSES, FEWEST_OF_A_CLASS = 20, 10
+
 
 @dataclass(frozen=True)
 class Record:
@@ -257,6 +260,22 @@ class Dataset:
             return {}
         counts = Counter(str(label) for label in flat.tolist() if label is not None)
         return dict(sorted(counts.items()))
+
+    def many_numbers(self) -> int:
+        """Return how many different whole numbers the labels are, where few sequences share one; else 0.
+
+        Such labels look like numbers to predict rather than classes.
+        """
+        y = self.y
+        if (
+            y is None
+            or self.kind not in ("sequence", "text")
+            or self.labels_per_step
+            or y.dtype.kind not in "iu"
+        ):
+            return 0
+        count = len(self.class_counts())
+        return count if count > MOST_CLASSES and len(y) < FEWEST_OF_A_CLASS * count else 0
 
     def __repr__(self) -> str:
         s = self.summary()

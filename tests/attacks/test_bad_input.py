@@ -138,7 +138,8 @@ READ = [
             *("--id", "id", "--label", "label", "--layout", "wide"),
         ),
         3,
-        r"data\.csv: id 's0' is given twice, at line 2 and line 3\. Give every row its own id, or none at all\. If each row is one time step, pass --layout long",
+        r"data\.csv: id 's0' is given twice, at line 2 and line 3\. Give every row its own id, or none at all\. "
+        r"If each row is one time step, pass --layout long",
     ),
     Bad(
         "labels for files that are not there",

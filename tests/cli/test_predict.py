@@ -248,3 +248,14 @@ def test_options_that_would_do_nothing(cli, trained, forms, tmp_path):
         done = cli("predict", tmp_path / "run", tmp_path / "load.csv", *flags)
         assert done.code == 2
         assert f"{flags[0]} does nothing for a network that forecasts" in done.err
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.xls", "out.ods", "out.parquet", "out.npy", "out.tsv"])
+def test_a_kind_of_file_that_is_not_written_is_refused(cli, forms, trained, tmp_path, name):
+    made = cli("predict", trained("ts").path, forms / "new.ts", "-o", tmp_path / name)
+    assert made.code == 2
+    assert "answers are written as CSV or JSON lines" in made.err
+    assert not (tmp_path / name).exists()
+    said = cli("predict", trained("ts").path, forms / "new.ts", "-o", tmp_path / name, "--format", "csv")
+    assert said.code == 0
+    assert (tmp_path / name).read_text().startswith("name,prediction\n")

@@ -68,7 +68,7 @@ def test_classes():
         "1 of 2 classes have fewer than 10 examples: q (3); figures for them say little."
     ]
     assert inspect(made(labels="p")).problems == ["There is only one class, 'p'; a classifier needs two."]
-    many = inspect(change(made(40), label=lambda i, r: i))
+    many = inspect(change(made(40), label=lambda i, r: f"p{i}"))
     assert any(problem.startswith("There are 40 classes for 40 sequences;") for problem in many.problems)
 
 

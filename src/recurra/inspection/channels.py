@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurra.checks import check_same_channels
 from recurra.records import Dataset
 
 
@@ -25,10 +26,17 @@ class Channel:
 
 
 def channels_of(dataset: Dataset) -> list[Channel]:
-    """Return the range of every channel, in one pass over the sequences; empty for text."""
+    """Return the range of every channel, in one pass over the sequences; empty for text.
+
+    Raises
+    ------
+    ShapeError
+        If a sequence has other channels than the first.
+    """
     arrays = [record.values for record in dataset.records if isinstance(record.values, np.ndarray)]
     if not arrays or arrays[0].ndim != 2:
         return []
+    check_same_channels(arrays, names=dataset.names, who=dataset.source or "the data")
     names = list(dataset.channel_names or [f"channel {i}" for i in range(arrays[0].shape[1])])
     found = _ranges(arrays, names)
     known = [record.known for record in dataset.records if record.known is not None]

@@ -194,11 +194,15 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
             f"{', '.join(tiny[:8])}; "
             "figures for them say little."
         )
-    if len(classes) > max(20, len(dataset) // 2) and not dataset.labels_per_step:
+    if dataset.many_numbers():
         out.append(
-            f"There are {len(classes)} classes for {len(dataset)} sequences; if the labels are numbers to "
-            "predict, "
-            "give their column as target=."
+            f"The labels are {len(classes)} different whole numbers for {len(dataset)} sequences: train with task='regress' "
+            "if they are numbers to predict, with task='classify' if each is a class of its own."
+        )
+    elif len(classes) > max(20, len(dataset) // 2) and not dataset.labels_per_step:
+        out.append(
+            f"There are {len(classes)} classes for {len(dataset)} sequences; if their column is an id or a group, give "
+            "another as label=."
         )
     return out
 

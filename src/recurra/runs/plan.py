@@ -125,6 +125,8 @@ def prepare(
     if task == "forecast" and sources.is_table(data):
         data_options.setdefault("kind", "series")
     dataset = load_any(data, **data_options)
+    if task is None:
+        _question_numbers(dataset)
     task = task or choose_task(dataset)
     _check_kind(dataset, task)
     _check_options(task, dataset.kind, options)
@@ -156,6 +158,16 @@ def choose_task(dataset: Dataset) -> str:
     if dataset.labels_per_step:
         return "label" if dataset.class_counts() else "regress"
     return "regress" if dataset.y is not None and not dataset.class_counts() else "classify"
+
+
+def _question_numbers(dataset: Dataset) -> None:
+    """Raise DataError at labels that are many whole numbers, which may be meant as numbers or as classes."""
+    count = dataset.many_numbers()
+    if count:
+        raise DataError(
+            f"train: {dataset.source or 'the data'} has {count} different whole numbers as labels of {len(dataset)} "
+            "sequences. Pass task='regress' if they are numbers to predict, task='classify' if each is a class of its own."
+        )
 
 
 def default_folder(data: Any) -> Path:

@@ -137,3 +137,20 @@ def test_one_clip_and_what_does_not_apply(tmp_path):
         read_clips(touch(tmp_path / "empty", "notes.txt"))
     with pytest.raises(MissingDataError, match="there is no such folder"):
         read_clips(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("size", [(5, 3), (3, 3), (8, 5)])
+def test_an_image_of_another_width_is_named(tmp_path, size):
+    for number in range(3):
+        picture(tmp_path / "a" / f"{number}.png")
+    picture(tmp_path / "b" / "odd.png", size=size)
+    with pytest.raises(
+        DataError, match=r"b/odd\.png: its rows have \d values, those of .*a/0\.png 4; .* as wide"
+    ):
+        recurra.load(tmp_path)
+
+
+def test_images_of_other_heights_are_longer_and_shorter_sequences(tmp_path):
+    picture(tmp_path / "a" / "0.png", size=(4, 3))
+    picture(tmp_path / "b" / "0.png", size=(4, 7))
+    assert [len(record.values) for record in recurra.load(tmp_path)] == [3, 7]

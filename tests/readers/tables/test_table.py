@@ -237,8 +237,11 @@ def test_row_too_short_in_a_long_table():
 
 
 def test_a_doubled_id_is_no_reason_to_give_a_layout_that_texts_have_not():
-    text = message("id,note,label\na,oil leaks,p\na,no power,q\n", text="note", id="id")
-    assert text.endswith("Give every row its own id, or none at all.")
+    with pytest.raises(DataError, match=r"id 'a' is given twice.*own id, or none at all\.$"):
+        from_columns(
+            parse("id,note,label\na,oil leaks,p\na,no power,q\n", who="t.csv"),
+            TableOptions(text="note", id="id"),
+        )
 
 
 def test_no_values_left():

@@ -101,3 +101,38 @@ def test_tables_of_numbers_in_txt_stay_tables(tmp_path):
     assert "labels= names a file of labels" in message(
         lambda: recurra.load(path, labels="l.txt", layout="wide"), UsageError
     )
+
+
+LABELLED = [
+    (f"oil leaks at gate {i}", "leak") if i % 2 else (f"no power in hall {i}", "power") for i in range(12)
+]
+
+
+@pytest.mark.parametrize(("label_first", "side"), [(False, "behind"), (True, "before")])
+def test_a_label_beside_a_tab_is_a_label(tmp_path, label_first, side):
+    file = tmp_path / "t.txt"
+    file.write_text("".join(f"{b}\t{a}\n" if label_first else f"{a}\t{b}\n" for a, b in LABELLED))
+    data = recurra.load(file)
+    assert [text for text, _ in LABELLED] == data.X
+    assert data.y.tolist() == [label for _, label in LABELLED]
+    assert f"its label {side} a tab" in data.notes[0]
+    assert recurra.load(file, layout="lines").X[0].count("\t") == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"a house {i}\tein Haus {i}" for i in range(12)],  # pairs: nothing stands twice
+        [f"{'ab'[i % 2]}\t{'cd'[i % 2]}" for i in range(12)],  # both sides could be labels
+        [f"text {i}\tx" for i in range(12)],  # one name for all says nothing
+        [f"text {i}\t{'ab'[i % 2]}\tmore" for i in range(12)],
+        [f"text {i}\t{'ab'[i % 2]}" for i in range(11)] + ["a line without one"],
+        ["one text\ta", "another\tb"],  # too few to tell
+    ],
+)
+def test_a_tab_that_parts_no_label_stays_in_the_text(tmp_path, lines):
+    file = tmp_path / "t.txt"
+    file.write_text("\n".join(lines) + "\n")
+    data = recurra.load(file)
+    assert lines == data.X
+    assert data.y is None

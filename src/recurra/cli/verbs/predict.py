@@ -16,6 +16,8 @@ from recurra.runs.predict import predict
 from recurra.store import write_text
 
 FORMATS = ("csv", "jsonl")
+# Of files that are written; a device or a pipe has no suffix.
+CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json")
 
 
 @click.command(
@@ -59,7 +61,13 @@ def command(
         raise UsageError(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
         )
-    by_name = "jsonl" if out is not None and Path(out).suffix in (".jsonl", ".ndjson", ".json") else "csv"
+    suffix = "" if out is None else Path(out).suffix.lower()
+    if form is None and suffix not in (*CSV_SUFFIXES, *JSON_SUFFIXES):
+        raise UsageError(
+            f"predict: answers are written as CSV or JSON lines; got {out!r}. Give a name that ends in .csv, which "
+            "spreadsheets open, or in .jsonl, or say which with --format."
+        )
+    by_name = "jsonl" if suffix in JSON_SUFFIXES else "csv"
     how: dict[str, Any] = {
         "proba": proba,
         "segments": segments,

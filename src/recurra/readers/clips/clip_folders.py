@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.clips.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
@@ -68,6 +70,11 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
     -------
     Dataset
         Values from 0, black, to 1, of shape (height, width), or (height, 3 * width) with colours.
+
+    Raises
+    ------
+    DataError
+        If there is no image, or one is wider than another.
     """
     if (path / LABELS).is_file():
         dataset = from_table(read_delimited(path / LABELS), path, label=label, group=group)
@@ -78,8 +85,21 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
     if not records:
         raise DataError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}).")
     rows = read_rows([record.values for record in records])
+    _check_one_width(records, rows)
     read = [replace(record, values=values) for record, values in zip(records, rows, strict=True)]
     return Dataset(read, source=str(path), notes=("Images are read row by row; a step is a row.",))
+
+
+def _check_one_width(records: Sequence[Record], rows: Sequence[np.ndarray]) -> None:
+    """Raise DataError naming the first image whose rows are not as long as those of the first; heights may differ."""
+    for record, values in zip(records, rows, strict=True):
+        if values.shape[1] != rows[0].shape[1]:
+            raise DataError(
+                f"{record.values}: its rows have {values.shape[1]} values, those of {records[0].values} "
+                f"{rows[0].shape[1]}; images read row by row must all be as wide, and all grey or all in colours. Bring "
+                "them to one width, or put each into a folder of its own in its class folder: then they are clips, whose "
+                "size an image network does not mind."
+            )
 
 
 def _image_records(root: Path, top: Path) -> list[Record]:

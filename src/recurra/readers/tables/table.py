@@ -74,7 +74,12 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
     who = "a DataFrame" if is_frame(source) else str(source)
     if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
         words.check_given(LINES, f"{source}, one text a line")
-        return text.read_lines(Path(source), labels=words.labels, encoding=words.encoding)
+        return text.read_lines(
+            Path(source),
+            labels=words.labels,
+            encoding=words.encoding,
+            whole_lines=words.layout == "lines",
+        )
     if words.labels is not None:
         raise UsageError(
             f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."

@@ -18,6 +18,8 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORECASE)
 _LINES_LOOKED_AT = 20
+# Names beside a tab are labels if there are at least so many lines, and so many of each on average.
+FEWEST_LINES, LINES_OF_A_LABEL = 6, 3
 
 
 def is_prose(path: Path, *, encoding: str = "utf-8") -> bool:
@@ -36,7 +38,9 @@ def _is_numbers(line: str) -> bool:
     return 2 * sum(_NUMBER.fullmatch(cell) is not None for cell in cells) >= len(cells)
 
 
-def read_lines(path: Path, *, labels: Any = None, encoding: str = "utf-8") -> Dataset:
+def read_lines(
+    path: Path, *, labels: Any = None, encoding: str = "utf-8", whole_lines: bool = False
+) -> Dataset:
     """Read one text a line.
 
     Parameters
@@ -47,6 +51,9 @@ def read_lines(path: Path, *, labels: Any = None, encoding: str = "utf-8") -> Da
         File with one label a line, as many as texts.
     encoding : str, default="utf-8"
         Of both files.
+    whole_lines : bool, default=False
+        Whether a tab is a part of the text. Else, where few different names stand on one side of a tab in every line,
+        they are the labels.
 
     Raises
     ------
@@ -55,7 +62,11 @@ def read_lines(path: Path, *, labels: Any = None, encoding: str = "utf-8") -> Da
     """
     texts = _lines(path, encoding)
     wanted: list[Any] = [None] * len(texts)
-    if labels is not None:
+    note = f"{path}: read as one text a line."
+    if labels is None and not whole_lines and (parted := _labels_by_tab(texts)):
+        texts, wanted, side = parted
+        note = f"{path}: read as one text a line, its label {side} a tab; layout='lines' reads whole lines."
+    elif labels is not None:
         wanted = _lines(Path(labels), encoding)
         if len(wanted) != len(texts):
             raise DataError(
@@ -67,7 +78,24 @@ def read_lines(path: Path, *, labels: Any = None, encoding: str = "utf-8") -> Da
         Record(text, label=label, name=f"line {number}")
         for number, (text, label) in enumerate(zip(texts, wanted, strict=True), 1)
     ]
-    return Dataset(records, kind="text", source=str(path), notes=(f"{path}: read as one text a line.",))
+    return Dataset(records, kind="text", source=str(path), notes=(note,))
+
+
+def _labels_by_tab(lines: Sequence[str]) -> tuple[list[str], list[Any], str] | None:
+    """Return texts, labels, and on which side of a tab the labels stand; None where it is not plain that they do.
+
+    On one side, and on one alone, few different names must stand, each on several lines.
+    """
+    parts = [line.split("\t") for line in lines]
+    if len(lines) < FEWEST_LINES or any(len(part) != 2 or not all(map(str.strip, part)) for part in parts):
+        return None
+    sides = list(zip(*parts, strict=True))
+    named = [side for side in (0, 1) if 2 <= len(set(sides[side])) <= len(lines) // LINES_OF_A_LABEL]
+    if len(named) != 1:
+        return None
+    labels = [label.strip() for label in sides[named[0]]]
+    texts = [text.strip() for text in sides[1 - named[0]]]
+    return texts, labels, "behind" if named[0] else "before"
 
 
 def _lines(path: Path, encoding: str) -> list[str]:
