@@ -112,7 +112,17 @@ def __getattr__(name: str) -> Any:
         hint = f". Did you mean {by_letters[near[0]]!r}?" if near else ""
         raise AttributeError(f"module 'recurra' has no attribute {name!r}{hint}")
     module, attribute = _LAZY[name]
-    found = importlib.import_module(module)
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = (error.name or "recurra").split(".")[0]
+        if package == "recurra":
+            raise
+        from recurra.errors import MissingExtraError
+
+        raise MissingExtraError(
+            f"recurra.{name} needs the package {package}, which is not installed: pip install recurra"
+        ) from error
     value = found if attribute is None else getattr(found, attribute)
     globals()[name] = value
     return value

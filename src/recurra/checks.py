@@ -5,6 +5,7 @@ build a message return it; functions named ``check_`` raise.
 """
 
 import difflib
+import importlib.util
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -67,6 +68,19 @@ def check_number(
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
     """Return the error for an optional package that is not installed."""
     return MissingExtraError(f"{purpose} needs the package {package}: pip install 'recurra[{extra}]'")
+
+
+def check_torch(who: str) -> None:
+    """Raise MissingExtraError unless torch is installed, which training and gradients need; predicting does not."""
+    try:
+        found = importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        raise MissingExtraError(
+            f"{who} needs the package torch, which is not installed: pip install torch. Without it a saved model "
+            "predicts, evaluates and streams."
+        )
 
 
 def where(index: int, names: Sequence[str | None] | None = None) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from recurra.checks import check_torch
 from recurra.errors import DataError
 from recurra.estimators.base import ClassifierMixin, Estimator
 from recurra.evaluation.explanations.explanation import Explanation
@@ -247,6 +248,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             ``summary()`` says what was found and what to do, ``plot()`` draws it.
         """
         self._check_fitted()
+        check_torch(f"{type(self).__name__}.gradient_flow")
         sequences, names, y = self._labelled("gradient_flow", X, y)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
         encoded = target.scaled(target.encode(y, names))

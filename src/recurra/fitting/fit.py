@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from recurra.checks import check_torch
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.task import Member, Request, Start
@@ -27,8 +28,14 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         Go on: an estimator that is not fitted from the newest checkpoint in ``checkpoint_dir``, or from the beginning if
         there is none yet; a fitted one from its weights, features and classes, or from where this very training was
         interrupted.
+
+    Raises
+    ------
+    MissingExtraError
+        If torch is not installed.
     """
     estimator._check_options()
+    check_torch(f"{type(estimator).__name__}.fit")
     found = resuming.find(estimator, resume)
     fitted = resuming.fitted_before(estimator, resume)
     seed = resuming.seed_of(resuming.random_state(estimator, found))

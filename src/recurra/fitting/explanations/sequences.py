@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from recurra.checks import as_texts, as_token_lists, check_choice, check_number
+from recurra.checks import as_texts, as_token_lists, check_choice, check_number, check_torch
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
@@ -52,6 +52,7 @@ def explain(
             "the states over a sentence, evaluate(X, y) which labels are mistaken for which."
         )
     check_choice(who, "method", method, METHODS)
+    check_torch(f"{who}.explain")
     if model.wide is not None and method != "occlusion":
         recipe.warn_of_one_part(who, model.wide)
         model = model.of_network
@@ -196,6 +197,7 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
 
 def flow_of_language(estimator: Any, ids: np.ndarray, steps: int) -> "GradientFlow":
     """Return how far gradients reach in a network that foretells the next of these tokens, over stretches of so many."""
+    check_torch(f"{type(estimator).__name__}.gradient_flow")
     import torch
 
     from recurra.evaluation.explanations.gradient_flow import gradient_flow

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_texts, check_choice
+from recurra.checks import as_texts, check_choice, check_torch
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.fitting import recipe
@@ -87,6 +87,7 @@ def _along_the_way(
     estimator: Any, text: str, index: int, options: Mapping[str, Any]
 ) -> tuple[np.ndarray, float | None, dict[str, Any]]:
     """Return integrated gradients of what the front gives, summed for each token."""
+    check_torch(f"{type(estimator).__name__}.explain with method='integrated_gradients'")
     import torch
 
     from recurra.evaluation.explanations.integrated_gradients import integrated_gradients

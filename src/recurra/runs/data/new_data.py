@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import DataError, RecurraError
+from recurra.readers.clips.video import IMAGE_SUFFIXES
 from recurra.readers.folder import FILE_SUFFIXES
 from recurra.readers.signals.signal import SUFFIXES
 from recurra.records import Dataset, Record
@@ -86,7 +87,7 @@ def _is_recording(data: Any) -> bool:
     if not isinstance(data, str | Path) or not Path(data).is_file():
         return False
     suffix = Path(data).suffix.lower()
-    return suffix in FILE_SUFFIXES and suffix not in SUFFIXES
+    return suffix in (*FILE_SUFFIXES, *IMAGE_SUFFIXES) and suffix not in SUFFIXES
 
 
 @contextlib.contextmanager
