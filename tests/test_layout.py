@@ -30,11 +30,12 @@ BELOW = {
     INSPECTION: {*DATA},
     **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
     "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
-    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting"},
-    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "estimators"},
-    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "estimators", "runs"},
+    "export": {*DATA, "kernels", "serving"},
+    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "export"},
+    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators"},
+    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators", "runs"},
 }
-TORCH_FREE = GROUND | {*DATA, "kernels", "serving", INSPECTION}
+TORCH_FREE = GROUND | {*DATA, "kernels", "serving", "export", INSPECTION}
 
 # The one call upwards: Dataset.split is promised on the ground floor, its work is done in batches/.
 EXCEPTIONS = {("records.py", "batches")}

@@ -5,6 +5,7 @@ order is the same for a batch, for a sequence alone and for a stream.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Convolutions:
         ends = np.cumsum(inputs.lengths)
         first = np.repeat(ends - inputs.lengths, inputs.lengths)
         last = np.repeat(ends, inputs.lengths) - 1
-        for layer in _folded(description, weights):
+        for layer in _running(description, weights):
             rows = layer.over(rows, first, last, causal=description["causal"])
         return inputs.replace(rows)
 
@@ -60,29 +61,44 @@ class Convolutions:
         """Return what is fed step by step; a description that is not causal has none (ValueError)."""
         if not description["causal"]:
             raise ValueError("convolutions that look ahead cannot be fed step by step")
-        return RunningConvolutions(_folded(description, weights), batch)
+        return RunningConvolutions(_running(description, weights), batch)
 
 
-class _Layer:
-    """One convolution with its normalization folded in.
+@dataclass(frozen=True)
+class Folded:
+    """The numbers of one convolution with its normalization folded in.
 
     Parameters
     ----------
     weight : float32 array of shape (filters, kernel * channels)
-        Step by step of the kernel.
+        Step by step of the kernel, the oldest first.
     bias : float32 array of shape (filters,)
     kernel, dilation : int
     """
 
-    def __init__(self, weight: np.ndarray, bias: np.ndarray, kernel: int, dilation: int) -> None:
-        self.linear = pooling.Linear(weight, bias)
-        self.kernel, self.dilation = kernel, dilation
-        self.channels = weight.shape[1] // kernel
+    weight: np.ndarray
+    bias: np.ndarray
+    kernel: int
+    dilation: int
 
     @property
     def span(self) -> int:
         """Steps from the first that a kernel sees to the last."""
         return (self.kernel - 1) * self.dilation
+
+
+class _Layer:
+    """One convolution that runs.
+
+    Parameters
+    ----------
+    numbers : Folded
+    """
+
+    def __init__(self, numbers: Folded) -> None:
+        self.linear = pooling.Linear(numbers.weight, numbers.bias)
+        self.kernel, self.dilation, self.span = numbers.kernel, numbers.dilation, numbers.span
+        self.channels = numbers.weight.shape[1] // numbers.kernel
 
     def of(self, seen: np.ndarray) -> np.ndarray:
         """Return the rows (n, filters) for what their kernels see, (n, kernel * channels)."""
@@ -103,7 +119,8 @@ class _Layer:
         return np.concatenate(parts)
 
 
-def _folded(description: Mapping[str, Any], weights: Weights) -> list[_Layer]:
+def folded(description: Mapping[str, Any], weights: Weights) -> list[Folded]:
+    """Return each convolution of a description with its normalization folded in."""
     layers = []
     for index, layer in enumerate(description["layers"]):
         gain, shift, mean, variance = (weights[f"norms.{index}.{name}"].astype(np.float64) for name in NORM)
@@ -111,8 +128,12 @@ def _folded(description: Mapping[str, Any], weights: Weights) -> list[_Layer]:
         weight = weights[f"weights.{index}"].astype(np.float64).transpose(0, 2, 1) * factor[:, None, None]
         bias = (weights[f"biases.{index}"] - mean) * factor + shift
         flat = np.ascontiguousarray(weight.reshape(len(weight), -1), np.float32)
-        layers.append(_Layer(flat, bias.astype(np.float32), layer["kernel"], layer["dilation"]))
+        layers.append(Folded(flat, bias.astype(np.float32), layer["kernel"], layer["dilation"]))
     return layers
+
+
+def _running(description: Mapping[str, Any], weights: Weights) -> list[_Layer]:
+    return [_Layer(numbers) for numbers in folded(description, weights)]
 
 
 class RunningConvolutions(RunningFront):

@@ -102,7 +102,7 @@ def _mean_of_runs(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 LONGEST_RUN = 5
-_MIX = np.uint32(0x9E3779B1)  # 2 ** 32 over the golden ratio, as Knuth's multiplicative hash takes it
+MIX = np.uint32(0x9E3779B1)  # 2 ** 32 over the golden ratio, as Knuth's multiplicative hash takes it
 
 
 def runs_of_letters(codes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +130,7 @@ def runs_of_letters(codes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarra
     for length in range(1, min(LONGEST_RUN, width) + 1):
         # that of one letter less, and the letter that follows
         places = width - length + 1
-        hashed = (hashed[:, :places] ^ letters[:, length - 1 :]) * _MIX
+        hashed = (hashed[:, :places] ^ letters[:, length - 1 :]) * MIX
         hashed ^= hashed >> np.uint32(15)
         row = 1 + (hashed % np.uint32(rows - 1)).astype(np.int64)
         parts.append(np.where(there[:, length - 1 :], row, 0))

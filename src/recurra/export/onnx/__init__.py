@@ -1,0 +1,12 @@
+"""The ONNX graph of a model, written from its description with standard operators, batch and time of any size.
+
+- `answers`: What the outputs of the members become: probabilities and labels, numbers, scores of a chain of labels
+- `fronts`: What stands before the recurrence, whole and one step at a time
+- `graph`: `Graph`, nodes and constants while a graph is built
+- `pooling`: Pooling over the steps of a ragged batch, whole and one step at a time
+- `recurrence`: Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators
+- `rows`: `Rows`, a ragged batch inside of a graph, and the features of a model over it
+- `whole`: The graphs of whole sequences and of one step
+- `wide`: The linear part of a model, with the bits of its own kernels
+- `write`: `write_onnx`, the file with its metadata, checked by onnxruntime before it is handed over
+"""

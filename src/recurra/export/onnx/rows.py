@@ -1,0 +1,163 @@
+"""`Rows`: a ragged batch inside of a graph, and the features of a model over it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import UsageError
+from recurra.export.onnx.graph import Graph
+from recurra.features.chain import Chain
+from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.scaling import Scaling
+from recurra.features.windows.sliding import Windows
+from recurra.features.windows.statistics import Samples
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Names of the tensors of a ragged batch.
+
+    Parameters
+    ----------
+    values : str
+        Of shape (batch, time, channels); zero after the end of each sequence.
+    lengths : str or None
+        int64 of shape (batch,); None in the graph of one step, where every row counts.
+    valid : str or None
+        bool of shape (batch, time, 1): whether a row lies before the end; None in the graph of one step.
+    """
+
+    values: str
+    lengths: str | None
+    valid: str | None
+
+    def within(self, graph: Graph, values: str, dtype: Any = np.float32) -> "Rows":
+        """Return other values for the same rows, zero after the end."""
+        return replace(self, values=zeroed(graph, values, self.valid, dtype))
+
+
+def zeroed(graph: Graph, values: str, valid: str | None, dtype: Any = np.float32) -> str:
+    """Return values (batch, time, channels) that are zero, whatever stood there, after the end."""
+    return values if valid is None else graph.add("Where", valid, values, graph.constant(0, dtype))
+
+
+def ragged(graph: Graph, values: str, lengths: str) -> Rows:
+    """Return the rows of an input (batch, time, channels) of float32 and its lengths, int64 of shape (batch,)."""
+    found = with_lengths(graph, values, lengths)
+    return replace(found, values=zeroed(graph, values, found.valid))
+
+
+def with_lengths(graph: Graph, values: str, lengths: str) -> Rows:
+    """Return values that may be anything after the end, with the marks of what lies before it."""
+    time = graph.squeeze(graph.size(values, 1), 0)
+    places = graph.add("Range", graph.constant(0, np.int64), time, graph.constant(1, np.int64))
+    valid = graph.add("Less", graph.unsqueeze(places, 0), graph.unsqueeze(lengths, 1))
+    return Rows(values, lengths, graph.unsqueeze(valid, 2))
+
+
+def apply_features(graph: Graph, rows: Rows, features: Chain, last: str | None = None) -> tuple[Rows, str]:
+    """Return what the network reads, and what stands in for missing values after the last row.
+
+    Parameters
+    ----------
+    features : Chain
+        Scaling, the mark of missing values and windows of samples; others are computed outside.
+    last : str, optional
+        In the graph of one step: what stands in for missing values, float32 of shape (batch, channels).
+    """
+    filled = ""
+    for step in features.steps:
+        if isinstance(step, Scaling):
+            rows = _scaled(graph, rows, step)
+        elif isinstance(step, MissingMask):
+            rows, filled = _filled(graph, rows, last)
+        elif isinstance(step, Windows) and len(step.parts) == 1 and isinstance(step.parts[0], Samples):
+            rows = _windows(graph, rows, step)
+        else:
+            raise UsageError(
+                f"export: the feature {step.to_manifest()[0]['name']!r} stands behind the scaling, where no exporter "
+                "knows it; update recurra."
+            )
+    return rows, filled
+
+
+def _scaled(graph: Graph, rows: Rows, scaling: Scaling) -> Rows:
+    if scaling.kind == "none":
+        return rows
+    # In double, as recurra does it: a channel far from 0 would lose its digits.
+    exact = graph.cast(rows.values, np.float64)
+    moved = graph.add("Sub", exact, graph.constant(scaling.center, np.float64, name="scaling.center"))
+    scaled = graph.add("Div", moved, graph.constant(scaling.spread, np.float64, name="scaling.spread"))
+    return rows.within(graph, graph.cast(scaled, np.float32))
+
+
+def _filled(graph: Graph, rows: Rows, last: str | None) -> tuple[Rows, str]:
+    """Return the rows with missing values filled and their marks beside, and the last values of each sequence."""
+    missing = graph.add("IsNaN", rows.values)
+    if rows.valid is None:
+        assert last is not None
+        filled = graph.add("Where", missing, graph.unsqueeze(last, 1), rows.values)
+        after = graph.squeeze(filled, 1)
+    else:
+        nothing = graph.add(
+            "Mul", graph.reduce("ReduceSum", graph.cast(missing, np.float32), 1), _zero(graph)
+        )
+        after, along = graph.several(
+            "Scan",
+            nothing,
+            graph.transpose(rows.values, 1, 0, 2),
+            count=2,
+            body=_filling(),
+            num_scan_inputs=1,
+        )
+        filled = graph.transpose(along, 1, 0, 2)
+    marked = graph.concat([filled, graph.cast(missing, np.float32)], 2)
+    return rows.within(graph, marked), after
+
+
+def _zero(graph: Graph) -> str:
+    return graph.constant(0, np.float32)
+
+
+def _filling() -> Any:
+    """Return the body of the scan over the steps: a missing value becomes the last that was there."""
+    from onnx import TensorProto, helper
+
+    def info(name: str) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None])
+
+    nodes = [
+        helper.make_node("IsNaN", ["row"], ["gap"]),
+        helper.make_node("Where", ["gap", "last", "row"], ["kept"]),
+        helper.make_node("Identity", ["kept"], ["shown"]),
+    ]
+    return helper.make_graph(nodes, "fill", [info("last"), info("row")], [info("kept"), info("shown")])
+
+
+def _windows(graph: Graph, rows: Rows, windows: Windows) -> Rows:
+    """Return a row for each window: the samples of one channel after those of another."""
+    size, hop = windows.window, windows.hop
+    if size == 1:
+        return rows
+    assert rows.lengths is not None
+    # Filled up by a window, so that a batch shorter than one is no special case; such rows lie after the end.
+    padded = graph.pad(rows.values, (0, 0, 0), (0, size, 0))
+    steps = graph.squeeze(graph.size(rows.values, 1), 0)
+    count = graph.add(
+        "Add", graph.add("Div", steps, graph.constant(hop, np.int64)), graph.constant(1, np.int64)
+    )
+    starts = graph.add("Range", graph.constant(0, np.int64), count, graph.constant(1, np.int64))
+    starts = graph.unsqueeze(graph.add("Mul", starts, graph.constant(hop, np.int64)), 1)
+    places = graph.add("Add", starts, graph.constant(np.arange(size)[None], np.int64))
+    cut = graph.transpose(graph.add("Gather", padded, places, axis=1), 0, 1, 3, 2)
+    shape = graph.concat([graph.slice(graph.add("Shape", cut), 0, 0, 2), graph.constant([-1], np.int64)], 0)
+    values = graph.add("Reshape", cut, shape)
+    left = graph.add("Sub", rows.lengths, graph.constant(size, np.int64))
+    whole = graph.add(
+        "Add", graph.add("Div", left, graph.constant(hop, np.int64)), graph.constant(1, np.int64)
+    )
+    short = graph.add("Less", left, graph.constant(0, np.int64))
+    lengths = graph.add("Where", short, graph.constant(0, np.int64), whole)
+    found = with_lengths(graph, values, lengths)
+    return replace(found, values=zeroed(graph, values, found.valid))

@@ -1,0 +1,178 @@
+"""The graphs: whole sequences, and one step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from recurra.export.boundary import Exported
+from recurra.export.onnx import answers, wide
+from recurra.export.onnx.fronts import apply_front, step_front
+from recurra.export.onnx.graph import Graph
+from recurra.export.onnx.pooling import RunningPools, pooled
+from recurra.export.onnx.recurrence import Stack, run
+from recurra.export.onnx.rows import Rows, apply_features, ragged, zeroed
+
+
+def whole_graph(exported: Exported, opset: int) -> Graph:
+    """Return the graph of whole sequences.
+
+    Inputs are ``x`` (batch, time, channels), ``lengths`` (batch,), and the initial states ``h_0`` and, for the LSTM,
+    ``c_0``, which may be left out; outputs are the answers and ``h_n`` and ``c_n``. Of several members the states are
+    named ``m0_h_0``, ``m1_h_0``, ...
+    """
+    graph, model = Graph(opset), exported.inside
+    network, features = model.manifest["network"], model.features
+    x = graph.input("x", np.float32, ("batch", "time", features.n_channels))
+    given = ragged(graph, x, graph.input("lengths", np.int64, ("batch",)))
+    rows, _ = apply_features(graph, given, features)
+    outputs, final = [], {}
+    for number, weights in enumerate(model.members):
+        prefix = _prefix(exported, number)
+        found, states = _member(graph, network, weights, rows, prefix)
+        outputs.append(found)
+        final |= {f"{prefix}{part}_n": state for part, state in states.items()}
+    chosen = model.task != "regression"
+    combined = answers.together(graph, outputs, probabilities=chosen)
+    if model.wide is not None:
+        combined = wide.mixed(graph, model.wide, combined, rows, probabilities=chosen)
+    _declare_answers(graph, exported, combined, given, rows)
+    layers = network["num_layers"] * (2 if network["bidirectional"] else 1)
+    for name, state in final.items():
+        graph.output(name, state, np.float32, (layers, "batch", network["hidden_size"]))
+    return graph
+
+
+def _prefix(exported: Exported, number: int) -> str:
+    return f"m{number}_" if len(exported.inside.members) > 1 else ""
+
+
+def _stack(network: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str) -> Stack:
+    return Stack(
+        network["cell"],
+        weights,
+        network["num_layers"],
+        network["bidirectional"],
+        name=f"{prefix}recurrent",
+    )
+
+
+def _initial(graph: Graph, stack: Stack, like: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the initial states, inputs that may be left out, for as many sequences as ``like`` has."""
+    layers = stack.num_layers * stack.directions
+    shape = graph.concat(
+        [
+            graph.constant([layers], np.int64),
+            graph.size(like, 0),
+            graph.constant([stack.hidden_size], np.int64),
+        ],
+        0,
+    )
+    zeros = np.zeros((layers, 1, stack.hidden_size), np.float32)
+    found = {}
+    for part, name in names.items():
+        given = graph.input(name, np.float32, (layers, "state_batch", stack.hidden_size), zeros)
+        found[part] = graph.add("Expand", given, shape)
+    return found
+
+
+def _member(
+    graph: Graph, network: Mapping[str, Any], weights: Mapping[str, np.ndarray], rows: Rows, prefix: str
+) -> tuple[str, dict[str, str]]:
+    """Return the outputs of one network and its final states."""
+    stack = _stack(network, weights, prefix)
+    initial = _initial(graph, stack, rows.values, {part: f"{prefix}{part}_0" for part in stack.states})
+    states, final = run(graph, apply_front(graph, network, weights, rows), stack, initial)
+    seen = pooled(graph, network, weights, states, final["h"], stack)
+    return graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head"), final
+
+
+def _declare_answers(graph: Graph, exported: Exported, outputs: str, given: Rows, rows: Rows) -> None:
+    model = exported.inside
+    if not exported.per_step:
+        for one in answers.answers(graph, model, outputs):
+            graph.output(one.name, one.tensor, one.dtype, ("batch", *one.shape))
+        return
+    chain, alignment = bool(model.manifest["network"].get("crf")), model.features.alignment
+    if chain:  # decoded outside, row by row
+        assert rows.lengths is not None
+        graph.output("score_lengths", rows.lengths, np.int64, ("batch",))
+        outputs = zeroed(graph, outputs, rows.valid)
+    elif alignment is not None and not model.features.keeps_steps:
+        outputs = answers.at_steps(graph, outputs, given, rows, alignment)
+    assert given.valid is not None
+    for one in answers.answers(graph, model, outputs):
+        if chain:
+            scores = one.name == "scores"
+            graph.output(
+                one.name, one.tensor, one.dtype, ("batch", "rows", *one.shape) if scores else one.shape
+            )
+            continue
+        valid = given.valid
+        if not one.shape:
+            valid = graph.squeeze(valid, 2)
+        elif len(one.shape) > 1:
+            valid = graph.unsqueeze(valid, 3)
+        within = graph.add("Where", valid, one.tensor, graph.constant(one.past_end, one.dtype))
+        graph.output(one.name, within, one.dtype, ("batch", "time", *one.shape))
+
+
+def step_graph(exported: Exported, opset: int) -> Graph:
+    """Return the graph of one step.
+
+    Inputs are ``x`` (batch, channels) and every part of the state, zeros where it is left out; outputs are the answer
+    after this row and every part of the state under its name with ``_next``.
+    """
+    graph, model = Graph(opset), exported.inside
+    network, features = model.manifest["network"], model.features
+    x = graph.input("x", np.float32, ("batch", features.n_channels))
+    rows = Rows(graph.unsqueeze(x, 1), None, None)
+    after: dict[str, tuple[str, tuple[int | str, ...]]] = {}
+    last = None
+    if any(step.to_manifest()[0]["name"] == "missing_mask" for step in features.steps):
+        zeros = np.zeros((1, features.n_channels), np.float32)
+        known = graph.input("filled", np.float32, ("state_batch", features.n_channels), zeros)
+        last = graph.add("Expand", known, graph.add("Shape", x))
+    rows, filled = apply_features(graph, rows, features, last)
+    if last is not None:
+        after["filled"] = (filled, ("batch", features.n_channels))
+    outputs = []
+    for number, weights in enumerate(model.members):
+        found, own = _step_member(graph, network, weights, rows, _prefix(exported, number))
+        outputs.append(found)
+        after |= own
+    combined = answers.together(graph, outputs, probabilities=model.task != "regression")
+    for one in answers.answers(graph, _of_step(model), combined):
+        graph.output(one.name, one.tensor, one.dtype, ("batch", *one.shape))
+    for name, (tensor, shape) in after.items():
+        graph.output(f"{name}_next", tensor, np.float32, shape)
+    return graph
+
+
+def _of_step(model: Any) -> Any:
+    """Return a model whose answers are those of one step: (batch, outputs)."""
+    from dataclasses import replace
+
+    network = {**model.manifest["network"], "pooling": "last"}
+    return replace(model, manifest={**model.manifest, "network": network})
+
+
+def _step_member(
+    graph: Graph, network: Mapping[str, Any], weights: Mapping[str, np.ndarray], rows: Rows, prefix: str
+) -> tuple[str, dict[str, tuple[str, tuple[int | str, ...]]]]:
+    """Return the outputs (batch, outputs) of one network after a row, and its state: tensors and shapes."""
+    stack = _stack(network, weights, prefix)
+    read, remembered = step_front(graph, network, weights, rows, prefix)
+    initial = _initial(graph, stack, rows.values, {part: f"{prefix}{part}" for part in stack.states})
+    states, final = run(graph, read, stack, initial)
+    shape = (stack.num_layers, "batch", stack.hidden_size)
+    after: dict[str, tuple[str, tuple[int | str, ...]]] = {
+        f"{prefix}{part}": (state, shape) for part, state in final.items()
+    }
+    after |= {name: (tensor, ("batch", *own)) for name, (tensor, own) in remembered.items()}
+    seen = graph.squeeze(states.values, 1)
+    if network["pooling"] != "none":
+        pools = RunningPools(graph, prefix, network, weights)
+        seen = pools.step(seen)
+        after |= {name: (tensor, ("batch", size)) for name, (tensor, size) in pools.after.items()}
+    return graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head"), after
