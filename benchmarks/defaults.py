@@ -212,6 +212,8 @@ def measured(
         row["naive"] = {"seasonal naive": 1.0, "last value": float(np.mean(last))}
         row["over_better_naive"] = row["ours"] / min(row["naive"].values())
     row["gap"] = gap(row)
+    row["measured"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    row["load"] = [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
     return row
 
 

@@ -1,7 +1,7 @@
 """Who is speaking: nine speakers of Japanese vowels, 12 channels, 7 to 29 steps.
 
-The official split: 270 recordings to learn from, 370 to judge. The setting was chosen by cross-validation inside the
-270 (docs/results.md); the test part played no role in it.
+The official split: 270 recordings to learn from, 370 to judge. No option is given but the seed: what is trained is
+decided from the 270 alone, and the report says what that was.
 """
 
 import argparse
@@ -11,21 +11,12 @@ from pathlib import Path
 
 import recurra
 
-SETTING = {
-    "cell": "lstm",
-    "hidden_size": 100,
-    "bidirectional": True,
-    "max_epochs": 30,
-    "batch_size": 27,
-    "validation_fraction": 0,
-}
-
 
 def run(seed, quick):
     """Train and judge with one seed."""
     train = recurra.datasets.load("japanese-vowels", split="train")
     test = recurra.datasets.load("japanese-vowels", split="test")
-    words = SETTING | ({"max_epochs": 3} if quick else {})
+    words = {"max_epochs": 3} if quick else {}
     clf = recurra.SequenceClassifier(**words, random_state=seed)
     clf.fit(train)
     return clf.evaluate(test)
