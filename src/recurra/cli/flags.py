@@ -32,6 +32,9 @@ _OF_VERBS = (
     "frame_size",
     "realtime",
     "state",
+    "to",
+    "data",
+    "opset",
 )
 
 

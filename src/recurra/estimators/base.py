@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from recurra.errors import RecurraError, UsageError
+from recurra.export.formats import write
 from recurra.fitting.option_checks import check_params, from_file
 from recurra.fitting.task import Task
 from recurra.options import Running, Seed, options_of
@@ -140,6 +141,53 @@ class Estimator(BaseEstimator, Seed, Running):
         """Write the model file; see `recurra.load_model`."""
         self._check_fitted()
         self.model_.save(path)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        X: Any = None,
+        to: str = "onnx",
+        step: bool = False,
+        opset: int | None = None,
+    ) -> list[Any]:
+        """Write the network as a file that runs without recurra, checked against recurra's own answers.
+
+        Parameters
+        ----------
+        path : path
+            The ONNX file.
+        X : as in ``fit``, optional
+            Sequences to check the file on; random ones by default.
+        to : {"onnx"}, default="onnx"
+            The format.
+        step : bool, default=False
+            Write the graph of one step beside that of whole sequences.
+        opset : int, optional
+            Version of ONNX's operators, 14 to 22; 17 by default.
+
+        Returns
+        -------
+        list of `recurra.export.onnx.write.OnnxFile`
+            What was written, and how near it comes.
+
+        Raises
+        ------
+        UsageError
+            If the network cannot be exported; the message says why and what to do.
+        RecurraError
+            If the file answers otherwise than recurra; none is written.
+        """
+        self._check_fitted()
+
+        def sequences() -> list[Any] | None:
+            return None if X is None else self._sequences(X)
+
+        return write(self.model_, path, to=to, sequences=sequences, step=step, opset=opset)
+
+    def _sequences(self, X: Any) -> list[Any]:
+        """Return X as raw sequences, as the features of the model read them."""
+        raise UsageError(f"export: {type(self).__name__} is checked on random sequences; leave X out.")
 
     @classmethod
     def _with_params(cls, params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Self:

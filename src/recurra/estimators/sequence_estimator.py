@@ -88,6 +88,9 @@ class SequenceEstimator(Estimator, SequenceOptions):
         """Return X as a list of raw sequences, (time, channels) arrays for signals, and names where it has any."""
         return self.task.reading.read(self, X, reset=False)
 
+    def _sequences(self, X: Any) -> list[Any]:
+        return self._read(X)[0]
+
     def _learned(self) -> None:
         super()._learned()
         self.n_channels_ = self.model_.features.n_channels

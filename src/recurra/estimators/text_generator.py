@@ -78,6 +78,9 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         words: Any = self.model_.features.steps[0]
         self.vocabulary_ = words.vocabulary
 
+    def _sequences(self, X: Any) -> list[Any]:
+        return [one_text(X, type(self).__name__)]
+
     def _nats(self, text: str) -> np.ndarray:
         words: Any = self.model_.features.steps[0]
         ids = words.numbers(text)

@@ -10,6 +10,7 @@
 - `evaluate`: `recurra.evaluate`, the network of a run judged anew.
 - `predict`: rows of predictions of a run.
 - `explain`: which values speak for a prediction, as files beside a run.
+- `exports/`: the network of a run as a file that runs elsewhere.
 - `compare`: runs side by side on the same test sequences.
 - `look`: `recurra.look`, what is in data before training on them.
 - `data/`: reading data, splitting them, telling whether they are the same still.

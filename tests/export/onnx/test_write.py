@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from export_models import KINDS, any_length, exportable_model
+from export_models import KINDS, any_length, exportable_model, with_network, with_weights
 from models import random_model
 from recurra.errors import RecurraError, UsageError
-from recurra.export.agreement import TOLERANCE, difference, expected, expected_steps, random_rows
-from recurra.export.boundary import check_one_step, cut
+from recurra.export.model.agreement import TOLERANCE, difference, expected, expected_steps, random_rows
+from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.whole import step_graph, whole_graph
 from recurra.export.onnx.write import Runner, model_bytes, padded, write_onnx
 
@@ -83,6 +83,15 @@ def largest_step_difference(exported, opset, rng):
 @pytest.mark.parametrize("seed", range(2 * len(KINDS)))
 def test_onnxruntime_answers_as_recurra(seed):
     check(seed, KINDS[seed % len(KINDS)])
+
+
+def test_convolutions_do_not_look_over_the_end_of_a_sequence():
+    rng = np.random.default_rng(2)
+    model = random_model(rng, task="classification", pooling="max", bidirectional=True)
+    layers = [{"filters": 5, "kernel": 3, "dilation": 2}] * 3
+    front = {"name": "convolutions", "layers": layers, "causal": False}
+    model = with_weights(rng, with_network(model, front=front))
+    assert largest_difference(model, 17, rng) <= TOLERANCE
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.export.boundary import Exported
+from recurra.export.model.boundary import Exported
 from recurra.export.onnx import answers, wide
 from recurra.export.onnx.fronts import apply_front, step_front
 from recurra.export.onnx.graph import Graph
@@ -26,7 +26,8 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     x = graph.input("x", np.float32, ("batch", "time", features.n_channels))
     given = ragged(graph, x, graph.input("lengths", np.int64, ("batch",)))
     rows, _ = apply_features(graph, given, features)
-    outputs, final = [], {}
+    outputs: list[str] = []
+    final: dict[str, str] = {}
     for number, weights in enumerate(model.members):
         prefix = _prefix(exported, number)
         found, states = _member(graph, network, weights, rows, prefix)

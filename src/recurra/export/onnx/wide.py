@@ -2,7 +2,7 @@
 
 A share counts at how many steps a response exceeds a threshold, so a response that is off by its last bit may change it.
 Every sum is therefore written out in the order of `recurra.kernels.fronts.random_kernels`: tap after tap, element by
-element, which rounds alike everywhere; only the linear map behind it is one product, in double.
+element, which rounds alike everywhere.
 """
 
 from collections.abc import Sequence
@@ -48,13 +48,23 @@ def _scores(graph: Graph, wide: Wide, rows: Rows) -> str:
         first += kernels.size
     parts.append(_statistics(graph, rows))
     columns.append(np.arange(first, summary.size))
-    # The columns of the weights in the order in which the numbers are found; a number that is none weighs nothing.
     places = np.concatenate(columns)
-    weight = np.where(places < 0, 0, wide.weight[:, np.maximum(places, 0)]).astype(np.float64)
-    named = graph.constant(weight.T, name="wide.weight")
-    exact = graph.add("MatMul", graph.cast(graph.concat(parts, 1), np.float64), named)
-    bias = graph.constant(wide.bias, np.float64, name="wide.bias")
-    return graph.cast(graph.add("Add", exact, bias), np.float32)
+    order = np.empty(summary.size, np.int64)
+    order[places[places >= 0]] = np.flatnonzero(places >= 0)
+    return _linear(graph, graph.gather(graph.concat(parts, 1), order, 1), wide)
+
+
+def _linear(graph: Graph, numbers: str, wide: Wide) -> str:
+    """Return the linear map of numbers (batch, features), summed as recurra sums it: the bias, then number by number.
+
+    In any other order the sums of thousands of float32 numbers were up to 7e-5 away on the Japanese vowels.
+    """
+    weight = graph.constant(wide.weight.T, name="wide.weight")
+    products = graph.add("Mul", graph.unsqueeze(numbers, 2), weight)
+    like = graph.add("Mul", graph.slice(products, 1, 0, 1), graph.constant(0, np.float32))
+    first = graph.add("Add", like, graph.constant(wide.bias, np.float32, name="wide.bias"))
+    sums = graph.add("CumSum", graph.concat([first, products], 1), graph.constant(1, np.int64))
+    return graph.squeeze(graph.slice(sums, 1, -1, None), 1)
 
 
 def _changes(graph: Graph, rows: Rows, spread: np.ndarray) -> str:

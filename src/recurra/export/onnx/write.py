@@ -13,8 +13,8 @@ import recurra
 from recurra import store
 from recurra.checks import check_number, missing_extra
 from recurra.errors import RecurraError
-from recurra.export.agreement import TOLERANCE, Agreement, batches, difference, expected, expected_steps
-from recurra.export.boundary import Exported, check_one_step, cut
+from recurra.export.model.agreement import TOLERANCE, Agreement, batches, difference, expected, expected_steps
+from recurra.export.model.boundary import Exported, check_one_step, cut
 from recurra.export.onnx.graph import DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, Graph
 from recurra.export.onnx.whole import step_graph, whole_graph
 
@@ -210,7 +210,7 @@ def _checked_steps(exported: Exported, data: bytes, sequences: Sequence[Any] | N
             outputs = runner(x=rows[index : index + 1], **state)
             state = {n.removesuffix("_next"): a for n, a in outputs.items() if n.endswith("_next")}
             for name, own in right.items():
-                found = found.with_difference(difference(exported, name, [own], outputs[name]), [])
+                found = found.with_difference(difference(exported, name, [own], list(outputs[name])), [])
         found = found.with_difference(0.0, [rows[:50]])
     return _near(found)
 

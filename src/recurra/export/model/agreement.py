@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.export.boundary import Exported
+from recurra.export.model.boundary import Exported
 
 # An exported file further from recurra's answers than this is not handed over.
 TOLERANCE = 1e-5

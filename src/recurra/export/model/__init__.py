@@ -1,0 +1,5 @@
+"""What every exporter needs of a model.
+
+- `agreement`: What an exported file is held against, and how far apart two answers are
+- `boundary`: What of a model goes into an exported file, what stays outside of it, and which models are refused
+"""

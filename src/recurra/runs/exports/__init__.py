@@ -1,0 +1,4 @@
+"""The network of a run as a file that runs elsewhere.
+
+- `export`: what is written, and on which data of the run it is checked
+"""

@@ -1,0 +1,111 @@
+"""The network of a run as a file that runs elsewhere; needs neither torch nor scikit-learn, but for clips."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra import store
+from recurra.checks import as_sequences, as_texts, as_token_lists
+from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.estimators.loading import load_model
+from recurra.export.formats import write
+from recurra.export.model.boundary import REFUSED, refusal
+from recurra.runs.data.evaluation_data import judged_part
+from recurra.runs.data.new_data import read_unlabelled
+from recurra.runs.data.sources import check_data_options
+from recurra.runs.folder.opening import model_file, open_model, open_run
+
+
+@dataclass(frozen=True)
+class ExportedRun:
+    """What was written.
+
+    Parameters
+    ----------
+    files : list
+        A description of each file.
+    note : str
+        Why it was checked on random sequences; empty where it was not.
+    """
+
+    files: list[Any]
+    note: str
+
+
+def export(
+    run: Any,
+    out: str | os.PathLike[str],
+    *,
+    to: str = "onnx",
+    data: Any = None,
+    step: bool = False,
+    opset: int | None = None,
+    **options: Any,
+) -> ExportedRun:
+    """Write the network of a run as a file that runs without recurra, checked against recurra's own answers.
+
+    Parameters
+    ----------
+    run : path
+        Run folder, or model file.
+    out : path
+        The ONNX file.
+    to : {"onnx"}, default="onnx"
+        The format.
+    data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
+        What the file is checked on; the run's own test part by default, or random sequences where it has none.
+    step, opset
+        As in `recurra.export.formats.write`.
+    **options
+        How the data are read; by default as the training data were.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run or data.
+    UsageError
+        If the network cannot be exported; the message says why and what to do.
+    RecurraError
+        If the file answers otherwise than recurra; none is written.
+    """
+    check_data_options("export", options)
+    if not Path(run).is_file():
+        open_run(run)
+    task = str(store.load(model_file(run))[0].get("task"))
+    if task in REFUSED:
+        raise refusal(task)
+    model, _ = open_model(run)
+    note = ""
+
+    def sequences() -> Sequence[Any] | None:
+        nonlocal note
+        dataset, note = _dataset(run, data, options)
+        return None if dataset is None else _raw(run, model, dataset)
+
+    files = write(model, out, to=to, sequences=sequences, step=step, opset=opset)
+    return ExportedRun(files, note)
+
+
+def _dataset(run: Any, data: Any, options: dict[str, Any]) -> tuple[Any, str]:
+    """Return what the file is checked on; without data that can be read again None, and why."""
+    if data is not None:
+        return read_unlabelled(open_model(run)[1], data, options), ""
+    if Path(run).is_file():
+        return None, "A model file alone keeps no data: checked on random sequences. Name some with data=."
+    folder = open_run(run)
+    try:
+        return judged_part(folder, folder.config(), None, options, who="export", labelled=False)[0], ""
+    except (UsageError, DataError, MissingDataError) as error:
+        return None, f"Checked on random sequences, since the run's test part cannot be read again ({error})"
+
+
+def _raw(run: Any, model: Any, dataset: Any) -> list[Any]:
+    """Return raw sequences as the features of the model read them."""
+    if "video" in model.manifest:
+        return load_model(model_file(run)).frame_features(dataset)
+    if model.features.reads_numbers:
+        return as_sequences(dataset.X, names=dataset.names)
+    texts = as_token_lists(dataset) if model.task == "labeling" else as_texts(dataset)
+    return texts[0]
