@@ -1,8 +1,12 @@
 """``recurra export``: the file, what is said of it, and what is refused."""
 
 import json
+import shlex
+import shutil
+import subprocess
 
 import numpy as np
+import pytest
 
 from cli.waves import TINY
 from recurra.export.onnx.write import Runner, padded
@@ -39,6 +43,28 @@ def test_as_json_on_other_data(cli, trained, forms, tmp_path):
     assert facts["difference"] <= 1e-5
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_c_with_what_it_costs(cli, trained, tmp_path):
+    run = trained("folder").path
+    done = cli("export", run, "--to", "c", "-o", tmp_path / "waves", "--weights-file")
+    assert done.code == 0, done.err
+    assert (
+        done.out.splitlines()[0]
+        == f"{tmp_path / 'waves'}: waves.h, waves.c, test_vectors.h, test_waves.c, README.md, waves.bin"
+    )
+    assert "RAM of a sequence" in done.out
+    assert "the program compiled by cc gives recurra's answers on 6 sequences of the run of" in done.out
+    program = tmp_path / "waves" / "test_waves"
+    subprocess.run(shlex.split(done.out.splitlines()[-1]), check=True)  # the next command, as it stands there
+    assert subprocess.run([program], cwd=tmp_path / "waves", check=False).returncode == 0
+    facts = json.loads(
+        cli("export", run, "--to", "c", "-o", tmp_path / "b", "--name", "Other Name", "--json").out
+    )
+    assert facts["name"] == "other_name"
+    assert facts["multiplications"] > 0
+    assert facts["difference"] <= 1e-5
+
+
 def test_a_model_file_alone_is_checked_on_random_sequences(cli, trained, tmp_path):
     done = cli("export", trained("folder").path / "model.recurra", "-o", tmp_path / "m.onnx")
     assert done.code == 0
@@ -50,6 +76,8 @@ def test_what_is_refused(cli, trained, tmp_path):
     run = trained("folder").path
     for words, said in (
         (["-o", tmp_path], "a name such as model.onnx"),
+        (["-o", tmp_path / "m", "--to", "c", "--opset", "17"], "opset is for --to onnx; leave it out"),
+        (["-o", tmp_path / "m.onnx", "--longest", "17"], "longest is for --to c; leave it out"),
         (["-o", tmp_path / "m.onnx", "--opset", "9"], "opset must be a whole number in [14, 22]; got 9"),
     ):
         done = cli("export", run, *words)

@@ -136,6 +136,22 @@ def test_what_cannot_be_exported_says_why_and_what_to_do(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_c_of_an_estimator(tmp_path):
+    clf = recurra.SequenceClassifier(**SMALL, members=2, missing="mask").fit(ragged(), labels())
+    (folder,) = clf.export(tmp_path / "net", X=ragged(1), to="c", name="gate")
+    assert folder.name == "gate"
+    assert folder.agreement is None or folder.agreement.of_run
+    with pytest.raises(UsageError, match="step is for to='c'|step is for to='onnx'"):
+        clf.export(tmp_path / "net", to="c", step=True)
+    with pytest.raises(UsageError, match="there is no option 'opsets'"):
+        clf.export(tmp_path / "net.onnx", opsets=3)
+    features = {"name": "statistics", "window_s": 20, "hop_s": 10, "sample_rate_hz": 1}
+    X = [np.random.default_rng(i).normal(size=(200, 1)) for i in range(8)]
+    clf = recurra.SequenceClassifier(**SMALL, features=features).fit(X, labels(8))
+    with pytest.raises(UsageError, match="features of this model are not computed by the C"):
+        clf.export(tmp_path / "features", to="c")
+
+
 def test_own_network(tmp_path):
     import torch
 

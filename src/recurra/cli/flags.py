@@ -35,6 +35,8 @@ _OF_VERBS = (
     "to",
     "data",
     "opset",
+    "longest",
+    "weights_file",
 )
 
 

@@ -30,7 +30,7 @@ VERBS: dict[str, str] = {
     "predict": "Predict with a trained network, as CSV or JSON lines.",
     "stream": "Answer rows as they come, at once.",
     "explain": "Show which values of one sequence speak for its prediction.",
-    "export": "Write a trained network as an ONNX file.",
+    "export": "Write a trained network as an ONNX file, or as C.",
     "compare": "Put runs side by side and test the difference.",
     "datasets": "List the data sets that can be named.",
     "doctor": "Show versions, kernels, threads and where data are looked for.",

@@ -143,32 +143,26 @@ class Estimator(BaseEstimator, Seed, Running):
         self.model_.save(path)
 
     def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        X: Any = None,
-        to: str = "onnx",
-        step: bool = False,
-        opset: int | None = None,
+        self, path: str | os.PathLike[str], *, X: Any = None, to: str = "onnx", **options: Any
     ) -> list[Any]:
         """Write the network as a file that runs without recurra, checked against recurra's own answers.
 
         Parameters
         ----------
         path : path
-            The ONNX file.
+            The ONNX file, or the folder of C.
         X : as in ``fit``, optional
-            Sequences to check the file on; random ones by default.
-        to : {"onnx"}, default="onnx"
+            Sequences to check on; random ones by default.
+        to : {"onnx", "c"}, default="onnx"
             The format.
-        step : bool, default=False
-            Write the graph of one step beside that of whole sequences.
-        opset : int, optional
-            Version of ONNX's operators, 14 to 22; 17 by default.
+        **options
+            Of ONNX: ``step`` (bool), the graph of one step besides; ``opset``, 14 to 22, 17 by default. Of C: ``name``,
+            what public names begin with; ``longest``, most rows of a sequence for a bidirectional network;
+            ``weights_file`` (bool), weights in a file of their own.
 
         Returns
         -------
-        list of `recurra.export.onnx.write.OnnxFile`
+        list of `recurra.export.onnx.write.OnnxFile`, or of `recurra.export.c.write.CFolder`
             What was written, and how near it comes.
 
         Raises
@@ -176,14 +170,14 @@ class Estimator(BaseEstimator, Seed, Running):
         UsageError
             If the network cannot be exported; the message says why and what to do.
         RecurraError
-            If the file answers otherwise than recurra; none is written.
+            If what was made answers otherwise than recurra; nothing is written.
         """
         self._check_fitted()
 
         def sequences() -> list[Any] | None:
             return None if X is None else self._sequences(X)
 
-        return write(self.model_, path, to=to, sequences=sequences, step=step, opset=opset)
+        return write(self.model_, path, to=to, sequences=sequences, **options)
 
     def _sequences(self, X: Any) -> list[Any]:
         """Return X as raw sequences, as the features of the model read them."""

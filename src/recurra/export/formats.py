@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from recurra.checks import check_choice
+from recurra.checks import check_choice, listing
 from recurra.errors import UsageError
-from recurra.export.model.boundary import cut
-from recurra.export.onnx.graph import DEFAULT_OPSET
+from recurra.export.c.layout import check_c
+from recurra.export.c.write import write_c
+from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.write import write_onnx
 
-FORMATS = ("onnx",)
+FORMATS = ("onnx", "c")
+# Option -> the format that it is of.
+OPTIONS = {"step": "onnx", "opset": "onnx", "name": "c", "longest": "c", "weights_file": "c"}
 
 
 def write(
@@ -19,8 +22,7 @@ def write(
     *,
     to: str = "onnx",
     sequences: Callable[[], Sequence[Any] | None] = lambda: None,
-    step: bool = False,
-    opset: int | None = None,
+    **options: Any,
 ) -> list[Any]:
     """Write a model as a file that runs elsewhere, and check it against recurra's answers.
 
@@ -28,30 +30,41 @@ def write(
     ----------
     model : FittedModel
     path : path
-        The ONNX file.
-    to : {"onnx"}, default="onnx"
+        The ONNX file, or the folder of C.
+    to : {"onnx", "c"}, default="onnx"
         The format.
     sequences : callable
         Gives raw sequences to check on, or None for random ones; asked once it is known that the model can be exported.
-    step : bool, default=False
-        Of ONNX: write the graph of one step, with the state in and out, beside that of whole sequences.
-    opset : int, optional
-        Of ONNX: version of the standard operators, 14 to 22; 17 by default.
+    **options
+        Of `recurra.export.onnx.write.write_onnx`: ``step``, ``opset``; of `recurra.export.c.write.write_c`: ``name``,
+        ``longest``, ``weights_file``. None is the default.
 
     Returns
     -------
-    list of OnnxFile
+    list of OnnxFile or CFolder
 
     Raises
     ------
     UsageError
         If the model cannot be exported, or an option is of another format.
     RecurraError
-        If the file answers otherwise than recurra; none is written.
+        If what was made answers otherwise than recurra; nothing is written.
     """
     check_choice("export", "to", to, FORMATS)
+    given = {word: value for word, value in options.items() if value not in (None, False)}
+    for word in given:
+        if word not in OPTIONS:
+            raise UsageError(f"export: there is no option {word!r}; known are {listing(OPTIONS)}.")
+        if OPTIONS[word] != to:
+            raise UsageError(
+                f"export: {word} is for to='{OPTIONS[word]}'; leave it out, or choose that format."
+            )
+    exported = cut(model)
+    if to == "c":
+        check_c(exported)
+        return [write_c(model, path, sequences=sequences(), **given)]
     if os.path.isdir(path):
         raise UsageError(f"export: an ONNX file needs a name such as model.onnx; {path} is a folder.")
-    cut(model)
-    chosen = DEFAULT_OPSET if opset is None else opset
-    return write_onnx(model, path, step=step, opset=chosen, sequences=sequences())
+    if given.get("step"):
+        check_one_step(exported)
+    return write_onnx(model, path, sequences=sequences(), **given)

@@ -14,44 +14,90 @@ from recurra.runs.exports.export import export
     epilog=flags.examples(
         "recurra export runs/gestures -o gestures.onnx",
         "recurra export runs/gestures -o gestures.onnx --step",
+        "recurra export runs/gestures --to c -o gestures",
     ),
 )
 @click.argument("run")
-@click.option("-o", "--output", "--out", "out", required=True, type=click.Path(), help="File to write.")
-@click.option("--step", is_flag=True, help="Write the graph of one step, state in and out, besides.")
-@click.option("--opset", type=int, help="Version of ONNX's operators, 14 to 22.  [default: 17]")
-@click.option("--data", help="Data to check the file on.  [default: the run's test part]")
+@click.option(
+    "-o",
+    "--output",
+    "--out",
+    "out",
+    required=True,
+    type=click.Path(),
+    help="ONNX file, or folder of C, to write.",
+)
+@click.option("--to", type=click.Choice(("onnx", "c")), default="onnx", show_default=True, help="Format.")
+@click.option("--step", is_flag=True, help="ONNX: write the graph of one step, state in and out, besides.")
+@click.option("--opset", type=int, help="ONNX: version of the operators, 14 to 22.  [default: 17]")
+@click.option("--name", help="C: what public names begin with.  [default: as the folder]")
+@click.option(
+    "--longest",
+    type=int,
+    help="C: most rows of a sequence, for a network that reads it as a whole.  [default: as in the test part]",
+)
+@click.option("--weights-file", is_flag=True, help="C: weights in a file beside the source, not in it.")
+@click.option("--data", help="Data to check on.  [default: the run's test part]")
 @click.option("--json", "as_json", is_flag=True, help="Write what was written as one flat JSON object.")
 @flags.data_flags
-def command(
-    run: str,
-    out: str,
-    step: bool,
-    opset: int | None,
-    data: str | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Write the network of RUN as an ONNX file that any runtime for it can run.
+def command(run: str, out: str, to: str, data: str | None, as_json: bool, **given: Any) -> None:
+    """Write the network of RUN as an ONNX file, or as C99 for a microcontroller.
 
-    The file is run by onnxruntime, where that is installed, on the run's test part before it is handed over; an answer
-    further than 1e-5 from recurra's is an error, and no file is written.
+    The file is run by onnxruntime, the C compiled and run, where these are installed, on the run's test part before it
+    is handed over; an answer further than 1e-5 from recurra's is an error, and nothing is written.
     """
-    written = export(run, out, step=step, opset=opset, data=data, **flags.given(given))
+    how = {word: given.pop(word) for word in ("step", "opset", "name", "longest", "weights_file")}
+    written = export(run, out, to=to, data=data, how=how, **flags.given(given))
     if written.note:
         terminal_output.warn(in_flags(written.note))
     if as_json:
         facts: dict[str, Any] = {}
         for file, end in zip(written.files, ("", "_step"), strict=False):
-            near = file.agreement.largest if file.agreement is not None else None
-            facts |= {f"output{end}": str(file.path), f"bytes{end}": file.size, f"difference{end}": near}
+            facts |= {f"{word}{end}": fact for word, fact in _facts(file).items()}
         return terminal_output.flat_json(facts)
     for file in written.files:
-        terminal_output.result(f"{file.path}: {file.size:,} bytes, {file.nodes} operators")
-        for what in ("inputs", "outputs"):
-            named = [f"{name} ({', '.join(map(str, shape))})" for name, shape in getattr(file, what).items()]
-            terminal_output.result(f"  {what}: {', '.join(named)}")
-        terminal_output.result(
-            f"  {file.agreement or 'Not checked: pip install onnxruntime, which runs the file.'}"
+        if to == "c":
+            _show_folder(file)
+        else:
+            _show_file(file)
+    if to == "c":
+        name = written.files[0].name
+        sources = [f"{out}/{name}.c", f"{out}/test_{name}.c"]
+        return terminal_output.next_command(
+            "cc", "-std=c99", "-O2", *sources, "-lm", "-o", f"{out}/test_{name}"
         )
     return terminal_output.next_command("recurra", "predict", run, data or "DATA")
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    near = None if file.agreement is None else file.agreement.largest
+    facts = {"output": str(file.path), "difference": near}
+    if not hasattr(file, "costs"):
+        return {**facts, "bytes": file.size}
+    costs = ("state_bytes", "stack_bytes", "flash_bytes", "multiplications")
+    return {**facts, "name": file.name, "longest": file.longest, **{c: getattr(file.costs, c) for c in costs}}
+
+
+def _show_file(file: Any) -> None:
+    terminal_output.result(f"{file.path}: {file.size:,} bytes, {file.nodes} operators")
+    for what in ("inputs", "outputs"):
+        named = [f"{name} ({', '.join(map(str, shape))})" for name, shape in getattr(file, what).items()]
+        terminal_output.result(f"  {what}: {', '.join(named)}")
+    terminal_output.result(
+        f"  {file.agreement or 'Not checked: pip install onnxruntime, which runs the file.'}"
+    )
+
+
+def _show_folder(folder: Any) -> None:
+    terminal_output.result(f"{folder.path}: {', '.join(folder.files)}")
+    costs = folder.costs
+    rows = [
+        ["RAM of a sequence", f"{costs.state_bytes:,} bytes"],
+        ["RAM on the stack, about", f"{costs.stack_bytes:,} bytes"],
+        ["flash, without code", f"{costs.flash_bytes:,} bytes"],
+        ["multiplications of a row", f"{costs.multiplications:,}"],
+    ]
+    if folder.longest is not None:
+        rows.append(["most rows of a sequence", f"{folder.longest:,}"])
+    terminal_output.table(["what it costs", ""], rows)
+    terminal_output.result(str(folder.agreement or "Not compiled: no C compiler (cc, gcc, clang) was found."))

@@ -1,7 +1,7 @@
 """The network of a run as a file that runs elsewhere; needs neither torch nor scikit-learn, but for clips."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,7 @@ def export(
     *,
     to: str = "onnx",
     data: Any = None,
-    step: bool = False,
-    opset: int | None = None,
+    how: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> ExportedRun:
     """Write the network of a run as a file that runs without recurra, checked against recurra's own answers.
@@ -51,13 +50,13 @@ def export(
     run : path
         Run folder, or model file.
     out : path
-        The ONNX file.
-    to : {"onnx"}, default="onnx"
+        The ONNX file, or the folder of C.
+    to : {"onnx", "c"}, default="onnx"
         The format.
     data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
         What the file is checked on; the run's own test part by default, or random sequences where it has none.
-    step, opset
-        As in `recurra.export.formats.write`.
+    how : mapping, optional
+        Options of the format, as in `recurra.export.formats.write`.
     **options
         How the data are read; by default as the training data were.
 
@@ -84,7 +83,7 @@ def export(
         dataset, note = _dataset(run, data, options)
         return None if dataset is None else _raw(run, model, dataset)
 
-    files = write(model, out, to=to, sequences=sequences, step=step, opset=opset)
+    files = write(model, out, to=to, sequences=sequences, **how or {})
     return ExportedRun(files, note)
 
 
