@@ -42,6 +42,8 @@ class Record:
         What is known in advance about each step of a series, from its first on.
     static : sequence, optional
         Attributes of a whole series, numbers or text.
+    stamps : sequence of shape (time,), optional
+        The time of every step as it was written, where the reader was asked to keep it.
     """
 
     values: Any
@@ -55,6 +57,7 @@ class Record:
     zone: str | None = None
     known: Any = None
     static: Any = None
+    stamps: Any = None
 
     @property
     def length(self) -> int:

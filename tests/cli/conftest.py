@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import recurra
+from cli.nine import KINDS, write_data
 from cli.waves import FORMS, TINY, source, waves, write_forms
 from recurra.cli.main import run
 
@@ -43,4 +44,28 @@ def trained(forms, tmp_path_factory):
             runs[form] = recurra.train(source(forms, data), out=root / form, seed=1, **words, **TINY)
         return runs[form]
 
+    return get
+
+
+@pytest.fixture(scope="session")
+def nine(tmp_path_factory):
+    """Return a function that gives the run of a kind of `cli.nine.KINDS`, trained once; ``folder`` holds the data."""
+    folder = tmp_path_factory.mktemp("nine")
+    write_data(folder)
+    root = tmp_path_factory.mktemp("nine-runs")
+    runs = {}
+
+    def get(kind, name="run"):
+        if (kind, name) not in runs:
+            place = root / kind.replace(" ", "-") / name
+            about = KINDS[kind]
+            training = list(about.training)
+            if name != "run":  # another network on the same test part
+                training += ["--learning-rate", "0.02"]
+            command = ["train", str(folder / about.data), "-o", str(place), *about.flags, *training, "-q"]
+            assert run(command) == 0, command
+            runs[kind, name] = place
+        return runs[kind, name]
+
+    get.folder = folder
     return get

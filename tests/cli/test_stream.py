@@ -326,7 +326,7 @@ def test_lines_are_those_of_the_whole_however_they_come(text, sizes):
     data = b"".join(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream_lines, "MAX_LINE_BYTES", 30)
-        found = list(stream_lines._lines(Source(data)))
+        found = list(stream_lines.lines_of(Source(data)))
     expected = [None if len(line.rstrip(b"\r\n")) > 30 else line for line in data.splitlines()]
     # a line as long as allowed may be refused for its end; one longer never is taken
     assert len(found) == len(expected)

@@ -87,6 +87,12 @@ def _proba(path, folder):
     predict(folder / "r", path, proba=True)
 
 
-def test_stream_names_predict(trained, capsys):
-    assert recurra_command(["stream", str(trained)]) == 2
-    assert f"Use: recurra predict {trained} DATA" in capsys.readouterr().err
+def test_a_stream_answers_a_source_a_line(trained, monkeypatch, capsys):
+    def answers(*command):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"12\n\n34\n")))
+        assert recurra_command([str(word) for word in command]) == 0
+        return [json.loads(line)["prediction"] for line in capsys.readouterr().out.splitlines()]
+
+    streamed = answers("stream", trained)
+    assert len(streamed) == 2
+    assert streamed == answers("predict", trained, "-", "--format", "jsonl")

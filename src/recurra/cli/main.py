@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "eval": "Judge a trained network on its test part, or on new data.",
     "predict": "Predict with a trained network, as CSV or JSON lines.",
     "stream": "Answer rows as they come, at once.",
+    "generate": "Write text with a language model.",
     "explain": "Show which values of one sequence speak for its prediction.",
     "export": "Write a trained network as an ONNX file, or as C.",
     "compare": "Put runs side by side and test the difference.",

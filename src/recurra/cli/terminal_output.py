@@ -74,7 +74,9 @@ def flat_json(figures: Mapping[str, Any]) -> None:
 
 
 def next_command(*words: str) -> None:
-    """Write the next command to run as the last line, so that it can be copied."""
+    """Write the next command to run as the last line, so that it can be copied; nothing if there is none."""
+    if not words:
+        return
     click.echo("Next:")
     click.echo(shlex.join(words))
 

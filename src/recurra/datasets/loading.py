@@ -14,13 +14,23 @@ from recurra.readers import archive, arrays, ts
 from recurra.readers.clips import clip_folders, video
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.signals import signal
-from recurra.readers.tables import table
+from recurra.readers.tables import table, tokens
 from recurra.readers.tables.columns import is_frame
 from recurra.readers.tables.table import read_table
 from recurra.readers.tables.table_options import TableOptions, refuse
 from recurra.records import Dataset, Record
 
-_FILE_SUFFIXES = (*table.SUFFIXES, *arrays.SUFFIXES, *ts.SUFFIXES, *signal.SUFFIXES, *archive.SUFFIXES)
+_FILE_SUFFIXES = (
+    *table.SUFFIXES,
+    *tokens.SUFFIXES,
+    *arrays.SUFFIXES,
+    *ts.SUFFIXES,
+    *signal.SUFFIXES,
+    *archive.SUFFIXES,
+)
+
+# What callers may ask to be kept of tables, alone or in a folder; no word for users, and of other data there is none.
+KEPT = ("keep_stamps",)
 
 
 def load_any(source: Any, /, **words: Any) -> Dataset:
@@ -29,7 +39,8 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     Parameters
     ----------
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
-        A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), an array file (``.npy``, ``.npz``), an archive's
+        A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), sentences with a label for each word (``.conll``,
+        ``.conllu``, ``.iob``, ``.bio``), an array file (``.npy``, ``.npz``), an archive's
         ``.ts`` file, a video file, a signal file (``.wav``, ``.flac``, ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a
         folder of files, clips or images, a zip file of one, the name of a public data set, a pandas or polars DataFrame, or
         arrays.
@@ -60,15 +71,16 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     >>> load_any([np.zeros((5, 2)), np.zeros((3, 2))], labels=["a", "b"])
     Dataset(2 sequences, length 3 to 5, 2 channels, 2 classes)
     """
+    keep = {word: words.pop(word) for word in KEPT if word in words}
     if isinstance(source, Dataset):
         refuse(words, [], "a Dataset, which is read already")
         return source
     if is_frame(source):
-        return read_table(source, TableOptions.from_dict(words, who="DataFrame"))
+        return read_table(source, TableOptions.from_dict({**words, **keep}, who="DataFrame"))
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.exists():
-            return _load_path(path, words)
+            return _load_path(path, words, keep)
         return _load_name(str(source), words)
     if isinstance(source, list | tuple) or hasattr(source, "__array__"):
         return _with_words(arrays.from_arrays, source, words, "arrays")
@@ -78,13 +90,13 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     )
 
 
-def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
+def _load_path(path: Path, words: dict[str, Any], keep: dict[str, Any]) -> Dataset:
     if path.is_dir():
         media = clip_folders.media_in(path)
         if media is not None:
             function = clip_folders.read_clips if media == "clips" else clip_folders.read_images
             return _with_words(function, path, words, f"{path}, a folder of {media}")
-        return read_folder(path, TableOptions.from_dict(words, who=str(path)))
+        return read_folder(path, TableOptions.from_dict({**words, **keep}, who=str(path)))
     suffix = path.suffix.lower()
     if suffix in video.SUFFIXES:
         refuse(words, [], f"{path}, a video file")
@@ -92,7 +104,9 @@ def _load_path(path: Path, words: dict[str, Any]) -> Dataset:
     if suffix in (".csv", ".tsv") and clip_folders.names_clips(path):
         return _with_words(clip_folders.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:
-        return read_table(path, TableOptions.from_dict(words, who=str(path)))
+        return read_table(path, TableOptions.from_dict({**words, **keep}, who=str(path)))
+    if suffix in tokens.SUFFIXES:
+        return tokens.read_columns(path, TableOptions.from_dict(words, who=str(path)))
     if suffix in arrays.SUFFIXES:
         known = _keywords(arrays.from_arrays)
         if isinstance(words.get("labels"), str | os.PathLike):  # of texts, one a line

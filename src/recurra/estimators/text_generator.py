@@ -10,6 +10,7 @@ from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.traces import Trace
+from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.text_generation import TextEvaluation
 from recurra.fitting.explanations.sequences import flow_of_language, trace_words
 from recurra.fitting.fit import fit
@@ -37,7 +38,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
     --------
     >>> import recurra
     >>> writer = recurra.TextGenerator(hidden_size=24, max_epochs=30, tbptt=20, batch_size=4, random_state=0, verbose=0)
-    >>> writer.fit("abcd" * 100).generate("ab", length=6, temperature=0)
+    >>> writer.fit(["abcd" * 100]).generate("ab", length=6, temperature=0)
     'cdabcd'
     """
 
@@ -53,8 +54,8 @@ class TextGenerator(TextGeneratorOptions, Estimator):
 
         Parameters
         ----------
-        X : str, list of str, or Dataset of kind "text"
-            Read one after the other.
+        X : list of str, Dataset of kind "text", path of a text file, or str of several lines
+            Read one after the other. A str of one line is the path of a file.
         y : None
             Not used; there for scikit-learn's tools.
         validation : as X, optional
@@ -96,7 +97,9 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         text = one_text(X, type(self).__name__)
         return -_bits_per_character(self._nats(text), text)
 
-    def evaluate(self, X: Any, *, samples: int = 2, length: int = 600) -> TextEvaluation:
+    def evaluate(
+        self, X: Any, *, samples: int = 2, length: int = 600, context: ReportContext | None = None
+    ) -> TextEvaluation:
         """Judge on texts the network has not seen, and let it write.
 
         Parameters
@@ -104,6 +107,8 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         X : as in ``fit``
         samples, length : int
             Texts to write, and their tokens.
+        context : ReportContext, optional
+            What the report should tell beside what the model knows, such as its title.
         """
         self._check_fitted()
         text = one_text(X, type(self).__name__)
@@ -117,7 +122,10 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             metrics[f"perplexity{end}"] = float(np.exp(each.mean()))
         metrics |= {"n_test": len(text), "train_seconds": self.model_.manifest["training"]["seconds"]}
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
-        return TextEvaluation(metrics=metrics, samples=written, history=self.history_)
+        context = context or ReportContext(title=type(self).__name__)
+        return TextEvaluation(
+            metrics=metrics, samples=written, history=self.history_, title=context.title, context=context
+        )
 
     def trace(self, x: Any, *, name: str = "") -> Trace:
         """Return every gate and state while the network reads a text.

@@ -40,7 +40,7 @@ class Inspection:
     settings : dict
         Words to begin with, for the estimator and as flags.
     next_command : str
-        The command line to run next.
+        The command line to run next; empty where training cannot begin.
     task : str or None
         The estimator that suits the labels; None where none does.
     """
@@ -88,7 +88,8 @@ class Inspection:
         chosen = ", ".join(f"{word}={value!r}" for word, value in self.settings.items())
         if self.task is not None:
             out.append(f"Settings to begin with: {self.task}({chosen}).")
-        out.append(f"Next: {self.next_command}")
+        if self.next_command:
+            out.append(f"Next: {self.next_command}")
         return out
 
 
@@ -136,12 +137,14 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
 
 
 def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
+    if dataset.kind == "tokens":
+        return "SequenceLabeler"
     if dataset.labels_per_step:
         return "SequenceLabeler" if classes else "SequenceRegressor"
     if dataset.kind == "pairs":
         return "Translator"
     if dataset.kind == "text":
-        return "TextClassifier"
+        return "TextGenerator" if dataset.y is None else "TextClassifier"
     if dataset.kind == "series":
         return "Forecaster"
     if dataset.kind == "video":
@@ -227,13 +230,13 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
     return f"recurra train {source} -o runs/first {flags}".rstrip()
 
 
-KINDS = {"text": "texts", "pairs": "pairs of texts", "video": "clips"}
+KINDS = {"text": "texts", "tokens": "sentences", "pairs": "pairs of texts", "video": "clips"}
 
 
 def _counts_line(summary: dict[str, Any]) -> str:
     out = f"{summary['n_sequences']} {KINDS.get(summary['kind'], 'sequences')}"
     if "length_min" in summary:
-        unit = "characters" if summary["kind"] in ("text", "pairs") else "steps"
+        unit = {"text": "characters", "pairs": "characters", "tokens": "words"}.get(summary["kind"], "steps")
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:

@@ -13,6 +13,7 @@
 - `exports/`: the network of a run as a file that runs elsewhere.
 - `compare`: runs side by side on the same test sequences.
 - `look`: `recurra.look`, what is in data before training on them.
+- `answers/`: what a network answers, beyond rows of predictions.
 - `data/`: reading data, splitting them, telling whether they are the same still.
 - `folder/`: the run folder, who writes into it, its small files.
 - `stream/`: rows and frames that come one after another, answered at once.

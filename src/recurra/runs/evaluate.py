@@ -1,20 +1,21 @@
 """`recurra.evaluate`: the network of a run judged on its test part, or on new data."""
 
+import json
 import os
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 
+from recurra import store
 from recurra.errors import DataError
 from recurra.estimators.loading import load_model
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.sources import check_data_options, target_names
-from recurra.runs.folder.files import MODEL
 from recurra.runs.folder.json_files import plain
-from recurra.runs.folder.opening import open_run
+from recurra.runs.folder.opening import find_model
 from recurra.runs.tasks import WITHOUT_LABELS
 
 
@@ -26,7 +27,7 @@ def evaluate(
     Parameters
     ----------
     run : path
-        Run folder.
+        Run folder, or model file; beside a file the page is called after it.
     data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
         Labelled data; the run's own test part by default. Of data with an official split the test part is taken.
     name : str, optional
@@ -57,18 +58,19 @@ def evaluate(
     from recurra.evaluation.report.context import ReportContext
 
     check_data_options("evaluate", options)
-    folder = open_run(run)
-    config = folder.config()
-    estimator = load_model(folder / MODEL)
+    folder, path, config = find_model(run)
+    if folder is not None:
+        config = folder.config()
+    estimator = load_model(path)
     test, how = judged_part(folder, config, data, options, who="evaluate")
     if test.y is None and config.get("task") not in WITHOUT_LABELS:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "
             "target=, or use predict."
         )
-    command = ["recurra", "eval", str(folder.path), *([str(data)] if isinstance(data, str | Path) else [])]
+    command = ["recurra", "eval", str(run), *([str(data)] if isinstance(data, str | Path) else [])]
     context = ReportContext(
-        title=f"{config.get('estimator', 'Network')} of {folder.path.name} on {Path(test.source).name or 'data'}",
+        title=f"{config.get('estimator', 'Network')} of {Path(run).name} on {Path(test.source).name or 'data'}",
         command=shlex.join([*command, *as_arguments(options)]),
         data={**test.summary(), "source": test.source, "notes": list(test.notes)},
         split=how,
@@ -79,9 +81,19 @@ def evaluate(
     evaluation = estimator.evaluate(labelled_for(estimator, test), context=context)
     if write:
         stem = page_name(data, name, source=test.source)
-        evaluation.save(folder.to_write(f"{stem}.html"))
-        folder.write_json(f"{stem}.json", plain(evaluation.metrics))
+        evaluation.save(page_path(run, stem))
+        store.write_text(
+            page_path(run, stem, ".json"), json.dumps(plain(evaluation.metrics), indent=2) + "\n"
+        )
     return evaluation
+
+
+def page_path(run: Any, stem: str, suffix: str = ".html") -> Path:
+    """Return where a page about a network is written: into its run folder, or beside its model file."""
+    folder, path, _ = find_model(run)
+    if folder is not None:
+        return folder.to_write(f"{stem}{suffix}")
+    return path.with_name(f"{path.stem}-{stem}{suffix}")
 
 
 def page_name(data: Any, name: str | None = None, *, source: str = "") -> str:

@@ -107,10 +107,14 @@ def _tell_data(prepared: Prepared, tell: Tell) -> _Problems:
 
 
 def _sizes(summary: Mapping[str, Any]) -> str:
-    items = {"pairs": "pairs", "video": "clips"}.get(summary["kind"], "sequences")
+    kind = summary["kind"]
+    items = {"pairs": "pairs", "video": "clips", "text": "texts", "tokens": "sentences"}.get(
+        kind, "sequences"
+    )
+    unit = {"pairs": "characters", "text": "characters", "tokens": "words"}.get(kind, "steps")
     out = f"{summary['n_sequences']} {items}"
     if "length_min" in summary:
-        out += f" of {summary['length_min']} to {summary['length_max']} {'characters' if items == 'pairs' else 'steps'}"
+        out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "n_classes" in summary:

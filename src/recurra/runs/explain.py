@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,22 @@ from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.sources import check_data_options
-from recurra.runs.folder.files import FIGURES, MODEL
-from recurra.runs.folder.opening import open_run
+from recurra.runs.folder.files import FIGURES
+from recurra.runs.folder.opening import find_model
 from recurra.store import write_bytes, write_text
 
 DEFAULT_METHOD = "integrated_gradients"
 SUFFIXES = (".png", ".svg", ".json")
 CLOUD_SUFFIXES = (".png", ".svg")
+# What answers of these tasks come from is shown elsewhere.
+NOT_EXPLAINED = {
+    "forecast": "forecasts series, which explain does not take apart; how good each step ahead is, beside the naive "
+    "forecasts, is what this shows: recurra eval {run}",
+    "anomaly": "gives every time step a score, which explain does not take apart; the scores themselves are what this "
+    "shows: recurra predict {run} DATA",
+    "generate": "writes text, which explain does not take apart; to see what it writes: recurra generate {run} "
+    "--prompt TEXT",
+}
 
 
 def explain(
@@ -34,7 +44,7 @@ def explain(
     Parameters
     ----------
     run : path
-        Run folder.
+        Run folder, or model file.
     data : path, name of a data set, Dataset, DataFrame or list of arrays, optional
         The run's own test part by default.
     index : int, default=0
@@ -57,8 +67,8 @@ def explain(
     UsageError
         If there is no such sequence or class.
     """
-    estimator, sequence, *_ = _chosen(run, data, index, options)
-    return _explained(estimator, sequence, method, target, step)
+    chosen = _chosen(run, data, index, options)
+    return _explained(chosen.estimator, chosen.sequence, method, target, step)
 
 
 @dataclass(frozen=True)
@@ -110,16 +120,23 @@ def write_explanation(
     UsageError
         If the file has another ending, or there is no such sequence or class.
     """
-    folder = open_run(run)
-    path = Path(out) if out is not None else folder.to_write(f"{FIGURES}/explain-{index}.svg")
+    path = Path(out) if out is not None else _usual_place(run, index)
     _check_suffix("the file", path, SUFFIXES)
-    estimator, sequence, name, count = _chosen(run, data, index, options)
-    found = _explained(estimator, sequence, method, target, step)
+    chosen = _chosen(run, data, index, options)
+    found = _explained(chosen.estimator, chosen.sequence, method, target, step)
     if out is None:
         path.parent.mkdir(exist_ok=True)
     _write(found, path)
-    inside, words = _write_inside(estimator, sequence, name, path) or (None, "")
-    return ExplanationFiles(found, path, inside, words, count - 1)
+    inside, summary = _write_inside(chosen.estimator, chosen.sequence, chosen.name, path)
+    return ExplanationFiles(found, path, inside, summary, chosen.n_sequences - 1)
+
+
+def _usual_place(run: Any, index: int) -> Path:
+    """Return where a picture is written if nobody says: in the run folder, or beside the model file."""
+    folder, path, _ = find_model(run)
+    if folder is None:
+        return path.with_name(f"{path.stem}-explain-{index}.svg")
+    return folder.to_write(f"{FIGURES}/explain-{index}.svg")
 
 
 def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
@@ -144,9 +161,9 @@ def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
     """
     _check_suffix("a word cloud", path, CLOUD_SUFFIXES)
     check_data_options("explain", options)
-    folder = open_run(run)
-    dataset, _ = judged_part(folder, folder.config(), data, options, who="explain", labelled=False)
-    estimator = load_model(folder / MODEL)
+    folder, path_of_model, config = find_model(run)
+    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False)
+    estimator = load_model(path_of_model)
     if not hasattr(estimator, "word_cloud"):
         raise UsageError(
             f"explain: {run} holds a {type(estimator).__name__}; word clouds are for networks that read text."
@@ -160,16 +177,29 @@ def _check_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> None:
         raise UsageError(f"explain: {what} must end in {', '.join(suffixes)}; got {path.name!r}.")
 
 
-def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> tuple[Any, Any, str, int]:
-    """Return the estimator of a run, one sequence, what to call it, and how many there are."""
+@dataclass(frozen=True)
+class _Chosen:
+    """The estimator of a run, one sequence, what to call it, and of how many it is one."""
+
+    estimator: Any
+    sequence: Any
+    name: str
+    n_sequences: int
+
+
+def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> _Chosen:
     check_data_options("explain", options)
-    folder = open_run(run)
-    config = folder.config()
+    folder, path, config = find_model(run)
+    if folder is not None:
+        config = folder.config()
+    task, named = str(config.get("task")), shlex.quote(str(run))
+    if task in NOT_EXPLAINED:
+        raise UsageError(f"explain: {run} {NOT_EXPLAINED[task].format(run=named)}")
     dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     record = dataset[index]
-    return load_model(folder / MODEL), record.values, record.name or f"sequence {index}", len(dataset)
+    return _Chosen(load_model(path), record.values, record.name or f"sequence {index}", len(dataset))
 
 
 def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
@@ -182,10 +212,10 @@ def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: in
     return estimator.explain(sequence, method=method, target=known.get(str(target), target), step=step)
 
 
-def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path, str] | None:
-    """Write the gates and states beside the explanation; return file and summary, None for a user's own network."""
+def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path | None, str]:
+    """Write the gates and states beside the explanation; return file and summary, no file for a user's own network."""
     if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
-        return None
+        return None, ""
     trace = estimator.trace(sequence, name=name)
     inside = path.with_name(f"{path.stem}-inside.svg")
     trace.plot().save(inside)

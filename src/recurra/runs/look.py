@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from recurra.datasets import load_any
 from recurra.errors import DataError
 from recurra.fitting.recipe import Facts, foreseen
 from recurra.inspection.inspection import inspect
-from recurra.readers.signals import signal
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.tasks import TASKS, options_class
+from recurra.runs.plan import choose_task, why_not
+from recurra.runs.tasks import TASKS, defaults, options_class
 
 
 def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) -> Any:
@@ -59,9 +59,20 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) 
     }
     sentence = _recipe(dataset if divided is None else divided.train)
     remarks = [*found.remarks, *([sentence] if sentence else [])]
-    return replace(
-        found, remarks=remarks, next_command=_next(data, dataset, {**options, **given}, found.settings)
-    )
+    task = _task(dataset)
+    hindrance = why_not(dataset, task, divided, test=test_of(test), by=by, options=options)
+    known = defaults(task, dataset.kind) if dataset.kind in TASKS[task] else {}
+    settings = {word: value for word, value in found.settings.items() if word in known}
+    hindrance = hindrance.removeprefix("train: ")
+    blocked = bool(hindrance) or len(found.class_counts) == 1
+    problems = [*found.problems, *([hindrance] if hindrance and not _told(hindrance, found.problems) else [])]
+    command = "" if blocked else _next(data, dataset, task, {**options, **given, **settings})
+    return replace(found, problems=problems, remarks=remarks, settings=settings, next_command=command)
+
+
+def _told(hindrance: str, problems: Sequence[str]) -> bool:
+    """Return whether what keeps training from beginning is among the problems already, in other words."""
+    return any(problem in hindrance or hindrance in problem for problem in problems)
 
 
 def _recipe(dataset: Any) -> str:
@@ -95,29 +106,20 @@ def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]
     return divided if divided.test is not None else None
 
 
-def _next(data: Any, dataset: Any, options: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return the command that trains with the suggested settings, on data read the same way.
-
-    Without labels it is the one that names their column, or what is learned without; for data of a kind that this
-    version does not train on, the list of others.
-    """
-    source = str(data) if isinstance(data, str | Path) else "DATA"
-    name = Path(os.path.abspath(source)).stem or "first"
-    if dataset.y is None and dataset.kind == "sequence" and _without_columns(dataset):
-        train = ["recurra", "train", source, "-o", f"runs/{name}", "--task", "anomaly"]
-        return shlex.join([*train, *as_arguments(options)])
-    if dataset.y is None and dataset.kind in ("sequence", "video"):
-        return shlex.join(["recurra", "look", source, *as_arguments(options), "--label", "COLUMN"])
-    if (
-        dataset.y is None
-        or dataset.kind not in TASKS["classify"]
-        or (dataset.labels_per_step and not dataset.class_counts())
-    ):
-        return "recurra datasets"
-    command = ["recurra", "train", source, "-o", f"runs/{name}", *as_arguments(options)]
-    return shlex.join(command + as_arguments(settings))
+def _next(source: Any, dataset: Any, task: str, options: Mapping[str, Any]) -> str:
+    """Return the command that trains on the data, read the same way, with the suggested settings among the options."""
+    named = str(source) if isinstance(source, str | Path) else "DATA"
+    name = Path(os.path.abspath(named)).stem or "first"
+    command = ["recurra", "train", named, "-o", f"runs/{name}"]
+    if task != choose_task(dataset):
+        command += ["--task", task]
+    return shlex.join(command + as_arguments(options))
 
 
-def _without_columns(dataset: Any) -> bool:
-    """Return whether these are recordings in files that name no column."""
-    return all(Path(name or "").suffix.lower() in signal.SUFFIXES for name in dataset.names)
+def _task(dataset: Any) -> str:
+    """Return what training would learn of the data; without labels what is learned without."""
+    if dataset.y is None and dataset.kind == "text":
+        return "generate"
+    if dataset.y is None and dataset.kind == "sequence":
+        return "anomaly"
+    return choose_task(dataset)

@@ -11,7 +11,7 @@ import numpy as np
 
 from recurra.checks import check_choice, listing
 from recurra.datasets import load_any
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, RecurraError, UsageError
 from recurra.fitting.option_checks import check_params
 from recurra.records import Dataset
 from recurra.runs.command_line import SEED, as_arguments
@@ -122,6 +122,8 @@ def prepare(
     test = test_of(test)
     check_by("train", test, by)
     _check_options(task, None, options)
+    if task == "generate" and isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt":
+        data_options.setdefault("layout", "paragraphs")
     if task == "forecast" and sources.is_table(data):
         data_options.setdefault("kind", "series")
     dataset = load_any(data, **data_options)
@@ -147,6 +149,37 @@ def checked(prepared: Prepared) -> Prepared:
     if plan.kind == "sequence" and split.test is not None:
         check_values(split.test, allow_nan=getattr(prepared.estimator, "missing", "error") == "mask")
     return prepared
+
+
+def why_not(
+    dataset: Dataset,
+    task: str,
+    divided: Split | None,
+    *,
+    test: Any,
+    by: str | None,
+    options: Mapping[str, Any],
+) -> str:
+    """Return why a task cannot be learned from data as they are, in a sentence; empty if it can.
+
+    Parameters
+    ----------
+    divided : Split or None
+        How the data would be held out; found here where it is None.
+    test, by, options
+        As for `recurra.runs.data.split.divide`.
+    """
+    try:
+        _check_kind(dataset, task)
+        _check_labelled(dataset, task)
+        divided = divided or divide(dataset, test=test, by=by, seed=0, options=options)
+        if task == "classify":
+            check_classes_left(dataset, divided)
+        if dataset.kind == "sequence":  # what is missing can be filled; what is infinite cannot be used
+            check_values(dataset, allow_nan=True)
+    except RecurraError as error:
+        return str(error)
+    return ""
 
 
 def choose_task(dataset: Dataset) -> str:

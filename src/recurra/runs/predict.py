@@ -1,22 +1,22 @@
 """Predictions of the network of a run, a row per sequence; needs neither torch nor scikit-learn, but for clips."""
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra import store
-from recurra.checks import as_sequences, as_texts
-from recurra.errors import DataError, RecurraError, UsageError
-from recurra.estimators.loading import load_model
+from recurra.checks import as_sequences, as_texts, as_token_lists
+from recurra.errors import DataError, UsageError
+from recurra.estimators.loading import SERIES, load_model
 from recurra.readers.clips.clip_folders import is_clip
 from recurra.records import Dataset, Record
-from recurra.runs.data.new_data import read_unlabelled
+from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast_rows, label_segments
+from recurra.runs.data.new_data import read_unlabelled, stamp_of
 from recurra.runs.data.sources import check_data_options
-from recurra.runs.folder.files import MODEL
-from recurra.runs.folder.opening import model_file, open_model, open_run
+from recurra.runs.folder.opening import find_model, model_file, open_model, task_of
 from recurra.serving.models.chunked import in_chunks
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -44,13 +44,13 @@ def predict(
     run : path
         Run folder, or model file.
     data : path, name of a data set, Dataset, DataFrame or list of arrays
-        Sequences, with or without labels.
+        Sequences, with or without labels. A tuple of paths is several files, each sequence named by its file.
     proba : bool, default=False
         Whether each row also has the probability of every class.
     segments : bool, default=False
-        Whether labels per step are given as segments, from when to when.
+        Whether labels per step, or anomalies, are given as segments, from when to when.
     min_duration_s : float, default=0.0
-        Shorter segments become part of their longer neighbour.
+        Shorter segments become part of their longer neighbour; shorter anomalies are left out.
     chunk : int, optional
         Read every sequence in chunks of so many steps, as a stream would; the answers are the same. A causal network
         does so by itself with long recordings.
@@ -67,51 +67,78 @@ def predict(
     list of dict
         Of a forecast a row for each step ahead: ``name``, ``step``, ``time`` where there are time stamps, a column for
         each target and, with intervals, ``<target>_low`` and ``<target>_high``. Of anomalies a row for each time step:
-        ``name``, ``step``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more anomalous.
-        Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list with one
-        per step), and with ``proba`` ``probabilities``, a dictionary (a list of them with a label per step). With
-        ``segments``, ``segments`` instead of a prediction: dictionaries with ``label``, ``start_s`` and ``end_s``, and
-        ``start`` and ``end`` in steps. Of a translator ``source``, ``prediction``, ``score`` and ``cut``, whether the
-        answer had not come to its end.
+        ``name``, ``step``, ``time``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more
+        anomalous. Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list
+        with one per step, beside which ``time`` or ``words`` are lists too), and with ``proba`` ``probabilities``, a
+        dictionary (a list of them with a label per step). With ``segments``, ``segments`` instead of a prediction:
+        dictionaries with ``label``, ``start`` and ``end`` in steps, ``start_s`` and ``end_s``, the time stamps of their
+        first and last step, and of anomalies ``peak``. Of a translator ``source``, ``prediction``, ``score`` and ``cut``,
+        whether the answer had not come to its end. `recurra.runs.answers.long_form.long_form` makes one table of all.
     """
+    return predicted(
+        run, data, Wanted(proba, segments, min_duration_s, chunk, horizon, progress), options
+    ).rows
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for; see `predict`."""
+
+    proba: bool = False
+    segments: bool = False
+    min_duration_s: float = 0.0
+    chunk: int | None = None
+    horizon: int | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Rows of predictions, and whether the data have labels to judge them by."""
+
+    rows: list[dict[str, Any]]
+    labelled: bool
+
+
+def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -> Predicted:
+    """Return what `predict` does, with what is known of the data."""
     check_data_options("predict", options)
-    if min_duration_s and not segments:
+    if wanted.min_duration_s and not wanted.segments:
         raise UsageError(
             "predict: min_duration_s= joins short segments; give segments=True too, or leave it out."
         )
     own = _open_series_estimator(run)
     if own is not None:
-        if proba:
-            raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
-        _check_steps_only(segments, chunk, "forecasts or marks single steps")
-        return _series_rows(*own, data, options, horizon=horizon)
-    if horizon is not None:
+        return _of_series(*own, data, wanted, options)
+    if wanted.horizon is not None:
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = open_model(run)
     if "video" in model.manifest:
-        _check_steps_only(segments, chunk, "reads clips")
-        return _of_clips(run, _one_clip(data) or read_unlabelled(config, data, options), proba)
+        _check_steps_only(wanted, "reads clips")
+        dataset = _one_clip(data) or read_unlabelled(config, data, options)
+        return Predicted(_of_clips(run, dataset, wanted.proba), dataset.y is not None)
+    dataset = read_unlabelled(config, data, {**options, "keep_stamps": True})
     if model.task == "translation":
-        config = {"task": "translate", **config}  # a model file alone
-    dataset = read_unlabelled(config, data, options)
-    if model.task == "translation":
-        if proba:
+        if wanted.proba:
             raise UsageError("predict: proba needs classes; this network answers with texts.")
-        _check_steps_only(segments, chunk, "answers with texts")
-        return _answers(model, dataset)
+        _check_steps_only(wanted, "answers with texts")
+        return Predicted(_answers(model, dataset), dataset.y is not None)
     sequences: list[Any]
     if model.features.reads_numbers:
         sequences = as_sequences(dataset.X, names=dataset.names)
+    elif model.task == "labeling":
+        sequences, _ = as_token_lists(dataset)
     else:
         sequences, _ = as_texts(dataset)
-    with _reading(model, sequences, chunk, progress) as model:
-        return _rows(model, sequences, dataset.names, proba, segments, min_duration_s)
+    with _reading(model, sequences, wanted.chunk, wanted.progress) as model:
+        return Predicted(_rows(model, sequences, dataset, wanted), dataset.y is not None)
 
 
-def _check_steps_only(segments: bool, chunk: int | None, network: str) -> None:
+def _check_steps_only(wanted: Wanted, network: str, *, segments: bool = False) -> None:
     """Raise UsageError at options of networks that read recordings step by step."""
-    for word, given in (("segments", segments), ("chunk", chunk is not None)):
-        if given:
+    given = {"segments": wanted.segments and not segments, "chunk": wanted.chunk is not None}
+    for word, asked in given.items():
+        if asked:
             raise UsageError(f"predict: {word}= does nothing for a network that {network}; leave it out.")
 
 
@@ -131,20 +158,23 @@ def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Prog
             yield in_chunks(model, CHUNK if chunk is None else chunk, advance)
 
 
-def _rows(
-    model: Any, sequences: list[Any], names: list[str], proba: bool, segments: bool, min_duration_s: float
-) -> list[dict[str, Any]]:
-    if segments:
-        found = model.segments(sequences, names, min_duration_s=min_duration_s)
-        return [
-            {"name": name, "segments": [asdict(one) for one in own]}
-            for name, own in zip(names, found, strict=True)
-        ]
-    predicted = model.predict(sequences, names)
-    rows: list[dict[str, Any]] = [
-        {"name": name, "prediction": _plain(answer)} for name, answer in zip(names, predicted, strict=True)
-    ]
-    if proba:
+def _rows(model: Any, sequences: list[Any], dataset: Any, wanted: Wanted) -> list[dict[str, Any]]:
+    names = dataset.names
+    if wanted.segments:
+        return label_segments(model, sequences, dataset, min_duration_s=wanted.min_duration_s)
+    answers = model.predict(sequences, names)
+    per_step = model.task == "labeling" or bool(model.manifest["target"].get("per_step"))
+    rows: list[dict[str, Any]] = []
+    for record, name, answer in zip(dataset.records, names, answers, strict=True):
+        row: dict[str, Any] = {"name": name}
+        if per_step and record.stamps is not None:
+            row["time"] = [stamp_of(record, step) for step in range(record.length)]
+        if dataset.kind == "tokens":
+            row["words"] = list(record.values)
+        if per_step and model.task == "regression":
+            row["steps"] = record.length
+        rows.append({**row, "prediction": _plain(answer)})
+    if wanted.proba:
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
         classes = [str(label) for label in model.classes.tolist()]
@@ -205,53 +235,35 @@ def _shares(classes: list[str], shares: Any) -> Any:
 
 def _open_series_estimator(run: Any) -> tuple[Any, dict[str, Any]] | None:
     """Return forecaster or detector of a run, and its configuration; None if the run is of another kind."""
-    path, config = Path(run), dict[str, Any]()
-    if not path.is_file():
-        folder = open_run(path)
-        path = folder / MODEL
-        with contextlib.suppress(RecurraError):
-            config = folder.config()
-    if config and config.get("task") not in ("forecast", "anomaly"):
-        return None  # without reading the file twice
-    manifest, _ = store.load(path)
-    if manifest.get("task") not in ("forecasting", "anomaly"):
+    task = task_of(run)
+    if task == "generate":
+        raise UsageError(
+            f"predict: {run} writes text and has no answer to data. "
+            f"Use: recurra generate {shlex.quote(str(run))} --prompt TEXT"
+        )
+    if task not in ("forecast", "anomaly"):
         return None
-    return load_model(path), config
+    _, path, config = find_model(run)
+    estimator = load_model(path)
+    return (estimator, config) if type(estimator).__name__ in SERIES else None
 
 
-def _series_rows(
-    estimator: Any, config: Mapping[str, Any], data: Any, options: Mapping[str, Any], *, horizon: int | None
-) -> list[dict[str, Any]]:
+def _of_series(
+    estimator: Any, config: Mapping[str, Any], data: Any, wanted: Wanted, options: Mapping[str, Any]
+) -> Predicted:
     """Return a row for each step ahead, or for each time step with its score."""
+    if wanted.proba:
+        raise UsageError("predict: proba needs classes; this network gives numbers or marks.")
     if type(estimator).__name__ == "Forecaster":
-        dataset = read_unlabelled(config, data, {"kind": "series", **options} if not config else options)
-        made = estimator.forecast(dataset, horizon=horizon)
-        forecasts = made if isinstance(made, list) else [made]
-        return [row for forecast in forecasts for row in _ahead(forecast)]
-    dataset = read_unlabelled(config, data, options)
-    scores = -estimator.score_samples(dataset)
-    marks = estimator.predict(dataset)
-    return [
-        {"name": name, "step": step, "prediction": int(mark), "score": float(score)}
-        for name, own, theirs in zip(dataset.names, marks, scores, strict=True)
-        for step, (mark, score) in enumerate(zip(own, theirs, strict=True))
-    ]
-
-
-def _ahead(forecast: Any) -> list[dict[str, Any]]:
-    n = forecast.point.shape[1]
-    targets = list(
-        forecast.target_names or (["prediction"] if n == 1 else [f"target_{i + 1}" for i in range(n)])
-    )
-    out, times = [], forecast.stamps()
-    for step, point in enumerate(forecast.point):
-        row: dict[str, Any] = {"name": forecast.name, "step": step + 1}
-        if times is not None:
-            row["time"] = times[step]
-        for column, target in enumerate(targets):
-            row[target] = float(point[column])
-            if forecast.low is not None:
-                row[f"{target}_low"] = float(forecast.low[step, column])
-                row[f"{target}_high"] = float(forecast.high[step, column])
-        out.append(row)
-    return out
+        _check_steps_only(wanted, "forecasts")
+        dataset = read_unlabelled(config, data, options)
+        return Predicted(forecast_rows(estimator, dataset, horizon=wanted.horizon), False)
+    _check_steps_only(wanted, "marks single steps", segments=True)
+    if wanted.horizon is not None:
+        raise UsageError("predict: horizon is for a network that forecasts.")
+    dataset = read_unlabelled(config, data, {**options, "keep_stamps": True})
+    if wanted.segments:
+        rows = anomaly_segments(estimator, dataset, min_duration_s=wanted.min_duration_s)
+    else:
+        rows = anomaly_rows(estimator, dataset)
+    return Predicted(rows, True)

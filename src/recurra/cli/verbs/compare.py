@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
+from recurra.cli.next_steps import again
 from recurra.runs.compare import compare
 
 SHOWN = (
@@ -13,8 +14,11 @@ SHOWN = (
     "balanced_accuracy",
     "macro_f1",
     "log_loss",
+    "exact_match",
+    "skill",
     "rmse",
     "mae",
+    "smape",
     "r2",
     "n_test",
     "train_seconds",
@@ -33,7 +37,8 @@ SHOWN = (
 @flags.data_flags
 def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any) -> None:
     """Put runs side by side on the same test sequences and say whether their difference is more than noise."""
-    found = compare(*runs, data=data, **flags.given(given))
+    options = flags.given(given)
+    found = compare(*runs, data=data, **options)
     if as_json:
         figures = {f"{run['name']}.{figure}": value for run in found.runs for figure, value in run.items()}
         tests = {f"{pair.first}.{pair.second}.p_value": pair.p_value for pair in found.pairs}
@@ -57,7 +62,7 @@ def command(runs: tuple[str, ...], data: str | None, as_json: bool, **given: Any
         for run in runs
         if Path(run).resolve().name == found.runs[0]["name"] or run == found.runs[0]["name"]
     )
-    return terminal_output.next_command("recurra", "eval", best, *([data] if data else []))
+    return terminal_output.next_command("recurra", "eval", best, *again(data, options))
 
 
 def _cell(value: Any) -> str:

@@ -73,7 +73,8 @@ def _one(name: str, as_json: bool) -> None:
     terminal_output.facts(
         [*facts, ("here", "yes" if row["here"] else "no; it is downloaded when asked for")], err=False
     )
-    return terminal_output.next_command("recurra", "look", name)
+    command = ["look", name] if row["here"] else ["datasets", name, "--fetch"]
+    return terminal_output.next_command("recurra", *command)
 
 
 def _fetch(name: str | None, as_json: bool) -> None:

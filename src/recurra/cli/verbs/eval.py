@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.runs.evaluate import evaluate, page_name
-from recurra.runs.folder.opening import open_run
+from recurra.cli.next_steps import after_judging
+from recurra.runs.evaluate import evaluate, page_name, page_path
 
 
 @click.command(
@@ -19,22 +19,21 @@ from recurra.runs.folder.opening import open_run
 @click.option("--json", "as_json", is_flag=True, help="Write the figures as one flat JSON object.")
 @flags.data_flags
 def command(run: str, data: str | None, name: str | None, as_json: bool, **given: Any) -> None:
-    """Judge the network of RUN on its test part, or on labelled DATA, and add a page to the run folder."""
-    evaluation = evaluate(run, data, name=name, **flags.given(given))
+    """Judge the network of RUN on its test part, or on labelled DATA, and add a page to the run folder.
+
+    RUN may be a model file; DATA are then needed, and the page is written beside it.
+    """
+    options = flags.given(given)
+    evaluation = evaluate(run, data, name=name, **options)
     if as_json:
         if evaluation.context.trained_on:
             terminal_output.warn(evaluation.context.trained_on)
         return terminal_output.flat_json(evaluation.metrics)
-    report = open_run(run) / f"{page_name(data, name)}.html"
+    report = page_path(run, page_name(data, name))
     terminal_output.say(f"Judged on: {evaluation.context.split}")
     terminal_output.result(evaluation.summary())
     if evaluation.explainable:
         for finding in evaluation.findings():
             terminal_output.warn(finding)
     terminal_output.result(f"Report: {report}")
-    if not evaluation.explainable:
-        return terminal_output.next_command("recurra", "predict", run, "NEW_DATA")
-    worst = str(next(iter(evaluation.worst_positions()), 0))
-    return terminal_output.next_command(
-        "recurra", "explain", run, *([data] if data else []), "--index", worst
-    )
+    return terminal_output.next_command(*after_judging(run, data, options, evaluation))

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.runs.explain import ExplanationFiles, write_explanation, write_word_cloud
+from recurra.cli.next_steps import again
+from recurra.runs.explain import DEFAULT_METHOD, ExplanationFiles, write_explanation, write_word_cloud
 
 
 @click.command(
@@ -28,7 +29,7 @@ from recurra.runs.explain import ExplanationFiles, write_explanation, write_word
 )
 @click.option(
     "--method",
-    default="integrated_gradients",
+    default=DEFAULT_METHOD,
     show_default=True,
     help="integrated_gradients, occlusion or gradient_times_input.",
 )
@@ -64,14 +65,14 @@ def command(
 
     Beside the picture a second one, its name ending in -inside.svg, shows every gate and state over time.
     """
-    again = ["recurra", "explain", run, *([data] if data else [])]
     options = flags.given(given)
+    command = ["recurra", "explain", run, *again(data, options)]
     if wordcloud is not None:
         n_texts = write_word_cloud(run, data, Path(wordcloud), **options)
         if as_json:
             return terminal_output.flat_json({"output": str(Path(wordcloud)), "texts": n_texts})
         terminal_output.result(f"Picture: {Path(wordcloud)}")
-        return terminal_output.next_command(*again)
+        return terminal_output.next_command(*command)
     how: dict[str, Any] = {"out": out, "index": index, "method": method, "target": target, "step": step}
     written = write_explanation(run, data, **how, **options)
     if as_json:
@@ -83,7 +84,7 @@ def command(
     if written.inside is not None:
         terminal_output.result(written.inside_summary)
         terminal_output.result(f"Gates and states: {written.inside}")
-    return terminal_output.next_command(*again, *_another(written, index))
+    return terminal_output.next_command(*command, *_another(written, index))
 
 
 def _another(written: ExplanationFiles, index: int) -> list[str]:

@@ -27,10 +27,10 @@ def command(data: str, test: str | None, by: str | None, as_json: bool, **given:
     found = look(data, test=test, by=by, **flags.given(given))
     if as_json:
         return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
-    for line in found.lines()[:-1]:
+    for line in found.lines():
         if line.startswith("Classes: "):
             terminal_output.result("Classes:")
             terminal_output.bars(found.class_counts)
-        elif not line.startswith("Settings "):  # they are in the command
+        elif not line.startswith(("Settings ", "Next: ")):  # they are in the command
             terminal_output.result(in_flags(line))
     return terminal_output.next_command(*shlex.split(found.next_command))

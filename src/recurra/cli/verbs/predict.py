@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ import click
 
 from recurra.cli import flags, terminal_output
 from recurra.errors import UsageError
-from recurra.runs.predict import predict
+from recurra.runs.answers.long_form import long_form
+from recurra.runs.command_line import as_arguments
+from recurra.runs.predict import Wanted, predicted
 from recurra.store import write_text
 
 FORMATS = ("csv", "jsonl")
@@ -24,6 +25,7 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
     cls=flags.SectionedCommand,
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
+        "recurra predict runs/demo monday.csv tuesday.csv",
         "echo 1987 | recurra predict runs/roman -",
         "recurra predict runs/load load.csv --horizon 48",
         "recurra predict runs/walking night.edf --segments --min-duration-s 0.5",
@@ -31,13 +33,20 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
     ),
 )
 @click.argument("run")
-@click.argument("data")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
 @click.option("--horizon", type=int, help="Steps ahead to forecast.  [default: as trained]")
-@click.option("--segments", is_flag=True, help="Labels per step as segments, from when to when.")
-@click.option("--min-duration-s", type=float, default=0.0, help="Join shorter segments to a neighbour.")
+@click.option(
+    "--segments", is_flag=True, help="Labels per step, or anomalies, as segments from when to when."
+)
+@click.option(
+    "--min-duration-s",
+    type=float,
+    default=0.0,
+    help="Join shorter segments to a neighbour; of anomalies, drop them.",
+)
 @click.option(
     "--chunk", type=int, help="Read recordings in chunks of so many steps; the answers are the same."
 )
@@ -45,7 +54,7 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
 @flags.data_flags
 def command(
     run: str,
-    data: str,
+    data: tuple[str, ...],
     out: str | None,
     form: str | None,
     proba: bool,
@@ -56,7 +65,11 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Predict with the network of RUN on DATA, a file, a folder, or - for a table on standard input."""
+    """Predict with the network of RUN on DATA: files, a folder, or - for what comes on standard input.
+
+    That is a table; for a network that reads texts also a text a line. Answers are one table: name, step and time of each
+    row, and what is answered.
+    """
     if as_json and out is None:
         raise UsageError(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
@@ -68,15 +81,11 @@ def command(
             "spreadsheets open, or in .jsonl, or say which with --format."
         )
     by_name = "jsonl" if suffix in JSON_SUFFIXES else "csv"
-    how: dict[str, Any] = {
-        "proba": proba,
-        "segments": segments,
-        "min_duration_s": min_duration_s,
-        "chunk": chunk,
-        "horizon": horizon,
-        "progress": terminal_output.progress if sys.stderr.isatty() else None,
-    }
-    rows = predict(run, data, **how, **flags.given(given))
+    progress = terminal_output.progress if sys.stderr.isatty() else None
+    wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, progress)
+    options = flags.given(given)
+    found = predicted(run, data, wanted, options)
+    rows = found.rows
     text = as_text(rows, form or by_name)
     if out is None:
         sys.stdout.write(text)
@@ -86,14 +95,16 @@ def command(
     if as_json:
         return terminal_output.flat_json({"n_predicted": len(rows), "output": out})
     terminal_output.result(f"{len(rows)} predictions in {out}")
-    return terminal_output.next_command("recurra", "eval", run, data)
+    if found.labelled and len(data) == 1 and data[0] != "-":
+        return terminal_output.next_command("recurra", "eval", run, data[0], *as_arguments(options))
+    return None
 
 
 def as_text(rows: list[dict[str, Any]], kind: str) -> str:
-    """Return rows as CSV (a label per step gives a line per step) or as JSON lines."""
+    """Return rows as CSV, one table whatever was answered, or as JSON lines."""
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    flat = [line for row in rows for line in (_csv_lines(row) if "step" not in row else [row])]
+    flat = long_form(rows)
     out = io.StringIO(newline="")
     writer = csv.DictWriter(
         out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
@@ -101,22 +112,3 @@ def as_text(rows: list[dict[str, Any]], kind: str) -> str:
     writer.writeheader()
     writer.writerows(flat)
     return out.getvalue()
-
-
-def _csv_lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if "segments" in row:
-        yield from ({"name": row["name"], **one} for one in row["segments"])
-        return
-    answer, shares = row["prediction"], row.get("probabilities")
-    if "cut" in row:
-        yield dict(row)
-        return
-    if isinstance(answer, list) and any(isinstance(number, float) for number in answer):
-        yield {"name": row["name"], **{f"prediction_{i + 1}": number for i, number in enumerate(answer)}}
-    elif isinstance(answer, list):
-        for step, label in enumerate(answer):
-            named = {f"p_{name}": share for name, share in shares[step].items()} if shares else {}
-            yield {"name": row["name"], "step": step, "prediction": label, **named}
-    else:
-        named = {f"p_{name}": share for name, share in shares.items()} if shares else {}
-        yield {"name": row["name"], "prediction": answer, **named}

@@ -5,6 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 import click
@@ -13,18 +14,24 @@ from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.errors import UsageError
 from recurra.interrupts import Interrupted, number_of
+from recurra.runs.command_line import as_arguments
 from recurra.runs.folder.opening import open_model
-from recurra.runs.stream.frames import ClipFrames, RawFrames
-from recurra.runs.stream.lines import FORMATS, Lines
+from recurra.runs.stream.frames import ClipFrames
+from recurra.runs.stream.lines import FORMATS
 from recurra.runs.stream.opening import (
+    WRITTEN,
     answering_frames,
+    answering_recording,
     answering_rows,
+    answering_texts,
+    check_of_lines,
     check_streams,
     keep_state,
     rate_of,
     restore_state,
 )
-from recurra.runs.stream.session import Session, answer_lines
+from recurra.runs.stream.recorded import Recorded, is_recorded
+from recurra.runs.stream.session import answer_lines
 
 
 @click.command(
@@ -33,12 +40,13 @@ from recurra.runs.stream.session import Session, answer_lines
         "sensor-driver | recurra stream runs/gestures",
         "recurra stream runs/gestures recording.csv --realtime --proba",
         "cat mixed.jsonl | recurra stream runs/gestures --name sensor --state state.recurra",
+        "echo 'The pump leaks' | recurra stream runs/reports",
         "recurra stream runs/clips new.mp4 --realtime --proba",
         "ffmpeg -i CAMERA -r 5 -f rawvideo -pix_fmt rgb24 -s 640x480 - | recurra stream runs/clips --frame-size 640x480",
     ),
 )
 @click.argument("run")
-@click.argument("source", metavar="[FILE]", default="-")
+@click.argument("file", metavar="[FILE]", default="-")
 @click.option(
     "--format", "kind", type=click.Choice(FORMATS), default="auto", help="[default: by the first line]"
 )
@@ -62,9 +70,10 @@ from recurra.runs.stream.session import Session, answer_lines
 @click.option(
     "--state", type=click.Path(dir_okay=False), help="File to go on from, if it is there, and to leave."
 )
+@partial(flags.data_flags, leave_out=["sample_rate_hz", "kind"])
 def command(
     run: str,
-    source: str,
+    file: str,
     kind: str,
     name: str | None,
     proba: bool,
@@ -74,52 +83,70 @@ def command(
     realtime: bool,
     sample_rate_hz: float | None,
     state: str | None,
+    **given: Any,
 ) -> None:
     """Answer rows as they come, with the network of RUN.
 
     Rows are lines of JSON, [1.5, 2] or {"row": [1.5, 2]} or {"channel": 1.5, ...}, or of CSV with or without a
-    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. A network for clips takes
-    frames: of a video file or a folder of images, or from standard input as raw pixels (rgb24). Each answer is a line
-    of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard error.
-    SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
+    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. A network for texts takes a
+    text a line. Recordings in other files (sound, EDF, arrays) are read as the other commands read them. A network for
+    clips takes frames: of a video file or a folder of images, or from standard input as raw pixels (rgb24). Each answer is
+    a line of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard
+    error. SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
     """
     check_streams(run)
-    model, _ = open_model(run)
-    lines: Lines | RawFrames | ClipFrames
-    how: dict[str, Any]
+    model, config = open_model(run)
+    options = flags.given(given)
+    how: dict[str, Any] = {"look_ahead": look_ahead, "proba": proba}
+    if frame_size is not None and "video" not in model.manifest:
+        raise UsageError("stream: frame_size is for a network that reads frames; this one does not.")
+    session: Any
+    lines: Any
+    known: float | None = None
     if "video" in model.manifest:
         if name is not None or kind != "auto":
             raise UsageError("stream: name and format are for rows of numbers; this network reads frames.")
-        how = {"size": frame_size, "look_ahead": look_ahead, "proba": proba}
-        session, lines, known = answering_frames(run, source, **how)
+        session, lines, known = answering_frames(run, file, size=frame_size, **how)
+    elif model.task == "translation" or not model.features.reads_numbers:
+        for word, asked in {
+            "name": name,
+            "look_ahead": look_ahead,
+            "state": state,
+            "realtime": realtime,
+        }.items():
+            if asked:
+                raise UsageError(f"stream: {word} is for rows of numbers; this network reads a text a line.")
+        session, lines = answering_texts(model, config, file, kind=kind, proba=proba, options=options)
+    elif is_recorded(file, texts=False):
+        if name is not None or kind != "auto":
+            raise UsageError(f"stream: name and format are for lines; {file} is read as a whole.")
+        session, lines, known = answering_recording(model, config, file, options=options, **how)
     else:
-        if frame_size is not None:
-            raise UsageError(
-                "stream: frame_size is for a network that reads frames; this one reads rows of numbers."
-            )
-        how = {"kind": kind, "name": name, "look_ahead": look_ahead, "proba": proba}
-        session, lines = answering_rows(model, **how, warn=terminal_output.warn)
+        check_of_lines(options)
+        stored = {word: value for word, value in config.get("data_words", {}).items() if word in WRITTEN}
+        how |= {"kind": kind, "name": name, "written": {**stored, **options}, "warn": terminal_output.warn}
+        session, lines = answering_rows(model, **how)
         known = model.manifest.get("sample_rate_hz")
-    rate_hz = rate_of(known, source, realtime, sample_rate_hz)
+    rate_hz = rate_of(known, file, realtime, sample_rate_hz)
     restore_state(session, state)
     ended_by: int | None = None
     try:
-        with _opened(source, lines) as file:
-            answer_lines(session, lines, file, strict=strict, write=_write, tell=_tell, rate_hz=rate_hz)
+        with _opened(file, lines) as opened:
+            answer_lines(session, lines, opened, strict=strict, write=_write, tell=_tell, rate_hz=rate_hz)
     except KeyboardInterrupt as error:
         ended_by = number_of(error)
     finally:
         keep_state(session, state)
     _show(session)
     if ended_by is not None:
-        given = {"--format": kind if kind != "auto" else None, "--name": name, "--look-ahead": look_ahead}
-        options = [str(word) for flag, value in given.items() if value is not None for word in (flag, value)]
-        options += ["--frame-size", frame_size] if frame_size else []
-        options += ["--proba"] * proba + ["--strict"] * strict
-        _end(run, lines, ended_by, state, options)
+        own = {"--format": kind if kind != "auto" else None, "--name": name, "--look-ahead": look_ahead}
+        again = [str(word) for flag, value in own.items() if value is not None for word in (flag, value)]
+        again += ["--frame-size", frame_size] if frame_size else []
+        again += ["--proba"] * proba + ["--strict"] * strict + as_arguments(options)
+        _end(run, lines, ended_by, state, again)
 
 
-def _show(session: Session) -> None:
+def _show(session: Any) -> None:
     """Write what was counted on standard error."""
     delay = getattr(session.stream, "delay", None)  # only frames have one
     if delay is None:
@@ -146,7 +173,7 @@ def _write(line: str) -> None:
 
 @contextlib.contextmanager
 def _opened(path: str, lines: Any) -> Iterator[BinaryIO | None]:
-    if isinstance(lines, ClipFrames):
+    if isinstance(lines, ClipFrames | Recorded):
         yield None
         return
     if path == "-":

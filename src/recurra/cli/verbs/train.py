@@ -6,6 +6,7 @@ import click
 
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
+from recurra.cli.next_steps import after_training
 from recurra.runs.execute import Run
 from recurra.runs.folder.files import MODEL, REPORT
 from recurra.runs.tasks import TASKS
@@ -74,7 +75,7 @@ def show(run: Run, quiet: bool) -> None:
     if run.evaluation is None:
         terminal_output.result("Trained on everything; nothing was held out to judge it on.")
         terminal_output.result(f"Model:  {run.path / MODEL}")
-        return terminal_output.next_command("recurra", "predict", str(run.path), "NEW_DATA")
+        return terminal_output.next_command(*after_training(run))
     terminal_output.result(run.evaluation.summary())
     if run.evaluation.explainable:
         context = run.evaluation.context
@@ -83,7 +84,4 @@ def show(run: Run, quiet: bool) -> None:
             if finding not in told:
                 terminal_output.warn(finding)
     terminal_output.result(f"Report: {run.path / REPORT}")
-    if not run.evaluation.explainable:
-        return terminal_output.next_command("recurra", "predict", str(run.path), "NEW_DATA")
-    worst = next(iter(run.evaluation.worst_positions()), 0)
-    return terminal_output.next_command("recurra", "explain", str(run.path), "--index", str(worst))
+    return terminal_output.next_command(*after_training(run))

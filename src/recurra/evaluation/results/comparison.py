@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, UsageError
-from recurra.evaluation.metrics.paired_tests import ALPHA, Comparison
+from recurra.evaluation.metrics.paired_tests import ALPHA, Comparison, compare_regression
+from recurra.evaluation.results.backtest import Backtest
 from recurra.evaluation.results.cases import CaseEvaluation
 from recurra.evaluation.results.evaluation import Evaluation
 
@@ -27,6 +28,9 @@ def compare(evaluations: Mapping[str, Evaluation], *, groups: Any = None, alpha:
             f"compare: needs at least two runs of one task; got {len(evaluations)} of "
             f"{', '.join(sorted(tasks)) or 'none'}."
         )
+    forecasts = {name: e for name, e in evaluations.items() if isinstance(e, Backtest)}
+    if len(forecasts) == len(evaluations):
+        return _compare_forecasts(forecasts, alpha=alpha)
     judged = {name: e for name, e in evaluations.items() if isinstance(e, CaseEvaluation)}
     if len(judged) < len(evaluations):
         raise UsageError(
@@ -40,6 +44,36 @@ def compare(evaluations: Mapping[str, Evaluation], *, groups: Any = None, alpha:
     runs: list[dict[str, Any]] = [{"name": name, **e.metrics} for name, e in judged.items()]
     runs.sort(key=lambda run: run[first.compared_by], reverse=not first.less_is_better)
     return Comparison(runs, pairs)
+
+
+def _compare_forecasts(evaluations: Mapping[str, Backtest], *, alpha: float) -> Comparison:
+    """Compare forecasts of the same steps, origin by origin: the steps after one origin err together."""
+    (first_name, first), *others = evaluations.items()
+    for name, other in others:
+        same = all(
+            np.array_equal(
+                getattr(first.origins, what), getattr(other.origins, what), equal_nan=what == "truth"
+            )
+            for what in ("series", "places", "truth")
+        )
+        if not same:
+            raise DataError(
+                f"compare: runs {first_name!r} and {name!r} forecast other steps: {_steps_of(first)}, {_steps_of(other)}. "
+                "Train both on the same series with one horizon, or evaluate both on one file."
+            )
+    truth = first.origins.truth
+    there = np.isfinite(truth)
+    origins = np.broadcast_to(np.arange(len(truth))[:, None, None], truth.shape)[there]
+    answers = {name: e.origins.point[there] for name, e in evaluations.items()}
+    pairs = compare_regression(truth[there], answers, groups=origins, alpha=alpha).pairs
+    runs: list[dict[str, Any]] = [{"name": name, **e.metrics} for name, e in evaluations.items()]
+    runs.sort(key=lambda run: run["rmse"])
+    return Comparison(runs, pairs)
+
+
+def _steps_of(found: Backtest) -> str:
+    origins, horizon = found.origins.truth.shape[:2]
+    return f"{origins} times {horizon} steps"
 
 
 def _check_same(first_name: str, first: CaseEvaluation, name: str, other: CaseEvaluation) -> None:

@@ -1,19 +1,22 @@
 """The next token of a text: how a text generator is trained."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.checks import as_texts
-from recurra.errors import DataError
+from recurra.errors import DataError, MissingDataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import TextGeneratorOptions
+from recurra.readers.files.encodings import read_text
 from recurra.serving.models.fitted_model import FittedModel
 
 # Between two texts, so that one does not run into the next.
@@ -22,18 +25,43 @@ FEWEST_HELD_OUT = 500
 
 
 def one_text(X: Any, who: str) -> str:
-    """Return texts as one.
+    """Return texts as one; those of a file where its path is given.
 
     Raises
     ------
+    MissingDataError
+        If a str of one line is no path of a file.
     DataError
         If there is nothing in them.
     """
+    if isinstance(X, str | os.PathLike) and "\n" not in str(X):
+        X = _of_file(Path(X), who)
     texts: Iterable[str] = [X] if isinstance(X, str) else as_texts(X, who=who)[0]
     text = BETWEEN.join(texts)
     if not text.strip():
         raise DataError(f"{who}: the text is empty. Give one with at least two tokens.")
     return text
+
+
+def _of_file(path: Path, who: str) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    MissingDataError
+        If there is none.
+    """
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # too long for a path, or with a zero byte
+        there = False
+    if not there:
+        shown = str(path) if len(str(path)) <= 60 else f"{str(path)[:57]}..."
+        raise MissingDataError(
+            f"{who}: X must be a list of texts, or the path of a text file; there is no file {shown!r}. "
+            "Pass [text] for a single text."
+        )
+    return read_text(path)
 
 
 @dataclass(frozen=True)

@@ -11,4 +11,5 @@
 - `text_pairs`: Tables of two columns of text: a source, and what it is to be turned into
 - `texts`: Texts on disk become records: one text a line, a file per text in a folder per class, or JSON lines
 - `time_columns`: Time columns: what they are measured in, whether they go forward, and the sampling rate that follows
+- `tokens`: Sentences with a label for each word: columns of CoNLL, a sentence a line with its labels beside, or JSON lines
 """

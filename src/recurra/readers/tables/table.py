@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
-from recurra.readers.tables import nested_cells, time_columns
+from recurra.readers.tables import nested_cells, time_columns, tokens
 from recurra.readers.tables import texts as text
 from recurra.readers.tables.columns import (
     Columns,
@@ -72,19 +72,20 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
     """
     words = words or TableOptions()
     who = "a DataFrame" if is_frame(source) else str(source)
+    if not is_frame(source) and tokens.holds_columns(Path(source), words):
+        return tokens.read_columns(Path(source), words)
     if not is_frame(source) and text.is_one_a_line(Path(source), words, USUAL_NAMES.values()):
         words.check_given(LINES, f"{source}, one text a line")
-        return text.read_lines(
-            Path(source),
-            labels=words.labels,
-            encoding=words.encoding,
-            whole_lines=words.layout == "lines",
-        )
+        return text.read_lines(Path(source), words)
     if words.labels is not None:
         raise UsageError(
             f"{who}: labels= names a file of labels for one text a line; name the column of a table with label=."
         )
     refuse(words.given.intersection(DELIMITED), _of_the_file(source), who)
+    if not is_frame(source) and Path(source).suffix.lower() in text.JSON_SUFFIXES:
+        sentences = tokens.read_json(Path(source), words)
+        if sentences is not None:
+            return sentences
     if not is_frame(source) and _is_of_the_archives(Path(source), words):
         told = replace(words, header="none", label="column_0", layout="wide", id="", time="")
         found = from_columns(read_columns(source, told), told)
@@ -155,6 +156,10 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     elif found := nested_cells.sequence_columns(columns, words.channels):
         dataset = _nested(columns, words, found)
     else:
+        if words.channels is None:
+            text.check_no_texts(
+                columns, [n for n in columns.names if n not in (words.id, words.time, words.label)]
+            )
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
         channels = _channels(columns, words, special)
@@ -281,6 +286,17 @@ def _texts(columns: Columns, words: TableOptions) -> Dataset:
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(texts)
     names = columns.unique_names(words.id)
+    if words.label and words.label_per != "sequence":
+        sentences = tokens.labelled(texts, labels, names)
+        if sentences is not None:
+            records = [replace(one, group=group) for one, group in zip(sentences, groups, strict=True)]
+            note = f"{columns.who}: {words.label!r} has a label for each word of {words.text!r}: read as sentences."
+            return Dataset(records, kind="tokens", notes=(note,))
+    if words.label_per == "step":
+        raise DataError(
+            f"{columns.who}: with label_per='step' the column {words.label!r} must have as many labels as {words.text!r} "
+            "has words, in every row. Correct it, or pass label_per='sequence'."
+        )
     records = [
         Record(cell, label=label, group=group, name=name)
         for cell, label, group, name in zip(texts, labels, groups, names, strict=True)
@@ -392,6 +408,9 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     labels, label_notes = _long_labels(columns, words, rows)
     groups = _constant(columns, words.group, rows) if words.group else [None] * len(rows.names)
     rates, rate_notes = rows.rates()
+    stamps = None
+    if words.keep_stamps and isinstance(words.time, str) and words.time:
+        stamps = columns[words.time] if rows.order is None else columns[words.time][rows.order]
     bounds = zip(rows.starts[:-1].tolist(), rows.starts[1:].tolist(), strict=True)
     records = [
         Record(
@@ -401,6 +420,7 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
             name=rows.names[i],
             sample_rate_hz=words.sample_rate_hz or rates[i],
             start=rows.first_time(i),
+            stamps=None if stamps is None else stamps[first:last],
         )
         for i, (first, last) in enumerate(bounds)
     ]

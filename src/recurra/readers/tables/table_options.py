@@ -31,13 +31,14 @@ LONG = (
     "time_zone", "sample_rate_hz", "kind",
 )  # fmt: skip
 WIDE = ("id", "time", "label", "group", "target", "channels", "layout", "sample_rate_hz", "kind")
-TEXTS = ("text", "id", "label", "group", "target")
+TEXTS = ("text", "id", "label", "group", "target", "label_per")
 PAIRS = ("source", "target", "group", "id")
 SERIES = (
     "id", "time", "target", "known", "static", "channels", "sort", "time_unit", "time_format", "time_zone",
     "resample", "kind",
 )  # fmt: skip
-LINES = ("labels", "layout", "encoding")
+LAYOUTS = ("auto", "long", "wide", "lines", "paragraphs", "tokens")
+LINES = ("labels", "layout", "encoding", "label_per")
 
 
 class UnusedWordError(UsageError):
@@ -113,12 +114,14 @@ class TableOptions:
         The columns to use as channels; by default every column without another part.
     labels : path, optional
         File with one label a line, for a file with one text a line.
-    layout : {"auto", "long", "wide", "lines"}, default="auto"
-        Long: one row per time step. Lines: one text a line. Wide: one row per sequence of one channel, its steps in
-        columns from left to right, empty cells at the end for shorter sequences. Auto: long if there is a time column, or
-        an id column in which a value comes twice; wide otherwise.
+    layout : {"auto", "long", "wide", "lines", "paragraphs", "tokens"}, default="auto"
+        Long: one row per time step. Lines: one text a line. Paragraphs: texts parted by empty lines. Tokens: a word a
+        line, its label in another column and empty lines between sentences. Wide: one row per sequence of one channel,
+        its steps in columns from left to right, empty cells at the end for shorter sequences. Auto: long if there is a
+        time column, or an id column in which a value comes twice; wide otherwise.
     label_per : {"auto", "sequence", "step"}, default="auto"
-        Auto: one label per sequence if it is constant in every sequence, else one per time step.
+        Auto: one label per sequence if it is constant in every sequence, else one per time step; of texts, one per word
+        where every label has as many parts as its text has words.
     sort : bool, default=False
         Put the rows of each sequence in order of time first.
     time_unit : {"ns", "us", "ms", "s", "min", "h", "d"}, optional
@@ -147,6 +150,8 @@ class TableOptions:
         Bring signal files to this rate.
     channels_first : bool, default=False
         Matrices of MATLAB files are (channels, time).
+    keep_stamps : bool, default=False
+        Keep the time of every step of a long table as it is written, see `recurra.records.Record`.
     given : frozenset of str
         Which of these words the user gave, by name; those that do not act on the data are refused.
     """
@@ -178,6 +183,7 @@ class TableOptions:
     header: str = "auto"
     resample_hz: float | None = None
     channels_first: bool = False
+    keep_stamps: bool = False
     given: frozenset[str] = frozenset()
 
     @property
@@ -201,8 +207,9 @@ class TableOptions:
         refuse(
             words, [field.name for field in fields(cls) if field.name != "given"], f"{who}, a table or folder"
         )
-        made = cls(**words, given=frozenset(word for word, value in words.items() if value is not None))
-        check_choice("load", "layout", made.layout, ["auto", "long", "wide", "lines"])
+        told = frozenset(w for w, value in words.items() if value is not None and w != "keep_stamps")
+        made = cls(**words, given=told)
+        check_choice("load", "layout", made.layout, LAYOUTS)
         check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])
         if made.labels is not None and not isinstance(made.labels, str | os.PathLike):

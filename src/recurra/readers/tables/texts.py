@@ -11,7 +11,9 @@ import numpy as np
 from recurra.checks import listing
 from recurra.errors import DataError
 from recurra.readers.files.encodings import read_text
+from recurra.readers.tables import tokens
 from recurra.readers.tables.columns import Columns
+from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
 from recurra.records import Dataset, Record
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
@@ -20,6 +22,12 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORE
 _LINES_LOOKED_AT = 20
 # Names beside a tab are labels if there are at least so many lines, and so many of each on average.
 FEWEST_LINES, LINES_OF_A_LABEL = 6, 3
+# Paragraphs of one line each, parted by empty lines: fewer are taken for texts with a line left empty by mistake.
+FEWEST_OF_ONE_LINE = 10
+# Cells of a column that are looked at, and the words or characters of half of them that make them texts.
+_CELLS_LOOKED_AT, _WORDS_OF_A_TEXT, _LETTERS_OF_A_TEXT = 200, 3, 20
+# A column of at most so many different words may hold the classes.
+_MOST_CLASSES = 50
 
 
 def is_prose(path: Path, *, encoding: str = "utf-8") -> bool:
@@ -38,32 +46,35 @@ def _is_numbers(line: str) -> bool:
     return 2 * sum(_NUMBER.fullmatch(cell) is not None for cell in cells) >= len(cells)
 
 
-def read_lines(
-    path: Path, *, labels: Any = None, encoding: str = "utf-8", whole_lines: bool = False
-) -> Dataset:
-    """Read one text a line.
+def read_lines(path: Path, words: TableOptions) -> Dataset:
+    """Read one text a line, or between empty lines; or a sentence a line with a label for each word.
 
     Parameters
     ----------
     path : Path
         File; empty lines at the end are no texts.
-    labels : path, optional
-        File with one label a line, as many as texts.
-    encoding : str, default="utf-8"
-        Of both files.
-    whole_lines : bool, default=False
-        Whether a tab is a part of the text. Else, where few different names stand on one side of a tab in every line,
-        they are the labels.
+    words : TableOptions
+        ``labels`` is a file with one label a line, or with one for each word, as many lines as texts; ``encoding`` that
+        of both files. ``layout="paragraphs"`` reads what stands between empty lines as one text, as does "auto" where
+        texts of several lines, or many of one, are parted so.
 
     Raises
     ------
     DataError
         If a line between texts is empty, or there are not as many labels as texts.
     """
+    labels, encoding = words.labels, words.encoding
+    if words.layout == "paragraphs" or (
+        words.layout == "auto" and labels is None and _has_paragraphs(path, encoding)
+    ):
+        return _read_paragraphs(path, encoding)
     texts = _lines(path, encoding)
     wanted: list[Any] = [None] * len(texts)
     note = f"{path}: read as one text a line."
-    if labels is None and not whole_lines and (parted := _labels_by_tab(texts)):
+    own = words.label_per != "sequence"  # each word may have a label of its own
+    if labels is None and own and words.layout != "lines" and (sentences := tokens.in_lines(texts)):
+        return _sentences(path, sentences)
+    if labels is None and words.layout != "lines" and (parted := _labels_by_tab(texts)):
         texts, wanted, side = parted
         note = f"{path}: read as one text a line, its label {side} a tab; layout='lines' reads whole lines."
     elif labels is not None:
@@ -74,11 +85,18 @@ def read_lines(
                 f"texts. {'Remove the labels' if len(wanted) > len(texts) else 'Add the labels'} of no text, or check "
                 "that both files are of the same data."
             )
+        if own and (sentences := tokens.labelled(texts, wanted)):
+            return _sentences(path, sentences)
     records = [
         Record(text, label=label, name=f"line {number}")
         for number, (text, label) in enumerate(zip(texts, wanted, strict=True), 1)
     ]
     return Dataset(records, kind="text", source=str(path), notes=(note,))
+
+
+def _sentences(path: Path, sentences: Sequence[Record]) -> Dataset:
+    note = f"{path}: read as one sentence a line, with a label for each word."
+    return Dataset(sentences, kind="tokens", source=str(path), notes=(note,))
 
 
 def _labels_by_tab(lines: Sequence[str]) -> tuple[list[str], list[Any], str] | None:
@@ -96,6 +114,31 @@ def _labels_by_tab(lines: Sequence[str]) -> tuple[list[str], list[Any], str] | N
     labels = [label.strip() for label in sides[named[0]]]
     texts = [text.strip() for text in sides[1 - named[0]]]
     return texts, labels, "behind" if named[0] else "before"
+
+
+def _paragraphs(path: Path, encoding: str) -> list[str]:
+    """Return what stands between empty lines, the lines of each kept as they are."""
+    parts = re.split(
+        r"\n[^\S\n]*(?:\n[^\S\n]*)+", read_text(path, encoding=encoding).replace("\r\n", "\n").strip()
+    )
+    return [part.strip("\n") for part in parts if part.strip()]
+
+
+def _has_paragraphs(path: Path, encoding: str) -> bool:
+    paragraphs = _paragraphs(path, encoding)
+    several = any("\n" in paragraph for paragraph in paragraphs)
+    return len(paragraphs) > 1 and (several or len(paragraphs) >= FEWEST_OF_ONE_LINE)
+
+
+def _read_paragraphs(path: Path, encoding: str) -> Dataset:
+    paragraphs = _paragraphs(path, encoding)
+    if len(paragraphs) == 1:
+        paragraphs = [line for line in paragraphs[0].split("\n") if line.strip()]
+    records = [
+        Record(paragraph, name=f"paragraph {number}") for number, paragraph in enumerate(paragraphs, 1)
+    ]
+    note = f"{path}: read as one text a paragraph, which empty lines part."
+    return Dataset(records, kind="text", source=str(path), notes=(note,))
 
 
 def _lines(path: Path, encoding: str) -> list[str]:
@@ -156,7 +199,9 @@ def _json_object(line: str, place: str) -> Mapping[str, Any]:
 def is_one_a_line(path: Path, words: Any, usual_names: Iterable[Sequence[str]]) -> bool:
     """Return whether a file is no table: said so, or a ``.txt`` of words whose first line names no column."""
     if words.layout != "auto" or words.labels is not None:
-        return words.layout == "lines" or (words.layout == "auto" and words.labels is not None)
+        return words.layout in ("lines", "paragraphs") or (
+            words.layout == "auto" and words.labels is not None
+        )
     told = (
         words.id,
         words.time,
@@ -193,3 +238,46 @@ def text_cells(columns: Columns, name: str) -> list[str]:
             "Fill or remove the row."
         )
     return texts
+
+
+def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
+    """Raise DataError, with the words to give, if columns that would be read as numbers hold texts."""
+    found = [name for name in names if _are_texts(columns[name])]
+    if not found:
+        return
+    usual = [name for name in columns.names if name.lower() in USUAL_NAMES["label"]]
+    others = [name for name in columns.names if name not in found and name not in usual]
+    classes = [*usual, *(name for name in others if _may_be_classes(columns[name]))]
+    label = f" and label={classes[0]!r}" if classes else ""
+    if len(found) == 1 or label:
+        advice = f"Give text={found[0]!r}{label} to learn from them."
+    else:
+        advice = (
+            f"Give text={found[0]!r} to learn from one of them, or source={found[0]!r} and target={found[1]!r} to learn to "
+            "turn one into the other."
+        )
+    what = f"column {found[0]!r} holds" if len(found) == 1 else f"columns {listing(found)} hold"
+    raise DataError(f"{columns.who}: the {what} texts, not numbers. {advice}")
+
+
+def _are_texts(column: np.ndarray) -> bool:
+    if column.dtype.kind not in "OUT":
+        return False
+    cells = [cell for cell in column[:_CELLS_LOOKED_AT].tolist() if isinstance(cell, str) and cell.strip()]
+    texts = [cell for cell in cells if _is_a_text(cell)]
+    return len(cells) > 0 and 2 * len(texts) > len(cells)
+
+
+def _is_a_text(cell: str) -> bool:
+    if not any(letter.isalpha() for letter in cell) or _is_numbers(cell):
+        return False
+    return len(cell.split()) >= _WORDS_OF_A_TEXT or (len(cell) >= _LETTERS_OF_A_TEXT and not cell.isascii())
+
+
+def _may_be_classes(column: np.ndarray) -> bool:
+    """Return whether a column of words has few that come again and again."""
+    cells = [str(cell).strip() for cell in column.tolist()]
+    different = {cell for cell in cells if cell}
+    return 1 < len(different) <= min(_MOST_CLASSES, len(cells) // 2) and not _is_numbers(
+        next(iter(different))
+    )

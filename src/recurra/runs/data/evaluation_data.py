@@ -12,7 +12,7 @@ from recurra.runs.folder.files import RunFolder
 
 
 def judged_part(
-    folder: RunFolder,
+    folder: RunFolder | None,
     config: Mapping[str, Any],
     data: Any,
     options: Mapping[str, Any],
@@ -27,11 +27,19 @@ def judged_part(
 
     Parameters
     ----------
+    folder : RunFolder or None
+        The run; None for a model file alone, which knows no test part.
     who : str
         The verb, for messages.
     labelled : bool, default=True
         Whether new data must have the labels that the training data had.
     """
+    if folder is None and data is None:
+        verb = "eval" if who == "evaluate" else who
+        raise UsageError(
+            f"{who}: a model file alone knows no test part; give the data too: recurra {verb} MODEL DATA, and how they are "
+            "read, such as label=, where their columns do not have the usual names."
+        )
     if data is None and options:
         told = ", ".join(f"{name}=" for name in options)
         say = "says" if len(options) == 1 else "say"
@@ -40,8 +48,7 @@ def judged_part(
         )
     where = place(data)
     same = where is not None and where == config.get("data") and not options
-    own = data is None or (same and config.get("n_test"))
-    if own:
+    if folder is not None and (data is None or (same and config.get("n_test"))):
         return own_test_part(folder, config)
     dataset = read_as_trained(config, data, options) if labelled else read_unlabelled(config, data, options)
     official = dataset.part("test")

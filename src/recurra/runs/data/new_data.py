@@ -1,6 +1,7 @@
 """New data for a network that is trained, read as the training data were."""
 
 import contextlib
+import os
 import re
 import shutil
 import sys
@@ -10,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import DataError, RecurraError
+from recurra.checks import listing
+from recurra.errors import DataError, RecurraError, UsageError
 from recurra.readers.clips.video import IMAGE_SUFFIXES
 from recurra.readers.folder import FILE_SUFFIXES
 from recurra.readers.signals.signal import SUFFIXES
+from recurra.readers.tables import tokens
 from recurra.records import Dataset, Record
 from recurra.runs.data.alignment import as_trained
 from recurra.runs.data.sources import load_like
@@ -34,20 +37,33 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
 
 
 def read_unlabelled(config: Mapping[str, Any], data: Any, options: Mapping[str, Any]) -> Any:
-    """Read data that need not have the labels of the training data; ``-`` is a table on standard input.
+    """Read data that need not have the labels of the training data; ``-`` is what comes on standard input.
 
-    For a translator it may as well be sources, one a line.
+    That is a table; for a network that reads texts it may as well be a text a line, as may a ``.txt`` file.
     """
+    if config.get("task") == "translate":  # runs of the first builds do not name their kind
+        config = {**config, "kind": "pairs"}
+    if isinstance(data, tuple):
+        return _several(config, data, options)
+    return _named_by_file(_read_unlabelled(config, data, options), data)
+
+
+def _read_unlabelled(config: Mapping[str, Any], data: Any, options: Mapping[str, Any]) -> Any:
+    reads_texts = config.get("kind") in TEXT_KINDS
     if isinstance(data, str) and data == "-":
-        if config.get("task") == "translate":
-            return _sources(config, sys.stdin.buffer.read(), options)
+        if reads_texts:
+            return _texts(config, sys.stdin.buffer.read(), options, "standard input")
         with _standard_input() as path, _named(path, "standard input"):
-            return read_unlabelled(config, str(path), options)
+            return _read_unlabelled(config, str(path), options)
+    if reads_texts and _is_text_file(data) and not {"layout", "labels"} & set(options):
+        return _texts(config, Path(data).read_bytes(), options, str(data))
     try:
         return read_as_trained(config, data, options)
     except DataError:
         stored = dict(config.get("data_words", {}))
-        labels = [name for name in ("label", "target", "group") if name in stored and name not in options]
+        labels = [
+            name for name in ("label", "target", "group", "labels") if name in stored and name not in options
+        ]
         if not labels:
             raise
         without = {name: value for name, value in stored.items() if name not in labels}
@@ -56,21 +72,106 @@ def read_unlabelled(config: Mapping[str, Any], data: Any, options: Mapping[str, 
         return read_as_trained({**config, "data_words": without}, data, options)
 
 
-def _sources(config: Mapping[str, Any], given: bytes, options: Mapping[str, Any]) -> Any:
-    """Return sources on standard input: the table of a header that names their column, else a source a line."""
-    column = {**config.get("data_words", {}), **options}.get("source")
-    text = given.decode(str(options.get("encoding", "utf-8")), errors="replace").removeprefix("\ufeff")
+def stamp_of(record: Record, step: int) -> str:
+    """Return the time of a step as it came in."""
+    return str(record.stamps[step]).strip()
+
+
+def _several(config: Mapping[str, Any], paths: tuple[Any, ...], options: Mapping[str, Any]) -> Dataset:
+    """Read several files as one set of data, each sequence named by its file, seen from the folder all of them are in.
+
+    Raises
+    ------
+    UsageError
+        If a file is given twice, or standard input is among them.
+    DataError
+        If one holds another kind of data, or other channels, than the first.
+    """
+    if len(paths) == 1:
+        return read_unlabelled(config, paths[0], options)
+    places = [Path(path).absolute() for path in paths]
+    if "-" in paths or len(set(places)) < len(places):
+        raise UsageError(
+            f"predict: several files must be different ones, standard input alone; got {listing(paths)}."
+        )
+    root = Path(os.path.commonpath([place.parent for place in places]))
+    read = [_read_unlabelled(config, str(path), options) for path in paths]
+    records = []
+    for one, place in zip(read, places, strict=True):
+        if one.kind != read[0].kind or one.channel_names != read[0].channel_names:
+            raise DataError(
+                f"{one.source}: holds other columns, or data of another kind, than {read[0].source}. Predict on them one "
+                "after the other."
+            )
+        file = place.relative_to(root).as_posix()
+        single = len(one) == 1 and _is_of_file(one[0], place)
+        records += [
+            replace(record, name=file if single else f"{file}/{name}")
+            for record, name in zip(one.records, one.names, strict=True)
+        ]
+    return replace(read[0], records=records, source=f"{len(paths)} files")
+
+
+def _named_by_file(data: Dataset, source: Any) -> Dataset:
+    """Return data in which the one sequence of a file is called as it would be in a folder of such files."""
+    path = Path(source) if isinstance(source, str | Path) and source != "-" else None
+    if (
+        path is None
+        or len(data) != 1
+        or data.kind == "video"
+        or not path.is_file()
+        or not _is_of_file(data[0], path)
+    ):
+        return data
+    return replace(data, records=[replace(data[0], name=path.name)])
+
+
+def _is_of_file(record: Record, path: Path) -> bool:
+    """Return whether the name of a record says no more than the file it is in."""
+    return record.name in (None, path.name, path.stem)
+
+
+# Data whose records are texts: whole ones, sources to be translated, or sentences with a label for each word.
+TEXT_KINDS = ("text", "pairs", "tokens")
+
+
+def _texts(config: Mapping[str, Any], given: bytes, options: Mapping[str, Any], source: str) -> Any:
+    """Return texts: of a table whose header names their column, of JSON lines or of CoNLL columns, else a line each.
+
+    Parameters
+    ----------
+    given : bytes
+        The content of ``source``.
+    """
+    kind = str(config.get("kind"))
+    words = {**config.get("data_words", {}), **options}
+    column = words.get("source" if kind == "pairs" else "text")
+    encoding = str(words.get("encoding", "utf-8"))
+    text = given.decode(encoding, errors="replace").removeprefix("\ufeff")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if column and lines and column in (name.strip('" ') for name in re.split("[,;\t]", lines[0])):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "standard-input.csv"
-            path.write_bytes(given)
-            with _named(path, "standard input"):
-                return read_unlabelled(config, str(path), options)
     if not lines:
-        raise DataError("standard input: holds no source. Give one a line.")
-    records = [Record(line) for line in lines]
-    return Dataset(records, kind="pairs", source="standard input")
+        raise DataError(f"{source}: holds no {'source' if kind == 'pairs' else 'text'}. Give one a line.")
+    cells = [name.strip('" ') for name in re.split("[,;\t]", lines[0])]
+    suffix = (
+        ".csv" if column in cells or (column is None and "text" in [cell.lower() for cell in cells]) else ""
+    )
+    suffix = suffix or (".jsonl" if lines[0].startswith("{") else "")
+    suffix = suffix or (".conll" if kind == "tokens" and tokens.is_columns(text) else "")
+    if suffix:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"texts{suffix}"
+            path.write_bytes(given)
+            with _named(path, source):
+                return replace(_read_unlabelled(config, str(path), options), source=source)
+    records = [
+        Record(tokens.words_of(line) if kind == "tokens" else line, name=f"line {number}")
+        for number, line in enumerate(lines, 1)
+    ]
+    return Dataset(records, kind=kind, source=source)
+
+
+def _is_text_file(data: Any) -> bool:
+    return isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt" and Path(data).is_file()
 
 
 @contextlib.contextmanager

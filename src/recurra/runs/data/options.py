@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recurra.readers.tables.table_options import LAYOUTS
+
 
 @dataclass(frozen=True)
 class DataOption:
@@ -43,13 +45,16 @@ DATA_OPTIONS: Mapping[str, DataOption] = {
     "kind": DataOption(
         "What a table holds: sequences, or series to forecast.", choices=("sequence", "series")
     ),
-    "text": DataOption("Column with text; every row is then one record."),
+    "text": DataOption(
+        "Column with text; every row is then one record. Of sentences in columns, that of the words."
+    ),
     "source": DataOption("Column with text to turn into that of the column --target."),
     "channels": DataOption("Column to use as channel; may be given several times.", many=True),
     "labels": DataOption("File with one label a line, for a file with one text a line."),
     "layout": DataOption(
-        "A row per time step (long) or per sequence (wide), or one text a line (lines).",
-        choices=("auto", "long", "wide", "lines"),
+        "A row per time step (long) or per sequence (wide), a text a line (lines) or between empty lines (paragraphs), "
+        "or a word a line (tokens).",
+        choices=LAYOUTS,
     ),
     "label_per": DataOption(
         "Whether a label belongs to a sequence or a step.", choices=("auto", "sequence", "step")

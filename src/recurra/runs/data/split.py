@@ -105,6 +105,8 @@ def divide(
         if len(train) and len(official):
             return Split(train, official, f"The data's own split: {len(train)} train, {len(official)} test.")
     share = DEFAULT_SHARE if test is None else test
+    if by is None and data.kind == "text" and data.y is None and len(data) > 1:
+        return _end_held_out(data, share)
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
         raise DataError(
@@ -112,6 +114,14 @@ def divide(
             "Give a test file with test=, or 0 to hold nothing out."
         )
     return Split(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
+
+
+def _end_held_out(data: Dataset, share: float) -> Split:
+    """Hold out the last of texts that follow each other, such as the paragraphs of a novel."""
+    cut = len(data) - min(max(1, round(share * len(data))), len(data) - 1)
+    train, held = data.take(range(cut)), data.take(range(cut, len(data)))
+    how = f"The last {share:.0%} of the texts are held out: {len(train)} train, {len(held)} test."
+    return Split(train, held, how)
 
 
 def _reason(data: Dataset, share: float, by: str | None) -> str:

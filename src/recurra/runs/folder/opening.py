@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra import folder_lock
+from recurra import folder_lock, store
 from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
 from recurra.runs.folder.ownership import settle_to_read
+from recurra.runs.tasks import task_and_kinds
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
 
@@ -36,6 +38,28 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     raise MissingDataError(f"{folder}: there is no such run. {_nearby(folder.parent)}".rstrip())
 
 
+def find_model(run: str | os.PathLike[str]) -> tuple[RunFolder | None, Path, dict[str, Any]]:
+    """Return a run, its model file and its configuration; of a model file alone None, the file, and what it knows.
+
+    The model file in a run folder stands for the run.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run or file.
+    StoreError
+        If the file is damaged or no model.
+    """
+    path = Path(run)
+    if path.is_file() and not (path.name == MODEL and (path.parent / CONFIG).is_file()):
+        return None, path, _known(store.load(path)[0])
+    folder = open_run(path)
+    config: dict[str, Any] = {}
+    with contextlib.suppress(RecurraError):
+        config = folder.config()
+    return folder, folder / MODEL, config
+
+
 def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """Return the model of a run and its configuration; of a model file alone, what the model itself knows.
 
@@ -46,13 +70,7 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     UsageError
         If the network is the user's own, whose code is not in the file.
     """
-    path = Path(run)
-    config: dict[str, Any] = {}
-    if not path.is_file():
-        folder = open_run(path)
-        path = folder / MODEL
-        with contextlib.suppress(RecurraError):
-            config = folder.config()
+    _, path, config = find_model(run)
     model = open_file(path)
     if model.manifest["network"] is None:
         raise UsageError(
@@ -67,6 +85,48 @@ def model_file(run: str | os.PathLike[str]) -> Path:
     """Return the model file of a run folder, or the model file itself."""
     path = Path(run)
     return path if path.is_file() else path / MODEL
+
+
+def task_of(run: str | os.PathLike[str]) -> str:
+    """Return what the network of a run, or of a model file, learned: one of `recurra.runs.tasks.TASKS`."""
+    _, path, config = find_model(run)
+    return str(config.get("task") or _known(store.load(path)[0])["task"])
+
+
+def _known(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest of a model says of its task and of how its data are read, as a configuration does."""
+    task, kinds = task_and_kinds(str(manifest.get("estimator")))
+    kind = kinds[0]
+    words: dict[str, Any] = {}
+    given = manifest.get("input") or {}
+    if kind == "series":
+        words = {"kind": "series"}
+        words |= {
+            word: list(given[name])
+            for word, name in (
+                ("target", "channel_names"),
+                ("known", "known_names"),
+                ("static", "attribute_names"),
+            )
+            if given.get(name)
+        }
+    elif "tokens" in kinds and _reads_words(manifest):
+        kind = "tokens"
+    elif kind == "sequence" and manifest.get("channel_names"):
+        words = {"channels": list(manifest["channel_names"]), "layout": "long"}
+    return {
+        "task": task,
+        "kind": kind,
+        "estimator": manifest.get("estimator"),
+        "channel_names": None if kind == "series" else manifest.get("channel_names"),
+        "sample_rate_hz": manifest.get("sample_rate_hz"),
+        "data_words": words,
+    }
+
+
+def _reads_words(manifest: Mapping[str, Any]) -> bool:
+    front = (manifest.get("network") or {}).get("front") or {}
+    return front.get("name") in ("text", "embedding")
 
 
 def _nearby(folder: Path) -> str:

@@ -3,16 +3,19 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
+import numpy as np
+
 from recurra.errors import DataError, UsageError
+from recurra.readers.tables.number_formats import NotANumberError, Numerals
 
 # A longer line is no row of numbers; it is not kept in memory.
 MAX_LINE_BYTES = 2**20
 _CHUNK_BYTES = 2**16
-FORMATS = ("auto", "jsonl", "csv")
+FORMATS = ("auto", "jsonl", "csv", "text")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Lines:
         Column or key that names the stream of a row.
     warn : callable, optional
         Is given what to warn of; by default nobody is.
+    written : mapping, optional
+        How numbers and lines are written, in the words of `recurra.load`: ``decimal``, ``thousands``, ``delimiter``,
+        ``encoding``.
 
     Attributes
     ----------
@@ -79,6 +85,7 @@ class Lines:
         kind: str,
         name: str | None,
         warn: Callable[[str], None] = _nobody,
+        written: Mapping[str, Any] | None = None,
     ) -> None:
         self.number = 0
         self._channels = channels
@@ -86,21 +93,27 @@ class Lines:
         self._kind = kind
         self._name = name
         self._warn = warn
+        written = written or {}
+        decimal, thousands = written.get("decimal") or ".", written.get("thousands")
+        self._numerals = None if decimal == "." and thousands is None else Numerals(decimal, thousands)
+        self._delimiter: str | None = written.get("delimiter")
+        self._encoding = str(written.get("encoding") or "utf-8")
+        check_encoding(self._encoding)
         self._columns: list[int] | None = None  # of the channels in a line of CSV, in order
         self._name_column: int | None = None
         self._width = 0
 
     def read(self, source: BinaryIO) -> Iterator[Row | BadLineError]:
         """Yield a row, or what is wrong with its line, for every line that is not empty and no header."""
-        for data in _lines(source):
+        for data in lines_of(source):
             self.number += 1
             if data is None:
                 yield self._bad(f"it is longer than {MAX_LINE_BYTES} bytes")
                 continue
             try:
-                row = self._parse(data.decode("utf-8-sig" if self.number == 1 else "utf-8").strip())
+                row = self._parse(data.decode(self._encoding).removeprefix("\ufeff").strip())
             except UnicodeDecodeError:
-                yield self._bad("it is not UTF-8")
+                yield self._bad(f"it is not {self._encoding.upper()}")
             except BadLineError as bad:
                 yield bad
             else:
@@ -176,11 +189,11 @@ class Lines:
 
     def _csv(self, line: str) -> Row | None:
         try:
-            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=_delimiter(line)))]
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=self._parted_by(line)))]
         except csv.Error as error:
             raise self._bad(f"it cannot be read as CSV: {error}") from None
         if self._columns is None:
-            if any(_number(cell) is None for cell in cells):
+            if any(self._number(cell) is None for cell in cells):
                 self._header(cells)
                 return None
             if self._name is not None:
@@ -192,11 +205,29 @@ class Lines:
             raise self._bad(f"it has {len(cells)} cells; {self._width} are expected")
         row = []
         for column in self._columns:
-            value = _number(cells[column])
+            value = self._number(cells[column])
             if value is None:
                 raise self._bad(f"{cells[column][:40]!r} is not a number")
             row.append(value)
         return Row(row, None if self._name_column is None else cells[self._name_column])
+
+    def _number(self, cell: str) -> float | None:
+        """Return a cell as the tables of the training are read, None if it is no number."""
+        if self._numerals is None:
+            return _number(cell)
+        try:
+            return float(self._numerals.read(np.array([cell], dtype=object))[0][0])
+        except NotANumberError:
+            return None
+
+    def _parted_by(self, line: str) -> str:
+        """Return what parts the cells; where a comma is the decimal mark it is not that, unless there is nothing else."""
+        if self._delimiter is None:
+            decimal = self._numerals.decimal if self._numerals is not None else "."
+            self._delimiter = next(
+                (mark for mark in (",", ";", "\t") if mark in line and mark != decimal), None
+            )
+        return self._delimiter or ";"
 
     def _header(self, cells: list[str]) -> None:
         if self._name is not None:
@@ -233,7 +264,7 @@ class Lines:
         self._warn(text)
 
 
-def _lines(source: BinaryIO) -> Iterator[bytes | None]:
+def lines_of(source: BinaryIO) -> Iterator[bytes | None]:
     r"""Yield each line as soon as it has ended, in ``\n``, ``\r\n`` or ``\r``; None for one that is too long."""
     rest, dropping, after_return = b"", False, False
     while chunk := source.read1(_CHUNK_BYTES):  # type: ignore[attr-defined] # what there is, without waiting for more
@@ -257,8 +288,16 @@ def _shown(cells: Sequence[str]) -> str:
     return ", ".join(cell if len(cell) <= 80 else f"{cell[:77]}..." for cell in cells[:40]) + more
 
 
-def _delimiter(line: str) -> str:
-    return next((mark for mark in (",", ";", "\t") if mark in line), ",")
+def check_encoding(name: str) -> None:
+    """Raise UsageError at an encoding in which lines cannot be found while they come."""
+    try:
+        fits = "\n".encode(name) == b"\n"
+    except LookupError:
+        raise UsageError(
+            f"stream: there is no encoding {name!r}; such are utf-8, latin-1 and cp1252."
+        ) from None
+    if not fits:
+        raise UsageError(f"stream: lines in {name} do not end where one can see it; give them in utf-8.")
 
 
 def _number(cell: str) -> float | None:

@@ -1,7 +1,7 @@
 """The session and the reader that the network of a run needs, and the state it goes on from."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +10,33 @@ from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.clips.video import FrameReader
-from recurra.runs.folder.files import MODEL
-from recurra.runs.folder.opening import model_file, open_run
+from recurra.runs.data.new_data import read_unlabelled
+from recurra.runs.folder.opening import model_file, task_of
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
+from recurra.runs.stream.recorded import Recorded, is_recorded
 from recurra.runs.stream.session import Session
+from recurra.runs.stream.texts import TextLines, TextSession
 from recurra.serving.streams.batched_streams import Streams
 
-# What networks that do not answer row by row do instead, by their task.
+# What networks that do not answer row by row do instead, by their task, and the command to use.
 WHOLE = {
-    "forecasting": "forecasts from the whole history of a series",
-    "anomaly": "marks the steps of whole series",
-    "translation": "translates whole texts",
+    "forecast": ("forecasts from the whole history of a series", "predict {run} DATA"),
+    "anomaly": ("marks the steps of whole series", "predict {run} DATA"),
+    "generate": ("writes text", "generate {run} --prompt TEXT"),
 }
+# How numbers and lines of a stream are written, in the words of `recurra.load`.
+WRITTEN = ("decimal", "thousands", "delimiter", "encoding")
 
 
 def check_streams(run: str) -> None:
     """Raise UsageError if the network of a run, or of a model file, does not answer row by row."""
-    file = Path(run) if Path(run).is_file() else open_run(run) / MODEL
-    task = str(store.load(file)[0].get("task"))
+    task = task_of(run)
     if task in WHOLE:
+        does, instead = WHOLE[task]
         raise UsageError(
-            f"stream: {run} {WHOLE[task]} and does not answer row by row. "
-            f"Use: recurra predict {shlex.quote(str(run))} DATA"
+            f"stream: {run} {does} and does not answer row by row. "
+            f"Use: recurra {instead.format(run=shlex.quote(str(run)))}"
         )
 
 
@@ -44,15 +48,62 @@ def answering_rows(
     look_ahead: int | None,
     proba: bool,
     warn: Callable[[str], None],
+    written: Mapping[str, Any] | None = None,
 ) -> tuple[Session, Lines]:
-    """Return what answers lines of numbers, and how they are read."""
+    """Return what answers lines of numbers, and how they are read; ``written`` says how numbers are, see `Lines`."""
     if name is not None and look_ahead is not None:
         raise UsageError("stream: look_ahead answers one stream; leave name out.")
+    if kind == "text":
+        raise UsageError(
+            "stream: format text is for networks that read texts; this one reads rows of numbers."
+        )
     opened = Streams(model) if name is not None else model.stream(look_ahead=look_ahead)
     session = Session(model, opened, named=name is not None, look_ahead=look_ahead, proba=proba)
     names = model.manifest.get("channel_names")
-    lines = Lines(model.features.n_channels, names, kind=kind, name=name, warn=warn)
+    lines = Lines(model.features.n_channels, names, kind=kind, name=name, warn=warn, written=written)
     return session, lines
+
+
+def answering_recording(
+    model: Any,
+    config: Mapping[str, Any],
+    source: str,
+    *,
+    look_ahead: int | None,
+    proba: bool,
+    options: Mapping[str, Any],
+) -> tuple[Session, Recorded, float | None]:
+    """Return what answers the steps of a file that is read as a whole, the steps, and their rate where it is known."""
+    data = read_unlabelled(config, source, options)
+    session = Session(model, model.stream(look_ahead=look_ahead), look_ahead=look_ahead, proba=proba)
+    return session, Recorded(data), data.sample_rate_hz or model.manifest.get("sample_rate_hz")
+
+
+def answering_texts(
+    model: Any, config: Mapping[str, Any], source: str, *, kind: str, proba: bool, options: Mapping[str, Any]
+) -> tuple[TextSession, TextLines | Recorded]:
+    """Return what answers texts, and how they are read."""
+    if kind == "csv":
+        raise UsageError(
+            "stream: format csv is for rows of numbers; this network reads a text a line, or JSON lines."
+        )
+    session = TextSession(model, proba=proba)
+    if is_recorded(source, texts=True):
+        return session, Recorded(read_unlabelled(config, source, options))
+    check_of_lines(options, (*WRITTEN, "text", "source"))
+    words = {**config.get("data_words", {}), **options}
+    encoding = str(words.get("encoding") or "utf-8")
+    return session, TextLines(kind=kind, column=words.get("source") or words.get("text"), encoding=encoding)
+
+
+def check_of_lines(options: Mapping[str, Any], takes: Sequence[str] = WRITTEN) -> None:
+    """Raise UsageError at an option that does nothing for lines that come one after the other."""
+    idle = [name for name in options if name not in takes]
+    if idle:
+        raise UsageError(
+            f"stream: {idle[0]}= says how a whole file is read; lines take {', '.join(f'{word}=' for word in takes)} "
+            "alone. Leave it out."
+        )
 
 
 def answering_frames(

@@ -8,8 +8,8 @@ from typing import Any
 
 from recurra.errors import DataError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
-from recurra.runs.stream.frames import ClipFrames, RawFrames
-from recurra.runs.stream.lines import BadLineError, Lines, Row
+from recurra.runs.stream.lines import BadLineError, Row
+from recurra.runs.stream.texts import TextSession
 from recurra.serving.streams.latency import Latency
 
 
@@ -112,8 +112,8 @@ def _plain(value: Any) -> Any:
 
 
 def answer_lines(
-    session: Session,
-    lines: Lines | RawFrames | ClipFrames,
+    session: Session | TextSession,
+    lines: Any,
     source: Any,
     *,
     strict: bool,
@@ -125,12 +125,12 @@ def answer_lines(
 
     Parameters
     ----------
-    session : Session
+    session : Session or TextSession
         What answers.
-    lines : Lines, RawFrames or ClipFrames
+    lines : Lines, TextLines, RawFrames, ClipFrames or Recorded
         How they are read.
     source : binary file or None
-        Where they come from; None for the frames of a clip.
+        Where they come from; None for what was read already.
     strict : bool
         Whether a bad line ends everything; otherwise it is told of and left out.
     write : callable
@@ -143,8 +143,9 @@ def answer_lines(
     Raises
     ------
     DataError
-        At the first bad line, if strict.
+        At the first bad line, if strict; and if nothing was answered at all.
     """
+    answered = 0
     began = time.perf_counter()
     # Late signals come through: whoever reads the answers may have stopped reading, and a write then never ends.
     with held_back_interrupt(patient=False) as interrupt:
@@ -167,10 +168,29 @@ def answer_lines(
                 tell(f"Skipped {message}")
                 continue
             if said is not None:
+                answered += 1
                 write(json.dumps(said, ensure_ascii=False))
                 session.lines.record(time.perf_counter() - start)
         for said in session.finish():
+            answered += 1
             write(json.dumps(said, ensure_ascii=False))
+    if not answered:
+        raise DataError(_nothing(session, lines))
+
+
+def _nothing(session: Session | TextSession, lines: Any) -> str:
+    """Say why nothing was answered."""
+    if session.skipped:
+        return (
+            f"stream: nothing was answered: none of {lines.number} {lines.unit}s could be read, see above. Give numbers a "
+            f"row as the network was trained on them, or the file itself by its name."
+        )
+    if session.rows:
+        return (
+            f"stream: nothing was answered: {session.rows} rows are fewer than the network needs for its first answer. "
+            "Give more."
+        )
+    return "stream: nothing was answered: no row came in."
 
 
 def _waited_for(rows: Iterator[Any], interrupt: Interrupt) -> Iterator[Any]:

@@ -1,0 +1,61 @@
+"""Answers of every kind as one table: who, when, and what; a row per sequence, time step or segment.
+
+``name`` comes first, then ``step`` (from 0; of a forecast from 1, the first step ahead), with ``time`` where the data had
+time stamps, as they came in, and ``word`` where words were read. What is answered follows: ``prediction``, or a column for
+each target of a forecast, and what is known beside it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def long_form(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `recurra.runs.predict.predict` as rows of one table, all with the same columns.
+
+    Parameters
+    ----------
+    rows : list of dict
+        A row per sequence, per step or per text.
+
+    Returns
+    -------
+    list of dict
+        Flat; a column that a row has nothing for holds an empty text.
+    """
+    flat = [line for row in rows for line in _lines(row)]
+    names = list(dict.fromkeys(name for line in flat for name in line))
+    return [{name: line.get(name, "") for name in names} for line in flat]
+
+
+def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if "segments" in row:
+        yield from ({"name": row["name"], **one} for one in row["segments"])
+    elif "step" in row or "cut" in row:
+        yield dict(row)
+    elif isinstance(row["prediction"], list) and _is_per_step(row):
+        yield from _steps(row)
+    elif isinstance(row["prediction"], list):
+        numbers = {f"prediction_{i + 1}": number for i, number in enumerate(row["prediction"])}
+        yield {"name": row["name"], **numbers}
+    else:
+        yield {"name": row["name"], "prediction": row["prediction"], **_shares(row.get("probabilities"))}
+
+
+def _is_per_step(row: Mapping[str, Any]) -> bool:
+    """Return whether a list of answers is one a step, which labels always are; of numbers the row says so."""
+    return "steps" in row or not all(isinstance(number, float) for number in row["prediction"])
+
+
+def _steps(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    times, words, shares = (row.get(name) for name in ("time", "words", "probabilities"))
+    for step, answer in enumerate(row["prediction"]):
+        line = {"name": row["name"], "step": step}
+        if times is not None:
+            line["time"] = times[step]
+        if words is not None:
+            line["word"] = words[step]
+        yield {**line, "prediction": answer, **(_shares(shares[step]) if shares else {})}
+
+
+def _shares(shares: Mapping[str, float] | None) -> dict[str, float]:
+    return {f"p_{name}": share for name, share in shares.items()} if shares else {}

@@ -1,0 +1,132 @@
+"""Every verb on a run folder and on a model file of every estimator: an answer, or one sentence; never a traceback."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from cli.nine import KINDS, model_alone
+from recurra.options import ESTIMATORS
+
+pytest.importorskip("PIL.Image")
+pytest.importorskip("av")
+pytest.importorskip("tokenizers")
+# A warning of ours is a line on standard error, as for users.
+pytestmark = pytest.mark.filterwarnings("default::recurra.errors.RecurraWarning")
+
+SUBJECTS = ("run", "model")
+# A verb, and how it is called on a subject: S the run or model, D its data, F the flags they are read with.
+VERBS = {
+    "look": "look S",
+    "train": "train S -o O",
+    "resume": "resume S -q",
+    "eval": "eval S",
+    "eval on data": "eval S D F",
+    "predict": "predict S D F",
+    "predict as json": "predict S D F --format jsonl --proba",
+    "predict segments": "predict S D F --segments",
+    "predict to a file": "predict S D F -o O.csv",
+    "predict -": "predict S - F",
+    "stream": "stream S D",
+    "stream -": "stream S",
+    "stream --proba": "stream S D --proba",
+    "generate": "generate S --prompt the --length 5 --seed 0",
+    "explain": "explain S",
+    "explain on data": "explain S D F --index 1",
+    "explain a word cloud": "explain S D F --wordcloud O.svg",
+    "compare": "compare S O",
+    "compare on data": "compare S O --data D F",
+}
+EVERYTHING = tuple(KINDS)
+SIGNALS = ("classifier", "regressor", "numbers per step", "labeler")
+JUDGED_ALONE = tuple(kind for kind in KINDS if kind not in ("series", "known ahead"))
+
+# Verb -> kinds that are answered, on a run folder and on a model file. All others are refused in a sentence.
+ANSWERED = {
+    "look": ((), ()),
+    "train": ((), ()),
+    "resume": ((), ()),
+    "eval": (EVERYTHING, ()),
+    # of the series themselves nothing follows what the network has seen
+    "eval on data": (JUDGED_ALONE, JUDGED_ALONE),
+    "predict": ([k for k in KINDS if k not in ("novel", "known ahead")],) * 2,
+    "predict as json": (["classifier", "labeler", "words", "texts", "clips"],) * 2,
+    "predict segments": (["labeler", "words", "anomalies"],) * 2,
+    "predict to a file": ([k for k in KINDS if k not in ("novel", "known ahead")],) * 2,
+    "predict -": ([k for k in KINDS if k not in ("novel", "known ahead", "clips")],) * 2,
+    "stream": ([k for k in KINDS if k not in ("novel", "known ahead", "series", "anomalies", "clips")],) * 2,
+    "stream -": ([k for k in KINDS if k not in ("novel", "known ahead", "series", "anomalies", "clips")],)
+    * 2,
+    "stream --proba": (["classifier", "labeler", "words", "texts"],) * 2,
+    "generate": (["novel"],) * 2,
+    "explain": ([*SIGNALS, "texts", "clips", "pairs"], ()),
+    "explain on data": ([*SIGNALS, "texts", "clips", "pairs"],) * 2,
+    "explain a word cloud": (["texts"],) * 2,
+    "compare": ([k for k in KINDS if k not in ("anomalies", "novel")], ()),
+    "compare on data": ([k for k in JUDGED_ALONE if k not in ("anomalies", "novel")],) * 2,
+}
+
+
+@pytest.fixture(scope="session")
+def subject(nine, tmp_path_factory):
+    """Return a function that gives the run folder of a kind, or a model file of it."""
+    root = tmp_path_factory.mktemp("models")
+    made = {}
+
+    def get(kind, form):
+        if form == "run":
+            return nine(kind)
+        if kind not in made:
+            made[kind] = model_alone(nine(kind), root / f"{kind}.recurra")
+        return made[kind]
+
+    return get
+
+
+def test_every_estimator_is_there():
+    assert {kind.estimator for kind in KINDS.values()} == set(ESTIMATORS)
+
+
+def words_of(pattern, subject, other, data, flags, out):
+    values = {
+        "S": [subject],
+        "D": [data],
+        "F": flags,
+        "O": [other],
+        "O.csv": [f"{out}.csv"],
+        "O.svg": [f"{out}.svg"],
+    }
+    return [str(word) for part in pattern.split() for word in values.get(part, [part])]
+
+
+@pytest.mark.parametrize("form", SUBJECTS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_answer_or_a_sentence(cli, nine, subject, tmp_path, monkeypatch, verb, kind, form):
+    own = subject(kind, form)
+    other = (
+        nine(kind, "other") if form == "run" else model_alone(nine(kind, "other"), tmp_path / "other.recurra")
+    )
+    data = nine.folder / KINDS[kind].data
+    if verb == "train":
+        other = tmp_path / "new"
+    given = data.read_bytes() if data.is_file() else b""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    # A run knows how its data are read; a model file does not know what the columns are called.
+    flags = list(KINDS[kind].flags) if form == "model" else []
+    monkeypatch.chdir(tmp_path)
+    done = cli(*words_of(VERBS[verb], own, other, data, flags, tmp_path / "out"))
+    lines = [line for line in done.err.splitlines() if line.startswith("Error: ")]
+    answered = kind in ANSWERED[verb][form == "model"]
+    if answered:
+        assert (done.code, lines) == (0, []), done.err
+        assert done.out.strip()
+        if "--format jsonl" in VERBS[verb] or verb.startswith("stream"):
+            assert all(json.loads(line) for line in done.out.splitlines())
+    else:
+        assert done.code in (1, 2, 3)
+        (line,) = lines
+        assert len(line) < 500
+        assert line.endswith((".", "?", "DATA", "TEXT", ")"))
+        assert "Traceback" not in done.err
