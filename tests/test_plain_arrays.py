@@ -1,6 +1,8 @@
 """Arrays of every kind are read as what they hold, or refused in one sentence that says what to do."""
 
+import array
 import datetime
+import decimal
 
 import numpy as np
 import pandas as pd
@@ -78,6 +80,99 @@ def test_nullable_frames():
     np.testing.assert_array_equal(model.predict_proba(frames), model.predict_proba(plain_ones))
 
 
+class Interface:
+    def __init__(self, array):
+        self.__array_interface__ = array.__array_interface__
+
+
+class Like:
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.array, dtype)
+
+
+class Doubling(np.ndarray):
+    """Means twice what it holds, to who asks it item by item."""
+
+    def __getitem__(self, key):
+        return np.asarray(self)[key] * 2
+
+
+def as_object(value):
+    out = np.empty((), dtype=object)
+    out[()] = value
+    return out
+
+
+def as_rows(x):
+    out = np.empty(len(x), dtype=object)
+    out[:] = list(x)
+    return out
+
+
+def made_in_inference_mode(x):
+    with torch.inference_mode():
+        return torch.tensor(x)
+
+
+SAME = {
+    "interface": Interface,
+    "like an array": Like,
+    "subclass": lambda x: x.view(Doubling),
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "memory": lambda x: memoryview(np.ascontiguousarray(x)),
+    "object of no dimension": as_object,
+    "object of no dimension, a list": lambda x: as_object(x.tolist()),
+    "objects of rows": as_rows,
+    "rows of tensors": lambda x: as_rows(list(torch.tensor(x))),
+    "numbers of no dimension": lambda x: [[np.array(v) for v in row] for row in x],
+    "tensors of no dimension": lambda x: [[torch.tensor(v, dtype=torch.float64) for v in row] for row in x],
+    "array.array": lambda x: [array.array("d", row) for row in x],
+    "decimals": lambda x: np.array([[decimal.Decimal(repr(float(v))) for v in row] for row in x]),
+    "Float64": lambda x: pd.DataFrame(x).astype("Float64"),
+    "sparse columns": lambda x: pd.DataFrame(x).astype(pd.SparseDtype(float)),
+    "categories": lambda x: pd.DataFrame(x).astype("category"),
+    "columns of two levels": lambda x: pd.DataFrame(
+        x, columns=pd.MultiIndex.from_product([["a"], ["x", "y"]])
+    ),
+    "sparse tensor": lambda x: torch.tensor(x).to_sparse(),
+    "negated tensor": lambda x: torch._neg_view(torch.tensor(-x)),
+    "imaginary part": lambda x: torch.tensor(x * -1j).conj().imag,
+    "parameter": lambda x: torch.nn.Parameter(torch.tensor(x)),
+    "inference mode": made_in_inference_mode,
+    "nested tensor": lambda x: torch.nested.nested_tensor(list(torch.tensor(x))),
+    "masked tensor": lambda x: torch.masked.masked_tensor(torch.tensor(x), torch.tensor(x == x)),
+    "MKL-DNN": lambda x: torch.tensor(x, dtype=torch.float32).to_mkldnn(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("make", SAME.values(), ids=SAME)
+def test_arrays_of_any_library_hold_the_same_numbers(make):
+    for record, values in zip(recurra.load([make(x) for x in X], labels=list(Y)), X, strict=True):
+        assert record.values.shape == values.shape
+        np.testing.assert_allclose(record.values, values, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_tensors_and_columns_say_is_missing_is_nan():
+    holes = HOLES[0]
+    given = [
+        torch.masked.masked_tensor(torch.tensor(holes).nan_to_num(7.0), torch.tensor(~np.isnan(holes))),
+        pd.DataFrame(holes).astype(pd.SparseDtype(float)),
+        pd.DataFrame(holes).astype("Float64"),
+        np.ma.masked_invalid(holes),
+    ]
+    for record in recurra.load(given):
+        np.testing.assert_array_equal(record.values, holes)
+    zeros = recurra.load([torch._efficientzerotensor((3, 2))])[0].values
+    np.testing.assert_array_equal(zeros, np.zeros((3, 2)))
+    nested = recurra.load(torch.nested.nested_tensor([torch.tensor(X[0]), torch.tensor(X[1][:2])]))
+    assert nested.lengths.tolist() == [5, 2]
+
+
 class Quantity(np.ndarray):
     unit = "m"
 
@@ -86,6 +181,10 @@ class Quantity(np.ndarray):
     ("value", "words"),
     [
         (np.rec.fromarrays(X[0].T, names="a,b"), "has named fields ['a', 'b']; pass its columns as a table"),
+        (np.ma.array([(1.0, 2.0)] * 5, dtype=[("a", float), ("b", float)]), "has named fields ['a', 'b']"),
+        (as_rows([[1.0, 2.0], [3.0]]), "must have as many values at every step"),
+        (as_rows([{"a": 1}, {"a": 2}]), "must hold numbers; got"),
+        (X[0].astype("M8[s]"), "must hold numbers; got"),
         (X[0] + 1j, "must hold real numbers. Complex data not supported"),
         (torch.tensor(X[0]) + 1j, "must hold real numbers. Complex data not supported"),
         (torch.empty(3, 2, device="meta"), "is a tensor without values"),

@@ -108,6 +108,9 @@ def as_sequence(
         raise ShapeError(
             f"{who}: {where(index, names)} must have as many values at every step; its rows differ in length."
         ) from None
+    if array.dtype.kind == "O" and array.ndim < 2 and array.size and _is_row(array.flat[0]):
+        # rows as objects of their own: the list of them says whether they are alike
+        return as_sequence(array.tolist(), index=index, names=names, who=who)
     if array.dtype.kind == "O":
         try:
             array = without_na(array).astype(np.float64)
@@ -140,6 +143,10 @@ def as_sequence(
             f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
         )
     return floats(array, f"{who}: {where(index, names)}")
+
+
+def _is_row(cell: Any) -> bool:
+    return isinstance(cell, list | tuple) or (hasattr(cell, "__array__") and np.ndim(cell) > 0)
 
 
 def check_same_channels(

@@ -69,7 +69,7 @@ def _has_units(value: Any) -> bool:
 def _unmasked(value: np.ma.MaskedArray, who: str) -> np.ndarray:
     mask = np.ma.getmaskarray(value)
     data = np.asarray(value.data)
-    if not mask.any() or data.dtype.kind == "V":
+    if data.dtype.kind == "V" or not mask.any():
         return data
     if data.dtype.kind in "fiub":
         if data.dtype.kind in "iu":
@@ -82,12 +82,19 @@ def _unmasked(value: np.ma.MaskedArray, who: str) -> np.ndarray:
     return out
 
 
-def _from_torch(tensor: Any, who: str) -> np.ndarray:
+def _from_torch(tensor: Any, who: str) -> Any:
     if tensor.device.type == "meta":
         raise DataError(
             f"{who} is a tensor without values, on the device 'meta'; give one that holds numbers."
         )
+    if tensor.is_nested:
+        return [_from_torch(one, who) for one in tensor.unbind()]
+    if hasattr(tensor, "get_mask"):
+        values, mask = (_from_torch(part, who) for part in (tensor.get_data(), tensor.get_mask()))
+        return _unmasked(np.ma.array(values, mask=~mask), who)
     tensor = tensor.detach().cpu()
+    if tensor._is_zerotensor():
+        tensor = tensor.new_zeros(tensor.shape)
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if str(tensor.layout) != "torch.strided":
@@ -104,10 +111,13 @@ def _from_pandas(value: Any) -> Any:
     if not nullable or not all(getattr(d, "kind", "O") in "fiub" for d in dtypes):
         return value
     if not np.asarray(value.isna()).any():
-        return np.asarray(
-            value.to_numpy(dtype=np.result_type(*(getattr(d, "numpy_dtype", d) for d in dtypes)))
-        )
+        return np.asarray(value.to_numpy(dtype=np.result_type(*(_numpy_dtype(d) for d in dtypes))))
     return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _numpy_dtype(dtype: Any) -> Any:
+    """Return the dtype of the numbers in a nullable or sparse column."""
+    return getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
 
 
 def without_na(array: np.ndarray) -> np.ndarray:
