@@ -118,3 +118,36 @@ def test_arff_is_answered_with_what_to_write(tmp_path):
 
 def test_a_point_in_a_single_name_parts_nothing(tmp_path):
     assert load(tmp_path, "a.b\n1.5\n2.5\n", layout="long").channel_names == ["a.b"]
+
+
+@pytest.mark.parametrize("first", ["id,time,x", "id,time,x,y", "time,x"])
+@pytest.mark.parametrize("second", ["id,time,y", "id,time,x,z,w", "id,time,x"])
+def test_two_tables_in_a_file_are_never_read_as_one(tmp_path, first, second):
+    def table(header):
+        return "\n".join([header, *(",".join([str(k)] * (header.count(",") + 1)) for k in range(3))])
+
+    path = tmp_path / "t.csv"
+    path.write_text(f"{table(first)}\n\n{table(second)}\n")
+    with pytest.raises(DataError) as caught:
+        recurra.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_tables_are_named_with_their_lines(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,time,x\na,0,1\na,1,2\n\nid,time,y\na,0,1\na,1,2\n")
+    with pytest.raises(
+        DataError, match="holds two tables: names of columns stand in line 1 and again in line 5"
+    ):
+        recurra.load(path)
+    path.write_text("id,time,x\na,0,1\na,1,2\nid,time,x\nb,0,1\n")
+    with pytest.raises(
+        DataError, match="the time column 'time' must hold numbers or dates .*; line 4 has 'time'"
+    ):
+        recurra.load(path)
+
+
+def test_byte_order_marks_one_before_the_other(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbf" * 2 + b"sep=;\nid;time;x\na;0;1\nb;0;2\n")
+    assert [record.name for record in recurra.load(path)] == ["a", "b"]

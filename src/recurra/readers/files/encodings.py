@@ -8,7 +8,7 @@ from recurra.errors import DataError, MissingDataError, UsageError
 
 
 def read_text(path: Path, *, encoding: str = "utf-8") -> str:
-    """Return the text of a file, without byte-order mark.
+    """Return the text of a file, without byte-order marks: some programs write one before the one there is.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
             f"{who}: is not a text file: it holds a zero byte at position {text.index(chr(0))}. "
             "Check the file's ending, or pass encoding='utf-16-le' if it is text."
         )
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _marked(data: bytes) -> str | None:

@@ -321,6 +321,12 @@ def parse(
     if delimiter is None and who.lower().endswith(".tsv"):
         delimiter = "\t"
     found = find_table(text, delimiter=delimiter, decimal=numerals.decimal)
+    if found.tables:
+        first, second = found.tables
+        raise DataError(
+            f"{who}: holds two tables: names of columns stand in line {first} and again in line {second}. Put each into a "
+            "file of its own, or join them under one row of names."
+        )
     delimiter, text = found.delimiter, found.text
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, delimiter=delimiter)

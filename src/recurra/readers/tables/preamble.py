@@ -56,12 +56,15 @@ class FoundTable:
         What was left out, as whole sentences without the name of the file.
     units : tuple of str
         Of each column, from a row of units; empty if there is none.
+    tables : tuple of int
+        Lines of the names of two tables, where the file holds two; the first is then left out.
     """
 
     text: str
     delimiter: str
     notes: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    tables: tuple[int, ...] = ()
 
 
 def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -> FoundTable:
@@ -265,7 +268,23 @@ def _without_preamble(found: FoundTable, told: bool, decimal: str) -> FoundTable
         f"the names of the columns stand in line {rows[start][0] + 1}; the lines before it were left out ({shown!r}"
         f"{'' if len(gone) == 1 else ' and so on'})."
     )
-    return replace(found, text=_blanked(found.text, gone), notes=(*found.notes, note))
+    twice = [rows[at][0] + 1 for at in range(start) if _names_too(rows[:start], at, rows[start][1], decimal)]
+    return replace(
+        found,
+        text=_blanked(found.text, gone),
+        notes=(*found.notes, note),
+        tables=(twice[0], rows[start][0] + 1) if twice else (),
+    )
+
+
+def _names_too(before: list[tuple[int, list[str]]], at: int, header: list[str], decimal: str) -> bool:
+    """Return whether a row before the names has two of them, or one and columns of numbers below it."""
+    shared = {cell.strip().lower() for cell in before[at][1]} & {cell.strip().lower() for cell in header} - {
+        ""
+    }
+    if len(shared) == 1 and _begins_table(before, at, decimal):
+        return len(_numeric_columns([cells for _, cells in before[at:]], decimal)) > 1
+    return len(shared) > 1
 
 
 def _is_clean(rows: list[tuple[int, list[str]]]) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import Columns
+from recurra.readers.tables.preamble import is_number
 from recurra.readers.tables.table_options import TableOptions
 from recurra.readers.times import dates
 from recurra.readers.times.calendar import pandas
@@ -342,6 +343,10 @@ def _from_text(columns: Columns, name: str, form: str | None, zone: str | None) 
         stamps, own, note = dates.read_dates(cells, name=name, form=form, zone=zone)
     except dates.NoDateError as error:
         why = f", which {error.reason}" if error.reason else ""
+        numbers = [is_number(cell) for cell in cells if cell is not None]
+        if form is None and 2 * sum(numbers) > len(numbers):  # the odd one is what is no number
+            odd = (row for row, cell in enumerate(cells) if cell is not None and not is_number(cell))
+            error.row, why = next(odd, error.row), ""
         raise DataError(
             f"{columns.who}: the time column {name!r} must hold numbers or dates like 2024-05-31 12:30:00; "
             f"{columns.place(error.row)} has {str(cells[error.row])[:40]!r}{why}. Correct it, or say how dates are written "
