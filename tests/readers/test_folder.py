@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import recurra
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.folder import read_folder
 from recurra.readers.tables.table_options import TableOptions
@@ -179,3 +180,56 @@ def test_mixed_rates_are_told_once(folder):
     data = read_folder(folder({"a/1.csv": rows(0.5), "a/2.csv": rows(0.1), "b/3.csv": rows(0.1)}))
     assert [note for note in data.notes if "different rates: 10 Hz (2), 2 Hz (1)" in note]
     assert [record.sample_rate_hz for record in data] == [2.0, 10.0, 10.0]
+
+
+def same_files(root, text, count=4):
+    for k in range(count):
+        file = root / "ab"[k % 2] / f"{k}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize("row", ["0,1", "0,1,2", "2019,2020", "1,2,3,7", "10,20"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_one_first_row_of_rising_numbers_may_be_names(tmp_path, row, flat):
+    count = row.count(",") + 1
+    body = "".join(",".join(str(v + 0.5) for v in range(k, k + count)) + "\n" for k in range(3))
+    root = same_files(tmp_path / "d", f"{row}\n{body}")
+    root = root / "a" if flat else root
+    with pytest.raises(DataError) as caught:
+        recurra.load(root)
+    assert f"its first row, {row}, stands in every file of the folder and may be the names" in str(
+        caught.value
+    )
+    first, none = (recurra.load(root, header=word) for word in ("first", "none"))
+    assert list(first.channel_names) == row.split(",")
+    assert first.lengths.tolist() == [3] * len(first)
+    assert none.lengths.tolist() == [4] * len(none)
+    assert none[0].values[0].tolist() == [float(v) for v in row.split(",")]
+
+
+@pytest.mark.parametrize("row", ["1,0", "0,0", "0.5,1", "0"])
+def test_other_first_rows_of_numbers_are_data(tmp_path, row):
+    count = row.count(",") + 1
+    data = recurra.load(same_files(tmp_path, "\n".join([row] + [",".join(["3"] * count)] * 2)))
+    assert data.lengths.tolist() == [3] * 4
+    assert not any("first row is data" in note for note in data.notes)
+
+
+def test_first_rows_that_differ_are_data_and_names_may_stand_in_some_files_only_in_a_sentence(tmp_path):
+    root = same_files(tmp_path, "0,1\n3,4\n")
+    (root / "a" / "0.csv").write_text("0,2\n3,4\n")
+    assert recurra.load(root).lengths.tolist() == [2] * 4
+    (root / "a" / "0.csv").write_text("x,y\n3,4\n")
+    with pytest.raises(DataError, match="is called"):
+        recurra.load(root)
+
+
+@pytest.mark.parametrize("first", ["", "Unnamed: 0"])
+def test_the_index_that_pandas_writes_is_no_channel(tmp_path, first):
+    data = recurra.load(same_files(tmp_path, f"{first},x,y\n0,1,2\n1,3,4\n2,5,6\n"))
+    assert list(data.channel_names) == ["x", "y"]
+    assert data[0].values.tolist() == [[1, 2], [3, 4], [5, 6]]
+    other = recurra.load(same_files(tmp_path, f"{first},x,y\n0,1,2\n2,3,4\n"))
+    assert len(other.channel_names) == 3

@@ -19,7 +19,7 @@ from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.tables import texts, time_columns
-from recurra.readers.tables.columns import Columns, read_delimited
+from recurra.readers.tables.columns import Columns, has_index, read_delimited
 from recurra.readers.tables.table import from_columns
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
 from recurra.readers.ts import read_ts_pair
@@ -105,7 +105,7 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
 _OF_A_TABLE = (
     "time", "channels", "sort", "time_unit", "time_format", "time_zone", "sample_rate_hz", "encoding", "delimiter",
-    "decimal", "thousands",
+    "decimal", "thousands", "header",
 )  # fmt: skip
 _ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 
@@ -242,7 +242,7 @@ def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> 
         delimiter=words.delimiter,
         decimal=words.decimal,
         thousands=words.thousands,
-        header="maybe",
+        header="maybe" if words.header == "auto" else words.header,
     )
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:
@@ -252,6 +252,8 @@ def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> 
         channels = words.channels or _plain_channels(columns, words)
         own = replace(own, label="", target="", group=group, channels=channels)
     dataset = from_columns(columns, own)
+    if columns.header_rows == 0 and words.header == "auto":
+        dataset = replace(dataset, notes=(*dataset.notes, _UNNAMED))
     # Columns found by name and rates are told once for the whole folder.
     notes = tuple(
         note for note in dataset.notes if "found by name" not in note and "sampled irregularly" not in note
@@ -272,12 +274,14 @@ def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
     """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
     named = {words.label, words.group, words.time}
     usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
-    return [n for n in columns.names if n not in named and n.lower() not in usual]
+    left = [n for n in columns.names if n not in named and n.lower() not in usual]
+    return left[1:] if left and has_index(columns, left[0]) and len(left) > 1 else left
 
 
 def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
     """Put records of one file each together; their channels must agree in number and names."""
     first = read[0]
+    read = _without_doubt(read)
     for other in read[1:]:
         a, b = first.records[0], other.records[0]
         if first.kind != other.kind:
@@ -316,6 +320,28 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
         else []
     )
     return replace(first, records=records, notes=(*notes, *single[:_MAX_NOTES], *more))
+
+
+# Stands among the notes of a file whose first row was taken for data, until all files are there.
+_UNNAMED = "the first row is data"
+
+
+def _without_doubt(read: Sequence[Dataset]) -> list[Dataset]:
+    """Return what was read of files without names, or raise where all begin with one row of rising whole numbers.
+
+    pandas writes such a row where columns have no names: (0, 1) of two; and a table by years has one.
+    """
+    unnamed = [one.records[0] for one in read if _UNNAMED in one.notes]
+    if len(unnamed) == len(read) > 1:
+        row = unnamed[0].values[0]
+        rising = len(row) > 1 and bool((row == np.round(row)).all() and (np.diff(row) > 0).all())
+        if rising and all(np.array_equal(record.values[0], row) for record in unnamed):
+            shown = ",".join(f"{number:.0f}" for number in row[:4])
+            raise DataError(
+                f"{unnamed[0].name}: its first row, {shown}{',...' if len(row) > 4 else ''}, stands in every file of the "
+                "folder and may be the names of the columns. Pass header='first' if it is, header='none' if it is data."
+            )
+    return [replace(one, notes=tuple(note for note in one.notes if note != _UNNAMED)) for one in read]
 
 
 def _with_labels(path: Path, words: TableOptions) -> Dataset:

@@ -371,6 +371,14 @@ def parse(
     )
 
 
+def has_index(columns: Columns, name: str) -> bool:
+    """Return whether a column is the index that pandas writes when not told otherwise: the first, which counts rows."""
+    if name not in ("column_0", "Unnamed: 0") or name != columns.names[0]:
+        return False
+    counted = [str(cell) for cell in columns.arrays[0][:1000].tolist()]
+    return counted == [str(i) for i in range(len(counted))]
+
+
 def _is_data(cells: list[str], numerals: Numerals) -> bool:
     """Whether a first row is one of numbers; those that count from 0, as pandas names columns, are names."""
     counted = [cell.strip() for cell in cells] == [str(i) for i in range(len(cells))]

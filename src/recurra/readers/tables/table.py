@@ -16,6 +16,7 @@ from recurra.readers.tables.columns import (
     check_full_rows,
     factorize,
     from_frame,
+    has_index,
     is_frame,
     odd_values,
     read_delimited,
@@ -253,16 +254,8 @@ def _channels(columns: Columns, words: TableOptions, special: set[str | None]) -
     names = (
         list(words.channels) if words.channels is not None else [n for n in columns.names if n not in special]
     )
-    first = columns.arrays[0]
-    # The index pandas writes when it is not told otherwise is no channel.
-    if (
-        words.channels is None
-        and names[:1] in (["column_0"], ["Unnamed: 0"])
-        and names[0] == columns.names[0]
-    ):
-        counted = [str(cell) for cell in first[: min(len(first), 1000)].tolist()]
-        if counted == [str(i) for i in range(len(counted))]:
-            names = names[1:]
+    if words.channels is None and names and has_index(columns, names[0]):
+        names = names[1:]
     if not names:
         raise DataError(
             f"{columns.who}: has no column left for the values; its columns are {listing(columns.names)}. "
