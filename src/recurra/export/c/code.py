@@ -142,6 +142,8 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         fragments.PRODUCT,
     ]
     cell = layout.network["cell"]
+    if cell != "rnn_relu" or "attention" in layout.poolings:
+        parts.append(fragments.ACTIVATIONS)
     if cell in ("lstm", "gru"):
         parts.append(fragments.SIGMOID)
     parts.append(
@@ -158,7 +160,7 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
 
 
 def _activation(cell: str) -> str:
-    return "a[j] > 0.0f ? a[j] : 0.0f" if cell == "rnn_relu" else "tanhf(a[j])"
+    return "a[j] > 0.0f ? a[j] : 0.0f" if cell == "rnn_relu" else "tanh_of(a[j])"
 
 
 def constants(layout: Layout) -> dict[str, int]:
