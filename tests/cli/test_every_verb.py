@@ -16,7 +16,7 @@ pytest.importorskip("tokenizers")
 pytestmark = pytest.mark.filterwarnings("default::recurra.errors.RecurraWarning")
 
 SUBJECTS = ("run", "model")
-# A verb, and how it is called on a subject: S the run or model, D its data, F the flags they are read with.
+# A verb, and how it is called: S is the run or model, D its data, F the flags they are read with, T those of texts.
 VERBS = {
     "look": "look S",
     "train": "train S -o O",
@@ -28,9 +28,9 @@ VERBS = {
     "predict segments": "predict S D F --segments",
     "predict to a file": "predict S D F -o O.csv",
     "predict -": "predict S - F",
-    "stream": "stream S D",
+    "stream": "stream S D T",
     "stream -": "stream S",
-    "stream --proba": "stream S D --proba",
+    "stream --proba": "stream S D T --proba",
     "generate": "generate S --prompt the --length 5 --seed 0",
     "explain": "explain S",
     "explain on data": "explain S D F --index 1",
@@ -40,7 +40,6 @@ VERBS = {
 }
 EVERYTHING = tuple(KINDS)
 SIGNALS = ("classifier", "regressor", "numbers per step", "labeler")
-JUDGED_ALONE = tuple(kind for kind in KINDS if kind not in ("series", "known ahead"))
 
 # Verb -> kinds that are answered, on a run folder and on a model file. All others are refused in a sentence.
 ANSWERED = {
@@ -48,8 +47,7 @@ ANSWERED = {
     "train": ((), ()),
     "resume": ((), ()),
     "eval": (EVERYTHING, ()),
-    # of the series themselves nothing follows what the network has seen
-    "eval on data": (JUDGED_ALONE, JUDGED_ALONE),
+    "eval on data": (EVERYTHING, EVERYTHING),
     "predict": ([k for k in KINDS if k not in ("novel", "known ahead")],) * 2,
     "predict as json": (["classifier", "labeler", "words", "texts", "clips"],) * 2,
     "predict segments": (["labeler", "words", "anomalies"],) * 2,
@@ -63,8 +61,9 @@ ANSWERED = {
     "explain": ([*SIGNALS, "texts", "clips", "pairs"], ()),
     "explain on data": ([*SIGNALS, "texts", "clips", "pairs"],) * 2,
     "explain a word cloud": (["texts"],) * 2,
+    # what is normal, and how a novel goes on, is judged as one figure each, of which no test is made
     "compare": ([k for k in KINDS if k not in ("anomalies", "novel")], ()),
-    "compare on data": ([k for k in JUDGED_ALONE if k not in ("anomalies", "novel")],) * 2,
+    "compare on data": ([k for k in KINDS if k not in ("anomalies", "novel")],) * 2,
 }
 
 
@@ -115,6 +114,9 @@ def test_an_answer_or_a_sentence(cli, nine, subject, tmp_path, monkeypatch, verb
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     # A run knows how its data are read; a model file does not know what the columns are called.
     flags = list(KINDS[kind].flags) if form == "model" else []
+    if verb.startswith("explain") and "--target" in flags:  # what is explained is said with --for
+        at = flags.index("--target")
+        flags = flags[:at] + flags[at + 2 :]
     monkeypatch.chdir(tmp_path)
     done = cli(*words_of(VERBS[verb], own, other, data, flags, tmp_path / "out"))
     lines = [line for line in done.err.splitlines() if line.startswith("Error: ")]
@@ -128,5 +130,5 @@ def test_an_answer_or_a_sentence(cli, nine, subject, tmp_path, monkeypatch, verb
         assert done.code in (1, 2, 3)
         (line,) = lines
         assert len(line) < 500
-        assert line.endswith((".", "?", "DATA", "TEXT", ")"))
+        assert line.endswith((".", "?", ")")) or "recurra " in line  # or a command to use
         assert "Traceback" not in done.err

@@ -27,6 +27,7 @@ WORDS = ("tokens", "words", "text", "sentence")
 LABELS = ("labels", "tags", "label", "ner_tags", "pos_tags", "upos", "ner", "pos")
 
 _DOCUMENT = "-DOCSTART-"
+_TAG = re.compile(r"[A-Z][A-Za-z0-9$+:_-]*|[.,:;!?$'`\"()-]+")
 _TAGGED = re.compile(r"\S+([/_])([A-Z][A-Z0-9$+:-]*|[.,:;!?$'`\"()-]+)")
 FEWEST_DOCUMENTS = 5
 # Beginning of a file that is enough to tell what it is.
@@ -207,6 +208,8 @@ def in_lines(lines: Sequence[str]) -> list[Record] | None:
     """
     halves = [line.split("\t") for line in lines]
     if all(len(half) == 2 for half in halves):
+        if not all(_TAG.fullmatch(tag) for half in halves for tag in words_of(half[1])):
+            return None  # a text beside a text
         return labelled([half[0] for half in halves], [half[1] for half in halves])
     pairs = [[_TAGGED.fullmatch(word) for word in words_of(line)] for line in lines]
     if not all(found for line in pairs for found in line) or sum(map(len, pairs)) < 2 * len(pairs):
