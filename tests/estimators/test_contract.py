@@ -153,8 +153,8 @@ def test_a_generator_is_an_estimator_without_labels():
     text = "the cat sat on the mat. " * 40
     writer = TextGenerator(hidden_size=8, embedding_size=4, max_epochs=1, random_state=0, verbose=0)
     assert clone(writer).get_params() == writer.get_params()
-    first = clone(writer).fit(text).generate("the", length=30, random_state=1)
-    assert clone(writer).fit([text]).generate("the", length=30, random_state=1) == first
+    first = clone(writer).fit([text]).generate("the", length=30, random_state=1)
+    assert clone(writer).fit(np.array([text])).generate("the", length=30, random_state=1) == first
     search = GridSearchCV(writer, {"hidden_size": [4, 8]}, cv=2).fit([text[:500], text[500:]])
     assert search.best_params_["hidden_size"] in (4, 8)
     assert np.isfinite(search.best_score_)

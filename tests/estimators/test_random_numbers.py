@@ -96,7 +96,7 @@ FITS = {
         labels(12),
     ),
     "text": lambda: recurra.TextClassifier(**STACK, embedding_size=8, letters=4).fit(words(), labels()),
-    "generator": lambda: recurra.TextGenerator(**STACK, tbptt=20).fit("abcd" * 60),
+    "generator": lambda: recurra.TextGenerator(**STACK, tbptt=20).fit(["abcd" * 60]),
     "translator": lambda: recurra.Translator(**STACK, scheduled_sampling=0.5, validation_fraction=0.2).fit(
         [a + b for a in "abcdef" for b in "abcd"], [b + a for a in "abcdef" for b in "abcd"]
     ),

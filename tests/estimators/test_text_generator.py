@@ -8,12 +8,12 @@ import torch
 
 import recurra
 from recurra import TextGenerator
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.features.texts.tokens import Words
 from recurra.serving.streams import language_model
 
 pytest.importorskip("tokenizers")
-TEXT = "abcd" * 60
+TEXT = ["abcd" * 60]
 
 
 def make(**words):
@@ -38,11 +38,11 @@ def fitted():
 
 def test_it_learns_an_alphabet_and_writes_it(fitted, tmp_path):
     assert fitted.generate("ab", length=6, temperature=0) == "cdabcd"
-    ev = fitted.evaluate("abcd" * 10, samples=1, length=10)
+    ev = fitted.evaluate(["abcd" * 10], samples=1, length=10)
     assert ev.metrics["bits_per_character"] < 0.5
     assert ev.metrics["bits_per_character_baseline"] == pytest.approx(2, abs=0.2)
     assert ev.metrics["perplexity"] < 1.5
-    assert fitted.score("abcd" * 10) == -ev.metrics["bits_per_character"]
+    assert fitted.score(["abcd" * 10]) == -ev.metrics["bits_per_character"]
     ev.save(tmp_path / "report.html")
     assert "<html" in (tmp_path / "report.html").read_text()
 
@@ -146,7 +146,7 @@ def test_byte_pairs_and_words_are_written_as_text():
 
 
 def test_validation_keeps_the_best_epoch():
-    clf = make(max_epochs=4, tbptt=50, validation_fraction=0.3).fit("abcd" * 600)
+    clf = make(max_epochs=4, tbptt=50, validation_fraction=0.3).fit(["abcd" * 600])
     losses = [row["valid_loss"] for row in clf.history_]
     assert clf.model_.manifest["training"]["best_epoch"] == 1 + int(np.argmin(losses))
     ids = clf.model_.features.steps[0].numbers(("abcd" * 600)[1680:])
@@ -174,3 +174,21 @@ def test_nothing_to_learn_from(X):
 def test_options_out_of_range(fitted, words, expected):
     with pytest.raises(UsageError, match=expected):
         fitted.generate("a", **words)
+
+
+def test_a_path_is_read_and_one_line_that_is_none_is_refused(tmp_path, monkeypatch):
+    lines = "ab cd\nab cd\n" * 20
+    (tmp_path / "novel.txt").write_text(lines)
+    monkeypatch.chdir(tmp_path)
+    given = lines, "novel.txt", tmp_path / "novel.txt", [lines]
+    first, *others = (make(max_epochs=1).fit(X).generate("a", length=20, random_state=0) for X in given)
+    assert others == [first] * 3
+    clf = make(max_epochs=1).fit("novel.txt")
+    assert clf.score("novel.txt") == clf.score(lines)
+    for call in (make().fit, clf.score, clf.evaluate, lambda X: make().fit(lines, validation=X)):
+        for text in ("novle.txt", "some words", "x" * 5000, "a\0b"):
+            with pytest.raises(MissingDataError) as caught:
+                call(text)
+            assert "there is no file" in str(caught.value)
+            assert "Pass [text] for a single text." in str(caught.value)
+            assert len(str(caught.value)) < 220

@@ -64,8 +64,8 @@ def text():
 
 def generator():
     pytest.importorskip("tokenizers")
-    estimator = recurra.TextGenerator(embedding_size=4, **SMALL).fit("the cat sat on the mat. " * 30)
-    return estimator.evaluate("the cat sat on the mat.", samples=1, length=20)
+    estimator = recurra.TextGenerator(embedding_size=4, **SMALL).fit(["the cat sat on the mat. " * 30])
+    return estimator.evaluate(["the cat sat on the mat."], samples=1, length=20)
 
 
 def translator():

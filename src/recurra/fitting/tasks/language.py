@@ -34,7 +34,7 @@ def one_text(X: Any, who: str) -> str:
     DataError
         If there is nothing in them.
     """
-    if isinstance(X, str | os.PathLike) and "\n" not in str(X):
+    if isinstance(X, os.PathLike) or (isinstance(X, str) and X.strip() and "\n" not in X):
         X = _of_file(Path(X), who)
     texts: Iterable[str] = [X] if isinstance(X, str) else as_texts(X, who=who)[0]
     text = BETWEEN.join(texts)

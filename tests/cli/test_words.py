@@ -1,0 +1,164 @@
+"""Words at the command line: sentences with labels, texts a line, and a network that writes."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from recurra.cli.main import run as recurra_command
+from recurra.estimators.loading import load_model
+
+pytest.importorskip("tokenizers")
+
+
+@pytest.fixture
+def typed(monkeypatch, cli):
+    """Return a function that runs a command with something on standard input."""
+
+    def call(given, *args):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        return cli(*args)
+
+    return call
+
+
+def test_parts_of_speech_end_in_a_report(cli, typed, nine, tmp_path):
+    looked = cli("look", nine.folder / "tagged.conll")
+    assert looked.out.startswith("40 sentences of 3 to 3 words")
+    out = tmp_path / "run"
+    flags = (
+        "--embedding-size",
+        8,
+        "--hidden-size",
+        8,
+        "--max-epochs",
+        40,
+        "--learning-rate",
+        0.03,
+        "--seed",
+        0,
+    )
+    done = cli("train", nine.folder / "tagged.conll", "-o", out, *flags, "-q")
+    assert done.code == 0, done.err
+    assert json.loads((out / "metrics.json").read_text())["accuracy"] == 1
+    assert "the dog" in (out / "report.html").read_text() or "a dog" in (out / "report.html").read_text()
+    done = typed("the cat sleeps\n\na dog runs\n", "predict", out, "-")
+    assert done.out.splitlines()[:3] == [
+        "name,step,word,prediction", "line 1,0,the,DET", "line 1,1,cat,NOUN"
+    ]  # fmt: skip
+    assert len(done.out.splitlines()) == 7
+    done = typed("the cat sleeps\n", "stream", out)
+    assert json.loads(done.out)["prediction"] == ["DET", "NOUN", "VERB"]
+    assert json.loads(done.out)["words"] == ["the", "cat", "sleeps"]
+
+
+@pytest.mark.parametrize("form", ["run", "model"])
+def test_texts_a_line(typed, nine, tmp_path, form):
+    path = nine("texts")
+    model = load_model(path / "model.recurra")
+    if form == "model":
+        path = tmp_path / "m.recurra"
+        model.save(path)
+    texts = ["oil leaks at the pump of 3", "no power in the saw of 4"]
+    expected = model.predict(texts).tolist()
+    given = "\n".join(texts) + "\n"
+    done = typed(given, "predict", path, "-", "--proba")
+    assert done.out.splitlines()[0] == "name,prediction,p_leak,p_power"
+    assert [row.split(",")[1] for row in done.out.splitlines()[1:]] == expected
+    for content in (
+        given,
+        "".join(json.dumps({"text" if form == "model" else "report": t}) + "\n" for t in texts),
+    ):
+        done = typed(content, "stream", path, "--proba")
+        assert done.code == 0, done.err
+        rows = [json.loads(line) for line in done.out.splitlines()]
+        assert [row["prediction"] for row in rows] == expected
+        assert [row["step"] for row in rows] == [0, 1]
+        assert set(rows[0]["probabilities"]) == {"leak", "power"}
+    (tmp_path / "new.txt").write_text(given)
+    done = typed("", "predict", path, tmp_path / "new.txt")
+    assert [row.split(",")[1] for row in done.out.splitlines()[1:]] == expected
+    done = typed(
+        f"report,fault\n{texts[0]},\n",
+        "predict",
+        path,
+        "-",
+        *(("--text", "report") if form == "model" else ()),
+    )
+    assert [row.split(",")[1] for row in done.out.splitlines()[1:]] == expected[:1]
+
+
+def test_lines_of_a_text_stream_that_cannot_be_read(typed, nine):
+    done = typed('{"report": "no power"}\n{"report": 3}\nxyz\n', "stream", nine("texts"))
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 1
+    assert "Skipped line 2: it must hold a text, as the key 'report' of an object" in done.err
+    assert "Skipped line 3: it is not JSON" in done.err
+    done = typed("", "stream", nine("texts"))
+    assert done.code == 3
+    assert "nothing was answered: no row came in." in done.err
+    for flag, text in (
+        ("--look-ahead=2", "look_ahead"),
+        ("--name=x", "name"),
+        ("--format=csv", "format csv"),
+    ):
+        done = typed("a b\n", "stream", nine("texts"), flag)
+        assert done.code == 2
+        assert text.replace("_", "-").split()[0] in done.err.replace("_", "-")
+
+
+def test_a_network_writes_as_it_is_drawn(cli, nine, tmp_path, monkeypatch):
+    path = nine("novel")
+    writer = load_model(path / "model.recurra")
+    expected = writer.generate("The rain", length=30, temperature=0.8, random_state=3)
+    flags = ("--length", "30", "--temperature", "0.8", "--seed", "3")
+    done = cli("generate", path, "--prompt", "The rain", *flags)
+    assert (done.code, done.out) == (0, f"The rain{expected}\n")
+    writer.save(tmp_path / "m.recurra")
+    assert cli("generate", tmp_path / "m.recurra", "--prompt", "The rain", *flags).out == done.out
+    found = json.loads(cli("generate", path, "--prompt", "The rain", *flags, "--json").out)
+    assert found == {"prompt": "The rain", "text": expected}
+
+    pieces = []
+
+    class Terminal(io.StringIO):
+        def flush(self):
+            pieces.append(self.getvalue())
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert recurra_command(["generate", str(path), *flags]) == 0
+    assert len(set(pieces)) >= 30  # a piece after the other, not all at the end
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--temperature", "-1"), "temperature must be a number of at least 0"),
+        (("--top-k", "0"), "must be a whole number of at least 1"),
+        (("--top-p", "2"), "must be a number in (0, 1]"),
+        (("--seed", "-1"), "must be a whole number of at least 0; got -1"),
+    ],
+)
+def test_what_cannot_be_drawn(cli, nine, flags, text):
+    done = cli("generate", nine("novel"), *flags)
+    assert done.code == 2
+    assert text in done.err
+
+
+def test_a_network_that_does_not_write_says_what_to_use(cli, nine):
+    done = cli("generate", nine("texts"))
+    assert done.code == 2
+    assert (
+        f"holds a TextClassifier, which does not write text. Use: recurra predict {nine('texts')} DATA"
+        in done.err
+    )
+
+
+def test_a_novel_is_judged_on_its_end(nine):
+    config = json.loads((nine("novel") / "config.json").read_text())
+    assert config["task"] == "generate"
+    assert config["split"] == "The last 20% of the texts are held out: 32 train, 8 test."
+    metrics = json.loads((nine("novel") / "metrics.json").read_text())
+    assert metrics["bits_per_character"] < metrics["bits_per_character_baseline"] + 3
+    assert "What it writes" in (nine("novel") / "report.html").read_text()
