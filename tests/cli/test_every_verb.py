@@ -88,7 +88,11 @@ def test_every_estimator_is_there():
 
 
 def words_of(pattern, subject, other, data, flags, out):
+    texts = (
+        flags if "--text" in flags or "--source" in flags else []
+    )  # lines of numbers are read by their names
     values = {
+        "T": texts,
         "S": [subject],
         "D": [data],
         "F": flags,

@@ -4,7 +4,6 @@ import csv
 import io
 
 import numpy as np
-import pytest
 
 from recurra.estimators.loading import load_model
 from recurra.runs.answers.long_form import long_form
@@ -110,16 +109,7 @@ def test_rows_of_different_kinds_have_the_same_columns():
     assert long_form(rows) == [{"name": "b", "start": 0, "peak": 1.0}, {"name": "b", "start": 3, "peak": ""}]
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".npy"])
-def test_one_recording_is_called_after_its_file(cli, nine, tmp_path, suffix):
-    x = np.sin(np.arange(60) / 3)
-    file = tmp_path / f"night{suffix}"
-    if suffix == ".wav":
-        from scipy.io import wavfile
-
-        pytest.importorskip("soundfile")
-        wavfile.write(file, 8000, (x * 9000).astype(np.int16))
-    else:
-        np.save(file, x[None, :, None])
-    rows = rows_of(cli("predict", nine("anomalies"), file))
-    assert {row["name"] for row in rows} == {file.name}
+def test_one_recording_is_called_after_its_file(cli, nine, tmp_path):
+    np.save(tmp_path / "night.npy", np.sin(np.arange(60) / 3)[None, :, None])
+    rows = rows_of(cli("predict", nine("anomalies"), tmp_path / "night.npy"))
+    assert {row["name"] for row in rows} == {"night.npy"}

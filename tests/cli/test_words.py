@@ -42,7 +42,7 @@ def test_parts_of_speech_end_in_a_report(cli, typed, nine, tmp_path):
     done = cli("train", nine.folder / "tagged.conll", "-o", out, *flags, "-q")
     assert done.code == 0, done.err
     assert json.loads((out / "metrics.json").read_text())["accuracy"] == 1
-    assert "the dog" in (out / "report.html").read_text() or "a dog" in (out / "report.html").read_text()
+    assert "NOUN" in (out / "report.html").read_text()
     done = typed("the cat sleeps\n\na dog runs\n", "predict", out, "-")
     assert done.out.splitlines()[:3] == [
         "name,step,word,prediction", "line 1,0,the,DET", "line 1,1,cat,NOUN"

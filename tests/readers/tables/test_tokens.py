@@ -130,6 +130,8 @@ def test_what_only_looks_like_columns(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("one text\n\nanother text\nof two lines\n")  # paragraphs, of different numbers of words
     assert recurra.load(path).kind == "text"
+    path.write_text("one text here\nand one more\n\nanother text here\nhas three words\n")
+    assert recurra.load(path).kind == "text"
     path.write_text("0.1 1\n0.2 1\n\n0.3 2\n0.4 2\n")
     assert recurra.load(path, header="none", delimiter=" ").kind == "sequence"
     path.write_text("a house\tein Haus\nmy dog\tmein Hund\n")

@@ -49,11 +49,14 @@ def is_columns(text: str) -> bool:
     between = [at for at, line in enumerate(lines) if not line.strip() and any(filled)]
     if len(filled) < 4 or not any(0 < at < len(lines) - 2 for at in between):
         return False
-    rows = [_cells(line, all("\t" in each for each in filled)) for line in filled]
+    tabs = all("\t" in line for line in filled)
+    rows = [_cells(line, tabs) for line in filled]
     if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
         return False
     if {cell.lower() for cell in rows[0]} & {name for names in USUAL_NAMES.values() for name in names}:
         return False
+    if not tabs:  # lines of a text may all have as many words
+        return all(_TAG.fullmatch(row[-1]) for row in rows)
     return not any(is_number(row[-1], ".") or is_missing(row[-1]) for row in rows)
 
 
