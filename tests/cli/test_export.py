@@ -65,6 +65,18 @@ def test_c_with_what_it_costs(cli, trained, tmp_path):
     assert facts["difference"] <= 1e-5
 
 
+def test_int8_tells_what_it_costs(cli, trained, tmp_path):
+    run = trained("folder").path
+    done = cli("export", run, "--to", "c", "-o", tmp_path / "small", "--int8")
+    assert done.code == 0, done.err
+    kept = json.loads((tmp_path / "small" / "int8.json").read_text())
+    assert kept["flash_bytes"]["int8"] < kept["flash_bytes"]["float"]
+    assert abs(kept["accuracy"]["int8"] - kept["accuracy"]["float"]) <= 0.5
+    assert any(line.split()[:1] == ["accuracy"] for line in done.out.splitlines())
+    facts = json.loads(cli("export", run, "--to", "c", "-o", tmp_path / "s", "--int8", "--json").out)
+    assert facts["accuracy.int8"] == kept["accuracy"]["int8"]
+
+
 def test_a_model_file_alone_is_checked_on_random_sequences(cli, trained, tmp_path):
     done = cli("export", trained("folder").path / "model.recurra", "-o", tmp_path / "m.onnx")
     assert done.code == 0

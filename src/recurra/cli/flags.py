@@ -37,6 +37,7 @@ _OF_VERBS = (
     "opset",
     "longest",
     "weights_file",
+    "int8",
 )
 
 

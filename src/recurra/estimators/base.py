@@ -158,7 +158,7 @@ class Estimator(BaseEstimator, Seed, Running):
         **options
             Of ONNX: ``step`` (bool), the graph of one step besides; ``opset``, 14 to 22, 17 by default. Of C: ``name``,
             what public names begin with; ``longest``, most rows of a sequence for a bidirectional network;
-            ``weights_file`` (bool), weights in a file of their own.
+            ``weights_file`` (bool), weights in a file of their own; ``int8`` (bool), weights of eight bits.
 
         Returns
         -------

@@ -10,6 +10,7 @@ from typing import Any
 from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
+from recurra.export.model.rounding import in_int8
 from recurra.serving.models.fitted_model import FittedModel, open_file
 from recurra.serving.models.torch_free_model import LightModel
 
@@ -31,6 +32,7 @@ SERIES = {
 }
 
 RUNTIMES = ("full", "light")
+WEIGHTS = ("float", "int8")
 
 
 def load_model(
@@ -38,6 +40,7 @@ def load_model(
     *,
     network: Callable[[int, int], Any] | None = None,
     runtime: str = "full",
+    weights: str = "float",
 ) -> Any:
     """Read a model file and return the fitted estimator, or what predicts without torch.
 
@@ -50,6 +53,9 @@ def load_model(
     runtime : {"full", "light"}, default="full"
         The estimator that wrote the file, or a `LightModel`: ``predict``, ``predict_proba`` and ``stream`` with the
         same answers, where only numpy and safetensors are installed.
+    weights : {"float", "int8"}, default="float"
+        With ``runtime="light"``: answer as C exported with ``int8`` does, whose matrices have eight bits a number. It
+        shows what they cost in accuracy; memory is that of float.
 
     Raises
     ------
@@ -61,10 +67,18 @@ def load_model(
         If the model needs ``network``, or its weights do not fit it.
     """
     check_choice("load_model", "runtime", runtime, RUNTIMES)
+    check_choice("load_model", "weights", weights, WEIGHTS)
+    if weights == "int8" and runtime != "light":
+        raise UsageError("load_model: weights='int8' needs runtime='light'; give both, or leave weights out.")
     if runtime == "light":
         if network is not None:
             raise UsageError("load_model: network needs torch to run; leave runtime='light' out.")
-        return LightModel.load(path)
+        light = LightModel.load(path)
+        if weights == "float":
+            return light
+        if not isinstance(light, LightModel):
+            raise UsageError("load_model: weights='int8' is not for translators; leave weights out.")
+        return LightModel(in_int8(light.model_))
     # Imported here, so that what predicts with numpy alone does not load what estimators need.
     from recurra.batches.training_digests import TrainedOn
     from recurra.fitting.evaluating import overlap

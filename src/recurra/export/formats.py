@@ -13,7 +13,7 @@ from recurra.export.onnx.write import write_onnx
 
 FORMATS = ("onnx", "c")
 # Option -> the format that it is of.
-OPTIONS = {"step": "onnx", "opset": "onnx", "name": "c", "longest": "c", "weights_file": "c"}
+OPTIONS = {"step": "onnx", "opset": "onnx", "name": "c", "longest": "c", "weights_file": "c", "int8": "c"}
 
 
 def write(
@@ -37,7 +37,7 @@ def write(
         Gives raw sequences to check on, or None for random ones; asked once it is known that the model can be exported.
     **options
         Of `recurra.export.onnx.write.write_onnx`: ``step``, ``opset``; of `recurra.export.c.write.write_c`: ``name``,
-        ``longest``, ``weights_file``. None is the default.
+        ``longest``, ``weights_file``, ``int8``. None is the default.
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """The C of random networks, compiled with every warning an error and run under sanitizers, against recurra's answers."""
 
+import dataclasses
 import shutil
 import subprocess
 
@@ -15,6 +16,7 @@ from recurra.export.c.layout import Layout, Weights, check_c, check_name
 from recurra.export.c.write import files_of, write_c
 from recurra.export.model.agreement import random_rows
 from recurra.export.model.boundary import cut
+from recurra.export.model.rounding import in_int8, is_rounded
 
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "generation", "quantiles", "numbers per step", "members",
@@ -39,14 +41,17 @@ def accepted(rng, kind):
         return exported
 
 
-def written(folder, rng, kind, *, weights_file=False):
+def written(folder, rng, kind, *, weights_file=False, int8=False):
     """Write the C of a random network and of sequences with lengths from 0 on; return its layout."""
     exported = accepted(rng, kind)
+    while int8 and exported.inside.manifest["network"]["cell"] not in ("lstm", "gru"):
+        exported = accepted(rng, kind)
+    exported = cut(in_int8(exported.model)) if int8 else exported
     alignment = exported.inside.features.alignment
     rows = random_rows(
         exported, rng, [0, alignment.window, *(alignment.window + rng.integers(0, 30, 4)).tolist()]
     )
-    layout = Layout(any_length(exported), "net", max(len(own) for own in rows))
+    layout = Layout(any_length(exported), "net", max(len(own) for own in rows), int8)
     weights = Weights(layout)
     for name, data in files_of(
         layout, weights, costs(layout, weights), rows, weights_file=weights_file
@@ -112,6 +117,19 @@ def test_the_compiled_c_answers_as_recurra_on_200_networks(tmp_path, capsys):
         found.append(check(tmp_path / str(seed), seed, KINDS[seed % len(KINDS)], everything=True))
     with capsys.disabled():
         print(f"\n{len(found)} networks, largest difference {max(found):.1e}")
+
+
+@needs_compilers
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_eight_bits_answer_as_the_light_runtime_with_them(kind, tmp_path):
+    layout = written(tmp_path, np.random.default_rng(7), kind, int8=True)
+    compiled(tmp_path, ("gcc", "-std=c99"), *SANITIZED)
+    check_symbols(tmp_path)
+    plain = dataclasses.replace(layout, int8=False)
+    matrices = sum(w.size for own in layout.exported.inside.members for n, w in own.items() if is_rounded(n))
+    sizes = [costs(one, Weights(one)).flash_bytes for one in (plain, layout)]
+    factors = sum(len(w) for own in layout.exported.inside.members for n, w in own.items() if is_rounded(n))
+    assert sizes[0] - sizes[1] == 3 * matrices - 4 * factors
 
 
 @needs_compilers

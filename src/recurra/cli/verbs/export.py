@@ -37,6 +37,7 @@ from recurra.runs.exports.export import export
     help="C: most rows of a sequence, for a network that reads it as a whole.  [default: as in the test part]",
 )
 @click.option("--weights-file", is_flag=True, help="C: weights in a file beside the source, not in it.")
+@click.option("--int8", is_flag=True, help="C: weights of eight bits; prints what they cost in accuracy.")
 @click.option("--data", help="Data to check on.  [default: the run's test part]")
 @click.option("--json", "as_json", is_flag=True, help="Write what was written as one flat JSON object.")
 @flags.data_flags
@@ -46,7 +47,7 @@ def command(run: str, out: str, to: str, data: str | None, as_json: bool, **give
     The file is run by onnxruntime, the C compiled and run, where these are installed, on the run's test part before it
     is handed over; an answer further than 1e-5 from recurra's is an error, and nothing is written.
     """
-    how = {word: given.pop(word) for word in ("step", "opset", "name", "longest", "weights_file")}
+    how = {word: given.pop(word) for word in ("step", "opset", "name", "longest", "weights_file", "int8")}
     written = export(run, out, to=to, data=data, how=how, **flags.given(given))
     if written.note:
         terminal_output.warn(in_flags(written.note))
@@ -54,12 +55,20 @@ def command(run: str, out: str, to: str, data: str | None, as_json: bool, **give
         facts: dict[str, Any] = {}
         for file, end in zip(written.files, ("", "_step"), strict=False):
             facts |= {f"{word}{end}": fact for word, fact in _facts(file).items()}
+        for name, values in written.figures.items():
+            facts |= {f"{name}.{word}": value for word, value in values.items()}
         return terminal_output.flat_json(facts)
     for file in written.files:
         if to == "c":
             _show_folder(file)
         else:
             _show_file(file)
+    if written.figures:
+        rows = [
+            [name, *(f"{values[word]:,.6g}" for word in ("float", "int8"))]
+            for name, values in written.figures.items()
+        ]
+        terminal_output.table(["with weights as", "float", "int8"], rows)
     if to == "c":
         name = written.files[0].name
         sources = [f"{out}/{name}.c", f"{out}/test_{name}.c"]

@@ -1,5 +1,6 @@
 """The C of a model: header and source, put together from `recurra.export.c.fragments`."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 import recurra
 from recurra.export.c import fragments
-from recurra.export.c.layout import Layout, Weights
+from recurra.export.c.layout import GATES, Layout, Weights
 
 
 def number(value: float) -> str:
@@ -140,6 +141,8 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         _constants(layout),
         _tables(layout, weights, weights_file=weights_file),
         fragments.PRODUCT,
+        fragments.COPY,
+        *([fragments.ROUNDED] if layout.int8 else []),
     ]
     cell = layout.network["cell"]
     if cell != "rnn_relu" or "attention" in layout.poolings:
@@ -154,7 +157,13 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         parts.append(_pools(layout))
     parts += [_head(layout), _init(layout, weights_file=weights_file)]
     parts += [_whole(layout)] if layout.whole else _steps(layout, weights_file=weights_file)
-    return "".join(parts).replace("@_CHANNELS", f"{layout.name.upper()}_CHANNELS").replace(
+    text = "".join(parts)
+    if layout.int8:
+        product = r"add_product\((\w+), (\w+), w \+ (layer|member)->(input|recurrent|head),"
+        text = re.sub(product, r"add_rounded(\1, \2, rounded + \3->\4, w + \3->\4_factors,", text)
+        if text.count("add_product(") == 1:  # nothing but the recurrence and the head multiplies
+            text = text.replace(fragments.PRODUCT, "")
+    return text.replace("@_CHANNELS", f"{layout.name.upper()}_CHANNELS").replace(
         "@_OUTPUTS", f"{layout.name.upper()}_OUTPUTS"
     ).replace("@_LONGEST", f"{layout.name.upper()}_LONGEST").replace("@", layout.name)  # fmt: skip
 
@@ -193,6 +202,8 @@ def constants(layout: Layout) -> dict[str, int]:
         found["CONVOLUTIONS"] = len(layout.convolutions())
     if layout.remembered:
         found["SEEN"] = layout.remembered
+    if layout.int8:
+        found["MOST_UNITS"] = max(GATES[network["cell"]] * network["hidden_size"], network["output_size"])
     if layout.quantiles:
         found |= {"TARGETS": layout.targets, "QUANTILES": len(layout.quantiles)}
     return {name: int(size) for name, size in found.items()}
@@ -207,9 +218,10 @@ def _tables(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
     lists = [name for name in ("kernels", "kernel_biases") if name in weights.members[0]]
     fields = ["layer_t layers[LAYERS * DIRECTIONS];", *(f"int {name}[CONVOLUTIONS];" for name in lists)]
     fields += [f"int {name};" for name in places]
+    factors = ", input_factors, recurrent_factors" if layout.int8 else ""
     lines = [
         "\n/* Places of a layer's weights: numbers of its input, then where they begin. */",
-        "typedef struct {\n    int width, input, recurrent, bias;\n} layer_t;\n",
+        f"typedef struct {{\n    int width, input, recurrent, bias{factors};\n}} layer_t;\n",
         "typedef struct {\n    " + "\n    ".join(fields) + "\n} member_t;\n",
     ]
     if layout.front == "convolutions":
@@ -234,6 +246,8 @@ def _tables(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         lines.append(
             f"const char *const @_classes[@_OUTPUTS] = {{\n{numbers(target['classes'], string)}\n}};\n"
         )
+    if layout.int8:
+        lines.append(f"static const signed char rounded[] = {{\n{numbers(weights.rounded, str)}\n}};\n")
     if not weights_file:
         lines.append(f"static const float all_weights[] = {{\n{numbers(weights.numbers)}\n}};\n")
     return "\n".join(lines)

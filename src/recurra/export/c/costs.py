@@ -45,10 +45,11 @@ def costs(layout: Layout, weights: Weights) -> Costs:
             state += members * (len(layout.poolings) * features + attention + 1)
     blocks = GATES[layout.network["cell"]] * (2 if layout.network["cell"] == "gru" else 1)
     stack = blocks * hidden + layout.widest + layout.row + sizes["HEAD"] + 2 * layout.answers
+    stack += sizes.get("MOST_UNITS", 0)
     if layout.front == "convolution":
         stack += sizes["PLACES"] * sizes["INPUT"]
     doubles = 2 * (layout.channels if layout.scaling is not None else 0) + 2 * layout.targets
-    flash = 4 * len(weights.numbers) + 8 * doubles
+    flash = 4 * len(weights.numbers) + len(weights.rounded) + 8 * doubles
     return Costs(4 * state, 4 * stack, flash, _multiplications(layout))
 
 

@@ -14,7 +14,9 @@ static void add_product(float *y, const float *x, const float *w, int n, int uni
             y[j] += one * w[j];
     }
 }
+"""
 
+COPY = """
 static void copy(float *y, const float *x, int n)
 {
     int j;
@@ -43,6 +45,23 @@ static float tanh_of(float x)
     x = x * p / q;
     x = x < -1.0f ? -1.0f : x;
     return x > 1.0f ? 1.0f : x;
+}
+"""
+# The same of weights with eight bits, which are multiplied with the factor of their unit at the end.
+ROUNDED = """
+static void add_rounded(float *y, const float *x, const signed char *w, const float *factors, int n, int units)
+{
+    float sums[MOST_UNITS];
+    int i, j;
+    for (j = 0; j < units; ++j)
+        sums[j] = 0.0f;
+    for (i = 0; i < n; ++i, w += units) {
+        const float one = x[i];
+        for (j = 0; j < units; ++j)
+            sums[j] += one * (float)w[j];
+    }
+    for (j = 0; j < units; ++j)
+        y[j] += sums[j] * factors[j];
 }
 """
 SIGMOID = """

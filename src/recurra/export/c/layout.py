@@ -9,6 +9,7 @@ import numpy as np
 
 from recurra.errors import UsageError
 from recurra.export.model.boundary import Exported
+from recurra.export.model.rounding import rounded
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.windows.sliding import Windows
@@ -79,11 +80,15 @@ class Layout:
         Before every public name of the C.
     longest : int
         Most rows of a sequence, where the whole of it has to be there.
+    int8 : bool, default=False
+        Whether the matrices of the recurrence and of the head have eight bits a number; ``exported`` is then of
+        `recurra.export.model.rounding.in_int8`.
     """
 
     exported: Exported
     name: str
     longest: int
+    int8: bool = False
 
     @property
     def network(self) -> Mapping[str, Any]:
@@ -194,10 +199,14 @@ class Weights:
     Attributes
     ----------
     members : list of dict of str to object
-        Of each member: places by name, ``layers`` as (width, input, recurrent, bias) for each layer and direction.
+        Of each member: places by name, ``layers`` as (width, input, recurrent, bias) for each layer and direction, with
+        eight bits the places of the factors of both matrices behind.
     """
 
     def __init__(self, layout: Layout) -> None:
+        self._int8 = layout.int8
+        self._bytes: list[np.ndarray] = []
+        self._byte_size = 0
         self._parts: list[np.ndarray] = []
         self._size = 0
         self.members = [self._member(layout, number) for number in range(len(layout.exported.inside.members))]
@@ -206,6 +215,21 @@ class Weights:
     def numbers(self) -> np.ndarray:
         """Every weight: float32 of shape (weights,)."""
         return np.concatenate(self._parts)
+
+    @property
+    def rounded(self) -> np.ndarray:
+        """Every weight of eight bits: int8 of shape (weights,)."""
+        return np.concatenate(self._bytes) if self._bytes else np.empty(0, np.int8)
+
+    def _matrix(self, weight: np.ndarray) -> tuple[int, ...]:
+        """Return the place of a matrix (units, inputs), and with eight bits that of its factors."""
+        if not self._int8:
+            return (self._place(weight.T),)
+        whole, factors = rounded(weight)
+        place = self._byte_size
+        self._bytes.append(np.ascontiguousarray(whole.T).reshape(-1))
+        self._byte_size += whole.size
+        return (place, self._place(factors))
 
     def _place(self, array: np.ndarray) -> int:
         place = self._size
@@ -222,15 +246,17 @@ class Weights:
                 separate = network["cell"] == "gru"  # the reset gate stands between its biases
                 biases = [own["bias_ih"], own["bias_hh"]]
                 bias = np.concatenate(biases) if separate else biases[0] + biases[1]
-                places = [self._place(a) for a in (own["weight_ih"].T, own["weight_hh"].T, bias)]
-                layers.append((own["weight_ih"].shape[1], *places))
+                matrices = [self._matrix(own[f"weight_{side}"]) for side in ("ih", "hh")]
+                first = (matrices[0][0], matrices[1][0], self._place(bias))
+                layers.append((own["weight_ih"].shape[1], *first, *(m[1] for m in matrices if len(m) > 1)))
         found: dict[str, Any] = {"layers": layers}
         found |= self._front(layout, number, front_weights(weights))
         if "attention" in layout.poolings:
             found["score"] = self._place(weights["pooling.weight"].T)
             found["score_bias"] = self._place(weights["pooling.bias"])
             found["context"] = self._place(weights["pooling.context"])
-        found["head"] = self._place(weights["head.weight"].T)
+        names = ("head", "head_factors")
+        found |= dict(zip(names, self._matrix(weights["head.weight"]), strict=False))
         found["head_bias"] = self._place(weights["head.bias"])
         return found
 

@@ -6,7 +6,7 @@ from recurra.export.c.layout import Layout
 PAGE = """# @
 
 A @@ESTIMATOR that recurra trained, as C99: no memory from the heap, no recursion, no global that changes, no library but
-the functions of `math.h`. Several sequences go on side by side, each with a state of its own.
+the functions of `math.h`. Several sequences go on side by side, each with a state of its own.@@INT8
 
 | | |
 | --- | --- |
@@ -44,6 +44,8 @@ computes in double, which a processor without double precision emulates: it is @
 To test on the device, add `test_@.c`, and send what it prints to a serial port.
 """
 
+INT8 = "\nThe matrices of the recurrence and of the head have eight bits a number, everything else is float."
+
 
 def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
     """Return README.md."""
@@ -73,6 +75,7 @@ def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
         "@@WEIGHTS": f"\n- `{name}.bin`: its weights, float32, to be read by the caller"
         if weights_file
         else "",
+        "@@INT8": INT8 if layout.int8 else "",
         "@@CALL": call,
         "@@NAME": name.upper(),
         "@@CHANNELS": str(layout.channels),

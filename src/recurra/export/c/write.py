@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from recurra.export.c.layout import Layout, Weights, check_c, check_name
 from recurra.export.c.readme import readme
 from recurra.export.model.agreement import TOLERANCE, Agreement, batches
 from recurra.export.model.boundary import cut
+from recurra.export.model.rounding import in_int8
 
 # Programs that compile C, the first that is there is taken.
 COMPILERS = ("cc", "gcc", "clang")
@@ -38,6 +39,8 @@ class CFolder:
         Before every public name.
     files : tuple of str
     costs : Costs
+    float_flash_bytes : int
+        Flash of the same network with weights of 32 bits.
     longest : int or None
         Most rows of a sequence, where the whole of it has to be there.
     agreement : Agreement or None
@@ -48,6 +51,7 @@ class CFolder:
     name: str
     files: tuple[str, ...]
     costs: Costs
+    float_flash_bytes: int
     longest: int | None
     agreement: Agreement | None
 
@@ -59,6 +63,7 @@ def write_c(
     name: str | None = None,
     longest: int | None = None,
     weights_file: bool = False,
+    int8: bool = False,
     sequences: Sequence[Any] | None = None,
 ) -> CFolder:
     """Write a model as C99 without memory from the heap, and with test vectors.
@@ -75,6 +80,9 @@ def write_c(
         sequence that it is checked on by default.
     weights_file : bool, default=False
         Whether the weights go into a file of float32 numbers, which the caller reads, and not into the source.
+    int8 : bool, default=False
+        Whether the matrices of the recurrence and of the head have eight bits a number. The C then answers as
+        `recurra.export.model.rounding.in_int8` of the model does.
     sequences : list, optional
         Raw sequences on which the C is checked; random ones by default.
 
@@ -85,15 +93,17 @@ def write_c(
     RecurraError
         If the compiled program answers otherwise than recurra; nothing is written.
     """
-    exported = cut(model)
-    check_c(exported)
+    if int8 and weights_file:
+        raise UsageError("export: weights of int8 stand in the source; leave weights_file=True out.")
+    check_c(cut(model))
+    exported = cut(in_int8(model) if int8 else model)
     if longest is not None:
         check_number("export", "longest", longest, integer=True, low=1)
     if Path(path).exists() and not Path(path).is_dir():
         raise UsageError(f"export: C goes into a folder, and {path} is a file; give another place.")
     chosen = check_name(Path(path).resolve().name if name is None else name)
     rows = batches(exported, sequences)[0]
-    layout = Layout(exported, chosen, longest or max(len(own) for own in rows))
+    layout = Layout(exported, chosen, longest or max(len(own) for own in rows), int8)
     if layout.whole and not any(len(own) <= layout.longest for own in rows):
         shortest = min(len(own) for own in rows)
         raise UsageError(
@@ -108,7 +118,10 @@ def write_c(
     folder.mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
         store.write_bytes(folder / file, data)
-    return CFolder(folder, chosen, tuple(files), cost, layout.longest if layout.whole else None, agreement)
+    plain = replace(layout, int8=False)
+    whole = costs(plain, Weights(plain)).flash_bytes if int8 else cost.flash_bytes
+    longest = layout.longest if layout.whole else None
+    return CFolder(folder, chosen, tuple(files), cost, whole, longest, agreement)
 
 
 def files_of(

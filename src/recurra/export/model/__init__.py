@@ -2,4 +2,5 @@
 
 - `agreement`: What an exported file is held against, and how far apart two answers are
 - `boundary`: What of a model goes into an exported file, what stays outside of it, and which models are refused
+- `rounding`: Weights of eight bits: every row of a matrix as whole numbers and one factor
 """

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from recurra.export.model.boundary import REFUSED, refusal
 from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.new_data import read_unlabelled
 from recurra.runs.data.sources import check_data_options
+from recurra.runs.exports.int8_figures import int8_figures, write_figures
 from recurra.runs.folder.opening import model_file, open_model, open_run
 
 
@@ -28,10 +29,13 @@ class ExportedRun:
         A description of each file.
     note : str
         Why it was checked on random sequences; empty where it was not.
+    figures : dict
+        Of weights of eight bits: figures of the test part as ``{"float": ..., "int8": ...}``, ``flash_bytes`` among them.
     """
 
     files: list[Any]
     note: str
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def export(
@@ -84,7 +88,12 @@ def export(
         return None if dataset is None else _raw(run, model, dataset)
 
     files = write(model, out, to=to, sequences=sequences, **how or {})
-    return ExportedRun(files, note)
+    if not (how or {}).get("int8"):
+        return ExportedRun(files, note)
+    sizes = {"float": files[0].float_flash_bytes, "int8": files[0].costs.flash_bytes}
+    figures = int8_figures(run, data, options)
+    write_figures(files[0].path, figures, sizes)
+    return ExportedRun(files, note, {"flash_bytes": sizes, **figures})
 
 
 def _dataset(run: Any, data: Any, options: dict[str, Any]) -> tuple[Any, str]:
