@@ -4,8 +4,6 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from recurra.checks import listing
-from recurra.errors import StoreError
 from recurra.options import ESTIMATORS, options_of
 
 # Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
@@ -41,24 +39,6 @@ def options_class(task: str, kind: str) -> Any:
     """Return the class of an estimator's options, which is quick to import."""
     _, name = TASKS[task][kind]
     return ESTIMATORS[name]
-
-
-def task_and_kinds(estimator: str) -> tuple[str, list[str]]:
-    """Return the task that an estimator of this name learns, and the kinds of data it learns from.
-
-    Raises
-    ------
-    StoreError
-        If there is no such estimator.
-    """
-    for task, kinds in TASKS.items():
-        own = [kind for kind, (_, name) in kinds.items() if name == estimator]
-        if own:
-            return task, own
-    names = dict.fromkeys(name for kinds in TASKS.values() for _, name in kinds.values())
-    raise StoreError(
-        f"the model was written by {estimator!r}; this version knows {listing(names)}. Update recurra."
-    )
 
 
 def defaults(task: str, kind: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -94,39 +94,9 @@ def command(
     a line of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard
     error. SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
     """
-    check_streams(run)
-    model, config = open_model(run)
     options = flags.given(given)
-    how: dict[str, Any] = {"look_ahead": look_ahead, "proba": proba}
-    if frame_size is not None and "video" not in model.manifest:
-        raise UsageError("stream: frame_size is for a network that reads frames; this one does not.")
-    session: Any
-    lines: Any
-    known: float | None = None
-    if "video" in model.manifest:
-        if name is not None or kind != "auto":
-            raise UsageError("stream: name and format are for rows of numbers; this network reads frames.")
-        session, lines, known = answering_frames(run, file, size=frame_size, **how)
-    elif model.task == "translation" or not model.features.reads_numbers:
-        for word, asked in {
-            "name": name,
-            "look_ahead": look_ahead,
-            "state": state,
-            "realtime": realtime,
-        }.items():
-            if asked:
-                raise UsageError(f"stream: {word} is for rows of numbers; this network reads a text a line.")
-        session, lines = answering_texts(model, config, file, kind=kind, proba=proba, options=options)
-    elif is_recorded(file, texts=False):
-        if name is not None or kind != "auto":
-            raise UsageError(f"stream: name and format are for lines; {file} is read as a whole.")
-        session, lines, known = answering_recording(model, config, file, options=options, **how)
-    else:
-        check_of_lines(options)
-        stored = {word: value for word, value in config.get("data_words", {}).items() if word in WRITTEN}
-        how |= {"kind": kind, "name": name, "written": {**stored, **options}, "warn": terminal_output.warn}
-        session, lines = answering_rows(model, **how)
-        known = model.manifest.get("sample_rate_hz")
+    asked = {"name": name, "look_ahead": look_ahead, "state": state, "realtime": realtime}
+    session, lines, known = _answering(run, file, kind, proba, frame_size, asked, options)
     rate_hz = rate_of(known, file, realtime, sample_rate_hz)
     restore_state(session, state)
     ended_by: int | None = None
@@ -144,6 +114,46 @@ def command(
         again += ["--frame-size", frame_size] if frame_size else []
         again += ["--proba"] * proba + ["--strict"] * strict + as_arguments(options)
         _end(run, lines, ended_by, state, again)
+
+
+def _answering(
+    run: str,
+    file: str,
+    kind: str,
+    proba: bool,
+    frame_size: str | None,
+    asked: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> tuple[Any, Any, float | None]:
+    """Return what answers, how what comes in is read, and its rate where that is known."""
+    check_streams(run)
+    model, config = open_model(run)
+    how: dict[str, Any] = {"look_ahead": asked["look_ahead"], "proba": proba}
+    named = asked["name"] is not None or kind != "auto"
+    if "video" in model.manifest:
+        if named:
+            raise UsageError("stream: name and format are for rows of numbers; this network reads frames.")
+        return answering_frames(run, file, size=frame_size, **how)
+    if frame_size is not None:
+        raise UsageError("stream: frame_size is for a network that reads frames; this one does not.")
+    if model.task == "translation" or not model.features.reads_numbers:
+        for word, value in asked.items():
+            if value:
+                raise UsageError(f"stream: {word} is for rows of numbers; this network reads a text a line.")
+        return *answering_texts(model, config, file, kind=kind, proba=proba, options=options), None
+    if is_recorded(file, texts=False):
+        if named:
+            raise UsageError(f"stream: name and format are for lines; {file} is read as a whole.")
+        return answering_recording(model, config, file, options=options, **how)
+    check_of_lines(options)
+    stored = {word: value for word, value in config.get("data_words", {}).items() if word in WRITTEN}
+    how |= {
+        "kind": kind,
+        "name": asked["name"],
+        "written": {**stored, **options},
+        "warn": terminal_output.warn,
+    }
+    return *answering_rows(model, **how), model.manifest.get("sample_rate_hz")
 
 
 def _show(session: Any) -> None:

@@ -7,12 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from recurra import folder_lock, store
-from recurra.errors import MissingDataError, RecurraError, UsageError
+from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
 from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
 from recurra.runs.folder.ownership import settle_to_read
-from recurra.runs.tasks import task_and_kinds
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
+
+# What a model file calls a task -> what a run calls it; and the kind of data where it is no signal.
+_TASKS = {
+    "classification": "classify",
+    "regression": "regress",
+    "labeling": "label",
+    "translation": "translate",
+    "forecasting": "forecast",
+    "anomaly": "anomaly",
+    "generation": "generate",
+}
+_KINDS = {
+    "TextClassifier": "text",
+    "TextGenerator": "text",
+    "VideoClassifier": "video",
+    "Translator": "pairs",
+    "Forecaster": "series",
+}
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:
@@ -95,8 +112,13 @@ def task_of(run: str | os.PathLike[str]) -> str:
 
 def _known(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the manifest of a model says of its task and of how its data are read, as a configuration does."""
-    task, kinds = task_and_kinds(str(manifest.get("estimator")))
-    kind = kinds[0]
+    estimator = str(manifest.get("estimator"))
+    task = _TASKS.get(str(manifest.get("task")))
+    if task is None:
+        raise StoreError(
+            f"the model is of the task {manifest.get('task')!r}, which this version does not know."
+        )
+    kind = _KINDS.get(estimator, "sequence")
     words: dict[str, Any] = {}
     given = manifest.get("input") or {}
     if kind == "series":
@@ -110,14 +132,14 @@ def _known(manifest: Mapping[str, Any]) -> dict[str, Any]:
             )
             if given.get(name)
         }
-    elif "tokens" in kinds and _reads_words(manifest):
+    elif task == "label" and _reads_words(manifest):
         kind = "tokens"
     elif kind == "sequence" and manifest.get("channel_names"):
         words = {"channels": list(manifest["channel_names"]), "layout": "long"}
     return {
         "task": task,
         "kind": kind,
-        "estimator": manifest.get("estimator"),
+        "estimator": estimator,
         "channel_names": None if kind == "series" else manifest.get("channel_names"),
         "sample_rate_hz": manifest.get("sample_rate_hz"),
         "data_words": words,
