@@ -41,7 +41,7 @@ class Record:
     known : ndarray of shape (time or more, columns), optional
         What is known in advance about each step of a series, from its first on.
     static : sequence, optional
-        Attributes of a whole series, numbers or text.
+        Static inputs, which belong to the whole sequence or series: numbers or text, None where missing.
     stamps : sequence of shape (time,), optional
         The time of every step as it was written, where the reader was asked to keep it.
     """
@@ -85,6 +85,8 @@ class Dataset:
         What the reader did that the user should know, such as rows left out.
     known_names : sequence of str, optional
         One name per column of what is known in advance of series.
+    static_names : sequence of str, optional
+        One name per static input of sequences.
     """
 
     records: Sequence[Record]
@@ -95,6 +97,7 @@ class Dataset:
     citation: str = ""
     notes: tuple[str, ...] = field(default=())
     known_names: Sequence[str] | None = None
+    static_names: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -146,6 +149,12 @@ class Dataset:
         out = np.empty(len(groups), dtype=object)
         out[:] = groups
         return out
+
+    @property
+    def static(self) -> list[Any] | None:
+        """Static inputs of every record, a row of cells each; None if no record has any."""
+        static = [record.static for record in self.records]
+        return None if all(row is None for row in static) else static
 
     @property
     def names(self) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
 from recurra.features.frames.cache import contents
+from recurra.features.static import cells_key
 from recurra.readers.times.calendar import step_after
 from recurra.records import Dataset, Record
 
@@ -221,12 +222,29 @@ def _in_order(folds: list[Any], order: list[int]) -> list[tuple[np.ndarray, np.n
 
 
 def record_keys(dataset: Dataset) -> list[bytes]:
-    """Return 16 bytes for each record, equal for equal content; of a clip that of its file, wherever it is."""
-    return content_keys(contents(dataset))
+    """Return 16 bytes for each record, equal for equal content; of a clip that of its file, wherever it is.
+
+    Two sequences with other static inputs are not equal.
+    """
+    static = dataset.static if dataset.kind == "sequence" else None
+    return content_keys(contents(dataset), static)
 
 
-def content_keys(values: Iterable[Any]) -> list[bytes]:
-    """Return 16 bytes for each sequence or text, equal for equal content."""
+def content_keys(values: Iterable[Any], static: Sequence[Any] | None = None) -> list[bytes]:
+    """Return 16 bytes for each sequence or text, equal for equal content.
+
+    Parameters
+    ----------
+    values : iterable
+        Sequences or texts.
+    static : sequence, optional
+        Static inputs of each, which are content too.
+    """
+    if static is not None:
+        return [
+            key if row is None else hashlib.blake2b(key + cells_key(row), digest_size=16).digest()
+            for key, row in zip(content_keys(values), static, strict=True)
+        ]
     keys = []
     for value in values:
         if isinstance(value, str):

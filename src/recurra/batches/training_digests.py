@@ -6,7 +6,7 @@ a part of a sequence, or of a series, is found wherever it was cut.
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from recurra import store
 from recurra.errors import StoreError
 from recurra.features.frames.cache import contents
+from recurra.features.static import cells_key
 from recurra.records import Dataset
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.
@@ -86,10 +87,18 @@ class TrainedOn:
     @classmethod
     def of(cls, data: Dataset) -> "TrainedOn":
         """Take the digests of a data set."""
-        return cls.of_values(contents(data), series=data.kind == "series")
+        static = data.static if data.kind == "sequence" else None
+        return cls.of_values(contents(data), series=data.kind == "series", static=static)
 
     @classmethod
-    def of_values(cls, values: Iterable[Any], *, series: bool = False, stretches: bool = True) -> "TrainedOn":
+    def of_values(
+        cls,
+        values: Iterable[Any],
+        *,
+        series: bool = False,
+        stretches: bool = True,
+        static: Sequence[Any] | None = None,
+    ) -> "TrainedOn":
         """Take the digests of sequences (time, channels), texts, lists of words, or checksums of files.
 
         Parameters
@@ -98,10 +107,12 @@ class TrainedOn:
             Whether they are series, which are only ever known in part.
         stretches : bool, default=True
             Whether stretches are kept too.
+        static : sequence, optional
+            Static inputs of each; a sequence with others is another one, though every stretch of it is known.
         """
         first: dict[bytes, Any] = {}
-        for value in values:
-            first.setdefault(_digest(value), value)
+        for value, digest in _with_digests(values, static):
+            first.setdefault(digest, value)
         whole = np.array(sorted(first), dtype="V16")
         numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
         rows = [_row_hashes(value) for value in numbers]
@@ -127,12 +138,14 @@ class TrainedOn:
             return replace(self, whole=both)
         return replace(self, whole=both, stretches=np.union1d(self.stretches, other.stretches))
 
-    def overlap(self, values: Sequence[Any], *, things: str = "sequences") -> Overlap:
+    def overlap(
+        self, values: Sequence[Any], *, things: str = "sequences", static: Sequence[Any] | None = None
+    ) -> Overlap:
         """Count what of some data was trained on.
 
         Parameters
         ----------
-        values : as in `of_values`
+        values, static : as in `of_values`
         things : str
             What they are; "steps" counts the steps of series.
         """
@@ -140,7 +153,7 @@ class TrainedOn:
         if things == "steps":
             found = [self._known_steps(value) for value in values]
             return Overlap(int(sum(found)), sum(len(value) for value in values), 0, things)
-        whole = [_digest(value) in known for value in values]
+        whole = [digest in known for _, digest in _with_digests(values, static)]
         part = [
             not there and _is_numbers(value) and self._known_steps(value) >= max(_PART * len(value), 1)
             for value, there in zip(values, whole, strict=True)
@@ -200,6 +213,15 @@ class TrainedOn:
 
 def _is_numbers(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim in (1, 2)
+
+
+def _with_digests(values: Iterable[Any], static: Sequence[Any] | None) -> Iterator[tuple[Any, bytes]]:
+    """Yield each value with its digest, which its static inputs are part of."""
+    for index, value in enumerate(values):
+        digest = _digest(value)
+        if static is not None and static[index] is not None:
+            digest = hashlib.blake2b(digest + cells_key(static[index]), digest_size=16).digest()
+        yield value, digest
 
 
 def _digest(value: Any) -> bytes:

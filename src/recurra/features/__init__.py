@@ -5,6 +5,7 @@
 - `registry`: The names of features: what ``features=`` of an estimator may say, and what it means
 - `rows/`: What is done row by row, and what every feature shares: alignment, streams, sums in a fixed order
 - `series`: A time series becomes rows for a forecasting network: transformed, seasonally adjusted, scaled
+- `static`: Static inputs: values that belong to a whole sequence, such as an age or a kind of sensor
 - `texts/`: Texts become rows: symbols, tokens, word vectors, and counts of words and letters
 - `windows/`: Windows of a signal and heartbeats: what is computed from stretches of samples
 """

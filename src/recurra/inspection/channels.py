@@ -25,6 +25,22 @@ class Channel:
         return self.low is not None and self.low == self.high
 
 
+def constant_per_sequence(dataset: Dataset) -> list[str]:
+    """Return the channels with a name that never change within a sequence and differ between sequences.
+
+    Of sequences of numbers that have two steps at least in the most; a missing value is one like others.
+    """
+    names, arrays = dataset.channel_names, [record.values for record in dataset.records]
+    if dataset.kind != "sequence" or names is None or len(arrays) < 2 or np.median(dataset.lengths) < 2:
+        return []
+    steady = np.ones(len(names), dtype=bool)
+    for values in arrays:
+        steady &= ((values == values[0]) | (np.isnan(values) & np.isnan(values[0]))).all(axis=0)
+    first = np.stack([values[0] for values in arrays])
+    differ = ~((first == first[0]) | (np.isnan(first) & np.isnan(first[0]))).all(axis=0)
+    return [str(names[at]) for at in np.flatnonzero(steady & differ)]
+
+
 def channels_of(dataset: Dataset) -> list[Channel]:
     """Return the range of every channel, in one pass over the sequences; empty for text.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import listing
-from recurra.inspection.channels import Channel, channels_of
+from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
 from recurra.records import Dataset
@@ -125,7 +125,7 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
         summary=dataset.summary(),
         channels=channels,
         problems=problems,
-        remarks=[*duplicates(dataset), *dataset.notes],
+        remarks=[*duplicates(dataset), *_static_remarks(dataset), *dataset.notes],
         leaks=leaks,
         settings=settings,
         next_command=_next_command(dataset, settings),
@@ -150,6 +150,20 @@ def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.kind == "video":
         return "VideoClassifier"
     return "SequenceRegressor" if dataset.y is not None and not classes else "SequenceClassifier"
+
+
+def _static_remarks(dataset: Dataset) -> list[str]:
+    """Return sentences on static inputs, and on channels that may be some."""
+    out = []
+    if dataset.static_names:
+        out.append(f"Static inputs, one value a sequence: {listing(dataset.static_names)}.")
+    steady = constant_per_sequence(dataset)
+    if steady and dataset.y is not None:
+        out.append(
+            f"{listing(steady)} never {'changes' if len(steady) == 1 else 'change'} within a sequence: a value of the whole "
+            f"sequence is read as a static input with --static {shlex.quote(','.join(steady))} (static= in Python)."
+        )
+    return out
 
 
 def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:

@@ -90,10 +90,25 @@ def label_leaks(dataset: Dataset, channels: list[Channel]) -> list[str]:
             [(record.values == record.values[0]).all(axis=0) for record in dataset.records], axis=0
         )
     names = [channels[i].name for i in np.flatnonzero(steady) if _equals_label(values[:, i], labels)]
+    if not dataset.labels_per_step:
+        names += _static_leaks(dataset, labels)
     if not names:
         return []
     what = "channel equals" if len(names) == 1 else "channels equal"
     return [f"{len(names)} {what} the label: {listing(names)}. The answer is in the question: leave it out."]
+
+
+def _static_leaks(dataset: Dataset, labels: np.ndarray) -> list[str]:
+    """Return the names of the static inputs from which the label can be read off."""
+    if dataset.static is None or dataset.static_names is None or any(row is None for row in dataset.static):
+        return []
+    columns = zip(*dataset.static, strict=True)
+    codes = [np.unique([str(cell) for cell in cells], return_inverse=True)[1] for cells in columns]
+    return [
+        name
+        for name, own in zip(dataset.static_names, codes, strict=True)
+        if _equals_label(own.astype(np.float64), np.asarray([str(label) for label in labels.tolist()]))
+    ]
 
 
 def _equals_label(values: np.ndarray, labels: np.ndarray) -> bool:

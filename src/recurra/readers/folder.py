@@ -18,7 +18,7 @@ from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
-from recurra.readers.tables import texts, time_columns
+from recurra.readers.tables import static_columns, texts, time_columns
 from recurra.readers.tables.columns import Columns, has_index, read_delimited
 from recurra.readers.tables.table import from_columns
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
@@ -95,7 +95,7 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
     takes = _words_of(files, words.encoding)
     if _tables(files, words.encoding):
         takes = [*takes, "label", "group", "target", "kind"]
-        takes += ["known", "static"] if words.kind == "series" else []
+        takes += ["known"] if words.kind == "series" else []
     elif any(file.suffix.lower() in SIGNALS for file in files):
         takes = [*takes, "label"]
     words.check_given(takes, f"{path}, a folder of files", advice=_ADVICE)
@@ -105,7 +105,7 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
 _OF_A_TABLE = (
     "time", "channels", "sort", "time_unit", "time_format", "time_zone", "sample_rate_hz", "encoding", "delimiter",
-    "decimal", "thousands", "header",
+    "decimal", "thousands", "header", "static",
 )  # fmt: skip
 _ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 
@@ -272,7 +272,7 @@ def _read_signal(file: Path, name: str, words: TableOptions) -> Dataset:
 
 def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
     """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
-    named = {words.label, words.group, words.time}
+    named = {words.label, words.group, words.time, *static_columns.names_of(columns, words)}
     usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
     left = [n for n in columns.names if n not in named and n.lower() not in usual]
     return left[1:] if left and has_index(columns, left[0]) and len(left) > 1 else left
@@ -360,7 +360,7 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     files = table.strings(column)
     by_name = _labelled_files(path)
     _check_match(table, column, files, by_name)
-    own = ("group", "target") if words.target else ("label", "group")
+    own = ("group", "target", "static") if words.target else ("label", "group", "static")
     takes = [
         *own,
         *(word for word in DELIMITED if word != "header"),
@@ -373,12 +373,15 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     groups = table.labels(group) if group else [None] * len(files)
     part = _column(table, None, ("part", "split"), "part")
     parts = _parts(table, part) if part else [None] * len(files)
+    static_names = static_columns.names_of(table, words)
+    static = static_columns.of_rows(table, static_names)
+    of_files = replace(words.without_given("group"), static=None)
     read = []
     for row, file in enumerate(files):
-        one = _read(by_name[str(file)], path, words.without_given("group"), keep_labels=False)
+        one = _read(by_name[str(file)], path, of_files, keep_labels=False)
         record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
-        read.append(replace(one, records=[record]))
-    return _join(read, [])
+        read.append(replace(one, records=[replace(record, static=static[row])]))
+    return replace(_join(read, []), static_names=static_names or None)
 
 
 def _labelled_files(path: Path) -> dict[str, Path]:

@@ -126,7 +126,7 @@ def test_missing_column():
 def test_text_in_number_column():
     assert message(LONG.replace("9,10", "9,ten")) == (
         "t.csv: column 'y' must hold numbers; line 6 has 'ten'. "
-        "Leave the column out with channels=, or say what it is with label=, group= or id=."
+        "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
     )
 
 

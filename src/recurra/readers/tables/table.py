@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
-from recurra.readers.tables import nested_cells, time_columns, tokens
+from recurra.readers.tables import nested_cells, static_columns, time_columns, tokens
 from recurra.readers.tables import texts as text
 from recurra.readers.tables.columns import (
     Columns,
@@ -150,7 +150,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=_together(notes, columns, series))
-    targets = words.target_names
+    targets, static = words.target_names, static_columns.names_of(columns, words)
     if words.text:
         check_full_rows(columns)
         dataset = _texts(columns, words)
@@ -162,7 +162,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
                 columns, [n for n in columns.names if n not in (words.id, words.time, words.label)]
             )
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
-        special: set[Any] = {words.id, words.time, words.label, words.group, *targets}
+        special: set[Any] = {words.id, words.time, words.label, words.group, *targets, *static}
         channels = _channels(columns, words, special)
         if layout == "long":
             check_full_rows(columns, advice=_if_wide(words))
@@ -170,6 +170,8 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         else:
             notes.append(f"{columns.who}: read as a wide table, one row per sequence of one channel.")
             dataset = _wide(columns, words, channels)
+    if static:
+        dataset = replace(dataset, static_names=static)
     return replace(dataset, source=columns.who, notes=_together(notes, columns, dataset))
 
 
@@ -229,6 +231,7 @@ def _find_usual_names(columns: Columns, words: TableOptions) -> tuple[TableOptio
         words.group,
         words.text,
         *words.target_names,
+        *static_columns.names_of(columns, words),
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -336,10 +339,11 @@ def _nested(columns: Columns, words: TableOptions, channels: list[str]) -> Datas
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * columns.rows
     names = columns.unique_names(words.id)
+    static = static_columns.of_rows(columns, static_columns.names_of(columns, words))
     records = [
-        Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz)
-        for values, label, group, name in zip(
-            nested_cells.sequences(columns, channels), labels, groups, names, strict=True
+        Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz, static=own)
+        for values, label, group, name, own in zip(
+            nested_cells.sequences(columns, channels), labels, groups, names, static, strict=True
         )
     ]
     notes = (
@@ -367,6 +371,7 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
     names = columns.unique_names(words.id, advice=" If each row is one time step, pass layout='long'.")
+    static = static_columns.of_rows(columns, static_columns.names_of(columns, words))
     records = [
         Record(
             matrix[i, :length, None],
@@ -374,6 +379,7 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
             group=groups[i],
             name=names[i],
             sample_rate_hz=words.sample_rate_hz,
+            static=static[i],
         )
         for i, length in enumerate(lengths)
     ]
@@ -394,12 +400,16 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
             f"{_if_wide(words)}"
         )
     rows = RowOrder(columns, words)
-    advice = "Leave the column out with channels=, or say what it is with label=, group= or id=."
+    advice = "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
     matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
     if rows.order is not None:
         matrix = matrix[rows.order]
     labels, label_notes = _long_labels(columns, words, rows)
-    groups = _constant(columns, words.group, rows) if words.group else [None] * len(rows.names)
+    groups = [None] * len(rows.names)
+    if words.group:
+        other = "Correct it, or choose another column."
+        groups = static_columns.constant(columns, words.group, rows, "group", advice=other)
+    static = static_columns.of_sequences(columns, static_columns.names_of(columns, words), rows)
     rates, rate_notes = rows.rates()
     stamps = None
     if words.keep_stamps and isinstance(words.time, str) and words.time:
@@ -414,6 +424,7 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
             sample_rate_hz=words.sample_rate_hz or rates[i],
             start=rows.first_time(i),
             stamps=None if stamps is None else stamps[first:last],
+            static=static[i],
         )
         for i, (first, last) in enumerate(bounds)
     ]
@@ -471,18 +482,3 @@ def _long_labels(columns: Columns, words: TableOptions, rows: RowOrder) -> tuple
         )
     chosen = values[first]
     return (list(chosen) if chosen.ndim > 1 else chosen.tolist()), []
-
-
-def _constant(columns: Columns, name: str, rows: RowOrder) -> list[Any]:
-    codes, known = factorize(columns.labels(name))
-    codes = codes if rows.order is None else codes[rows.order]
-    first = rows.starts[:-1]
-    low, high = np.minimum.reduceat(codes, first), np.maximum.reduceat(codes, first)
-    if (low != high).any():
-        bad = int(np.flatnonzero(low != high)[0])
-        raise DataError(
-            f"{columns.who}: the group column {name!r} must be constant in each sequence; sequence "
-            f"{rows.names[bad]!r} has "
-            f"{known[low[bad]]!r} and {known[high[bad]]!r}. Correct it, or choose another column."
-        )
-    return [known[code] for code in low]

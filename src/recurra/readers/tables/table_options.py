@@ -28,9 +28,9 @@ DELIMITED = (
 )  # read from a text file with separators
 LONG = (
     "id", "time", "label", "group", "target", "channels", "layout", "label_per", "sort", "time_unit", "time_format",
-    "time_zone", "sample_rate_hz", "kind",
+    "time_zone", "sample_rate_hz", "kind", "static",
 )  # fmt: skip
-WIDE = ("id", "time", "label", "group", "target", "channels", "layout", "sample_rate_hz", "kind")
+WIDE = ("id", "time", "label", "group", "target", "channels", "layout", "sample_rate_hz", "kind", "static")
 TEXTS = ("text", "id", "label", "group", "target", "label_per")
 PAIRS = ("source", "target", "group", "id")
 SERIES = (
@@ -102,8 +102,11 @@ class TableOptions:
         Column with what a split must not cut, constant in each sequence.
     target : str or sequence of str, optional
         Column or columns of numbers to predict.
-    known, static : sequence of str, optional
-        Of series: columns known in advance of every step, and attributes that are constant in a series.
+    known : sequence of str, optional
+        Of series: columns known in advance of every step.
+    static : str or sequence of str, optional
+        Columns that are constant in each sequence or series, such as an age: static inputs, no channels. Several may
+        stand in one string with commas between them.
     kind : {"sequence", "series"}, default="sequence"
         Series are read onto the regular grid of their time stamps; see `recurra.readers.tables.series`.
     text : str, optional
@@ -162,7 +165,7 @@ class TableOptions:
     group: str | None = None
     target: str | Sequence[str] | None = None
     known: Sequence[str] | None = None
-    static: Sequence[str] | None = None
+    static: str | Sequence[str] | None = None
     kind: str = "sequence"
     text: str | None = None
     source: str | None = None
