@@ -128,7 +128,7 @@ LONG_FOLDERS: set = set()
 CIRCLES: set = set()
 PRIVATE_IMPORTS: set = set()
 LONG_FUNCTIONS: set = set()
-EQUAL_PLACES = {("estimators/sequence_estimator.py", "estimators/translator.py")}  # how `fit` is called
+EQUAL_PLACES: set = set()
 WITHOUT_INDEX: set = set()
 
 

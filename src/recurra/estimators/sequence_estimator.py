@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from sklearn.metrics import accuracy_score
 
 from recurra.checks import check_torch
 from recurra.errors import DataError
@@ -22,7 +23,7 @@ from recurra.fitting.task import Request
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import ClassWeights, SequenceOptions
 from recurra.records import Dataset
-from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel, StaticRows
 from recurra.serving.streams.look_ahead import LookAheadStream
 from recurra.serving.streams.stream import Stream
 
@@ -53,6 +54,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         groups: Any = None,
         sample_weight: Any = None,
         validation: Any = None,
+        static: Any = None,
         resume: bool = False,
     ) -> Self:
         """Train.
@@ -67,8 +69,12 @@ class SequenceEstimator(Estimator, SequenceOptions):
             What early stopping must not cut in two, such as the person recorded.
         sample_weight : array-like of shape (sequences,), optional
             A weight of 2 is the same as the sequence twice.
-        validation : (X, y) or Dataset, optional
+        validation : (X, y), (X, y, static) or Dataset, optional
             Decides early stopping instead of a part held out of X.
+        static : array of shape (sequences, columns), DataFrame, or list of dictionaries, optional
+            Values that belong to a whole sequence, such as an age or a kind of sensor: numbers and text, None where one
+            is missing. A Dataset may have them itself. For `SequenceClassifier`, `SequenceRegressor` and
+            `SequenceLabeler`.
         resume : bool, default=False
             Go on: an estimator that is not fitted from the newest checkpoint in ``checkpoint_dir``, or from the
             beginning if there is none yet; a fitted one from its weights, features and classes, or from where this very
@@ -81,7 +87,9 @@ class SequenceEstimator(Estimator, SequenceOptions):
         TrainingError
             If the loss stops being finite; the last good weights are kept.
         """
-        request = Request(X, y, groups=groups, sample_weight=sample_weight, validation=validation)
+        request = Request(
+            X, y, groups=groups, sample_weight=sample_weight, validation=validation, static=static
+        )
         return fit(self, request, resume=resume)
 
     def _read(self, X: Any) -> tuple[list[Any], list[str] | None]:
@@ -90,6 +98,16 @@ class SequenceEstimator(Estimator, SequenceOptions):
 
     def _sequences(self, X: Any) -> list[Any]:
         return self._read(X)[0]
+
+    def _inputs(self, X: Any, static: Any) -> tuple[list[Any], list[str] | None, StaticRows | None]:
+        """Return sequences, their names, and their static inputs where the network has some."""
+        sequences, names = self._read(X)
+        count = len(sequences)
+        return (
+            sequences,
+            names,
+            self.model_.static_rows(type(self).__name__, static, count, names=names, data=X),
+        )
 
     def _learned(self) -> None:
         super()._learned()
@@ -104,13 +122,15 @@ class SequenceEstimator(Estimator, SequenceOptions):
 
     # -------------------------------------------------------------- predict
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Predict.
 
         Parameters
         ----------
         X : as in ``fit``
             Sequences of the same channels, of any length of at least one step.
+        static : as in ``fit``
+            With the columns of the training.
 
         Returns
         -------
@@ -119,7 +139,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             object array of arrays with a label per time step.
         """
         self._check_fitted()
-        return self.model_.predict(*self._read(X))
+        return self.model_.predict(*self._inputs(X, static))
 
     def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one.
@@ -144,13 +164,19 @@ class SequenceEstimator(Estimator, SequenceOptions):
         return self.model_.stream(look_ahead=look_ahead)
 
     def evaluate(
-        self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        static: Any = None,
+        context: ReportContext | None = None,
     ) -> Evaluation:
         """Judge on labelled data.
 
         Parameters
         ----------
-        X, y, groups : as in ``fit``
+        X, y, groups, static : as in ``fit``
             Data the model has not seen; intervals are over groups where given.
         context : ReportContext, optional
             What the report should tell beside what the model knows, such as the command.
@@ -163,19 +189,21 @@ class SequenceEstimator(Estimator, SequenceOptions):
         """
         self._check_fitted()
         groups = X.groups if isinstance(X, Dataset) and groups is None else groups
-        sequences, names, y = self._labelled("evaluate", X, y)
-        found = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context)
-        return overlap.told(self, found, self.task.reading.contents(X, sequences))
+        sequences, names, rows, y = self._labelled("evaluate", X, y, static)
+        found = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context, static=rows)
+        return overlap.told(self, found, self.task.reading.contents(X, sequences), static=rows)
 
-    def _labelled(self, what: str, X: Any, y: Any) -> tuple[list[Any], list[str] | None, Any]:
-        sequences, names = self._read(X)
+    def _labelled(
+        self, what: str, X: Any, y: Any, static: Any
+    ) -> tuple[list[Any], list[str] | None, StaticRows | None, Any]:
+        sequences, names, rows = self._inputs(X, static)
         y = X.y if isinstance(X, Dataset) and y is None else y
         if y is None or len(y) != len(sequences):
             raise DataError(
                 f"{type(self).__name__}: {what} needs one label per sequence; got {len(sequences)} sequences and "
                 f"{'no labels' if y is None else f'{len(y)} labels'}."
             )
-        return sequences, names, y
+        return sequences, names, rows, y
 
     def explain(
         self,
@@ -184,6 +212,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         method: str = "integrated_gradients",
         target: Any = None,
         step: int | None = None,
+        static: Any = None,
         **options: Any,
     ) -> Explanation:
         """Say how much each input value speaks for an answer.
@@ -198,13 +227,15 @@ class SequenceEstimator(Estimator, SequenceOptions):
             The class, or the index of the number, to explain; the predicted class by default.
         step : int, optional
             With a label per time step: the step whose label is explained, all of them together by default.
+        static : sequence or dictionary, optional
+            The static inputs of this sequence.
         **options
             Of the method: ``points`` of integrated gradients, ``window`` of occlusion.
 
         Returns
         -------
         Explanation
-            Values of shape (time, channels), aligned with x.
+            Values of shape (time, channels), aligned with x; ``static`` holds what each static input contributes.
 
         Raises
         ------
@@ -212,9 +243,11 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If method, target, step or an option does not exist.
         """
         self._check_fitted()
-        return insight.explain(self, x, method=method, target=target, step=step, options=options)
+        return insight.explain(
+            self, x, method=method, target=target, step=step, options=options, static=static
+        )
 
-    def trace(self, x: Any, *, name: str = "") -> Trace:
+    def trace(self, x: Any, *, name: str = "", static: Any = None) -> Trace:
         """Return every gate and state, of every layer, while the network reads one sequence.
 
         Parameters
@@ -223,6 +256,8 @@ class SequenceEstimator(Estimator, SequenceOptions):
             One sequence.
         name : str
             What to call it in pictures.
+        static : sequence or dictionary, optional
+            The static inputs of this sequence.
 
         Returns
         -------
@@ -235,14 +270,14 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If the network is the user's own.
         """
         self._check_fitted()
-        return insight.trace_of(self, x, name=name)
+        return insight.trace_of(self, x, name=name, static=static)
 
-    def gradient_flow(self, X: Any, y: Any = None) -> "GradientFlow":
+    def gradient_flow(self, X: Any, y: Any = None, *, static: Any = None) -> "GradientFlow":
         """Measure how far the gradient of the loss reaches back through the states, on up to 32 sequences.
 
         Parameters
         ----------
-        X, y : as in ``fit``
+        X, y, static : as in ``fit``
             Real data, labelled.
 
         Returns
@@ -252,10 +287,11 @@ class SequenceEstimator(Estimator, SequenceOptions):
         """
         self._check_fitted()
         check_torch(f"{type(self).__name__}.gradient_flow")
-        sequences, names, y = self._labelled("gradient_flow", X, y)
+        sequences, names, rows, y = self._labelled("gradient_flow", X, y, static)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
         encoded = target.scaled(target.encode(y, names))
-        return insight.flow_of(self, sequences, encoded, names, self.task.loss(self, target, None))
+        loss = self.task.loss(self, target, None)
+        return insight.flow_of(self, sequences, encoded, names, loss, rows)
 
     def torch_network(self, member: int = 0) -> Any:
         """Return a trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.
@@ -293,7 +329,12 @@ class SequenceEstimator(Estimator, SequenceOptions):
 class ClassEstimator(ClassifierMixin, SequenceEstimator):
     """Base of the estimators that give one class to a whole sequence, text or clip."""
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return the probability of every class: float32 array of shape (sequences, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._read(X))
+        return self.model_.predict_proba(*self._inputs(X, static))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
+        """Return the accuracy on labelled data; X, y and static as in ``fit``."""
+        predicted = self.predict(X) if static is None else self.predict(X, static=static)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

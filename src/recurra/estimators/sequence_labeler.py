@@ -37,12 +37,12 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
 
     task = SequenceTask(WORDS_OR_SIGNALS, step_target, step_loss)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._read(X))
+        return self.model_.predict_proba(*self._inputs(X, static))
 
-    def segments(self, X: Any, *, min_duration_s: float = 0.0) -> list[list[Segment]]:
+    def segments(self, X: Any, *, min_duration_s: float = 0.0, static: Any = None) -> list[list[Segment]]:
         """Return the labels of each sequence as segments: from when to when, and what.
 
         Parameters
@@ -52,6 +52,8 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
         min_duration_s : float, default=0.0
             Shorter segments become part of their longer neighbour, the shortest first; in steps where the data had no
             sampling rate.
+        static : as in ``fit``
+            With the columns of the training.
 
         Returns
         -------
@@ -60,11 +62,11 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
             cover it without a gap.
         """
         self._check_fitted()
-        return self.model_.segments(*self._read(X), min_duration_s=min_duration_s)
+        return self.model_.segments(*self._inputs(X, static), min_duration_s=min_duration_s)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""
-        predicted = self.predict(X)
+        predicted = self.predict(X, static=static)
         lengths = [len(labels) for labels in predicted]
         weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
         truth = np.concatenate([np.asarray(labels) for labels in y])

@@ -23,7 +23,7 @@ class SequenceRegressor(RegressorMixin, SequenceRegressorOptions, SequenceEstima
 
     task = SequenceTask(SIGNALS, number_target, number_loss)
 
-    def predict_quantiles(self, X: Any) -> np.ndarray:
+    def predict_quantiles(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Predict the quantiles, where the loss was "quantile".
 
         Returns
@@ -34,11 +34,11 @@ class SequenceRegressor(RegressorMixin, SequenceRegressorOptions, SequenceEstima
         self._check_fitted()
         if not self.model_.manifest["target"].get("quantiles"):
             raise UsageError(f"{type(self).__name__}: has no quantiles. Train with loss='quantile'.")
-        return self.model_.predict_quantiles(*self._read(X))
+        return self.model_.predict_quantiles(*self._inputs(X, static))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return R2, over all time steps with numbers per step; a sequence's weight counts for each of its steps."""
-        predicted = self.predict(X)
+        predicted = self.predict(X, static=static)
         if predicted.dtype != object:
             return float(r2_score(y, predicted, sample_weight=sample_weight))
         lengths = [len(own) for own in predicted]

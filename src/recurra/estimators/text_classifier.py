@@ -49,7 +49,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator):
         self.coverage_ = found["with_vector"] / found["words"]
         self.cut_ = found["cut"]
 
-    def evaluate(
+    def evaluate(  # type: ignore[override] # texts have no static inputs
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
     ) -> Evaluation:
         """Judge on labelled texts; see `SequenceClassifier.evaluate`. The report shows a word cloud of each class."""

@@ -55,7 +55,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
 
     # ------------------------------------------------------------------ fit
 
-    def fit(
+    def fit(  # type: ignore[override] # clips have no static inputs
         self,
         X: Any,
         y: Any = None,
@@ -109,7 +109,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         return self._read(X)[0]
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:  # type: ignore[override] # clips have no static inputs
         """Predict.
 
         Parameters
@@ -124,7 +124,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         return super().predict(X)
 
-    def evaluate(
+    def evaluate(  # type: ignore[override] # clips have no static inputs
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
     ) -> Evaluation:
         """Judge on labelled clips; the report shows frames with the probability over time.
@@ -173,7 +173,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         frames = clips.Watched(self, clip).frames(0)
         return replace(found, kind="video", input=frames, name=names[0] if names else "", channel_names=None)
 
-    def trace(self, x: Any, *, name: str = "") -> Trace:
+    def trace(self, x: Any, *, name: str = "") -> Trace:  # type: ignore[override] # clips have no static inputs
         """Return every gate and state while the network reads the features of one clip.
 
         Parameters

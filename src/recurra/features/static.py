@@ -38,7 +38,14 @@ class Table:
     names: list[str] | None = None
 
 
-def as_table(who: str, static: Any, count: int, *, sequences: Sequence[str] | None = None) -> Table:
+def as_table(
+    who: str,
+    static: Any,
+    count: int,
+    *,
+    sequences: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> Table:
     """Return static inputs of any form as a table.
 
     Parameters
@@ -52,6 +59,8 @@ def as_table(who: str, static: Any, count: int, *, sequences: Sequence[str] | No
         Sequences there are.
     sequences : sequence of str, optional
         Their names, for messages.
+    names : sequence of str, optional
+        Of the columns of rows that carry none.
 
     Raises
     ------
@@ -60,7 +69,8 @@ def as_table(who: str, static: Any, count: int, *, sequences: Sequence[str] | No
     ShapeError
         If rows have different numbers of columns.
     """
-    names, rows = _named_rows(who, static)
+    own, rows = _named_rows(who, static)
+    names = own if own is not None else None if names is None else list(names)
     if len(rows) != count:
         raise DataError(
             f"{who}: static must have one row per sequence, {count}; got {len(rows)}. Give one for each."
@@ -87,6 +97,15 @@ def as_table(who: str, static: Any, count: int, *, sequences: Sequence[str] | No
         ],
         names,
     )
+
+
+def one_row(static: Any) -> Any:
+    """Return the static inputs of one sequence as a table of one row; a table of one row stays as it is."""
+    if static is None or hasattr(static, "columns") or np.ndim(static) == 2:
+        return static
+    if not isinstance(static, Mapping | list | tuple) and np.ndim(static) == 1:
+        return [np.asarray(static).tolist()]
+    return [static]
 
 
 def _named_rows(who: str, static: Any) -> tuple[list[str] | None, list[Any]]:
@@ -155,7 +174,7 @@ def _cell(who: str, value: Any, column: str, index: int, sequences: Sequence[str
         return value.strip() or None
     try:
         if isinstance(value, numbers.Number) or type(value).__name__ == "Decimal":
-            number = float(value)  # type: ignore[arg-type] # complex numbers raise TypeError
+            number = float(value)  # of a complex one a TypeError
             if math.isnan(number):
                 return None
             if abs(number) <= LARGEST:
@@ -168,9 +187,15 @@ def _cell(who: str, value: Any, column: str, index: int, sequences: Sequence[str
     )
 
 
+def _as_category(cell: float | str) -> str:
+    """Return a cell as text; a table of whole numbers may come back as one of floats."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
 def cells_key(row: Sequence[Any]) -> bytes:
     """Return 16 bytes for the static inputs of a sequence, equal for equal values."""
     cells = [_cell("static", value, _place(None, column), 0, None) for column, value in enumerate(row)]
+    cells = [None if cell is None else _as_category(cell) for cell in cells]
     return hashlib.blake2b(repr(cells).encode(), digest_size=16).digest()
 
 
@@ -282,10 +307,8 @@ class StaticInputs:
         """Of the columns."""
         return [column.name for column in self.columns]
 
-    def read(
-        self, who: str, static: Any, count: int, *, sequences: Sequence[str] | None = None
-    ) -> list[tuple[Cell, ...]]:
-        """Return rows of these columns, of what was given to predict; see `as_table`.
+    def read(self, who: str, static: Any, count: int, **known: Any) -> list[tuple[Cell, ...]]:
+        """Return rows of these columns, of what was given to predict; see `as_table`, also for ``known``.
 
         Raises
         ------
@@ -297,7 +320,7 @@ class StaticInputs:
                 f"{who}: the network was trained with the static inputs {listing(self.names)}. Give static= with a row per "
                 "sequence."
             )
-        return self.of_table(who, as_table(who, static, count, sequences=sequences), sequences)
+        return self.of_table(who, as_table(who, static, count, **known), known.get("sequences"))
 
     def of_table(
         self, who: str, table: Table, sequences: Sequence[str] | None = None
@@ -335,8 +358,7 @@ class StaticInputs:
         if cell is None:
             return None
         if column.categories is not None:
-            # A table of whole numbers may come back as one of floats.
-            return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+            return _as_category(cell)
         if isinstance(cell, str):
             raise DataError(
                 f"{who}: static: {column.name!r} of {where(index, sequences)} must be a number, as in training; got "

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from recurra.batches.splits import content_keys
 from recurra.errors import StoreError, UsageError
 from recurra.fitting.manifest import plain_params
 from recurra.fitting.task import Member, Start, TrainingData
@@ -155,7 +154,7 @@ def _identity(options: Any, data: TrainingData, start: Start) -> str:
     params = plain_params(options)
     words = {name: value for name, value in params.items() if name not in FREE}
     digest.update(json.dumps([start.seed, words], sort_keys=True, default=str).encode())
-    for key in content_keys(given.sequences):
+    for key in given.contents():
         digest.update(key if isinstance(key, bytes) else str(key).encode())
     for part in (given.y, given.weights, given.groups):
         digest.update(json.dumps(part, default=lambda array: np.asarray(array).tolist()).encode())
@@ -285,13 +284,13 @@ def loss_of(model: FittedModel, target: Any, held: Any) -> np.ndarray:
     """Return the loss of each sequence held out: minus the logarithm of the true class, or the squared error."""
     if target.task == "regression":
         true = target.encode(held.y) if target.per_step else np.asarray(held.y)
-        found = model.predict(held.sequences)
+        found = model.predict(held.sequences, None, held.static)
         if target.per_step:
             return np.array(
                 [np.mean((np.ravel(a) - np.ravel(b)) ** 2) for a, b in zip(true, found, strict=True)]
             )
         return ((found.reshape(len(true), -1) - true.reshape(len(true), -1)) ** 2).mean(axis=1)
-    proba = model.predict_proba(held.sequences)
+    proba = model.predict_proba(held.sequences, None, held.static)
     if target.task == "classification":
         return -np.log(np.maximum(proba[np.arange(len(proba)), held.y], 1e-6))
     return np.array(

@@ -180,9 +180,10 @@ def fit_wide(
         return _of_texts(given, target, weights, share)
     from recurra.training.closed_form import best_temperature, ridge
 
-    prepared = model.prepare(given.sequences, given.names)
+    prepared = model.prepare(given.sequences, given.names, given.static)
     few = len(prepared) <= MANY
-    summary = Summary.fit(prepared, random_state=seed + APART, **({} if few else {"n_features": 1000}))
+    sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
+    summary = Summary.fit(prepared, random_state=seed + APART, **sizes)
     features = np.stack([summary.transform(rows) for rows in prepared])
     if target.task == "regression":
         targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)

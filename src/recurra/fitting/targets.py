@@ -381,6 +381,11 @@ def _check_can_be_saved(who: str, labels: np.ndarray, names: Sequence[str] | Non
     kinds: dict[str, int] = {}
     for index, label in enumerate(labels.reshape(-1).tolist()):
         kind = _kind(label)
+        if isinstance(label, list | set | frozenset):
+            raise DataError(
+                f"{who}: y must hold one label each; {where(index, names)} has {label!r:.60}. Several labels at once are "
+                "not offered; join them into one text, or train a network for each."
+            )
         if kind is None:
             raise DataError(
                 f"{who}: y: {rule}; {where(index, names)} has {label!r:.60} of type {type(label).__name__}. Turn the labels "
@@ -425,8 +430,14 @@ def _indices(who: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _numbers(who: str, y: Any) -> np.ndarray:
+    sizes = {np.size(own) for own in y} if isinstance(y, list | tuple) else set()
+    if len(sizes) > 1:
+        raise DataError(
+            f"{who}: y must hold a number for each sequence, as many for all of them, or one for each time step; some have "
+            f"{min(sizes)}, others {max(sizes)}."
+        )
     for index, value in enumerate(y if np.ndim(y) == 1 else ()):
-        if isinstance(value, str):
+        if isinstance(value, str | set | frozenset):
             raise DataError(
                 f"{who}: y must hold numbers; sequence {index} has {value!r}. For classes use SequenceClassifier."
             )

@@ -48,12 +48,18 @@ class TrainingData:
         What encodes the labels, where there are any.
     judges : object or None
         What the user gave to decide early stopping, of the type of ``given``.
+    static : StaticInputs or None
+        Which static inputs sequences have.
+    contents_static : sequence or None
+        Static inputs of each of ``contents``, which they are told apart by as well.
     """
 
     given: Any
     contents: Sequence[Any]
     target: Any = None
     judges: Any = None
+    static: Any = None
+    contents_static: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True)

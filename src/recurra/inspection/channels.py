@@ -38,7 +38,7 @@ def constant_per_sequence(dataset: Dataset) -> list[str]:
         steady &= ((values == values[0]) | (np.isnan(values) & np.isnan(values[0]))).all(axis=0)
     first = np.stack([values[0] for values in arrays])
     differ = ~((first == first[0]) | (np.isnan(first) & np.isnan(first[0]))).all(axis=0)
-    return [str(names[at]) for at in np.flatnonzero(steady & differ)]
+    return [str(names[at]) for at in np.flatnonzero(steady & differ).tolist()]
 
 
 def channels_of(dataset: Dataset) -> list[Channel]:

@@ -28,17 +28,28 @@ class Summary:
     values, changes : RandomKernels
     spread : float32 array of shape (channels,)
         By which the changes are divided.
+    static_size : int
+        How many of the last numbers of a row are static inputs. They stand in the vector as they are, times the simple
+        statistics, and every share stands there once more times one of them: a linear map cannot multiply.
     """
 
     values: RandomKernels
     changes: RandomKernels
     spread: np.ndarray
+    static_size: int = 0
 
     @classmethod
     def fit(
-        cls, sequences: Sequence[np.ndarray], *, random_state: int, n_features: int = N_FEATURES
+        cls,
+        sequences: Sequence[np.ndarray],
+        *,
+        random_state: int,
+        n_features: int = N_FEATURES,
+        static_size: int = 0,
     ) -> "Summary":
         """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled."""
+        if static_size:
+            sequences = [np.ascontiguousarray(x[:, :-static_size]) for x in sequences]
         moved = [_changes(x) for x in sequences]
         spread = np.concatenate(moved).std(axis=0, dtype=np.float64)
         spread = np.where(spread > 1e-8, spread, 1.0).astype(np.float32)
@@ -48,15 +59,33 @@ class Summary:
                 [x / spread for x in moved], random_state=random_state + 1, n_features=n_features
             ),
             spread,
+            static_size,
         )
+
+    @property
+    def _shares(self) -> int:
+        return self.values.size + self.changes.size
+
+    @property
+    def _statistics(self) -> int:
+        return 1 + 4 * len(self.spread)
 
     @property
     def size(self) -> int:
         """Numbers of a vector."""
-        return self.values.size + self.changes.size + 1 + 4 * len(self.spread)
+        own = self._shares + self._statistics
+        if not self.static_size:
+            return own
+        return own + self._shares + self.static_size * (1 + self._statistics)
 
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Return the vector of one sequence (time, channels), at least one step: float32 of shape (size,)."""
+        if self.static_size:
+            static = np.ascontiguousarray(sequence[0, -self.static_size :], np.float32)
+            return self._beside_static(self._of_channels(sequence[:, : -self.static_size]), static)
+        return self._of_channels(sequence)
+
+    def _of_channels(self, sequence: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(sequence, np.float32)
         exact = x.astype(np.float64)
         statistics = [exact.mean(axis=0), exact.std(axis=0), x.min(axis=0), x.max(axis=0)]
@@ -68,10 +97,19 @@ class Summary:
             ]
         )
 
+    def _beside_static(self, own: np.ndarray, static: np.ndarray) -> np.ndarray:
+        """Return a vector of the channels with what static inputs add to it."""
+        shares, statistics = own[: self._shares], own[self._shares :]
+        times = static[np.arange(len(shares)) % len(static)]
+        return np.concatenate([own, shares * times, static, np.outer(static, statistics).reshape(-1)])
+
     def emphasis(self) -> np.ndarray:
         """Return what each number is worth beside the others once all are scaled alike, shape (size,)."""
         out = np.ones(self.size, np.float32)
-        out[self.values.size + self.changes.size :] = EMPHASIS
+        out[self._shares :] = EMPHASIS
+        if self.static_size:
+            first = self._shares + self._statistics
+            out[first : first + self._shares] = 1
         return out
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -81,7 +119,9 @@ class Summary:
         return arrays | {"spread": self.spread}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "Summary":
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], n_channels: int, static_size: int = 0
+    ) -> "Summary":
         """Return what `to_arrays` gave.
 
         Raises
@@ -104,7 +144,7 @@ class Summary:
             )
             for part in ("values", "changes")
         }
-        return cls(parts["values"], parts["changes"], spread)
+        return cls(parts["values"], parts["changes"], spread, static_size)
 
 
 def _changes(x: np.ndarray) -> np.ndarray:

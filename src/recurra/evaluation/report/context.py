@@ -55,7 +55,7 @@ class ReportContext:
         Names for charts and tables.
     sample_rate_hz : float, optional
         Time steps per second; time axes are in seconds with it.
-    inside : function of a sequence and its name, optional
+    inside : function of a position and the name of its sequence, optional
         Returns the drawing of gates and states while the network reads it, and what they say in words.
     pictures : function without arguments, optional
         Returns more drawings to show, each an SVG element and its caption; asked when the report is made.
@@ -83,7 +83,7 @@ class ReportContext:
     channel_names: Sequence[str] | None = None
     target_names: Sequence[str] | None = None
     sample_rate_hz: float | None = None
-    inside: Callable[[np.ndarray, str], tuple[str, str]] | None = None
+    inside: Callable[[int, str], tuple[str, str]] | None = None
     pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
     frames: Callable[[int], np.ndarray] | None = None
 

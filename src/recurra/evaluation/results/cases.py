@@ -161,7 +161,7 @@ class CaseEvaluation(Evaluation):
         by_length = np.argsort([len(s) for s in self.sequences], kind="stable")
         i = int(by_length[(len(by_length) - 1) // 2])
         name = str(self.predictions[i]["name"])
-        svg, words = self.context.inside(np.asarray(self.sequences[i]), name)
+        svg, words = self.context.inside(i, name)
         caption = f"Every gate and state while the network reads {name}, units by memory span. {words}"
         return [Picture(Markup(svg), caption)]
 

@@ -10,7 +10,14 @@ from recurra.batches.training_digests import TrainedOn
 FILE = "trained-on.recurra"
 
 
-def remember(estimator: Any, values: Sequence[Any], *, resume: bool = False, series: bool = False) -> None:
+def remember(
+    estimator: Any,
+    values: Sequence[Any],
+    *,
+    resume: bool = False,
+    series: bool = False,
+    static: Sequence[Any] | None = None,
+) -> None:
     """Set ``trained_on_``: digests of what was learned from, as it was read and before any feature.
 
     Parameters
@@ -20,13 +27,21 @@ def remember(estimator: Any, values: Sequence[Any], *, resume: bool = False, ser
     series : bool, default=False
         Whether these are series, of which every stretch counts. Stretches of sequences cost more than reading them, and
         are left to ``recurra train``, which keeps them in the run folder.
+    static : sequence, optional
+        Static inputs of each.
     """
-    found = TrainedOn.of_values(values, series=series, stretches=series)
+    found = TrainedOn.of_values(values, series=series, stretches=series, static=static)
     estimator.trained_on_ = found.joined(getattr(estimator, "trained_on_", None) if resume else None)
 
 
 def told(
-    estimator: Any, evaluation: Any, values: Sequence[Any], things: str = "", *, left_out: bool = False
+    estimator: Any,
+    evaluation: Any,
+    values: Sequence[Any],
+    things: str = "",
+    *,
+    left_out: bool = False,
+    static: Sequence[Any] | None = None,
 ) -> Any:
     """Return the evaluation with how much of its data was trained on, where the estimator knows.
 
@@ -38,11 +53,13 @@ def told(
         What is counted; by default what the model reads.
     left_out : bool
         Whether what was trained on is not among what was judged.
+    static : sequence, optional
+        Static inputs of each of ``values``.
     """
     known = getattr(estimator, "trained_on_", None)
     if known is None:  # loaded from a model file alone
         return evaluation
-    found = known.overlap(values, things=things or _read_by(estimator.model_))
+    found = known.overlap(values, things=things or _read_by(estimator.model_), static=static)
     sentence = found.sentence
     if sentence and left_out:
         sentence = f"{sentence.split(': ')[0]}: they are left out, only what came after is judged."

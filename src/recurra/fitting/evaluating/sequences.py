@@ -14,10 +14,11 @@ from recurra.evaluation.results.classification import evaluate_classification
 from recurra.evaluation.results.labeling import evaluate_labeling
 from recurra.evaluation.results.regression import evaluate_regression
 from recurra.evaluation.results.step_regression import evaluate_step_regression
+from recurra.features.static import Cell
 from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import NumberTarget, Target
-from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel, StaticRows
 from recurra.serving.streams.ensemble import count_of
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -53,6 +54,7 @@ def evaluate(
     names: Sequence[str] | None = None,
     groups: Any = None,
     context: ReportContext | None = None,
+    static: StaticRows | None = None,
 ) -> CaseEvaluation:
     """Judge a fitted model.
 
@@ -66,6 +68,8 @@ def evaluate(
         One per sequence; intervals are over groups where given.
     context : ReportContext, optional
         What the report should tell beside what the model knows.
+    static : sequence, optional
+        Static inputs of each sequence, as `FittedModel.static_rows` returns them.
     """
     training = model.manifest["training"]
     told: dict[str, Any] = {
@@ -73,25 +77,29 @@ def evaluate(
         "sequences": sequences if model.features.reads_numbers else _token_lists(model, sequences),
         "groups": groups,
         "train_seconds": training["seconds"],
-        "context": _told(model, context),
+        "context": _told(model, context, sequences, static),
     }
     if model.task == "regression":
         baseline = NumberBaseline.from_dict(training["baseline"])
         if model.manifest["target"].get("per_step"):
             del told["sequences"]
-            return evaluate_step_regression(y, model.predict(sequences, names), baseline=baseline, **told)
-        return evaluate_regression(y, model.predict(sequences, names), baseline=baseline, **told)
+            return evaluate_step_regression(
+                y, model.predict(sequences, names, static), baseline=baseline, **told
+            )
+        return evaluate_regression(y, model.predict(sequences, names, static), baseline=baseline, **told)
     classes = model.classes
     counts = tuple(training["baseline"]["counts"])
     told |= {"classes": classes, "baseline": ClassBaseline(tuple(classes.tolist()), counts)}
-    proba = model.predict_proba(sequences, names)
+    proba = model.predict_proba(sequences, names, static)
     if model.task == "labeling":
         return evaluate_labeling(y, list(proba), **told)
     if not model.features.reads_numbers:
         return evaluate_classification(y, proba, **told)
-    return evaluate_classification(
-        y, proba, trace=lambda index: prefix_probabilities(model, sequences[index]), **told
-    )
+
+    def trace(index: int) -> np.ndarray:
+        return prefix_probabilities(model, sequences[index], None if static is None else static[index])
+
+    return evaluate_classification(y, proba, trace=trace, **told)
 
 
 def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:
@@ -100,7 +108,9 @@ def _token_lists(model: FittedModel, texts: Sequence[Any]) -> list[list[str]]:
     return [list(reader.tokens(text)) for text in texts]
 
 
-def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray:
+def prefix_probabilities(
+    model: FittedModel, sequence: np.ndarray, static: Sequence[Cell] | None = None
+) -> np.ndarray:
     """Return what the model answers after each step: shape (time, classes), row t after t + 1 steps.
 
     A long sequence is asked at `TRACE_POINTS` places; the rows between hold the last answer.
@@ -108,12 +118,15 @@ def prefix_probabilities(model: FittedModel, sequence: np.ndarray) -> np.ndarray
     steps = len(sequence)
     first = min(model.features.least_steps, steps)  # before it, the first answer stands in
     asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
-    answers = model.predict_proba([sequence[:n] for n in asked])
+    beside = None if static is None else [static] * len(asked)
+    answers = model.predict_proba([sequence[:n] for n in asked], None, beside)
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
 
 
-def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
+def _told(
+    model: FittedModel, context: ReportContext | None, sequences: list[Any], static: StaticRows | None
+) -> ReportContext:
     """Fill in what the caller left out from what the model knows about its training."""
     manifest, training = model.manifest, model.manifest["training"]
     counts: Mapping[Any, int] = {}
@@ -133,7 +146,7 @@ def _told(model: FittedModel, context: ReportContext | None) -> ReportContext:
         sample_rate_hz=manifest["sample_rate_hz"],
         inside=None
         if manifest["network"] is None or not model.features.reads_numbers
-        else partial(_inside, model),
+        else partial(_inside, model, sequences, static),
     )
     return with_given(known, context)
 
@@ -147,9 +160,11 @@ def with_given(known: ReportContext, context: ReportContext | None) -> ReportCon
     return replace(known, **{name: value for name, value in given.items() if value != getattr(default, name)})
 
 
-def _inside(model: FittedModel, sequence: np.ndarray, name: str) -> tuple[str, str]:
-    """Return the drawing of gates and states over a raw sequence, and what they say."""
-    found = trace_raw(model, sequence, name)
+def _inside(
+    model: FittedModel, sequences: list[Any], static: StaticRows | None, index: int, name: str
+) -> tuple[str, str]:
+    """Return the drawing of gates and states over one of some raw sequences, and what they say."""
+    found = trace_raw(model, sequences[index], name, None if static is None else [static[index]])
     return found.chart(), found.summary()
 
 
@@ -163,7 +178,9 @@ def describe_network(model: FittedModel) -> str:
     layers = f"{network['num_layers']} layers of " if network["num_layers"] > 1 else ""
     direction = "bidirectional " if network["bidirectional"] else ""
     pooling = "an answer per step" if network["pooling"] == "none" else f"{network['pooling']} pooling"
+    static = network.get("static_size", 0)
+    inputs = f"{network['input_size']} inputs{f', {static} of them static' if static else ''}"
     return (
         f"{several}{layers}{direction}{network['cell'].upper()} with {network['hidden_size']} units, {pooling}, "
-        f"{network['input_size']} inputs, {network['output_size']} outputs, {size:,} weights"
+        f"{inputs}, {network['output_size']} outputs, {size:,} weights"
     )

@@ -10,10 +10,11 @@ from recurra.checks import as_texts, as_token_lists, check_choice, check_number,
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
+from recurra.features.static import one_row
 from recurra.fitting import recipe
 from recurra.fitting.explanations.input_attribution import folded
 from recurra.fitting.inputs.sequences import only_one, read_sequence
-from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel, StaticRows
 
 if TYPE_CHECKING:
     from recurra.evaluation.explanations.gradient_flow import GradientFlow
@@ -42,6 +43,7 @@ def explain(
     target: Any,
     step: int | None,
     options: Mapping[str, Any],
+    static: Any = None,
 ) -> Explanation:
     """Explain one prediction; see `SequenceEstimator.explain`."""
     model = estimator.model_
@@ -57,8 +59,9 @@ def explain(
         recipe.warn_of_one_part(who, model.wide)
         model = model.of_network
     raw = read_sequence(estimator, x, what="explain")
-    (prepared,) = model.prepare([raw])
-    outputs = model.outputs([raw])
+    beside = model.static_rows(who, one_row(static), 1)
+    (prepared,) = model.prepare([raw], None, beside)
+    outputs = model.outputs([raw], None, beside)
     _check_step(who, model.task, step, len(raw))
     index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
     row = _row_of(model, step, len(raw), len(prepared))
@@ -150,7 +153,7 @@ def _target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
     return known.index(target)
 
 
-def trace_of(estimator: Fitted, x: Any, *, name: str) -> Trace:
+def trace_of(estimator: Fitted, x: Any, *, name: str, static: Any = None) -> Trace:
     """Return every gate and state over one sequence; see `SequenceEstimator.trace`."""
     model = estimator.model_
     if model.manifest["network"] is None:
@@ -158,13 +161,14 @@ def trace_of(estimator: Fitted, x: Any, *, name: str) -> Trace:
             f"{type(estimator).__name__}: trace needs the estimator's own network; the states of a network= of "
             "your own are not known. Take them from its layers: torch_network() is the module."
         )
+    beside = model.static_rows(type(estimator).__name__, one_row(static), 1)
     if not model.features.reads_numbers:
-        return trace_words(estimator, x, name)
+        return trace_words(estimator, x, name, beside)
     raw = read_sequence(estimator, x, what="trace")
-    return trace_raw(model, raw, name)
+    return trace_raw(model, raw, name, beside)
 
 
-def trace_words(estimator: Any, x: Any, name: str) -> Trace:
+def trace_words(estimator: Any, x: Any, name: str, static: StaticRows | None) -> Trace:
     """Return every gate and state over one text, or one sentence given as a list of words; of the first member."""
     model, who = estimator.model_, type(estimator).__name__
     words: Any = model.features.steps[0]
@@ -172,13 +176,16 @@ def trace_words(estimator: Any, x: Any, name: str) -> Trace:
         x = as_token_lists([only_one(x, f"{who}: trace takes one sentence", rank=1)], who=who)[0][0]
     else:
         x = as_texts([only_one(x, f"{who}: trace takes one text", rank=0)], who=who)[0][0]
-    (rows,) = model.prepare([x])
+    (rows,) = model.prepare([x], None, static)
     return trace(model.manifest["network"], model.members[0], rows, name=name, words=words.tokens(x))
 
 
-def trace_raw(model: FittedModel, raw: np.ndarray, name: str) -> Trace:
-    """Return every gate and state over a raw sequence; where features give rows, over the rows; of the first member."""
-    (prepared,) = model.prepare([raw])
+def trace_raw(model: FittedModel, raw: np.ndarray, name: str, static: StaticRows | None = None) -> Trace:
+    """Return every gate and state over a raw sequence; where features give rows, over the rows; of the first member.
+
+    ``static`` is the row of its static inputs.
+    """
+    (prepared,) = model.prepare([raw], None, static)
     network, facts = model.manifest["network"], model.manifest
     if len(prepared) == len(raw):
         return trace(
@@ -224,13 +231,15 @@ def flow_of(
     encoded: Any,
     names: Any,
     loss: Callable[..., Any],
+    static: StaticRows | None = None,
 ) -> "GradientFlow":
     """Return how far gradients reach; see `SequenceEstimator.gradient_flow`."""
     import torch
 
     from recurra.evaluation.explanations.gradient_flow import gradient_flow
 
-    prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names)
+    beside = None if static is None else static[:FLOW_SEQUENCES]
+    prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names, beside)
     few = encoded[:FLOW_SEQUENCES]
     if estimator.model_.task == "labeling":
         alignment = estimator.model_.features.alignment

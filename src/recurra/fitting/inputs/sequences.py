@@ -2,13 +2,14 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
+from recurra.batches.splits import content_keys
 from recurra.checks import (
     as_sequence,
     as_sequences,
@@ -19,11 +20,13 @@ from recurra.checks import (
     where,
 )
 from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.features.static import Cell, StaticInputs, as_table, cells_key
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.records import Dataset, Record
 
 if TYPE_CHECKING:
     from recurra.fitting.task import Request
+    from recurra.serving.models.fitted_model import FittedModel
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Given:
         For messages.
     sample_rate_hz : float or None
         Time steps per second, where the data say so.
+    static : list of tuple or None
+        Static inputs of each sequence, in the columns of `recurra.features.static.StaticInputs`.
     """
 
     sequences: list[np.ndarray]
@@ -52,6 +57,7 @@ class Given:
     weights: np.ndarray
     names: list[str] | None
     sample_rate_hz: float | None = None
+    static: Sequence[Sequence[Cell]] | None = None
 
     def take(self, indices: np.ndarray) -> "Given":
         """Return these rows, in this order."""
@@ -63,7 +69,12 @@ class Given:
             self.weights[indices],
             None if self.names is None else [self.names[i] for i in chosen],
             self.sample_rate_hz,
+            None if self.static is None else [self.static[i] for i in chosen],
         )
+
+    def contents(self) -> list[bytes]:
+        """Return 16 bytes for each sequence, equal for equal content."""
+        return content_keys(self.sequences, self.static)
 
 
 def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndarray], list[str] | None]:
@@ -291,6 +302,7 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
+    _check_one_target(who, y, len(sequences))
     y, groups = (plain(v, f"{who}: {word}") for word, v in (("y", y), ("groups", groups)))
     y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
     for word, values in (("y", y), ("groups", groups)):
@@ -317,6 +329,53 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
     return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
 
 
+def _check_one_target(who: str, y: Any, count: int) -> None:
+    """Raise UsageError at several targets of different kinds: columns by name, a list of columns, or mixed rows."""
+    found = ""
+    if isinstance(y, Mapping):
+        found = f"a dictionary of {listing(y)}"
+    elif isinstance(y, list | tuple):
+        columns = 1 < len(y) != count and all(hasattr(own, "__len__") and len(own) == count for own in y)
+        if columns and not any(isinstance(own, str) for own in y):
+            found = f"{len(y)} targets of {count} entries"
+        for index, own in enumerate(y):
+            if isinstance(own, Mapping):
+                found = f"a dictionary of {listing(own)} for {where(index)}"
+            elif isinstance(own, list | tuple) and 0 < sum(isinstance(cell, str) for cell in own) < len(own):
+                found = f"text beside numbers for {where(index)}"
+            if found:
+                break
+    if found:
+        raise UsageError(
+            f"{who}: y must be one target; got {found}. Several targets of different kinds are not offered; train an "
+            "estimator for each."
+        )
+
+
+def read_static(
+    who: str, request: "Request", given: Given, model: "FittedModel | None"
+) -> tuple[StaticInputs | None, Given]:
+    """Return which static inputs there are, those of the network that goes on, and the data with them.
+
+    Raises
+    ------
+    DataError, ShapeError, UsageError
+        If they are no static inputs, or not those of the network.
+    """
+    count = len(given.sequences)
+    if model is not None:
+        rows = model.static_rows(who, request.static, count, names=given.names, data=request.X)
+        return model.static, replace(given, static=rows)
+    static, names = request.static, None
+    if static is None and isinstance(request.X, Dataset):
+        static, names = request.X.static, request.X.static_names
+    if static is None:
+        return None, given
+    table = as_table(who, static, count, sequences=given.names, names=names)
+    columns = StaticInputs.of(who, table)
+    return columns, replace(given, static=columns.of_table(who, table, given.names))
+
+
 def validation_pair(who: str, validation: Any) -> tuple[Any, Any]:
     """Return what ``validation=`` gives as X and y; y is None where X is a Dataset, which has its own."""
     if isinstance(validation, Dataset):
@@ -327,6 +386,13 @@ def validation_pair(who: str, validation: Any) -> tuple[Any, Any]:
             "To hold out a share of X, use validation_fraction."
         )
     return validation[0], validation[1]
+
+
+def validation_parts(who: str, validation: Any) -> tuple[Any, Any, Any]:
+    """Return what ``validation=`` gives as X, y and static inputs, None for what is not given."""
+    if isinstance(validation, tuple | list) and len(validation) == 3:
+        return validation[0], validation[1], validation[2]
+    return (*validation_pair(who, validation), None)
 
 
 def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
@@ -346,14 +412,13 @@ def merged(given: Given, encoded: np.ndarray | list[np.ndarray]) -> Given:
     for index in np.flatnonzero(given.weights > 0).tolist():
         group = None if given.groups is None else given.groups[index]
         key = _digest(given.sequences[index], encoded[index], group)
+        if given.static is not None:
+            key = hashlib.blake2b(key + cells_key(given.static[index]), digest_size=16).digest()
         rows.setdefault(key, []).append(index)
     chosen = [rows[key] for key in sorted(rows)]
     first = np.array([same[0] for same in chosen])
-    out = Given(
-        given.sequences, encoded, given.groups, given.weights, given.names, given.sample_rate_hz
-    ).take(first)
-    weights = np.array([given.weights[same].sum() for same in chosen])
-    return Given(out.sequences, out.y, out.groups, weights, out.names, out.sample_rate_hz)
+    out = replace(given, y=encoded).take(first)
+    return replace(out, weights=np.array([given.weights[same].sum() for same in chosen]))
 
 
 def _digest(sequence: Any, target: Any, group: Any) -> bytes:

@@ -56,4 +56,4 @@ def told(options: VideoClassifierOptions, learned: Learned, manifest: dict[str, 
     return {**manifest, "params": params, "video": seen, "channel_names": None, "sample_rate_hz": None}
 
 
-CLIPS = Reading(read, check, features, front, contents, told)
+CLIPS = Reading(read, check, features, front, contents, told, takes_static=False)

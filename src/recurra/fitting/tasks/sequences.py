@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.examples import Examples
-from recurra.batches.splits import content_keys
-from recurra.errors import DataError
+from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
+from recurra.features.static import StaticInputs
 from recurra.fitting import recipe
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.evaluating.sequences import training_facts
-from recurra.fitting.inputs.sequences import Given, check_steps, merged, read_training, validation_pair
+from recurra.fitting.inputs.sequences import (
+    Given,
+    check_steps,
+    merged,
+    read_static,
+    read_training,
+    validation_parts,
+)
 from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
@@ -75,6 +82,8 @@ class Reading:
         What tells the sequences apart, before any feature.
     told : callable (options, learned, manifest) -> manifest
         With what the model file keeps of it.
+    takes_static : bool
+        Whether sequences may have static inputs.
     """
 
     read: Callable[..., tuple[list[Any], list[str] | None]]
@@ -83,6 +92,7 @@ class Reading:
     front: Callable[[Any, Learned], dict[str, Any] | None]
     contents: Callable[[Any, list[Any]], list[Any]] = sequences_themselves
     told: Callable[[Any, Learned, dict[str, Any]], dict[str, Any]] = as_it_is
+    takes_static: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,10 @@ class SequenceTask:
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the sequences with encoded labels, merged and in order of their content."""
         X, model = request.X, start.fitted
+        if request.static is not None and not self.reading.takes_static:
+            raise UsageError(
+                f"{start.who}: static= is for SequenceClassifier, SequenceRegressor and SequenceLabeler; leave it out."
+            )
         given = read_training(self.reading.read, estimator, request)
         contents = self.reading.contents(X, given.sequences)
         known = None if model is None else target_from_manifest(model.task, model.manifest["target"])
@@ -113,11 +127,18 @@ class SequenceTask:
             check_steps(start.who, given.sequences, encoded, given.names)
         # Before merging, which sorts: the message must name the sequence where the user has it.
         self.reading.check(estimator, given)
-        judges = None if request.validation is None else self._judges(estimator, request, target, start.who)
-        return TrainingData(merged(given, encoded), contents, target, judges)
+        static, given = read_static(start.who, request, given, model)
+        judges = (
+            None
+            if request.validation is None
+            else self._judges(estimator, request, target, start.who, static)
+        )
+        return TrainingData(merged(given, encoded), contents, target, judges, static, given.static)
 
-    def _judges(self, estimator: Any, request: Request, target: Target, who: str) -> Given:
-        X, y = validation_pair(who, request.validation)
+    def _judges(
+        self, estimator: Any, request: Request, target: Target, who: str, static: StaticInputs | None
+    ) -> Given:
+        X, y, beside = validation_parts(who, request.validation)
         sequences, names = self.reading.read(estimator, X, reset=False)
         encoded = target.encode(X.y if isinstance(X, Dataset) else y, names)
         if len(encoded) != len(sequences):
@@ -125,7 +146,14 @@ class SequenceTask:
                 f"{who}: validation must hold one label per sequence; got {len(sequences)} sequences and {len(encoded)} "
                 "labels."
             )
-        return Given(sequences, encoded, None, np.ones(len(sequences)), names)
+        judges = Given(sequences, encoded, None, np.ones(len(sequences)), names)
+        if static is None:
+            return judges
+        columns = None
+        if beside is None and isinstance(X, Dataset):
+            beside, columns = X.static, X.static_names
+        rows = static.read(f"{who}: validation", beside, len(sequences), sequences=names, names=columns)
+        return replace(judges, static=rows)
 
     def decide(self, options: SequenceOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return what the recipe says; a network that goes on is what it was."""
@@ -145,11 +173,14 @@ class SequenceTask:
             else Learned(fitted.features, facts=fitted.manifest.get("text"))
         )
         manifest = _manifest(options, target, everything)
+        if data.static is not None:
+            manifest["static"] = _static(start, data.static, learn).to_manifest()
         shape_only = FittedModel(self.reading.told(options, learned, manifest), learned.features, {})
         examples = rows_of(shape_only, learn, target)
         validation = None if judges is None else rows_of(shape_only, judges, target)
         of_class = options.class_weight if isinstance(options, ClassWeights) else None
-        sizes = (learned.features.input_size, target.output_size)
+        beside = shape_only.static_size
+        sizes = (learned.features.input_size + beside, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None
@@ -174,6 +205,7 @@ class SequenceTask:
             pooled=not target.per_step,
             longest=int(examples.lengths.max()),
             first_vectors=learned.first_vectors,
+            static_size=beside,
         )
         return Prepared(
             examples=examples,
@@ -193,7 +225,15 @@ class SequenceTask:
 
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep digests of what was learned from."""
-        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+        resume = start.fitted is not None
+        overlap.remember(estimator, data.contents, resume=resume, static=data.contents_static)
+
+
+def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
+    """Return the static inputs as the part that trains makes them, or as the network that goes on has them."""
+    if start.fitted is not None or learn.static is None:
+        return static
+    return static.fitted_on(start.who, learn.static, learn.weights)
 
 
 def _of_budget(options: Any, members: int) -> str:
@@ -226,7 +266,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
         return given, data.judges
     parts = held_out(
         given.y if target.task == "classification" else len(given.sequences),
-        content_keys(given.sequences),
+        given.contents(),
         given.groups,
         fraction=options.validation_fraction,
         fewest_groups=FEWEST_GROUPS,
@@ -237,7 +277,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
 
 def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     """Return the training examples: prepared sequences, with a target each, or one for each of their rows."""
-    inputs = model.prepare(given.sequences, given.names)
+    inputs = model.prepare(given.sequences, given.names, given.static)
     return Examples(
         inputs=inputs,
         targets=row_targets(model, target, target.scaled(given.y), inputs),
@@ -264,6 +304,7 @@ def build_network(
     pooled: bool,
     longest: int,
     first_vectors: np.ndarray | None,
+    static_size: int = 0,
 ) -> Any:
     """Return a network with its first weights, or those to go on from.
 
@@ -275,6 +316,8 @@ def build_network(
         Whether there is one answer per sequence.
     longest : int
         Rows of the longest training sequence.
+    static_size : int
+        How many of the numbers of a row, the last, are static inputs.
     """
     import torch
 
@@ -298,6 +341,7 @@ def build_network(
             dropout=float(options.dropout),
             front=front,
             crf=bool(getattr(options, "crf", False)),
+            static_size=static_size,
         )
         if fitted is not None:
             network = from_arrays(config, weights)

@@ -41,7 +41,7 @@ def told(options: TextOptions, learned: Learned, manifest: dict[str, Any]) -> di
     return manifest | ({"text": learned.facts} if learned.facts else {})
 
 
-TEXTS = Reading(read, check, features, front, told=told)
+TEXTS = Reading(read, check, features, front, told=told, takes_static=False)
 
 
 # Sentences as lists of words are read as texts are; everything else as signals.

@@ -183,24 +183,62 @@ def front_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     front = front_of(network)
     if front is None:
         return {}
-    shapes = front.shapes(network["front"], network["input_size"])
+    shapes = front.shapes(network["front"], _front_input_size(network))
     return {f"front.{name}": shape for name, shape in shapes.items()}
+
+
+def _front_input_size(network: Mapping[str, Any]) -> int:
+    """Return the channels the front reads: all but the static inputs, which pass it by."""
+    return int(network["input_size"]) - int(network.get("static_size", 0))
 
 
 def recurrent_input_size(network: Mapping[str, Any]) -> int:
     """Return the channels the recurrence reads."""
     front = front_of(network)
-    return (
-        int(network["input_size"])
-        if front is None
-        else front.output_size(network["front"], network["input_size"])
-    )
+    if front is None:
+        return int(network["input_size"])
+    own = front.output_size(network["front"], _front_input_size(network))
+    return own + int(network.get("static_size", 0))
 
 
 def apply_front(network: Mapping[str, Any], weights: Weights, inputs: Ragged) -> Ragged:
     """Return what the recurrence reads of the network's inputs."""
     front = front_of(network)
-    return inputs if front is None else front.forward(network["front"], front_weights(weights), inputs)
+    if front is None:
+        return inputs
+    static = network.get("static_size", 0)
+    if not static:
+        return front.forward(network["front"], front_weights(weights), inputs)
+    own = inputs.replace(np.ascontiguousarray(inputs.values[:, :-static]))
+    found = front.forward(network["front"], front_weights(weights), own)
+    return found.replace(np.concatenate([found.values, inputs.values[:, -static:]], axis=1))
+
+
+def running_front(network: Mapping[str, Any], weights: Weights, batch: int) -> RunningFront | None:
+    """Return what is fed the network's inputs step by step and gives what the recurrence reads; None for no front."""
+    front = front_of(network)
+    if front is None:
+        return None
+    running = front.running(network["front"], front_weights(weights), batch)
+    static = network.get("static_size", 0)
+    return _BesideStatic(running, static) if static else running
+
+
+class _BesideStatic(RunningFront):
+    """A front whose last channels pass it by."""
+
+    def __init__(self, front: RunningFront, static_size: int) -> None:
+        self._front, self._static = front, static_size
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        own = np.ascontiguousarray(x[:, : -self._static])
+        return np.concatenate([self._front.step(own), x[:, -self._static :]], axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self._front.arrays()
+
+    def reset(self) -> None:
+        self._front.reset()
 
 
 def front_weights(weights: Weights) -> dict[str, np.ndarray]:

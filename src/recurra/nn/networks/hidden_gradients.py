@@ -109,7 +109,7 @@ def _read_by_recurrence(network: SequenceNetwork, inputs: Ragged) -> Ragged:
     weight = network.head.weight
     given = inputs.replace(torch.from_numpy(inputs.values).to(weight.device, weight.dtype))
     with torch.no_grad():
-        found: Ragged = network.front(given)
+        found = network.read(given)
     return found.replace(found.values.cpu().numpy())
 
 

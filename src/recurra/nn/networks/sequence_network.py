@@ -55,6 +55,9 @@ class NetworkConfig:
         None  # trainable layers before the recurrence, see `recurra.nn.fronts.front`
     )
     crf: bool = False  # with pooling "none": labels depend on the one before, see `recurra.nn.heads.crf`
+    # How many of the channels, the last, are of the whole sequence: they pass the front by and go to the recurrence at
+    # every step, so that no distance makes it forget them and a head alone need not combine them with what was read.
+    static_size: int = 0
 
     def __post_init__(self) -> None:
         who = "NetworkConfig"
@@ -65,6 +68,7 @@ class NetworkConfig:
         for word in ("input_size", "hidden_size", "output_size", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)
         check_number(who, "dropout", self.dropout, low=0, high=1, high_open=True)
+        check_number(who, "static_size", self.static_size, integer=True, low=0, high=self.input_size - 1)
 
     @property
     def features(self) -> int:
@@ -77,8 +81,11 @@ class NetworkConfig:
         return () if self.pooling == "none" else split_pooling(self.pooling)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
+        """Return the fields as a dictionary that JSON can hold; without static inputs as earlier versions wrote it."""
+        found = asdict(self)
+        if not self.static_size:
+            del found["static_size"]
+        return found
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> "NetworkConfig":
@@ -123,9 +130,10 @@ class SequenceNetwork(nn.Module):
         # Rows after which backpropagation is cut in training; of the training, so not in the configuration.
         self.cut_after: int | None = None
         with OwnDraws():
-            self.front = None if config.front is None else make_front(config.front, config.input_size)
+            own = config.input_size - config.static_size
+            self.front = None if config.front is None else make_front(config.front, own)
             self.recurrent = CELLS[config.cell](
-                config.input_size if self.front is None else self.front.output_size,
+                config.static_size + (own if self.front is None else self.front.output_size),
                 config.hidden_size,
                 num_layers=config.num_layers,
                 bidirectional=config.bidirectional,
@@ -163,13 +171,23 @@ class SequenceNetwork(nn.Module):
 
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
-        if self.front is not None:
-            ragged = self.front(ragged)
+        ragged = self.read(ragged)
         if self.cut_after is not None and self.training:
             output, states = in_pieces(self.recurrent, ragged, self.cut_after)
         else:
             output, states = self.recurrent(ragged)
         return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
+
+    def read(self, ragged: Ragged) -> Ragged:
+        """Return what the recurrence reads: what the front gives, where there is one, with the static inputs behind."""
+        if self.front is None:
+            return ragged
+        if not self.config.static_size:
+            found: Ragged = self.front(ragged)
+            return found
+        own, static = ragged.values.tensor_split([-self.config.static_size], dim=1)
+        found = self.front(ragged.replace(own))
+        return found.replace(torch.cat([found.values, static], dim=1))
 
     def pooled(self, output: Ragged, h_n: Tensor) -> Tensor:
         """Return what the head sees of the recurrent output, (total_steps, features), and its final state."""

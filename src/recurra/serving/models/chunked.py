@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recurra.checks import check_finite, check_number
-from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.fitted_model import FittedModel, StaticRows, beside_static
 from recurra.serving.streams.ensemble import running
 from recurra.serving.streams.stream import check_causal
 
@@ -29,16 +29,28 @@ class ChunkedModel(FittedModel):
     tell: Tell | None = None
 
     def row_outputs(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> tuple[np.ndarray, list[int]]:
         """Return what `FittedModel.row_outputs` does."""
         self.check(sequences, names)
+        self.tell_unknown(static)
+        codes = self.static_codes(static)
         found = [
-            self._one(sequence, [None if names is None else names[i]]) for i, sequence in enumerate(sequences)
+            self._one(
+                sequence,
+                [None if names is None else names[i]],
+                None if codes is None else codes[i],
+            )
+            for i, sequence in enumerate(sequences)
         ]
         return np.concatenate([outputs for outputs, _ in found]), [rows for _, rows in found]
 
-    def _one(self, sequence: np.ndarray, name: Sequence[str | None]) -> tuple[np.ndarray, int]:
+    def _one(
+        self, sequence: np.ndarray, name: Sequence[str | None], code: np.ndarray | None
+    ) -> tuple[np.ndarray, int]:
         features = self.features.stream()
         network = running(self)
         parts: list[np.ndarray] = []
@@ -47,6 +59,7 @@ class ChunkedModel(FittedModel):
             piece = sequence[first : first + self.chunk]
             rows = features.push(piece)
             check_finite([rows], names=name, who="X as 32-bit numbers")
+            rows = rows if code is None else beside_static(rows, code)
             states = np.empty((len(rows), network.state_size), np.float32)
             for index in range(len(rows)):
                 states[index] = network.advance(rows[index : index + 1])[0]

@@ -12,13 +12,15 @@ import numpy as np
 
 from recurra import store
 from recurra.checks import check_finite, check_same_channels, listing
-from recurra.errors import StoreError, UsageError
+from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.rows.scaling import Scaling
+from recurra.features.static import Cell, StaticInputs
 from recurra.features.texts.tokens import FIRST_LETTER, Words
 from recurra.features.windows.sliding import Windows
 from recurra.kernels.heads import crf, pooling
 from recurra.ragged import Ragged
+from recurra.records import Dataset
 from recurra.serving.models.manifest_check import check
 from recurra.serving.models.translation import TranslationModel
 from recurra.serving.models.wide import Wide
@@ -31,6 +33,9 @@ from recurra.serving.streams.stream import Stream, check_no_chain
 SCHEMA = 1
 # Tasks whose files hold series and how they stand; their estimators read them.
 SERIES_TASKS = ("forecasting", "anomaly")
+
+# Static inputs of several sequences, in the columns and kinds of the training.
+StaticRows = Sequence[Sequence[Cell]]
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -89,24 +94,92 @@ class FittedModel:
             self.features.check_lengths(sequences, names)
 
     def prepare(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> list[np.ndarray]:
-        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features.
+
+        ``static`` are rows as `static_rows` returns them; they stand behind every row of their sequence.
+        """
         self.check(sequences, names)
         prepared = [self.features.transform(sequence) for sequence in sequences]
         self.features.check_rows(prepared, names)
         check_finite(prepared, names=names, who="X as 32-bit numbers")
-        return prepared
+        codes = self.static_codes(static)
+        if codes is None:
+            return prepared
+        return [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
+
+    @cached_property
+    def static(self) -> StaticInputs | None:
+        """How static inputs are read; None without any."""
+        found = self.manifest.get("static")
+        return None if found is None else StaticInputs.from_manifest(found)
+
+    @property
+    def static_size(self) -> int:
+        """Static inputs of the network, which stand last in every row."""
+        return 0 if self.static is None else self.static.size
+
+    def static_rows(
+        self,
+        who: str,
+        static: Any,
+        count: int,
+        *,
+        names: Sequence[str] | None = None,
+        data: Any = None,
+    ) -> StaticRows | None:
+        """Return static inputs, as a user gave them or a Dataset has them, as rows of the training's columns.
+
+        Raises
+        ------
+        UsageError
+            If some are given and the network was trained without.
+        DataError
+            If they are not those of the training; see `recurra.features.static`.
+        """
+        if self.static is None:
+            if static is not None:
+                raise UsageError(f"{who}: the network was trained without static inputs; leave static= out.")
+            return None
+        columns = None
+        if static is None and isinstance(data, Dataset):
+            static, columns = data.static, data.static_names
+        return self.static.read(who, static, count, sequences=names, names=columns)
+
+    def static_codes(self, rows: StaticRows | None) -> np.ndarray | None:
+        """Return what the network reads of static inputs: float32 of shape (sequences, static_size); None without."""
+        if self.static is None:
+            return None
+        if rows is None:
+            raise DataError(
+                f"static: the network needs its static inputs, {listing(self.static.names)}. Give static=."
+            )
+        return self.static.encode(rows)
+
+    def tell_unknown(self, static: StaticRows | None) -> None:
+        """Warn of static inputs that the training did not have."""
+        if self.static is not None and static is not None:
+            self.static.tell_unknown(static)
 
     def outputs(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> np.ndarray:
         """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
-        found, rows = self.row_outputs(sequences, names)
+        found, rows = self.row_outputs(sequences, names, static)
         return found if self.task != "labeling" else self._at_steps(found, rows, sequences)
 
     def row_outputs(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> tuple[np.ndarray, list[int]]:
         """Return the outputs as the network gives them, with a label per step one for each row of the features.
 
@@ -116,7 +189,8 @@ class FittedModel:
         rows : list of int
             Rows of each sequence.
         """
-        prepared = self.prepare(sequences, names)
+        prepared = self.prepare(sequences, names, static)
+        self.tell_unknown(static)
         found = []
         for portion in portions(prepared):
             inputs = Ragged.from_list(portion)
@@ -145,10 +219,13 @@ class FittedModel:
         return rows[np.concatenate(places)]
 
     def predict_proba(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> np.ndarray:
         """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
-        outputs, rows = self.row_outputs(sequences, names)
+        outputs, rows = self.row_outputs(sequences, names, static)
         probabilities = (
             pooling.softmax(outputs) if not self._crf else self._each(crf.marginals, outputs, rows)
         )
@@ -157,10 +234,13 @@ class FittedModel:
         return per_sequence(self._at_steps(probabilities, rows, sequences), sequences)
 
     def predict(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> np.ndarray:
         """Return labels, numbers, or an object array of label arrays with one entry per time step."""
-        outputs, rows = self.row_outputs(sequences, names)
+        outputs, rows = self.row_outputs(sequences, names, static)
         if self.task == "classification":
             return self.classes[outputs.argmax(axis=1)]
         if self.task == "labeling":
@@ -189,6 +269,7 @@ class FittedModel:
         self,
         sequences: Sequence[np.ndarray],
         names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
         *,
         min_duration_s: float = 0.0,
     ) -> list[list[Segment]]:
@@ -203,7 +284,7 @@ class FittedModel:
             raise UsageError(
                 f"segments: needs a label per time step; this network has one per sequence ({self.task})."
             )
-        outputs, rows = self.row_outputs(sequences, names)
+        outputs, rows = self.row_outputs(sequences, names, static)
         bounds = np.cumsum(rows)[:-1]
         return [
             segments_of(
@@ -228,7 +309,10 @@ class FittedModel:
         return numbers[:, 0] if target["single"] else numbers
 
     def predict_quantiles(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        static: StaticRows | None = None,
     ) -> np.ndarray:
         """Return the quantiles trained for, rising: shape (sequences, quantiles), or (sequences, targets, quantiles).
 
@@ -237,7 +321,7 @@ class FittedModel:
         target = self.manifest["target"]
         count = len(target["quantiles"])
         spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
-        outputs, rows = self.row_outputs(sequences, names)
+        outputs, rows = self.row_outputs(sequences, names, static)
         each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
         numbers = each * spread + center
         numbers = numbers[:, 0] if target["single"] else numbers
@@ -255,6 +339,8 @@ class FittedModel:
         """32 hexadecimal digits of everything that decides an answer."""
         features, arrays = self.features.to_manifest()
         facts = [self.task, self.manifest["network"], self.manifest["target"], features]
+        if self.static is not None:
+            facts.append(self.static.to_manifest())
         if self.wide is not None:
             description, own = self.wide.to_manifest()
             facts.append(description)
@@ -331,12 +417,14 @@ class FittedModel:
         if manifest["network"] is not None:
             for member in _members(manifest, weights):
                 _check_weights(manifest["network"], member)
-            _check_reads(manifest["network"], features)
+            _check_reads(manifest["network"], features, manifest.get("static"))
         wide = None
         if manifest.get("wide") is not None:
             size = int(manifest["network"]["output_size"])
             channels = features.input_size if features.reads_numbers else 0
-            wide = Wide.from_manifest(manifest["wide"], own["wide."], channels=channels, outputs=size)
+            beside = int(manifest["network"].get("static_size", 0))
+            sizes = {"channels": channels, "outputs": size, "static_size": beside}
+            wide = Wide.from_manifest(manifest["wide"], own["wide."], **sizes)
             manifest = {name: value for name, value in manifest.items() if name != "wide"}
         return cls(manifest, features, weights, attached=own["attached."], wide=wide)
 
@@ -414,11 +502,17 @@ def _check_features(features: Chain) -> None:
         channels = step.output_size(channels)
 
 
-def _check_reads(network: Mapping[str, Any], features: Chain) -> None:
-    """Raise StoreError unless the network reads what the features give."""
-    if network["input_size"] != features.input_size:
+def _check_reads(network: Mapping[str, Any], features: Chain, static: Mapping[str, Any] | None) -> None:
+    """Raise StoreError unless the network reads what the features give, and the static inputs behind."""
+    beside = network.get("static_size", 0)
+    if network["input_size"] - beside != features.input_size:
         raise StoreError(
-            f"the network reads {network['input_size']} channels, the features give {features.input_size}. Use a backup."
+            f"the network reads {network['input_size'] - beside} channels, the features give {features.input_size}. Use a "
+            "backup."
+        )
+    if beside != (0 if static is None else StaticInputs.from_manifest(static).size):
+        raise StoreError(
+            f"the network reads {beside} static inputs, the manifest describes others. Use a backup."
         )
     front, words = network.get("front") or {}, features.steps[0] if features.steps else None
     if isinstance(words, Words) and front.get("name") == "text":
@@ -443,6 +537,11 @@ def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]
     extra = set(weights) - set(expected)
     if extra:
         raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
+
+
+def beside_static(rows: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return rows (time, channels) with what the network reads of static inputs behind each of them: float32."""
+    return np.concatenate([rows, np.broadcast_to(code, (len(rows), len(code)))], axis=1)
 
 
 def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:

@@ -20,6 +20,7 @@ from recurra.serving.models.manifest_parts import (
     NumberFile,
     Numbers,
     SequenceFile,
+    Static,
     TextFront,
     TokenCounts,
     TranslationFile,
@@ -144,8 +145,20 @@ def _check_sequence_file(found: SequenceFile) -> None:
             raise StoreError("network.front does not read texts. Use a backup.")
         if not texts and isinstance(network.front, Embedding | TextFront):
             raise StoreError("network.front reads texts, the features do not. Use a backup.")
+    if network is not None and network.static_size >= network.input_size:
+        raise StoreError("network.static_size must be less than network.input_size. Use a backup.")
+    if found.static is not None:
+        _check_static(found.static)
     if found.wide is not None and (per_step or (found.wide.kind == "ngrams") != texts):
         raise StoreError("the wide part does not fit what is read. Use a backup.")
+
+
+def _check_static(static: Static) -> None:
+    names = [column.name for column in static.columns]
+    if static.named and len(set(names)) < len(names):
+        raise StoreError("static: a column stands there twice. Use a backup.")
+    if any(len(set(column.categories or ())) < len(column.categories or ()) for column in static.columns):
+        raise StoreError("static: a category stands there twice. Use a backup.")
 
 
 def labels(target: Classes) -> np.ndarray:

@@ -98,6 +98,7 @@ class SequenceNetwork(Part):
     dropout: Share = 0.0
     front: Front | None = None
     crf: bool = False
+    static_size: Count = 0  # of the inputs, how many are static
 
 
 class EncoderDecoder(Part):
@@ -211,6 +212,23 @@ class SeriesFeatures(Part):
     static_spread: tuple[Rate, ...] = ()
 
 
+class StaticColumn(Part):
+    """One static input: a number and how it is scaled, or categories."""
+
+    name: str
+    categories: Annotated[tuple[str, ...], Length(0, 1000)] | None = None
+    center: float = 0.0
+    spread: Rate = 1.0
+    marks_missing: bool = False
+
+
+class Static(Part):
+    """Values of a whole sequence: `recurra.features.static.StaticInputs`."""
+
+    named: bool
+    columns: Annotated[tuple[StaticColumn, ...], Length(1, 10_000)]
+
+
 # ------------------------------------------------------------------------------------------------- targets
 
 
@@ -316,6 +334,7 @@ class SequenceFile(ModelFile):
     text: TextFacts | None = None
     video: VideoFacts | None = None
     wide: WidePart | None = None
+    static: Static | None = None
     members: Annotated[int, Range(1, 1000)] = 1
 
 

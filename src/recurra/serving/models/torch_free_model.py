@@ -67,15 +67,21 @@ class LightModel:
         """Name of the estimator that wrote the file."""
         return str(self.model_.manifest["estimator"])
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return labels, numbers, or an object array of label arrays; X as the estimator takes it."""
-        return self.model_.predict(*self._read(X))
+    def predict(self, X: Any, *, static: Any = None) -> np.ndarray:
+        """Return labels, numbers, or an object array of label arrays; X and static as the estimator takes them."""
+        return self.model_.predict(*self._inputs(X, static))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return probabilities of shape (sequences, classes), or an object array of (time, classes) arrays."""
         if self.model_.task == "regression":
             raise UsageError(f"predict_proba: needs classes; {self.estimator} predicts numbers.")
-        return self.model_.predict_proba(*self._read(X))
+        return self.model_.predict_proba(*self._inputs(X, static))
+
+    def _inputs(self, X: Any, static: Any) -> tuple[list[Any], list[str] | None, Any]:
+        """Return sequences, their names, and their static inputs where the network has some."""
+        sequences, names = self._read(X)
+        count = len(sequences)
+        return sequences, names, self.model_.static_rows(self.estimator, static, count, names=names, data=X)
 
     def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one; see `FittedModel.stream`."""

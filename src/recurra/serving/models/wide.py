@@ -82,14 +82,20 @@ class Wide:
 
     @classmethod
     def from_manifest(
-        cls, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, channels: int, outputs: int
+        cls,
+        description: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        *,
+        channels: int,
+        outputs: int,
+        static_size: int = 0,
     ) -> "Wide":
         """Return what `to_manifest` gave.
 
         Raises
         ------
         StoreError
-            If it makes no sense for a network that reads so many channels and has so many outputs.
+            If it makes no sense for a network that reads so many channels and static inputs and has so many outputs.
         """
         own = {n.removeprefix("features."): a for n, a in arrays.items() if n.startswith("features.")}
         kind, share = description.get("kind"), description.get("share")
@@ -97,7 +103,9 @@ class Wide:
             raise StoreError(
                 "the wide part must be of a known kind, with a share from 0 to 1. Update recurra."
             )
-        features = NGrams.from_arrays(own) if kind == "ngrams" else Summary.from_arrays(own, channels)
+        features = (
+            NGrams.from_arrays(own) if kind == "ngrams" else Summary.from_arrays(own, channels, static_size)
+        )
         weight, bias = arrays.get("weight"), arrays.get("bias")
         for name, array, shape in (("weight", weight, (outputs, features.size)), ("bias", bias, (outputs,))):
             if array is None or array.dtype != np.float32 or array.shape != shape:

@@ -8,7 +8,7 @@ import numpy as np
 from recurra.errors import StoreError
 from recurra.features.rows.streaming import check_state
 from recurra.kernels.dispatch import current
-from recurra.kernels.fronts.front import front_of, front_weights
+from recurra.kernels.fronts.front import running_front
 from recurra.kernels.heads import pooling
 from recurra.kernels.networks.fused_stream import fused
 from recurra.kernels.networks.stack import StackStep
@@ -32,10 +32,7 @@ class RunningNetwork:
         # The reference computes the recurrence in double (see `stack_forward`), and so must its stream.
         dtype = np.float64 if current() == "reference" else np.float32
         own = {n: w.astype(dtype, copy=False) for n, w in weights.items() if n.startswith("recurrent.")}
-        front = front_of(network)
-        self._front = (
-            None if front is None else front.running(network["front"], front_weights(weights), batch)
-        )
+        self._front = running_front(network, weights, batch)
         self._stack = StackStep(
             network["cell"], own, num_layers=network["num_layers"], prefix="recurrent.", batch=batch
         )
