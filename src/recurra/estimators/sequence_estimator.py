@@ -141,7 +141,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         self._check_fitted()
         return self.model_.predict(*self._inputs(X, static))
 
-    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+    def stream(self, *, look_ahead: int | None = None, static: Any = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one.
 
         Parameters
@@ -149,6 +149,8 @@ class SequenceEstimator(Estimator, SequenceOptions):
         look_ahead : int, optional
             For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
             the newest rows; see `recurra.serving.streams.look_ahead.LookAheadStream`.
+        static : sequence or dictionary, optional
+            The static inputs of the sequence; ``reset(static=...)`` of the stream gives those of the next one.
 
         Returns
         -------
@@ -161,7 +163,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If the network is bidirectional or the user's own, and no ``look_ahead`` is given.
         """
         self._check_fitted()
-        return self.model_.stream(look_ahead=look_ahead)
+        return self.model_.stream(look_ahead=look_ahead, static=static)
 
     def evaluate(
         self,

@@ -93,7 +93,8 @@ WRONG = {
     "unknown": (
         {"cell": "lstm", "hiden_size": 3},
         "NetworkConfig: unknown key 'hiden_size'; known are 'cell', 'input_size', 'hidden_size', "
-        "'output_size', 'num_layers', 'bidirectional', 'pooling', 'dropout', 'front', 'crf', 'static_size'. Did you mean 'hidden_size'?",
+        "'output_size', 'num_layers', 'bidirectional', 'pooling', 'dropout', 'front', 'crf', "
+        "'static_size'. Did you mean 'hidden_size'?",
     ),
     "absent": (
         {"cell": "lstm", "input_size": 3},

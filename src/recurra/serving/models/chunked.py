@@ -36,7 +36,6 @@ class ChunkedModel(FittedModel):
     ) -> tuple[np.ndarray, list[int]]:
         """Return what `FittedModel.row_outputs` does."""
         self.check(sequences, names)
-        self.tell_unknown(static)
         codes = self.static_codes(static)
         found = [
             self._one(

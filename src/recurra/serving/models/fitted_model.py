@@ -15,7 +15,7 @@ from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.rows.scaling import Scaling
-from recurra.features.static import Cell, StaticInputs
+from recurra.features.static import Cell, StaticInputs, one_row
 from recurra.features.texts.tokens import FIRST_LETTER, Words
 from recurra.features.windows.sliding import Windows
 from recurra.kernels.heads import crf, pooling
@@ -134,6 +134,8 @@ class FittedModel:
     ) -> StaticRows | None:
         """Return static inputs, as a user gave them or a Dataset has them, as rows of the training's columns.
 
+        What the training did not have, such as a category, is told in a warning.
+
         Raises
         ------
         UsageError
@@ -148,7 +150,9 @@ class FittedModel:
         columns = None
         if static is None and isinstance(data, Dataset):
             static, columns = data.static, data.static_names
-        return self.static.read(who, static, count, sequences=names, names=columns)
+        rows = self.static.read(who, static, count, sequences=names, names=columns)
+        self.static.tell_unknown(rows)
+        return rows
 
     def static_codes(self, rows: StaticRows | None) -> np.ndarray | None:
         """Return what the network reads of static inputs: float32 of shape (sequences, static_size); None without."""
@@ -159,11 +163,6 @@ class FittedModel:
                 f"static: the network needs its static inputs, {listing(self.static.names)}. Give static=."
             )
         return self.static.encode(rows)
-
-    def tell_unknown(self, static: StaticRows | None) -> None:
-        """Warn of static inputs that the training did not have."""
-        if self.static is not None and static is not None:
-            self.static.tell_unknown(static)
 
     def outputs(
         self,
@@ -190,7 +189,6 @@ class FittedModel:
             Rows of each sequence.
         """
         prepared = self.prepare(sequences, names, static)
-        self.tell_unknown(static)
         found = []
         for portion in portions(prepared):
             inputs = Ragged.from_list(portion)
@@ -350,7 +348,7 @@ class FittedModel:
             digest.update(f"\0{name}{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
         return digest.hexdigest()
 
-    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+    def stream(self, *, look_ahead: int | None = None, static: Any = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one.
 
         Parameters
@@ -358,6 +356,8 @@ class FittedModel:
         look_ahead : int, optional
             For networks that cannot be streamed as they are, such as bidirectional ones: answer from a window of
             the newest rows; see `LookAheadStream`.
+        static : sequence or dictionary, optional
+            The static inputs of the sequence; needed before its first row, unless a state brings them.
 
         Raises
         ------
@@ -374,7 +374,8 @@ class FittedModel:
                 "stream: look_ahead runs the network again on a window of rows, which features or a frontend that give a "
                 "row per window do not allow; train with bidirectional=False and stream without look_ahead."
             )
-        return Stream(self) if look_ahead is None else LookAheadStream(self, look_ahead)
+        rows = None if static is None else self.static_rows("stream", one_row(static), 1)
+        return Stream(self, rows) if look_ahead is None else LookAheadStream(self, look_ahead, rows)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; the old file or the new one is there after a crash, whole."""

@@ -83,9 +83,9 @@ class LightModel:
         count = len(sequences)
         return sequences, names, self.model_.static_rows(self.estimator, static, count, names=names, data=X)
 
-    def stream(self, *, look_ahead: int | None = None) -> Stream | LookAheadStream:
+    def stream(self, *, look_ahead: int | None = None, static: Any = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one; see `FittedModel.stream`."""
-        return self.model_.stream(look_ahead=look_ahead)
+        return self.model_.stream(look_ahead=look_ahead, static=static)
 
     def _read(self, X: Any) -> tuple[list[Any], list[str] | None]:
         if not self.model_.features.reads_numbers:

@@ -9,13 +9,23 @@ import numpy as np
 from recurra.checks import did_you_mean
 from recurra.errors import DataError, ShapeError, StoreError, UsageError
 from recurra.features.rows.streaming import check_state
+from recurra.features.static import one_row
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.batch_answers import Answers
 from recurra.serving.streams.ensemble import RunningMembers, running
 from recurra.serving.streams.latency import Latency
 from recurra.serving.streams.stateful_network import RunningNetwork, check_network_state
-from recurra.serving.streams.stream import all_finite, as_rows, at_steps, check_causal, plain_rows, too_large
+from recurra.serving.streams.stream import (
+    all_finite,
+    as_rows,
+    at_steps,
+    check_causal,
+    code_of,
+    plain_rows,
+    static_wanted,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from recurra.serving.models.fitted_model import FittedModel
@@ -59,6 +69,7 @@ class Streams:
         self._fresh = self._work.state()
         self._steps = np.zeros(1, np.int64)
         self._rows = np.zeros(1, np.int64)
+        self._static = np.zeros((1, self._model.static_size), np.float32)
         self._slots: dict[str, int] = {}
         self._free = [0]
         self._last: tuple[list[str], np.ndarray] = ([], np.empty(0, np.int64))
@@ -76,6 +87,27 @@ class Streams:
 
     def __contains__(self, name: object) -> bool:
         return name in self._slots
+
+    def begin(self, name: str, *, static: Any = None) -> None:
+        """Begin a sequence in a stream, new or not, before its first row; only static inputs make this necessary.
+
+        Parameters
+        ----------
+        name : str
+        static : sequence or dictionary, optional
+            The static inputs of the sequence.
+
+        Raises
+        ------
+        DataError, UsageError
+            If they are not those the network was trained with; nothing is changed then.
+        """
+        code = code_of(self._model, self._model.static_rows("Streams", one_row(static), 1))
+        if name in self._slots:
+            self.reset(name)
+        slot = int(self._places([name], begun=True)[0])
+        if code is not None:
+            self._static[slot] = code
 
     # ----------------------------------------------------------------- rows
 
@@ -172,6 +204,11 @@ class Streams:
                     self._features.set_state(arrays, slot)
                 raise too_large(rows, 0)
         self._steps[slots] += 1
+        if self._model.static_size:
+            inputs = [
+                np.concatenate([rows, self._static[slots[those]]], axis=1)
+                for rows, those in zip(inputs, given, strict=True)
+            ]
         outputs = np.zeros((len(slots), self._model.manifest["network"]["output_size"]), np.float32)
         ready = np.zeros(len(slots), bool)
         for rows, those in zip(inputs, given, strict=True):
@@ -204,6 +241,8 @@ class Streams:
         if not all_finite(inputs):
             self._features.set_state(before, slot)
             raise too_large(inputs, int(self._steps[slot]))
+        if self._model.static_size:
+            inputs = np.concatenate([inputs, np.tile(self._static[slot], (len(inputs), 1))], axis=1)
         self._load(np.array([slot]))
         self._steps[slot] += len(values)
         self._rows[slot] += len(inputs)
@@ -226,14 +265,16 @@ class Streams:
 
     # ---------------------------------------------------------------- slots
 
-    def _places(self, names: list[str]) -> np.ndarray:
-        """Return the slots of names; new ones get one."""
+    def _places(self, names: list[str], *, begun: bool = False) -> np.ndarray:
+        """Return the slots of names; new ones get one, where static inputs need not be given before."""
         if names == self._last[0]:
             return self._last[1]
         new = [name for name in names if name not in self._slots]
         for name in new:
             if not isinstance(name, str):
                 raise UsageError(f"Streams: a name must be a string; got {name!r}.")
+        if new and self._model.static_size and not begun:
+            raise static_wanted(self._model, f"begin({new[0]!r}, static=...)")
         if len(new) > len(self._free):
             self._grow(len(self._slots) + len(new))
         for name in new:
@@ -250,6 +291,9 @@ class Streams:
         for name, array in self._store.items():
             more = np.repeat(self._fresh[name][None], room - had, axis=0)
             self._store[name] = np.concatenate([array, more])
+        self._static = np.concatenate(
+            [self._static, np.zeros((room - had, self._static.shape[1]), np.float32)]
+        )
         zeros = np.zeros(room - had, np.int64)
         self._steps, self._rows = np.concatenate([self._steps, zeros]), np.concatenate([self._rows, zeros])
 
@@ -306,24 +350,28 @@ class Streams:
         self._unload()
         steps = int(self._steps[slot])
         own = {key: np.array(array[slot]) for key, array in self._store.items()}
-        arrays = stream_state.joined(features=self._features.state(slot), network=own)
+        static = {"code": self._static[slot]} if self._model.static_size else {}
+        arrays = stream_state.joined(features=self._features.state(slot), network=own, static=static)
         facts = {"steps": steps, "rows": int(self._rows[slot])}
         return steps, stream_state.to_bytes(self._model, "stream", facts, arrays)
 
     def restore(self, name: str, data: bytes) -> None:
         """Go on in one stream from the state of a stream of the same model; see `Stream.state` for the errors."""
         manifest, arrays = stream_state.from_bytes(self._model, "stream", data)
-        stream_state.check_parts(arrays, "features", "network")
+        stream_state.check_parts(arrays, "features", "network", "static")
+        code = stream_state.static_code(self._model, arrays)
         found = stream_state.described(stream_state.StreamState, manifest)
         features, network = (stream_state.part(arrays, f"{part}.") for part in ("features", "network"))
         check_network_state(network, self._fresh)
         check_state(features, self._model.features.stream().state(), "stream state, features")
         self._put(name, [found.steps, found.rows], features, network)
+        if code is not None:
+            self._static[self._slots[name]] = code
 
     def _put(
         self, name: str, facts: Sequence[int], features: Mapping[str, Any], network: Mapping[str, Any]
     ) -> None:
-        slot = int(self._places([name])[0])
+        slot = int(self._places([name], begun=True)[0])
         self._unload()
         self._features.set_state(features, slot)
         for key, array in network.items():
@@ -345,7 +393,8 @@ class Streams:
         features = {key: np.stack([state[key] for state in each]) for key in (each[0] if each else {})}
         network = {key: array[slots] for key, array in self._store.items()}
         counts = {"steps": self._steps[slots], "rows": self._rows[slots]}
-        arrays = stream_state.joined(features=features, network=network, counts=counts)
+        static = {"code": self._static[slots]} if self._model.static_size else {}
+        arrays = stream_state.joined(features=features, network=network, counts=counts, static=static)
         return stream_state.to_bytes(self._model, "streams", {"names": self.names}, arrays)
 
     @state.setter
@@ -354,7 +403,13 @@ class Streams:
         names = list(stream_state.described(stream_state.StreamsState, manifest).names)
         if len(set(names)) < len(names):
             raise StoreError(f"{stream_state.WHO}: names must be a list of different strings.")
-        stream_state.check_parts(arrays, "features", "network", "counts")
+        stream_state.check_parts(arrays, "features", "network", "counts", "static")
+        codes = [
+            stream_state.static_code(self._model, {"static.code": code})
+            for code in stream_state.part(arrays, "static.").get("code", np.empty(0))
+        ]
+        if len(codes) != (len(names) if self._model.static_size else 0):
+            raise StoreError(f"{stream_state.WHO}: must hold the static inputs of every stream.")
         features, network, counts = (
             stream_state.part(arrays, f"{p}.") for p in ("features", "network", "counts")
         )
@@ -364,7 +419,9 @@ class Streams:
         zero = {word: np.array(0, np.int64) for word in ("steps", "rows")}
         check_state(counts, _repeated(zero, len(names)), "stream state, counts")
         self._begin()
-        self._places(names)
+        self._places(names, begun=True)
+        for name, code in zip(names, codes, strict=False):
+            self._static[self._slots[name]] = code
         for index, name in enumerate(names):
             own = [{key: array[index] for key, array in part.items()} for part in (features, network)]
             self._put(name, [int(counts["steps"][index]), int(counts["rows"][index])], *own)

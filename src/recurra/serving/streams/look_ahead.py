@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.errors import StoreError, UsageError
+from recurra.features.static import one_row
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.latency import Latency
-from recurra.serving.streams.stream import as_rows, check_look_ahead
+from recurra.serving.streams.stream import as_rows, check_look_ahead, static_wanted
 
 if TYPE_CHECKING:
     from recurra.serving.models.fitted_model import FittedModel
@@ -32,6 +33,8 @@ class LookAheadStream:
         Any network.
     look_ahead : int
         N, at least 0.
+    static : sequence, optional
+        The row of the static inputs, as `FittedModel.static_rows` returns it.
 
     Attributes
     ----------
@@ -41,9 +44,9 @@ class LookAheadStream:
         How long the calls took; the wait for N more rows is not in it.
     """
 
-    def __init__(self, model: "FittedModel", look_ahead: int) -> None:
+    def __init__(self, model: "FittedModel", look_ahead: int, static: Any = None) -> None:
         check_look_ahead(look_ahead)
-        self._model = model
+        self._model, self._static = model, static
         self._ahead = int(look_ahead)
         self._per_step = model.task == "labeling"
         self._room = 2 * self._ahead if self._per_step else self._ahead
@@ -69,6 +72,8 @@ class LookAheadStream:
     def _take(self, rows: np.ndarray) -> Answer:
         if self._finished:
             raise UsageError("stream: finish() has ended this sequence; begin a new one with reset().")
+        if self._model.static_size and self._static is None:
+            raise static_wanted(self._model, "stream(static=...) or reset(static=...)")
         known = np.concatenate([self._window, rows])
         first = self.steps - len(self._window)  # the row that known[0] is
         end = self.steps + len(rows)
@@ -77,7 +82,7 @@ class LookAheadStream:
                 known, first, range(max(0, self.steps - self._ahead), max(0, end - self._ahead))
             )
         elif end:
-            outputs = self._model.outputs([known[-(self._ahead + 1) :]])[0]
+            outputs = self._model.outputs([known[-(self._ahead + 1) :]], None, self._static)[0]
         else:
             outputs = None
         self._window, self.steps = known[max(0, len(known) - self._room) :], end
@@ -93,7 +98,8 @@ class LookAheadStream:
         ]
         ends = np.cumsum([len(window) for window in windows])
         places = ends - [len(window) for window in windows] + (np.array(asked) - starts)
-        return self._model.outputs(windows)[places]
+        static = None if self._static is None else [*self._static] * len(windows)
+        return self._model.outputs(windows, None, static)[places]
 
     def _answer(self, outputs: np.ndarray | None) -> Answer:
         return Answer(self._model, outputs, self.steps, self._counted_state)
@@ -116,6 +122,7 @@ class LookAheadStream:
         window = np.zeros((self._room, self._model.features.n_channels))
         window[: len(self._window)] = self._window
         facts = {"steps": self.steps, "look_ahead": self._ahead, "finished": self._finished}
+        facts |= {} if self._static is None else {"static": list(self._static[0])}
         return stream_state.to_bytes(self._model, "look-ahead stream", facts, {"window": window})
 
     @state.setter
@@ -127,6 +134,9 @@ class LookAheadStream:
                 f"{stream_state.WHO}: has a look-ahead of {found.look_ahead} rows, this stream of "
                 f"{self._ahead}. Restore it in a stream with the same."
             )
+        static = None
+        if found.static is not None:
+            static = self._model.static_rows(stream_state.WHO, [found.static], 1)
         window = arrays.get("window", np.empty(0))
         channels = self._model.features.n_channels
         fits = (
@@ -140,13 +150,15 @@ class LookAheadStream:
                 f"got {window.dtype} of {window.shape}."
             )
         self._window = window[: min(found.steps, self._room)]
-        self.steps, self._finished = found.steps, found.finished
+        self.steps, self._finished, self._static = found.steps, found.finished, static
 
     def _counted_state(self) -> tuple[int, bytes]:
         return self.steps, self.state
 
-    def reset(self) -> None:
-        """Begin a new sequence; the latencies stay."""
+    def reset(self, *, static: Any = None) -> None:
+        """Begin a new sequence; the latencies stay. See `Stream.reset`."""
+        if static is not None:
+            self._static = self._model.static_rows("stream", one_row(static), 1)
         self._window = np.empty((0, self._model.features.n_channels))
         self.steps = 0
         self._finished = False

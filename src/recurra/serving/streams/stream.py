@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.checks import check_number
+from recurra.checks import check_number, listing
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.features.static import one_row
 from recurra.plain_arrays import plain
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
@@ -27,6 +28,9 @@ class Stream:
     ----------
     model : FittedModel
         Of one direction.
+    static : sequence, optional
+        The row of the static inputs, as `FittedModel.static_rows` returns it; where the network has some, `reset` gives
+        them before the first row.
 
     Attributes
     ----------
@@ -41,9 +45,10 @@ class Stream:
         If the network is bidirectional or the user's own.
     """
 
-    def __init__(self, model: "FittedModel") -> None:
+    def __init__(self, model: "FittedModel", static: Any = None) -> None:
         check_causal(model)
         self._model = model
+        self._static = None if static is None else code_of(model, static)
         self._features = model.features.stream()
         self._network = running(model)
         self._per_step = model.task == "labeling"
@@ -58,8 +63,13 @@ class Stream:
         scaling = self._model.features.only_scaling
         if scaling is None:
             return None
-        numbers = None if scaling.kind == "none" else (scaling.center, scaling.spread)
-        return self._network.fused(numbers, scaling.n_channels)
+        numbers, beside = None, self._model.static_size
+        if scaling.kind != "none":  # static inputs are scaled already
+            numbers = (
+                np.append(scaling.center, np.zeros(beside)),
+                np.append(scaling.spread, np.ones(beside)),
+            )
+        return self._network.fused(numbers, scaling.n_channels + beside)
 
     def step(self, row: Any) -> Answer:
         """Take in one row.
@@ -88,6 +98,14 @@ class Stream:
 
     def _take_fused(self, row: np.ndarray) -> Answer | None:
         """Take in a row in one native call; None, with nothing changed, where that cannot be."""
+        if self._model.static_size:
+            if (
+                self._static is None
+                or row.shape != (self._model.features.n_channels,)
+                or row.dtype.kind != "f"
+            ):
+                return None
+            row = np.concatenate([row, self._static])
         outputs = np.empty(self._shape, np.float32)
         probabilities = None if self._model.task == "regression" else np.empty(self._shape, np.float32)
         if not self._fused.step(row, outputs, probabilities):
@@ -120,6 +138,8 @@ class Stream:
         return answer
 
     def _take(self, rows: np.ndarray) -> Answer:
+        if self._model.static_size and self._static is None:
+            raise static_wanted(self._model, "stream(static=...) or reset(static=...)")
         before = self._features.state() if self._features.remembers else None
         inputs = self._features.push(rows)
         if not all_finite(inputs):
@@ -128,6 +148,8 @@ class Stream:
             raise too_large(inputs, self.steps)
         self.steps += len(rows)
         self._rows += len(inputs)
+        if self._static is not None:
+            inputs = np.concatenate([inputs, np.tile(self._static, (len(inputs), 1))], axis=1)
         if self._per_step:
             states = np.empty((len(inputs), self._network.state_size), np.float32)
             for index in range(len(inputs)):
@@ -165,13 +187,15 @@ class Stream:
             On assignment, if the bytes are damaged or belong to another model; the stream is then as it was before.
         """
         facts = {"steps": self.steps, "rows": self._rows}
-        arrays = stream_state.joined(features=self._features.state(), network=self._network.state())
-        return stream_state.to_bytes(self._model, "stream", facts, arrays)
+        static = {} if self._static is None else {"code": self._static}
+        parts = {"features": self._features.state(), "network": self._network.state(), "static": static}
+        return stream_state.to_bytes(self._model, "stream", facts, stream_state.joined(**parts))
 
     @state.setter
     def state(self, data: bytes) -> None:
         manifest, arrays = stream_state.from_bytes(self._model, "stream", data)
-        stream_state.check_parts(arrays, "features", "network")
+        stream_state.check_parts(arrays, "features", "network", "static")
+        static = stream_state.static_code(self._model, arrays)
         counts = stream_state.described(stream_state.StreamState, manifest)
         before = self._features.state()
         self._features.set_state(stream_state.part(arrays, "features."))
@@ -180,16 +204,39 @@ class Stream:
         except ValueError:
             self._features.set_state(before)
             raise
-        self.steps, self._rows = counts.steps, counts.rows
+        self.steps, self._rows, self._static = counts.steps, counts.rows, static
 
     def _counted_state(self) -> tuple[int, bytes]:
         return self.steps, self.state
 
-    def reset(self) -> None:
-        """Begin a new sequence; the latencies stay."""
+    def reset(self, *, static: Any = None) -> None:
+        """Begin a new sequence; the latencies stay.
+
+        Parameters
+        ----------
+        static : sequence or dictionary, optional
+            Its static inputs; those of the sequence before by default.
+        """
+        if static is not None:
+            self._static = code_of(self._model, self._model.static_rows("stream", one_row(static), 1))
         self._features.reset()
         self._network.reset()
         self.steps = self._rows = 0
+
+
+def code_of(model: "FittedModel", static: Any) -> np.ndarray | None:
+    """Return what the network reads of the row of static inputs: float32 of shape (static_size,); None without any."""
+    codes = model.static_codes(static)
+    return None if codes is None else codes[0]
+
+
+def static_wanted(model: "FittedModel", call: str) -> DataError:
+    """Return the error for rows of a sequence whose static inputs are not known."""
+    names = [] if model.static is None else model.static.names
+    return DataError(
+        f"stream: the network was trained with the static inputs {listing(names)}; give those of the sequence before its "
+        f"first row, with {call}."
+    )
 
 
 def at_steps(model: "FittedModel", outputs: np.ndarray, rows: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from recurra import store
 from recurra.errors import StoreError
-from recurra.serving.schema import MANIFEST, Count, Part, T, read
+from recurra.serving.schema import MANIFEST, Count, Json, Part, T, read
 
 if TYPE_CHECKING:
     from recurra.serving.models.fitted_model import FittedModel
@@ -63,6 +63,26 @@ def from_bytes(model: "FittedModel", kind: str, data: Any) -> tuple[dict[str, An
     return manifest, arrays
 
 
+def static_code(model: "FittedModel", arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Return what the network reads of the static inputs of one stream; None where there is nothing yet.
+
+    Raises
+    ------
+    StoreError
+        If it does not fit the network.
+    """
+    found = part(arrays, "static.")
+    code = found.get("code")
+    if code is None and not found:
+        return None
+    shape = (model.static_size,)
+    if code is None or len(found) > 1 or code.shape != shape or code.dtype != np.float32:
+        raise StoreError(f"{WHO}: its static inputs must be float32 of shape {shape}.")
+    if not shape[0] or not np.isfinite(code).all():
+        raise StoreError(f"{WHO}: its static inputs make no sense for this network.")
+    return code
+
+
 class StreamState(Part):
     """Rows a stream took in, and those its network has read of them."""
 
@@ -76,6 +96,7 @@ class LookAheadState(Part):
     steps: Count
     look_ahead: Count
     finished: bool
+    static: Json | None = None
 
 
 class StreamsState(Part):
