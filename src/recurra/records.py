@@ -249,6 +249,8 @@ class Dataset:
             out["n_missing"] = int(sum(np.isnan(r.values).sum() for r in self.records))
             if self.records[0].known is not None:
                 out["n_missing"] += int(sum(np.isnan(r.known).sum() for r in self.records))
+        if self.static_names:
+            out["static_inputs"] = ", ".join(map(str, self.static_names))
         if self.sample_rate_hz is not None:
             out["sample_rate_hz"] = self.sample_rate_hz
         groups = self.groups

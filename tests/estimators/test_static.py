@@ -151,7 +151,8 @@ def test_a_fitted_network_goes_on_with_its_scaling_and_categories():
     X, y, static = made("classifier", n=40)
     fitted = estimator("classifier", max_epochs=2).fit(X, y, static=static)
     before = fitted.model_.static
-    fitted.fit(X, y, static=[{"age": 3, "sensor": "other"}] * 40, resume=True)
+    with pytest.warns(RecurraWarning, match="'sensor' that the network does not know, such as 'other'"):
+        fitted.fit(X, y, static=[{"age": 3, "sensor": "other"}] * 40, resume=True)
     assert fitted.model_.static == before
     with pytest.raises(DataError, match="trained with the static inputs 'sensor', 'age'"):
         fitted.fit(X, y, resume=True)
@@ -292,3 +293,63 @@ def test_several_labels_or_targets_are_refused_in_a_sentence(y, words):
     if not isinstance(y, np.ndarray):
         with pytest.raises(RecurraError):
             SequenceRegressor(verbose=0).fit(X, y)
+
+
+# ------------------------------------------------------------------------------------------- looking inside
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "gradient_times_input"])
+def test_explanations_tell_of_static_inputs_beside_the_steps(method):
+    X, y, static = made("classifier")
+    y = np.array([row["sensor"] for row in static])
+    fitted = estimator("classifier", missing="mask").fit(X, y, static=static)
+    found = fitted.explain(X[0], static=static[0], method=method)
+    assert found.values.shape == X[0].shape
+    (sensor, value, share), (age, number, other) = found.static
+    assert (sensor, value, age, number) == ("sensor", static[0]["sensor"], "age", static[0]["age"])
+    if method != "gradient_times_input":  # where the network is sure its slope is none
+        assert share > 3 * abs(other)
+        assert abs(share) > np.abs(found.per_step).max()
+    assert f"static inputs: sensor ({value})" in found.summary()
+    assert found.to_dict()["static"][0] == {"name": "sensor", "value": value, "contribution": share}
+    if method == "integrated_gradients":
+        total = found.values.sum() + share + other
+        assert np.isclose(total - found.error, found.details["change"], atol=1e-5)
+    labels = [tick.get_text() for ax in found.plot().axes for tick in ax.get_yticklabels()]
+    assert f"sensor {value}" in labels
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"frontend": "convolutions"},
+        {"features": {"name": "statistics", "window_s": 4, "sample_rate_hz": 1}},
+    ],
+    ids=["plain", "front", "features"],
+)
+def test_explanations_traces_and_flow_of_every_design(options):
+    X, y, static = made("classifier", n=40)
+    fitted = estimator("classifier", max_epochs=2, members=2, **options).fit(X, y, static=static)
+    for method in ("integrated_gradients", "occlusion"):
+        assert len(fitted.explain(X[0], static=static[0], method=method).static) == 2
+    assert len(fitted.trace(X[0], static=static[0]).layers) == 1
+    assert fitted.gradient_flow(X, y, static=static).summary()
+    with pytest.raises(DataError, match="trained with the static inputs"):
+        fitted.explain(X[0])
+
+
+def test_the_wide_part_is_explained_by_occlusion():
+    X, y, static = made("classifier", n=80)
+    fitted = SequenceClassifier(random_state=0, verbose=0).fit(X, y, static=static)
+    (sensor, _, share), (_, _, age) = fitted.explain(X[0], static=static[0], method="occlusion").static
+    assert sensor == "sensor"
+    assert abs(share) > abs(age)
+
+
+def test_drawing_and_report_tell_of_them(trained, tmp_path):
+    _, fitted, (X, y, static) = trained
+    drawn = recurra.draw.network(fitted)
+    assert "Static inputs, 'sensor', 'age': 3 numbers beside each step" in drawn.description
+    fitted.evaluate(X, y, static=static).save(tmp_path / "report.html")
+    assert "5 inputs, 3 of them static" in (tmp_path / "report.html").read_text()

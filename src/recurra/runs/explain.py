@@ -3,7 +3,7 @@
 import io
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def explain(
         If there is no such sequence or class.
     """
     chosen = _chosen(run, data, index, options)
-    return _explained(chosen.estimator, chosen.sequence, method, target, step)
+    return _explained(chosen.estimator, chosen.record, method, target, step)
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def write_explanation(
     path = Path(out) if out is not None else _usual_place(run, index)
     _check_suffix("the file", path, SUFFIXES)
     chosen = _chosen(run, data, index, options)
-    found = _explained(chosen.estimator, chosen.sequence, method, target, step)
+    found = _explained(chosen.estimator, chosen.record, method, target, step)
     if out is None:
         path.parent.mkdir(exist_ok=True)
     _write(found, path)
-    inside, summary = _write_inside(chosen.estimator, chosen.sequence, chosen.name, path)
+    inside, summary = _write_inside(chosen.estimator, chosen.record, chosen.name, path)
     return ExplanationFiles(found, path, inside, summary, chosen.n_sequences - 1)
 
 
@@ -179,10 +179,10 @@ def _check_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The estimator of a run, one sequence, what to call it, and of how many it is one."""
+    """The estimator of a run, one record, what to call it, and of how many it is one."""
 
     estimator: Any
-    sequence: Any
+    record: Any
     name: str
     n_sequences: int
 
@@ -199,24 +199,45 @@ def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> _Chosen
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     record = dataset[index]
-    return _Chosen(load_model(path), record.values, record.name or f"sequence {index}", len(dataset))
+    return _Chosen(
+        load_model(path), _by_name(dataset, record), record.name or f"sequence {index}", len(dataset)
+    )
 
 
-def _explained(estimator: Any, sequence: Any, method: str, target: Any, step: int | None) -> Any:
+def _by_name(dataset: Any, record: Any) -> Any:
+    """Return a record with its static inputs by their names, where they have some."""
+    if record.static is None or dataset.static_names is None:
+        return record
+    return replace(record, static=dict(zip(dataset.static_names, record.static, strict=True)))
+
+
+def _static_of(estimator: Any, record: Any) -> dict[str, Any]:
+    """Return the static inputs of a record as an argument; none where the network has none."""
+    return {} if getattr(estimator.model_, "static", None) is None else {"static": record.static}
+
+
+def _explained(estimator: Any, record: Any, method: str, target: Any, step: int | None) -> Any:
+    sequence = record.values
     if estimator.model_.task == "translation":
         how = "attention" if method == DEFAULT_METHOD else method
         return estimator.explain(sequence, method=how, target=target)
     known = (
         {str(label): label for label in estimator.classes_.tolist()} if hasattr(estimator, "classes_") else {}
     )
-    return estimator.explain(sequence, method=method, target=known.get(str(target), target), step=step)
+    return estimator.explain(
+        sequence,
+        method=method,
+        target=known.get(str(target), target),
+        step=step,
+        **_static_of(estimator, record),
+    )
 
 
-def _write_inside(estimator: Any, sequence: Any, name: str, path: Path) -> tuple[Path | None, str]:
+def _write_inside(estimator: Any, record: Any, name: str, path: Path) -> tuple[Path | None, str]:
     """Write the gates and states beside the explanation; return file and summary, no file for a user's own network."""
     if estimator.model_.manifest["network"] is None or estimator.model_.task == "translation":
         return None, ""
-    trace = estimator.trace(sequence, name=name)
+    trace = estimator.trace(record.values, name=name, **_static_of(estimator, record))
     inside = path.with_name(f"{path.stem}-inside.svg")
     trace.plot().save(inside)
     return inside, trace.summary()

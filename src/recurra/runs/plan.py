@@ -245,6 +245,11 @@ def _check_options(task: str | None, kind: str | None, options: Mapping[str, Any
 
 def _check_kind(dataset: Dataset, task: str) -> None:
     """Raise DataError if no estimator learns the task on data of this kind."""
+    if task == "anomaly" and dataset.static is not None:
+        raise UsageError(
+            "train: static= is for the tasks 'classify', 'regress' and 'label', and for series; an anomaly detector reads "
+            "none. Leave it out."
+        )
     if dataset.kind in TASKS[task]:
         return
     others = [other for other, kinds in TASKS.items() if dataset.kind in kinds]

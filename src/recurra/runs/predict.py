@@ -14,7 +14,7 @@ from recurra.estimators.loading import SERIES, load_model
 from recurra.readers.clips.clip_folders import is_clip
 from recurra.records import Dataset, Record
 from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast_rows, label_segments
-from recurra.runs.data.new_data import read_unlabelled, stamp_of
+from recurra.runs.data.new_data import read_unlabelled, stamp_of, with_static
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.opening import find_model, model_file, open_model, task_of
 from recurra.serving.models.chunked import in_chunks
@@ -117,7 +117,7 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         _check_steps_only(wanted, "reads clips")
         dataset = _one_clip(data) or read_unlabelled(config, data, options)
         return Predicted(_of_clips(run, dataset, wanted.proba), dataset.y is not None)
-    dataset = read_unlabelled(config, data, {**options, "keep_stamps": True})
+    dataset = read_unlabelled(with_static(model, config), data, {**options, "keep_stamps": True})
     if model.task == "translation":
         if wanted.proba:
             raise UsageError("predict: proba needs classes; this network answers with texts.")
@@ -130,8 +130,9 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         sequences, _ = as_token_lists(dataset)
     else:
         sequences, _ = as_texts(dataset)
+    static = model.static_rows("predict", None, len(sequences), names=dataset.names, data=dataset)
     with _reading(model, sequences, wanted.chunk, wanted.progress) as model:
-        return Predicted(_rows(model, sequences, dataset, wanted), dataset.y is not None)
+        return Predicted(_rows(model, sequences, static, dataset, wanted), dataset.y is not None)
 
 
 def _check_steps_only(wanted: Wanted, network: str, *, segments: bool = False) -> None:
@@ -158,11 +159,13 @@ def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Prog
             yield in_chunks(model, CHUNK if chunk is None else chunk, advance)
 
 
-def _rows(model: Any, sequences: list[Any], dataset: Any, wanted: Wanted) -> list[dict[str, Any]]:
+def _rows(
+    model: Any, sequences: list[Any], static: Any, dataset: Any, wanted: Wanted
+) -> list[dict[str, Any]]:
     names = dataset.names
     if wanted.segments:
-        return label_segments(model, sequences, dataset, min_duration_s=wanted.min_duration_s)
-    answers = model.predict(sequences, names)
+        return label_segments(model, sequences, dataset, static=static, min_duration_s=wanted.min_duration_s)
+    answers = model.predict(sequences, names, static)
     per_step = model.task == "labeling" or bool(model.manifest["target"].get("per_step"))
     rows: list[dict[str, Any]] = []
     for record, name, answer in zip(dataset.records, names, answers, strict=True):
@@ -178,7 +181,7 @@ def _rows(model: Any, sequences: list[Any], dataset: Any, wanted: Wanted) -> lis
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
         classes = [str(label) for label in model.classes.tolist()]
-        for row, shares in zip(rows, model.predict_proba(sequences, names), strict=True):
+        for row, shares in zip(rows, model.predict_proba(sequences, names, static), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
 

@@ -88,11 +88,12 @@ def command(
     """Answer rows as they come, with the network of RUN.
 
     Rows are lines of JSON, [1.5, 2] or {"row": [1.5, 2]} or {"channel": 1.5, ...}, or of CSV with or without a
-    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. A network for texts takes a
-    text a line. Recordings in other files (sound, EDF, arrays) are read as the other commands read them. A network for
-    clips takes frames: of a video file or a folder of images, or from standard input as raw pixels (rgb24). Each answer is
-    a line of JSON on standard output, at once. At the end of the input, or at Ctrl-C, the latencies follow on standard
-    error. SIGTERM and SIGHUP end it too: the state is written, and the exit code is 4.
+    header; null or an empty cell is a missing value, {"reset": true} begins a new sequence. Static inputs are columns
+    or keys of its first row. A network for texts takes a text a line. Recordings in other files (sound, EDF, arrays)
+    are read as the other commands read them. A network for clips takes frames: of a video file or a folder of images,
+    or from standard input as raw pixels (rgb24). Each answer is a line of JSON on standard output, at once. At the
+    end of the input, or at Ctrl-C, the latencies follow on standard error. SIGTERM and SIGHUP end it too: the state
+    is written, and the exit code is 4.
     """
     options = flags.given(given)
     asked = {"name": name, "look_ahead": look_ahead, "state": state, "realtime": realtime}

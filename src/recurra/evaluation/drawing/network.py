@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from recurra.checks import listing
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.cells import TITLES, cell_of
 from recurra.evaluation.drawing.sketch import Drawing, Sketch, written_width
@@ -188,6 +189,7 @@ def _of_sequences(model: Any, module: SequenceNetwork, counted: _Parameters) -> 
         title = FRONTS.get(type(module.front).__name__, type(module.front).__name__)
         note = _front_note(config.front or {}, model)
         yield _Block(title, f"{unit} × {module.front.output_size}", counted.of(module.front), note, "purple")
+    yield from _static(model, module, unit)
     yield from _recurrent(module.recurrent, counted, unit)
     per_step = config.pooling == "none"
     if not per_step:
@@ -253,6 +255,14 @@ def _of_own(module: torch.nn.Module, counted: _Parameters) -> Iterator[_Block]:
 
 def _shape(part: torch.nn.Module) -> str:
     return f"{part.out_features}" if isinstance(part, torch.nn.Linear) else ""
+
+
+def _static(model: Any, module: SequenceNetwork, unit: str) -> Iterator[_Block]:
+    """Yield the static inputs, which stand beside what the recurrence reads at every step."""
+    found = None if model is None else model.static
+    if found is not None:
+        note = f"{listing(found.names, 4)}: {found.size} numbers beside each step"
+        yield _Block("Static inputs", f"{unit} × {module.recurrent.input_size}", 0, note)
 
 
 def _recurrent(

@@ -42,14 +42,16 @@ class Explanation:
     output : float, optional
         The network's output for the target (a logit for a class).
     error : float or None
-        Completeness error: the sum of ``values`` minus the change of the output they ought to add up to;
-        None where a method promises no sum.
+        Completeness error: the sum of ``values`` and of what ``static`` contributed minus the change of the output they
+        ought to add up to; None where a method promises no sum.
     channel_names : sequence of str, optional
         One name per channel of a sequence.
     sample_rate_hz : float, optional
         Time steps, or frames, per second.
     name : str
         Of the sequence.
+    static : sequence of (str, value, float)
+        Static inputs of the sequence: the name of each, its value and what it contributed beside the steps.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class Explanation:
     sample_rate_hz: float | None = None
     name: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    static: Sequence[tuple[str, Any, float]] = ()
 
     def __post_init__(self) -> None:
         check_choice("Explanation", "kind", self.kind, KINDS)
@@ -90,6 +93,10 @@ class Explanation:
         """Contribution of each channel of a sequence, summed over time, shape (channels,)."""
         return np.asarray(self.values).reshape(len(self.values), -1).sum(axis=0)
 
+    @property
+    def _static_shares(self) -> np.ndarray:
+        return np.array([share for _, _, share in self.static])
+
     def summary(self) -> str:
         """Say what was explained, by which method, and how far its parts add up."""
         parts = f"Contributions by {self.method.replace('_', ' ')}"
@@ -101,6 +108,9 @@ class Explanation:
         unit = {"sequence": "time steps", "text": "words", "video": "frames"}[self.kind]
         named = [str(self.input[int(i)]) if self.kind == "text" else str(int(i)) for i in strongest]
         parts += f"; strongest {unit}: {', '.join(named)}"
+        if self.static:
+            told = [f"{name} ({_cell(value)}) {number(share)}" for name, value, share in self.static]
+            parts += f"; static inputs: {', '.join(told)}"
         if self.error is not None:
             parts += f"; {self._adding_up(self.error)}"
         return parts + "."
@@ -132,6 +142,7 @@ class Explanation:
             "sample_rate_hz": self.sample_rate_hz,
             "name": self.name,
             "details": dict(self.details),
+            "static": [{"name": n, "value": value, "contribution": share} for n, value, share in self.static],
         }
 
     def _repr_svg_(self) -> str | None:
@@ -162,9 +173,10 @@ class Explanation:
         bars = self.kind == "text"
         channels = self.values.shape[1] if self.kind == "sequence" else 1
         heat = self.kind == "sequence" and channels > 1
+        beside = 40 + 18 * len(self.static) if self.static else 0
         height = 40 + 18 * len(self.values) if bars else 200 + (min(14 * channels, 200) if heat else 0)
         figure = Figure(
-            figsize=(WIDTH / 72, max(120, height) / 72), dpi=72, facecolor="none", edgecolor="none"
+            figsize=(WIDTH / 72, (max(120, height) + beside) / 72), dpi=72, facecolor="none", edgecolor="none"
         )
         if bars:
             _draw_words(figure.add_subplot(), self, colours)
@@ -172,8 +184,11 @@ class Explanation:
             _draw_steps(figure.add_subplot(), self, colours)
             label(figure.axes[0], x="Time in seconds" if self.sample_rate_hz else "Frame", colours=colours)
         else:
+            ratios = [1, 0.7 + 0.09 * channels if heat else 0.9]
+            if self.static:
+                ratios.append(sum(ratios) * beside / height)
             grid = figure.add_gridspec(
-                2, 1, height_ratios=[1, 0.7 + 0.09 * channels if heat else 0.9], hspace=0.25
+                len(ratios), 1, height_ratios=ratios, hspace=0.5 if self.static else 0.25
             )
             signal = figure.add_subplot(grid[0])
             below = figure.add_subplot(grid[1], sharex=signal)
@@ -181,6 +196,9 @@ class Explanation:
             (_draw_heat if heat else _draw_steps)(below, self, colours)
             label(below, x=time_axis(0, self.sample_rate_hz)[1], colours=colours)
             figure.align_ylabels([signal, below])
+            if self.static:
+                names = [f"{name} {_cell(value)}" for name, value, _ in self.static]
+                _draw_bars(figure.add_subplot(grid[2]), names, self._static_shares, colours)
         fit(figure)
         return figure
 
@@ -235,13 +253,21 @@ def _draw_steps(ax: Axes, e: Explanation, colours: Any) -> None:
     label(ax, y="Contribution", colours=colours)
 
 
+def _cell(value: Any) -> str:
+    """Return the value of a static input in words."""
+    return "missing" if value is None else number(value) if isinstance(value, float) else str(value)
+
+
 def _draw_words(ax: Axes, e: Explanation, colours: Any) -> None:
+    _draw_bars(ax, e.input, e.per_step, colours)
+
+
+def _draw_bars(ax: Axes, names: Sequence[str], share: np.ndarray, colours: Any) -> None:
     dress(ax, grid="x", colours=colours)
-    share = e.per_step
     bar_colours = [colours["blue"] if v > 0 else colours["orange"] for v in share]
     ax.barh(np.arange(len(share)), share, color=bar_colours, height=0.75, linewidth=0)
     ax.axvline(0.0, color=colours["muted"], linewidth=0.8)
-    ax.set_yticks(range(len(share)), [plain(word) for word in e.input], fontsize=SMALL)
+    ax.set_yticks(range(len(share)), [plain(name) for name in names], fontsize=SMALL)
     ax.set_ylim(len(share) - 0.5, -0.5)
     label(ax, x="Contribution", colours=colours)
 

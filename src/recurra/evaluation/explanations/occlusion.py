@@ -25,6 +25,7 @@ def occlusion(
     window: int | None = None,
     baseline: Any = None,
     channel_groups: Sequence[Sequence[int]] | None = None,
+    whole_groups: Sequence[Sequence[int]] = (),
     label: Any = None,
     channel_names: Sequence[str] | None = None,
     sample_rate_hz: float | None = None,
@@ -49,6 +50,8 @@ def occlusion(
         What stands in its place; zeros if omitted, after scaling the mean of every channel.
     channel_groups : sequence of sequence of int, optional
         Channels that are left out together; each on its own by default.
+    whole_groups : sequence of sequence of int
+        Channels that are left out together from the first step to the last, such as static inputs.
     label : Any, optional
         What to call the target; its number if omitted.
 
@@ -86,6 +89,7 @@ def occlusion(
     places = [
         (slice(first, min(first + size, steps)), group) for first in range(0, steps, size) for group in groups
     ]
+    places += [(slice(0, steps), list(group)) for group in whole_groups if len(group)]
     at_once = max(1, STEPS_AT_ONCE // steps)
     kind = kind_of_weights(network)
     values = np.zeros(given.shape)

@@ -10,7 +10,7 @@ from recurra.checks import as_texts, as_token_lists, check_choice, check_number,
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
-from recurra.features.static import one_row
+from recurra.features.static import StaticInputs, one_row
 from recurra.fitting import recipe
 from recurra.fitting.explanations.input_attribution import folded
 from recurra.fitting.inputs.sequences import only_one, read_sequence
@@ -70,15 +70,29 @@ def explain(
         network.crf = None  # what is explained are the scores of a step by itself
     if model.wide is not None:
         network = recipe.both_parts(network, model.wide, probabilities=model.task == "classification")
-    found = _method(method)(network, prepared, target=index, step=row, **_own(method, prepared, raw, options))
+    own = _own(method, prepared, raw, options, model.static)
+    found = _method(method)(network, prepared, target=index, step=row, **own)
+    values, static = _parted(model, found.values, beside)
     return replace(
         found,
-        values=folded(model.features, found.values, (len(raw), raw.shape[1])),
+        values=folded(model.features, values, (len(raw), raw.shape[1])),
+        static=static,
         input=raw,
         target=index if model.task == "regression" else estimator.classes_.tolist()[index],
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
     )
+
+
+def _parted(
+    model: FittedModel, values: np.ndarray, static: StaticRows | None
+) -> tuple[np.ndarray, list[tuple[str, Any, float]]]:
+    """Return the contributions of the channels, and name, value and contribution of each static input."""
+    if model.static is None or static is None:
+        return values, []
+    first = values.shape[1] - model.static.size
+    shares = model.static.summed(values[:, first:].sum(axis=0)).tolist()
+    return values[:, :first], list(zip(model.static.names, static[0], shares, strict=True))
 
 
 def _whole_network(estimator: Fitted) -> Any:
@@ -114,7 +128,13 @@ def _method(name: str) -> Callable[..., Explanation]:
     return integrated_gradients
 
 
-def _own(method: str, prepared: np.ndarray, raw: np.ndarray, options: Mapping[str, Any]) -> dict[str, Any]:
+def _own(
+    method: str,
+    prepared: np.ndarray,
+    raw: np.ndarray,
+    options: Mapping[str, Any],
+    static: StaticInputs | None,
+) -> dict[str, Any]:
     """Return the options of a method, checked; a channel and its mask of missing values are left out together."""
     known = {"integrated_gradients": ("points",), "occlusion": ("window",), "gradient_times_input": ()}[
         method
@@ -124,11 +144,13 @@ def _own(method: str, prepared: np.ndarray, raw: np.ndarray, options: Mapping[st
             words = f"its options are {', '.join(known)}" if known else "it has no options"
             raise UsageError(f"explain: method {method!r} has no option {word!r}; {words}.")
     own = dict(options)
-    channels = raw.shape[1]
+    channels, width = raw.shape[1], prepared.shape[1] - (0 if static is None else static.size)
     if method == "occlusion" and len(prepared) != len(raw):
-        own["channel_groups"] = [list(range(prepared.shape[1]))]
+        own["channel_groups"] = [list(range(width))]
     elif method == "occlusion" and prepared.shape[1] != channels:
-        own["channel_groups"] = [list(range(c, prepared.shape[1], channels)) for c in range(channels)]
+        own["channel_groups"] = [list(range(c, width, channels)) for c in range(channels)]
+    if method == "occlusion" and static is not None:
+        own["whole_groups"] = [[width + place for place in block] for block in static.blocks]
     return own
 
 

@@ -159,7 +159,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     else:
         if words.channels is None:
             text.check_no_texts(
-                columns, [n for n in columns.names if n not in (words.id, words.time, words.label)]
+                columns, [n for n in columns.names if n not in (words.id, words.time, words.label, *static)]
             )
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special: set[Any] = {words.id, words.time, words.label, words.group, *targets, *static}

@@ -36,6 +36,13 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
     return as_trained(load_like(data, stored, options), config)
 
 
+def with_static(model: Any, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration of a run, or an empty one of a model file alone, with the columns of static inputs."""
+    if getattr(model, "static", None) is None or not model.static.named:
+        return config
+    return {**config, "data_words": {"static": model.static.names, **config.get("data_words", {})}}
+
+
 def read_unlabelled(config: Mapping[str, Any], data: Any, options: Mapping[str, Any]) -> Any:
     """Read data that need not have the labels of the training data; ``-`` is what comes on standard input.
 

@@ -40,7 +40,8 @@ DATA_OPTIONS: Mapping[str, DataOption] = {
         "Column known in advance of a series, such as the temperature; may be given several times.", many=True
     ),
     "static": DataOption(
-        "Column with an attribute of a whole series; may be given several times.", many=True
+        "Column with a value of a whole sequence or series, such as an age; several with commas or given again.",
+        many=True,
     ),
     "kind": DataOption(
         "What a table holds: sequences, or series to forecast.", choices=("sequence", "series")

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
+from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.number_formats import NotANumberError, Numerals
 
@@ -30,11 +31,14 @@ class Row:
         The stream they belong to.
     reset : bool
         Begin a new sequence, without a row.
+    static : list, or None
+        Static inputs of the sequence, in the order of the network; None where the line has none.
     """
 
     values: Any
     name: str | None = None
     reset: bool = False
+    static: list[Any] | None = None
 
     @property
     def several(self) -> bool:
@@ -63,6 +67,8 @@ class Lines:
         ``auto`` takes JSON if the first line starts with a bracket.
     name : str or None
         Column or key that names the stream of a row.
+    static_names : sequence of str
+        Columns or keys with the static inputs of a sequence; empty where the network has none.
     warn : callable, optional
         Is given what to warn of; by default nobody is.
     written : mapping, optional
@@ -84,10 +90,13 @@ class Lines:
         *,
         kind: str,
         name: str | None,
+        static_names: Sequence[str] = (),
         warn: Callable[[str], None] = _nobody,
         written: Mapping[str, Any] | None = None,
     ) -> None:
         self.number = 0
+        self._static = list(static_names)
+        self._static_columns: list[int] = []
         self._channels = channels
         self._names = list(channel_names) if channel_names else None
         self._kind = kind
@@ -152,14 +161,29 @@ class Lines:
             name = str(name)
         if content.get("reset") is True:
             return Row([], name, reset=True)
+        static = self._static_of(content)
         if "row" in content:
-            return Row(self._numbers(content["row"]), name)
+            return Row(self._numbers(content["row"]), name, static=static)
         if self._names is None:
             raise self._bad('it must be a list of numbers, or an object with such a list as "row"')
         missing = [channel for channel in self._names if channel not in content]
         if missing:
             raise self._bad(f"it lacks the channel {missing[0]!r}")
-        return Row(self._numbers([content[channel] for channel in self._names]), name)
+        return Row(self._numbers([content[channel] for channel in self._names]), name, static=static)
+
+    def _static_of(self, content: dict[str, Any]) -> list[Any] | None:
+        """Return the static inputs of an object, from its own keys or from those of "static"."""
+        inner = content.get("static")
+        found = content if not isinstance(inner, dict) else inner
+        there = [name for name in self._static if name in found]
+        if not there:
+            return None
+        if len(there) < len(self._static):
+            absent = next(name for name in self._static if name not in found)
+            raise self._bad(
+                f"it has the static input {there[0]!r} and lacks {absent!r}; null if it is not known"
+            )
+        return [found[name] for name in self._static]
 
     def _numbers(self, content: Any) -> list[Any]:
         if isinstance(content, list) and content and all(isinstance(row, list) for row in content):
@@ -200,6 +224,11 @@ class Lines:
                 raise UsageError(
                     f"stream: name is the column {self._name!r}, but the first line is no header."
                 )
+            if self._static:
+                raise UsageError(
+                    f"stream: the static inputs {listing(self._static)} are columns of the rows, but the first line is no "
+                    "header. Name the columns."
+                )
             self._columns, self._width = list(range(self._channels)), self._channels
         if len(cells) != self._width:
             raise self._bad(f"it has {len(cells)} cells; {self._width} are expected")
@@ -209,7 +238,9 @@ class Lines:
             if value is None:
                 raise self._bad(f"{cells[column][:40]!r} is not a number")
             row.append(value)
-        return Row(row, None if self._name_column is None else cells[self._name_column])
+        static = [self._cell(cells[column]) for column in self._static_columns]
+        name = None if self._name_column is None else cells[self._name_column]
+        return Row(row, name, static=static or None)
 
     def _number(self, cell: str) -> float | None:
         """Return a cell as the tables of the training are read, None if it is no number."""
@@ -219,6 +250,11 @@ class Lines:
             return float(self._numerals.read(np.array([cell], dtype=object))[0][0])
         except NotANumberError:
             return None
+
+    def _cell(self, cell: str) -> float | str | None:
+        """Return a static input: a number where it is one, text, or None where it is missing."""
+        number = self._number(cell)
+        return cell if number is None else None if math.isnan(number) else number
 
     def _parted_by(self, line: str) -> str:
         """Return what parts the cells; where a comma is the decimal mark it is not that, unless there is nothing else."""
@@ -236,7 +272,14 @@ class Lines:
                     f"stream: name is the column {self._name!r}, the columns are {_shown(cells)}."
                 )
             self._name_column = cells.index(self._name)
-        others = [i for i in range(len(cells)) if i != self._name_column]
+        absent = [name for name in self._static if name not in cells]
+        if absent:
+            raise UsageError(
+                f"stream: the network was trained with the static inputs {listing(self._static)}, and there is no column "
+                f"{absent[0]!r}; the columns are {_shown(cells)}. Add it, filled in the first row of each sequence."
+            )
+        self._static_columns = [cells.index(name) for name in self._static]
+        others = [i for i in range(len(cells)) if i not in (self._name_column, *self._static_columns)]
         if self._names is not None and all(name in cells for name in self._names):
             self._columns = [cells.index(name) for name in self._names]
             self._say_left_out(cells)
@@ -252,7 +295,7 @@ class Lines:
 
     def _say_left_out(self, cells: list[str]) -> None:
         """Tell of columns nobody reads: one of them may say which recording a row is of."""
-        read = {*(self._columns or ()), self._name_column}
+        read = {*(self._columns or ()), *self._static_columns, self._name_column}
         left = [cell for i, cell in enumerate(cells) if i not in read]
         if not left:
             return

@@ -10,7 +10,7 @@ from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.clips.video import FrameReader
-from recurra.runs.data.new_data import read_unlabelled
+from recurra.runs.data.new_data import read_unlabelled, with_static
 from recurra.runs.folder.opening import model_file, task_of
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
@@ -60,7 +60,15 @@ def answering_rows(
     opened = Streams(model) if name is not None else model.stream(look_ahead=look_ahead)
     session = Session(model, opened, named=name is not None, look_ahead=look_ahead, proba=proba)
     names = model.manifest.get("channel_names")
-    lines = Lines(model.features.n_channels, names, kind=kind, name=name, warn=warn, written=written)
+    static = () if model.static is None else model.static.names
+    how: dict[str, Any] = {
+        "kind": kind,
+        "name": name,
+        "warn": warn,
+        "written": written,
+        "static_names": static,
+    }
+    lines = Lines(model.features.n_channels, names, **how)
     return session, lines
 
 
@@ -74,9 +82,10 @@ def answering_recording(
     options: Mapping[str, Any],
 ) -> tuple[Session, Recorded, float | None]:
     """Return what answers the steps of a file that is read as a whole, the steps, and their rate where it is known."""
-    data = read_unlabelled(config, source, options)
+    data = read_unlabelled(with_static(model, config), source, options)
+    static = model.static_rows("stream", None, len(data), names=data.names, data=data)
     session = Session(model, model.stream(look_ahead=look_ahead), look_ahead=look_ahead, proba=proba)
-    return session, Recorded(data), data.sample_rate_hz or model.manifest.get("sample_rate_hz")
+    return session, Recorded(data, static), data.sample_rate_hz or model.manifest.get("sample_rate_hz")
 
 
 def answering_texts(

@@ -1,6 +1,6 @@
 """Recordings and texts of a file, read as every verb reads them, and given one step or one text after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Recorded:
     ----------
     data : Dataset
         What was read.
+    static : sequence, optional
+        Static inputs of each recording, in the order of the network.
 
     Attributes
     ----------
@@ -34,8 +36,8 @@ class Recorded:
         Steps or texts given so far.
     """
 
-    def __init__(self, data: Dataset) -> None:
-        self.number = 0
+    def __init__(self, data: Dataset, static: Sequence[Sequence[Any]] | None = None) -> None:
+        self.number, self._static = 0, static
         self.unit: str = "step" if data.kind == "sequence" else "text"
         self._data = data
 
@@ -52,4 +54,4 @@ class Recorded:
                 yield Row([], own, reset=True)
             for row in values.tolist():
                 self.number += 1
-                yield Row(row, own)
+                yield Row(row, own, static=None if self._static is None else list(self._static[index]))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
 from recurra.runs.stream.lines import BadLineError, Row
@@ -48,6 +49,7 @@ class Session:
         self._model = model
         self._classes = [str(label) for label in model.classes.tolist()] if model.task != "regression" else []
         self._proba = proba
+        self._static: dict[str | None, list[Any]] = {}  # as the first row of each sequence gave them
         self._behind = look_ahead if look_ahead is not None and model.task == "labeling" else 0
 
     def take(self, row: Row) -> dict[str, Any] | None:
@@ -56,6 +58,8 @@ class Session:
             self._reset(row.name)
             return None
         several = row.several
+        if self._model.static is not None:
+            self._begin(row)
         if self.named:
             answer = self.stream.push(row.name, row.values if several else [row.values])
         elif several:
@@ -64,6 +68,36 @@ class Session:
             answer = self.stream.step(row.values)
         self.rows += len(row.values) if several else 1
         return self._line(answer, row.name, several, answer.steps - 1 - self._behind)
+
+    def _begin(self, row: Row) -> None:
+        """Give a sequence that begins its static inputs.
+
+        Raises
+        ------
+        DataError
+            If the row has none, or others than the rows before it.
+        """
+        under_way = row.name in self.stream if self.named else self.stream.steps > 0
+        if under_way and all(cell is None for cell in row.static or ()):
+            return
+        if row.static is None:
+            raise DataError(
+                f"the first row of a sequence must carry its static inputs, {listing(self._model.static.names)}, as "
+                "columns or keys"
+            )
+        if not under_way or row.name not in self._static:
+            if not under_way:
+                first = {"static": row.static}
+                if self.named:
+                    self.stream.begin(row.name, **first)
+                else:
+                    self.stream.reset(**first)
+            self._static[row.name] = row.static
+        elif row.static != self._static[row.name]:
+            raise DataError(
+                f"its static inputs {listing(row.static)} are not those the sequence began with, "
+                f'{listing(self._static[row.name])}; send {{"reset": true}} before a new sequence'
+            )
 
     def finish(self) -> Iterator[dict[str, Any]]:
         """Yield what to write for the rows that waited for later ones."""
@@ -75,9 +109,10 @@ class Session:
             yield self._said(first + index, None, label, answer.probabilities[index])
 
     def _reset(self, name: str | None) -> None:
+        self._static.pop(name, None)
         if self.named:
-            if name in self.stream:
-                self.stream.reset(name)
+            if name in self.stream:  # with static inputs its next row brings others
+                (self.stream.drop if self._model.static is not None else self.stream.reset)(name)
         else:
             self.stream.reset()
 

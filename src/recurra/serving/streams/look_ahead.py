@@ -121,7 +121,7 @@ class LookAheadStream:
         """Everything the stream remembers; see `Stream.state`."""
         window = np.zeros((self._room, self._model.features.n_channels))
         window[: len(self._window)] = self._window
-        facts = {"steps": self.steps, "look_ahead": self._ahead, "finished": self._finished}
+        facts: dict[str, Any] = {"steps": self.steps, "look_ahead": self._ahead, "finished": self._finished}
         facts |= {} if self._static is None else {"static": list(self._static[0])}
         return stream_state.to_bytes(self._model, "look-ahead stream", facts, {"window": window})
 
