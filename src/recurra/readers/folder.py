@@ -18,7 +18,7 @@ from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
-from recurra.readers.tables import static_columns, texts, time_columns
+from recurra.readers.tables import row_order, texts, time_columns
 from recurra.readers.tables.columns import Columns, has_index, read_delimited
 from recurra.readers.tables.table import from_columns
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
@@ -272,7 +272,7 @@ def _read_signal(file: Path, name: str, words: TableOptions) -> Dataset:
 
 def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
     """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
-    named = {words.label, words.group, words.time, *static_columns.names_of(columns, words)}
+    named = {words.label, words.group, words.time, *row_order.static_names(columns, words)}
     usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
     left = [n for n in columns.names if n not in named and n.lower() not in usual]
     return left[1:] if left and has_index(columns, left[0]) and len(left) > 1 else left
@@ -373,8 +373,8 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     groups = table.labels(group) if group else [None] * len(files)
     part = _column(table, None, ("part", "split"), "part")
     parts = _parts(table, part) if part else [None] * len(files)
-    static_names = static_columns.names_of(table, words)
-    static = static_columns.of_rows(table, static_names)
+    static_names = row_order.static_names(table, words)
+    static = row_order.static_of_rows(table, static_names)
     of_files = replace(words.without_given("group"), static=None)
     read = []
     for row, file in enumerate(files):

@@ -190,7 +190,7 @@ def trace_of(estimator: Fitted, x: Any, *, name: str, static: Any = None) -> Tra
     return trace_raw(model, raw, name, beside)
 
 
-def trace_words(estimator: Any, x: Any, name: str, static: StaticRows | None) -> Trace:
+def trace_words(estimator: Any, x: Any, name: str, static: StaticRows | None = None) -> Trace:
     """Return every gate and state over one text, or one sentence given as a list of words; of the first member."""
     model, who = estimator.model_, type(estimator).__name__
     words: Any = model.features.steps[0]

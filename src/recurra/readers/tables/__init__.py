@@ -4,9 +4,8 @@
 - `nested_cells`: Tables whose cells hold whole sequences, as the time-series archives' tools pass them
 - `number_formats`: Numbers as people and spreadsheets write them: decimal marks, groups of thousands
 - `preamble`: What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units
-- `row_order`: Which rows of a long table make up which sequence, in which order, and when each of them was
+- `row_order`: Which rows of a long table make up which sequence, in which order, and what belongs to a whole one
 - `series`: A table with a time column becomes series on a regular grid: frequency found, gaps named
-- `static_columns`: Columns of a table that belong to a whole sequence: its static inputs, such as an age
 - `table`: Tables become records: long (one row per time step), wide (one row per sequence), or one text per row
 - `table_options`: What the user may say about a table: the words of `recurra.load`, and the column names taken unsaid
 - `text_pairs`: Tables of two columns of text: a source, and what it is to be turned into

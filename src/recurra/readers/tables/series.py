@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
-from recurra.readers.tables import static_columns
+from recurra.readers.tables import row_order
 from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.columns import from_frame as columns_of
 from recurra.readers.tables.table_options import TableOptions
@@ -47,7 +47,7 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
             f"{columns.who}: needs a time column to be read as series; its columns are {listing(columns.names)}. "
             "Name it with time=."
         )
-    known, static = list(words.known or ()), static_columns.names_of(columns, words)
+    known, static = list(words.known or ()), row_order.static_names(columns, words)
     for name in known:
         columns.check_name(name, "known")
     targets = [words.target] if isinstance(words.target, str) else list(words.target or ())

@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
-from recurra.readers.tables import nested_cells, static_columns, time_columns, tokens
+from recurra.readers.tables import nested_cells, row_order, time_columns, tokens
 from recurra.readers.tables import texts as text
 from recurra.readers.tables.columns import (
     Columns,
@@ -24,7 +24,6 @@ from recurra.readers.tables.columns import (
 )
 from recurra.readers.tables.number_formats import Numerals
 from recurra.readers.tables.preamble import is_number, time_unit
-from recurra.readers.tables.row_order import RowOrder
 from recurra.readers.tables.series import series_from_columns
 from recurra.readers.tables.table_options import (
     DELIMITED,
@@ -150,7 +149,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     if words.kind == "series":
         series = series_from_columns(columns, words)
         return replace(series, notes=_together(notes, columns, series))
-    targets, static = words.target_names, static_columns.names_of(columns, words)
+    targets, static = words.target_names, row_order.static_names(columns, words)
     if words.text:
         check_full_rows(columns)
         dataset = _texts(columns, words)
@@ -231,7 +230,7 @@ def _find_usual_names(columns: Columns, words: TableOptions) -> tuple[TableOptio
         words.group,
         words.text,
         *words.target_names,
-        *static_columns.names_of(columns, words),
+        *row_order.static_names(columns, words),
         *(words.channels or ()),
     }
     found: dict[str, str] = {}
@@ -339,7 +338,7 @@ def _nested(columns: Columns, words: TableOptions, channels: list[str]) -> Datas
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * columns.rows
     names = columns.unique_names(words.id)
-    static = static_columns.of_rows(columns, static_columns.names_of(columns, words))
+    static = row_order.static_of_rows(columns, row_order.static_names(columns, words))
     records = [
         Record(values, label=label, group=group, name=name, sample_rate_hz=words.sample_rate_hz, static=own)
         for values, label, group, name, own in zip(
@@ -371,7 +370,7 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     labels = _row_labels(columns, words)
     groups = columns.labels(words.group) if words.group else [None] * len(matrix)
     names = columns.unique_names(words.id, advice=" If each row is one time step, pass layout='long'.")
-    static = static_columns.of_rows(columns, static_columns.names_of(columns, words))
+    static = row_order.static_of_rows(columns, row_order.static_names(columns, words))
     records = [
         Record(
             matrix[i, :length, None],
@@ -399,7 +398,7 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
             f"most {MAX_CHANNELS}. Pick the channels with channels=."
             f"{_if_wide(words)}"
         )
-    rows = RowOrder(columns, words)
+    rows = row_order.RowOrder(columns, words)
     advice = "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
     matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
     if rows.order is not None:
@@ -408,8 +407,8 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     groups = [None] * len(rows.names)
     if words.group:
         other = "Correct it, or choose another column."
-        groups = static_columns.constant(columns, words.group, rows, "group", advice=other)
-    static = static_columns.of_sequences(columns, static_columns.names_of(columns, words), rows)
+        groups = row_order.constant(columns, words.group, rows, "group", advice=other)
+    static = row_order.static_of_sequences(columns, row_order.static_names(columns, words), rows)
     rates, rate_notes = rows.rates()
     stamps = None
     if words.keep_stamps and isinstance(words.time, str) and words.time:
@@ -432,7 +431,9 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     return Dataset(records, channel_names=channels, notes=notes)
 
 
-def _long_labels(columns: Columns, words: TableOptions, rows: RowOrder) -> tuple[list[Any], list[str]]:
+def _long_labels(
+    columns: Columns, words: TableOptions, rows: row_order.RowOrder
+) -> tuple[list[Any], list[str]]:
     """Return one label per sequence, or one array per sequence with a label per step."""
     targets = words.target_names
     none: list[Any] = [None] * len(rows.names)
