@@ -436,7 +436,8 @@ def layer(
     flat = [None if w is None else w.contiguous() for one in weights for w in one]
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
         # what `torch.inference_mode` made cannot be saved for a backward pass; a copy can
-        x, h_0, c_0 = (t.clone() if t is not None and t.is_inference() else t for t in (x, h_0, c_0))
+        x = x.clone() if x.is_inference() else x
+        h_0, c_0 = (t.clone() if t is not None and t.is_inference() else t for t in (h_0, c_0))
         output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
     else:
         output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, _grouped(flat), save=False)

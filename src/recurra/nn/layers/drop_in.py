@@ -40,7 +40,7 @@ def state_of_own(layer: torch.nn.RNNBase) -> dict[str, Any]:
 
     torch's leaves the compiled call of ``layer.compile()`` in it, and a copy would compute with the weights of the first.
     """
-    state: dict[str, Any] = torch.nn.RNNBase.__getstate__(layer)  # type: ignore[attr-defined]
+    state: dict[str, Any] = torch.nn.RNNBase.__getstate__(layer)
     state.pop("_compiled_call_impl", None)
     return state
 

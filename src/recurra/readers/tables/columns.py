@@ -586,26 +586,6 @@ def _check_frame(names: list[str], rows: int, who: str) -> None:
         raise DataError(f"{who}: two columns are called {doubled!r}. Give each column its own name.")
 
 
-def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
-    """Say how many values are missing or infinite; they are kept."""
-    count: Counter[str] = Counter()
-    for array in arrays:
-        count["missing"] += int(np.isnan(array).sum())
-        count["infinite"] += int(np.isinf(array).sum())
-    total = sum(array.size for array in arrays)
-    notes = []
-    if count["missing"]:
-        notes.append(
-            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
-            "missing='mask', or fill them."
-        )
-    if count["infinite"]:
-        notes.append(
-            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
-        )
-    return tuple(notes)
-
-
 def check_full_rows(columns: Columns, *, advice: str = "") -> None:
     """Raise DataError at a row with fewer fields than the header; ``advice`` is what else may be meant."""
     if columns.first_short is not None:

@@ -1,6 +1,8 @@
 """Numbers as people and spreadsheets write them: decimal marks, groups of thousands, words for "not known"."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,3 +222,23 @@ class _Column:
             name = "comma" if other == "," else "point"
             return f"If the {name} is the decimal mark, pass decimal={other!r}."
         return ""
+
+
+def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
+    """Say how many values are missing or infinite; they are kept."""
+    count: Counter[str] = Counter()
+    for array in arrays:
+        count["missing"] += int(np.isnan(array).sum())
+        count["infinite"] += int(np.isinf(array).sum())
+    total = sum(array.size for array in arrays)
+    notes = []
+    if count["missing"]:
+        notes.append(
+            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
+            "missing='mask', or fill them."
+        )
+    if count["infinite"]:
+        notes.append(
+            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
+        )
+    return tuple(notes)

@@ -18,11 +18,10 @@ from recurra.readers.tables.columns import (
     from_frame,
     has_index,
     is_frame,
-    odd_values,
     read_delimited,
     read_parquet,
 )
-from recurra.readers.tables.number_formats import Numerals
+from recurra.readers.tables.number_formats import Numerals, odd_values
 from recurra.readers.tables.preamble import is_number, time_unit
 from recurra.readers.tables.series import series_from_columns
 from recurra.readers.tables.table_options import (
