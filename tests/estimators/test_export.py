@@ -103,8 +103,8 @@ def test_texts_clips_and_language(tmp_path):
     ]
     video = recurra.VideoClassifier(backbone="small-cnn", image_size=8, **SMALL).fit(clips, labels(12))
     assert video.export(tmp_path / "video.onnx", X=clips)[0].agreement.of_run
-    writer = recurra.TextGenerator(embedding_size=4, **SMALL).fit("the cat sat on the mat. " * 30)
-    whole, step = writer.export(tmp_path / "writer.onnx", X="the cat sat", step=True)
+    writer = recurra.TextGenerator(embedding_size=4, **SMALL).fit(["the cat sat on the mat. " * 30])
+    whole, step = writer.export(tmp_path / "writer.onnx", X=["the cat sat"], step=True)
     assert whole.agreement.of_run
     assert step.path == tmp_path / "writer-step.onnx"
 
