@@ -22,7 +22,7 @@ def test_a_run_is_written_and_checked_on_its_test_part(cli, trained, forms, tmp_
     assert "x (batch, time, 2), lengths (batch)" in lines[1]
     assert "Checked: onnxruntime gives recurra's answers on" in lines[3]
     assert "sequences of the run of 1 to" in lines[3]
-    assert lines[-1] == f"recurra predict {run.path} DATA"
+    assert lines[-1] == f"recurra predict {run.path} {forms / 'old'}"
     assert not done.err
     both = cli("export", run.path, "-o", tmp_path / "m.onnx", "--step")
     assert "onnxruntime, step by step, gives recurra's answers on 3 sequences of the run" in both.out

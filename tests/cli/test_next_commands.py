@@ -30,10 +30,10 @@ def next_command(done):
     return words[1:]
 
 
-def follow(cli, command, kind):
+def follow(cli, command, kind, longest=LONGEST):
     """Run a command and what each suggests next; return the verbs."""
     verbs, seen = [], []
-    while command is not None and command not in seen and len(seen) < LONGEST:
+    while command is not None and command not in seen and len(seen) < longest:
         seen.append(command)
         told = list(command)
         if command[0] == "train":
@@ -45,8 +45,10 @@ def follow(cli, command, kind):
     return verbs
 
 
-@pytest.mark.parametrize("place", [".", "elsewhere"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [*((kind, "elsewhere") for kind in KINDS), ("classifier", "."), ("texts", "."), ("novel", ".")],
+)
 def test_from_look_on_every_kind_of_data(cli, nine, tmp_path, monkeypatch, kind, place):
     data, about = tmp_path / "my data", KINDS[kind]
     (tmp_path / "elsewhere").mkdir()
@@ -61,8 +63,14 @@ def test_from_look_on_every_kind_of_data(cli, nine, tmp_path, monkeypatch, kind,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("verb", ["eval", "predict", "explain", "compare"])
-@pytest.mark.parametrize("form", ["run", "model"])
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        *((verb, "run") for verb in ("eval", "predict", "explain", "compare")),
+        ("eval", "model"),
+        ("predict", "model"),
+    ],
+)
 def test_after_every_verb(cli, nine, tmp_path, monkeypatch, verb, kind, form):
     about = KINDS[kind]
     monkeypatch.chdir(tmp_path)
@@ -72,16 +80,10 @@ def test_after_every_verb(cli, nine, tmp_path, monkeypatch, verb, kind, form):
     data = os.path.relpath(nine.folder / about.data)
     flags = list(about.flags) if form == "model" else []
     command = {
-        "eval": [run] if form == "run" else [run, data, *flags],
+        "eval": [run, *([data, *flags] if form == "model" else [])],
         "predict": [run, data, *flags, "-o", "out.csv"],
-        "explain": [run]
-        if form == "run"
-        else [run, data, *(flags if "--target" not in flags else flags[:2])],
-        "compare": [
-            run,
-            os.path.relpath(nine(kind, "other")),
-            *(["--data", data, *flags] if form == "model" else []),
-        ],
+        "explain": [run],
+        "compare": [run, *([os.path.relpath(nine(kind, "other"))] if verb == "compare" else [])],
     }[verb]
     done = cli(verb, *command)
     if done.code:  # what the table of verbs refuses suggests nothing
@@ -89,7 +91,7 @@ def test_after_every_verb(cli, nine, tmp_path, monkeypatch, verb, kind, form):
         return
     following = next_command(done)
     if following is not None:
-        follow(cli, following, kind)
+        follow(cli, following, kind, longest=1)
 
 
 def test_after_a_problem_that_blocks_training_none_is_suggested(cli, tmp_path):

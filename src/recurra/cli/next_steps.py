@@ -19,7 +19,7 @@ def after_training(run: Any) -> list[str]:
     if run.evaluation is not None and can_be_explained(run.evaluation):
         worst = next(iter(run.evaluation.worst_positions()), 0)
         return ["recurra", "explain", str(run.path), "--index", str(worst)]
-    return _answers(str(run.path), None, {}, judged=run.evaluation is not None)
+    return to_answer(str(run.path), None, {}, judged=run.evaluation is not None)
 
 
 def after_judging(run: str, data: str | None, options: Mapping[str, Any], evaluation: Any) -> list[str]:
@@ -39,7 +39,7 @@ def after_judging(run: str, data: str | None, options: Mapping[str, Any], evalua
     if can_be_explained(evaluation):
         worst = next(iter(evaluation.worst_positions()), 0)
         return ["recurra", "explain", run, *again(data, options, "target"), "--index", str(worst)]
-    return _answers(run, data, options, judged=False)
+    return to_answer(run, data, options, judged=False)
 
 
 def again(data: str | None, options: Mapping[str, Any], *left_out: str) -> list[str]:
@@ -57,7 +57,7 @@ def can_be_explained(evaluation: Any) -> bool:
     )
 
 
-def _answers(run: str, data: str | None, options: Mapping[str, Any], *, judged: bool) -> list[str]:
+def to_answer(run: str, data: str | None, options: Mapping[str, Any], *, judged: bool) -> list[str]:
     """Return the command that lets the network answer: on these data, or on those it was trained on."""
     _, _, config = find_model(run)
     if config.get("task") == "generate":

@@ -6,6 +6,7 @@ import click
 
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
+from recurra.cli.next_steps import to_answer
 from recurra.runs.exports.export import export
 
 
@@ -48,7 +49,8 @@ def command(run: str, out: str, to: str, data: str | None, as_json: bool, **give
     is handed over; an answer further than 1e-5 from recurra's is an error, and nothing is written.
     """
     how = {word: given.pop(word) for word in ("step", "opset", "name", "longest", "weights_file", "int8")}
-    written = export(run, out, to=to, data=data, how=how, **flags.given(given))
+    options = flags.given(given)
+    written = export(run, out, to=to, data=data, how=how, **options)
     if written.note:
         terminal_output.warn(in_flags(written.note))
     if as_json:
@@ -75,7 +77,7 @@ def command(run: str, out: str, to: str, data: str | None, as_json: bool, **give
         return terminal_output.next_command(
             "cc", "-std=c99", "-O2", *sources, "-lm", "-o", f"{out}/test_{name}"
         )
-    return terminal_output.next_command("recurra", "predict", run, data or "DATA")
+    return terminal_output.next_command(*to_answer(run, data, options, judged=False))
 
 
 def _facts(file: Any) -> dict[str, Any]:
