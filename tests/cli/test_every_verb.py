@@ -12,6 +12,7 @@ from recurra.options import ESTIMATORS
 pytest.importorskip("PIL.Image")
 pytest.importorskip("av")
 pytest.importorskip("tokenizers")
+pytest.importorskip("onnx")
 # A warning of ours is a line on standard error, as for users.
 pytestmark = pytest.mark.filterwarnings("default::recurra.errors.RecurraWarning")
 
@@ -35,6 +36,7 @@ VERBS = {
     "explain": "explain S",
     "explain on data": "explain S D F --index 1",
     "explain a word cloud": "explain S D F --wordcloud O.svg",
+    "export": "export S -o O.onnx --data D F",
     "compare": "compare S O",
     "compare on data": "compare S O --data D F",
 }
@@ -61,6 +63,7 @@ ANSWERED = {
     "explain": ([*SIGNALS, "texts", "clips", "pairs"], ()),
     "explain on data": ([*SIGNALS, "texts", "clips", "pairs"],) * 2,
     "explain a word cloud": (["texts"],) * 2,
+    "export": ([*SIGNALS, "words", "texts", "clips", "novel"],) * 2,
     # what is normal, and how a novel goes on, is judged as one figure each, of which no test is made
     "compare": ([k for k in KINDS if k not in ("anomalies", "novel")], ()),
     "compare on data": ([k for k in KINDS if k not in ("anomalies", "novel")],) * 2,
@@ -97,6 +100,7 @@ def words_of(pattern, subject, other, data, flags, out):
         "D": [data],
         "F": flags,
         "O": [other],
+        "O.onnx": [f"{out}.onnx"],
         "O.csv": [f"{out}.csv"],
         "O.svg": [f"{out}.svg"],
     }
