@@ -219,9 +219,9 @@ def run_adding(args, seeds):
 def pictures_of(result, figures):
     """What the gates of a trained LSTM do with one sequence, and what its answer rests on."""
     sequence = result["test"].X[0]
-    result["model"].trace(sequence, name="a test sequence").plot().save(figures / "gates.svg")
+    result["model"].trace(sequence, name="a test sequence").save(figures / "gates.svg")
     explanation = result["model"].explain(sequence)
-    (figures / "explanation.svg").write_text(draw.Drawing.of_chart(explanation._repr_svg_()).svg)
+    explanation.save(figures / "explanation.svg")
     draw.network(result["model"]).save(figures / "network.svg")
     draw.unrolled(result["model"]).save(figures / "unrolled_trained.svg")
 

@@ -146,7 +146,7 @@ def report_on(clf, known, seed, out):
     train, test = known.split(test=0.2, random_state=seed)
     clf.set_params(random_state=seed).fit(train)
     clf.evaluate(test).save(out / "report.html")
-    clf.word_cloud(test).savefig(out / "words.svg")
+    clf.word_cloud(test).save(out / "words.svg")
 
 
 if __name__ == "__main__":

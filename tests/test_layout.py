@@ -12,7 +12,18 @@ import recurra
 SOURCE = Path(recurra.__file__).parent
 
 GROUND = frozenset(
-    {"errors", "checks", "options", "plain_arrays", "records", "ragged", "store", "folder_lock", "interrupts"}
+    {
+        "errors",
+        "checks",
+        "options",
+        "plain_arrays",
+        "records",
+        "ragged",
+        "store",
+        "folder_lock",
+        "interrupts",
+        "live_line",
+    }
 )
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")

@@ -1,3 +1,5 @@
+import xml.etree.ElementTree as ElementTree
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,40 @@ def test_windows_that_cannot_be(words, message):
 def test_texts_have_no_windows():
     with pytest.raises(UsageError, match="cuts sequences of numbers; got records of kind 'text'"):
         Dataset([Record("a b")], kind="text").windows(2)
+
+
+def test_a_notebook_shows_counts_classes_and_the_first_records():
+    records = [
+        Record(np.zeros((5 + k, 2)), label="<b>" if k else "a" * 99, group=k % 2, name=f"r & {k}")
+        for k in range(7)
+    ]
+    data = Dataset(records, channel_names=["x", "<y>"], source="here", notes=("1 row was left out.",))
+    root = ElementTree.fromstring(data._repr_html_())
+    text = " ".join(" ".join(root.itertext()).split())
+    for words in (
+        "Dataset(7 sequences, length 5 to 11, 2 channels, 2 classes, 2 groups)",
+        "lengths 5 to 11 time steps, median 8",
+        "x, <y>",
+        "<b>: 6",
+        "r & 4",
+        "and 2 more",
+        "1 row was left out.",
+    ):
+        assert words in text, words
+    assert "r & 5" not in text
+    assert "a" * 59 + "…" in text
+    assert "color" not in data._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        Dataset([]),
+        Dataset([Record("some text", label="a")], kind="text"),
+        Dataset([Record("clip.mp4")], kind="video"),
+        Dataset([Record(np.zeros((9, 1)), start=0.0, freq="h")], kind="series"),
+        Dataset([Record(np.zeros((3, 1)), label=np.array([1, 2, 1]))]),
+    ],
+)
+def test_a_notebook_shows_every_kind_of_data(data):
+    assert repr(data) in "".join(ElementTree.fromstring(data._repr_html_()).itertext())

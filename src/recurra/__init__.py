@@ -12,6 +12,7 @@ before it is needed. The rooms say in their own ``__init__`` what each file is f
 - `errors`: exceptions and warnings
 - `folder_lock`: who owns a folder
 - `interrupts`: Ctrl-C, SIGTERM and SIGHUP
+- `live_line`: progress that is drawn over, on a terminal or in a notebook
 """
 
 import importlib

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -307,6 +308,66 @@ class Dataset:
         if "n_groups" in s:
             parts.append(f"{s['n_groups']} groups")
         return f"Dataset({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: counts, the classes, the first records and the notes."""
+        said = self.summary()
+        rows = []
+        if "length_min" in said:
+            unit = "characters" if self.kind in ("text", "pairs") else "time steps"
+            low, high, middle = (said[f"length_{word}"] for word in ("min", "max", "median"))
+            rows.append(("lengths", f"{low:,} to {high:,} {unit}, median {middle:,.10g}"))
+        rows += [
+            (name.removeprefix("n_").replace("_hz", " in Hz").replace("_", " "), f"{said[name]:,.10g}")
+            for name in ("n_channels", "n_missing", "sample_rate_hz", "n_groups", "n_classes")
+            if name in said
+        ]
+        if self.channel_names is not None:
+            rows.append(("channel names", escape(_listed(self.channel_names))))
+        if counts := self.class_counts():
+            rows.append(("items of each class", escape(_listed([f"{k}: {n:,}" for k, n in counts.items()]))))
+        facts = "".join(f"<tr>{_cell(name, 'th')}{_cell(value)}</tr>" for name, value in rows)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><p><strong>{escape(repr(self))}</strong> {escape(self.source)}</p>"
+            f"<table>{facts}</table>{self._first_records()}"
+            + (f"<ul>{notes}</ul>" if notes else "")
+            + "</div>"
+        )
+
+    def _first_records(self) -> str:
+        """Return the first `SHOWN` records as a table."""
+        columns = ["name", "length", "label", "group"]
+        if self.groups is None:
+            columns.remove("group")
+        rows = []
+        for name, record in zip(self.names[:SHOWN], self.records[:SHOWN], strict=True):
+            label = "" if record.label is None else _shortened(str(record.label))
+            length = "" if self.kind == "video" else f"{record.length:,}"
+            values = {"name": name, "length": length, "label": label, "group": record.group}
+            rows.append("<tr>" + "".join(_cell(escape(str(values[c]))) for c in columns) + "</tr>")
+        head = "".join(_cell(column, "th") for column in columns)
+        more = f"<p>and {len(self) - SHOWN:,} more</p>" if len(self) > SHOWN else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
+
+
+# Records, and names, that a notebook shows of a data set.
+SHOWN = 5
+MOST_NAMES = 12
+
+
+def _cell(content: str, tag: str = "td") -> str:
+    return f'<{tag} style="padding:2px 12px 2px 0;text-align:left;border:none">{content}</{tag}>'
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
+    return ", ".join([*map(str, names[:MOST_NAMES]), *more])
+
+
+def _shortened(text: str, limit: int = 60) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _later(record: Record, steps: int) -> float | None:

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from recurra.errors import UsageError
 from recurra.estimators.sequence_estimator import ClassEstimator
+from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting.explanations import words
@@ -109,7 +108,7 @@ class TextClassifier(TextClassifierOptions, ClassEstimator):
         self._check_fitted()
         return words.word_scores(self, self._read(X)[0])
 
-    def word_cloud(self, X: Any, *, max_words: int = 60) -> Figure:
+    def word_cloud(self, X: Any, *, max_words: int = 60) -> Drawing:
         """Draw a cloud of words for each class, at most four, sized by `word_scores`.
 
         Parameters
@@ -121,13 +120,13 @@ class TextClassifier(TextClassifierOptions, ClassEstimator):
 
         Returns
         -------
-        Figure
-            ``savefig`` writes it as PNG or SVG.
+        Drawing
+            A notebook shows it; ``save`` writes it as SVG, PNG or PDF.
         """
-        from recurra.evaluation.drawing.word_cloud import word_clouds
+        from recurra.evaluation.drawing.word_cloud import word_clouds_drawing
 
         self._check_fitted()
-        return word_clouds(words.clouds(self, self._read(X)[0]), max_words=max_words)
+        return word_clouds_drawing(words.clouds(self, self._read(X)[0]), max_words=max_words)
 
     def stream(self, *, look_ahead: int | None = None) -> TextStream:  # type: ignore[override] # of text, not rows
         """Begin a text that comes piece by piece; ``push(piece)`` answers as ``predict`` does for all of it so far.

@@ -11,7 +11,7 @@ Drawing('Inside RNN, LSTM, GRU')
 
 from recurra.evaluation.drawing.cells import compare
 from recurra.evaluation.drawing.network import network
-from recurra.evaluation.drawing.sketch import Drawing
+from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.unrolled import unrolled
 from recurra.evaluation.explanations.gradient_flow import compare_gradient_flow, gradient_flow, gradient_reach
 

@@ -1,6 +1,5 @@
 """Which values of one sequence speak for its prediction, as an object or as pictures beside the run."""
 
-import io
 import json
 import shlex
 from dataclasses import dataclass, replace
@@ -13,11 +12,11 @@ from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.files import FIGURES
 from recurra.runs.folder.opening import find_model
-from recurra.store import write_bytes, write_text
+from recurra.store import write_text
 
 DEFAULT_METHOD = "integrated_gradients"
-SUFFIXES = (".png", ".svg", ".json")
-CLOUD_SUFFIXES = (".png", ".svg")
+SUFFIXES = (".png", ".svg", ".pdf", ".json")
+CLOUD_SUFFIXES = (".png", ".svg", ".pdf")
 # What answers of these tasks come from is shown elsewhere.
 NOT_EXPLAINED = {
     "forecast": "forecasts series, which explain does not take apart; how good each step ahead is, beside the naive "
@@ -112,7 +111,7 @@ def write_explanation(
     Parameters
     ----------
     out : path, optional
-        PNG, SVG or JSON file; ``figures/explain-N.svg`` in the run folder by default. A second picture beside it, its
+        PNG, SVG, PDF or JSON file; ``figures/explain-N.svg`` in the run folder by default. A second picture beside it, its
         name ending in ``-inside.svg``, shows every gate and state over time.
 
     Raises
@@ -147,7 +146,7 @@ def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
     run, data, **options
         As for `explain`.
     path : Path
-        PNG or SVG file.
+        PNG, SVG or PDF file.
 
     Returns
     -------
@@ -168,7 +167,7 @@ def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
         raise UsageError(
             f"explain: {run} holds a {type(estimator).__name__}; word clouds are for networks that read text."
         )
-    _save(estimator.word_cloud(dataset), path)
+    estimator.word_cloud(dataset).save(path)
     return len(dataset)
 
 
@@ -248,11 +247,4 @@ def _write(found: Any, path: Path) -> None:
     if path.suffix.lower() == ".json":
         write_text(path, json.dumps(found.to_dict(), default=str) + "\n")
     else:
-        _save(found.plot(), path)
-
-
-def _save(figure: Any, path: Path) -> None:
-    """Write a figure as PNG or SVG in one step."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix.lower()[1:], bbox_inches="tight", dpi=160)
-    write_bytes(path, buffer.getvalue())
+        found.save(path)

@@ -1,12 +1,15 @@
-"""Sketches and standalone pictures."""
+"""Sketches, as SVG and as matplotlib prints them."""
 
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 
-from recurra.errors import UsageError
-from recurra.evaluation.drawing.charts import gradient_norms
-from recurra.evaluation.drawing.sketch import DARK, Drawing, Label, Sketch, written_width
+from recurra.evaluation.drawing.picture import DARK
+from recurra.evaluation.drawing.sketch import Label, Sketch, written_width
+from recurra.evaluation.drawing.svg import PLAIN
 
 
 def test_a_sketch_is_valid_svg_with_colours_for_light_and_dark():
@@ -39,18 +42,23 @@ def test_labels_know_what_they_cover():
     assert not one.overlaps(Label("b", 0, 11, 20, 20))
 
 
-def test_a_chart_gets_colours_of_its_own(tmp_path):
-    chart = gradient_norms([{"epoch": k, "grad_norm_max": 2.0, "grad_norm_median": 1.0} for k in range(4)])
-    drawing = Drawing.of_chart(chart)
-    assert drawing.title == "Gradient norm over the epochs"
-    assert drawing.description.startswith("Largest norm from 2 to 2.")
-    ElementTree.fromstring(drawing.svg)
-    assert "<style>" in drawing.svg
-    drawing.save(tmp_path / "a.svg")
-    assert (tmp_path / "a.svg").read_text() == drawing.svg + "\n"
-    assert drawing._repr_svg_() == drawing.svg
-
-
-def test_only_svg_is_written(tmp_path):
-    with pytest.raises(UsageError, match=r"Drawing\.save: the file must end in \.svg; got 'a\.png'"):
-        Drawing("<svg/>", "t", "d").save(tmp_path / "a.png")
+def test_a_sketch_is_printed_as_it_is_drawn():
+    sketch = Sketch()
+    sketch.box(10, 10, 40, 20, role="blue", fill=1.0)
+    sketch.line([(60, 40), (90, 40)], role="orange", arrow=True)
+    sketch.circle(75, 15, 5, role="green")
+    sketch.text(10, 45, "$a$ W_{ih} x_i", role="ink")
+    figure = sketch.drawing(100, 50, title="t", description="d").figure()
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts] == [r"\$a\$ W$_{\mathregular{ih}}$ x_i"]
+    figure.set_dpi(72)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())
+    assert pixels.shape[:2] == (50, 100)
+    assert to_hex(pixels[20, 30] / 255) == PLAIN["blue"]  # inside of the box
+    assert to_hex(pixels[40, 88] / 255) != PLAIN["blue"]
+    orange = np.abs(pixels[:, :, :3].astype(int) - [0xC2, 0x57, 0x0C]).sum(axis=2) < 60
+    rows, columns = np.nonzero(orange & (pixels[:, :, 3] > 200))
+    assert 36 <= rows.min() <= rows.max() <= 44
+    assert columns.max() >= 86

@@ -1,7 +1,7 @@
 import pytest
 
 from recurra.errors import DataError
-from recurra.evaluation.drawing.word_cloud import word_clouds, word_clouds_svg
+from recurra.evaluation.drawing.word_cloud import word_clouds, word_clouds_drawing
 
 pytest.importorskip("wordcloud")
 SCORES = {"good": {"fine": 0.9, "nice": 0.3, "poor": -0.2}, "bad": {"awful": 0.8}}
@@ -28,8 +28,8 @@ def test_words_do_not_overlap_and_stay_inside():
 
 
 def test_a_page_gets_colours_that_follow_it():
-    svg = word_clouds_svg(SCORES)
-    assert svg == word_clouds_svg(SCORES)
+    svg = word_clouds_drawing(SCORES).element
+    assert svg == word_clouds_drawing(SCORES).element
     assert "var(--blue" in svg
     assert "The strongest words. good: fine, nice" in svg
 

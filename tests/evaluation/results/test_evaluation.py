@@ -1,4 +1,5 @@
 import json
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -7,11 +8,15 @@ from sklearn.metrics import accuracy_score, log_loss
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.metrics.intervals import wilson_interval
-from recurra.evaluation.report.context import installed_versions
+from recurra.evaluation.report.context import ReportContext, installed_versions
+from recurra.evaluation.results.anomalies import AnomalyEvaluation
+from recurra.evaluation.results.backtest import Backtest, Origins
 from recurra.evaluation.results.classification import evaluate_classification
 from recurra.evaluation.results.labeling import evaluate_labeling
 from recurra.evaluation.results.regression import evaluate_regression
+from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.evaluation.results.text_generation import TextEvaluation
+from recurra.evaluation.results.translation import evaluate_translation
 
 
 def test_classification_has_the_figures_of_metrics_json(vowels):
@@ -151,3 +156,46 @@ def test_messages():
         DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"
     ):
         evaluate_regression([1.0, 2.0], [1.0, np.inf])
+
+
+def shown_results():
+    """Return a result of each kind of task."""
+    rng = np.random.default_rng(0)
+    numbers, values = rng.normal(size=12), np.sin(np.arange(60.0))[:, None]
+    proba = rng.dirichlet([1, 1], size=12)
+    labels = [["a", "b"] * 6] * 3
+    origins = Origins(np.zeros(3, int), np.array([20, 30, 40]), *(rng.normal(size=(2, 3, 5, 1))))
+    more = {"names": ["s"], "context": ReportContext()}
+    return {
+        "classification": evaluate_classification(["a", "<b>"] * 6, proba, classes=["a", "<b>"]),
+        "labeling": evaluate_labeling(labels, [proba] * 3, classes=["a", "b"]),
+        "regression": evaluate_regression(numbers, numbers + 0.1),
+        "steps": evaluate_step_regression([numbers, numbers], [numbers, numbers + 0.1]),
+        "translation": evaluate_translation(["a b", "c"], ["a b", "<d>"], sources=["1", "2"]),
+        "backtest": Backtest.made([values], origins, season=1, coverage=None, target_names=None, **more),
+        "anomaly": AnomalyEvaluation.made([values], [values[:, 0]], threshold=0.9, labels=None, **more),
+        "generation": TextEvaluation(
+            metrics={"bits_per_character": 2.0, "bits_per_character_baseline": 4.0, "perplexity": 4.0,
+                     "perplexity_baseline": 16.0, "n_test": 99}, samples=["x"]),
+    }  # fmt: skip
+
+
+RESULTS = shown_results()
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_a_notebook_shows_the_figures_beside_the_naive_ones(kind):
+    e = RESULTS[kind]
+    root = ElementTree.fromstring(e._repr_html_())
+    text = " ".join(" ".join(root.itertext()).split())
+    assert e.headline() in text
+    for sentence in e.sentences():
+        assert " ".join(sentence.split()) in text
+    for tile in e.tiles():
+        assert f"{tile['name']} {tile['value']}" in text
+        assert tile["naive"] in text
+    for finding in e.findings():
+        assert finding in text
+    assert text.count("<svg") == 0
+    drawn = [element for element in root.iter() if element.tag.endswith("svg")]
+    assert len(drawn) == min(2, len(e.figures()))

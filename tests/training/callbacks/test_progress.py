@@ -54,7 +54,7 @@ def test_lines_go_to_whoever_listens(make_network, make_examples, caplog, capfd)
 def test_live_line_on_a_terminal(make_network, make_examples, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_DRAWINGS", 0)
     screen = io.StringIO()
-    live = progress.LiveLine(Console(file=screen, force_terminal=True, width=140))
+    live = progress.LineOfTraining(Console(file=screen, force_terminal=True, width=140))
     run(make_network, make_examples, callbacks=[live], patience=9)
     drawn = screen.getvalue()
     assert re.search(r"epoch 1/3  ━+╌+  loss 0\.\d+  [\d,]+ steps/s  at most 0:\d\d left", drawn)
@@ -64,5 +64,5 @@ def test_live_line_on_a_terminal(make_network, make_examples, monkeypatch):
 
 def test_a_terminal_gets_the_live_line(monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert isinstance(progress.make_progress(1), progress.LiveLine)
+    assert isinstance(progress.make_progress(1), progress.LineOfTraining)
     assert progress.make_progress(0) is None

@@ -40,12 +40,16 @@ from recurra.runs.explain import DEFAULT_METHOD, ExplanationFiles, write_explana
     "--for", "target", help="Class, or number of the output, to explain.  [default: the predicted class]"
 )
 @click.option(
-    "-o", "--output", "--out", "out", help="PNG, SVG or JSON file.  [default: figures/explain-N.svg in RUN]"
+    "-o",
+    "--output",
+    "--out",
+    "out",
+    help="PNG, SVG, PDF or JSON file.  [default: figures/explain-N.svg in RUN]",
 )
 @click.option(
     "--wordcloud",
     type=click.Path(dir_okay=False),
-    help="PNG or SVG file: draw the words that speak for each class instead, for networks that read text.",
+    help="PNG, SVG or PDF file: draw the words that speak for each class instead, for networks that read text.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write name, target and file as one flat JSON object.")
 @partial(flags.data_flags, leave_out=("target",))

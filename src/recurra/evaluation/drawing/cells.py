@@ -7,7 +7,8 @@ import torch
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
-from recurra.evaluation.drawing.sketch import Drawing, Sketch, written_width
+from recurra.evaluation.drawing.picture import Drawing
+from recurra.evaluation.drawing.sketch import Sketch, written_width
 from recurra.kernels.networks.activations import GATE_NAMES
 from recurra.nn.random_generators import OwnDraws
 

@@ -27,7 +27,11 @@ MAX_NUMBERED = 30
 
 
 def new_figure(
-    height: float = HEIGHT, *, width: float = WIDTH, rows: Sequence[float] = (1,)
+    height: float = HEIGHT,
+    *,
+    width: float = WIDTH,
+    rows: Sequence[float] = (1,),
+    colours: Mapping[str, str] = PAGE,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of width x height points and its axes, one below the other with these relative
     heights.
@@ -40,7 +44,7 @@ def new_figure(
     for ax in axes[:-1]:
         ax.tick_params(bottom=False, labelbottom=False)  # ticks would cut the title of what is below
     for ax in axes:
-        dress(ax)
+        dress(ax, colours=colours)
     if len(axes) > 1:
         figure.align_ylabels(axes)
     return figure, axes

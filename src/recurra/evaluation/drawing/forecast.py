@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recurra.evaluation.drawing import series_charts
-from recurra.evaluation.drawing.svg import PAGE, PLAIN, render
+from recurra.evaluation.drawing.picture import Drawing, Shown
 
 # History that is drawn, as a multiple of what is forecast.
 SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Shown):
     """The next steps of one series.
 
     Parameters
@@ -88,7 +88,7 @@ class Forecast:
                 columns[f"{name}_low"], columns[f"{name}_high"] = self.low[:, place], self.high[:, place]
         return pd.DataFrame(columns, index=self.index)
 
-    def plot(self, *, truth: Any = None, target: int = 0) -> Figure:
+    def plot(self, *, truth: Any = None, target: int = 0) -> Drawing:
         """Return a figure: history, forecast with its interval, and the truth where it is given.
 
         Parameters
@@ -96,11 +96,15 @@ class Forecast:
         truth : array of shape (horizon,) or (horizon, targets), optional
         target : int, default=0
         """
-        return self._draw(truth, target, PLAIN)
+        return Drawing.of_figure(
+            lambda colours: self._draw(truth, target, colours),
+            title="Forecast",
+            description=self._words(target),
+        )
 
     def svg(self, *, truth: Any = None, target: int = 0) -> str:
         """Return the figure as SVG whose colours follow the page."""
-        return render(self._draw(truth, target, PAGE), title="Forecast", description=self._words(target))
+        return self.plot(truth=truth, target=target).element
 
     def _draw(self, truth: Any, target: int, colours: Any) -> Figure:
         steps = len(self.point)

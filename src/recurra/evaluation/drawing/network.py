@@ -9,7 +9,8 @@ import torch
 from recurra.checks import listing
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.cells import TITLES, cell_of
-from recurra.evaluation.drawing.sketch import Drawing, Sketch, written_width
+from recurra.evaluation.drawing.picture import Drawing
+from recurra.evaluation.drawing.sketch import Sketch, written_width
 from recurra.nn.networks.forecast_network import ForecastNetwork
 from recurra.nn.networks.sequence_network import SequenceNetwork
 from recurra.nn.networks.translator_network import TranslatorNetwork

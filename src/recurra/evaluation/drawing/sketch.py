@@ -1,90 +1,23 @@
-"""`Drawing`, a picture that follows the reader's light or dark page, and `Sketch`, what diagrams are made with."""
+"""`Sketch`: boxes, lines and texts at given places, what diagrams are made with."""
 
 import html
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from recurra.errors import UsageError
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch, Polygon
+
+from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.svg import ROLES, text_width
-from recurra.store import write_text
 
-# The report's dark colours; the light ones are in `svg.ROLES`.
-DARK = {
-    "ink": "#e7ebef",
-    "muted": "#9aa7b4",
-    "grid": "#37414c",
-    "paper": "#1b2127",
-    "blue": "#62a8e5",
-    "orange": "#f0924a",
-    "green": "#62bd86",
-    "purple": "#b692e8",
-    "on-blue": "#0c1a27",
-}
+# Draws one part of a sketch with matplotlib, in these colours.
+Part = Callable[[Axes, Mapping[str, str]], object]
+
 FONT = 15.0
-FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 _SUB = re.compile(r"_\{([^}]*)\}")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Drawing:
-    """A picture as SVG; a notebook shows it, `save` writes it.
-
-    Parameters
-    ----------
-    svg : str
-        One ``<svg>`` element that carries its own colours for light and dark.
-    title, description : str
-        What a reader who cannot see it is told.
-    """
-
-    svg: str
-    title: str
-    description: str
-
-    @classmethod
-    def of_chart(cls, chart: str) -> "Drawing":
-        """Return a chart of `svg.render`, which takes its colours from the page, with colours of its own."""
-        title, description = (
-            html.unescape(found.group(1))
-            if (found := re.search(f"<{tag} [^>]*>([^<]*)</{tag}>", chart))
-            else ""
-            for tag in ("title", "desc")
-        )
-        own = chart.replace('class="chart"', 'class="chart recurra-drawing"', 1).replace(
-            "font-family:inherit", "", 1
-        )
-        first = own.index(">") + 1
-        return cls(own[:first] + _style() + own[first:], title, description)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture to a file whose name ends in ``.svg``.
-
-        Raises
-        ------
-        UsageError
-            If the name ends otherwise.
-        """
-        if Path(path).suffix.lower() != ".svg":
-            raise UsageError(f"Drawing.save: the file must end in .svg; got {Path(path).name!r}.")
-        write_text(path, self.svg + "\n")
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def __repr__(self) -> str:
-        return f"Drawing({self.title!r})"
-
-
-def _style() -> str:
-    def block(colours: dict[str, str]) -> str:
-        return ".recurra-drawing{" + "".join(f"--{role}:{value};" for role, value in colours.items()) + "}"
-
-    light = {role: plain for role, (_, plain) in ROLES.items()}
-    dark = f"@media (prefers-color-scheme: dark){{{block(DARK)}}}"
-    return f"<style>{block(light)}.recurra-drawing text{{font-family:{FAMILY}}}{dark}</style>"
 
 
 @dataclass(frozen=True)
@@ -111,6 +44,7 @@ class Sketch:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self._printed: list[Part] = []
         self.labels: list[Label] = []
 
     def text(
@@ -133,6 +67,10 @@ class Sketch:
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" text-anchor="{anchor}"{weight} '
             f'style="fill:{_colour(role)}">{_marked(text, size)}</text>'
         )
+        how: dict[str, Any] = {"ha": _ALIGNED[anchor], "va": "baseline", "fontsize": size}
+        how["fontweight"] = 600 if bold else 400
+        words = _in_mathtext(text)
+        self._printed.append(lambda ax, colours: ax.text(x, y, words, color=colours[role], **how))
 
     def box(
         self,
@@ -150,12 +88,20 @@ class Sketch:
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{round:g}" '
             f'style="fill:{_colour(role)};fill-opacity:{fill:g};stroke:{_colour(role)};stroke-width:1.4"/>'
         )
+        self._printed.append(
+            lambda ax, colours: _print_box(ax, (x, y, width, height), round, colours[role], fill)
+        )
 
     def circle(self, x: float, y: float, radius: float, *, role: str = "ink") -> None:
         """Draw a circle filled with the page's colour, so that lines end at it."""
         self._parts.append(
             f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" '
             f'style="fill:none;stroke:{_colour(role)};stroke-width:1.4"/>'
+        )
+        self._printed.append(
+            lambda ax, colours: ax.add_patch(
+                Circle((x, y), radius, fill=False, edgecolor=colours[role], linewidth=1.4)
+            )
         )
 
     def line(
@@ -176,22 +122,59 @@ class Sketch:
             corners = [(x1, y1), (base[0] - 4 * uy, base[1] + 4 * ux), (base[0] + 4 * uy, base[1] - 4 * ux)]
             drawn = " ".join(f"{x:g},{y:g}" for x, y in corners)
             self._parts.append(f'<polygon points="{drawn}" style="fill:{_colour(role)}"/>')
+            self._printed.append(
+                lambda ax, colours: ax.add_patch(Polygon(corners, facecolor=colours[role], linewidth=0))
+            )
             path[-1] = base
         drawn = " ".join(f"{x:g},{y:g}" for x, y in path)
         dash = ";stroke-dasharray:4 3" if dashed else ""
         self._parts.append(
             f'<polyline points="{drawn}" style="fill:none;stroke:{_colour(role)};stroke-width:1.4{dash}"/>'
         )
+        style: Any = (0, (3, 2)) if dashed else "-"
+        across, down = zip(*path, strict=True)
+        self._printed.append(
+            lambda ax, colours: ax.plot(across, down, color=colours[role], linewidth=1.4, linestyle=style)
+        )
 
     def drawing(self, width: float, height: float, *, title: str, description: str) -> Drawing:
         """Return everything drawn so far as a picture of this size."""
         described = f"<title>{html.escape(title)}</title><desc>{html.escape(description)}</desc>"
-        svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="recurra-drawing" role="img" '
+        element = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" '
             f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" style="max-width:100%;height:auto">'
-            f"{_style()}{described}\n" + "\n".join(self._parts) + "\n</svg>"
+            f"{described}\n" + "\n".join(self._parts) + "\n</svg>"
         )
-        return Drawing(svg, title, description)
+        printed = list(self._printed)
+
+        def draw(colours: Mapping[str, str]) -> Figure:
+            figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none", edgecolor="none")
+            ax = figure.add_axes((0, 0, 1, 1))
+            ax.set_axis_off()
+            for part in printed:
+                part(ax, colours)
+            ax.set_xlim(0, width)
+            ax.set_ylim(height, 0)
+            return figure
+
+        return Drawing(element, title, description, draw)
+
+
+_ALIGNED = {"start": "left", "middle": "center", "end": "right"}
+
+
+def _print_box(
+    ax: Axes, box: tuple[float, float, float, float], round: float, colour: str, fill: float
+) -> None:
+    x, y, width, height = box
+    style = f"round,pad=0,rounding_size={min(round, width / 2, height / 2)}"
+    for how in ({"alpha": fill, "linewidth": 0.0}, {"fill": False, "linewidth": 1.4}):
+        ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, color=colour, **how))
+
+
+def _in_mathtext(text: str) -> str:
+    """Return a line as matplotlib reads it: nothing but the indices is mathematics."""
+    return _SUB.sub(r"$_{\\mathregular{\1}}$", text.replace("$", r"\$"))
 
 
 def written_width(text: str, size: float) -> float:

@@ -8,7 +8,8 @@ import torch
 from recurra.checks import check_number
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.cells import CLASSES, TITLES, cell_of, module_of
-from recurra.evaluation.drawing.sketch import Drawing, Sketch, written_width
+from recurra.evaluation.drawing.picture import Drawing
+from recurra.evaluation.drawing.sketch import Sketch, written_width
 
 COLUMN = 128.0  # width of a time step
 LEFT = 46.0  # before the first step: the initial state

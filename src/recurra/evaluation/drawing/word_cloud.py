@@ -13,7 +13,8 @@ from matplotlib.transforms import Affine2D
 from recurra.checks import check_number, missing_extra
 from recurra.errors import DataError
 from recurra.evaluation.drawing.charts import SMALL, WIDTH
-from recurra.evaluation.drawing.svg import PAGE, PLAIN, render
+from recurra.evaluation.drawing.picture import Drawing
+from recurra.evaluation.drawing.svg import PLAIN
 
 HEIGHT = 300
 MAX_WORDS = 60
@@ -62,12 +63,15 @@ def word_clouds(
     return figure
 
 
-def word_clouds_svg(scores: Mapping[str, Mapping[str, float]], *, max_words: int = MAX_WORDS) -> str:
-    """Return the clouds as one ``<svg>`` element whose colours follow the page; see `word_clouds`."""
+def word_clouds_drawing(scores: Mapping[str, Mapping[str, float]], *, max_words: int = MAX_WORDS) -> Drawing:
+    """Return the clouds as a figure to show and to save; see `word_clouds`."""
     strongest = {heading: sorted(own, key=lambda word: -own[word])[:10] for heading, own in scores.items()}
     told = "; ".join(f"{heading}: {', '.join(words)}" for heading, words in strongest.items())
-    figure = word_clouds(scores, max_words=max_words, colours=PAGE)
-    return render(figure, title="Word clouds", description=f"The strongest words. {told}.")
+    return Drawing.of_figure(
+        lambda colours: word_clouds(scores, max_words=max_words, colours=colours),
+        title="Word clouds",
+        description=f"The strongest words. {told}.",
+    )
 
 
 def _layout(scores: Mapping[str, float], max_words: int) -> list[tuple[str, float, float, float, bool]]:

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recurra.evaluation.drawing.charts import FONT, SMALL, dress, label, number, plain
-from recurra.evaluation.drawing.svg import PLAIN, ROLES, element, fit, text_width
+from recurra.evaluation.drawing.picture import Drawing, Shown
+from recurra.evaluation.drawing.svg import ROLES, element, fit, text_width
 
 # Points a cell of the map takes.
 CELL = 21
@@ -19,7 +20,7 @@ LEAST = 0.005
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AttentionMap:
+class AttentionMap(Shown):
     """The weights of every source symbol at every symbol of the answer.
 
     Parameters
@@ -58,9 +59,9 @@ class AttentionMap:
             f"'{self.target[least]}' ({100 * probability:.3g} %), looking most at '{where}'."
         )
 
-    def plot(self) -> Figure:
+    def plot(self) -> Drawing:
         """Return a figure: source symbols across, the answer downward, the darker the more it looked there."""
-        return self._draw(PLAIN)
+        return Drawing.of_chart(self.to_svg(), self._draw)
 
     def to_svg(self) -> str:
         """Return the picture as one ``<svg>`` element for a page."""
@@ -104,9 +105,6 @@ class AttentionMap:
             "weights": np.asarray(self.weights, dtype=float).tolist(),
             "log_probabilities": np.asarray(self.log_probabilities, dtype=float).tolist(),
         }
-
-    def _repr_svg_(self) -> str:
-        return self.to_svg()
 
     def __repr__(self) -> str:
         return f"AttentionMap({len(self.target)} symbols written, {len(self.source)} read)"

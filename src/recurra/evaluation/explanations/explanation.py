@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from recurra.checks import check_choice
 from recurra.errors import ShapeError
 from recurra.evaluation.drawing.charts import SMALL, WIDTH, dress, label, legend, number, plain
+from recurra.evaluation.drawing.picture import INLINE, Drawing, Shown
 from recurra.evaluation.drawing.signals import draw_channels, time_axis
-from recurra.evaluation.drawing.svg import PAGE, PLAIN, fit, render
+from recurra.evaluation.drawing.svg import fit
 
 KINDS = ("sequence", "text", "video")
 # Colours of the heat map: against, nothing, for. The middle is grey so that it reads on white and on black.
@@ -22,7 +23,7 @@ HEAT = ("#c2570c", "#8a939c", "#1f6fb2")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Shown):
     """What each part of an input contributed to one output of a network.
 
     Parameters
@@ -123,9 +124,10 @@ class Explanation:
             )
         return f"their sum differs from the output's change by {number(error)}"
 
-    def plot(self) -> Figure:
+    def plot(self) -> Drawing:
         """Return a figure: the input, and below it what each part contributed."""
-        return self._draw(PLAIN)
+        title = f"Explanation of {self.name}" if self.name else "Explanation"
+        return Drawing.of_figure(self._draw, title=title, description=self.summary())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, numbers and strings, as JSON holds them."""
@@ -147,19 +149,16 @@ class Explanation:
 
     def _repr_svg_(self) -> str | None:
         """Return the picture for a notebook; a text is shown as words by `_repr_html_`."""
-        if self.kind == "text":
-            return None
-        title = f"Explanation of {self.name}" if self.name else "Explanation"
-        return render(self._draw(PAGE), title=title, description=self.summary())
+        return None if self.kind == "text" else super()._repr_svg_()
 
     def _repr_html_(self) -> str:
         if self.kind != "text":
-            return f'<div style="max-width:560px">{self._repr_svg_()}</div>'
+            return super()._repr_html_()
         top = float(np.abs(self.per_step).max(initial=0.0)) or 1.0
         words = []
         for word, value in zip(self.input, self.per_step.tolist(), strict=True):
             share = round(70 * abs(value) / top)
-            colour = PLAIN["blue"] if value > 0 else PLAIN["orange"]
+            colour = INLINE["blue"] if value > 0 else INLINE["orange"]
             style = f"background:color-mix(in srgb, {colour} {share}%, transparent);border-radius:3px"
             words.append(f'<span style="{style}" title="{value:.3g}">{html.escape(str(word))}</span>')
         return f'<p style="line-height:1.8">{" ".join(words)}</p><p>{html.escape(self.summary())}</p>'

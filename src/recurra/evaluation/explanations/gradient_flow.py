@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.charts import SMALL, label, legend, log_axis, new_figure, number
-from recurra.evaluation.drawing.sketch import Drawing
-from recurra.evaluation.drawing.svg import PAGE, render
+from recurra.evaluation.drawing.picture import Drawing, Shown
 from recurra.evaluation.explanations.step_jacobians import radius_and_norm, step_jacobian
 from recurra.kernels.networks.activations import DirectionInside
 from recurra.nn.networks.hidden_gradients import (
@@ -80,7 +80,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GradientFlow:
+class GradientFlow(Shown):
     """How the gradient of a loss travels back through the states of a network, on real data.
 
     Parameters
@@ -116,44 +116,42 @@ class GradientFlow:
 
     def plot(self) -> Drawing:
         """Draw norms, shares and step Jacobians against the steps back from the end, one below the other."""
-        return Drawing.of_chart(self.chart())
+        return Drawing.of_figure(self._draw, title="Gradient flow through time", description=self.summary())
 
-    def chart(self) -> str:
-        """Return `plot` as an ``<svg>`` that takes its colours from the page around it."""
-        figure, axes = new_figure(480, rows=(1, 1, 1))
+    def _draw(self, colours: Mapping[str, str]) -> Figure:
+        figure, axes = new_figure(480, rows=(1, 1, 1), colours=colours)
         figure.subplots_adjust(hspace=0.5)
         for layer, role in zip(self.layers, ROLES, strict=False):
-            _curve(axes[0], middle(layer.back()), role, layer.name)
-            _curve(axes[1], middle(layer.shares), role, layer.name)
-            axes[2].plot(layer.steps, layer.radii, color=PAGE[role], linewidth=1.6, label="spectral radius")
+            _curve(axes[0], middle(layer.back()), colours[role], layer.name)
+            _curve(axes[1], middle(layer.shares), colours[role], layer.name)
+            axes[2].plot(
+                layer.steps, layer.radii, color=colours[role], linewidth=1.6, label="spectral radius"
+            )
             axes[2].plot(
                 layer.steps,
                 layer.jacobian_norms,
-                color=PAGE[role],
+                color=colours[role],
                 linewidth=1.2,
                 linestyle=(0, (4, 2)),
                 label="norm",
             )
             if math.isfinite(layer.horizon):
-                axes[1].axvline(layer.horizon, color=PAGE[role], linewidth=0.9, linestyle=(0, (2, 2)))
-        axes[1].axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
-        axes[2].axhline(1.0, color=PAGE["muted"], linewidth=0.9)
+                axes[1].axvline(layer.horizon, color=colours[role], linewidth=0.9, linestyle=(0, (2, 2)))
+        axes[1].axhline(GONE, color=colours["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
+        axes[2].axhline(1.0, color=colours["muted"], linewidth=0.9)
         for ax, title in zip(axes[1:], _TITLES, strict=True):
-            ax.set_title(title, fontsize=SMALL, color=PAGE["ink"], loc="left", pad=4)
+            ax.set_title(title, fontsize=SMALL, color=colours["ink"], loc="left", pad=4)
         for ax in axes[:2]:
             _log(ax)
-        label(axes[0], y="|d loss / d h|")
-        label(axes[1], y="Share left")
-        label(axes[2], y="Size", x="Steps back from the end")
+        label(axes[0], y="|d loss / d h|", colours=colours)
+        label(axes[1], y="Share left", colours=colours)
+        label(axes[2], y="Size", x="Steps back from the end", colours=colours)
         axes[2].yaxis.set_major_locator(MaxNLocator(4))
         axes[2].xaxis.set_major_locator(MaxNLocator(6, integer=True))
         several = len(self.layers) > 3
-        legend(axes[0], columns=2 if several else 3)
+        legend(axes[0], columns=2 if several else 3, colours=colours)
         figure.align_ylabels(axes)
-        return render(figure, title="Gradient flow through time", description=self.summary())
-
-    def _repr_svg_(self) -> str:
-        return self.plot().svg
+        return figure
 
     def __repr__(self) -> str:
         return f"GradientFlow({self.verdict}, horizon {_steps(self.horizon)}, {len(self.layers)} layers)"
@@ -248,22 +246,22 @@ def compare_gradient_flow(flows: Mapping[str, GradientFlow]) -> Drawing:
     flows : mapping of str to GradientFlow
         By what to call them; at most six can be told apart.
     """
-    return Drawing.of_chart(flows_chart(flows))
+    kept = dict(flows)
 
+    def draw(colours: Mapping[str, str]) -> Figure:
+        figure, (ax,) = new_figure(270, colours=colours)
+        for (name, flow), role in zip(kept.items(), ROLES, strict=False):
+            _curve(ax, middle(flow.layers[-1].shares), colours[role], name)
+        ax.axhline(GONE, color=colours["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
+        _log(ax)
+        label(ax, x="Steps back from the end", y="Share of gradient left", colours=colours)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        legend(ax, columns=3, colours=colours)
+        return figure
 
-def flows_chart(flows: Mapping[str, GradientFlow]) -> str:
-    """Return `compare_gradient_flow` as an ``<svg>`` that takes its colours from the page around it."""
-    figure, (ax,) = new_figure(270)
-    words = []
-    for (name, flow), role in zip(flows.items(), ROLES, strict=False):
-        _curve(ax, middle(flow.layers[-1].shares), role, name)
-        words.append(f"{name}: 1 % is left after {_steps(flow.horizon)}.")
-    ax.axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
-    _log(ax)
-    label(ax, x="Steps back from the end", y="Share of gradient left")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    legend(ax, columns=3)
-    return render(figure, title="What is left of a gradient on its way back", description=" ".join(words))
+    words = [f"{name}: 1 % is left after {_steps(flow.horizon)}." for name, flow in kept.items()]
+    title = "What is left of a gradient on its way back"
+    return Drawing.of_figure(draw, title=title, description=" ".join(words))
 
 
 def gradient_reach(flows: Mapping[str, Mapping[int, GradientFlow]]) -> Drawing:
@@ -275,33 +273,36 @@ def gradient_reach(flows: Mapping[str, Mapping[int, GradientFlow]]) -> Drawing:
         By what to call the network, and by the length its gradient flow was measured at, in time steps; at most six
         networks can be told apart.
     """
-    figure, (ax,) = new_figure(270)
+    kept = {name: {n: by_length[n] for n in sorted(by_length)} for name, by_length in flows.items()}
+    left = {
+        name: np.array([flow.layers[-1].share_left for flow in by_length.values()])
+        for name, by_length in kept.items()
+    }
+
+    def draw(colours: Mapping[str, str]) -> Figure:
+        figure, (ax,) = new_figure(270, colours=colours)
+        for (name, by_length), role in zip(kept.items(), ROLES, strict=False):
+            style: dict[str, Any] = {"marker": "o", "markersize": 4, "label": name, "color": colours[role]}
+            ax.plot([*by_length], np.maximum(left[name], FLOOR), linewidth=1.7, **style)
+        ax.set_xscale("log")
+        ax.axhline(GONE, color=colours["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
+        _log(ax)
+        every = sorted({length for by_length in kept.values() for length in by_length})
+        ax.xaxis.set_major_locator(FixedLocator(_apart(every)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+        label(ax, x="Length of the sequence, in steps", y="Share of gradient left", colours=colours)
+        legend(ax, columns=3, colours=colours)
+        return figure
+
     words = []
-    for (name, by_length), role in zip(flows.items(), ROLES, strict=False):
-        lengths = sorted(by_length)
-        left = np.array([by_length[length].layers[-1].share_left for length in lengths])
-        ax.plot(
-            lengths,
-            np.maximum(left, FLOOR),
-            color=PAGE[role],
-            linewidth=1.7,
-            marker="o",
-            markersize=4,
-            label=name,
+    for name, by_length in kept.items():
+        shown = ", ".join(
+            f"{number(share)} at {n} steps" for share, n in zip(left[name], by_length, strict=True)
         )
-        shown = ", ".join(f"{number(share)} at {n} steps" for share, n in zip(left, lengths, strict=True))
         words.append(f"{name}: {shown}.")
-    ax.set_xscale("log")
-    ax.axhline(GONE, color=PAGE["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
-    _log(ax)
-    every = sorted({length for by_length in flows.values() for length in by_length})
-    ax.xaxis.set_major_locator(FixedLocator(_apart(every)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
-    label(ax, x="Length of the sequence, in steps", y="Share of gradient left")
-    legend(ax, columns=3)
     title = "What is left at the first step of the gradient at the last"
-    return Drawing.of_chart(render(figure, title=title, description=" ".join(words)))
+    return Drawing.of_figure(draw, title=title, description=" ".join(words))
 
 
 def _apart(lengths: Sequence[int]) -> list[int]:
@@ -352,8 +353,8 @@ def _steps(horizon: float) -> str:
     return f"{number(horizon)} steps" if math.isfinite(horizon) else "more steps than there are"
 
 
-def _curve(ax: Axes, values: np.ndarray, role: str, name: str) -> None:
-    ax.plot(np.arange(len(values)), np.maximum(values, FLOOR), color=PAGE[role], linewidth=1.7, label=name)
+def _curve(ax: Axes, values: np.ndarray, colour: str, name: str) -> None:
+    ax.plot(np.arange(len(values)), np.maximum(values, FLOOR), color=colour, linewidth=1.7, label=name)
 
 
 def _log(ax: Axes) -> None:

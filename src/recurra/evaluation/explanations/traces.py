@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.charts import SMALL, dress, label, legend, new_figure, number, plain
+from recurra.evaluation.drawing.picture import Drawing, Shown
 from recurra.evaluation.drawing.signals import draw_channels, time_axis
-from recurra.evaluation.drawing.sketch import Drawing
-from recurra.evaluation.drawing.svg import PAGE, render
 from recurra.evaluation.explanations.explanation import HEAT
 from recurra.kernels.fronts.front import apply_front
 from recurra.kernels.networks.activations import KEEPING_GATE, DirectionInside, stack_inside
@@ -77,7 +77,7 @@ class LayerTrace:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trace:
+class Trace(Shown):
     """What happened inside while a network read one sequence.
 
     Parameters
@@ -138,36 +138,37 @@ class Trace:
 
         Units are sorted by memory span, the longest on top.
         """
-        return Drawing.of_chart(self.chart(which))
-
-    def chart(self, which: int | str = -1) -> str:
-        """Return `plot` as an ``<svg>`` that takes its colours from the page around it."""
         layer = self.layer(which)
+        return Drawing.of_figure(
+            lambda colours: self._draw(layer, colours),
+            title=f"Inside {layer.name}" + (f" on {self.name}" if self.name else ""),
+            description=self.summary(which),
+        )
+
+    def _draw(self, layer: LayerTrace, colours: Mapping[str, str]) -> Figure:
         rows = layer.rows()
-        figure, axes = new_figure(128 + 88 * len(rows), rows=(1.15, *(1.0,) * len(rows)))
+        heights = (1.15, *(1.0,) * len(rows))
+        figure, axes = new_figure(128 + 88 * len(rows), rows=heights, colours=colours)
         figure.subplots_adjust(hspace=0.42)
         if self.words:
-            _write_words(axes[0], self.words)
+            _write_words(axes[0], self.words, colours)
         else:
             draw_channels(
                 axes[0],
                 np.asarray(self.input, float),
                 channel_names=self.channel_names,
                 sample_rate_hz=self.sample_rate_hz,
+                colours=colours,
             )
-            label(axes[0], y="Signal")
+            label(axes[0], y="Signal", colours=colours)
             axes[0].yaxis.set_major_locator(MaxNLocator(3))
-            legend(axes[0], columns=4)
+            legend(axes[0], columns=4, colours=colours)
         for ax, (symbol, values) in zip(axes[1:], rows.items(), strict=True):
-            _heat(ax, symbol, values[:, layer.order], self.sample_rate_hz)
-        label(axes[-1], x="Token" if self.words else time_axis(0, self.sample_rate_hz)[1])
+            _heat(ax, symbol, values[:, layer.order], self.sample_rate_hz, colours)
+        label(axes[-1], x="Token" if self.words else time_axis(0, self.sample_rate_hz)[1], colours=colours)
         axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=self.sample_rate_hz is None))
         figure.align_ylabels(axes)
-        title = f"Inside {layer.name}" + (f" on {self.name}" if self.name else "")
-        return render(figure, title=title, description=self.summary(which))
-
-    def _repr_svg_(self) -> str:
-        return self.plot().svg
+        return figure
 
     def __repr__(self) -> str:
         return f"Trace({len(self.input)} steps, {', '.join(layer.name for layer in self.layers)})"
@@ -257,28 +258,37 @@ def half_life(kept: np.ndarray) -> np.ndarray:
     return math.log(2) / -np.log(kept).mean(axis=0)
 
 
-def _write_words(ax: Axes, words: Sequence[str]) -> None:
+def _write_words(ax: Axes, words: Sequence[str], colours: Mapping[str, str]) -> None:
     """Write the tokens above their steps, words upwards; of many only as many as have room."""
-    dress(ax, grid=None)
+    dress(ax, grid=None, colours=colours)
     ax.spines[:].set_visible(False)
     every = math.ceil(len(words) / MOST_WORDS)
     turned = 90 if max(map(len, words)) > 1 else 0
     for place in range(0, len(words), every):
         shown = plain(words[place].replace("\n", "⏎"), 14)
         ax.text(
-            place, 0.06, shown, rotation=turned, fontsize=SMALL, color=PAGE["ink"], ha="center", va="bottom"
+            place,
+            0.06,
+            shown,
+            rotation=turned,
+            fontsize=SMALL,
+            color=colours["ink"],
+            ha="center",
+            va="bottom",
         )
     ax.set_xlim(-0.5, len(words) - 0.5)
     ax.set_ylim(0, 1)
     ax.set_yticks([])
     if every > 1:
         title = f"One token in {every} is written"
-        ax.set_title(title, fontsize=SMALL, color=PAGE["muted"], loc="left", pad=3)
+        ax.set_title(title, fontsize=SMALL, color=colours["muted"], loc="left", pad=3)
 
 
-def _heat(ax: Axes, symbol: str, values: np.ndarray, sample_rate_hz: float | None) -> None:
+def _heat(
+    ax: Axes, symbol: str, values: np.ndarray, sample_rate_hz: float | None, colours: Mapping[str, str]
+) -> None:
     """Units by time; opacity is the value, so that the picture suits a light and a dark page."""
-    dress(ax, grid=None)
+    dress(ax, grid=None, colours=colours)
     steps, units = values.shape
     scale = 1 / sample_rate_hz if sample_rate_hz else 1.0
     blue, clear, orange = (_rgba(HEAT[2], 1.0), _rgba(HEAT[1], 0.0), _rgba(HEAT[0], 1.0))
@@ -300,8 +310,8 @@ def _heat(ax: Axes, symbol: str, values: np.ndarray, sample_rate_hz: float | Non
         origin="upper",
     )
     ax.set_yticks([])
-    ax.set_title(f"{NAMES[symbol]}  ({words})", fontsize=SMALL, color=PAGE["ink"], loc="left", pad=3)
-    label(ax, y=f"{units} units")
+    ax.set_title(f"{NAMES[symbol]}  ({words})", fontsize=SMALL, color=colours["ink"], loc="left", pad=3)
+    label(ax, y=f"{units} units", colours=colours)
 
 
 def _thinned(values: np.ndarray, most: int = 1500) -> np.ndarray:

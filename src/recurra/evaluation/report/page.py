@@ -30,6 +30,8 @@ FIGURES = {
     "symbol_error_rate": ("Symbols to edit (less is better)", True),
     "rmse": ("RMSE (less is better)", False),
     "mae": ("Mean absolute error (less is better)", False),
+    "bits_per_character": ("Bits per character (less is better)", False),
+    "perplexity": ("Perplexity per token (less is better)", False),
     "r2": ("R² (share of variance explained)", False),
 }
 
@@ -120,11 +122,13 @@ def page(c: ReportContext, p: Page) -> str:
     )
 
 
-def tiles(metrics: Mapping[str, Any], intervals: Mapping[str, tuple[float, float]]) -> list[dict[str, str]]:
+def figure_tiles(
+    metrics: Mapping[str, Any], intervals: Mapping[str, tuple[float, float]]
+) -> list[dict[str, str]]:
     """Name, value, naive value and interval of each figure that applies, as text."""
     out = []
     for key, (name, share) in FIGURES.items():
-        if key not in metrics:
+        if not is_number(metrics.get(key)):
             continue
         show = (lambda v: percent(v, 1)) if share else number
         tile = {"name": name, "value": show(metrics[key]), "naive": "", "interval": ""}

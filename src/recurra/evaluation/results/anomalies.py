@@ -179,13 +179,17 @@ class AnomalyEvaluation(Evaluation):
         highest = int(np.argmax([float(s.max()) for s in self.scores]))
         return {"anomalies": self._drawing(highest)}
 
+    def tiles(self) -> list[dict[str, str]]:
+        """Return name, value and naive value of each figure, as text."""
+        return series_tiles(self.metrics)
+
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
         return series_page(
             self.context,
             headline=self.headline(),
             sentences=self.sentences(),
-            figures=series_tiles(self.metrics),
+            figures=self.tiles(),
             sections=[("Where it is anomalous", self.pictures())],
         )
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from recurra.evaluation.drawing import charts, series_charts
 from recurra.evaluation.drawing.charts import is_number, number
-from recurra.evaluation.drawing.svg import PAGE, PLAIN, render
+from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.series_page import series_page, series_tiles
@@ -157,9 +157,18 @@ class Backtest(Evaluation):
         count = f"{m['n_origins']:,} origin{'s' if m['n_origins'] > 1 else ''}"
         return [f"{words} {count}, {len(self.by_horizon)} steps ahead."]
 
-    def plot(self, origin: int = 0, *, target: int = 0) -> Any:
+    def plot(self, origin: int = 0, *, target: int = 0) -> Drawing:
         """Return a figure of the forecast from one origin, with history and truth."""
-        return self._figure(origin, target, PLAIN)
+        errors = self._errors()
+        return Drawing.of_figure(
+            lambda colours: self._figure(origin, target, colours),
+            title="Forecast",
+            description=self._caption(origin, errors),
+        )
+
+    def _errors(self) -> np.ndarray:
+        """Return the mean absolute error of each origin, shape (origins,)."""
+        return np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
 
     def _figure(self, origin: int, target: int, colours: Mapping[str, str]) -> Any:
         o, horizon = self.origins, self.origins.point.shape[1]
@@ -180,20 +189,18 @@ class Backtest(Evaluation):
 
     def drawn(self) -> list[int]:
         """Return the origins a report draws: the best, the median and the worst, and the newest."""
-        errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+        errors = self._errors()
         order = np.argsort(errors, kind="stable")
         chosen = [int(order[-1]), int(order[len(order) // 2]), int(order[0]), len(errors) - 1]
         return list(dict.fromkeys(chosen))[:DRAWN]
 
     def pictures(self) -> list[Picture]:
         """Return svg, caption and width of every chart of the report."""
-        out = []
-        errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
-        for origin in self.drawn():
-            svg = render(
-                self._figure(origin, 0, PAGE), title="Forecast", description=self._caption(origin, errors)
-            )
-            out.append(Picture(Markup(svg), self._caption(origin, errors), wide=True))
+        errors = self._errors()
+        out = [
+            Picture(Markup(self.plot(origin).element), self._caption(origin, errors), wide=True)
+            for origin in self.drawn()
+        ]
         names = {"mae": "network", "last_value": "last value"}
         if self.season > 1:
             names["seasonal_naive"] = "seasonal naive"
@@ -221,12 +228,11 @@ class Backtest(Evaluation):
     def figures(self) -> dict[str, str]:
         """Return the drawings of a run's folder by name."""
         names = ("forecast-worst", "forecast-median", "forecast-best", "forecast-newest")
-        out = {}
-        for name, origin in zip(names, self.drawn(), strict=False):
-            errors = np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
-            words = self._caption(origin, errors)
-            out[name] = render(self._figure(origin, 0, PAGE), title="Forecast", description=words)
-        return out
+        return {name: self.plot(origin).element for name, origin in zip(names, self.drawn(), strict=False)}
+
+    def tiles(self) -> list[dict[str, str]]:
+        """Return name, value and naive value of each figure, as text."""
+        return series_tiles(self.metrics)
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
@@ -240,7 +246,7 @@ class Backtest(Evaluation):
             self.context,
             headline=self.headline(),
             sentences=self.sentences(),
-            figures=series_tiles(self.metrics),
+            figures=self.tiles(),
             sections=[("Forecasts and errors", self.pictures())],
             table=("Mean absolute error by steps ahead", columns, rows),
         )

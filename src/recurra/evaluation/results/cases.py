@@ -15,11 +15,11 @@ from recurra.evaluation.report.page import (
     Case,
     Page,
     Picture,
+    figure_tiles,
     is_signal,
     learning_pictures,
     page,
     shortened,
-    tiles,
 )
 from recurra.evaluation.report.wording import size_findings, training_findings
 from recurra.evaluation.results.evaluation import Evaluation
@@ -122,6 +122,10 @@ class CaseEvaluation(Evaluation):
             *training_findings(self.context),
         ]
 
+    def tiles(self) -> list[dict[str, str]]:
+        """Return name, value, naive value and interval of each figure, as text."""
+        return figure_tiles(self.metrics, self.intervals)
+
     def worst_positions(self, n: int = N_WORST) -> list[int]:
         """Return the positions of the sequences on which the model errs most."""
         return list(dict.fromkeys(row["sequence"] for row in self.worst_rows()))[:n]
@@ -136,7 +140,7 @@ class CaseEvaluation(Evaluation):
                 headline=self.headline(),
                 sentences=self.sentences(),
                 findings=self.findings(),
-                tiles=tiles(self.metrics, self.intervals),
+                tiles=self.tiles(),
                 judged=self.noun if self.metrics["n_test"] == 1 else f"{self.noun}s",
                 has_intervals=bool(self.intervals),
                 naive=self.naive_words(),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recurra.evaluation.report.context import ReportContext, installed_versions
+from recurra.evaluation.report.notebook import notebook_view
 from recurra.store import write_text
 
 __all__ = ["Evaluation", "ReportContext", "finite", "installed_versions"]
@@ -48,6 +49,10 @@ class Evaluation(ABC):
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
 
+    @abstractmethod
+    def tiles(self) -> list[dict[str, str]]:
+        """Return ``name``, ``value``, ``naive`` and ``interval`` of each figure, as text."""
+
     def figures(self) -> dict[str, str]:
         """Return the drawings that a run's folder keeps, SVG by name."""
         return {}
@@ -80,6 +85,16 @@ class Evaluation(ABC):
         target = Path(path)
         write_text(target, self.to_json() if target.suffix == ".json" else self.to_html())
         return target
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return notebook_view(
+            headline=self.headline(),
+            sentences=[*self._trained_on(), *self.sentences()],
+            findings=self.findings(),
+            tiles=self.tiles(),
+            charts=list(self.figures().values()),
+        )
 
     def _trained_on(self) -> list[str]:
         return [self.context.trained_on] if self.context.trained_on else []

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any, ClassVar
 
 from recurra.evaluation.drawing.charts import learning_curves
+from recurra.evaluation.report.page import figure_tiles
 from recurra.evaluation.results.evaluation import Evaluation
 
 
@@ -43,6 +44,10 @@ class TextEvaluation(Evaluation):
             f"{m['perplexity']:.3g} a token ({m['perplexity_baseline']:.3g}).",
             f"Judged on {m['n_test']:,} characters.",
         ]
+
+    def tiles(self) -> list[dict[str, str]]:
+        """Return name, value and naive value of each figure, as text."""
+        return figure_tiles(self.metrics, {})
 
     def to_html(self) -> str:
         """Return figures, losses and samples as one page that needs nothing else."""

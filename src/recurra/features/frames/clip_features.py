@@ -4,24 +4,20 @@ The network comes as a function, so that this room knows nothing of networks.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from recurra.errors import DataError, MissingDataError
 from recurra.features.frames.cache import FrameCache, content_hash
+from recurra.live_line import SECONDS_BETWEEN_DRAWINGS, LiveLine, open_live_line
 from recurra.readers.clips.video import Clip, FrameReader, VideoWords
 
 # Frames through the network at once: more are no faster, and take memory.
 FRAMES_AT_ONCE = 16
-SECONDS_BETWEEN_DRAWINGS = 0.25
 
 
 @dataclass(frozen=True)
@@ -158,35 +154,30 @@ def _key(
 
 
 class _Progress:
-    """One line on a terminal: clips done, clips a second, time left."""
+    """One line on a terminal or in a notebook: clips done, clips a second, time left."""
 
     def __init__(self, total: int, verbose: int) -> None:
         self._total, self._done = total, 0
         self._began = self._next = time.monotonic()
-        self._live = None
-        if verbose and sys.stderr.isatty():
-            self._live = Live(console=Console(stderr=True), auto_refresh=False)
+        self._line = open_live_line() if verbose else None
 
     def __enter__(self) -> "_Progress":
-        if self._live is not None:
-            self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            self._draw()
-            self._live.stop()
+        if self._line is not None:
+            self._draw(self._line)
+            self._line.close()
 
     def advance(self) -> None:
         self._done += 1
-        if self._live is not None and time.monotonic() >= self._next:
+        if self._line is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + SECONDS_BETWEEN_DRAWINGS
-            self._draw()
+            self._draw(self._line)
 
-    def _draw(self) -> None:
-        assert self._live is not None
+    def _draw(self, line: LiveLine) -> None:
         seconds = max(time.monotonic() - self._began, 1e-9)
         rate = self._done / seconds
         left = f", {(self._total - self._done) / rate:.0f} s left" if self._done else ""
         text = f"features of clip {self._done} of {self._total}, {rate:.1f} clips a second{left}"
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        line.update(text, self._done / self._total)

@@ -165,7 +165,7 @@ def _inside(
 ) -> tuple[str, str]:
     """Return the drawing of gates and states over one of some raw sequences, and what they say."""
     found = trace_raw(model, sequences[index], name, None if static is None else [static[index]])
-    return found.chart(), found.summary()
+    return found.plot().element, found.summary()
 
 
 def describe_network(model: FittedModel) -> str:

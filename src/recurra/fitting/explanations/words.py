@@ -142,10 +142,10 @@ def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
 
 def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return the word clouds for a report, with a caption; nothing where the package that lays them out is absent."""
-    from recurra.evaluation.drawing.word_cloud import word_clouds_svg
+    from recurra.evaluation.drawing.word_cloud import word_clouds_drawing
 
     try:
-        svg = word_clouds_svg(clouds(estimator, texts))
+        svg = word_clouds_drawing(clouds(estimator, texts)).element
     except MissingExtraError as error:
         _log.warning("%s", error)
         return []

@@ -1,11 +1,9 @@
 """What a run writes at its end: report, figures, metrics, digests of the training data, and last the model."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from recurra.runs.folder.files import FIGURES, METRICS, MODEL, REPORT, TRAINED_ON, RunFolder
-from recurra.store import write_text
 
 
 def write_results(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapping[str, Any]) -> None:
@@ -22,15 +20,16 @@ def write_results(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapp
 def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     """Write learning curves and the chart of the mistakes as SVG."""
     from recurra.evaluation.drawing import charts
+    from recurra.evaluation.drawing.picture import Drawing
 
     run.to_write(FIGURES).mkdir(exist_ok=True)
 
-    def figure(name: str) -> Path:
-        return run.to_write(f"{FIGURES}/{name}.svg")
+    def save(svg: str, name: str) -> None:
+        Drawing.of_chart(svg).save(run.to_write(f"{FIGURES}/{name}.svg"))
 
     if estimator.history_:
         score = charts.find_score(estimator.history_)
         svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
-        write_text(figure("learning-curves"), svg)
+        save(svg, "learning-curves")
     for name, svg in evaluation.figures().items():
-        write_text(figure(name), svg)
+        save(svg, name)

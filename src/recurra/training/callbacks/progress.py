@@ -1,4 +1,4 @@
-"""What the user sees of training, on standard error: a live line, or a log line an epoch."""
+"""What the user sees of training: a live line on the terminal or in a notebook, or a log line an epoch."""
 
 import logging
 import sys
@@ -6,18 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
+from recurra.live_line import SECONDS_BETWEEN_DRAWINGS, LiveLine, TerminalLine, can_be_seen, open_live_line
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from recurra.training.loop import Run, TrainingResult
 
 logger = logging.getLogger("recurra.training")
-
-# Drawing the line takes about a millisecond.
-SECONDS_BETWEEN_DRAWINGS = 0.25
 
 BAR = 20  # characters
 
@@ -29,23 +25,21 @@ def make_progress(verbose: int) -> Callback | None:
     """Return what shows progress for this ``verbose``, None if nothing is to be shown."""
     if verbose == 2:
         return EpochLog()
-    if verbose == 1 and sys.stderr.isatty():
-        return LiveLine()
-    return None
+    return LineOfTraining() if verbose == 1 and can_be_seen() else None
 
 
-class LiveLine(Callback):
+class LineOfTraining(Callback):
     """One line that is drawn over: epoch, loss, validation score, time steps a second, time left.
 
     Parameters
     ----------
     console : rich.console.Console, optional
-        Where to draw; standard error if not given.
+        Where to draw; the notebook, or standard error, if not given.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console
-        self._live: Live | None = None
+        self._line: LiveLine | None = None
         self._next = 0.0
         self._began = 0.0
         self._done_before = 0
@@ -54,9 +48,7 @@ class LiveLine(Callback):
         """Open the line."""
         self._began = time.monotonic()
         self._done_before = batches_done(run)
-        console = self.console or Console(stderr=True)
-        self._live = Live(console=console, auto_refresh=False)
-        self._live.start()
+        self._line = open_live_line() if self.console is None else TerminalLine(self.console)
 
     def on_batch_end(self, run: "Run") -> None:
         """Draw, if the last drawing is long enough ago."""
@@ -82,21 +74,20 @@ class LiveLine(Callback):
         self._close(run)
 
     def _draw(self, run: "Run") -> None:
-        if self._live is None:
+        if self._line is None:
             return
         done = batches_done(run) - self._done_before
         left = run.config.max_epochs * run.batches_per_epoch - batches_done(run)
         seconds_left = (time.monotonic() - self._began) / done * left if done else None
-        self._live.update(
-            Text(line(run, seconds_left=seconds_left), no_wrap=True, overflow="ellipsis"), refresh=True
-        )
+        words = line(run, bar=not self._line.draws_bar, seconds_left=seconds_left)
+        self._line.update(words, share_done(run))
 
     def _close(self, run: "Run") -> None:
-        if self._live is None:
+        if self._line is None:
             return
         self._draw(run)
-        self._live.stop()
-        self._live = None
+        self._line.close()
+        self._line = None
 
 
 class EpochLog(Callback):
@@ -150,6 +141,11 @@ def batches_done(run: "Run") -> int:
     return len(run.history) * run.batches_per_epoch + (run.batch if run.epoch > len(run.history) else 0)
 
 
+def share_done(run: "Run") -> float:
+    """Return how much of the greatest number of epochs is done, in [0, 1]."""
+    return batches_done(run) / (run.config.max_epochs * run.batches_per_epoch)
+
+
 def line(run: "Run", *, bar: bool = True, seconds_left: float | None = None) -> str:
     """Return where training stands, in one line."""
     epochs = run.config.max_epochs
@@ -157,7 +153,7 @@ def line(run: "Run", *, bar: bool = True, seconds_left: float | None = None) -> 
     epoch = run.epoch if run.batch else max(1, len(run.history))
     parts = [f"epoch {epoch}/{epochs}"]
     if bar:
-        filled = round(BAR * batches_done(run) / (epochs * run.batches_per_epoch))
+        filled = round(BAR * share_done(run))
         parts.append("━" * filled + "╌" * (BAR - filled))
     parts.append(f"loss {run.train_loss:.4g}")
     if run.history:
