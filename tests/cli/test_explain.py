@@ -11,7 +11,7 @@ def test_a_picture_in_the_run_folder(cli, trained):
     run = trained("folder")
     done = cli("explain", run.path, "--index", "2")
     assert done.code == 0
-    assert (run.path / "figures" / "explain-2.svg").read_text().lstrip().startswith("<?xml")
+    assert (run.path / "figures" / "explain-2.svg").read_text().startswith("<svg")
     assert "Contributions by integrated gradients to " in done.out
     assert done.out.splitlines()[-1] == f"recurra explain {run.path} --index 3"
 
@@ -34,7 +34,7 @@ def test_other_methods(cli, trained, tmp_path, method):
     assert json.loads((tmp_path / "why.json").read_text())["method"] == method
 
 
-@pytest.mark.parametrize(("name", "start"), [("why.png", b"\x89PNG"), ("why.svg", b"<?xml")])
+@pytest.mark.parametrize(("name", "start"), [("why.png", b"\x89PNG"), ("why.svg", b"<svg")])
 def test_pictures(cli, trained, tmp_path, name, start):
     done = cli("explain", trained("folder").path, "-o", tmp_path / name, "--json")
     assert done.code == 0
@@ -64,5 +64,5 @@ def test_what_cannot_be_explained(cli, trained, tmp_path):
     assert "target must be one of 'a', 'b', 'c'; got 'z'" in done.err
     done = cli("explain", run.path, "-o", tmp_path / "why.gif")
     assert done.code == 2
-    assert "the file must end in .png, .svg, .json; got 'why.gif'" in done.err
+    assert "the file must end in .png, .svg, .pdf, .json; got 'why.gif'" in done.err
     assert cli("explain", run.path, "--method", "magic").code == 2

@@ -64,6 +64,28 @@ def test_accuracy_of_steps_in_recordings(groups, share, likeness, long_tail):
         assert COVERAGE[0] <= got <= (1 if hard else 0.99)
 
 
+@pytest.mark.parametrize("share", [0.8, 0.9, 0.95, 0.97])
+@pytest.mark.parametrize("groups", [6, 20, 60])
+def test_accuracy_of_recordings_that_are_right_or_wrong_as_a_whole(groups, share):
+    # In such recordings many test sets hold no wrong step, and only their number says how sure that makes.
+    rng = np.random.default_rng(groups)
+    intervals = []
+    for _ in range(N_SETS // 2):
+        of = np.repeat(np.arange(groups), rng.integers(20, 80, groups))
+        intervals.append(accuracy_interval((rng.random(groups) < share)[of], clusters=of))
+    assert coverage(intervals, [share] * len(intervals)) >= 0.9
+
+
+@pytest.mark.parametrize("groups", [5, 20, 100])
+def test_an_interval_of_a_spotless_part_knows_how_many_there_are(groups):
+    of = np.repeat(np.arange(groups), 1000)
+    right = np.ones(len(of), bool)
+    alone = accuracy_interval(np.ones(groups, bool))
+    assert accuracy_interval(right, clusters=of) == pytest.approx(alone)
+    assert accuracy_interval(~right, clusters=of) == pytest.approx((1 - alone[1], 1 - alone[0]))
+    assert alone == pytest.approx((groups / (groups + 1.96**2), 1), abs=1e-3)
+
+
 def test_a_few_recordings_that_hold_nearly_all_steps_are_too_few():
     of = np.repeat(np.arange(20), [3000, 3000, *[5] * 18])
     right = np.random.default_rng(0).random(len(of)) < 0.8

@@ -187,7 +187,10 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         """
         self._check_fitted()
         sequences, names = read_sequences(X)
-        y = X.y if isinstance(X, Dataset) and y is None else y
+        if isinstance(X, Dataset):
+            y = X.y if y is None else y
+            told = {"channel_names": X.channel_names, "sample_rate_hz": X.sample_rate_hz}
+            context = replace(context or ReportContext(title=type(self).__name__), **told)
         if y is not None and len(y) != len(sequences):
             raise DataError(
                 f"{type(self).__name__}: evaluate needs labels for each of {len(sequences)} sequences; got {len(y)}."

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -122,7 +123,9 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             metrics[f"perplexity{end}"] = float(np.exp(each.mean()))
         metrics |= {"n_test": len(text), "train_seconds": self.model_.manifest["training"]["seconds"]}
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
-        context = context or ReportContext(title=type(self).__name__)
+        manifest = self.model_.manifest
+        known = {"seed": manifest["seed"], "versions": manifest["versions"], "parameters": manifest["params"]}
+        context = replace(context or ReportContext(title=type(self).__name__), history=self.history_, **known)
         return TextEvaluation(
             metrics=metrics, samples=written, history=self.history_, title=context.title, context=context
         )

@@ -176,3 +176,41 @@ def test_gradient_norms_that_explode_or_stay():
 )
 def test_number(value, expected):
     assert charts.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99994, "0.99994"), (0.9995, "0.9995"), (-0.999999, "-0.999999"), (1.0004, "1"), (0.99, "0.99")],
+)
+def test_what_is_not_quite_1_is_not_called_1(value, text):
+    assert charts.number(value) == text
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 12, 20])
+def test_confusion_labels_do_not_touch_the_name_of_their_axis(size):
+    classes = [f"A rather long failure category, type {k + 10}" for k in range(size)]
+    svg = charts.confusion_chart(np.eye(size, dtype=int) * 3, classes=classes)
+    root = ET.fromstring(svg)
+    written = [e for e in root.iter(f"{SVG}text") if e.text]
+    name = next(e for e in written if e.text == "True class")
+    rows = [e for e in written if "type" in e.text and "rotate" not in e.attrib.get("transform", "")]
+    assert len(rows) == size
+    assert all(e.text.endswith(f"type {k + 10}") for k, e in enumerate(rows))
+    if size <= 4:
+        assert all(e.text.startswith("A rather long") for e in rows)
+    for e in rows:
+        left = float(e.attrib["x"]) - text_width(e.text) * float(
+            re.search(r"size: ([\d.]+)", e.attrib["style"])[1]
+        )
+        assert left > float(name.attrib["x"]) + 2
+
+
+def test_the_gradient_axis_has_numbers_in_a_narrow_range():
+    rows = [{"epoch": k, "grad_norm_max": 0.47 - 0.001 * k, "grad_norm_median": 0.46} for k in range(4)]
+    assert re.search(r">0\.4[67]\d*<", charts.gradient_norms(rows))
+
+
+def test_lengths_of_texts_are_counted_in_tokens():
+    svg = charts.length_histogram({"training": [3, 9, 17], "test": [4, 12]}, unit="tokens")
+    assert ">Length in tokens<" in svg
+    assert "3 to 17 tokens" in svg

@@ -3,7 +3,15 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from recurra.evaluation.drawing.signals import labelled_signal, thin, worst_mistake
+from recurra.evaluation.drawing.charts import new_figure
+from recurra.evaluation.drawing.signals import (
+    draw_signal,
+    labelled_signal,
+    numbers_over_time,
+    thin,
+    time_ticks,
+    worst_mistake,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -77,3 +85,65 @@ def test_labelled_signal_marks_wrong_steps():
     assert texts(svg).count("rest") == 2
     assert {"true", "wrong", "predicted", "Time step"} <= set(texts(svg))
     assert described(svg).endswith("100 time steps, 10 of them labelled wrongly.")
+
+
+def drawn(values, **how):
+    _, (ax,) = new_figure()
+    draw_signal(ax, values, **how)
+    return ax
+
+
+def test_channels_without_names_are_counted_from_0_as_everywhere():
+    ax = drawn(np.random.default_rng(0).normal(size=(9, 3)))
+    assert [line.get_label() for line in ax.lines] == ["channel 0", "channel 1", "channel 2"]
+
+
+def test_channels_of_unlike_size_get_scales_of_their_own_that_the_legend_tells():
+    values = np.random.default_rng(0).normal(size=(50, 3)) * [1, 50, 1000]
+    ax = drawn(values, channel_names=["acc", "temp", "pressure"])
+    labels = [line.get_label() for line in ax.lines]
+    assert labels[1].startswith("temp: ")
+    for line in ax.lines:  # each fills the height
+        assert (line.get_ydata().min(), line.get_ydata().max()) == pytest.approx((0, 1))
+    assert ax.get_ylabel() == "Own scales"
+    like = drawn(values / [1, 50, 1000], channel_names=["acc", "temp", "pressure"])
+    assert [line.get_label() for line in like.lines] == ["acc", "temp", "pressure"]
+    assert like.get_ylabel() == "Signal"
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (40, 16), (5, 300)])
+def test_rows_of_an_image_are_a_picture(shape):
+    values = np.abs(np.random.default_rng(0).normal(size=shape))
+    ax = drawn(values)
+    assert not ax.lines
+    (image,) = ax.images
+    np.testing.assert_allclose(image.get_array(), values.T)
+    named = drawn(values, channel_names=[f"sensor {k}" for k in range(shape[1])])
+    assert not named.images
+    assert named.lines
+
+
+def test_a_worst_mistake_on_an_image_shows_it_upright():
+    trace = np.full((28, 2), 0.5)
+    how = {"true": 1, "predicted": 2, "name": "x", "trace": trace, "classes": [1, 2]}
+    svg = worst_mistake(np.abs(np.random.default_rng(0).normal(size=(28, 28))), **how)
+    assert "<image" in svg
+    assert texts(svg).count("Channel") == 1  # across
+    assert texts(svg).count("Time step") == 2  # down the picture, and below the curves
+
+
+@pytest.mark.parametrize("steps", [2, 7, 28, 73, 900])
+def test_the_axis_names_the_last_step(steps):
+    _, (ax,) = new_figure()
+    time_ticks(ax, steps, None)
+    ticks = ax.xaxis.get_major_locator()().tolist()
+    assert ticks[-1] == steps - 1
+    assert ticks[0] == 0
+    gaps = np.diff(ticks)
+    assert gaps.min() >= 0.59 * gaps.max()  # no two of them on top of each other
+
+
+def test_numbers_over_time_mark_the_worst_step():
+    svg = numbers_over_time(np.zeros(30), np.ones(30), name="a", target="load", marked=7)
+    assert {"true", "predicted", "largest error", "load"} <= set(texts(svg))
+    assert described(svg) == "Sequence a: 30 time steps, off by 1 on average."

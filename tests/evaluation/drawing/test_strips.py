@@ -1,3 +1,5 @@
+import xml.etree.ElementTree as ElementTree
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,17 @@ def test_a_strip_shows_frames_and_says_what_the_curves_do():
     assert "Probability of the true class from 10 % to 80 %." in svg
     assert len(svg) < 40_000
     assert "Probability" not in frame_strip(frames[:1], **words)
+
+
+def test_the_legend_stands_between_the_frames_and_the_curves():
+    frames = np.full((12, 60, 80, 3), 90, np.uint8)
+    how = {"true": "b", "predicted": "a", "classes": ["a", "b"], "name": "c"}
+    svg = frame_strip(frames, trace=np.full((12, 2), 0.5), **how)
+    root = ElementTree.fromstring(svg)
+    image = next(e for e in root.iter() if e.tag.endswith("image"))
+    words = {e.text: float(e.attrib["y"]) for e in root.iter() if e.tag.endswith("text")}
+    legend = min(y for text, y in words.items() if text.startswith("true: "))
+    # matplotlib writes an image upside down and turns it over: scale(1 -1) translate(0 -height).
+    assert image.attrib["transform"].startswith("scale(1 -1)")
+    bottom = float(image.attrib["height"]) - float(image.attrib["y"])
+    assert legend - 8 > bottom + 1

@@ -54,3 +54,49 @@ def test_the_skill_comes_first_and_the_report_is_a_page(tmp_path):
     assert page.count("<svg") >= 3
     assert "src=" not in page
     assert judged.plot(1).axes
+
+
+def test_origins_are_told_by_date_and_each_series_has_a_row():
+    rng = np.random.default_rng(0)
+    values = [np.arange(40.0)[:, None], rng.normal(size=(40, 1))]
+    series, places = np.array([0, 0, 1, 1]), np.array([20, 30, 20, 30])
+    truth = np.stack([values[i][o : o + 2] for i, o in zip(series, places, strict=True)])
+    times = np.datetime64("2024-03-01T00:00:00") + np.arange(40) * np.timedelta64(6, "h")
+    e = Backtest.made(
+        values,
+        Origins(series, places, truth, truth + np.array([0.1, 0.1, 5, 5])[:, None, None]),
+        season=1,
+        coverage=None,
+        names=["<a>", "b"],
+        target_names=["MW"],
+        context=ReportContext(
+            data={"n_sequences": 2, "kind": "series", "notes": ["said once"]}, warnings=["w", "w"]
+        ),
+        times=[times, None],
+    )
+    assert [row["series"] for row in e.by_series()] == ["<a>", "b"]
+    assert e.by_series()[0]["mae"] == pytest.approx(0.1)
+    assert e.by_series()[0]["mae_baseline"] == pytest.approx(1.5)
+    assert e.by_series()[1]["skill"] < 0
+    page = e.to_html()
+    assert "&lt;a&gt;, forecast from 2024-03-06 on" in page  # without a time of day that is midnight
+    assert "b, forecast from step 20 on" in page
+    assert page.count("said once") == 1
+    assert page.count(">w<") == 1
+    assert "n_sequences" not in page
+    assert "Mean absolute error of each series, in the unit of MW" in page
+    assert page.index("<td>b</td>") < page.index("<td>&lt;a&gt;</td>")  # the worst first
+
+
+def test_a_skill_just_below_1_is_not_1():
+    point = np.array([[[1.0], [2.0]]])
+    e = Backtest.made(
+        [np.tile([1000.0, -1000.0], 20)[:, None]],
+        Origins(np.array([0]), np.array([20]), point, point + 0.01),
+        season=1,
+        coverage=None,
+        names=["a"],
+        target_names=None,
+        context=ReportContext(),
+    )
+    assert e.headline().startswith("Skill 0.9999")

@@ -9,6 +9,7 @@ from recurra.errors import DataError, ShapeError
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.metrics.intervals import wilson_interval
 from recurra.evaluation.report.context import ReportContext, installed_versions
+from recurra.evaluation.report.page import data_rows
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
 from recurra.evaluation.results.backtest import Backtest, Origins
 from recurra.evaluation.results.classification import evaluate_classification
@@ -199,3 +200,53 @@ def test_a_notebook_shows_the_figures_beside_the_naive_ones(kind):
     assert text.count("<svg") == 0
     drawn = [element for element in root.iter() if element.tag.endswith("svg")]
     assert len(drawn) == min(2, len(e.figures()))
+
+
+def test_worst_steps_are_of_different_sequences_and_drawn():
+    true = [np.zeros(9), np.zeros(5), np.zeros(7)]
+    predicted = [np.arange(9.0), np.full(5, 3.0), np.full(7, 0.5)]
+    e = evaluate_step_regression(true, predicted, names=["r1", "r2", "r3"])
+    assert [(row["name"], row["step"]) for row in e.worst_rows()] == [("r1", 8), ("r2", 0), ("r3", 0)]
+    assert e.lengths() == [9, 5, 7]
+    page = e.to_html()
+    assert page.count("largest error") >= 3
+    assert "Each point is one time step" in page
+    assert "one time step<" in page
+
+
+def test_a_part_of_one_length_gets_a_sentence_in_place_of_a_chart():
+    proba = np.random.default_rng(0).dirichlet([1, 1], size=20)
+    alike = [np.zeros((16, 2))] * 20
+    context = ReportContext(train_lengths=[16] * 9)
+    how = {"classes": ["a", "b"], "context": context}
+    page = evaluate_classification(["a", "b"] * 10, proba, sequences=alike, **how).to_html()
+    assert "All sequences have 16 time steps." in page
+    assert "Length in" not in page
+    texts = [["a", "word"], ["b"]] * 10
+    page = evaluate_classification(["a", "b"] * 10, proba, sequences=texts, **how).to_html()
+    assert "Length in tokens" in page
+    assert "How long the texts are" in page
+
+
+def test_intervals_are_announced_where_there_are_some():
+    labels = [["a", "b"]] * 3
+    few = evaluate_labeling(labels, [np.full((2, 2), 0.5)] * 3, classes=["a", "b"]).to_html()
+    assert "With 95 % intervals" not in few.replace("\u00a0", " ")
+    many = evaluate_labeling(labels * 4, [np.full((2, 2), 0.5)] * 12, classes=["a", "b"]).to_html()
+    assert "With 95 % intervals" in many.replace("\u00a0", " ")
+    assert "Segment F1" in many
+
+
+def test_data_are_told_in_words():
+    data = {"n_sequences": 384, "kind": "text", "length_min": 17, "length_max": 83, "length_median": 40.0,
+            "total_steps": 9000, "n_classes": 3, "notes": ["one", "two", "one"]}  # fmt: skip
+    rows = data_rows(data, said=["two"])
+    assert rows == [
+        ("texts", "384"),
+        ("characters in all", "9,000"),
+        ("lengths", "17 to 83 characters, median 40"),
+        ("classes", "3"),
+        ("note", "one"),
+    ]
+    equal = {"n_sequences": 1, "length_min": 16, "length_max": 16, "length_median": 16.0}
+    assert data_rows(equal) == [("sequences", "1"), ("lengths", "16 time steps each")]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from recurra.evaluation.drawing.svg import PAGE, render
+from recurra.evaluation.drawing.svg import PAGE, render, text_width
 
 # Points of the drawing; a phone shows it at about 80 %, a desk at about 130 %.
 WIDTH = 380
@@ -32,16 +32,18 @@ def new_figure(
     width: float = WIDTH,
     rows: Sequence[float] = (1,),
     colours: Mapping[str, str] = PAGE,
+    share: bool = True,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of width x height points and its axes, one below the other with these relative
-    heights.
+    heights, on one x axis if they ``share`` it.
     """
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none", edgecolor="none")
-    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows), hspace=0.2)
+    figure.subplots_adjust(hspace=0.2)  # of the figure, not of its grid, so that a chart can set it anew
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=list(rows))
     axes = [figure.add_subplot(grid[i]) for i in range(len(rows))]
-    for ax in axes[1:]:
+    for ax in axes[1:] if share else ():
         ax.sharex(axes[0])
-    for ax in axes[:-1]:
+    for ax in axes[:-1] if share else ():
         ax.tick_params(bottom=False, labelbottom=False)  # ticks would cut the title of what is below
     for ax in axes:
         dress(ax, colours=colours)
@@ -111,7 +113,19 @@ def number(value: float) -> str:
         return str(value)
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    # What is not quite 1 is not called 1: three digits that matter of what is missing to it.
+    digits = 3 if not 0.9995 <= abs(value) < 1 else 1 - math.floor(math.log10(1 - abs(value)))
+    return f"{value:.{digits}g}"
+
+
+def step_ticks(ax: Axes, first: float, last: float, *, most: int = 6) -> None:
+    """Put whole numbers on the x axis, the last step among them."""
+    chosen = [t for t in MaxNLocator(most, integer=True).tick_values(first, last) if first <= t <= last]
+    if len(chosen) > 1 and last - chosen[-1] < 0.6 * (chosen[1] - chosen[0]):
+        chosen.pop()
+    ax.xaxis.set_major_locator(FixedLocator([*chosen, last] if last not in chosen else chosen))
 
 
 def learning_curves(
@@ -155,8 +169,13 @@ def learning_curves(
     if axes[0].get_legend_handles_labels()[0]:
         legend(axes[0])
     label(axes[-1], x="Epoch")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _epoch_ticks(axes[-1], history)
     return render(figure, title="Learning curves", description=_learning_words(history, best_epoch, score))
+
+
+def _epoch_ticks(ax: Axes, history: Sequence[Mapping[str, Any]]) -> None:
+    if history:
+        step_ticks(ax, history[0]["epoch"], history[-1]["epoch"])
 
 
 def find_score(history: Sequence[Mapping[str, Any]]) -> str | None:
@@ -195,8 +214,9 @@ def confusion_chart(matrix: np.ndarray, *, classes: Sequence[Any], items: str = 
     size = len(classes)
     cell = max(17.0, min(64.0, 372 / size)) if size > 2 else 84.0
     font = min(13.5, cell * 0.42)
-    cut = 14 if size <= 12 else 18
-    side = cell * size + 30 + 7.5 * max(len(plain(c, cut)) for c in classes)
+    # Beside few classes there is room; the ends of longer names tell them apart.
+    cut = 28 if size <= 4 else 22 if size <= 8 else 18
+    side = cell * size + 30 + 1.07 * SMALL * max(text_width(plain(c, cut)) for c in classes)
     figure, (ax,) = new_figure(side, width=side + 8)
     dress(ax, grid=None)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -262,7 +282,9 @@ def _confusion_words(matrix: np.ndarray, classes: Sequence[Any], items: str) -> 
     return words
 
 
-def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: str = "target") -> str:
+def predicted_against_true(
+    y_true: np.ndarray, y_pred: np.ndarray, *, target: str = "target", item: str = "item"
+) -> str:
     """Points (true, predicted) of shape (items,) each, and the line on which they would lie if all were
     right.
     """
@@ -281,7 +303,7 @@ def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: st
     )
     size = float(np.clip(400 / math.sqrt(len(true) / step) / 3, 5, 22))
     ax.scatter(
-        true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label="one item"
+        true[::step], pred[::step], s=size, color=PAGE["blue"], alpha=0.55, linewidths=0, label=f"one {item}"
     )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
@@ -290,19 +312,19 @@ def predicted_against_true(y_true: np.ndarray, y_pred: np.ndarray, *, target: st
     legend(ax)
     shown = "" if step == 1 else f" Every {step}th of {len(true):,} is drawn."
     words = (
-        f"{len(true):,} items. True values from {number(float(true.min()))} to {number(float(true.max()))}, "
+        f"{len(true):,} {item}s. True values from {number(float(true.min()))} to {number(float(true.max()))}, "
         f"predicted from "
         f"{number(float(pred.min()))} to {number(float(pred.max()))}.{shown}"
     )
     return render(figure, title=f"Predicted against true: {target}", description=words)
 
 
-def length_histogram(lengths: Mapping[str, Any], *, sample_rate_hz: float | None = None) -> str:
-    """How long the sequences of each part are; ``lengths`` maps a part's name to its lengths in time
-    steps.
-    """
+def length_histogram(
+    lengths: Mapping[str, Any], *, sample_rate_hz: float | None = None, unit: str = "time steps"
+) -> str:
+    """How long the sequences of each part are; ``lengths`` maps a part's name to its lengths in ``unit``."""
     parts = {name: np.asarray(v, dtype=float) for name, v in lengths.items() if len(v)}
-    unit, scale = ("seconds", 1 / sample_rate_hz) if sample_rate_hz else ("time steps", 1.0)
+    axis, scale = ("seconds", 1 / sample_rate_hz) if sample_rate_hz else (unit, 1.0)
     everything = np.concatenate(list(parts.values()))
     low, high = float(everything.min()), float(everything.max())
     # Whole steps fall in the middle of a bin, so that no bin holds more possible lengths than its neighbour.
@@ -320,13 +342,15 @@ def length_histogram(lengths: Mapping[str, Any], *, sample_rate_hz: float | None
             linewidth=1.8,
             label=f"{plain(name, 24)} ({len(values):,})",
         )
-    label(ax, x=f"Length in {unit}", y="Share in %")
+    label(ax, x=f"Length in {axis}", y="Share in %")
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=scale == 1.0))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
+    if high - low < 8:  # a few lengths fill a few places of an axis, not the whole of it
+        ax.set_xlim((max(low - 4, -0.5)) * scale, (high + 4) * scale)
     legend(ax)
     words = " ".join(
-        f"{name}: {len(v):,} sequences, {number(float(v.min()))} to {number(float(v.max()))} time steps, "
+        f"{name}: {len(v):,} sequences, {number(float(v.min()))} to {number(float(v.max()))} {unit}, "
         f"median {number(float(np.median(v)))}."
         for name, v in parts.items()
     )
@@ -394,7 +418,7 @@ def gradient_norms(history: Sequence[Mapping[str, Any]]) -> str:
             words.append(f"{name.capitalize()} norm from {number(y[0])} to {number(y[-1])}.")
     log_axis(ax)
     label(ax, x="Epoch", y="Gradient norm")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _epoch_ticks(ax, history)
     legend(ax)
     clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
     if clipped:
@@ -412,9 +436,10 @@ def log_axis(ax: Axes) -> None:
     steps = (1, 2, 5) if high < 500 * low else (1,)
     every = max(1, len(decades) // 6)
     ticks = [s * 10.0**d for d in list(decades)[::every] for s in steps if low <= s * 10.0**d <= high]
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    # Between two of them there may be none: a narrow range is as good as linear.
+    ax.yaxis.set_major_locator(FixedLocator(ticks) if len(ticks) > 1 else MaxNLocator(4))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.6g}"))
 
 
 def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequences") -> str:
@@ -439,7 +464,7 @@ def class_balance(counts: Mapping[str, Mapping[Any, int]], *, items: str = "sequ
             linewidth=0,
             label=f"{plain(part, 24)} ({total:,})",
         )
-    ax.set_yticks(range(len(shown)), [plain(name) for name in shown], fontsize=SMALL)
+    ax.set_yticks(range(len(shown)), [plain(name, 22) for name in shown], fontsize=SMALL)
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(5))

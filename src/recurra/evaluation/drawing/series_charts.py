@@ -8,10 +8,17 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from recurra.evaluation.drawing.charts import SMALL, dress, label, legend, new_figure, number, plain
+from recurra.evaluation.drawing.charts import (
+    SMALL,
+    dress,
+    label,
+    legend,
+    new_figure,
+    number,
+    plain,
+    step_ticks,
+)
 from recurra.evaluation.drawing.svg import PAGE, render
-
-WIDE = 760
 
 
 def forecast_figure(
@@ -30,8 +37,7 @@ def forecast_figure(
 
     ``times`` are the stamps of both, shape (time + horizon,); without, steps are counted from the origin.
     """
-    figure, (ax,) = new_figure(270, width=WIDE)
-    dress(ax, colours=colours)
+    figure, (ax,) = new_figure(colours=colours)
     steps = np.arange(-len(history) + 1, len(point) + 1)
     x: Any = steps if times is None else times.astype("datetime64[s]")
     past, ahead = x[: len(history)], x[len(history) :]
@@ -45,6 +51,8 @@ def forecast_figure(
     if len(past):
         ax.axvline(past[-1], color=colours["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
     _name_axes(ax, times is not None, label, colours)
+    if times is None:
+        step_ticks(ax, int(steps[0]), int(steps[-1]))
     legend(ax, columns=4, colours=colours)
     return figure
 
@@ -55,18 +63,19 @@ def _marked(values: np.ndarray) -> dict[str, Any]:
 
 def _name_axes(ax: Any, dates: bool, name: str, colours: Mapping[str, str]) -> None:
     if dates:
-        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
         label(ax, y=plain(name, 30), colours=colours)
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         label(ax, x="Steps after the origin", y=plain(name, 30), colours=colours)
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
 
 
-def error_by_horizon(rows: Sequence[Mapping[str, Any]], *, names: Mapping[str, str]) -> str:
+def error_by_horizon(
+    rows: Sequence[Mapping[str, Any]], *, names: Mapping[str, str], figure_name: str = "Mean absolute error"
+) -> str:
     """Mean absolute error by steps ahead: ``rows`` have ``step`` and a column for each of ``names``."""
     figure, (ax,) = new_figure()
     roles = ("blue", "orange", "green", "purple")
@@ -79,9 +88,9 @@ def error_by_horizon(rows: Sequence[Mapping[str, Any]], *, names: Mapping[str, s
         marker = "o" if len(points) < 20 else ""
         ax.plot(x, y, color=PAGE[role], linewidth=1.8, label=name, marker=marker, markersize=3)
         words.append(f"{name}: from {number(y[0])} to {number(y[-1])}.")
-    label(ax, x="Steps ahead", y="Mean absolute error")
+    label(ax, x="Steps ahead", y=figure_name)
     ax.set_ylim(bottom=0)
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    step_ticks(ax, 1, max(row["step"] for row in rows))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
     legend(ax, columns=2)
     return render(figure, title="Error by steps ahead", description=" ".join(words))

@@ -1,20 +1,38 @@
 """Signals drawn with what a network makes of them over time."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from recurra.evaluation.drawing.charts import WIDTH, dress, label, legend, new_figure, number, plain
-from recurra.evaluation.drawing.svg import PAGE, render
+from recurra.evaluation.drawing.charts import (
+    SMALL,
+    WIDTH,
+    dress,
+    label,
+    legend,
+    new_figure,
+    number,
+    plain,
+    step_ticks,
+)
+from recurra.evaluation.drawing.svg import PAGE, render, text_width
 
 # More lines than this cannot be told apart in one small picture.
 MAX_LINES = 6
 MAX_CHANNELS = 40  # the features of an image network are thousands
 MAX_DRAWN_STEPS = 600
+# So many channels without names are drawn as a picture, not as lines.
+LEAST_PICTURE = 16
+# Colours of a picture: above 0, below it. Both read on white and on black.
+PICTURE = ("#1f6fb2", "#c2570c")
+# Of so many times the range of another, a channel would make a flat line of it.
+UNLIKE = 12.0
 LINE_ROLES = ("blue", "orange", "green", "purple", "muted", "ink")
 
 
@@ -23,6 +41,14 @@ def time_axis(steps: int, sample_rate_hz: float | None) -> tuple[np.ndarray, str
     if sample_rate_hz:
         return np.arange(steps) / sample_rate_hz, "Time in seconds"
     return np.arange(steps), "Time step"
+
+
+def time_ticks(ax: Axes, steps: int, sample_rate_hz: float | None) -> None:
+    """Put the time on the x axis, the last step among it where steps are counted."""
+    if sample_rate_hz is None and steps:
+        step_ticks(ax, 0, steps - 1)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(6))
 
 
 def thin(values: np.ndarray) -> np.ndarray:
@@ -40,6 +66,94 @@ def thin(values: np.ndarray) -> np.ndarray:
     return np.array(sorted(chosen))
 
 
+def draw_signal(
+    ax: Axes,
+    values: np.ndarray,
+    *,
+    channel_names: Sequence[str] | None = None,
+    sample_rate_hz: float | None = None,
+    colours: Mapping[str, str] = PAGE,
+    first: int = 0,
+) -> None:
+    """Draw a sequence of shape (time, channels) with its axis and legend: as a picture, or channels as lines.
+
+    Many channels without names, such as the rows of an image, are a picture: a row of it is a channel. Channels of
+    very unlike size are drawn each on its own scale, which the legend tells. ``first`` is the step it begins with.
+    """
+    how: dict[str, Any] = {"sample_rate_hz": sample_rate_hz, "colours": colours, "first": first}
+    if is_picture(values, channel_names):
+        _draw_picture(ax, values, **how)
+        return
+    own = _own_scales(values)
+    if own:
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        names = channel_names or [f"channel {k}" for k in range(values.shape[1])]
+        channel_names = [
+            f"{plain(name, 20)}: {number(float(a))} to {number(float(b))}"
+            for name, a, b in zip(names, low, high, strict=True)
+        ]
+        values = (values - low) / np.where(high > low, high - low, 1)
+    draw_channels(ax, values, channel_names=channel_names, **how)
+    if own:
+        ax.set_yticks([])
+        label(ax, y="Own scales", colours=colours)
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
+        label(ax, y="Signal", colours=colours)
+    longest = max((text_width(name) for name in channel_names or [""]), default=0.0)
+    legend(ax, columns=(2 if longest * SMALL < 0.3 * WIDTH else 1) if own else 4, colours=colours)
+
+
+def is_picture(values: np.ndarray, channel_names: Sequence[str] | None) -> bool:
+    """Return whether a sequence is drawn as a picture: many channels, and nobody has named them."""
+    return channel_names is None and values.shape[1] >= LEAST_PICTURE and len(values) > 1
+
+
+def _draw_upright(ax: Axes, values: np.ndarray) -> None:
+    """Draw the rows of an image as they stand in it: time downward, channels to the right, points square."""
+    _draw_picture(ax, values.T, sample_rate_hz=None, colours=PAGE, first=0)
+    ax.set_aspect("equal", anchor="W")
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    label(ax, x="Channel", y="Time step")
+
+
+def _own_scales(values: np.ndarray) -> bool:
+    """Return whether, on one scale, a channel would be a flat line beside another."""
+    if not 1 < values.shape[1] <= MAX_LINES or not np.isfinite(values).any(axis=0).all():
+        return False
+    span = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
+    moving = span[span > 0]
+    whole = np.nanmax(values[:, span > 0]) - np.nanmin(values[:, span > 0]) if len(moving) else 0.0
+    return len(moving) > 1 and float(whole / moving.min()) > UNLIKE
+
+
+def _draw_picture(
+    ax: Axes, values: np.ndarray, *, sample_rate_hz: float | None, colours: Mapping[str, str], first: int
+) -> None:
+    """Time runs to the right, channels downward; opacity is the size of a value, so that it suits any page."""
+    dress(ax, grid=None, colours=colours)
+    every = math.ceil(len(values) / MAX_DRAWN_STEPS)
+    shown = np.nan_to_num(np.asarray(values, dtype=float)[::every])
+    scale = 1 / sample_rate_hz if sample_rate_hz else 1.0
+    top = float(np.abs(shown).max(initial=0.0)) or 1.0
+    ink, other = (tuple(int(code[k : k + 2], 16) / 255 for k in (1, 3, 5)) for code in PICTURE)
+    stops = [(0.0, (*other, 1.0)), (0.5, (*ink, 0.0)), (1.0, (*ink, 1.0))]
+    ax.imshow(
+        shown.T,
+        aspect="auto",
+        interpolation="nearest",
+        cmap=LinearSegmentedColormap.from_list("size", stops),
+        vmin=-top,
+        vmax=top,
+        extent=((first - 0.5) * scale, (first + len(values) - 0.5) * scale, values.shape[1] - 0.5, -0.5),
+    )
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    words = f"blue {number(top)}, clear 0" + (f", orange {number(-top)}" if (shown < 0).any() else "")
+    ax.set_title(words, fontsize=SMALL, color=colours["muted"], loc="left", pad=3)
+    label(ax, y="Channel", colours=colours)
+
+
 def draw_channels(
     ax: Axes,
     values: np.ndarray,
@@ -47,11 +161,12 @@ def draw_channels(
     channel_names: Sequence[str] | None = None,
     sample_rate_hz: float | None = None,
     colours: Mapping[str, str] = PAGE,
+    first: int = 0,
 ) -> None:
     """Draw the channels of (time, channels) as lines: with few of them all, with many those that vary most,
     some of the rest pale and without a name.
     """
-    times, _ = time_axis(len(values), sample_rate_hz)
+    times = time_axis(first + len(values), sample_rate_hz)[0][first:]
     channels = values.shape[1]
     spread = np.nanstd(values, axis=0) if len(values) else np.zeros(channels)
     by_spread = np.argsort(-spread, kind="stable")[:MAX_CHANNELS].tolist()
@@ -64,9 +179,9 @@ def draw_channels(
         if channel not in named:
             ax.plot(x, y, color=colours["muted"], linewidth=0.7, alpha=0.5, marker=marker, markersize=3)
             continue
-        name = channel_names[channel] if channel_names is not None else f"channel {channel + 1}"
+        name = channel_names[channel] if channel_names is not None else f"channel {channel}"
         role = next(roles)
-        ax.plot(x, y, color=colours[role], linewidth=1.5, label=plain(name, 14), marker=marker, markersize=3)
+        ax.plot(x, y, color=colours[role], linewidth=1.5, label=plain(name, 40), marker=marker, markersize=3)
 
 
 def worst_mistake(
@@ -90,20 +205,25 @@ def worst_mistake(
         Row t: the probabilities after the first t + 1 steps.
     """
     with_trace = trace is not None and len(trace) > 0
-    figure, axes = new_figure(300 if with_trace else 210, rows=(1.3, 1) if with_trace else (1,))
-    figure.subplots_adjust(hspace=0.32)  # room for the second legend
-    draw_channels(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
-    label(axes[0], y="Signal")
-    axes[0].yaxis.set_major_locator(MaxNLocator(4))
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
-    legend(axes[0], columns=4)
+    square = is_picture(sequence, channel_names) and 1 / 3 < sequence.shape[1] / len(sequence) < 3
+    figure, axes = new_figure(
+        (380 if square else 300) if with_trace else 210,
+        rows=(1.3, 1) if with_trace else (1,),
+        share=not square,
+    )
+    figure.subplots_adjust(hspace=0.6 if square else 0.32)  # room for the second legend
+    if square:
+        _draw_upright(axes[0], sequence)
+    else:
+        draw_signal(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
     words = f"Sequence {name}: {len(sequence)} time steps, {sequence.shape[1]} channels."
     words += f" True: {true}, predicted: {predicted}."
     times, axis_name = time_axis(len(sequence), sample_rate_hz)
     if trace is not None and with_trace:
         words += draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)
-    label(axes[-1], x=axis_name)
-    axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=sample_rate_hz is None))
+    if with_trace or not square:
+        label(axes[-1], x=axis_name)
+        time_ticks(axes[-1], len(sequence), sample_rate_hz)
     return render(figure, title=f"Signal of sequence {name}", description=words)
 
 
@@ -155,11 +275,7 @@ def labelled_signal(
     between them.
     """
     figure, axes = new_figure(290, rows=(1.6, 1))
-    draw_channels(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
-    label(axes[0], y="Signal")
-    axes[0].yaxis.set_major_locator(MaxNLocator(4))
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
-    legend(axes[0], columns=4)
+    draw_signal(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
     step = 1 / sample_rate_hz if sample_rate_hz else 1.0
     _, axis_name = time_axis(0, sample_rate_hz)
     ax = axes[1]
@@ -194,9 +310,39 @@ def labelled_signal(
     ax.set_ylim(2.6, -0.6)
     ax.tick_params(axis="y", length=0)
     label(ax, x=axis_name)
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=sample_rate_hz is None))
+    time_ticks(ax, len(true), sample_rate_hz)
     words = f"Sequence {name}: {len(true)} time steps, {int((~right).sum())} of them labelled wrongly."
     return render(figure, title=f"Signal of sequence {name}", description=words)
+
+
+def numbers_over_time(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    name: str,
+    target: str,
+    marked: int | None = None,
+    sample_rate_hz: float | None = None,
+) -> str:
+    """True and predicted numbers of one sequence, shape (time,) each, with a mark at one step."""
+    figure, (ax,) = new_figure(210)
+    times, axis_name = time_axis(len(true), sample_rate_hz)
+    for values, role, words in ((true, "green", "true"), (predicted, "orange", "predicted")):
+        keep = thin(values)
+        marker = "o" if len(values) < 2 else ""
+        ax.plot(times[keep], values[keep], color=PAGE[role], linewidth=1.5, label=words, marker=marker)
+    if marked is not None:
+        ax.axvline(
+            times[marked], color=PAGE["muted"], linewidth=1.0, linestyle=(0, (4, 3)), label="largest error"
+        )
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
+    label(ax, x=axis_name, y=plain(target, 24))
+    time_ticks(ax, len(true), sample_rate_hz)
+    legend(ax, columns=3)
+    off = float(np.abs(true - predicted).mean())
+    words = f"Sequence {name}: {len(true)} time steps, off by {number(off)} on average."
+    return render(figure, title=f"{target} of sequence {name}", description=words)
 
 
 def _runs(values: Sequence[Any]) -> list[tuple[int, int, Any]]:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
-from recurra.evaluation.drawing.charts import WIDTH, label, new_figure
+from recurra.evaluation.drawing.charts import WIDTH, label, new_figure, step_ticks
 from recurra.evaluation.drawing.signals import draw_trace
 from recurra.evaluation.drawing.svg import render
 
@@ -47,8 +46,10 @@ def frame_strip(
     with_trace = trace is not None and len(frames) > 1
     high = WIDTH / len(shown) * frames.shape[1] / frames.shape[2]
     figure, axes = new_figure(
-        high + (170 if with_trace else 40), rows=(high, 110.0) if with_trace else (1.0,)
+        high + (194 if with_trace else 40), rows=(high, 110.0) if with_trace else (1.0,)
     )
+    if with_trace:  # room for the legend of what is below, between two axes of this height on average
+        figure.subplots_adjust(hspace=2 * 28 / (high + 110.0))
     picture = np.concatenate([_small(frames[position]) for position in shown], axis=1)
     # Each frame stands above the time it was seen at.
     axes[0].imshow(picture, aspect="auto", interpolation="nearest", extent=(-0.5, len(frames) - 0.5, 0, 1))
@@ -62,7 +63,7 @@ def frame_strip(
         times = np.arange(len(frames))
         words += draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)
     axes[-1].set_xlim(-0.5, len(frames) - 0.5)
-    axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    step_ticks(axes[-1], 0, len(frames) - 1)
     label(axes[-1], x="Frame")
     return render(figure, title=f"Frames of clip {name}", description=words)
 

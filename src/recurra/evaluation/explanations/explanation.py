@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from recurra.checks import check_choice
 from recurra.errors import ShapeError
-from recurra.evaluation.drawing.charts import SMALL, WIDTH, dress, label, legend, number, plain
+from recurra.evaluation.drawing.charts import SMALL, WIDTH, dress, label, number, plain
 from recurra.evaluation.drawing.picture import INLINE, Drawing, Shown
-from recurra.evaluation.drawing.signals import draw_channels, time_axis
+from recurra.evaluation.drawing.signals import draw_signal, time_axis, time_ticks
 from recurra.evaluation.drawing.svg import fit
 
 KINDS = ("sequence", "text", "video")
@@ -205,10 +205,8 @@ class Explanation(Shown):
 def _draw_signal(ax: Axes, e: Explanation, colours: Any) -> None:
     dress(ax, colours=colours)
     values = np.asarray(e.input, dtype=float)
-    draw_channels(ax, values, channel_names=e.channel_names, sample_rate_hz=e.sample_rate_hz, colours=colours)
+    draw_signal(ax, values, channel_names=e.channel_names, sample_rate_hz=e.sample_rate_hz, colours=colours)
     ax.tick_params(labelbottom=False)
-    label(ax, y="Signal", colours=colours)
-    legend(ax, columns=3, colours=colours)
 
 
 def _draw_heat(ax: Axes, e: Explanation, colours: Any) -> None:
@@ -232,23 +230,25 @@ def _draw_heat(ax: Axes, e: Explanation, colours: Any) -> None:
         extent=(-0.5 * scale, (steps - 0.5) * scale, channels - 0.5, -0.5),
         origin="upper",
     )
-    names = e.channel_names or [f"{k + 1}" for k in range(channels)]
+    names = e.channel_names or [str(k) for k in range(channels)]
     shown = np.arange(0, channels, max(1, channels // 14))
     ax.set_yticks(shown, [plain(names[int(k)], 14) for k in shown], fontsize=min(SMALL, 9.0))
     ax.tick_params(axis="y", length=0)
+    time_ticks(ax, steps, e.sample_rate_hz)
     label(ax, y="Channel", colours=colours)
     ax.set_title("blue for, orange against", fontsize=SMALL, color=colours["muted"], loc="left", pad=3)
 
 
 def _draw_steps(ax: Axes, e: Explanation, colours: Any) -> None:
     dress(ax, colours=colours)
-    times, _ = time_axis(len(e.values), e.sample_rate_hz)
     share = e.per_step
+    # A bar is as wide as a step, the first and the last too.
+    edges = (np.arange(len(share) + 1) - 0.5) / (e.sample_rate_hz or 1.0)
     ax.axhline(0.0, color=colours["muted"], linewidth=0.8)
-    ax.fill_between(times, 0, np.maximum(share, 0), color=colours["blue"], alpha=0.6, linewidth=0, step="mid")
-    ax.fill_between(
-        times, 0, np.minimum(share, 0), color=colours["orange"], alpha=0.6, linewidth=0, step="mid"
-    )
+    for part, role in ((np.maximum(share, 0), "blue"), (np.minimum(share, 0), "orange")):
+        ax.stairs(part, edges, color=colours[role], alpha=0.6, linewidth=0, fill=True)
+    ax.set_xlim(edges[0], edges[-1])
+    time_ticks(ax, len(share), e.sample_rate_hz)
     label(ax, y="Contribution", colours=colours)
 
 

@@ -9,13 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
-from recurra.evaluation.drawing.charts import SMALL, dress, label, legend, new_figure, number, plain
+from recurra.evaluation.drawing.charts import SMALL, dress, label, new_figure, number, plain
 from recurra.evaluation.drawing.picture import Drawing, Shown
-from recurra.evaluation.drawing.signals import draw_channels, time_axis
+from recurra.evaluation.drawing.signals import draw_signal, time_axis, time_ticks
 from recurra.evaluation.explanations.explanation import HEAT
 from recurra.kernels.fronts.front import apply_front
 from recurra.kernels.networks.activations import KEEPING_GATE, DirectionInside, stack_inside
@@ -153,20 +152,17 @@ class Trace(Shown):
         if self.words:
             _write_words(axes[0], self.words, colours)
         else:
-            draw_channels(
+            draw_signal(
                 axes[0],
                 np.asarray(self.input, float),
                 channel_names=self.channel_names,
                 sample_rate_hz=self.sample_rate_hz,
                 colours=colours,
             )
-            label(axes[0], y="Signal", colours=colours)
-            axes[0].yaxis.set_major_locator(MaxNLocator(3))
-            legend(axes[0], columns=4, colours=colours)
         for ax, (symbol, values) in zip(axes[1:], rows.items(), strict=True):
             _heat(ax, symbol, values[:, layer.order], self.sample_rate_hz, colours)
         label(axes[-1], x="Token" if self.words else time_axis(0, self.sample_rate_hz)[1], colours=colours)
-        axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=self.sample_rate_hz is None))
+        time_ticks(axes[-1], len(layer.state), self.sample_rate_hz)
         figure.align_ylabels(axes)
         return figure
 

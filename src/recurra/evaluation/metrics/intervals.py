@@ -101,8 +101,9 @@ def share_interval(
     -----
     The spread is the jackknife's, of the share without each cluster; the degrees of freedom are those of the
     effective number of clusters; the quantile is widened for the skewness of the clusters. Two small clusters, one
-    all right and one all wrong, are added first, so that clusters that happen to agree exactly do not claim to know
-    everything. Where nearly all clusters are all right, the interval holds the truth more often than it says.
+    all right and one all wrong, are added first, so that clusters that happen to agree nearly do not claim to know
+    everything. Where all items are right, or none, the interval is Wilson's of so many items as there are effective
+    clusters. Where nearly all clusters are all right, the interval holds the truth more often than it says.
 
     References
     ----------
@@ -119,6 +120,10 @@ def share_interval(
     if not enough_clusters(counts):
         return None
     share = float(hits.sum() / counts.sum())
+    if share in (0.0, 1.0):
+        # Clusters that all agree show no spread; what they tell is how many they are, as if each were one item.
+        n, z = effective_clusters(counts), norm.ppf(0.5 + confidence / 2)
+        return (float(n / (n + z**2)), 1.0) if share else (0.0, float(z**2 / (n + z**2)))
     added = PSEUDO_CLUSTER * counts.mean()
     right, items = hits.sum() + added, counts.sum() + 2 * added
     middle = _logit(right / items)

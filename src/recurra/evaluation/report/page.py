@@ -23,6 +23,7 @@ FIGURES = {
     "balanced_accuracy": ("Balanced accuracy", True),
     "macro_f1": ("Macro F1", True),
     "log_loss": ("Log loss (nats, less is better)", False),
+    "segment_f1": ("Segment F1 (stretches of one label)", True),
     "calibration_error": ("Calibration error", True),
     "bleu": ("BLEU (0 to 100)", False),
     "exact_match": ("Exactly right", True),
@@ -91,6 +92,7 @@ class Page:
     right: Sequence[Case]
     learned: Sequence[Picture]
     inside: Sequence[Picture]
+    data_words: str
     described: Sequence[Picture]
 
 
@@ -112,11 +114,16 @@ def page(c: ReportContext, p: Page) -> str:
         more=[
             Picture(Markup(svg), caption, wide=True) for svg, caption in (c.pictures() if c.pictures else ())
         ],
-        data=data_rows(c.data),
+        data=data_rows(c.data, said=p.findings),
         span=span,
         versions={**installed_versions(), **c.versions},
         parameters={k: cell(v) for k, v in c.parameters.items()},
         per_class=p.tables.get("per_class", []),
+        with_intervals=any(
+            row.get(f"{word}_low") is not None
+            for row in p.tables.get("per_class", [])
+            for word in ("recall", "precision")
+        ),
         per_target=p.tables.get("per_target", []),
         recurra_version=recurra.__version__,
     )
@@ -141,17 +148,42 @@ def figure_tiles(
     return out
 
 
-def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of what `Dataset.summary` tells, in words; what has its own chart is left out."""
+# What the counts of `Dataset.summary` are called, of each kind of data.
+COUNTED = {"text": "texts", "pairs": "pairs", "video": "clips", "series": "series"}
+
+
+def data_rows(data: Mapping[str, Any], *, said: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return name and value of what `Dataset.summary` tells, in words; what has its own chart is left out.
+
+    Parameters
+    ----------
+    data : mapping
+        Of `ReportContext`.
+    said : sequence of str
+        What the page says elsewhere: notes are told once.
+    """
     rest = {k: v for k, v in data.items() if k != "class_counts" and v not in (None, "", [], ())}
+    kind = str(rest.pop("kind", "sequence"))
+    written = kind in ("text", "pairs")
     out = []
+    if "n_sequences" in rest:
+        out.append((COUNTED.get(kind, "sequences"), cell(rest.pop("n_sequences"))))
+    unit = "characters" if written else "time steps"
+    if "total_steps" in rest:
+        out.append((f"{unit} in all", cell(rest.pop("total_steps"))))
     if "length_min" in rest and "length_max" in rest:
         low, high, middle = rest.pop("length_min"), rest.pop("length_max"), rest.pop("length_median", None)
-        text = f"{cell(low)} to {cell(high)} time steps"
+        text = f"{cell(low)} to {cell(high)} {unit}"
+        if low == high:
+            text, middle = f"{cell(low)} {unit} each", None
         out.append(("lengths", text + (f", median {cell(middle)}" if middle is not None else "")))
+    if "n_missing" in rest:
+        out.append(("missing values", cell(rest.pop("n_missing"))))
     if "sample_rate_hz" in rest:
         out.append(("sample rate", f"{cell(rest.pop('sample_rate_hz'))} time steps a second"))
-    return [(k.removeprefix("n_").replace("_", " "), cell(v)) for k, v in rest.items()] + out
+    notes = [note for note in dict.fromkeys(rest.pop("notes", ())) if note not in said]
+    out += [(k.removeprefix("n_").replace("_", " "), cell(v)) for k, v in rest.items()]
+    return out + [("note", note) for note in notes]
 
 
 def learning_pictures(context: ReportContext) -> list[Picture]:

@@ -1,7 +1,7 @@
 """`series_page`: a result about time series as one self-contained HTML page."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -11,32 +11,45 @@ from markupsafe import Markup
 import recurra
 from recurra.evaluation.drawing.charts import is_number, number
 from recurra.evaluation.report.context import ReportContext, installed_versions
-from recurra.evaluation.report.page import Picture
+from recurra.evaluation.report.page import Picture, cell, data_rows
+from recurra.evaluation.report.wording import percent
 
+# What a figure is called, and whether it is a share shown in per cent.
 FIGURES = {
-    "skill": "Skill (1 is perfect, 0 no better than naive)",
-    "mae": "Mean absolute error",
-    "rmse": "RMSE",
-    "smape": "Symmetric percentage error",
-    "coverage": "Coverage of the interval",
-    "average_precision": "Average precision",
-    "roc_auc": "ROC AUC",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "share_anomalous": "Share of steps called anomalous",
+    "skill": ("Skill (1 is perfect, 0 no better than naive)", False),
+    "mae": ("Mean absolute error", False),
+    "rmse": ("RMSE", False),
+    "smape": ("Symmetric percentage error (0 to 200)", False),
+    "coverage": ("Coverage of the interval", True),
+    "average_precision": ("Average precision", False),
+    "roc_auc": ("ROC AUC", False),
+    "precision": ("Precision", True),
+    "recall": ("Recall", True),
+    "f1": ("F1", True),
+    "share_anomalous": ("Share of steps called anomalous", True),
+    "n_segments": ("Anomalous segments", False),
 }
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report: its title, its columns (key and heading), and its rows as text."""
+
+    title: str
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, str]]
 
 
 def series_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return name, value and naive value of each figure that applies, as text."""
     out = []
-    for key, name in FIGURES.items():
+    for key, (name, share) in FIGURES.items():
         if key not in metrics or not is_number(metrics[key]):
             continue
         naive = metrics.get(f"{key}_baseline", metrics.get("coverage_nominal") if key == "coverage" else None)
-        beside = "" if naive is None else number(float(naive))
-        out.append({"name": name, "value": number(float(metrics[key])), "naive": beside, "key": key})
+        show = (lambda v: percent(float(v), 1)) if share else (lambda v: number(float(v)))
+        beside = "" if naive is None else show(naive)
+        out.append({"name": name, "value": show(metrics[key]), "naive": beside, "key": key})
     return out
 
 
@@ -47,7 +60,8 @@ def series_page(
     sentences: Sequence[str],
     figures: Sequence[Mapping[str, str]],
     sections: Sequence[tuple[str, Sequence[Picture]]],
-    table: tuple[str, Mapping[str, str], Sequence[Mapping[str, str]]] | None = None,
+    tables: Sequence[Table] = (),
+    samples: Sequence[str] = (),
 ) -> str:
     """Return a report about time series as one self-contained page; whatever a user named is escaped."""
     environment = Environment(
@@ -66,8 +80,11 @@ def series_page(
         sentences=sentences,
         tiles=figures,
         sections=sections,
-        table=table,
+        tables=tables,
+        samples=samples,
+        findings=list(dict.fromkeys([*(context.leaks or ()), *context.warnings])),
+        data=data_rows(context.data, said=[*(context.leaks or ()), *context.warnings]),
         versions={**installed_versions(), **context.versions},
-        parameters={k: json.dumps(v, default=str) for k, v in context.parameters.items()},
+        parameters={k: cell(v) for k, v in context.parameters.items()},
         recurra_version=recurra.__version__,
     )

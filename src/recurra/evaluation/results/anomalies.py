@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.evaluation.drawing import charts
+from recurra.evaluation.drawing import charts, signals
 from recurra.evaluation.drawing.charts import is_number, label, legend, new_figure, number
 from recurra.evaluation.drawing.svg import PAGE, render
 from recurra.evaluation.report.context import ReportContext
@@ -137,15 +137,20 @@ class AnomalyEvaluation(Evaluation):
     def pictures(self) -> list[Picture]:
         """Return svg, caption and width of every chart of the report."""
         highest = np.argsort([-float(s.max()) for s in self.scores], kind="stable")[:DRAWN]
-        out = [Picture(Markup(self._drawing(int(i))), self._caption(int(i)), wide=True) for i in highest]
+        out = [Picture(Markup(self._drawing(int(i))), self._caption(int(i))) for i in highest]
         if any(is_number(row.get("train_loss")) for row in self.context.history):
             svg = charts.learning_curves(self.context.history, best_epoch=self.context.best_epoch)
             out.append(Picture(Markup(svg), "Loss by epoch."))
         return out
 
     def _caption(self, index: int) -> str:
-        called = int((self.scores[index] > self.threshold).sum())
-        return f"{self.names[index]}: {called:,} of {len(self.scores[index]):,} steps are called anomalous (shaded)."
+        called, steps = int((self.scores[index] > self.threshold).sum()), len(self.scores[index])
+        segments = self._segments(index)
+        where_to = f", in {segments:,} segment{'s' if segments > 1 else ''}" if segments else ""
+        return f"{self.names[index]}: {called:,} of {steps:,} steps are called anomalous (shaded){where_to}."
+
+    def _segments(self, index: int) -> int:
+        return int((np.diff((self.scores[index] > self.threshold).astype(np.int8), prepend=0) == 1).sum())
 
     def _drawing(self, index: int) -> str:
         """Return the stretch around the highest score: the signal with its segments, and below it the score."""
@@ -155,23 +160,23 @@ class AnomalyEvaluation(Evaluation):
         part = slice(first, first + POINTS)
         rate = self.context.sample_rate_hz
         x = np.arange(first, first + len(scores[part])) / (rate or 1)
-        figure, (ax, below) = new_figure(330, width=760, rows=(2, 1))
-        for channel, role in zip(sequence[part].T[:4], ("blue", "green", "purple", "muted"), strict=False):
-            ax.plot(x, channel, color=PAGE[role], linewidth=1.1)
+        figure, (ax, below) = new_figure(330, rows=(2, 1))
+        figure.subplots_adjust(hspace=0.32)  # room for the second legend
+        names = self.context.channel_names
+        shown = sequence[part]
+        signals.draw_signal(ax, shown, channel_names=names, sample_rate_hz=rate, first=first)
         _shade(ax, x, scores[part] > self.threshold, PAGE["orange"], "called anomalous")
         if self.labels is not None:
-            low = float(sequence[part].min())
-            marked = np.where(self.labels[index][part], low, np.nan)
+            marked = np.where(self.labels[index][part], ax.get_ylim()[0], np.nan)
             ax.plot(x, marked, color=PAGE["ink"], linewidth=3, label="labelled")
         below.plot(x, scores[part], color=PAGE["blue"], linewidth=1.1)
         below.axhline(
             self.threshold, color=PAGE["orange"], linewidth=1.2, linestyle=(0, (4, 3)), label="threshold"
         )
-        label(ax, y="Value")
         label(below, x="Seconds" if rate else "Time step", y="Score")
         below.yaxis.set_major_locator(MaxNLocator(3))
-        if ax.get_legend_handles_labels()[0]:
-            legend(ax)
+        legend(ax, columns=2)
+        legend(below)
         return render(figure, title="Anomalies", description=self._caption(index))
 
     def figures(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`Backtest`: forecasts from rolling origins beside what came true and beside the naive forecasts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,12 +12,15 @@ from recurra.evaluation.drawing.charts import is_number, number
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
-from recurra.evaluation.report.series_page import series_page, series_tiles
+from recurra.evaluation.report.series_page import Table, series_page, series_tiles
+from recurra.evaluation.report.wording import percent
 from recurra.evaluation.results.evaluation import Evaluation
 
 # Forecasts drawn in a report, and the history before them as a multiple of the horizon.
 DRAWN = 4
 SHOWN = 3
+# Series listed in a report, the worst.
+MOST_SERIES = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,8 @@ class Backtest(Evaluation):
     values : list of ndarray
         The whole series.
     naive, seasonal : ndarray of shape (origins, horizon, targets)
+    times : list of ndarray of datetime64, shape (time,), or None, optional
+        Time stamps of each series, as the clock of its zone shows them.
     """
 
     task: ClassVar[str] = "forecast"
@@ -102,6 +107,7 @@ class Backtest(Evaluation):
     season: int = 1
     names: Sequence[str] = ()
     target_names: Sequence[str] | None = None
+    times: Sequence[np.ndarray | None] | None = None
 
     @classmethod
     def made(
@@ -114,6 +120,7 @@ class Backtest(Evaluation):
         names: Sequence[str],
         target_names: Sequence[str] | None,
         context: ReportContext,
+        times: Sequence[np.ndarray | None] | None = None,
     ) -> "Backtest":
         """Judge forecasts beside the naive ones."""
         horizon = origins.point.shape[1]
@@ -123,7 +130,7 @@ class Backtest(Evaluation):
         seasonal = np.where(np.isnan(seasonal), naive, seasonal)
         metrics = _metrics(origins, naive, seasonal, season, coverage)
         rows = [_row(origins, naive, seasonal, step, coverage) for step in range(horizon)]
-        context = context if context.title else ReportContext(title="Forecaster")
+        context = context if context.title else replace(context, title="Forecaster")
         return cls(
             metrics=metrics,
             by_horizon=rows,
@@ -135,19 +142,20 @@ class Backtest(Evaluation):
             names=names,
             target_names=target_names,
             context=context,
+            times=times,
         )
 
     def headline(self) -> str:
         """Return the skill."""
-        return f"Skill {self.metrics['skill']:.3f}"
+        return f"Skill {_skill(self.metrics['skill'])}"
 
     def sentences(self) -> list[str]:
         """Return how good, compared with what; the skill first."""
         m = self.metrics
-        base = f"seasonal naive (period {self.season})" if self.season > 1 else "the last value"
+        base = f"seasonal naive (period {self.season} steps)" if self.season > 1 else "the last value"
         direction = "less" if m["skill"] >= 0 else "more"
         words = (
-            f"Skill {m['skill']:.3f}: a mean absolute error of {number(m['mae'])}, "
+            f"Skill {_skill(m['skill'])}: a mean absolute error of {number(m['mae'])}, "
             f"{100 * abs(m['skill']):.0f} % {direction} than that of {base} ({number(m['mae_baseline'])}); "
             f"the last value gives {number(m['mae_last_value'])}. "
             f"RMSE {number(m['rmse'])} (naive {number(m['rmse_baseline'])})."
@@ -174,7 +182,9 @@ class Backtest(Evaluation):
         o, horizon = self.origins, self.origins.point.shape[1]
         values = self.values[int(o.series[origin])]
         place = int(o.places[origin])
-        history = values[max(0, place - max(SHOWN * horizon, 24)) : place, target]
+        first = max(0, place - max(SHOWN * horizon, 24))
+        history = values[first:place, target]
+        stamps = self._stamps(origin)
         name = self.target_names[target] if self.target_names else "value"
         return series_charts.forecast_figure(
             history,
@@ -182,6 +192,7 @@ class Backtest(Evaluation):
             low=None if o.low is None else o.low[origin, :, target],
             high=None if o.high is None else o.high[origin, :, target],
             truth=o.truth[origin, :, target],
+            times=None if stamps is None else stamps[first : place + horizon],
             coverage=self.metrics.get("coverage_nominal"),
             label=str(name),
             colours=colours,
@@ -198,14 +209,14 @@ class Backtest(Evaluation):
         """Return svg, caption and width of every chart of the report."""
         errors = self._errors()
         out = [
-            Picture(Markup(self.plot(origin).element), self._caption(origin, errors), wide=True)
+            Picture(Markup(self.plot(origin).element), self._caption(origin, errors))
             for origin in self.drawn()
         ]
         names = {"mae": "network", "last_value": "last value"}
         if self.season > 1:
             names["seasonal_naive"] = "seasonal naive"
         svg = series_charts.error_by_horizon(self.by_horizon, names=names)
-        out.append(Picture(Markup(svg), "Mean absolute error by how far ahead."))
+        out.append(Picture(Markup(svg), f"Mean absolute error by how far ahead{self._unit()}."))
         bars = {"network": self.metrics["mae"], "last value": self.metrics["mae_last_value"]}
         if self.season > 1:
             bars["seasonal naive"] = self.metrics["mae_seasonal_naive"]
@@ -217,13 +228,37 @@ class Backtest(Evaluation):
             out.append(Picture(Markup(svg), "Loss by epoch."))
         return out
 
+    def _stamps(self, origin: int) -> np.ndarray | None:
+        """Return the time stamps of the whole series an origin lies in."""
+        return None if self.times is None else self.times[int(self.origins.series[origin])]
+
     def _caption(self, origin: int, errors: np.ndarray) -> str:
         name = self.names[int(self.origins.series[origin])]
-        place = int(self.origins.places[origin])
-        rank = "a common"
+        place, stamps = int(self.origins.places[origin]), self._stamps(origin)
+        when = f"step {place:,}" if stamps is None else _date(stamps[place])
+        rank = "a common one"
         if errors[origin] in (np.nanmin(errors), np.nanmax(errors)):
             rank = "the smallest" if errors[origin] == np.nanmin(errors) else "the largest"
-        return f"{name}, origin before step {place}: mean absolute error {number(float(errors[origin]))} ({rank} one)."
+        if len(errors) == 1:
+            rank = "the only origin"
+        return (
+            f"{name}, forecast from {when} on: mean absolute error {number(float(errors[origin]))} ({rank})."
+        )
+
+    def by_series(self) -> list[dict[str, Any]]:
+        """Return a row for each series: ``series``, ``origins``, ``mae``, ``mae_baseline`` and ``skill``."""
+        base = self.seasonal if self.season > 1 else self.naive
+        rows = []
+        for index in dict.fromkeys(self.origins.series.tolist()):
+            own = self.origins.series == index
+            mae, naive = (
+                _mae(self.origins.truth[own], self.origins.point[own]),
+                _mae(self.origins.truth[own], base[own]),
+            )
+            skill = 1 - mae / naive if naive > 0 else float("nan")
+            row = {"series": self.names[index], "origins": int(own.sum()), "mae": mae}
+            rows.append({**row, "mae_baseline": naive, "skill": skill})
+        return rows
 
     def figures(self) -> dict[str, str]:
         """Return the drawings of a run's folder by name."""
@@ -236,23 +271,65 @@ class Backtest(Evaluation):
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
-        rows = [{k: number(float(v)) for k, v in row.items()} for row in self.by_horizon]
-        columns = {"step": "step", "mae": "network", "rmse": "RMSE", "last_value": "last value"}
-        if self.season > 1:
-            columns["seasonal_naive"] = "seasonal naive"
-        if "coverage" in self.metrics:
-            columns["coverage"] = "coverage"
         return series_page(
             self.context,
             headline=self.headline(),
             sentences=self.sentences(),
             figures=self.tiles(),
             sections=[("Forecasts and errors", self.pictures())],
-            table=("Mean absolute error by steps ahead", columns, rows),
+            tables=[*self._series_table(), self._horizon_table()],
         )
+
+    def _unit(self) -> str:
+        """Say in which unit errors are."""
+        names = self.target_names or []
+        return f", in the unit of {names[0]}" if len(names) == 1 else ""
+
+    def _horizon_table(self) -> Table:
+        columns = {"step": "Steps ahead", "mae": "Network", "last_value": "Last value"}
+        if self.season > 1:
+            columns["seasonal_naive"] = "Seasonal naive"
+        if "coverage" in self.metrics:
+            columns["coverage"] = "Coverage"
+        shown = [
+            {k: percent(v) if k == "coverage" else number(float(v)) for k, v in row.items()}
+            for row in self.by_horizon
+        ]
+        return Table(f"Mean absolute error by steps ahead{self._unit()}", columns, shown)
+
+    def _series_table(self) -> list[Table]:
+        """Return how good each series is, the worst first; nothing where there is one."""
+        rows = self.by_series()
+        if len(rows) < 2:
+            return []
+        rows.sort(key=lambda row: row["skill"] if np.isfinite(row["skill"]) else -np.inf)
+        columns = {
+            "series": "Series",
+            "origins": "Origins",
+            "mae": "Network",
+            "mae_baseline": "Naive",
+            "skill": "Skill",
+        }
+        shown = [
+            {k: v if k == "series" else number(float(v)) for k, v in row.items()}
+            for row in rows[:MOST_SERIES]
+        ]
+        more = f", the {MOST_SERIES} worst of {len(rows):,}" if len(rows) > MOST_SERIES else ""
+        return [Table(f"Mean absolute error of each series{more}{self._unit()}", columns, shown)]
 
     def _sizes(self) -> str:
         return f"{self.metrics['n_origins']} origins"
+
+
+def _skill(value: float) -> str:
+    """Return a skill with three digits, more where it would look perfect."""
+    return number(value) if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def _date(stamp: np.datetime64) -> str:
+    """Return a time stamp without what is zero anyway."""
+    text = str(stamp.astype("datetime64[s]")).replace("T", " ")
+    return text.removesuffix(":00").removesuffix(" 00:00")
 
 
 def _metrics(

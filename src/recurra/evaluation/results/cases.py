@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from recurra.evaluation.drawing import charts
+from recurra.evaluation.drawing.charts import is_number
 from recurra.evaluation.metrics.paired_tests import Comparison
 from recurra.evaluation.report.page import (
     N_WORST,
@@ -116,7 +117,7 @@ class CaseEvaluation(Evaluation):
     def findings(self) -> list[str]:
         """Return reasons to read the figures with care, each one sentence; empty if none was found."""
         return [
-            *super().findings(),
+            *dict.fromkeys(super().findings()),
             *self.task_findings(),
             *size_findings(self.metrics["n_test"], self.intervals),
             *training_findings(self.context),
@@ -154,6 +155,7 @@ class CaseEvaluation(Evaluation):
                 right=self.right_cases(),
                 learned=learning_pictures(c),
                 inside=self.inside_pictures(),
+                data_words=self.data_words(),
                 described=[*self._length_pictures(), *self.data_pictures()],
             ),
         )
@@ -195,12 +197,41 @@ class CaseEvaluation(Evaluation):
         c = self.context
         lengths = {
             "training": list(c.train_lengths),
-            "test": [r["length"] for r in self.predictions if r["length"]],
+            "test": self.lengths(),
         }
         if not any(lengths.values()):
             return []
-        svg = charts.length_histogram(lengths, sample_rate_hz=c.sample_rate_hz)
-        return [Picture(Markup(svg), "How long the sequences are, in per cent of each part.")]
+        unit, what = self._unit()
+        if self._one_length() is not None:  # a chart of one bar says less than a sentence
+            return []
+        svg = charts.length_histogram(lengths, sample_rate_hz=c.sample_rate_hz, unit=unit)
+        return [Picture(Markup(svg), f"How long the {what} are, in per cent of each part.{self.fitted_on()}")]
+
+    def fitted_on(self) -> str:
+        """Say what the training part of a chart leaves out, where something was held out for early stopping."""
+        if not any(is_number(row.get("valid_loss")) for row in self.context.history):
+            return ""
+        return " Training: what the weights were fitted on, without what was held out for early stopping."
+
+    def lengths(self) -> list[int]:
+        """Return the steps of each sequence judged on, as far as they are known."""
+        return [row["length"] for row in self.predictions if row["length"]]
+
+    def _unit(self) -> tuple[str, str]:
+        """Return what a length counts, and what has it."""
+        if self.sequences is None or not len(self.sequences) or is_signal(self.sequences[0]):
+            return "time steps", "sequences"
+        return "tokens", "texts"
+
+    def _one_length(self) -> int | None:
+        """Return the length that every sequence has, None where they differ or none is known."""
+        known = {*self.context.train_lengths, *self.lengths()}
+        return int(known.pop()) if len(known) == 1 else None
+
+    def data_words(self) -> str:
+        """Say of the data what needs no chart."""
+        length, (unit, what) = self._one_length(), self._unit()
+        return "" if length is None else f"All {what} have {length:,} {unit}."
 
     def __repr__(self) -> str:
         return f"Evaluation({self.task}, {super().__repr__().partition('(')[2]}"

@@ -177,7 +177,7 @@ class LabelEvaluation(CaseEvaluation):
         if counts := self.context.train_counts:
             parts = {"training": {str(k): v for k, v in counts.items()}, "test": test}
         svg = charts.class_balance(parts, items=self.items)
-        return [Picture(Markup(svg), f"How the {self.items} are spread over the classes.")]
+        return [Picture(Markup(svg), f"How the {self.items} are spread over the classes.{self.fitted_on()}")]
 
 
 def check_proba(who: str, proba: np.ndarray, *, items: int, classes: int) -> None:

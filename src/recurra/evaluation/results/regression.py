@@ -100,7 +100,9 @@ class NumberEvaluation(CaseEvaluation):
 
     def _scatter(self, column: int) -> str:
         target = self.tables["per_target"][column]["target"]
-        return charts.predicted_against_true(self.y_true[:, column], self.y_pred[:, column], target=target)
+        return charts.predicted_against_true(
+            self.y_true[:, column], self.y_pred[:, column], target=target, item=self.item
+        )
 
     def failure_pictures(self) -> list[Picture]:
         """Return predicted against true numbers of each target."""

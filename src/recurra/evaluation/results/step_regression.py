@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from markupsafe import Markup
 
 from recurra.checks import where
 from recurra.errors import DataError
+from recurra.evaluation.drawing import signals
 from recurra.evaluation.metrics.baselines import NumberBaseline
 from recurra.evaluation.metrics.paired_tests import Comparison, compare_regression
 from recurra.evaluation.metrics.scores import per_target_table, regression_metrics
@@ -40,10 +42,43 @@ class StepRegressionEvaluation(NumberEvaluation):
     items: ClassVar[str] = "time steps"
     item: ClassVar[str] = "time step"
 
+    def worst_rows(self) -> list[dict[str, Any]]:
+        """Return of each sequence the step with its largest error, the largest of all first."""
+        first: dict[int, dict[str, Any]] = {}
+        for row in super().worst_rows():
+            first.setdefault(row["sequence"], row)
+        return list(first.values())
+
+    def worst_words(self) -> str:
+        """Say what is listed as the worst mistakes."""
+        return "The sequences with the largest errors, each at the step where it is largest."
+
     def case(self, row: Mapping[str, Any]) -> Case:
-        """Return heading and sentence of an error, with its step."""
+        """Return heading and sentence of an error, with its step, and the numbers of the whole sequence."""
         found = super().case(row)
-        return Case(found.heading, found.name, f"Step {row['step']:,}. {found.text}", found.svg)
+        return Case(found.heading, found.name, f"Step {row['step']:,}. {found.text}", self._over_time(row))
+
+    def _over_time(self, row: Mapping[str, Any]) -> Markup:
+        """Draw true and predicted numbers of a sequence, of the target that is furthest off at a step."""
+        lengths = self.lengths()
+        first = int(np.sum(lengths[: row["sequence"]]))
+        part = slice(first, first + lengths[row["sequence"]])
+        off = np.abs(self.y_true[part][row["step"]] - self.y_pred[part][row["step"]])
+        target = int(np.argmax(off))
+        return Markup(
+            signals.numbers_over_time(
+                self.y_true[part][:, target],
+                self.y_pred[part][:, target],
+                name=row["name"],
+                target=self.tables["per_target"][target]["target"],
+                marked=row["step"],
+                sample_rate_hz=self.context.sample_rate_hz,
+            )
+        )
+
+    def lengths(self) -> list[int]:
+        """Return the time steps of each sequence."""
+        return np.bincount([row["sequence"] for row in self.predictions]).tolist()
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare the numbers that several runs gave; steps of one sequence are not independent."""

@@ -1,11 +1,10 @@
 """How well a network foretells a text: figures and samples as a page."""
 
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from recurra.evaluation.drawing.charts import learning_curves
-from recurra.evaluation.report.page import figure_tiles
+from recurra.evaluation.report.page import figure_tiles, learning_pictures
+from recurra.evaluation.report.series_page import series_page
 from recurra.evaluation.results.evaluation import Evaluation
 
 
@@ -51,15 +50,15 @@ class TextEvaluation(Evaluation):
 
     def to_html(self) -> str:
         """Return figures, losses and samples as one page that needs nothing else."""
-        curves = learning_curves(self.history) if self.history else ""
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{value:.4g}</td></tr>" for name, value in self.metrics.items()
+        context = replace(
+            self.context, title=self.context.title or self.title, history=self.context.history or self.history
         )
-        samples = "".join(f"<pre>{escape(sample)}</pre>" for sample in self.samples)
-        style = "body{font-family:sans-serif;max-width:760px;margin:2em auto;color:#1d2329;background:#fff}"
-        style += "pre{white-space:pre-wrap;border:1px solid #d9dee4;padding:1em}td{padding:2px 12px 2px 0}"
-        return (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
-            f"<style>{style}</style><h1>{escape(self.title)}</h1><table>{rows}</table>{curves}"
-            f"<h2>What it writes</h2>{samples}</html>\n"
+        learned = learning_pictures(context)
+        return series_page(
+            context,
+            headline=self.headline(),
+            sentences=self.sentences(),
+            figures=self.tiles(),
+            sections=[("How it learned", learned)] if learned else [],
+            samples=self.samples,
         )

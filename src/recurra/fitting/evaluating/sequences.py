@@ -36,7 +36,11 @@ def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict
         Steps of each training sequence.
     """
     encoded, weights = given.y, given.weights
-    facts: dict[str, Any] = {"lengths": [int(n) for n in lengths]}
+    # A sequence given twice is one of weight two; it counts twice here as among the classes.
+    times = (
+        weights.astype(int) if (weights == weights.astype(int)).all() else np.ones(len(weights), dtype=int)
+    )
+    facts: dict[str, Any] = {"lengths": np.repeat([int(n) for n in lengths], times).tolist()}
     if isinstance(target, NumberTarget):
         return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}
     flat, each = encoded, weights

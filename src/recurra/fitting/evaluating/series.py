@@ -11,6 +11,7 @@ from recurra.errors import DataError
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.backtest import Backtest, Origins
 from recurra.fitting.inputs.series import GivenSeries
+from recurra.readers.times.calendar import stamps
 from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 
 
@@ -115,7 +116,17 @@ def _roll(
         names=names,
         target_names=model.manifest["input"]["channel_names"],
         context=_told(model, context),
+        times=[_stamps(given, index) for index in range(len(given))],
     )
+
+
+def _stamps(given: GivenSeries, index: int) -> np.ndarray | None:
+    """Return the time stamps of a series, as the clock of its zone shows them; None where there are none."""
+    known = given.known[index]
+    if not given.freq or known.start is None:
+        return None
+    dates = stamps(known.start, given.freq, known.zone, known.phase - known.begin, len(given.values[index]))
+    return np.asarray(dates.tz_localize(None), dtype="datetime64[s]")
 
 
 def _told(model: ForecastModel, context: ReportContext | None) -> ReportContext:

@@ -14,6 +14,8 @@ from recurra.fitting.inputs.sequences import only_one
 
 METHODS = ("integrated_gradients", "occlusion")
 MAX_CLOUDS = 4
+# Stop words that do speak for a class.
+NEGATIONS = frozenset({"no", "nor", "not", "cannot", "never", "n't", "against", "very", "too"})
 
 _log = logging.getLogger(__name__)
 
@@ -135,9 +137,23 @@ def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, flo
 
 def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return what word clouds show of the classes with the most words, at most `MAX_CLOUDS`."""
-    scores = {str(label): own for label, own in word_scores(estimator, texts).items() if own}
+    scores = {
+        str(label): _without_stop_words(own) for label, own in word_scores(estimator, texts).items() if own
+    }
     most = sorted(scores, key=lambda label: -len(scores[label]))[:MAX_CLOUDS]
     return {label: own for label, own in scores.items() if label in most}
+
+
+def _without_stop_words(scores: dict[str, float]) -> dict[str, float]:
+    """Leave out the articles, pronouns and prepositions of English, which speak for a class by chance alone."""
+    try:
+        from wordcloud import STOPWORDS
+    except ImportError:
+        return scores  # whoever draws the cloud says what is missing
+    kept = {
+        word: s for word, s in scores.items() if word.lower() not in STOPWORDS or word.lower() in NEGATIONS
+    }
+    return kept or scores
 
 
 def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
