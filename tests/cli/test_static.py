@@ -65,6 +65,8 @@ def test_look_suggests_them(cli, table):
     assert "Static inputs, one value a sequence: 'sensor'." in done.out
     assert "'age' never changes within a sequence" in done.out
     assert "--static age" in done.out
+    assert f"recurra train {table}" in done.out.splitlines()[-1]
+    assert done.out.splitlines()[-1].endswith("--static sensor")
 
 
 def test_predict_from_run_and_model_file_with_columns_in_any_order(cli, table, run, tmp_path):

@@ -353,3 +353,12 @@ def test_drawing_and_report_tell_of_them(trained, tmp_path):
     assert "Static inputs, 'sensor', 'age': 3 numbers beside each step" in drawn.description
     fitted.evaluate(X, y, static=static).save(tmp_path / "report.html")
     assert "5 inputs, 3 of them static" in (tmp_path / "report.html").read_text()
+
+
+def test_an_export_has_no_place_for_them(tmp_path):
+    X, y, static = made("classifier", n=40)
+    fitted = estimator("classifier", max_epochs=1).fit(X, y, static=static)
+    for to, path in (("onnx", tmp_path / "m.onnx"), ("c", tmp_path / "c")):
+        with pytest.raises(UsageError, match="this network reads the static inputs 'sensor', 'age'"):
+            fitted.export(path, to=to)
+        assert not path.exists()
