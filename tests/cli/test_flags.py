@@ -97,9 +97,13 @@ def test_a_number_or_none_is_nothing_else():
     assert "'much' is neither a number nor none." in done.output
 
 
+# What a program says to the reader and no user does: which words were given, and that time stamps are kept for answers.
+OF_PROGRAMS = ("given", "keep_stamps")
+
+
 def test_words_of_a_table_are_the_flags_of_the_data():
     of_tables = [word for word in DATA_OPTIONS if word != "split_number"]  # that one is of clips
-    assert of_tables == [field.name for field in fields(TableOptions) if field.name != "given"]
+    assert of_tables == [field.name for field in fields(TableOptions) if field.name not in OF_PROGRAMS]
     assert set(DATA_OPTIONS) <= set(OPTIONS)
 
 
