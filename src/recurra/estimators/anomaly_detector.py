@@ -189,7 +189,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         sequences, names = read_sequences(X)
         if isinstance(X, Dataset):
             y = X.y if y is None else y
-            told = {"channel_names": X.channel_names, "sample_rate_hz": X.sample_rate_hz}
+            told: dict[str, Any] = {"channel_names": X.channel_names, "sample_rate_hz": X.sample_rate_hz}
             context = replace(context or ReportContext(title=type(self).__name__), **told)
         if y is not None and len(y) != len(sequences):
             raise DataError(

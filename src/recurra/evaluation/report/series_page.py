@@ -1,7 +1,8 @@
 """`series_page`: a result about time series as one self-contained HTML page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -47,7 +48,7 @@ def series_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         if key not in metrics or not is_number(metrics[key]):
             continue
         naive = metrics.get(f"{key}_baseline", metrics.get("coverage_nominal") if key == "coverage" else None)
-        show = (lambda v: percent(float(v), 1)) if share else (lambda v: number(float(v)))
+        show: Callable[[Any], str] = partial(percent, digits=1) if share else number
         beside = "" if naive is None else show(naive)
         out.append({"name": name, "value": show(metrics[key]), "naive": beside, "key": key})
     return out
