@@ -184,7 +184,7 @@ CHANGES = {
 class AnyLength(FittedModel):
     """A model that answers sequences of no rows too, with what its kernels give for them."""
 
-    def row_outputs(self, sequences, names=None):
+    def row_outputs(self, sequences, names=None, static=None):
         prepared = [
             self.features.transform(rows)
             if len(rows)

@@ -122,6 +122,8 @@ def refused():
         recurra.AnomalyDetector(window=60, block=4, **short).fit([wave, wave + 1]),
         "from blocks of the whole series",
     )
+    beside = recurra.SequenceClassifier(**SMALL).fit(ragged(), labels(), static=[[i % 3] for i in range(24)])
+    yield beside, "train without static=, or serve the model file"
     texts = [["oil leaks out of it", "no power at all"][i % 2] for i in range(12)]
     yield recurra.TextClassifier(verbose=0, random_state=0).fit(texts, labels(12)), "train with wide=False"
 
