@@ -1,5 +1,6 @@
 """Pairs of texts on the command line."""
 
+import csv
 import io
 import json
 import sys
@@ -96,3 +97,11 @@ def test_a_stream_answers_a_source_a_line(trained, monkeypatch, capsys):
     streamed = answers("stream", trained)
     assert len(streamed) == 2
     assert streamed == answers("predict", trained, "-", "--format", "jsonl")
+
+
+def test_several_answers_to_each_source(trained, table, capsys):
+    assert recurra_command(["predict", str(trained), str(table), "--n-best", "3", "--beam-size", "4"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["rank"] for row in rows[:6]] == ["1", "2", "3"] * 2
+    assert rows[0]["source"] == rows[2]["source"] != rows[3]["source"]
+    assert float(rows[0]["score"]) >= float(rows[1]["score"])

@@ -8,7 +8,7 @@ import torch
 
 import recurra
 from recurra import TextGenerator
-from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.errors import DataError, MissingDataError, RecurraWarning, UsageError
 from recurra.features.texts.tokens import Words
 from recurra.serving.streams import language_model
 
@@ -192,3 +192,17 @@ def test_a_path_is_read_and_one_line_that_is_none_is_refused(tmp_path, monkeypat
             assert "there is no file" in str(caught.value)
             assert "Pass [text] for a single text." in str(caught.value)
             assert len(str(caught.value)) < 220
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompt", "unknown"),
+    [("character", "abxdz", r"'x', 'z'"), ("word", "abcd Ab", "'Ab'")],
+)
+def test_symbols_of_a_prompt_that_are_not_known_are_said(tokens, prompt, unknown):
+    model = make(max_epochs=1, tokens=tokens, lowercase=False).fit(["abcd dcba " * 60])
+    for ask in (model.write, model.generate):
+        with pytest.warns(
+            RecurraWarning, match=rf"prompt holds symbols never seen in training \({unknown}\)"
+        ):
+            ask(prompt, length=1)
+    model.generate("abcd", length=1)  # warnings are errors here

@@ -237,3 +237,18 @@ def test_words_out_of_range_are_named(words, message):
 def test_asking_before_fitting_says_so():
     with pytest.raises(recurra.errors.RecurraError, match="is not fitted yet"):
         recurra.Translator().predict(["a"])
+
+
+def test_predict_takes_the_options_of_a_search(fitted):
+    sources = of(LEARNED)[0][:5]
+    several = fitted.predict(sources, beam_size=6, n_best=3)
+    assert several.shape == (5, 3)
+    expected = [[one.text for one in own] for own in fitted.translate(sources, beam_size=6, n_best=3)]
+    assert several.tolist() == expected
+    assert fitted.predict(sources, beam_size=6).tolist() == [own[0] for own in expected]
+    assert fitted.predict(sources, n_best=4).shape == (5, 4)  # the beam is wide enough by itself
+    assert fitted.model_.predict(sources, n_best=2).shape == (5, 2)
+    with pytest.raises(UsageError, match=r"n_best must be a whole number in \[1, 2\]; got 3"):
+        fitted.predict(sources, beam_size=2, n_best=3)
+    with pytest.raises(UsageError, match=r"n_best must be a whole number of at least 1; got 0"):
+        fitted.predict(sources, n_best=0)

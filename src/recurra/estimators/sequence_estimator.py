@@ -207,6 +207,21 @@ class SequenceEstimator(Estimator, SequenceOptions):
             )
         return sequences, names, rows, y
 
+    def _to_score(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return what ``score`` compares: of a Dataset without labels beside it, its own.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        y = X.y if isinstance(X, Dataset) and y is None else y
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__}: score needs y, one label per sequence, or a Dataset with labels."
+            )
+        return X, y
+
     def explain(
         self,
         x: Any,
@@ -336,7 +351,8 @@ class ClassEstimator(ClassifierMixin, SequenceEstimator):
         self._check_fitted()
         return self.model_.predict_proba(*self._inputs(X, static))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
-        """Return the accuracy on labelled data; X, y and static as in ``fit``."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
+        """Return the accuracy; X, y and static as in ``fit``, y not needed where X is a Dataset with labels."""
+        X, y = self._to_score(X, y)
         predicted = self.predict(X) if static is None else self.predict(X, static=static)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -64,8 +64,12 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
         self._check_fitted()
         return self.model_.segments(*self._inputs(X, static), min_duration_s=min_duration_s)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
-        """Return the accuracy over all time steps; a sequence's weight counts for each of its steps."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
+        """Return the accuracy over all time steps; a sequence's weight counts for each of its steps.
+
+        y is not needed where X is a Dataset with labels per step.
+        """
+        X, y = self._to_score(X, y)
         predicted = self.predict(X, static=static)
         lengths = [len(labels) for labels in predicted]
         weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)

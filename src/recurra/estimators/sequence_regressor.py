@@ -36,8 +36,12 @@ class SequenceRegressor(RegressorMixin, SequenceRegressorOptions, SequenceEstima
             raise UsageError(f"{type(self).__name__}: has no quantiles. Train with loss='quantile'.")
         return self.model_.predict_quantiles(*self._inputs(X, static))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, static: Any = None) -> float:
-        """Return R2, over all time steps with numbers per step; a sequence's weight counts for each of its steps."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
+        """Return R2, over all time steps with numbers per step; a sequence's weight counts for each of its steps.
+
+        y is not needed where X is a Dataset with numbers as labels.
+        """
+        X, y = self._to_score(X, y)
         predicted = self.predict(X, static=static)
         if predicted.dtype != object:
             return float(r2_score(y, predicted, sample_weight=sample_weight))

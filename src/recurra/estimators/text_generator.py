@@ -1,14 +1,15 @@
 """A network that learns a language from texts and writes it."""
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from recurra.checks import check_number
-from recurra.errors import DataError, UsageError
+from recurra.checks import check_number, listing
+from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.report.context import ReportContext
@@ -192,6 +193,11 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             Draw from the most likely tokens that together have this probability, in (0, 1].
         random_state : int, RandomState, Generator or None
             Decides what is drawn.
+
+        Warns
+        -----
+        RecurraWarning
+            Of symbols of the prompt that were never seen in training.
         """
         self._check_fitted()
         check_number("generate", "length", length, integer=True, low=0)
@@ -199,6 +205,14 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             raise UsageError(f"generate: prompt must be a str; got {type(prompt).__name__}.")
         words: Any = self.model_.features.steps[0]
         begin = words.numbers(prompt)
+        if not begin.all():
+            unseen = sorted({t for t, number in zip(words.tokens(prompt), begin, strict=True) if not number})
+            warnings.warn(
+                f"generate: the prompt holds symbols never seen in training ({listing(unseen, 5)}); they are "
+                "read as unknown.",
+                RecurraWarning,
+                stacklevel=2,
+            )
         if not len(begin):
             begin = (
                 words.numbers("\n") if "\n" in words.vocabulary else np.array([1])

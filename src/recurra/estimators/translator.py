@@ -102,18 +102,23 @@ class Translator(TranslatorOptions, Estimator):
 
     # -------------------------------------------------------------- predict
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(
+        self, X: Any, *, beam_size: int | None = None, n_best: int = 1, length_penalty: float | None = None
+    ) -> np.ndarray:
         """Answer.
 
         Parameters
         ----------
         X : Dataset, or sequence of str or of lists of tokens
             Sources.
+        beam_size, n_best, length_penalty
+            As in `translate`, which gives scores too.
 
         Returns
         -------
-        ndarray of shape (sources,)
-            Object array of str: the best answer to each, whatever the others are.
+        ndarray of shape (sources,), or (sources, n_best)
+            Object array of str: the best answers to each, whatever the others are; where the search found fewer than
+            ``n_best``, the last is given again.
 
         Warns
         -----
@@ -121,7 +126,8 @@ class Translator(TranslatorOptions, Estimator):
             Of symbols never seen in training, and of answers that did not come to an end.
         """
         self._check_fitted()
-        return self._model().predict(*read_texts(X))
+        how: dict[str, Any] = {"beam_size": beam_size, "n_best": n_best, "length_penalty": length_penalty}
+        return self._model().predict(*read_texts(X), **how)
 
     def translate(
         self,
@@ -153,14 +159,9 @@ class Translator(TranslatorOptions, Estimator):
         """
         self._check_fitted()
         texts, names = read_texts(X)
-        return self.model_.translate(
-            texts,
-            beam_size=max(int(self.beam_size), n_best) if beam_size is None else beam_size,
-            n_best=n_best,
-            length_penalty=self.length_penalty if length_penalty is None else length_penalty,
-            max_length=max_length,
-            names=names,
-        )
+        model = self._model()
+        how = model.searching(beam_size, n_best, length_penalty)
+        return model.translate(texts, max_length=max_length, names=names, **how)
 
     def align(self, source: Any, target: Any = None) -> Alignment:
         """Return where the network looks while it writes an answer to one source, its own answer by default."""

@@ -124,6 +124,16 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         return super().predict(X)
 
+    def score(  # type: ignore[override] # clips have no static inputs
+        self, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> float:
+        """Return the accuracy; y is not needed where X is a Dataset or the path of a folder with labels."""
+        self._check_fitted()
+        X = clips.as_clips(X)
+        if self.broken == "skip":
+            X, y, _, sample_weight = clips.without_broken(self, X, y, None, sample_weight)
+        return super().score(X, y, sample_weight)
+
     def evaluate(  # type: ignore[override] # clips have no static inputs
         self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
     ) -> Evaluation:

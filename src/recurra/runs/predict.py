@@ -34,6 +34,8 @@ def predict(
     min_duration_s: float = 0.0,
     chunk: int | None = None,
     horizon: int | None = None,
+    beam_size: int | None = None,
+    n_best: int = 1,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[dict[str, Any]]:
@@ -56,6 +58,9 @@ def predict(
         does so by itself with long recordings.
     horizon : int, optional
         Steps ahead, of a network that forecasts; by default those it was trained for.
+    beam_size, n_best : int
+        Of a translator: beginnings kept at every step, by default as trained, and answers to each source; with several a
+        row for each answer, its place in ``rank``.
     progress : callable, optional
         Is given the steps of a long recording and gives a context, whose value takes the number of steps read since
         it was last called.
@@ -76,7 +81,10 @@ def predict(
         whether the answer had not come to its end. `recurra.runs.answers.long_form.long_form` makes one table of all.
     """
     return predicted(
-        run, data, Wanted(proba, segments, min_duration_s, chunk, horizon, progress), options
+        run,
+        data,
+        Wanted(proba, segments, min_duration_s, chunk, horizon, progress, beam_size, n_best),
+        options,
     ).rows
 
 
@@ -90,6 +98,8 @@ class Wanted:
     chunk: int | None = None
     horizon: int | None = None
     progress: Progress | None = None
+    beam_size: int | None = None
+    n_best: int = 1
 
 
 @dataclass(frozen=True)
@@ -107,12 +117,16 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         raise UsageError(
             "predict: min_duration_s= joins short segments; give segments=True too, or leave it out."
         )
+    searched = {"beam_size": wanted.beam_size, "n_best": wanted.n_best}
     own = _open_series_estimator(run)
     if own is not None:
+        _check_no_search(searched)
         return _of_series(*own, data, wanted, options)
     if wanted.horizon is not None:
         raise UsageError("predict: horizon is for a network that forecasts.")
     model, config = open_model(run)
+    if model.task != "translation":
+        _check_no_search(searched)
     if "video" in model.manifest:
         _check_steps_only(wanted, "reads clips")
         dataset = _one_clip(data) or read_unlabelled(config, data, options)
@@ -122,7 +136,7 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         if wanted.proba:
             raise UsageError("predict: proba needs classes; this network answers with texts.")
         _check_steps_only(wanted, "answers with texts")
-        return Predicted(_answers(model, dataset), dataset.y is not None)
+        return Predicted(_answers(model, dataset, searched), dataset.y is not None)
     sequences: list[Any]
     if model.features.reads_numbers:
         sequences = as_sequences(dataset.X, names=dataset.names)
@@ -205,24 +219,35 @@ def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _answers(model: Any, dataset: Any) -> list[dict[str, Any]]:
+def _check_no_search(searched: Mapping[str, Any]) -> None:
+    """Raise UsageError at options of a search for answers, which a translator alone makes."""
+    for word, usual in (("beam_size", None), ("n_best", 1)):
+        if searched[word] != usual:
+            raise UsageError(
+                f"predict: {word}= is for a translator; this network searches for nothing. Leave it out."
+            )
+
+
+def _answers(model: Any, dataset: Any, searched: Mapping[str, Any]) -> list[dict[str, Any]]:
     if dataset.kind not in ("pairs", "text"):
         raise DataError(
             f"predict: {dataset.source or 'the data'} holds {dataset.kind} records; this network reads texts. Name "
             "their column with source=."
         )
-    params = model.manifest["params"]
-    how = {name: params[name] for name in ("beam_size", "length_penalty")}
+    how = model.searching(length_penalty=None, **searched)
     answers = model.translate(dataset.X, names=dataset.names, **how)
+    several = searched["n_best"] > 1
     return [
         {
             "name": name,
             "source": source,
-            "prediction": best.text,
-            "score": round(best.score, 6),
-            "cut": best.cut,
+            **({"rank": rank} if several else {}),
+            "prediction": one.text,
+            "score": round(one.score, 6),
+            "cut": one.cut,
         }
-        for name, source, (best,) in zip(dataset.names, dataset.X, answers, strict=True)
+        for name, source, found in zip(dataset.names, dataset.X, answers, strict=True)
+        for rank, one in enumerate(found, 1)
     ]
 
 

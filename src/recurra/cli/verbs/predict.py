@@ -48,6 +48,10 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
     help="Join shorter segments to a neighbour; of anomalies, drop them.",
 )
 @click.option(
+    "--beam-size", type=int, help="Of a translator: beginnings kept at every step.  [default: as trained]"
+)
+@click.option("--n-best", type=int, default=1, help="Of a translator: answers to each source.  [default: 1]")
+@click.option(
     "--chunk", type=int, help="Read recordings in chunks of so many steps; the answers are the same."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write counts as one flat JSON object; needs -o.")
@@ -62,6 +66,8 @@ def command(
     min_duration_s: float,
     chunk: int | None,
     horizon: int | None,
+    beam_size: int | None,
+    n_best: int,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -82,7 +88,7 @@ def command(
         )
     by_name = "jsonl" if suffix in JSON_SUFFIXES else "csv"
     progress = terminal_output.progress if sys.stderr.isatty() else None
-    wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, progress)
+    wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, progress, beam_size, n_best)
     options = flags.given(given)
     found = predicted(run, data, wanted, options)
     rows = found.rows

@@ -199,14 +199,31 @@ class TranslationModel:
         score = found.score(length_penalty)
         return Answer(self.target.decode(found.symbols), names, score, found.log_probability, found.cut)
 
-    def predict(self, texts: Sequence[Text], names: Sequence[str | None] | None = None) -> np.ndarray:
-        """Return the best answer to each source as text: object array of shape (sources,).
-
-        Answers that had to be cut are named in a warning.
-        """
+    def searching(self, beam_size: int | None, n_best: int, length_penalty: float | None) -> dict[str, Any]:
+        """Return how `translate` is to search: as trained where None is given, and wide enough for ``n_best``."""
         params = self.manifest["params"]
-        words = {word: params[word] for word in ("beam_size", "length_penalty")}
-        answers = [best for (best,) in self.translate(texts, names=names, **words)]
+        check_number("translate", "n_best", n_best, integer=True, low=1)
+        return {
+            "beam_size": max(int(params["beam_size"]), n_best) if beam_size is None else beam_size,
+            "n_best": n_best,
+            "length_penalty": params["length_penalty"] if length_penalty is None else length_penalty,
+        }
+
+    def predict(
+        self,
+        texts: Sequence[Text],
+        names: Sequence[str | None] | None = None,
+        *,
+        beam_size: int | None = None,
+        n_best: int = 1,
+        length_penalty: float | None = None,
+    ) -> np.ndarray:
+        """Return the best answer to each source as text: object array of shape (sources,), or (sources, n_best).
+
+        Where a search found fewer, the last is given again. Answers that had to be cut are named in a warning.
+        """
+        found = self.translate(texts, names=names, **self.searching(beam_size, n_best, length_penalty))
+        answers = [answer for own in found for answer in [*own, *own[-1:] * (n_best - len(own))]]
         cut = sum(answer.cut for answer in answers)
         if cut:
             warnings.warn(
@@ -217,7 +234,7 @@ class TranslationModel:
             )
         out = np.empty(len(answers), dtype=object)
         out[:] = [answer.text for answer in answers]
-        return out
+        return out if n_best == 1 else out.reshape(len(found), n_best)
 
     def align(self, source: Text, target: Text | None = None) -> Alignment:
         """Return where the network looks while it writes an answer, its own by default.

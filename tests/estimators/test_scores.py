@@ -1,0 +1,53 @@
+"""``score`` takes what ``fit`` and ``evaluate`` take, for each of the nine estimators."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import recurra
+from every_task import TASKS, fit, make
+from recurra.errors import DataError, RecurraWarning
+from recurra.records import Dataset, Record
+
+KINDS = {"TextClassifier": "text", "VideoClassifier": "video", "Translator": "pairs"}
+LABELLED = [name for name in TASKS if name not in ("TextGenerator", "Forecaster", "AnomalyDetector")]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_a_dataset_is_scored_as_its_parts_are(name):
+    estimator, (X, y) = fit(make(name, max_epochs=1)), TASKS[name][1]
+    data = Dataset(
+        [Record(x, label=label) for x, label in zip(X, y, strict=True)], kind=KINDS.get(name, "sequence")
+    )
+    if name == "VideoClassifier":
+        data = Dataset(data.records)  # frames in memory
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", RecurraWarning
+        )  # a translator that hardly learned does not come to an end
+        assert estimator.score(data) == estimator.score(X, y)
+    other = [y[0]] * len(y) if name != "SequenceLabeler" else y
+    if name not in ("Translator", "SequenceRegressor"):
+        assert estimator.score(data, other) == estimator.score(X, other)
+
+
+@pytest.mark.parametrize("name", [name for name in LABELLED if name != "Translator"])
+def test_what_has_no_labels_is_named(name):
+    estimator, (X, _) = fit(make(name, max_epochs=1)), TASKS[name][1]
+    with pytest.raises(
+        DataError, match=f"{name}: score needs y, one label per sequence, or a Dataset with labels"
+    ):
+        estimator.score(X)
+
+
+def test_texts_and_series_of_a_dataset():
+    texts = Dataset([Record("the cat sat on the mat. " * 9)], kind="text")
+    writer = fit(make("TextGenerator", max_epochs=1))
+    assert writer.score(texts) == writer.score(texts.X)
+    wave = TASKS["Forecaster"][1][0]
+    forecaster = make("Forecaster", max_epochs=1).fit(wave[:150])
+    later = Dataset([Record(wave[150:, None])], kind="series")
+    assert forecaster.score(later) == forecaster.score(wave[150:])
+    assert np.isfinite(forecaster.score(later))
+    assert recurra.Dataset is Dataset
