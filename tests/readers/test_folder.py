@@ -103,8 +103,8 @@ def test_pair_of_ts_files(folder):
         ({"a/x.csv": "x\n1\n", "b/y.csv": ""}, "y.csv: the file is empty (0 bytes)."),
         ({"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x\n1\n"}, "b/y.csv: has 1 channels, a/x.csv has 2."),
         (
-            {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "y,x\n1,2\n"},
-            "b/y.csv: channel 0 is called 'y', in a/x.csv 'x'.",
+            {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "z,x\n1,2\n"},
+            "b/y.csv: has a column 'z' and none called 'y', which a/x.csv has.",
         ),
         (
             {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x,y\n1,no\n"},

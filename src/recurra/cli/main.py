@@ -138,10 +138,11 @@ def in_flags(message: str) -> str:
     from recurra.cli.flags import FLAG_OF
 
     def flag(found: re.Match[str]) -> str:
-        word, value = found.group(1), found.group(2) or found.group(3)
+        word, value = found.group(1), found.group(3) if found.group(2) is None else found.group(2)
         if word not in FLAG_OF:
             return found.group(0)
-        return f"{FLAG_OF[word]} {shlex.quote(value)}" if value and value != "True" else FLAG_OF[word]
+        bare = value is None or value == "True"
+        return FLAG_OF[word] if bare else f"{FLAG_OF[word]} {shlex.quote(value)}"
 
     return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
 

@@ -6,6 +6,7 @@ one sub-folder per class; files without labels, or with a label per time step in
 of words rather than numbers is one text.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal,
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.tables import row_order, texts, time_columns
 from recurra.readers.tables.columns import Columns, has_index, read_delimited
+from recurra.readers.tables.own_time import with_own_time
 from recurra.readers.tables.table import from_columns
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
 from recurra.readers.ts import read_ts_pair
@@ -244,11 +246,14 @@ def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> 
         thousands=words.thousands,
         header="maybe" if words.header == "auto" else words.header,
     )
+    found: list[str] = []
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:
         if grouped and words.group not in columns.names:
             refuse(["group"], [], f"{file}, which has no column {words.group!r}", advice=_ADVICE)
         group = words.group if grouped else ""
+        words, found = _with_time(columns, words)
+        own = replace(own, time=words.time, time_unit=words.time_unit)
         channels = words.channels or _plain_channels(columns, words)
         own = replace(own, label="", target="", group=group, channels=channels)
     dataset = from_columns(columns, own)
@@ -256,7 +261,9 @@ def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> 
         dataset = replace(dataset, notes=(*dataset.notes, _UNNAMED))
     # Columns found by name and rates are told once for the whole folder.
     notes = tuple(
-        note for note in dataset.notes if "found by name" not in note and "sampled irregularly" not in note
+        note
+        for note in (*found, *dataset.notes)
+        if "found by name" not in note and "sampled irregularly" not in note
     )
     return replace(dataset, records=[replace(dataset.records[0], name=name)], notes=notes)
 
@@ -270,10 +277,20 @@ def _read_signal(file: Path, name: str, words: TableOptions) -> Dataset:
     return replace(dataset, records=[replace(dataset.records[0], name=name)])
 
 
+def _with_time(columns: Columns, words: TableOptions) -> tuple[TableOptions, list[str]]:
+    """Return the words with the time column of a file that calls it in its own way."""
+    usual = any(name.lower() in USUAL_NAMES["time"] for name in columns.names)
+    if usual and words.time is None:
+        return words, []
+    alone = replace(words, id="", text="", label=words.label or "", target=words.target or "")
+    return with_own_time(columns, alone, steps=True)
+
+
 def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
     """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
     named = {words.label, words.group, words.time, *row_order.static_names(columns, words)}
-    usual = {name for word in ("label", "group", "time", "id") for name in USUAL_NAMES[word]}
+    said = ("label", "group", "id") if words.time == "" else ("label", "group", "time", "id")
+    usual = {name for word in said for name in USUAL_NAMES[word]}
     left = [n for n in columns.names if n not in named and n.lower() not in usual]
     return left[1:] if left and has_index(columns, left[0]) and len(left) > 1 else left
 
@@ -302,18 +319,15 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
             and other.channel_names
             and list(first.channel_names) != list(other.channel_names)
         ):
-            odd = next(
-                i
-                for i, (x, y) in enumerate(zip(first.channel_names, other.channel_names, strict=True))
-                if x != y
-            )
-            raise DataError(
-                f"{b.name}: channel {odd} is called {other.channel_names[odd]!r}, in {a.name} "
-                f"{first.channel_names[odd]!r}. "
-                "Give every file the same columns in the same order."
-            )
-    records = [one.records[0] for one in read]
-    single = [note for one in read for note in one.notes]
+            absent = [name for name in first.channel_names if name not in other.channel_names]
+            if absent:
+                odd = next(name for name in other.channel_names if name not in first.channel_names)
+                raise DataError(
+                    f"{b.name}: has a column {odd!r} and none called {absent[0]!r}, which {a.name} has. Give every file "
+                    "the same columns, in any order."
+                )
+    records = [_in_order(one, first.channel_names) for one in read]
+    single = _told_together(read)
     more = (
         [f"... and {len(single) - _MAX_NOTES} more notes on single files."]
         if len(single) > _MAX_NOTES
@@ -342,6 +356,27 @@ def _without_doubt(read: Sequence[Dataset]) -> list[Dataset]:
                 "folder and may be the names of the columns. Pass header='first' if it is, header='none' if it is data."
             )
     return [replace(one, notes=tuple(note for note in one.notes if note != _UNNAMED)) for one in read]
+
+
+def _in_order(one: Dataset, names: Sequence[str] | None) -> Record:
+    """Return the record of a file, its channels in the order of these names."""
+    record = one.records[0]
+    if not names or not one.channel_names or list(one.channel_names) == list(names):
+        return record
+    order = [list(one.channel_names).index(name) for name in names]
+    return replace(record, values=record.values[:, order])
+
+
+def _told_together(read: Sequence[Dataset]) -> list[str]:
+    """Return the notes on single files; what is so of several, but for its numbers, is said once, with the first."""
+    alike: dict[str, list[str]] = {}
+    for one in read:
+        for note in one.notes:
+            alike.setdefault(re.sub(r"\d+(\.\d+)?", "#", note.partition(": ")[2]) or note, []).append(note)
+    return [
+        notes[0] if len(notes) == 1 else f"{len(notes)} files have such a note: {notes[0]}"
+        for notes in alike.values()
+    ]
 
 
 def _with_labels(path: Path, words: TableOptions) -> Dataset:

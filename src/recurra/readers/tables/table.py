@@ -22,7 +22,8 @@ from recurra.readers.tables.columns import (
     read_parquet,
 )
 from recurra.readers.tables.number_formats import Numerals, odd_values
-from recurra.readers.tables.preamble import is_number, time_unit
+from recurra.readers.tables.own_time import with_own_time
+from recurra.readers.tables.preamble import is_number
 from recurra.readers.tables.series import series_from_columns
 from recurra.readers.tables.table_options import (
     DELIMITED,
@@ -141,8 +142,10 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         return replace(pairs_of(columns, words), source=columns.who)
     columns, words, joined = time_columns.one_time_column(columns, words)
     words, notes = _find_usual_names(columns, words)
-    if words.time and words.time_unit is None and words.time in columns.units:
-        words = replace(words, time_unit=time_unit(columns.units[words.time]))
+    if words.layout != "wide" and not words.text:
+        known = words.layout == "long" or (words.kind != "series" and _guess_layout(columns, words) == "long")
+        words, own = with_own_time(columns, words, steps=known)
+        notes += own
     _check_given(columns, words)
     notes = [*joined, *notes]
     if words.kind == "series":
