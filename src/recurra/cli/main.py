@@ -147,6 +147,13 @@ def in_flags(message: str) -> str:
     return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
 
 
+def _tell(text: str) -> None:
+    """Write a line on standard error, fit for a screen."""
+    from recurra.checks import printable
+
+    click.echo(printable(text), err=True)
+
+
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in one sentence, on standard error."""
     if isinstance(error, BrokenPipeError) and not error.filename:  # whoever read the output has enough of it
@@ -160,26 +167,25 @@ def _failed(error: BaseException, debug: bool) -> int:
     if isinstance(error, click.ClickException):
         return _wrong_usage(error)
     if isinstance(error, Interrupted):
-        click.echo(f"Interrupted: {error}", err=True)
+        _tell(f"Interrupted: {error}")
         return RESUMABLE
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        click.echo("Interrupted.", err=True)
+        _tell("Interrupted.")
         return NOT_DONE
     if isinstance(error, errors.RecurraError):
-        click.echo(f"Error: {in_flags(str(error))}", err=True)
+        _tell(f"Error: {in_flags(str(error))}")
         return exit_code(error)
     if isinstance(error, MemoryError):
         advice = "Use a smaller --batch-size, or shorter or fewer sequences."
-        click.echo(f"Error: out of memory. {advice}", err=True)
+        _tell(f"Error: out of memory. {advice}")
         return NOT_DONE
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(" ".join([f"Error: {place}{error.strerror or error}.", *_advice(error)]), err=True)
+        _tell(" ".join([f"Error: {place}{error.strerror or error}.", *_advice(error)]))
         return NOT_DONE
     if isinstance(error, ModuleNotFoundError) and error.name:
-        click.echo(
-            f"Error: this command needs the package {error.name}, which is not installed: pip install recurra",
-            err=True,
+        _tell(
+            f"Error: this command needs the package {error.name}, which is not installed: pip install recurra"
         )
         return NOT_DONE
     raise error
@@ -209,11 +215,11 @@ def _is_no_file(name: Any) -> bool:
 def _wrong_usage(error: click.ClickException) -> int:
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        _tell(error.format_message())
         return WRONG_USAGE
-    click.echo(f"Error: {error.format_message()}", err=True)
+    _tell(f"Error: {error.format_message()}")
     if ctx is not None:
-        click.echo(f"See '{ctx.command_path} --help'.", err=True)
+        _tell(f"See '{ctx.command_path} --help'.")
     return error.exit_code if not isinstance(error, click.UsageError) else WRONG_USAGE
 
 
@@ -222,8 +228,8 @@ def _own_warnings() -> None:
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, errors.RecurraWarning):
-            click.echo(f"Warning: {in_flags(str(message))}", err=True)
+            _tell(f"Warning: {in_flags(str(message))}")
         elif not issubclass(category, DeprecationWarning):
-            click.echo(f"Warning ({category.__name__}): {str(message).splitlines()[0]}", err=True)
+            _tell(f"Warning ({category.__name__}): {str(message).splitlines()[0]}")
 
     warnings.showwarning = show

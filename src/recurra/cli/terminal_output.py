@@ -4,6 +4,7 @@ Plain text through click, so that it reads the same in a terminal, a log and a l
 """
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -14,29 +15,31 @@ from typing import Any
 
 import click
 
+from recurra.checks import printable, printable_json
 from recurra.interrupts import is_ignored
 from recurra.runs.folder.json_files import plain
 
 
 def say(text: str = "", *, bold: bool = False) -> None:
     """Write a line for the person watching, on standard error."""
-    click.echo(click.style(text, bold=True) if bold else text, err=True)
+    shown = printable(text)
+    click.echo(click.style(shown, bold=True) if bold else shown, err=True)
 
 
 def warn(text: str) -> None:
     """Write a warning on standard error."""
-    click.echo(click.style("Warning: ", fg="yellow", bold=True) + text, err=True)
+    click.echo(click.style("Warning: ", fg="yellow", bold=True) + printable(text), err=True)
 
 
 def result(text: str = "") -> None:
     """Write a line of the result, on standard output."""
-    click.echo(text)
+    click.echo(printable(text))
 
 
 def facts(rows: Mapping[str, Any] | Sequence[tuple[str, Any]], *, err: bool = True) -> None:
     """Write names and values in two columns; values that are None are left out."""
     pairs = [
-        (name, value)
+        (printable(name, lines=False), printable(str(value), lines=False))
         for name, value in (rows.items() if isinstance(rows, Mapping) else rows)
         if value is not None
     ]
@@ -47,7 +50,7 @@ def facts(rows: Mapping[str, Any] | Sequence[tuple[str, Any]], *, err: bool = Tr
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, err: bool = False) -> None:
     """Write rows in columns as wide as their content, the last one as it is."""
-    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    cells = [[printable(str(cell), lines=False) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
@@ -56,6 +59,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, err: bool = F
 
 def bars(counts: Mapping[str, int], *, err: bool = False, width: int = 24, limit: int = 12) -> None:
     """Write counts with a bar each; of many, the largest and how many more there are."""
+    counts = {printable(name, lines=False): count for name, count in counts.items()}
     total = sum(counts.values()) or 1
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     shown = dict(ordered[:limit])
@@ -70,7 +74,7 @@ def bars(counts: Mapping[str, int], *, err: bool = False, width: int = 24, limit
 
 def flat_json(figures: Mapping[str, Any]) -> None:
     """Write one flat JSON object on standard output; what JSON cannot hold is left out."""
-    click.echo(json.dumps(plain(figures), ensure_ascii=False))
+    click.echo(printable_json(json.dumps(plain(figures), ensure_ascii=False)))
 
 
 def next_command(*words: str) -> None:
@@ -78,7 +82,21 @@ def next_command(*words: str) -> None:
     if not words:
         return
     click.echo("Next:")
-    click.echo(shlex.join(words))
+    click.echo(" ".join(map(_quoted, words)))
+
+
+def _quoted(word: str) -> str:
+    r"""Return a word as a shell takes it; with control characters as bash and zsh write them, ``$'\x1b'``."""
+    if printable(word, lines=False) == word:
+        return shlex.quote(word)
+    escaped = word.replace("\\", r"\\").replace("'", r"\'")
+    return f"$'{printable(escaped, lines=False)}'"
+
+
+def data(text: str) -> None:
+    """Write data on standard output: as they are into a file or a pipe, fit for the screen on a terminal."""
+    sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def how_to_stop() -> None:
@@ -91,12 +109,18 @@ def how_to_stop() -> None:
     say(text)
 
 
+class _Printable(logging.Formatter):
+    """Formats log lines fit for a screen."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return printable(super().format(record))
+
+
 def log_to_stderr() -> None:
     """Show the log line of each epoch."""
-    import logging
-
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Printable("%(message)s"))
     logger = logging.getLogger("recurra")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import listing, printable
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
@@ -90,7 +90,7 @@ class Inspection:
             out.append(f"Settings to begin with: {self.task}({chosen}).")
         if self.next_command:
             out.append(f"Next: {self.next_command}")
-        return out
+        return [printable(line, lines=False) for line in out]
 
 
 def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | None = None) -> Inspection:

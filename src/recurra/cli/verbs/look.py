@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from recurra.checks import printable_json
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.runs.look import look
@@ -26,7 +27,7 @@ def command(data: str, test: str | None, by: str | None, as_json: bool, **given:
     """Show what is in DATA: counts, lengths, channels, classes, missing values, possible leaks, suggested settings."""
     found = look(data, test=test, by=by, **flags.given(given))
     if as_json:
-        return click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        return click.echo(printable_json(json.dumps(found.to_dict(), ensure_ascii=False)))
     for line in found.lines():
         if line.startswith("Classes: "):
             terminal_output.result("Classes:")

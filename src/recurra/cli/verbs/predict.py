@@ -94,9 +94,7 @@ def command(
     rows = found.rows
     text = as_text(rows, form or by_name)
     if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return None
+        return terminal_output.data(text)
     write_text(out, text)
     if as_json:
         return terminal_output.flat_json({"n_predicted": len(rows), "output": out})

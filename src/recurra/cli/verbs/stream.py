@@ -178,8 +178,7 @@ def _tell(line: str) -> None:
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    terminal_output.data(line + "\n")
 
 
 @contextlib.contextmanager
