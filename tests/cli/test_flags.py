@@ -139,3 +139,22 @@ def test_help_stands_in_sections():
 @pytest.mark.parametrize("text", ["mean,max", "mean+max"])
 def test_several_poolings_have_commas_or_plus_between(text):
     assert parsed("--pooling", text) == {"pooling": "mean+max"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (("a,b,c",), ["a", "b", "c"]),
+        (("a, b",), ["a", "b"]),
+        (("a", "b"), ["a", "b"]),
+        (("a,b", "c"), ["a,b", "c"]),  # several flags stand as they are
+        (('"a,b",c',), ["a,b", "c"]),
+        (("acc [g]",), ["acc [g]"]),
+    ],
+)
+def test_several_names_in_one_flag(given, names):
+    found = flags.given({"channels": given})["channels"]
+    assert found == names
+    again = as_arguments({"channels": found})
+    values = tuple(again[1::2])
+    assert flags.given({"channels": values})["channels"] == names

@@ -58,3 +58,37 @@ def test_sequences_of_other_channels_are_named():
         ShapeError, match=r"d: sequence 0 \('r2'\) has 2 channels, but sequence 2 \('r3'\) has 3"
     ):
         recurra.look(data)
+
+
+def signals(rate, steps, missing=False):
+    values = rng.normal(size=(steps, 2))
+    if missing:
+        values[3, 0] = np.nan
+    return Dataset(
+        [Record(values, label="ab"[n % 2], sample_rate_hz=rate) for n in range(24)], source="d.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "features"),
+    [
+        (400.0, 1200, "statistics,band_powers"),
+        (50.0, 200, "statistics,band_powers"),
+        (8000.0, 20_000, "log_mel"),
+    ],
+)
+def test_fast_signals_are_told_which_features_to_try(rate, steps, features, tmp_path):
+    data = signals(rate, steps)
+    assert any(f"try features='{features}'" in remark for remark in recurra.look(data).remarks)
+    model = recurra.SequenceClassifier(
+        features=features, hidden_size=4, max_epochs=1, random_state=0, verbose=0
+    )
+    assert len(model.fit(data).predict(data.X[:2])) == 2  # what is advised can be done
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "missing"),
+    [(None, 1200, False), (10.0, 1200, False), (400.0, 300, False), (400.0, 1200, True)],
+)
+def test_other_signals_are_not(rate, steps, missing):
+    assert not any("try features" in remark for remark in recurra.look(signals(rate, steps, missing)).remarks)

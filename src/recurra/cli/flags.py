@@ -3,6 +3,7 @@
 A flag that is not given is not passed on, so that every default is the one written in the constructor.
 """
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -234,10 +235,19 @@ def given(flags: Mapping[str, Any]) -> dict[str, Any]:
         if value is None or value == () or (word in DATA_OPTIONS and value is False):
             continue
         if isinstance(value, tuple):
-            value = list(value)
+            value = _at_commas(value[0]) if len(value) == 1 and word in DATA_OPTIONS else list(value)
             value = value[0] if word in ("target", "time") and len(value) == 1 else value
         out[word] = None if value == "none" and _takes_none(word) else value
     return out
+
+
+def _at_commas(names: str) -> list[str]:
+    """Return names given with commas between, ``a,b,"c, d"``; a name in quotation marks may hold a comma."""
+    return (
+        [name.strip() for name in next(csv.reader([names], skipinitialspace=True), [names])]
+        if names
+        else [names]
+    )
 
 
 def _takes_none(word: str) -> bool:

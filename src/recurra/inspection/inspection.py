@@ -21,6 +21,12 @@ TINY_CLASS = 10
 IMBALANCE = 3.0
 
 
+# Signals at this rate or above, of so many windows of so many seconds, are better described by windows.
+FAST_HZ, WINDOWS_AT_LEAST, WINDOW_S = 50.0, 4, 0.5
+# Rates that only sound has.
+SOUND_HZ = 4000.0
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What was found.
@@ -125,7 +131,7 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
         summary=dataset.summary(),
         channels=channels,
         problems=problems,
-        remarks=[*duplicates(dataset), *_static_remarks(dataset), *dataset.notes],
+        remarks=[*duplicates(dataset), *_static_remarks(dataset), *dataset.notes, *_features_to_try(dataset)],
         leaks=leaks,
         settings=settings,
         next_command=_next_command(dataset, settings),
@@ -222,6 +228,22 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
             "another as label=."
         )
     return out
+
+
+def _features_to_try(dataset: Dataset) -> list[str]:
+    """Name features for signals that are fast and long, which a network reads better in windows."""
+    rate = dataset.sample_rate_hz
+    if dataset.kind != "sequence" or rate is None or rate < FAST_HZ:
+        return []
+    if float(np.median(dataset.lengths)) < WINDOWS_AT_LEAST * rate * WINDOW_S:
+        return []
+    if any(isinstance(r.values, np.ndarray) and np.isnan(r.values).any() for r in dataset.records):
+        return []  # features need every value
+    names = "log_mel" if rate >= SOUND_HZ else "statistics,band_powers"
+    return [
+        f"{rate:g} steps a second are many for a network to read one by one; try features='{names}', which describes "
+        "windows of them, and compare."
+    ]
 
 
 def _settings(dataset: Dataset, channels: list[Channel], classes: dict[str, int]) -> dict[str, Any]:

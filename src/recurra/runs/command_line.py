@@ -42,7 +42,8 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
             out += [flag_of(name), ",".join(str(number) for number in value)]
         elif isinstance(value, list | tuple):
             for item in value:
-                out += [flag_of(name), str(item)]
+                single = len(value) == 1 and "," in str(item)  # one value alone is taken apart at commas
+                out += [flag_of(name), f'"{item}"' if single else str(item)]
         elif not isinstance(value, dict):
             out += [flag_of(name), "none" if value is None else str(value)]
     return out

@@ -32,6 +32,11 @@ def test_values_names_rate_and_annotations(tmp_path):
         "none", "none", "asleep", "asleep", "none", "awake", "awake",
     ]  # fmt: skip
     assert recurra.load(tmp_path / "a.edf", channels=["lead 2"]).channel_names == ["lead 2"]
+    (offered,) = (note for note in recurra.load(tmp_path / "a.edf").notes if "annotations" in note)
+    assert offered.endswith(
+        "a.edf: holds 2 annotations ('asleep', 'awake'); label='annotations' labels every step with them."
+    )
+    assert not any("annotations" in note for note in data.notes)
 
 
 def test_bdf(tmp_path):

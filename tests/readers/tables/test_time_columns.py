@@ -148,3 +148,25 @@ def test_dates_less_than_a_microsecond_apart_do_not_repeat(tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([lines[0], *reversed(lines[1:])]))
     assert recurra.load(path, sort=True).records[0].values[:, 0].tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("step", ["h", "30min", "15min"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney"])
+def test_an_hour_that_comes_twice_in_autumn_is_explained(step, zone):
+    pd = pytest.importorskip("pandas")
+    around = {
+        "Europe/Berlin": "2026-10-24",
+        "America/New_York": "2026-10-31",
+        "Australia/Sydney": "2026-04-04",
+    }[zone]
+    local = pd.date_range(around, periods=200, freq=step, tz=zone).tz_localize(None)
+    frame = pd.DataFrame({"id": "a", "date": local.astype(str), "x": range(200)})
+    advice = "the clocks were put back in this hour: give time_zone="
+    if step == "h":
+        assert any(advice in note for note in recurra.load(frame, id="id").notes)
+    else:
+        with pytest.raises(DataError, match=advice):
+            recurra.load(frame, id="id")
+    with pytest.raises(DataError) as caught:  # any other step back is no change of clocks
+        recurra.load(frame.assign(date=[*local[:20].astype(str), *local[:180].astype(str)]), id="id")
+    assert "clocks" not in str(caught.value)

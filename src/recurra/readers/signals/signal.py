@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from recurra.checks import check_number
+from recurra.checks import check_number, listing
 from recurra.errors import DataError
 from recurra.readers.signals import audio, edf, matlab, physionet
 from recurra.readers.signals.recording import Recording, chosen_channels, resampled
@@ -65,8 +65,21 @@ def read_signal(path: Path, words: TableOptions | None = None) -> Dataset:
         [record],
         channel_names=list(recording.channel_names) if recording.channel_names else None,
         source=who,
-        notes=recording.notes,
+        notes=(*recording.notes, *_offered(recording, words, who)),
     )
+
+
+def _offered(recording: Recording, words: TableOptions, who: str) -> list[str]:
+    """Say that the annotations of a file can be labels, where no label is asked for."""
+    kinds = list(dict.fromkeys(event.text for event in recording.events))
+    if words.label is not None or not kinds:
+        return []
+    shown = f"{len(recording.events)} annotations ({listing(kinds, 4)})"
+    if recording.sample_rate_hz is None:
+        return [
+            f"{who}: holds {shown}; give sample_rate_hz=, and label={ANNOTATIONS!r} labels every step with them."
+        ]
+    return [f"{who}: holds {shown}; label={ANNOTATIONS!r} labels every step with them."]
 
 
 def options_for(path: Path) -> tuple[str, ...]:

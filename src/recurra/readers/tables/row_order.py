@@ -10,6 +10,9 @@ from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import Columns, factorize
 from recurra.readers.tables.table_options import TableOptions
 
+# Clocks are put back on a Sunday before this hour, by an hour at most.
+SUNDAY, NIGHT_ENDS, HOUR = 6, 4, 3600
+
 
 class RowOrder:
     """Which rows of a long table make up which sequence, in which order."""
@@ -86,7 +89,7 @@ class RowOrder:
         if backwards.size:
             row = int(backwards[0]) + 1
             restarts = self.order is not None and self._row(row) in self.blocks
-            advice = (
+            advice = self._put_back(row).strip() or (
                 "Two sequences may share this id: rename one."
                 if restarts
                 else "If the table holds several sequences, name the column that tells them apart with id=; "
@@ -105,8 +108,21 @@ class RowOrder:
             self.notes.append(
                 f"{self.columns.who}: {len(doubled)} time stamps repeat the one before, first at "
                 f"{self.columns.place(self._row(row))}"
-                f"{self._of(row)}; the rows were kept. Remove them if they were written twice."
+                f"{self._of(row)}; the rows were kept. Remove them if they were written twice.{self._put_back(row)}"
             )
+
+    def _put_back(self, position: int) -> str:
+        """Explain a time that comes again in a night in which clocks are put back."""
+        clock = self.clock
+        if clock is None or clock.stamps is None or clock.zone is not None:
+            return ""
+        later, before = (
+            clock.stamps[self._row(at)].astype("datetime64[s]").item() for at in (position, position - 1)
+        )
+        again = (before - later).total_seconds()
+        if later.weekday() != SUNDAY or later.hour >= NIGHT_ENDS or not 0 <= again <= HOUR:
+            return ""
+        return " If these are local times, the clocks were put back in this hour: give time_zone=, such as 'Europe/Berlin'."
 
     def _row(self, position: int) -> int:
         return int(self.order[position]) if self.order is not None else position

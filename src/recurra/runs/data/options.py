@@ -34,10 +34,12 @@ DATA_OPTIONS: Mapping[str, DataOption] = {
     "label": DataOption("Column with the class, of the sequence or of each step."),
     "group": DataOption("Column with what a split must not cut in two, such as the person."),
     "target": DataOption(
-        "Column of numbers to predict (may be given several times), or of the text to give.", many=True
+        "Column of numbers to predict (several with commas or one at a time), or of the text to give.",
+        many=True,
     ),
     "known": DataOption(
-        "Column known in advance of a series, such as the temperature; may be given several times.", many=True
+        "Column known in advance of a series, such as the temperature; several with commas or one at a time.",
+        many=True,
     ),
     "static": DataOption(
         "Column with a value of a whole sequence or series, such as an age; several with commas or given again.",
@@ -50,7 +52,7 @@ DATA_OPTIONS: Mapping[str, DataOption] = {
         "Column with text; every row is then one record. Of sentences in columns, that of the words."
     ),
     "source": DataOption("Column with text to turn into that of the column --target."),
-    "channels": DataOption("Column to use as channel; may be given several times.", many=True),
+    "channels": DataOption("Columns to use as channels, a,b,c or one at a time.", many=True),
     "labels": DataOption("File with one label a line, for a file with one text a line."),
     "layout": DataOption(
         "A row per time step (long) or per sequence (wide), a text a line (lines) or between empty lines (paragraphs), "
