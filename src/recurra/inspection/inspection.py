@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import listing, printable
+from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
@@ -131,7 +132,13 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
         summary=dataset.summary(),
         channels=channels,
         problems=problems,
-        remarks=[*duplicates(dataset), *_static_remarks(dataset), *dataset.notes, *_features_to_try(dataset)],
+        remarks=[
+            *duplicates(dataset),
+            *_static_remarks(dataset),
+            *dataset.notes,
+            *_features_to_try(dataset),
+            *_tokens_to_take(dataset),
+        ],
         leaks=leaks,
         settings=settings,
         next_command=_next_command(dataset, settings),
@@ -244,6 +251,13 @@ def _features_to_try(dataset: Dataset) -> list[str]:
         f"{rate:g} steps a second are many for a network to read one by one; try features='{names}', which describes "
         "windows of them, and compare."
     ]
+
+
+def _tokens_to_take(dataset: Dataset) -> list[str]:
+    """Name the tokens of texts that have no blanks between words."""
+    if dataset.kind != "text" or letters_between_blanks(dataset.X) is None:
+        return []
+    return ["These texts have no blanks between words; train with tokens='character'."]
 
 
 def _settings(dataset: Dataset, channels: list[Channel], classes: dict[str, int]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import pytest
 
-from recurra.errors import DataError
+from recurra.errors import DataError, RecurraWarning
+from recurra.evaluation.drawing import word_cloud
 from recurra.evaluation.drawing.word_cloud import word_clouds, word_clouds_drawing
 
 pytest.importorskip("wordcloud")
@@ -37,3 +38,22 @@ def test_a_page_gets_colours_that_follow_it():
 def test_nothing_to_draw():
     with pytest.raises(DataError, match="no word speaks for 'x'"):
         word_clouds({"x": {"a": -1.0}})
+
+
+def test_signs_that_no_font_has_are_named(monkeypatch):
+    monkeypatch.setattr(word_cloud, "_installed", list)  # a computer with matplotlib's own fonts alone
+    with pytest.warns(
+        RecurraWarning, match=r"no installed font has the signs '日', '本'; .*such as Noto Sans CJK"
+    ):
+        word_cloud.word_clouds({"a": {"日本": 1.0, "oil": 0.5}})
+    word_cloud.word_clouds({"a": {"Öl": 1.0, "масло": 0.5, "λάδι": 0.2}})  # warnings are errors
+
+
+def test_an_installed_font_that_has_the_signs_is_taken(monkeypatch):
+    signs = {"small.ttf": {"a", "日"}, "large.ttf": {"a", "日", "本"}}
+    monkeypatch.setattr(word_cloud, "_installed", lambda: list(signs))
+    known = {path: frozenset(map(ord, own)) for path, own in signs.items()}
+    monkeypatch.setattr(word_cloud, "_signs_of", lambda path: known.get(path, frozenset({ord("a")})))
+    assert word_cloud._font_for(["日本", "a"]) == "large.ttf"
+    assert word_cloud._font_for(["日"]) == "small.ttf"
+    assert word_cloud._font_for(["a"]).endswith("DejaVuSans.ttf")

@@ -1,17 +1,21 @@
 """Word clouds: the words that speak for a class, sized by how far, laid out by the ``wordcloud`` library."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
 from matplotlib.patches import PathPatch
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 
-from recurra.checks import check_number, missing_extra
-from recurra.errors import DataError
+from recurra.checks import check_number, listing, missing_extra
+from recurra.errors import DataError, RecurraWarning
 from recurra.evaluation.drawing.charts import SMALL, WIDTH
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.svg import PLAIN
@@ -20,6 +24,20 @@ HEIGHT = 300
 MAX_WORDS = 60
 # The library lays out whole pixels: at twice the drawn size the words keep their proportions.
 _SCALE = 2
+FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+# Parts of the names of fonts that have Chinese, Japanese or Korean signs.
+MANY_SCRIPTS = (
+    "cjk",
+    "noto",
+    "unicode",
+    "gothic",
+    "wqy",
+    "droid",
+    "unifont",
+    "pingfang",
+    "hiragino",
+    "yahei",
+)
 COLOURS = ("blue", "orange", "green", "purple")
 
 
@@ -58,7 +76,8 @@ def word_clouds(
             raise DataError(f"word_clouds: no word speaks for {heading!r}. Give more texts.")
         ax = figure.add_subplot(len(scores), 1, place + 1)
         colour = COLOURS[place % len(COLOURS)]
-        _draw(ax, _layout(chosen, max_words), colours[colour])
+        font = _font_for(sorted(chosen, key=lambda word: (-chosen[word], word))[:max_words])
+        _draw(ax, _layout(chosen, max_words, font), colours[colour], font)
         ax.set_title(heading, fontsize=SMALL + 2, color=colours["ink"], loc="left", pad=3)
     return figure
 
@@ -74,7 +93,9 @@ def word_clouds_drawing(scores: Mapping[str, Mapping[str, float]], *, max_words:
     )
 
 
-def _layout(scores: Mapping[str, float], max_words: int) -> list[tuple[str, float, float, float, bool]]:
+def _layout(
+    scores: Mapping[str, float], max_words: int, font: str
+) -> list[tuple[str, float, float, float, bool]]:
     """Return word, size, left, top and whether it stands upright, in drawn pixels; the same for the same scores."""
     try:
         from wordcloud import WordCloud
@@ -82,7 +103,7 @@ def _layout(scores: Mapping[str, float], max_words: int) -> list[tuple[str, floa
         raise missing_extra("wordcloud", "text", "a word cloud") from None
     strongest = sorted(scores, key=lambda word: (-scores[word], word))[:max_words]
     cloud = WordCloud(
-        font_path=_font(),
+        font_path=font,
         width=WIDTH * _SCALE,
         height=(HEIGHT - 24) * _SCALE,
         margin=2 * _SCALE,
@@ -98,14 +119,54 @@ def _layout(scores: Mapping[str, float], max_words: int) -> list[tuple[str, floa
     ]
 
 
-def _font() -> str:
-    """Path of the font that comes with matplotlib and knows most alphabets."""
-    return f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+def _font_for(words: Sequence[str]) -> str:
+    """Return the path of a font that has the signs of the words, the one of matplotlib where it has them.
+
+    Warns
+    -----
+    RecurraWarning
+        Naming signs that no installed font has; they are drawn as boxes.
+    """
+    own = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+    needed = {ord(sign) for word in words for sign in word if not sign.isspace()}
+    best, missing = own, needed - _signs_of(own)
+    for path in _installed() if missing else ():
+        left = needed - _signs_of(path)
+        if len(left) < len(missing):
+            best, missing = path, left
+        if not missing:
+            break
+    if missing:
+        shown = listing(sorted(map(chr, missing)), 5)
+        warnings.warn(
+            f"word_clouds: no installed font has the signs {shown}; they are drawn as boxes. Install a font of this "
+            "script, such as Noto Sans CJK.",
+            RecurraWarning,
+            stacklevel=4,
+        )
+    return best
 
 
-def _draw(ax: Any, words: list[tuple[str, float, float, float, bool]], colour: str) -> None:
+def _installed() -> list[str]:
+    """Return the fonts that matplotlib finds on this computer, those of many scripts first."""
+    found = {entry.fname for entry in font_manager.fontManager.ttflist if entry.fname.endswith(FONT_SUFFIXES)}
+    return sorted(found, key=lambda path: (not any(hint in path.lower() for hint in MANY_SCRIPTS), path))
+
+
+@lru_cache(maxsize=512)
+def _signs_of(path: str) -> frozenset[int]:
+    """Return the numbers of the signs that a font has; none where it cannot be read."""
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (RuntimeError, OSError):
+        return frozenset()
+
+
+def _draw(
+    ax: Any, words: list[tuple[str, float, float, float, bool]], colour: str, path_of_font: str
+) -> None:
     """Draw the words as outlines, so that they fit whatever fonts the reader has."""
-    font = FontProperties(fname=_font())
+    font = FontProperties(fname=path_of_font)
     for word, size, left, top, upright in words:
         path = TextPath((0, 0), word, size=size, prop=font, usetex=False)
         box = path.get_extents()

@@ -5,6 +5,7 @@ on the training part and kept in the model file as the JSON of the ``tokenizers`
 """
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -25,6 +26,28 @@ NO_LETTER, BEGIN, END, UNKNOWN_LETTER, FIRST_LETTER = range(5)
 # Words as the Penn Treebank, and so GloVe, cuts them: "don't" is "do" and "n't", "well-known" is one word.
 WORD_PATTERN = r"[nN]'[tT]\b|'(?:s|re|ve|ll|d|m|S|RE|VE|LL|D|M)\b|(?:(?![nN]'[tT]\b)\w)+(?:-\w+)*|[^\w\s]"
 CHARACTER_PATTERN = r"[\s\S]"
+
+
+# Scripts that are written without blanks between words, by the beginnings of the names of their letters.
+WITHOUT_BLANKS = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
+# Texts are looked at up to here; words of such scripts have fewer letters than that on average.
+TEXTS_LOOKED_AT, LONGEST_WORDS = 200, 5.0
+
+
+def letters_between_blanks(texts: Sequence[str]) -> float | None:
+    """Return the mean length of what would be read as a word, of texts in a script without blanks between words.
+
+    None where at least half of the letters are of other scripts, or blanks part the words all the same.
+    """
+    joined = "\n".join(texts[:TEXTS_LOOKED_AT])
+    parting = {ord(sign): " " for sign in set(joined) if unicodedata.category(sign)[0] not in "LMN"}
+    pieces = joined.translate(parting).split()  # marks above and below letters belong to them
+    letters = [letter for piece in pieces for letter in piece if letter.isalpha()]
+    known = {letter: unicodedata.name(letter, "").startswith(WITHOUT_BLANKS) for letter in set(letters)}
+    if 2 * sum(known[letter] for letter in letters) <= len(letters):
+        return None
+    mean = sum(map(len, pieces)) / len(pieces)
+    return mean if mean > LONGEST_WORDS else None
 
 
 class Words:

@@ -1,13 +1,14 @@
 """How texts become numbers: the vocabulary, pretrained vectors, and the layers that read them."""
 
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from recurra.errors import UsageError
-from recurra.features.texts.tokens import FIRST_LETTER, Words
+from recurra.errors import RecurraWarning, UsageError
+from recurra.features.texts.tokens import FIRST_LETTER, Words, letters_between_blanks
 from recurra.features.texts.word_vectors import WordVectors, scaled_rows
 from recurra.options import Tokens
 
@@ -17,6 +18,18 @@ LETTER_SIZE = 24
 SUBWORD_ROWS = 2**16
 
 _log = logging.getLogger(__name__)
+
+
+def warn_of_whole_sentences(who: str, word: str, texts: Sequence[str]) -> None:
+    """Warn where words are to be read of a script that has no blanks between them; ``word`` is the option's name."""
+    mean = letters_between_blanks(texts)
+    if mean is not None:
+        warnings.warn(
+            f"{who}: these texts have no blanks between words, so that {word}='word' reads whole sentences as words "
+            f"({mean:.0f} letters on average). Pass {word}='character'.",
+            RecurraWarning,
+            stacklevel=7,
+        )
 
 
 def fit_words(
@@ -35,6 +48,8 @@ def fit_words(
         "letters": options.letters > 0 or options.subwords > 0,
         "max_tokens": max_tokens,
     }
+    if settings["level"] == "word":
+        warn_of_whole_sentences(type(options).__name__, "tokens", texts)
     more: list[str] = [] if vectors is None else vectors.words[: int(options.extra_words)]
     words = Words.fit(texts, weights, more_words=more, **settings)
     cut = words.cut(texts)

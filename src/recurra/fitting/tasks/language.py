@@ -13,6 +13,7 @@ from recurra.errors import DataError, MissingDataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
 from recurra.fitting.evaluating import overlap
+from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.options import TextGeneratorOptions
@@ -84,6 +85,8 @@ class LanguageTask:
 
         learn, judges = _split(options, data)
         fitted = start.fitted
+        if fitted is None and options.tokens == "word":
+            warn_of_whole_sentences(start.who, "tokens", learn.splitlines())
         words: Any = (
             Words.fit(
                 [learn],

@@ -13,6 +13,7 @@ from recurra.features.texts.symbols import Symbols
 from recurra.fitting.evaluating import overlap
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
+from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
 from recurra.fitting.validation_split import held_out
@@ -75,6 +76,9 @@ def _split(options: TranslatorOptions, given: Pairs, seed: int) -> tuple[Pairs, 
 def _vocabularies(options: TranslatorOptions, given: Pairs, start: Start) -> tuple[Symbols, Symbols]:
     if start.fitted is not None:
         return start.fitted.source, start.fitted.target
+    for word, texts in (("source_level", given.sources), ("target_level", given.targets)):
+        if getattr(options, word) == "word" and all(isinstance(text, str) for text in texts):
+            warn_of_whole_sentences(start.who, word, [as_text(text) for text in texts])
     size, marks = options.vocabulary_size, bool(options.source_marks)
     return (
         Symbols.fit(given.sources, level=options.source_level, size=size, marks=marks),
