@@ -3,6 +3,7 @@
 import array
 import datetime
 import decimal
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import torch
 
 import recurra
 from recurra.errors import DataError, RecurraWarning, ShapeError
-from recurra.plain_arrays import plain
+from recurra.plain_arrays import mean_of_known, plain, spread_of_known
 
 RNG = np.random.default_rng(0)
 Y = np.arange(12) % 2
@@ -350,3 +351,17 @@ def test_channels_before_time_are_named():
 def test_plain_leaves_what_is_no_array():
     assert plain([1, 2], "X") == [1, 2]
     assert plain(None, "X") is None
+
+
+def test_means_of_what_is_known_are_numpys_and_warn_of_nothing():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(7, 5, 3))
+    values[rng.random(values.shape) < 0.4] = np.nan
+    values[0] = values[:, :, 1] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        expected = np.nanmean(values, axis=(1, 2)), np.nanmean(values, axis=0), np.nanstd(values[1], axis=0)
+    np.testing.assert_allclose(mean_of_known(values, (1, 2)), expected[0])
+    np.testing.assert_allclose(mean_of_known(values, 0), expected[1])
+    np.testing.assert_allclose(spread_of_known(values[1]), np.nan_to_num(expected[2]))
+    assert spread_of_known(np.zeros((0, 2))).tolist() == [0, 0]

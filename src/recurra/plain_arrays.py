@@ -164,6 +164,20 @@ def check_exact(array: np.ndarray, who: str) -> None:
             )
 
 
+def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Return the mean of what is not NaN along an axis, NaN where nothing is; numpy's own warns there."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def spread_of_known(values: np.ndarray) -> np.ndarray:
+    """Return the deviation of what is not NaN in each column of (time, channels); 0 where nothing is."""
+    center = mean_of_known(values, 0)
+    return np.nan_to_num(np.sqrt(mean_of_known((values - center) ** 2, 0)))
+
+
 def check_range(array: np.ndarray, who: str) -> None:
     """Raise DataError if a number is so large that no sum of squares could hold it; NaN and infinity are left to others."""
     odd = np.isfinite(array) & (np.abs(array) > LARGEST)

@@ -7,12 +7,14 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import click
 import pytest
 
 from recurra import errors
+from recurra.cli import main as main_module
 from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, run
 from recurra.training.checkpoints import newest
 
@@ -251,3 +253,15 @@ def test_a_full_disk_leaves_the_earlier_run_as_it_was(forms, tmp_path, trained):
 
 def test_the_group_is_a_click_command():
     assert isinstance(desk, click.Group)
+
+
+def test_warnings_of_other_packages_are_for_who_debugs(capsys):
+    for debug in (False, True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            main_module._own_warnings(debug)
+            warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=1)
+            warnings.warn("words of ours", errors.RecurraWarning, stacklevel=1)
+        shown = capsys.readouterr().err
+        assert ("Mean of empty slice" in shown) == debug
+        assert "Warning: words of ours" in shown

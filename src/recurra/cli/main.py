@@ -115,7 +115,7 @@ def run(args: Sequence[str]) -> int:
     """
     debug = "--debug" in args or os.environ.get("RECURRA_DEBUG", "") not in ("", "0")
     with warnings.catch_warnings():
-        _own_warnings()
+        _own_warnings(debug)
         try:
             # Not desk.main: that answers a closed pipe and Ctrl-C in its own way, with codes of its own.
             with desk.make_context("recurra", list(args)) as context:
@@ -223,13 +223,13 @@ def _wrong_usage(error: click.ClickException) -> int:
     return error.exit_code if not isinstance(error, click.UsageError) else WRONG_USAGE
 
 
-def _own_warnings() -> None:
-    """Show warnings as one line, without the line of code that issued them."""
+def _own_warnings(debug: bool) -> None:
+    """Show our warnings as one line, without the line of code; others, which tell of code, with --debug only."""
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, errors.RecurraWarning):
             _tell(f"Warning: {in_flags(str(message))}")
-        elif not issubclass(category, DeprecationWarning):
+        elif debug and not issubclass(category, DeprecationWarning):
             _tell(f"Warning ({category.__name__}): {str(message).splitlines()[0]}")
 
     warnings.showwarning = show

@@ -60,8 +60,10 @@ def _clipped(record: Record) -> Iterator[tuple[int, int, int]]:
         column = values[:, channel]
         if len(column) < 100 or len(np.unique(column[:1000])) < 20:  # a switch or a counter is no signal
             continue
+        if np.isnan(column).all():
+            continue
         top, bottom = np.nanmax(column), np.nanmin(column)
-        if top == bottom or np.isnan(top):
+        if top == bottom:
             continue
         for extreme in (top, bottom):
             starts, ends = _stretches(column == extreme)

@@ -147,3 +147,9 @@ def test_numbers_over_time_mark_the_worst_step():
     svg = numbers_over_time(np.zeros(30), np.ones(30), name="a", target="load", marked=7)
     assert {"true", "predicted", "largest error", "load"} <= set(texts(svg))
     assert described(svg) == "Sequence a: 30 time steps, off by 1 on average."
+
+
+def test_a_channel_without_a_value_is_drawn_without_a_warning():
+    values = np.random.default_rng(0).normal(size=(20, 3))
+    values[:, 1] = np.nan
+    assert "<svg" in worst_mistake(values, true="a", predicted="b", name="r")  # warnings are errors

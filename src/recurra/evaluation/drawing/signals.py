@@ -22,6 +22,7 @@ from recurra.evaluation.drawing.charts import (
     step_ticks,
 )
 from recurra.evaluation.drawing.svg import PAGE, render, text_width
+from recurra.plain_arrays import spread_of_known
 
 # More lines than this cannot be told apart in one small picture.
 MAX_LINES = 6
@@ -168,7 +169,7 @@ def draw_channels(
     """
     times = time_axis(first + len(values), sample_rate_hz)[0][first:]
     channels = values.shape[1]
-    spread = np.nanstd(values, axis=0) if len(values) else np.zeros(channels)
+    spread = spread_of_known(values)
     by_spread = np.argsort(-spread, kind="stable")[:MAX_CHANNELS].tolist()
     named = set(by_spread[: 3 if channels > MAX_LINES else channels])
     roles = iter(LINE_ROLES)

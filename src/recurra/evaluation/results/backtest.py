@@ -15,6 +15,7 @@ from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.series_page import Table, series_page, series_tiles
 from recurra.evaluation.report.wording import percent
 from recurra.evaluation.results.evaluation import Evaluation
+from recurra.plain_arrays import mean_of_known
 
 # Forecasts drawn in a report, and the history before them as a multiple of the horizon.
 DRAWN = 4
@@ -176,7 +177,7 @@ class Backtest(Evaluation):
 
     def _errors(self) -> np.ndarray:
         """Return the mean absolute error of each origin, shape (origins,)."""
-        return np.nanmean(np.abs(self.origins.point - self.origins.truth), axis=(1, 2))
+        return mean_of_known(np.abs(self.origins.point - self.origins.truth), (1, 2))
 
     def _figure(self, origin: int, target: int, colours: Mapping[str, str]) -> Any:
         o, horizon = self.origins, self.origins.point.shape[1]
