@@ -21,7 +21,6 @@ from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal,
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.tables import row_order, texts, time_columns
 from recurra.readers.tables.columns import Columns, has_index, read_delimited
-from recurra.readers.tables.own_time import with_own_time
 from recurra.readers.tables.table import from_columns
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
 from recurra.readers.ts import read_ts_pair
@@ -283,7 +282,7 @@ def _with_time(columns: Columns, words: TableOptions) -> tuple[TableOptions, lis
     if usual and words.time is None:
         return words, []
     alone = replace(words, id="", text="", label=words.label or "", target=words.target or "")
-    return with_own_time(columns, alone, steps=True)
+    return row_order.with_own_time(columns, alone, steps=True)
 
 
 def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:

@@ -3,7 +3,6 @@
 - `columns`: Named columns of a table, from delimited text, Parquet or a DataFrame
 - `nested_cells`: Tables whose cells hold whole sequences, as the time-series archives' tools pass them
 - `number_formats`: Numbers as people and spreadsheets write them: decimal marks, groups of thousands
-- `own_time`: The time column of a table that calls it in its own way
 - `preamble`: What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units
 - `row_order`: Which rows of a long table make up which sequence, in which order, and what belongs to a whole one
 - `series`: A table with a time column becomes series on a regular grid: frequency found, gaps named

@@ -22,7 +22,6 @@ from recurra.readers.tables.columns import (
     read_parquet,
 )
 from recurra.readers.tables.number_formats import Numerals, odd_values
-from recurra.readers.tables.own_time import with_own_time
 from recurra.readers.tables.preamble import is_number
 from recurra.readers.tables.series import series_from_columns
 from recurra.readers.tables.table_options import (
@@ -144,7 +143,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     words, notes = _find_usual_names(columns, words)
     if words.layout != "wide" and not words.text:
         known = words.layout == "long" or (words.kind != "series" and _guess_layout(columns, words) == "long")
-        words, own = with_own_time(columns, words, steps=known)
+        words, own = row_order.with_own_time(columns, words, steps=known)
         notes += own
     _check_given(columns, words)
     notes = [*joined, *notes]
