@@ -22,7 +22,7 @@ TASKS = {
         {"backbone": "small-cnn", "image_size": 16, "dropout": 0.2},
         (CLIPS, [i % 2 for i in range(12)]),
     ),
-    "TextGenerator": ({"embedding_size": 6, "tbptt": 10}, ("the cat sat on the mat. " * 40,)),
+    "TextGenerator": ({"embedding_size": 6, "tbptt": 10}, (["the cat sat on the mat. " * 40],)),
     "Translator": ({"embedding_size": 6}, (PAIRS, [p[::-1].upper() for p in PAIRS])),
     "Forecaster": ({"horizon": 3}, (WAVE,)),
     "AnomalyDetector": ({"window": 20, "windows": 24}, ([WAVE[:, None]],)),
