@@ -260,7 +260,7 @@ def _shape(part: torch.nn.Module) -> str:
 
 def _static(model: Any, module: SequenceNetwork, unit: str) -> Iterator[_Block]:
     """Yield the static inputs, which stand beside what the recurrence reads at every step."""
-    found = None if model is None else model.static
+    found = getattr(model, "static", None)
     if found is not None:
         note = f"{listing(found.names, 4)}: {found.size} numbers beside each step"
         yield _Block("Static inputs", f"{unit} × {module.recurrent.input_size}", 0, note)
