@@ -348,7 +348,7 @@ def test_whoever_writes_to_standard_input_is_killed(earlier):
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == (
-        "Error: standard input: line 7 has fewer fields than the header's 4. Complete the row; if every row is a whole "
+        "Error: standard input: line 7 has fewer fields than the header's 4. Complete the row. If every row is a whole "
         "sequence, pass --layout wide."
     )
     done = process("predict", earlier, "-", input="")

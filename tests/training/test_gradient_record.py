@@ -25,7 +25,7 @@ def history(**last):
 def test_vanishing_is_said_with_what_to_do():
     assert gradient_warning(history(gradient_horizon=31.0), Setting("rnn", "last")) == (
         "train: gradients vanish: after 31 of 400 steps only 1 % is left (epoch 2), and the loss has hardly fallen. Take "
-        "cell='lstm' or 'gru', take initialization='identity', a pooling over all steps (pooling='mean' or 'attention'), "
+        "cell='lstm' or 'gru', initialization='identity', a pooling over all steps (pooling='mean' or 'attention'), "
         "lengths that grow (curriculum), or shorter sequences."
     )
 

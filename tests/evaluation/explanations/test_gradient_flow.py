@@ -58,15 +58,17 @@ def test_known_decay():
     )
     assert flow.summary() == (
         "The gradient vanishes: after 7 steps of 30 only 1 % is left, so nothing further back is learned. Take "
-        "cell='lstm' or 'gru', initialization='chrono', a pooling over all steps ('mean', 'attention'), lengths that "
-        "grow (curriculum), or shorter sequences."
+        "cell='lstm' or 'gru', initialization='identity', a pooling over all steps (pooling='mean' or 'attention'), "
+        "lengths that grow (curriculum), or shorter sequences."
     )
 
 
 def test_known_explosion():
     flow = gradient_flow(known(factor=1.5), sequences(scale=0), torch.sum)
     assert flow.verdict == "explodes"
-    assert flow.summary().startswith("The gradient explodes: on its way back it grows 127,834 times. Clip it")
+    assert flow.summary().startswith(
+        "The gradient explodes: on its way back it grows 127,834 times. Set grad_clip=1.0, "
+    )
 
 
 def test_textbook_before_training():

@@ -201,27 +201,30 @@ class Setting:
     def against_vanishing(self) -> str:
         """Return what lets gradients reach further."""
         gated = self.cell in ("lstm", "gru")
-        ways = [] if gated else ["take cell='lstm' or 'gru'"]
+        ways = [] if gated else ["cell='lstm' or 'gru'"]
         if gated and self.initialization != "chrono":
-            ways.append("take initialization='chrono'")
+            ways.append("initialization='chrono'")
         elif not gated and self.cell == "rnn" and self.initialization != "identity":
-            ways.append("take initialization='identity'")
+            ways.append("initialization='identity'")
         if self.pooling != "none" and not set(self.pooling.split("+")) & set(POOLED_EVERYWHERE):
             ways.append("a pooling over all steps (pooling='mean' or 'attention')")
-        return _in_a_row([*ways, "lengths that grow (curriculum)", "shorter sequences"])
+        return _in_a_row("Take", [*ways, "lengths that grow (curriculum)", "shorter sequences"])
 
     def against_explosion(self) -> str:
         """Return what keeps gradients small."""
-        clip = "set grad_clip=1.0" if self.grad_clip is None else f"lower grad_clip (now {self.grad_clip:g})"
+        verb, clip = (
+            ("Set", "grad_clip=1.0")
+            if self.grad_clip is None
+            else ("Lower", f"grad_clip (now {self.grad_clip:g})")
+        )
         ways = [clip, "lower learning_rate"]
         if self.initialization not in (None, "default"):
             ways.append("take initialization='default' (orthogonal)")
-        return _in_a_row([*ways, "cut the sequences into shorter ones"])
+        return _in_a_row(verb, [*ways, "cut the sequences into shorter ones"])
 
 
-def _in_a_row(ways: list[str]) -> str:
-    words = f"{', '.join(ways[:-1])}, or {ways[-1]}."
-    return words[0].upper() + words[1:]
+def _in_a_row(verb: str, ways: list[str]) -> str:
+    return f"{verb} {', '.join(ways[:-1])}, or {ways[-1]}."
 
 
 def horizon(shares: list[np.ndarray]) -> float:
