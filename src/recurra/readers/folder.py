@@ -20,8 +20,8 @@ from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.tables import row_order, texts, time_columns
-from recurra.readers.tables.columns import Columns, has_index, read_delimited
-from recurra.readers.tables.table import from_columns
+from recurra.readers.tables.columns import Columns, read_delimited
+from recurra.readers.tables.table import from_columns, has_index
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
 from recurra.readers.ts import read_ts_pair
 from recurra.records import Dataset, Record

@@ -19,7 +19,12 @@ from recurra.errors import DataError, MissingDataError, MissingExtraError
 from recurra.readers.files.encodings import read_text
 from recurra.readers.files.unpacked_size import Unfolding
 from recurra.readers.tables.number_formats import NotANumberError, Numerals, is_missing
-from recurra.readers.tables.preamble import find_table, is_number, without_empty_columns
+from recurra.readers.tables.preamble import (
+    check_header,
+    find_table,
+    is_row_of_numbers,
+    without_empty_columns,
+)
 
 _PRINTABLE = re.compile(r"\S")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\Z")
@@ -334,8 +339,8 @@ def parse(
         cells = next(cells for cells in reader if any(cell.strip() for cell in cells))
         start = stream.tell()
         if header == "auto":
-            _check_header(cells, who, numerals)
-        if header == "none" or (header == "maybe" and _is_data(cells, numerals)):
+            check_header(cells, who, numerals.decimal)
+        if header == "none" or (header == "maybe" and is_row_of_numbers(cells, numerals.decimal)):
             cells, start = [""] * len(cells), 0
         if not _PRINTABLE.search(text, start):
             raise DataError(
@@ -368,44 +373,6 @@ def parse(
         width=len(cells),
         units=units,
         notes=[f"{who}: {note}" for note in (*found.notes, *said)],
-    )
-
-
-def has_index(columns: Columns, name: str) -> bool:
-    """Return whether a column is the index that pandas writes when not told otherwise: the first, which counts rows."""
-    if name not in ("column_0", "Unnamed: 0") or name != columns.names[0]:
-        return False
-    counted = [str(cell) for cell in columns.arrays[0][:1000].tolist()]
-    return counted == [str(i) for i in range(len(counted))]
-
-
-def _is_data(cells: list[str], numerals: Numerals) -> bool:
-    """Whether a first row is one of numbers; those that count from 0, as pandas names columns, are names."""
-    counted = [cell.strip() for cell in cells] == [str(i) for i in range(len(cells))]
-    return all(is_number(cell, numerals.decimal) for cell in cells) and not (counted and len(cells) > 3)
-
-
-def _check_header(cells: list[str], who: str, numerals: Numerals) -> None:
-    """Refuse a first row of numbers, unless they count steps or name wavelengths: whole or many, and rising."""
-    names = [cell.strip() for cell in cells]
-    numbers = [name for name in names if not is_missing(name) and is_number(name, numerals.decimal)]
-    counted = numbers in ([str(i + k) for i in range(len(numbers))] for k in (0, 1))
-    if not numbers or (counted and len(numbers) > 3):
-        return
-    words = [name for name in names if name and not is_missing(name) and name not in numbers]
-    if words:
-        whole = all(name.isdigit() for name in numbers)
-        try:
-            values = np.array([name.replace(numerals.decimal, ".") for name in numbers], dtype=np.float64)
-        except ValueError:
-            values = np.zeros(2)
-        if (whole or len(numbers) > 4) and (np.diff(values) > 0).all() and values[0] >= 0:
-            return
-    only = "numbers" if words else "only numbers"
-    raise DataError(
-        f"{who}: the first row must name the columns; it holds {only} ({listing(numbers, 3)}). "
-        "Add a first row of names, or pass header='none', which calls them column_0 and so on, with label='column_0' and "
-        "layout='wide' where every row is a class and the steps of a sequence; if these are names, pass header='first'."
     )
 
 

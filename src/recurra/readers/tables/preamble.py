@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recurra.checks import listing
+from recurra.errors import DataError
 from recurra.readers.tables.number_formats import is_missing
 
 # Lines looked at to find where the table begins.
@@ -93,6 +95,36 @@ def is_number(cell: str, decimal: str = ".") -> bool:
         return True
     return (
         re.match(r"[+\-\u2212]?[\d.,' \u2019\u00a0\u202f\u2009]*\d[.,]?([eE][+-]?\d+)?\Z", text) is not None
+    )
+
+
+def is_row_of_numbers(cells: list[str], decimal: str) -> bool:
+    """Whether a first row is one of numbers; those that count from 0, as pandas names columns, are names."""
+    counted = [cell.strip() for cell in cells] == [str(i) for i in range(len(cells))]
+    return all(is_number(cell, decimal) for cell in cells) and not (counted and len(cells) > 3)
+
+
+def check_header(cells: list[str], who: str, decimal: str) -> None:
+    """Refuse a first row of numbers, unless they count steps or name wavelengths: whole or many, and rising."""
+    names = [cell.strip() for cell in cells]
+    numbers = [name for name in names if not is_missing(name) and is_number(name, decimal)]
+    counted = numbers in ([str(i + k) for i in range(len(numbers))] for k in (0, 1))
+    if not numbers or (counted and len(numbers) > 3):
+        return
+    words = [name for name in names if name and not is_missing(name) and name not in numbers]
+    if words:
+        whole = all(name.isdigit() for name in numbers)
+        try:
+            values = np.array([name.replace(decimal, ".") for name in numbers], dtype=np.float64)
+        except ValueError:
+            values = np.zeros(2)
+        if (whole or len(numbers) > 4) and (np.diff(values) > 0).all() and values[0] >= 0:
+            return
+    only = "numbers" if words else "only numbers"
+    raise DataError(
+        f"{who}: the first row must name the columns; it holds {only} ({listing(numbers, 3)}). "
+        "Add a first row of names, or pass header='none', which calls them column_0 and so on, with label='column_0' and "
+        "layout='wide' where every row is a class and the steps of a sequence; if these are names, pass header='first'."
     )
 
 

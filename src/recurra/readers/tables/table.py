@@ -16,7 +16,6 @@ from recurra.readers.tables.columns import (
     check_full_rows,
     factorize,
     from_frame,
-    has_index,
     is_frame,
     read_delimited,
     read_parquet,
@@ -251,6 +250,14 @@ def _find_usual_names(columns: Columns, words: TableOptions) -> tuple[TableOptio
         return words, []
     told = ", ".join(f"{word}={name!r}" for word, name in found.items())
     return replace(words, **found), [f"{columns.who}: found by name: {told}."]  # type: ignore[arg-type]
+
+
+def has_index(columns: Columns, name: str) -> bool:
+    """Return whether a column is the index that pandas writes when not told otherwise: the first, which counts rows."""
+    if name not in ("column_0", "Unnamed: 0") or name != columns.names[0]:
+        return False
+    counted = [str(cell) for cell in columns.arrays[0][:1000].tolist()]
+    return counted == [str(i) for i in range(len(counted))]
 
 
 def _channels(columns: Columns, words: TableOptions, special: set[str | None]) -> list[str]:
