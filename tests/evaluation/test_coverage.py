@@ -111,11 +111,13 @@ ERRORS = {
     "normal": (lambda rng, n: rng.standard_normal(n), (2 / np.pi) ** 0.5),
     "laplace": (lambda rng, n: rng.laplace(size=n), 1.0),
     "Student's t": (lambda rng, n: rng.standard_t(3, n), 2 * 3**0.5 / np.pi),
+    "exponential": (lambda rng, n: rng.exponential(size=n), 1.0),
     "log-normal": (lambda rng, n: rng.lognormal(size=n), np.exp(0.5)),
+    "log-normal, very skewed": (lambda rng, n: rng.lognormal(0, 1.5, n), np.exp(1.125)),
 }
 
 
-@pytest.mark.parametrize("n", [2, 4, 5, 20, 100])
+@pytest.mark.parametrize("n", [2, 4, 5, 7, 10, 20, 100])
 @pytest.mark.parametrize("errors", ERRORS)
 def test_errors_of_a_regression(n, errors):
     rng = np.random.default_rng(n)
@@ -124,7 +126,8 @@ def test_errors_of_a_regression(n, errors):
     got = coverage([found.get("mae") for found in intervals], [mae] * len(intervals))
     assert (got is None) == (n < MIN_CLUSTERS)
     if got is not None:
-        assert COVERAGE[0] <= got <= COVERAGE[1]
+        # 750 sets know it to a point; benchmarks/interval_coverage.py asks more of them
+        assert COVERAGE[0] - 0.01 <= got <= COVERAGE[1]
     assert all(set(found) <= {"mae"} for found in intervals)
 
 

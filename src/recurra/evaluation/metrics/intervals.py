@@ -21,6 +21,9 @@ PSEUDO_CLUSTER = 0.1
 # The skewness of a sample comes out smaller than that of what it was drawn from: positive errors need more of Hall's
 # widening than he derives for a known skewness. Simulated: log-normal errors.
 SKEWNESS_OF_ERRORS = 3.0
+# And a small sample seldom holds the rare large error at all: by this share over the number of clusters the upper end lies
+# further off. Simulated: the least that keeps 93 % for log-normal errors of sigma 1.5, the most that keeps 98 % for others.
+UNSEEN_ERRORS = 1.8
 
 
 def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -161,7 +164,7 @@ def error_interval(
     """Interval of a positive figure computed from totals, such as a mean error.
 
     The jackknife over clusters gives the spread of its logarithm; the quantile of Student's t is made larger by what
-    the skewness of the clusters costs.
+    the skewness of the clusters costs, upwards also by what so few have not shown.
 
     Parameters
     ----------
@@ -194,7 +197,8 @@ def error_interval(
         return None
     quantile = _quantile(sums[:, -1], logs, confidence=confidence, skewness_factor=SKEWNESS_OF_ERRORS)
     half = quantile * np.sqrt((n - 1) * variance)
-    return float(whole * np.exp(-half)), float(whole * np.exp(half))
+    upper = half * (1 + UNSEEN_ERRORS / effective_clusters(sums[:, -1]))
+    return float(whole * np.exp(-half)), float(whole * np.exp(upper))
 
 
 def difference_interval(
