@@ -222,7 +222,7 @@ def test_first_rows_that_differ_are_data_and_names_may_stand_in_some_files_only_
     (root / "a" / "0.csv").write_text("0,2\n3,4\n")
     assert recurra.load(root).lengths.tolist() == [2] * 4
     (root / "a" / "0.csv").write_text("x,y\n3,4\n")
-    with pytest.raises(DataError, match="is called"):
+    with pytest.raises(DataError, match="has a column .channel_0. and none called .x."):
         recurra.load(root)
 
 
