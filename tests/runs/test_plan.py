@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from recurra.errors import DataError, UsageError
+import recurra
+from recurra.errors import DataError, RecurraError, UsageError
 from recurra.records import Dataset, Record
 from recurra.runs.plan import Plan, choose_task, default_folder, prepare
 
@@ -69,3 +70,21 @@ def test_what_cannot_be_trained_is_refused_at_once():
         prepared(data, test=0, by="group")
     with pytest.raises(DataError, match="of the 2 classes only 'a' is in the training part of 9"):
         prepared(dataset(lambda i: "a" if i < 9 else "b"), test=0.1, by="time")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words", "said"),
+    [
+        ("a b\n\nc d\n", {}, r"has no labels\. Texts without labels can be learned to be written: task='generate'\."),
+        ("a b\tX Y\n", {"task": "translate"}, r"name the columns of .*data\.tsv they stand in with source= and target="),
+        ("the\tDET\ndog\tNOUN\n\n", {"task": "classify"}, r"holds sentences, on which .* Give task='label'\."),
+        ("a fine day\tX\na sad day\tY\n", {"task": "label"}, r"holds texts, .* Give task='classify' or task='generate'\."),
+    ],
+    ids=["without labels", "pairs without names", "sentences", "texts"],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_told_by_what_the_data_are(tmp_path, lines, words, said):
+    suffix = "tsv" if words.get("task") == "translate" else "txt"
+    data = tmp_path / f"data.{suffix}"
+    data.write_text(lines * 6)
+    with pytest.raises(RecurraError, match=said):
+        recurra.train(data, out=tmp_path / "run", **words)

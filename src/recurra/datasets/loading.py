@@ -27,6 +27,7 @@ _FILE_SUFFIXES = (
     *ts.SUFFIXES,
     *signal.SUFFIXES,
     *archive.SUFFIXES,
+    *video.IMAGE_SUFFIXES,
 )
 
 # What callers may ask to be kept of tables, alone or in a folder; no word for users, and of other data there is none.
@@ -41,9 +42,9 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
         A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), sentences with a label for each word (``.conll``,
         ``.conllu``, ``.iob``, ``.bio``), an array file (``.npy``, ``.npz``), an archive's
-        ``.ts`` file, a video file, a signal file (``.wav``, ``.flac``, ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a
-        folder of files, clips or images, a zip file of one, the name of a public data set, a pandas or polars DataFrame, or
-        arrays.
+        ``.ts`` file, a video file, an image (its rows are the steps), a signal file (``.wav``, ``.flac``, ``.ogg``,
+        ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a folder of files, clips or images, a zip file of one, the name of a public
+        data set, a pandas or polars DataFrame, or arrays.
     **words
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
         For tables and folders those of `recurra.readers.tables.table_options.TableOptions` (``id``, ``time``, ``label``,
@@ -101,6 +102,8 @@ def _load_path(path: Path, words: dict[str, Any], keep: dict[str, Any]) -> Datas
     if suffix in video.SUFFIXES:
         refuse(words, [], f"{path}, a video file")
         return Dataset([Record(str(path), name=path.name)], kind="video", source=str(path))
+    if suffix in video.IMAGE_SUFFIXES:
+        return _with_words(clip_folders.read_image, path, words, f"{path}, an image")
     if suffix in (".csv", ".tsv") and clip_folders.names_clips(path):
         return _with_words(clip_folders.read_table_of_clips, path, words, f"{path}, a table of clips")
     if suffix in table.SUFFIXES:

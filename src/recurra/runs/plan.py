@@ -13,6 +13,7 @@ from recurra.checks import check_choice, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.fitting.option_checks import check_params
+from recurra.inspection.inspection import KINDS
 from recurra.records import Dataset
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
@@ -126,6 +127,11 @@ def prepare(
         data_options.setdefault("layout", "paragraphs")
     if task == "forecast" and sources.is_table(data):
         data_options.setdefault("kind", "series")
+    if task == "translate" and sources.is_table(data) and not {"source", "target"} <= {*data_options}:
+        raise UsageError(
+            f"train: the task 'translate' reads pairs of texts; name the columns of {_of(data)} they stand in with source= "
+            "and target=."
+        )
     dataset = load_any(data, **data_options)
     if task is None:
         _question_numbers(dataset)
@@ -139,6 +145,10 @@ def prepare(
     plan = Plan(named, folder, task, seed, data_options, options, test, by, dataset.kind)
     split = divide(dataset, test=test, by=by, seed=seed, options=data_options)
     return checked(Prepared(plan, dataset, split, estimator))
+
+
+def _of(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else "the table"
 
 
 def checked(prepared: Prepared) -> Prepared:
@@ -240,7 +250,19 @@ def _check_options(task: str | None, kind: str | None, options: Mapping[str, Any
     known = {name for each in kinds for name in defaults(task, each)}
     foreign = [name for name in options if name not in known]
     if foreign:
-        raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}.")
+        elsewhere = any(name in defaults(task, each) for name in foreign for each in TASKS[task])
+        data = f" with {_named(kind)}" if kind is not None and elsewhere else ""
+        instead = (
+            " Give bidirectional=False instead."
+            if {"causal"} == {*foreign} and "bidirectional" in known
+            else ""
+        )
+        raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}{data}.{instead}")
+
+
+def _named(kind: str) -> str:
+    """Return what records of a kind are called."""
+    return KINDS.get(kind, "series" if kind == "series" else "sequences of numbers")
 
 
 def _check_kind(dataset: Dataset, task: str) -> None:
@@ -253,10 +275,10 @@ def _check_kind(dataset: Dataset, task: str) -> None:
     if dataset.kind in TASKS[task]:
         return
     others = [other for other, kinds in TASKS.items() if dataset.kind in kinds]
-    advice = f"with task={listing(others)}" if others else f"on {listing(TASKS[task])} data only"
+    told = " or ".join(f"task={other!r}" for other in others)
     raise DataError(
-        f"train: {dataset.source or 'the data'} holds {dataset.kind} records, on which the task {task!r} cannot be "
-        f"trained; this version trains {advice}."
+        f"train: {dataset.source or 'the data'} holds {_named(dataset.kind)}, on which the task {task!r} cannot be trained. "
+        f"Give {told}."
     )
 
 
@@ -265,8 +287,13 @@ def _check_labelled(dataset: Dataset, task: str) -> None:
     if task in WITHOUT_LABELS:
         return
     if dataset.y is None:
+        writes = (
+            " Texts without labels can be learned to be written: task='generate'."
+            if dataset.kind == "text"
+            else ""
+        )
         raise DataError(
-            f"train: {dataset.source or 'the data'} has no labels. Name their column with label= or target=, "
+            f"train: {dataset.source or 'the data'} has no labels.{writes} Name their column with label= or target=, "
             "sort the files into one folder per class, or add a labels.csv."
         )
     if task == "label" and not dataset.labels_per_step:

@@ -5,14 +5,11 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from recurra.checks import as_sequences, as_texts, as_token_lists
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import SERIES, load_model
-from recurra.readers.clips.clip_folders import is_clip
-from recurra.records import Dataset, Record
 from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast_rows, label_segments
 from recurra.runs.data.new_data import read_unlabelled, stamp_of, with_static
 from recurra.runs.data.sources import check_data_options
@@ -129,7 +126,7 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         _check_no_search(searched)
     if "video" in model.manifest:
         _check_steps_only(wanted, "reads clips")
-        dataset = _one_clip(data) or read_unlabelled(config, data, options)
+        dataset = read_unlabelled(config, data, options)
         return Predicted(_of_clips(run, dataset, wanted.proba), dataset.y is not None)
     dataset = read_unlabelled(with_static(model, config), data, {**options, "keep_stamps": True})
     if model.task == "translation":
@@ -198,13 +195,6 @@ def _rows(
         for row, shares in zip(rows, model.predict_proba(sequences, names, static), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
-
-
-def _one_clip(data: Any) -> Any:
-    """Return a folder of images as the one clip it is to a network that reads clips; None for anything else."""
-    if not isinstance(data, str | Path) or not Path(data).is_dir() or not is_clip(Path(data)):
-        return None
-    return Dataset([Record(str(data), name=Path(data).resolve().name)], kind="video", source=str(data))
 
 
 def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from recurra.readers.tables.table_options import refuse
 from recurra.records import Dataset, Record
 
 LABELS = "labels.csv"
+ROW_BY_ROW = "Images are read row by row; a step is a row."
 _TABLES = {".csv", ".tsv", ".npy", ".ts", ".wav", ".flac", ".edf", ".mat", ".hea"}
 _PATH_COLUMNS = ("file", "filename", "path", "clip", "video", "name")
 _LABEL_COLUMNS = ("label", "class", "category", "target", "y")
@@ -87,7 +88,13 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
     rows = read_rows([record.values for record in records])
     _check_one_width(records, rows)
     read = [replace(record, values=values) for record, values in zip(records, rows, strict=True)]
-    return Dataset(read, source=str(path), notes=("Images are read row by row; a step is a row.",))
+    return Dataset(read, source=str(path), notes=(ROW_BY_ROW,))
+
+
+def read_image(path: Path) -> Dataset:
+    """Read one image row by row, as `read_images` reads those of a folder."""
+    record = Record(read_rows([path])[0], name=path.name)
+    return Dataset([record], source=str(path), notes=(ROW_BY_ROW,))
 
 
 def _check_one_width(records: Sequence[Record], rows: Sequence[np.ndarray]) -> None:

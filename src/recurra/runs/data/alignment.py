@@ -39,9 +39,41 @@ def aligned(data: Dataset, names: Sequence[str] | None) -> Dataset:
 
 
 def as_trained(data: Dataset, config: Mapping[str, Any]) -> Dataset:
-    """Return the data with the channels of the training in its order; raise DataError if its rate is another."""
+    """Return the data with the channels of the training in its order.
+
+    Raises
+    ------
+    DataError
+        If they are data of another kind, or their rate is another.
+    """
+    _check_kind(data, str(config.get("kind")))
     check_rate(data.source or "the data", config.get("sample_rate_hz"), data.sample_rate_hz)
     return aligned(data, config.get("channel_names"))
+
+
+# What a network reads, by the kind of its data; and what of it a message may want to say besides.
+_READS = {
+    "sequence": ("sequences of numbers", "Give those, or use a network that was trained on such data."),
+    "text": ("texts", "Give a table and the column of its texts, or a file with a text a line."),
+    "tokens": ("sentences", "Give words in columns, or a file with a sentence a line."),
+    "pairs": (
+        "pairs of texts",
+        "Give a table and the column of its sources, or a file with a source a line.",
+    ),
+    "video": ("clips", "A clip is a video file, or a folder of images."),
+}
+
+
+def _check_kind(data: Dataset, trained: str) -> None:
+    """Raise DataError if a network cannot read data of this kind; clips may also be arrays of frames."""
+    if data.kind == trained or not {data.kind, trained} <= set(_READS):
+        return
+    if trained == "video" and all(np.ndim(record.values) == 4 for record in data.records):
+        return
+    what, advice = _READS[trained]
+    raise DataError(
+        f"{data.source or 'the data'}: holds {_READS[data.kind][0]}; the network was trained on {what}. {advice}"
+    )
 
 
 def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:

@@ -13,13 +13,14 @@ from typing import Any
 
 from recurra.checks import listing
 from recurra.errors import DataError, RecurraError, UsageError
+from recurra.readers.clips.clip_folders import is_clip, media_in, read_clips
 from recurra.readers.clips.video import IMAGE_SUFFIXES
 from recurra.readers.folder import FILE_SUFFIXES
 from recurra.readers.signals.signal import SUFFIXES
 from recurra.readers.tables import tokens
 from recurra.records import Dataset, Record
 from recurra.runs.data.alignment import as_trained
-from recurra.runs.data.sources import load_like
+from recurra.runs.data.sources import is_table, load_like
 
 
 def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, Any]) -> Any:
@@ -28,12 +29,32 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
     Options of the run that do not fit the kind of the new data are left out: a folder has no id column. After training on
     a folder, a single file is one recording of it, unless ``id`` or ``layout`` say that it is a table of several.
     """
+    if config.get("kind") == "video" and not options and (clips := _folder_of_clips(data)) is not None:
+        return clips
     stored = dict(config.get("data_words", {}))
+    if config.get("kind") == "pairs" and is_table(data) and "source" not in {**stored, **options}:
+        raise UsageError(
+            f"{data}: the network reads pairs of texts; name the column of what it reads with source=, and to judge the "
+            "answers that of the true ones with target=."
+        )
     if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(options):
         with _folder_of(Path(data)) as folder, _named(folder, str(data)):
             dataset = replace(load_like(folder, stored, options), source=str(data))
         return as_trained(dataset, config)
     return as_trained(load_like(data, stored, options), config)
+
+
+def _folder_of_clips(data: Any) -> Dataset | None:
+    """Return a folder of images as one clip, or its sub-folders as a clip each, as a network that reads clips sees them.
+
+    None is returned for anything else. By themselves such folders are images, to be read row by row.
+    """
+    path = Path(data) if isinstance(data, str | Path) else None
+    if path is None or not path.is_dir():
+        return None
+    if is_clip(path):
+        return Dataset([Record(str(data), name=path.resolve().name)], kind="video", source=str(data))
+    return read_clips(path) if media_in(path) == "images" else None
 
 
 def with_static(model: Any, config: Mapping[str, Any]) -> Mapping[str, Any]:
