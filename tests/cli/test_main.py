@@ -152,6 +152,7 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch):
         ("or use missing='mask', which fills it.", "or use --missing mask, which fills it."),
         ("Name the label column with label= or target=.", "Name the label column with --label or --target."),
         ("or pass sort=True.", "or pass --sort."),
+        ("train with wide=False and bidirectional=False.", "train with --no-wide and --no-bidirectional."),
         ("replace it with force=True.", "replace it with --force."),
         ("Settings: SequenceClassifier(hidden_size=64).", "Settings: SequenceClassifier(hidden_size=64)."),
         ("pass validation=(X, y).", "pass validation=(X, y)."),

@@ -136,15 +136,20 @@ def exit_code(error: BaseException) -> int:
 def in_flags(message: str) -> str:
     """Return a message of the library in the words of the command line: ``missing='mask'`` is ``--missing mask``."""
     from recurra.cli.flags import FLAG_OF
+    from recurra.options import OPTIONS
 
     def flag(found: re.Match[str]) -> str:
         word, value = found.group(1), found.group(3) if found.group(2) is None else found.group(2)
         if word not in FLAG_OF:
             return found.group(0)
+        if value == "False" and word in OPTIONS and OPTIONS[word].kind == "bool":
+            return f"--no-{FLAG_OF[word][2:]}"
         bare = value is None or value == "True"
         return FLAG_OF[word] if bare else f"{FLAG_OF[word]} {shlex.quote(value)}"
 
-    return re.sub(r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message)
+    return re.sub(
+        r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message
+    )
 
 
 def _tell(text: str) -> None:

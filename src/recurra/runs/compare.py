@@ -28,6 +28,11 @@ def compare(*runs: Any, data: Any = None, **options: Any) -> Any:
 
     if len(runs) < 2:
         raise UsageError(f"compare: needs at least two runs; got {len(runs)}.")
+    alone = next((run for run in runs if Path(run).is_file()), None)
+    if alone is not None and data is None:
+        raise UsageError(
+            f"compare: {alone} is a model file, which knows no test part; give the data to judge all of them on with data=."
+        )
     names = _names([Path(run) for run in runs])
     judged = {
         name: evaluate(run, data, write=False, **options) for name, run in zip(names, runs, strict=True)

@@ -120,6 +120,11 @@ def _begun(folder: Path) -> RunFolder:
         )
     if folder.is_dir():
         raise MissingDataError(f"{folder}: no run was begun there: it has no {CONFIG}. Train one.")
+    if folder.exists():
+        raise UsageError(
+            f"resume: {folder} is a file; a training goes on in the run folder it began in. A model file holds no "
+            "training to go on with."
+        )
     raise MissingDataError(f"{folder}: there is no such run. Train one first: recurra train DATA -o RUN.")
 
 
