@@ -41,7 +41,7 @@ def masked(x):
         [pd.DataFrame(x).convert_dtypes().to_numpy() for x in HOLES],
         [x.astype(">f8") for x in HOLES],
         [np.asarray(x, np.longdouble) for x in HOLES],
-        [np.asmatrix(x) for x in HOLES],
+        [x.view(np.matrix) for x in HOLES],
     ],
     ids=[
         "masked",
@@ -297,6 +297,64 @@ def test_labels_that_can_be_saved_come_back(labels, tmp_path):
 def test_step_labels_are_held_to_the_same_rule():
     with pytest.raises(DataError, match="all of one kind"):
         small(recurra.SequenceLabeler).fit(X, [[1, "a", 1, "a", 1]] * 12)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", "b"] * 6,
+        [0, 1] * 6,
+        [0.5, 1.5] * 6,
+        np.arange(12) % 2,
+        np.array(["a", "b"] * 6),
+        pd.Series(["a", "b"] * 6),
+        pd.Categorical(["a", "b"] * 6),
+        torch.arange(12) % 2,
+        [np.array(0), np.array(1)] * 6,
+        ["aaaaa", "babab"] * 6,
+        [["a"] * 5] * 11 + ["b"],
+    ],
+    ids=lambda labels: type(labels).__name__,
+)
+def test_one_label_a_sequence_is_no_label_per_time_step(labels):
+    with pytest.raises(
+        DataError, match="one label per time step; got .* for the whole of it.*SequenceClassifier"
+    ):
+        small(recurra.SequenceLabeler).fit(X, labels)
+    fitted = small(recurra.SequenceLabeler).fit(X, [["a", "b"] * 2 + ["a"]] * 12)
+    for judge in (fitted.fit, fitted.evaluate, fitted.score, fitted.gradient_flow):
+        with pytest.raises(DataError, match="one label per time step; got"):
+            judge(X, labels)
+    with pytest.raises(DataError, match="one label per time step; got"):
+        small(recurra.SequenceLabeler).fit(X, [["a", "b"] * 2 + ["a"]] * 12, validation=(X, labels))
+
+
+ANSWERS = {
+    recurra.SequenceClassifier: Y,
+    recurra.SequenceLabeler: [["a", "b"] * 2 + ["a"]] * 12,
+    recurra.SequenceRegressor: Y * 1.5,
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.__name__)
+def test_a_single_value_or_too_few_are_no_answers(kind):
+    good = ANSWERS[kind]
+    fitted = small(kind).fit(X, good)
+    for judge in (small(kind).fit, fitted.evaluate, fitted.score, fitted.gradient_flow):
+        for single in (1, 1.5, "walk", np.array(1), np.float64(2), b"walk"):
+            with pytest.raises(
+                DataError, match="one entry per sequence; got the single value .*12 sequences"
+            ):
+                judge(X, single)
+        with pytest.raises(DataError, match="12 sequences.* 5 (labels|entries)"):
+            judge(X, good[:5])
+
+
+def test_labels_per_step_are_no_labels_of_sequences():
+    fitted = small().fit(X, Y)
+    for judge in (fitted.evaluate, fitted.score, fitted.gradient_flow):
+        with pytest.raises(DataError, match="use SequenceLabeler"):
+            judge(X, [["a", "b", "a", "b", "a"]] * 12)
 
 
 LENGTHS = np.array([3, 5, 1, 5, 2, 4] * 2)

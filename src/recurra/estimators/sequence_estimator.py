@@ -17,6 +17,7 @@ from recurra.fitting.evaluating import overlap
 from recurra.fitting.evaluating.sequences import evaluate
 from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
+from recurra.fitting.inputs.sequences import check_answers
 from recurra.fitting.own_network import OwnNetwork
 from recurra.fitting.targets import target_from_manifest
 from recurra.fitting.task import Request
@@ -200,11 +201,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
     ) -> tuple[list[Any], list[str] | None, StaticRows | None, Any]:
         sequences, names, rows = self._inputs(X, static)
         y = X.y if isinstance(X, Dataset) and y is None else y
-        if y is None or len(y) != len(sequences):
-            raise DataError(
-                f"{type(self).__name__}: {what} needs one label per sequence; got {len(sequences)} sequences and "
-                f"{'no labels' if y is None else f'{len(y)} labels'}."
-            )
+        check_answers(self, what, y, sequences, names)
         return sequences, names, rows, y
 
     def _to_score(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -355,4 +352,5 @@ class ClassEstimator(ClassifierMixin, SequenceEstimator):
         """Return the accuracy; X, y and static as in ``fit``, y not needed where X is a Dataset with labels."""
         X, y = self._to_score(X, y)
         predicted = self.predict(X) if static is None else self.predict(X, static=static)
+        check_answers(self, "score", y, predicted, None)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 
 from recurra.estimators.sequence_estimator import SequenceEstimator
+from recurra.fitting.inputs.sequences import check_answers
 from recurra.fitting.tasks.answers import step_loss, step_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import WORDS_OR_SIGNALS
@@ -71,6 +72,7 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
         """
         X, y = self._to_score(X, y)
         predicted = self.predict(X, static=static)
+        check_answers(self, "score", y, predicted, None)
         lengths = [len(labels) for labels in predicted]
         weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
         truth = np.concatenate([np.asarray(labels) for labels in y])

@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 from recurra.errors import UsageError
 from recurra.estimators.base import RegressorMixin
 from recurra.estimators.sequence_estimator import SequenceEstimator
+from recurra.fitting.inputs.sequences import check_answers
 from recurra.fitting.tasks.answers import number_loss, number_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.signals import SIGNALS
@@ -43,6 +44,7 @@ class SequenceRegressor(RegressorMixin, SequenceRegressorOptions, SequenceEstima
         """
         X, y = self._to_score(X, y)
         predicted = self.predict(X, static=static)
+        check_answers(self, "score", y, predicted, None)
         if predicted.dtype != object:
             return float(r2_score(y, predicted, sample_weight=sample_weight))
         lengths = [len(own) for own in predicted]

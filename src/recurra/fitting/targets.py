@@ -16,7 +16,7 @@ from sklearn.utils.validation import column_or_1d
 
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.fitting.inputs.sequences import check_labels_present
+from recurra.fitting.inputs.sequences import check_labels_present, check_step_labels
 from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
@@ -124,6 +124,7 @@ class StepTarget:
     @classmethod
     def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
         """Learn the classes over all time steps."""
+        check_step_labels(who, y, names)
         steps = [_labels(who, labels, None) for labels in y]
         return cls(_two_or_more(who, np.unique(np.concatenate(steps))))
 
@@ -134,6 +135,7 @@ class StepTarget:
 
     def encode(self, y: Any, names: Sequence[str] | None = None) -> list[np.ndarray]:
         """Return a list of int64 arrays of shape (time,)."""
+        check_step_labels("SequenceLabeler", y, names)
         return [
             _indices(f"y: {where(i, names)}", np.asarray(labels), self.classes) for i, labels in enumerate(y)
         ]

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from recurra.checks import (
 )
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
+from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.records import Dataset, Record
 
@@ -302,7 +303,8 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
-    _check_one_target(who, y, len(sequences))
+    _check_one_target(who, y, len(sequences), steps=isinstance(estimator, SequenceLabelerOptions))
+    check_collection(f"{who}: y", y, len(sequences))
     y, groups = (plain(v, f"{who}: {word}") for word, v in (("y", y), ("groups", groups)))
     y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
     for word, values in (("y", y), ("groups", groups)):
@@ -329,8 +331,14 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
     return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
 
 
-def _check_one_target(who: str, y: Any, count: int) -> None:
-    """Raise UsageError at several targets of different kinds: columns by name, a list of columns, or mixed rows."""
+def _check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:
+    """Raise UsageError at several targets of different kinds: columns by name, a list of columns, or mixed rows.
+
+    Parameters
+    ----------
+    steps : bool
+        Whether there is a label per time step, so that a list is those of one sequence.
+    """
     found = ""
     if isinstance(y, Mapping):
         found = f"a dictionary of {listing(y)}"
@@ -341,6 +349,8 @@ def _check_one_target(who: str, y: Any, count: int) -> None:
         for index, own in enumerate(y):
             if isinstance(own, Mapping):
                 found = f"a dictionary of {listing(own)} for {where(index)}"
+            elif steps:
+                pass  # a list is the labels of its steps, and what they are is looked at there
             elif isinstance(own, list | tuple) and 0 < sum(isinstance(cell, str) for cell in own) < len(own):
                 found = f"text beside numbers for {where(index)}"
             if found:
@@ -440,6 +450,64 @@ def check_labels_present(who: str, labels: Sequence[Any], names: Sequence[str] |
             raise DataError(
                 f"{who}: Input y contains NaN: {where(index, names)} has no label (missing values are {label!r}). "
                 "Give it one or leave the sequence out."
+            )
+
+
+def check_answers(
+    estimator: Any, what: str, y: Any, sequences: Sequence[Any], names: Sequence[str] | None
+) -> None:
+    """Check y as one answer per sequence: a label or number each, of a `SequenceLabeler` one per time step.
+
+    Parameters
+    ----------
+    what : str
+        What is asked of the estimator, such as "evaluate".
+
+    Raises
+    ------
+    DataError
+        If there is none, another number of them, or an entry that is no answer of that kind.
+    """
+    who = f"{type(estimator).__name__}: {what}"
+    if y is not None:
+        check_collection(f"{who}: y", y, len(sequences))
+    if y is None or len(y) != len(sequences):
+        raise DataError(
+            f"{who} needs one label per sequence; got {len(sequences)} sequences and "
+            f"{'no labels' if y is None else f'{len(y)} labels'}."
+        )
+    if isinstance(estimator, SequenceLabelerOptions):
+        check_step_labels(who, y, names)
+        check_steps(who, sequences, list(y), names)
+    elif hasattr(estimator, "predict_proba"):
+        for index, own in enumerate(y):
+            if not isinstance(own, str) and np.size(own) != 1:
+                raise DataError(
+                    f"{who}: y must hold one label per sequence; {where(index, names)} has {np.size(own)}. For a label per "
+                    "time step use SequenceLabeler."
+                )
+
+
+def check_collection(who: str, y: Any, count: int) -> None:
+    """Raise DataError if y is a single value, where there should be one for each of ``count`` sequences."""
+    if (
+        isinstance(y, str | bytes)
+        or np.ndim(y if hasattr(y, "ndim") else [0] if hasattr(y, "__len__") else 0) == 0
+    ):
+        raise DataError(
+            f"{who} must have one entry per sequence; got the single value {y!r:.60} for {count} sequences. Give a list of "
+            f"{count}."
+        )
+
+
+def check_step_labels(who: str, labels: Iterable[Any], names: Sequence[str] | None) -> None:
+    """Raise DataError naming the first sequence with a single label in place of one per time step."""
+    for index, own in enumerate(labels):
+        if isinstance(own, str | bytes) or not hasattr(own, "__len__") or getattr(own, "ndim", 1) == 0:
+            raise DataError(
+                f"{who}: y: {where(index, names)} must have one label per time step; got {own!r:.60} for the whole of it. "
+                "Give a list with a label for each of its steps, or train a SequenceClassifier, which learns one label per "
+                "sequence."
             )
 
 
