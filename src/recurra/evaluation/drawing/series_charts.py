@@ -63,7 +63,8 @@ def _marked(values: np.ndarray) -> dict[str, Any]:
 
 def _name_axes(ax: Any, dates: bool, name: str, colours: Mapping[str, str]) -> None:
     if dates:
-        locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+        # From two ticks a longer unit takes over before the longest step of a shorter one gives more than six.
+        locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
         label(ax, y=plain(name, 30), colours=colours)
