@@ -39,6 +39,16 @@ def test_a_line_that_holds_no_row_is_told_of_and_left_out(model):
         answered(model, "[1, 2]\n[1]\n", strict=True)
 
 
+@pytest.mark.parametrize(("column", "written"), [("who", "who"), ("who is it", "'who is it'")])
+def test_the_column_that_told_sequences_apart_in_training_is_named(column, written):
+    warned = []
+    lines = Lines(1, ["ax"], kind="csv", name=None, warn=warned.append, trained_id=column)
+    list(lines.read(io.BytesIO(f"{column},ax\na,1\nb,2\n".encode())))
+    assert warned == [
+        f"not read: {column}. All rows are one sequence; {column!r} told sequences apart in training: give --name {written}."
+    ]
+
+
 def test_columns_that_nobody_reads_are_warned_of():
     warned = []
     lines = Lines(1, ["ax"], kind="csv", name=None, warn=warned.append)

@@ -153,6 +153,7 @@ def _answering(
         "name": asked["name"],
         "written": {**stored, **options},
         "warn": terminal_output.warn,
+        "trained_id": config.get("data_words", {}).get("id"),
     }
     return *answering_rows(model, **how), model.manifest.get("sample_rate_hz")
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
@@ -74,6 +75,8 @@ class Lines:
     written : mapping, optional
         How numbers and lines are written, in the words of `recurra.load`: ``decimal``, ``thousands``, ``delimiter``,
         ``encoding``.
+    trained_id : str, optional
+        Column that told sequences apart in training; where it is not read, the warning says so.
 
     Attributes
     ----------
@@ -93,8 +96,9 @@ class Lines:
         static_names: Sequence[str] = (),
         warn: Callable[[str], None] = _nobody,
         written: Mapping[str, Any] | None = None,
+        trained_id: str | None = None,
     ) -> None:
-        self.number = 0
+        self.number, self._trained_id = 0, trained_id
         self._static = list(static_names)
         self._static_columns: list[int] = []
         self._channels = channels
@@ -300,7 +304,12 @@ class Lines:
         if not left:
             return
         text = f"not read: {_shown(left)}."
-        if self._name is None:
+        if self._name is None and self._trained_id in left:
+            text += (
+                f" All rows are one sequence; {self._trained_id!r} told sequences apart in training: give --name "
+                f"{shlex.quote(str(self._trained_id))}."
+            )
+        elif self._name is None:
             text += (
                 " All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
             )

@@ -49,6 +49,7 @@ def answering_rows(
     proba: bool,
     warn: Callable[[str], None],
     written: Mapping[str, Any] | None = None,
+    trained_id: str | None = None,
 ) -> tuple[Session, Lines]:
     """Return what answers lines of numbers, and how they are read; ``written`` says how numbers are, see `Lines`."""
     if name is not None and look_ahead is not None:
@@ -67,6 +68,7 @@ def answering_rows(
         "warn": warn,
         "written": written,
         "static_names": static,
+        "trained_id": trained_id,
     }
     lines = Lines(model.features.n_channels, names, **how)
     return session, lines
