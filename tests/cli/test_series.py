@@ -53,6 +53,67 @@ def test_a_forecast_needs_dates(tmp_path):
         recurra.train(tmp_path / "x.csv", "forecast", out=tmp_path / "run", **SMALL)
 
 
+WRITTEN = ["%b %Y", "%b-%y", "%m/%Y", "%d %B, %Y", "%A, %d %b %Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d %H:%M"]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_column_of_dates_is_proposed_as_the_time(tmp_path, written):
+    dates = pd.date_range("2005-01-31", periods=40, freq="ME").strftime(written)
+    pd.DataFrame({"when it was": dates, "sales": np.arange(40.0)}).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DataError, match="Name it with time='when it was': 'when it was' holds dates"):
+        recurra.load(tmp_path / "x.csv", kind="series")
+    with pytest.raises(DataError, match="It holds dates: name it with time='when it was', or leave it out"):
+        recurra.load(tmp_path / "x.csv")
+    assert recurra.load(tmp_path / "x.csv", kind="series", time="when it was")[0].values.shape == (40, 1)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_dates_in_text_of_a_frame_are_kept(written):
+    dates = pd.date_range("2005-01-31", periods=60, freq="D")
+    frame = pd.DataFrame({"s": np.arange(60.0), "when it was": dates.strftime("%Y-%m-%d")})
+    text = frame.assign(**{"when it was": dates.strftime(written)}) if "%d" in written else frame
+    model = recurra.Forecaster(horizon=3, hidden_size=3, max_epochs=1, random_state=0, verbose=0).fit(text)
+    assert model.forecast().index.tolist() == pd.date_range("2005-04-01", periods=3).tolist()
+
+
+def test_words_are_not_proposed_as_the_time(tmp_path):
+    pd.DataFrame({"who": ["May Lee 2", "Jan"] * 5, "code": ["7 b", "3-x"] * 5, "sales": range(10)}).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    with pytest.raises(DataError, match=r"Name it with time=\.$"):
+        recurra.load(tmp_path / "x.csv", kind="series")
+
+
+@pytest.mark.parametrize(
+    ("words", "target"), [({}, "MW"), ({"target": "heat"}, "heat"), ({"target": "MW"}, "MW")]
+)
+def test_one_series_without_a_task_is_told_how_to_forecast(tmp_path, words, target):
+    dates = pd.date_range("2024-01-01", periods=40)
+    table = pd.DataFrame({"date": dates, "MW": np.arange(40.0) / 3, "heat": np.arange(40.0) / 7})
+    table.to_csv(tmp_path / "x.csv", index=False)
+    problems = recurra.look(tmp_path / "x.csv", **words).problems
+    assert any(f"pass task='forecast' target='{target}'" in problem for problem in problems)
+    if words:
+        with pytest.raises(DataError, match=f"pass task='forecast' target='{target}'"):
+            recurra.train(tmp_path / "x.csv", out=tmp_path / "run", **words, **SMALL)
+
+
+def test_what_needs_no_labels_is_not_told_how_to_learn_classes(tmp_path):
+    said = []
+    X = [np.random.default_rng(i).normal(size=(60, 1)) for i in range(8)]
+    recurra.train(X, "anomaly", out=tmp_path / "run", tell=said.append, window=20, block=4, **SMALL)
+    assert said
+    assert not any("labels" in line for line in said)
+
+
+def test_a_detector_refuses_one_label_a_sequence_before_it_trains(tmp_path):
+    X = [np.random.default_rng(i).normal(size=(60, 1)) for i in range(8)]
+    data = recurra.load(X, labels=["calm", "shaking"] * 4)
+    with pytest.raises(DataError, match="one label per sequence, such as 'calm'.*label=''"):
+        recurra.train(data, "anomaly", out=tmp_path / "run", window=20, block=4, **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
 def test_anomalies_of_arrays(tmp_path):
     rng = np.random.default_rng(0)
     X = [np.sin(np.arange(80)[:, None] / 4) + 0.1 * rng.normal(size=(80, 1)) for _ in range(10)]

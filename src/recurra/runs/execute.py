@@ -21,6 +21,7 @@ from recurra.runs.folder.json_files import plain
 from recurra.runs.folder.ownership import continued_run, new_run, unfinished
 from recurra.runs.folder.results import write_results
 from recurra.runs.plan import Plan, Prepared
+from recurra.runs.tasks import WITHOUT_LABELS
 
 Tell = Callable[[str], None]
 
@@ -99,6 +100,8 @@ def _tell_data(prepared: Prepared, tell: Tell) -> _Problems:
     tell(f"Split:  {split.how}")
     leaks = list(found.leaks)
     others = [problem for problem in found.problems if problem not in leaks]
+    if prepared.plan.task in WITHOUT_LABELS:  # what to do to learn classes is beside the point
+        others = [problem for problem in others if not problem.startswith("There are no labels")]
     for problem in [*leaks, *others]:
         tell(f"Warning: {problem}")
     if split.test is None:

@@ -284,6 +284,17 @@ def _check_kind(dataset: Dataset, task: str) -> None:
 
 def _check_labelled(dataset: Dataset, task: str) -> None:
     """Raise DataError if the labels are none, or not of the kind, that the task needs."""
+    if (
+        task == "anomaly"
+        and dataset.kind == "sequence"
+        and dataset.y is not None
+        and not dataset.labels_per_step
+    ):
+        raise DataError(
+            "train: the task 'anomaly' learns from normal sequences, and its labels say which time steps are not; the data "
+            f"have one label per sequence, such as {dataset[0].label!r}. Keep the normal sequences only, and leave "
+            "the labels out with label=''."
+        )
     if task in WITHOUT_LABELS:
         return
     if dataset.y is None:

@@ -12,7 +12,7 @@ from recurra.readers.tables import row_order
 from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.columns import from_frame as columns_of
 from recurra.readers.tables.table_options import TableOptions
-from recurra.readers.tables.time_columns import Clock, of_words, read_clock
+from recurra.readers.tables.time_columns import Clock, holds_dates, of_words, read_clock
 from recurra.readers.times.calendar import in_words, offset_of, pandas, seconds_of, step_of
 from recurra.readers.times.frequency import read_grid
 from recurra.records import Dataset, Record
@@ -43,9 +43,11 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
     """
     clock = of_words(columns, words, series=True)
     if clock is None:
+        dated = [name for name in columns.names if holds_dates(columns, name)]
+        advice = f": {listing(dated)} {'holds' if len(dated) == 1 else 'hold'} dates" if dated else ""
         raise DataError(
             f"{columns.who}: needs a time column to be read as series; its columns are {listing(columns.names)}. "
-            "Name it with time=."
+            f"Name it with time={repr(dated[0]) if len(dated) == 1 else ''}{advice}."
         )
     known, static = list(words.known or ()), row_order.static_names(columns, words)
     for name in known:
@@ -327,10 +329,10 @@ def _tells_time(index: Any) -> bool:
 
 
 def _dated_column(columns: Columns) -> str | None:
-    """Return the one column of dates of a frame, None if there is none or several."""
+    """Return the one column of dates of a frame, else the one of dates in text; None if there is none or several."""
     dated = [
         name for name, array in zip(columns.names, columns.arrays, strict=True) if array.dtype.kind == "M"
-    ]
+    ] or [name for name in columns.names if holds_dates(columns, name)]
     return dated[0] if len(dated) == 1 and len(columns.names) > 1 else None
 
 

@@ -365,7 +365,9 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     advice = (
         "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
     )
-    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
+    matrix = np.column_stack(
+        [columns.channel(name, advice=time_columns.advice_on(columns, name, advice)) for name in channels]
+    )
     # Steps up to the last cell that is filled; gaps before it are missing values.
     lengths = matrix.shape[1] - np.argmin(np.isnan(matrix[:, ::-1]), axis=1)
     lengths[np.isnan(matrix).all(axis=1)] = 0
@@ -408,7 +410,9 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
         )
     rows = row_order.RowOrder(columns, words)
     advice = "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
-    matrix = np.column_stack([columns.channel(name, advice=advice) for name in channels])
+    matrix = np.column_stack(
+        [columns.channel(name, advice=time_columns.advice_on(columns, name, advice)) for name in channels]
+    )
     if rows.order is not None:
         matrix = matrix[rows.order]
     labels, label_notes = _long_labels(columns, words, rows)

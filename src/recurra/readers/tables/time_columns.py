@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import Columns
+from recurra.readers.tables.number_formats import is_missing
 from recurra.readers.tables.preamble import is_number
 from recurra.readers.tables.table_options import TableOptions
 from recurra.readers.times import dates
@@ -31,6 +33,9 @@ _EXCEL_NOW = 60_000
 # A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
 # stays below it up to 500 Hz, one missing step does not.
 _TOLERANCE = 0.25
+
+# What a date in text has: a digit, and more than a number would.
+_DIGIT_AND_MORE = re.compile(r"(?=.*\d)(?!\s*[+-]?\d*[.,]?\d*([eE][+-]?\d+)?\s*\Z)", re.DOTALL)
 
 # Times further apart than this many usual steps leave a gap.
 _GAP = 5.0
@@ -373,6 +378,36 @@ def of_words(columns: Columns, words: TableOptions, *, series: bool = False) -> 
         zone=words.time_zone,
         series=series,
     )
+
+
+def holds_dates(columns: Columns, name: str) -> bool:
+    """Return whether a column is dates, or text that reads as dates throughout, whatever order of day and month."""
+    column = columns[name]
+    if column.dtype.kind in "fiubM":
+        return column.dtype.kind == "M"
+    there = (cell for cell in column if not is_missing(cell))
+    first = next(there, None)  # which tells a column of numbers in text at once
+    if not isinstance(first, str) or not _DIGIT_AND_MORE.match(first):
+        return False
+    cells = [first, *there]
+    if not all(isinstance(cell, str) for cell in cells):
+        return False
+    try:
+        with warnings.catch_warnings():  # pandas warns before it refuses what is no date
+            warnings.simplefilter("ignore")
+            dates.read_dates(cells, name=name)
+    except dates.NoDateError:
+        return False
+    except DataError:  # of which day and month cannot be told apart
+        return True
+    return True
+
+
+def advice_on(columns: Columns, name: str, advice: str) -> str:
+    """Return what to do with a column that holds no numbers: to name it where it holds dates, else the advice."""
+    if holds_dates(columns, name):
+        return f"It holds dates: name it with time={name!r}, or leave it out."
+    return advice
 
 
 def one_time_column(columns: Columns, words: TableOptions) -> tuple[Columns, TableOptions, list[str]]:

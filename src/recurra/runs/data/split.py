@@ -107,6 +107,13 @@ def divide(
     share = DEFAULT_SHARE if test is None else test
     if by is None and data.kind == "text" and data.y is None and len(data) > 1:
         return _end_held_out(data, share)
+    if len(data) == 1 and data.kind == "sequence" and by is None:
+        target = options.get("target") or (data.channel_names or (None,))[0]
+        raise DataError(
+            f"train: {data.source or 'the data'} holds one sequence, so that none can be held out. Give a test set with "
+            "test=, name the column that tells several sequences apart with id=, or, if its next values are to be "
+            f"forecast, pass task='forecast'{f' target={target!r}' if isinstance(target, str) else ''}."
+        )
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
         raise DataError(
