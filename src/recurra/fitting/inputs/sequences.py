@@ -453,9 +453,7 @@ def check_labels_present(who: str, labels: Sequence[Any], names: Sequence[str] |
             )
 
 
-def check_answers(
-    estimator: Any, what: str, y: Any, sequences: Sequence[Any], names: Sequence[str] | None
-) -> None:
+def check_answers(estimator: Any, what: str, y: Any, sequences: Any, names: Sequence[str] | None) -> None:
     """Check y as one answer per sequence: a label or number each, of a `SequenceLabeler` one per time step.
 
     Parameters
