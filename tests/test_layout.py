@@ -23,6 +23,7 @@ GROUND = frozenset(
         "folder_lock",
         "interrupts",
         "live_line",
+        "control_characters",
     }
 )
 DATA = ("readers", "datasets", "features", "batches")

@@ -6,7 +6,6 @@ build a message return it; functions named ``check_`` raise.
 
 import difflib
 import importlib.util
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,33 +20,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_letters = {str(k).casefold(): str(k) for k in reversed(list(known))}  # "LSTM" is lstm
     near = difflib.get_close_matches(str(name).casefold(), by_letters, n=1, cutoff=0.6)
     return f" Did you mean {by_letters[near[0]]!r}?" if near else ""
-
-
-# Control characters, and marks that turn the direction of what follows: a terminal would obey them.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def printable(text: str, *, lines: bool = True) -> str:
-    r"""Return text fit for a screen: control characters of names and labels are shown, such as ``\x1b``, not obeyed.
-
-    Parameters
-    ----------
-    lines : bool, default=True
-        Whether the ends of lines are ours and stay.
-    """
-
-    def shown(found: re.Match[str]) -> str:
-        sign = found.group()
-        return sign if lines and sign == "\n" else repr(sign)[1:-1]
-
-    return _CONTROLS.sub(shown, text)
-
-
-def printable_json(text: str) -> str:
-    """Return JSON fit for a screen and the same to a program: control characters are written as escapes of JSON."""
-    return _CONTROLS.sub(
-        lambda found: found.group() if found.group() == "\n" else f"\\u{ord(found.group()):04x}", text
-    )
 
 
 def listing(names: Iterable[object], limit: int = 8) -> str:

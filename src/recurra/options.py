@@ -24,6 +24,8 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine", "plateau", "onecycle", "warmup")
 SCALINGS = ("zscore", "robust", "none")
 LEVELS = ("character", "word", "bpe")
+# Layouts of a table, said where flags are made without numpy.
+LAYOUTS = ("auto", "long", "wide", "lines", "paragraphs", "tokens")
 # Ranges of shares: one that may be 0, and one that lies inside.
 SHARE: Mapping[str, Any] = {"low": 0, "high": 1, "high_open": True}
 INSIDE: Mapping[str, Any] = {**SHARE, "low_open": True}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.checks import printable, printable_json
 from recurra.cli import terminal_output
+from recurra.control_characters import printable, printable_json
 
 TITLE = "\x1b]0;owned\x07up"
 RED = "\x1b[31mdown\x9b"

@@ -50,8 +50,8 @@ def test_train_and_eval(cli, table, tmp_path):
     assert "static inputs" in page
     assert "sensor, age" in page
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["data_words"]["static"] == ["sensor,age"]
-    assert "--static sensor,age" in config["command"]
+    assert config["data_words"]["static"] == ["sensor", "age"]
+    assert "--static sensor --static age" in config["command"]
 
 
 def test_without_them_it_is_chance(cli, table, tmp_path):

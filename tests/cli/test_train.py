@@ -198,7 +198,7 @@ def test_nothing_held_out(cli, forms, tmp_path):
     assert done.code == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["n_test"] == 0
     assert not (tmp_path / "run" / "report.html").exists()
-    assert done.out.splitlines()[-1] == f"recurra predict {tmp_path / 'run'} NEW_DATA"
+    assert done.out.splitlines()[-1] == f"recurra predict {tmp_path / 'run'} {forms / 'old.ts'}"
     done = cli("eval", tmp_path / "run")
     assert done.code == 2
     assert "the run held nothing out; give the data to judge on: recurra eval RUN DATA." in done.err

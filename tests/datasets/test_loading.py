@@ -65,7 +65,7 @@ def test_words_that_do_not_apply(tmp_path):
     (tmp_path / "a.ts").write_text("@data\n1\n")
     text = message(UsageError, tmp_path / "a.ts", labels=[1])
     assert "load: labels= does not apply to " in text
-    assert text.endswith("it takes encoding=, part=.")
+    assert text.endswith("it takes encoding=, time_unit=, time_format=, time_zone=, sort=, part=.")
     assert message(UsageError, [np.zeros((2, 1))], label=[1]).endswith("Did you mean 'labels'?")
     assert "names= does not apply" in message(UsageError, tmp_path, names=[1])
     assert "labels must be the path of a file" in message(UsageError, tmp_path, labels=[1])

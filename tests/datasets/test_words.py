@@ -45,12 +45,12 @@ VALUES = {
     "channels_first": True,
 }
 FILE = {"encoding", "delimiter", "decimal", "thousands", "header"}
-IN_FOLDER = {"time", "channels", "sort", "time_unit", "sample_rate_hz"} | FILE - {"header"}
+IN_FOLDER = {"time", "static", "channels", "sort", "time_unit", "sample_rate_hz"} | FILE
 OF_DATES = {"time_format", "time_zone", "resample"}
 # What these do is shown beside their readers (test_exports, test_numerals, test_dates); here, that they are taken.
 TAKEN = {"thousands", "header"} | OF_DATES
-LONG = {"id", "time", "label", "group", "target", "kind", "text", "source", "channels", "layout", "label_per", "sort",
-        "time_unit", "sample_rate_hz"}  # fmt: skip
+LONG = {"id", "time", "static", "label", "group", "target", "kind", "text", "source", "channels", "layout", "label_per",
+        "sort", "time_unit", "sample_rate_hz"}  # fmt: skip
 
 
 def steps(i, n=6, turned=False):
@@ -277,6 +277,7 @@ KINDS = {
         {
             "id",
             "time",
+            "static",
             "label",
             "group",
             "target",
@@ -285,6 +286,8 @@ KINDS = {
             "source",
             "channels",
             "layout",
+            "sort",
+            "time_unit",
             "sample_rate_hz",
         }
         | FILE,
@@ -317,6 +320,7 @@ KINDS = {
         {},
         {
             "labels",
+            "label_per",
             "layout",
             "encoding",
             "delimiter",
@@ -362,6 +366,7 @@ KINDS = {
     "arrays": (lambda place: [np.zeros((5, 2)), np.ones((4, 2))], {}, {"labels", "sample_rate_hz"}),
     "dataset": (lambda place: recurra.load([np.zeros((5, 2))]), {}, set()),
 }
+UNTURNED = ("frame", "parquet", "zip", "wide")  # made with rising times only
 # What a word needs beside it to act, and rows in another order where it sorts.
 BESIDE = {"label_per": {"label": "cls"}, "time_unit": {"time": "t"}, "sort": {"time": "t"}}
 OWN = {
@@ -374,7 +379,22 @@ OWN = {
     ("long", "layout"): "wide",
     ("frame", "layout"): "wide",
     ("parquet", "layout"): "wide",
-    ("wide", "layout"): "long",
+    ("wide", "layout"): "wide",
+    # A column of times is found by itself; it is a channel like the others where time="" is given.
+    **{
+        (kind, "time"): ""
+        for kind in (
+            "long",
+            "frame",
+            "parquet",
+            "wide",
+            "class folder",
+            "zip",
+            "train and test",
+            "labels.csv",
+            "plain folder",
+        )
+    },
     ("series, every column", "channels"): ["x", "z"],
     ("plain folder", "channels"): ["x", "z"],
     ("labels.csv", "channels"): ["x", "z"],
@@ -434,7 +454,7 @@ def test_it_acts_or_is_refused(kind, word, tmp_path):
     if word == "labels" and kind != "arrays":
         value = str(tmp_path / "labels.txt")
     turned = word == "sort" and word in acts
-    source = make(tmp_path, turned) if turned and kind not in ("frame", "parquet", "zip") else make(tmp_path)
+    source = make(tmp_path, turned) if turned and kind not in UNTURNED else make(tmp_path)
     if word not in acts:
         # Whatever it is called: nothing is read with a word that does nothing.
         with pytest.raises(UsageError) as caught:
@@ -450,10 +470,13 @@ def test_it_acts_or_is_refused(kind, word, tmp_path):
         except (DataError, UsageError):
             pass  # it acted: what came of it cannot be used
         return
-    base = {**words, **(BESIDE.get(word, {}) if word in ("label_per", "time_unit") else {})}
+    base = {
+        **words,
+        **(BESIDE.get(word, {}) if word in ("label_per", "time_unit") and kind != "lines" else {}),
+    }
     if word == "sort":  # without it time goes back, and that is refused
         base |= {"time": "t"}
-        if kind not in ("frame", "parquet", "zip"):
+        if kind not in UNTURNED:
             with pytest.raises(DataError, match="back|rise"):
                 recurra.load(source, **base)
         recurra.load(source, **base, sort=True)

@@ -34,7 +34,7 @@ def test_a_zipped_folder_is_read_like_the_folder(tmp_path):
 def test_messages_name_the_zip_file(tmp_path):
     path = packed(tmp_path / "d.zip", {"a.csv": TABLE, "b.csv": "x\n1\n2\n"})
     said = message(lambda: recurra.load(path), DataError)
-    assert "b.csv: has 1 channels" in said
+    assert "b.csv: has a column 'x' and none called 'y', which a.csv has" in said
     assert "/tmp/tmp" not in said
 
 

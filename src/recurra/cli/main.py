@@ -154,7 +154,7 @@ def in_flags(message: str) -> str:
 
 def _tell(text: str) -> None:
     """Write a line on standard error, fit for a screen."""
-    from recurra.checks import printable
+    from recurra.control_characters import printable
 
     click.echo(printable(text), err=True)
 

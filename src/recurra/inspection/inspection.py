@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing, printable
+from recurra.checks import listing
+from recurra.control_characters import printable
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from recurra.checks import printable_json
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
+from recurra.control_characters import printable_json
 from recurra.runs.look import look
 
 

@@ -188,6 +188,7 @@ def _check_given(columns: Columns, words: TableOptions) -> None:
     elif words.text:
         layout, takes = f"a text in each row (column {words.text!r})", TEXTS
         advice = "" if "text" in words.given else "If the table holds no texts, give text=''."
+        idle |= set() if words.label else {"label_per"}
     elif words.layout == "long" or (words.layout == "auto" and _guess_layout(columns, words) == "long"):
         layout, takes = "a row per time step", LONG
         idle |= set() if words.label or words.target else {"label_per"}

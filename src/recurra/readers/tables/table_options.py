@@ -7,6 +7,7 @@ from typing import Any
 
 from recurra.checks import check_choice, did_you_mean
 from recurra.errors import UsageError
+from recurra.options import LAYOUTS
 
 # Column names taken without being told, compared without case.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -37,7 +38,6 @@ SERIES = (
     "id", "time", "target", "known", "static", "channels", "sort", "time_unit", "time_format", "time_zone",
     "resample", "kind",
 )  # fmt: skip
-LAYOUTS = ("auto", "long", "wide", "lines", "paragraphs", "tokens")
 LINES = ("labels", "layout", "encoding", "label_per")
 
 

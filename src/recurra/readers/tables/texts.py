@@ -87,6 +87,11 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
             )
         if own and (sentences := tokens.labelled(texts, wanted)):
             return _sentences(path, sentences)
+    if words.label_per == "step":
+        raise DataError(
+            f"{path}: with label_per='step' every line must hold a label for each of its words, behind a tab, at the word "
+            "or in the file of labels=. Correct it, or leave label_per= out."
+        )
     records = [
         Record(text, label=label, name=f"line {number}")
         for number, (text, label) in enumerate(zip(texts, wanted, strict=True), 1)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recurra.readers.tables.table_options import LAYOUTS
+from recurra.options import LAYOUTS
 
 
 @dataclass(frozen=True)
