@@ -488,6 +488,8 @@ def check_answers(estimator: Any, what: str, y: Any, sequences: Any, names: Sequ
 
 def check_collection(who: str, y: Any, count: int) -> None:
     """Raise DataError if y is a single value, where there should be one for each of ``count`` sequences."""
+    if not hasattr(y, "ndim") and hasattr(y, "__array__"):
+        y = np.asarray(y)
     if (
         isinstance(y, str | bytes)
         or np.ndim(y if hasattr(y, "ndim") else [0] if hasattr(y, "__len__") else 0) == 0
