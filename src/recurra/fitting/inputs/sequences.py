@@ -488,7 +488,7 @@ def check_answers(estimator: Any, what: str, y: Any, sequences: Any, names: Sequ
 
 def check_collection(who: str, y: Any, count: int) -> None:
     """Raise DataError if y is a single value, where there should be one for each of ``count`` sequences."""
-    axes = y.ndim if hasattr(y, "ndim") else 1 if hasattr(y, "__len__") else np.ndim(y)
+    axes = y.ndim if hasattr(y, "ndim") else 1 if hasattr(y, "__len__") else np.asarray(y).ndim
     if isinstance(y, str | bytes) or axes == 0:
         raise DataError(
             f"{who} must have one entry per sequence; got the single value {y!r:.60} for {count} sequences. Give a list of "
