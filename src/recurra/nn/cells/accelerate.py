@@ -115,7 +115,9 @@ def decelerate(module: torch.nn.Module) -> AccelerateReport:
     _check_module("decelerate", module)
     report = AccelerateReport(kernels="torch")
     for name, layer in module.named_modules():
-        if exchange_class(layer, TORCHS):
+        if getattr(layer, "variant", None) is not None:
+            report.left[name] = f"torch has no layer like {layer}"
+        elif exchange_class(layer, TORCHS):
             report.turned.append(name)
         elif isinstance(layer, tuple(TORCHS)):
             report.left[name] = (

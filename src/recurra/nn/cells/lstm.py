@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.kernels.cells.variants import Variant
+from recurra.nn.cells.variants import become_variant, begin_variant, shown, zoneout_rates
 from recurra.nn.layers.dispatch import run_module
 from recurra.nn.layers.drop_in import DropIn, state_of_own
 
@@ -22,7 +24,7 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
         h_t &= W_{hr} (o_t \odot \tanh c_t)
 
     :math:`W_{hr}` is there with ``proj_size`` only [2]_. Constructor, state dict and return values are those
-    of `torch.nn.LSTM`; the gates i, f, g, o stand in torch's order.
+    of `torch.nn.LSTM`, with a few arguments more; the gates i, f, g, o stand in torch's order.
 
     Parameters
     ----------
@@ -44,6 +46,23 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
         Size of the output if it is projected, below ``hidden_size``; 0 for no projection.
     device, dtype
         Where the weights lie and what they are made of.
+    peepholes : bool, default=False
+        Whether the gates see the cell state [3]_: i and f the one before the step, o the one after it, through the
+        weights ``peephole_l0``, 3 * hidden_size in the order i, f, o.
+    layer_norm : bool, default=False
+        Whether the products of input and state with their weights, and the cell state on its way
+        to the output, are normalized, each vector over its
+        channels [4]_; then there are the weights ``gain_ih_l0`` and ``gain_hh_l0``, 4 * hidden_size each, and
+        ``gain_c_l0`` and ``bias_c_l0``, hidden_size each.
+    recurrent_activation : {"sigmoid", "hard_sigmoid", "hard_sigmoid_0.2"}, default="sigmoid"
+        Of the gates. The hard ones are straight lines, x / 6 + 0.5 (as in Keras 3 and torch) and 0.2 x + 0.5 (as in
+        Keras 2, MATLAB and ONNX), cut off at 0 and 1.
+    recurrent_dropout : float, default=0.0
+        Probability in [0, 1) of zeroing a unit of the candidate g while training [5]_: the same units at all steps of
+        a sequence [6]_, the others scaled by 1 / (1 - p).
+    zoneout : float or (float, float), default=0.0
+        Probabilities in [0, 1] that a unit of the hidden state and one of the cell state stay as they were at a step, while
+        training; otherwise a state is the mean of the two [7]_. Not with ``proj_size``.
 
     Attributes
     ----------
@@ -57,6 +76,13 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
        forget gate of Gers et al., "Learning to Forget", Neural Computation 12(10), 2000.
     .. [2] Sak et al., "Long Short-Term Memory Based Recurrent Neural Network Architectures for Large
        Vocabulary Speech Recognition", 2014, arXiv:1402.1128.
+    .. [3] Gers et al., "Learning Precise Timing with LSTM Recurrent Networks", JMLR 3, 2002.
+    .. [4] Ba et al., "Layer Normalization", 2016, arXiv:1607.06450, appendix.
+    .. [5] Semeniuta et al., "Recurrent Dropout without Memory Loss", 2016, arXiv:1603.05118.
+    .. [6] Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", 2016,
+       arXiv:1512.05287.
+    .. [7] Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", 2017,
+       arXiv:1606.01305.
     """
 
     memory = "full"
@@ -64,6 +90,37 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
     __getstate__ = state_of_own
 
     generator = None  # what training draws from, see recurra.nn.random_generators; None is torch's global one
+    variant: Variant | None = None  # what is not the plain LSTM
+    recurrent_dropout = 0.0
+
+    def __init__(
+        self,
+        *args: Any,
+        peepholes: bool = False,
+        layer_norm: bool = False,
+        recurrent_activation: str = "sigmoid",
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        variant = Variant(
+            "lstm",
+            peepholes=peepholes,
+            layer_norm=layer_norm,
+            recurrent_activation=recurrent_activation,
+            zoneout=zoneout_rates("LSTM", zoneout, ("hidden", "cell")),
+        )
+        become_variant(self, variant, recurrent_dropout)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights as torch does; gains begin at 1."""
+        super().reset_parameters()
+        begin_variant(self)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, as torch shows them."""
+        return super().extra_repr() + shown(self)
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None

@@ -18,11 +18,13 @@ import torch
 from torch import Tensor
 
 from recurra.checks import check_choice
+from recurra.errors import UsageError
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused
 from recurra.nn.layers.autograd_bridge import Call, runs_native
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
+from recurra.nn.layers.variants import run_variant
 from recurra.nn.random_generators import dropout
 
 
@@ -61,6 +63,8 @@ def run_module(
     """
     who = f"{type(module).__name__}.forward"
     compiling = torch.compiler.is_compiling()
+    if getattr(module, "variant", None) is not None:
+        return _run_variant_module(who, module, input, hx, lengths, cell, state_sizes)
     if compiling and not torch.compiler.is_exporting():
         from recurra.nn.layers import torch_compile  # which loads the compiler: seconds
 
@@ -70,6 +74,22 @@ def run_module(
     if compiling or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
         return torch_fused.run_recorded(who, module, input, hx, lengths)
     return run_eager(who, module, input, hx, lengths, cell, state_sizes)
+
+
+def _run_variant_module(
+    who: str, module: torch.nn.RNNBase, input: Any, *arguments: Any
+) -> tuple[Any, States]:
+    """Run a layer that torch has none like: now, outside of a compiled program."""
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        from recurra.nn.layers import torch_compile
+
+        return torch_compile.run_uncompiled(run_eager, who, module, input, *arguments)
+    if torch.compiler.is_exporting() or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
+        raise UsageError(
+            f"{who}: {module} is a layer that torch has none like, and cannot be recorded. Run it as it is, or write the "
+            "fitted model with recurra export."
+        )
+    return run_eager(who, module, input, *arguments)
 
 
 def run_eager(
@@ -87,6 +107,10 @@ def run_eager(
     states = (
         () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
     )
+    if getattr(module, "variant", None) is not None:
+        states = states or zeros(module, batch.values, count, state_sizes)
+        output, finals = run_variant(module, module.variant, batch, states)
+        return batch.restore(output), finals if batch.batched else tuple(f.squeeze(1) for f in finals)
     weights = all_weights(module)
     everything = [*states, *(w for pair in weights for one in pair for w in one)]
     if runs_native(batch.values, everything):

@@ -54,6 +54,10 @@ class DropIn:
         """Become torch's layer: `torch.jit.script` reads the source of a class, and knows torch's."""
         assert isinstance(self, torch.nn.RNNBase)
         name = type(self).__name__
+        if getattr(self, "variant", None) is not None:
+            raise UsageError(
+                f"torch.jit.script: torch has no layer like {self}; script the model without it."
+            )
         if exchange_class(self, {type(self): TORCHS[self.mode]}):
             logger.warning(
                 "torch.jit.script: this %s is torch's own from now on; call recurra.accelerate(model) to have it "

@@ -197,13 +197,16 @@ def _join(first: States, second: States) -> States:
     return second if not len(first[0]) else tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
 
 
-def reference_of(cell: str, steps: Steps, batch_first: bool | None) -> Callable[..., tuple[Tensor, States]]:
+def reference_of(
+    cell: str, steps: Steps, batch_first: bool | None, direction: Callable[..., Any] | None = None
+) -> Callable[..., tuple[Tensor, States]]:
     """Return the function that computes a layer in all its directions in torch operations.
 
     It takes rows (or a padded tensor, see `recurra.nn.layers.autograd_bridge.Call`), states of shape
     (directions, batch, size) and the weights of each direction; it returns output and final states of the same forms.
+    ``direction`` takes the place of the cell's own, and weights as they are given.
     """
-    direction = DIRECTIONS[cell]
+    own = direction or (lambda x, *, weights, **rest: DIRECTIONS[cell](x, weights=Weights(*weights), **rest))
 
     def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
         rows = x if batch_first is None else from_padded(x, steps, batch_first=batch_first)
@@ -213,7 +216,7 @@ def reference_of(cell: str, steps: Steps, batch_first: bool | None) -> Callable[
             rows = rows + sum(w[:0].sum() for one in given for w in one if w is not None)
         for d, one in enumerate(given):
             initial = tuple(s[d] for s in states)
-            output, end = direction(rows, steps=steps, weights=Weights(*one), states=initial, reverse=d == 1)
+            output, end = own(rows, steps=steps, weights=one, states=initial, reverse=d == 1)
             outputs.append(output)
             ends.append(end)
         joined = torch.cat(outputs, dim=1)
