@@ -11,6 +11,7 @@ four computes:
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,17 +78,32 @@ def run_module(
 
 
 def _run_variant_module(
-    who: str, module: torch.nn.RNNBase, input: Any, *arguments: Any
+    who: str,
+    module: torch.nn.RNNBase,
+    input: Any,
+    hx: Any,
+    lengths: Any,
+    cell: str,
+    state_sizes: Sequence[int],
 ) -> tuple[Any, States]:
-    """Run a layer that torch has none like: now, outside of a compiled program."""
-    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+    """Run a layer that torch has none like: now, outside of a compiled program; arguments as for `run_module`."""
+    exporting = torch.compiler.is_exporting()
+    if (
+        "torch._dynamo" in sys.modules and not exporting
+    ):  # a compiler may be about that this frame does not know of
         from recurra.nn.layers import torch_compile
 
-        return torch_compile.run_uncompiled(run_eager, who, module, input, *arguments)
+        return torch_compile.run_uncompiled(
+            _run_unrecorded, who, module, input, hx, lengths, cell, state_sizes
+        )
+    return _run_unrecorded(who, module, input, hx, lengths, cell, state_sizes)
+
+
+def _run_unrecorded(who: str, module: torch.nn.RNNBase, input: Any, *arguments: Any) -> tuple[Any, States]:
     if torch.compiler.is_exporting() or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
         raise UsageError(
-            f"{who}: {module} is a layer that torch has none like, and cannot be recorded. Run it as it is, or write the "
-            "fitted model with recurra export."
+            f"{who}: torch has no layer like {module}, and cannot record it. Run it as it is, or write a fitted model with "
+            "recurra export."
         )
     return run_eager(who, module, input, *arguments)
 
