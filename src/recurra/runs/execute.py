@@ -15,13 +15,14 @@ from recurra.interrupts import Interrupted
 from recurra.runs.config import config_of
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.data.sources import target_names
-from recurra.runs.folder.files import CHECKPOINTS, CONFIG, RunFolder
+from recurra.runs.folder.files import CHECKPOINTS, CONFIG, CONTROL, TRAINING, RunFolder
 from recurra.runs.folder.history import HistoryFile
 from recurra.runs.folder.json_files import plain
 from recurra.runs.folder.ownership import continued_run, new_run, unfinished
 from recurra.runs.folder.results import write_results
 from recurra.runs.plan import Plan, Prepared
 from recurra.runs.tasks import WITHOUT_LABELS
+from recurra.training.callbacks.control import ControlFile
 
 Tell = Callable[[str], None]
 
@@ -163,7 +164,11 @@ def _fit(estimator: Any, data: Any, run: RunFolder, *, resume: bool) -> None:
     """Fit, writing a line of history per epoch, and checkpoints."""
     given = {"callbacks": estimator.callbacks, "checkpoint_dir": estimator.checkpoint_dir}
     estimator.set_params(
-        callbacks=[*estimator.callbacks, HistoryFile(run)],
+        callbacks=[
+            *estimator.callbacks,
+            HistoryFile(run),
+            ControlFile(run.to_write(CONTROL), run.to_write(TRAINING)),
+        ],
         checkpoint_dir=estimator.checkpoint_dir or run.to_write(CHECKPOINTS),
     )
     try:

@@ -259,6 +259,12 @@ class Run:
         """End training after the batch or epoch under way, as if it had been the last."""
         self._asked_to_stop = True
 
+    def rest(self, seconds: float) -> None:
+        """Let time pass that is no part of training; Ctrl-C ends it."""
+        self._interrupt.check()
+        time.sleep(seconds)
+        self._began += seconds
+
     @property
     def train_loss(self) -> float:
         """Mean loss over the batches of this epoch so far, or of the last epoch if none is finished; NaN

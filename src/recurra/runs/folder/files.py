@@ -2,8 +2,9 @@
 
 ``config.json`` everything to repeat the run · ``history.jsonl`` a line per epoch · ``model.recurra`` the network ·
 ``trained-on.recurra`` digests of the training data · ``metrics.json`` the figures, flat · ``report.html`` · ``figures/`` ·
-``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. A run has begun when its ``config.json`` is there, and
-is whole when its ``model.recurra`` is.
+``checkpoints/`` · later ``eval-NAME.html`` and ``eval-NAME.json``. While it trains ``training.json`` says how far it is to
+go and ``control.txt`` is looked for, see `recurra.training.callbacks.control`; ``notes.txt`` is the user's. A run has
+begun when its ``config.json`` is there, and is whole when its ``model.recurra`` is.
 """
 
 import contextlib
@@ -21,6 +22,8 @@ CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
     "trained-on.recurra",
 )  # fmt: skip
+
+CONTROL, TRAINING, NOTES = "control.txt", "training.json", "notes.txt"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A run (`recurra.training.loop.Run`) tells where training stands: ``run.epoch`` (
 ``run.last_grad_norm``. A callback ends training with ``run.ask_to_stop()`` and takes a checkpoint with
 ``run.state()``.
 
+- `control`: `ControlFile`, a file by which a training is stopped, paused and given more epochs while it runs
 - `mlflow`: `MLflow`, the settings and the history of a training as a run of MLflow
 - `progress`: What the user sees of training, on standard error: a live line, or a log line an epoch
 - `tensorboard`: `TensorBoard`, the history of a training as scalars that TensorBoard draws
