@@ -1,4 +1,4 @@
-"""Small data for each of the nine estimators, and how each is fitted on its own."""
+"""Small data for each of the ten estimators, and how each is fitted on its own."""
 
 import numpy as np
 
@@ -18,6 +18,7 @@ TASKS = {
     "SequenceRegressor": ({}, (SEQUENCES, [float(x.sum()) for x in SEQUENCES])),
     "SequenceLabeler": ({}, (SEQUENCES, [np.where(x[:, 0] > 0, "h", "l") for x in SEQUENCES])),
     "TextClassifier": ({"embedding_size": 6}, (TEXTS, CLASSES)),
+    "TextRegressor": ({"embedding_size": 6}, (TEXTS, [float(i % 7) for i in range(40)])),
     "VideoClassifier": (
         {"backbone": "small-cnn", "image_size": 16, "dropout": 0.2},
         (CLIPS, [i % 2 for i in range(12)]),

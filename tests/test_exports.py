@@ -19,6 +19,7 @@ PUBLIC = {
     "SequenceRegressor",
     "Streams",
     "TextClassifier",
+    "TextRegressor",
     "TextGenerator",
     "Translator",
     "WordVectors",

@@ -37,11 +37,11 @@ def outside(one):
     return found if one.none or one.kind == "object" else [*found, None]
 
 
-def test_all_nine_have_their_options():
+def test_all_ten_have_their_options():
     assert set(ESTIMATORS) == {
         name for name in recurra.__all__ if hasattr(getattr(recurra, name), "get_params")
     }
-    assert len(ESTIMATORS) == 9
+    assert len(ESTIMATORS) == 10
 
 
 def test_the_constructor_is_what_stands_in_the_table(estimator):

@@ -32,7 +32,8 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "SequenceLabeler": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
     "SequenceRegressor": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
     "Streams": ("recurra.serving.streams.batched_streams", "Streams"),
-    "TextClassifier": ("recurra.estimators.text_classifier", "TextClassifier"),
+    "TextClassifier": ("recurra.estimators.texts.text_classifier", "TextClassifier"),
+    "TextRegressor": ("recurra.estimators.texts.text_regressor", "TextRegressor"),
     "TextGenerator": ("recurra.estimators.text_generator", "TextGenerator"),
     "Translator": ("recurra.estimators.translator", "Translator"),
     "WordVectors": ("recurra.features.texts.word_vectors", "WordVectors"),
@@ -63,6 +64,7 @@ __all__ = [
     "Streams",
     "TextClassifier",
     "TextGenerator",
+    "TextRegressor",
     "Translator",
     "VideoClassifier",
     "WordVectors",
@@ -90,8 +92,9 @@ if TYPE_CHECKING:
     from recurra.estimators.sequence_classifier import SequenceClassifier
     from recurra.estimators.sequence_labeler import SequenceLabeler
     from recurra.estimators.sequence_regressor import SequenceRegressor
-    from recurra.estimators.text_classifier import TextClassifier
     from recurra.estimators.text_generator import TextGenerator
+    from recurra.estimators.texts.text_classifier import TextClassifier
+    from recurra.estimators.texts.text_regressor import TextRegressor
     from recurra.estimators.translator import Translator
     from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import diagrams as draw

@@ -247,7 +247,7 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
     if isinstance(X[0], str):
         raise DataError(
             f"{who}: expected sequences of numbers; got texts such as {X[0]!r:.40}. Texts are read by TextClassifier, "
-            "TextGenerator and Translator, lists of words by SequenceLabeler."
+            "TextRegressor, TextGenerator and Translator, lists of words by SequenceLabeler."
         )
     single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
     if single and not (isinstance(X, np.ndarray) and X.dtype != object):
@@ -309,6 +309,10 @@ def as_token_lists(X: Any, *, who: str = "X") -> tuple[list[list[str]], list[str
     return out, names
 
 
+# What reads texts -> what learns the same of signals.
+OF_SIGNALS = {"TextClassifier": "SequenceClassifier", "TextRegressor": "SequenceRegressor"}
+
+
 def _what(value: Any) -> str:
     """Return in a few words what stands where a text should."""
     shape = getattr(value, "shape", ())
@@ -319,8 +323,8 @@ def _as_text(value: Any, who: str) -> str:
     """Return what to do with what stands where a text should."""
     if isinstance(value, list | tuple) and value and all(isinstance(word, str) for word in value):
         return "Join the words of each with ' '.join(words)."
-    if getattr(value, "ndim", 0) and who == "TextClassifier":
-        return "Use SequenceClassifier for numbers over time."
+    if getattr(value, "ndim", 0) and who in OF_SIGNALS:
+        return f"Use {OF_SIGNALS[who]} for numbers over time."
     return "Turn it into text, or leave it out."
 
 
@@ -341,9 +345,7 @@ def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
     if hasattr(X, "records") and hasattr(X, "kind"):
         if X.kind != "text":
             other = (
-                " Use SequenceClassifier for signals."
-                if X.kind == "sequence" and who == "TextClassifier"
-                else ""
+                f" Use {OF_SIGNALS[who]} for signals." if X.kind == "sequence" and who in OF_SIGNALS else ""
             )
             raise DataError(f"{who}: needs texts; got a Dataset of kind {X.kind!r}.{other}")
         X, names = X.X, X.names

@@ -389,6 +389,13 @@ class Loss(Options):
         type_doc="sequence of float")
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class SequenceLoss(Loss):
+    """What numbers of a sequence or a text are learned by."""
+
+    loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median.',
+        choices=("mse", "mae", "quantile"))
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class Forecasting(Options):
     """From a history to what follows."""
 
@@ -466,11 +473,8 @@ class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Poo
     """Options of `SequenceClassifier`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceRegressorOptions(Loss, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
+class SequenceRegressorOptions(SequenceLoss, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
     """Options of `SequenceRegressor`."""
-
-    loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median.',
-        choices=("mse", "mae", "quantile"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, Budget, Causal, SequenceOptions):
@@ -480,11 +484,19 @@ class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, Bud
         "follow rules, such as those of chunks (B-, I-, O). Such a network cannot stream.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextClassifierOptions(ClassWeights, Budget, Causal, Wide, Pooling, WordVectors, Tokens, SequenceOptions):
-    """Options of `TextClassifier`."""
+class TextOptions(Budget, Causal, Wide, Pooling, WordVectors, Tokens, SequenceOptions):
+    """What those share that give a class or numbers to texts."""
 
     max_tokens: int | None = option(None, "Tokens of a text that are read; None reads all. ``cut_`` says how many "
         "training texts were cut.", low=1)
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TextClassifierOptions(ClassWeights, TextOptions):
+    """Options of `TextClassifier`."""
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TextRegressorOptions(SequenceLoss, TextOptions):
+    """Options of `TextRegressor`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class VideoClassifierOptions(ClassWeights, Scaling, Pooling, SequenceOptions, Clips):
@@ -559,7 +571,8 @@ ESTIMATORS: Mapping[str, type[Options]] = {
     owner.__name__.removesuffix("Options"): owner
     for owner in (
         SequenceClassifierOptions, SequenceRegressorOptions, SequenceLabelerOptions, TextClassifierOptions,
-        VideoClassifierOptions, TextGeneratorOptions, TranslatorOptions, ForecasterOptions, AnomalyDetectorOptions,
+        TextRegressorOptions, VideoClassifierOptions, TextGeneratorOptions, TranslatorOptions, ForecasterOptions,
+        AnomalyDetectorOptions,
     )
 }  # fmt: skip
 

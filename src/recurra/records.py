@@ -292,6 +292,17 @@ class Dataset:
         count = len(self.class_counts())
         return count if count > MOST_CLASSES and len(y) < FEWEST_OF_A_CLASS * count else 0
 
+    def few_numbers(self) -> int:
+        """Return how many different whole numbers the labels are, at least 3, where they are few; else 0.
+
+        Such labels are taken as classes, and may be scores to predict.
+        """
+        y = self.y
+        if y is None or self.kind not in ("sequence", "text") or self.labels_per_step or self.many_numbers():
+            return 0
+        count = len(self.class_counts()) if y.dtype.kind in "iu" else 0
+        return count if count > 2 else 0
+
     def __repr__(self) -> str:
         s = self.summary()
         parts = [

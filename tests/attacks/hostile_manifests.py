@@ -79,7 +79,7 @@ def inputs_of(manifest):
         return [rng.integers(0, 255, size=(3, 9, 9, 3), dtype=np.uint8)]
     if manifest["task"] == "translation":
         return ["abc", "ca"]
-    if manifest["estimator"] in ("TextClassifier", "TextGenerator"):
+    if manifest["estimator"] in ("TextClassifier", "TextRegressor", "TextGenerator"):
         return ["the pump leaks", "a hot motor"]
     channels = manifest.get("features", {}).get("n_channels", 1)
     return [rng.normal(size=(150, channels)), rng.normal(size=(90, channels))]

@@ -1,4 +1,4 @@
-"""A small run and a model file of each of the nine estimators, of data on disk; of a labeler, on signals and on words."""
+"""A small run and a model file of each of the ten estimators, of data on disk; of a labeler, on signals and on words."""
 
 import shutil
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ KINDS = {
     "labeler": Kind("SequenceLabeler", "steps.csv", ("--id", "recording", "--time", "when", "--label", "state")),
     "words": Kind("SequenceLabeler", "tagged.conll"),
     "texts": Kind("TextClassifier", "reports.csv", ("--text", "report", "--label", "fault")),
+    "scores": Kind("TextRegressor", "scores.csv", ("--text", "report", "--label", "cost")),
     "clips": Kind("VideoClassifier", "clips", (), (*QUICK, "--backbone", "small-cnn", "--image-size", "8")),
     "novel": Kind("TextGenerator", "novel.txt", (), (*QUICK, "--task", "generate", "--tbptt", "20")),
     "pairs": Kind("Translator", "pairs.csv", ("--source", "word", "--target", "turned")),
@@ -61,6 +62,11 @@ def write_data(folder: Path) -> None:
         for fault, begin in faults.items()
     ]
     (folder / "reports.csv").write_text("report,fault\n" + "\n".join(rows) + "\n")
+    costs = [
+        row.replace(",leak", f",{number}.5").replace(",power", f",{3 * number}.5")
+        for number, row in enumerate(rows)
+    ]
+    (folder / "scores.csv").write_text("report,cost\n" + "\n".join(costs) + "\n")
     paragraph = "The rain fell on the town.\nNobody was there, number {} said.\n"
     (folder / "novel.txt").write_text("\n".join(paragraph.format(number) for number in range(40)))
     pairs = [a + b + c for a in "abcd" for b in "abcd" for c in "ab"]

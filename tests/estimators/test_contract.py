@@ -18,6 +18,7 @@ from recurra import (
     SequenceRegressor,
     TextClassifier,
     TextGenerator,
+    TextRegressor,
     VideoClassifier,
 )
 
@@ -69,7 +70,14 @@ def texts(n=24, seed=0):
     return X, y
 
 
-ESTIMATORS = [SequenceClassifier, SequenceRegressor, SequenceLabeler, VideoClassifier, TextClassifier]
+ESTIMATORS = [
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceLabeler,
+    VideoClassifier,
+    TextClassifier,
+    TextRegressor,
+]
 
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda e: e.__name__)
@@ -78,9 +86,9 @@ def case(request):
     words = {"hidden_size": 4, "max_epochs": 3, "random_state": 0, "verbose": 0}
     if request.param is VideoClassifier:
         return VideoClassifier(backbone="small-cnn", image_size=8, **words), *clips()
-    if request.param is TextClassifier:
+    if request.param in (TextClassifier, TextRegressor):
         pytest.importorskip("tokenizers")
-        return TextClassifier(embedding_size=4, letters=3, subwords=2, **words), *texts()
+        return request.param(embedding_size=4, letters=3, subwords=2, **words), *texts()
     X, y = ragged()
     estimator = request.param(**words)
     if request.param is SequenceLabeler:

@@ -1,4 +1,4 @@
-"""A look inside each of the nine estimators: an answer, or a sentence that says what to use."""
+"""A look inside each of the ten estimators: an answer, or a sentence that says what to use."""
 
 import re
 
@@ -12,6 +12,7 @@ from recurra.estimators.base import NotFittedError
 
 ONE = {
     "TextClassifier": TEXTS[0],
+    "TextRegressor": TEXTS[0],
     "TextGenerator": "the cat sat",
     "Translator": PAIRS[0],
     "VideoClassifier": CLIPS[0],

@@ -23,6 +23,7 @@ TASKS = {
     "SequenceRegressor": (X, np.array([x.sum() for x in X])),
     "SequenceLabeler": (X, STEPS),
     "TextClassifier": (TEXTS, CLASSES),
+    "TextRegressor": (TEXTS, np.array([float(i % 5) for i in range(30)])),
 }
 
 

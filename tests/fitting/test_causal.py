@@ -20,8 +20,12 @@ TASKS = {
     "SequenceRegressor": (X, np.array([x.sum() for x in X])),
     "SequenceLabeler": (X, [np.where(x[:, 0] > 0, "h", "l") for x in X]),
     "TextClassifier": ([f"{'oil leaks' if i % 2 else 'no power'} at {i}" for i in range(24)], CLASSES),
+    "TextRegressor": (
+        [f"{'oil leaks' if i % 2 else 'no power'} at {i}" for i in range(24)],
+        np.array([float(i % 5) for i in range(24)]),
+    ),
 }
-SIGNALS = [name for name in TASKS if name != "TextClassifier"]
+SIGNALS = [name for name in TASKS if not name.startswith("Text")]
 load_light = partial(recurra.load_model, runtime="light")
 
 
@@ -64,7 +68,9 @@ def test_a_stream_is_the_whole_in_any_chunks(fitted, chunk):
     stream = fitted.stream()
     for first in range(0, len(text), chunk):
         stream.push(text[first : first + chunk])
-    np.testing.assert_array_equal(stream.finish().probabilities, fitted.predict_proba([text])[0])
+    last = stream.finish()
+    found = last.value if fitted.model_.task == "regression" else last.probabilities
+    np.testing.assert_array_equal(found, answers(fitted.model_, [text])[0])
 
 
 def test_the_recipe_is_one_that_can_stream(fitted):

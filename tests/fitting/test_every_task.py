@@ -1,4 +1,4 @@
-"""What the one `fit` promises for all nine estimators."""
+"""What the one `fit` promises for all ten estimators."""
 
 import numpy as np
 import pytest

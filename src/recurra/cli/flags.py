@@ -12,6 +12,7 @@ import click
 from recurra.options import OPTIONS
 from recurra.runs.command_line import BUDGET, PYTHON_ONLY, SEED, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
+from recurra.runs.folder.files import TASK_NAMES
 from recurra.runs.tasks import all_defaults
 
 # Options of the verbs themselves.
@@ -45,6 +46,14 @@ _OF_VERBS = (
 FLAG_OF: Mapping[str, str] = {
     word: flag_of(word) for word in (*DATA_OPTIONS, *OPTIONS, *_OF_VERBS) if word not in PYTHON_ONLY
 }
+
+
+class Task(click.Choice[str]):
+    """The name of a task; what textbooks call it is taken as well."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name that a run has for it."""
+        return super().convert(TASK_NAMES.get(value, value), param, ctx)
 
 
 class SectionedCommand(click.Command):

@@ -20,7 +20,8 @@ ESTIMATORS = {
     "SequenceLabeler": "recurra.estimators.sequence_labeler",
     "SequenceRegressor": "recurra.estimators.sequence_regressor",
     "Translator": "recurra.estimators.translator",
-    "TextClassifier": "recurra.estimators.text_classifier",
+    "TextClassifier": "recurra.estimators.texts.text_classifier",
+    "TextRegressor": "recurra.estimators.texts.text_regressor",
     "VideoClassifier": "recurra.estimators.video_classifier",
     "TextGenerator": "recurra.estimators.text_generator",
 }

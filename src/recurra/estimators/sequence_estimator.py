@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, r2_score
 
 from recurra.checks import check_torch
-from recurra.errors import DataError
-from recurra.estimators.base import ClassifierMixin, Estimator
+from recurra.errors import DataError, UsageError
+from recurra.estimators.base import ClassifierMixin, Estimator, RegressorMixin
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
@@ -354,3 +354,35 @@ class ClassEstimator(ClassifierMixin, SequenceEstimator):
         predicted = self.predict(X) if static is None else self.predict(X, static=static)
         check_answers(self, "score", y, predicted, None)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+
+class NumberEstimator(RegressorMixin, SequenceEstimator):
+    """Base of the estimators that give numbers to a sequence or text, or to its steps."""
+
+    def predict_quantiles(self, X: Any, *, static: Any = None) -> np.ndarray:
+        """Predict the quantiles, where the loss was "quantile".
+
+        Returns
+        -------
+        ndarray of shape (sequences, quantiles) or (sequences, targets, quantiles)
+            An object array of such arrays with numbers per time step.
+        """
+        self._check_fitted()
+        if not self.model_.manifest["target"].get("quantiles"):
+            raise UsageError(f"{type(self).__name__}: has no quantiles. Train with loss='quantile'.")
+        return self.model_.predict_quantiles(*self._inputs(X, static))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
+        """Return R2, over all time steps with numbers per step; a sequence's weight counts for each of its steps.
+
+        y is not needed where X is a Dataset with numbers as labels.
+        """
+        X, y = self._to_score(X, y)
+        predicted = self.predict(X) if static is None else self.predict(X, static=static)
+        check_answers(self, "score", y, predicted, None)
+        if predicted.dtype != object:
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
+        lengths = [len(own) for own in predicted]
+        weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
+        true = np.concatenate([np.asarray(own) for own in y])
+        return float(r2_score(true, np.concatenate(list(predicted)), sample_weight=weights))

@@ -42,6 +42,8 @@ MOST_SEQUENCES = 20_000
 LEAST_TEMPERATURE = 0.1
 # Steps that training may read, so that it ends within a minute on two cores.
 STEPS = 4e6
+# Of a linear map of n-grams to numbers, tried where each of few texts can be left out.
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Of what is drawn for the linear part, beside the seed.
 APART = 1_000_003
 
@@ -209,6 +211,10 @@ def _of_texts(given: "Given", target: "Target", weights: np.ndarray, share: floa
     ends = np.cumsum([0, *(len(places) for places, _ in entries)])
     places, values = (np.concatenate([entry[k] for entry in entries]) for k in (0, 1))
     rows = csr_matrix((values, places, ends), shape=(len(entries), ngrams.size))
+    if target.task == "regression":
+        numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(texts), -1)
+        weight, bias = _linear_numbers(rows, numbers, weights)
+        return WidePart(ngrams, weight, bias, share)
     fitted = LogisticRegression(C=5.0, max_iter=1000).fit(rows, given.y, sample_weight=weights)
     weight, bias = fitted.coef_, fitted.intercept_
     if len(weight) == 1:  # two classes have one row, for the second against the first
@@ -216,6 +222,19 @@ def _of_texts(given: "Given", target: "Target", weights: np.ndarray, share: floa
     whole, offset = np.zeros((target.output_size, ngrams.size)), np.full(target.output_size, -30.0)
     whole[fitted.classes_], offset[fitted.classes_] = weight, bias
     return WidePart(ngrams, whole.astype(np.float32), offset.astype(np.float32), share)
+
+
+def _linear_numbers(rows: Any, numbers: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the linear map of n-grams to numbers; its strength is chosen by leaving each text out where they are few."""
+    from sklearn.linear_model import Ridge, RidgeCV
+
+    few = rows.shape[0] <= MANY
+    fitted = (RidgeCV(alphas=STRENGTHS) if few else Ridge(alpha=1.0, solver="sparse_cg", random_state=0)).fit(
+        rows, numbers, sample_weight=weights
+    )
+    outputs = numbers.shape[1]
+    bias = np.broadcast_to(fitted.intercept_, outputs)
+    return fitted.coef_.reshape(outputs, -1).astype(np.float32), bias.astype(np.float32)
 
 
 def both_parts(network: Any, wide: WidePart, *, probabilities: bool) -> Any:

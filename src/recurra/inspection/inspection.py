@@ -158,7 +158,9 @@ def _task(dataset: Dataset, classes: dict[str, int]) -> str | None:
     if dataset.kind == "pairs":
         return "Translator"
     if dataset.kind == "text":
-        return "TextGenerator" if dataset.y is None else "TextClassifier"
+        if dataset.y is None:
+            return "TextGenerator"
+        return "TextClassifier" if classes else "TextRegressor"
     if dataset.kind == "series":
         return "Forecaster"
     if dataset.kind == "video":

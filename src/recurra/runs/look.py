@@ -14,7 +14,7 @@ from recurra.inspection.inspection import inspect
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.plan import choose_task, why_not
+from recurra.runs.plan import choose_task, told_as_classes, why_not
 from recurra.runs.tasks import TASKS, defaults, options_class
 
 
@@ -58,7 +58,7 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) 
         name: value for name, value in (("test", test), ("by", by)) if isinstance(value, str | float | Path)
     }
     sentence = _recipe(dataset if divided is None else divided.train)
-    remarks = [*found.remarks, *([sentence] if sentence else [])]
+    remarks = [*found.remarks, *told_as_classes(dataset), *([sentence] if sentence else [])]
     task = _task(dataset)
     hindrance = why_not(dataset, task, divided, test=test_of(test), by=by, options=options)
     known = defaults(task, dataset.kind) if dataset.kind in TASKS[task] else {}

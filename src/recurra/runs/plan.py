@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from recurra.records import Dataset
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
 from recurra.runs.data.split import Split, check_by, check_classes_left, check_values, divide, test_of
+from recurra.runs.folder.files import TASK_NAMES
 from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, estimator_class
 
 
@@ -119,6 +120,7 @@ def prepare(
         If the task cannot be learned from the data.
     """
     data_options, options = dict(data_options), dict(options)
+    task = None if task is None else TASK_NAMES.get(task, task)
     seed = seed_of(seed, options.pop(SEED, None))
     test = test_of(test)
     check_by("train", test, by)
@@ -135,6 +137,7 @@ def prepare(
     dataset = load_any(data, **data_options)
     if task is None:
         _question_numbers(dataset)
+        dataset = replace(dataset, notes=(*dataset.notes, *told_as_classes(dataset)))
     task = task or choose_task(dataset)
     _check_kind(dataset, task)
     _check_options(task, dataset.kind, options)
@@ -211,6 +214,17 @@ def _question_numbers(dataset: Dataset) -> None:
             f"train: {dataset.source or 'the data'} has {count} different whole numbers as labels of {len(dataset)} "
             "sequences. Pass task='regress' if they are numbers to predict, task='classify' if each is a class of its own."
         )
+
+
+def told_as_classes(dataset: Dataset) -> list[str]:
+    """Return a sentence where labels that may be scores are taken as classes, and how they become numbers."""
+    count = dataset.few_numbers()
+    if not count:
+        return []
+    return [
+        f"The labels are {count} different whole numbers, taken as classes; task='regress' learns them as numbers, "
+        "task='classify' says that they are classes."
+    ]
 
 
 def default_folder(data: Any) -> Path:

@@ -10,10 +10,13 @@ from recurra.options import ESTIMATORS, options_of
 TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "classify": {
         "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
-        "text": ("recurra.estimators.text_classifier", "TextClassifier"),
+        "text": ("recurra.estimators.texts.text_classifier", "TextClassifier"),
         "video": ("recurra.estimators.video_classifier", "VideoClassifier"),
     },
-    "regress": {"sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor")},
+    "regress": {
+        "sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
+        "text": ("recurra.estimators.texts.text_regressor", "TextRegressor"),
+    },
     "label": {
         "sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
         "tokens": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),

@@ -25,7 +25,7 @@ from recurra.runs.train import train
 )
 @click.argument("data")
 @click.option("-o", "--output", "--out", "out", help="Run folder.  [default: runs/ and the name of the data]")
-@click.option("--task", type=click.Choice(list(TASKS)), help="What to learn.  [default: what the labels say]")
+@click.option("--task", type=flags.Task(list(TASKS)), help="What to learn.  [default: what the labels say]")
 @click.option(
     "--test",
     metavar="FILE|SHARE|0",

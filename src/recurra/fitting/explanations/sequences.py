@@ -63,7 +63,7 @@ def explain(
     (prepared,) = model.prepare([raw], None, beside)
     outputs = model.outputs([raw], None, beside)
     _check_step(who, model.task, step, len(raw))
-    index = _target_index(estimator, outputs if step is None else outputs[[step]], target)
+    index = target_index(estimator, outputs if step is None else outputs[[step]], target)
     row = _row_of(model, step, len(raw), len(prepared))
     network = _whole_network(estimator)
     if getattr(network, "crf", None) is not None:
@@ -162,7 +162,8 @@ def _check_step(who: str, task: str, step: int | None, steps: int) -> None:
     check_number(who, "step", step, integer=True, low=-steps, high=steps - 1)
 
 
-def _target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
+def target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
+    """Return the output that is explained: of outputs (rows, outputs) the strongest class, or the first number."""
     if estimator.model_.task == "regression":
         index = 0 if target is None else int(target)
         if not 0 <= index < outputs.shape[1]:

@@ -10,6 +10,7 @@ from recurra.checks import as_texts, check_choice, check_torch
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.fitting import recipe
+from recurra.fitting.explanations.sequences import target_index
 from recurra.fitting.inputs.sequences import only_one
 
 METHODS = ("integrated_gradients", "occlusion")
@@ -32,18 +33,16 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
     if model.wide is not None and method != "occlusion":
         recipe.warn_of_one_part(who, model.wide)
         model = model.of_network
-    outputs = model.outputs(texts)[0]
-    known = estimator.classes_.tolist()
-    if target is not None:
-        check_choice("explain", "target", target, known)
-    index = int(outputs.argmax()) if target is None else known.index(target)
+    outputs = model.outputs(texts)
+    index = target_index(estimator, outputs, target)
+    whole = float(outputs[0, index])
     words = model.features.steps[0].tokens(x)
     if method == "occlusion":
         if options:
             raise UsageError(
                 "explain: method 'occlusion' has no options for texts; each word is left out in turn."
             )
-        values, error = _without_each(model, texts[0], index, float(outputs[index])), None
+        values, error = _without_each(model, texts[0], index, whole), None
         details: dict[str, Any] = {}
     else:
         values, error, details = _along_the_way(estimator, texts[0], index, options)
@@ -52,8 +51,8 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
         input=words,
         method=method,
         kind="text",
-        target=known[index],
-        output=float(outputs[index]),
+        target=index if model.task == "regression" else estimator.classes_.tolist()[index],
+        output=whole,
         error=error,
         details=details,
     )
@@ -117,7 +116,7 @@ def _along_the_way(
 
 
 def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, float]]:
-    """Return for each class the words that speak for it, read alone, and by how much it leads."""
+    """Return for each class the words that speak for it, read alone, and by how much it leads; of numbers `_shifts`."""
     reader: Any = estimator.model_.features.steps[0]
     words = sorted({token for text in texts for token in reader.tokens(text)})
     words = [word for word in words if any(letter.isalnum() for letter in word)]
@@ -126,6 +125,8 @@ def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, flo
             f"{type(estimator).__name__}: the texts hold no word. Give texts with letters or digits."
         )
     model: Any = estimator.model_
+    if model.task == "regression":
+        return _shifts(model, words)
     proba = np.asarray(model.predict_proba(words), dtype=np.float64)
     best, ordered = proba.argmax(axis=1), np.sort(proba, axis=1)
     lead = ordered[:, -1] - ordered[:, -2] if proba.shape[1] > 1 else ordered[:, -1]
@@ -135,8 +136,18 @@ def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, flo
     }
 
 
+def _shifts(model: Any, words: Sequence[str]) -> dict[Any, dict[str, float]]:
+    """Return by how much words raise the first number over the mean of the training, and by how much others lower it."""
+    numbers = np.asarray(model.predict(words), dtype=np.float64).reshape(len(words), -1)[:, 0]
+    shift = dict(zip(words, (numbers - model.manifest["target"]["center"][0]).tolist(), strict=True))
+    return {
+        "higher": {word: by for word, by in shift.items() if by > 0},
+        "lower": {word: -by for word, by in shift.items() if by < 0},
+    }
+
+
 def clouds(estimator: Any, texts: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what word clouds show of the classes with the most words, at most `MAX_CLOUDS`."""
+    """Return what word clouds show of the headings of `word_scores` with the most words, at most `MAX_CLOUDS`."""
     scores = {
         str(label): _without_stop_words(own) for label, own in word_scores(estimator, texts).items() if own
     }
@@ -167,5 +178,10 @@ def pictures(estimator: Any, texts: Sequence[str]) -> list[tuple[str, str]]:
         return []
     except DataError:  # texts without a word
         return []
-    caption = "Words of these texts, each read alone: the larger, the surer the network is of the class."
+    means = (
+        "further the number is from the mean of the training"
+        if estimator.model_.task == "regression"
+        else "surer the network is of the class"
+    )
+    caption = f"Words of these texts, each read alone: the larger, the {means}."
     return [(svg, caption)]

@@ -9,9 +9,9 @@ from recurra.fitting.inputs import vocabulary
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
-from recurra.options import SequenceLabelerOptions, TextClassifierOptions
+from recurra.options import SequenceLabelerOptions, TextOptions
 
-TextOptions = TextClassifierOptions | SequenceLabelerOptions
+WordOptions = TextOptions | SequenceLabelerOptions
 
 
 def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] | None]:
@@ -19,24 +19,24 @@ def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] |
     return as_texts(X, who=type(estimator).__name__)
 
 
-def check(options: TextOptions, given: Given) -> None:
+def check(options: WordOptions, given: Given) -> None:
     """Nothing more is asked of a text than `as_texts` has checked."""
 
 
-def features(options: TextOptions, given: Given) -> Learned:
+def features(options: WordOptions, given: Given) -> Learned:
     """Learn the vocabulary from the part that trains."""
     texts: list[Any] = given.sequences
     found, rows, facts = vocabulary.fit_words(options, texts, given.weights)
     return Learned(Chain([found], 0), rows, facts)
 
 
-def front(options: TextOptions, learned: Learned) -> dict[str, Any] | None:
+def front(options: WordOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the layers that read words."""
     first: Any = learned.features.steps[0]
     return vocabulary.front(options, first, learned.first_vectors)
 
 
-def told(options: TextOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
+def told(options: WordOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
     """Add what is known of the words."""
     return manifest | ({"text": learned.facts} if learned.facts else {})
 

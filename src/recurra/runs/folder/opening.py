@@ -8,23 +8,15 @@ from typing import Any
 
 from recurra import folder_lock, store
 from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
-from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
+from recurra.runs.folder.files import CONFIG, MODEL, OURS, TASK_NAMES, RunFolder
 from recurra.runs.folder.ownership import settle_to_read
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
 
-# What a model file calls a task -> what a run calls it; and the kind of data where it is no signal.
-_TASKS = {
-    "classification": "classify",
-    "regression": "regress",
-    "labeling": "label",
-    "translation": "translate",
-    "forecasting": "forecast",
-    "anomaly": "anomaly",
-    "generation": "generate",
-}
+# The kind of the data of a model, where it is no signal.
 _KINDS = {
     "TextClassifier": "text",
+    "TextRegressor": "text",
     "TextGenerator": "text",
     "VideoClassifier": "video",
     "Translator": "pairs",
@@ -113,7 +105,7 @@ def task_of(run: str | os.PathLike[str]) -> str:
 def _known(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the manifest of a model says of its task and of how its data are read, as a configuration does."""
     estimator = str(manifest.get("estimator"))
-    task = _TASKS.get(str(manifest.get("task")))
+    task = TASK_NAMES.get(str(manifest.get("task")))
     if task is None:
         raise StoreError(
             f"the model is of the task {manifest.get('task')!r}, which this version does not know."

@@ -34,6 +34,7 @@ TASK_OF = {
     "SequenceRegressor": "regression",
     "SequenceLabeler": "labeling",
     "TextClassifier": "classification",
+    "TextRegressor": "regression",
     "VideoClassifier": "classification",
     "TextGenerator": "generation",
     "Translator": "translation",
@@ -121,7 +122,11 @@ def _check_sequence_file(found: SequenceFile) -> None:
     reads_either = found.estimator == "SequenceLabeler" or found.estimator not in TASK_OF
     if not reads_either and texts != found.estimator.startswith("Text"):
         raise StoreError(f"the features are not those of {found.estimator}. Use a backup.")
-    for estimator, word in (("VideoClassifier", "video"), ("TextClassifier", "text")):
+    for estimator, word in (
+        ("VideoClassifier", "video"),
+        ("TextClassifier", "text"),
+        ("TextRegressor", "text"),
+    ):
         if found.estimator == estimator and getattr(found, word) is None:
             raise StoreError(
                 f"the manifest is incomplete or makes no sense: it lacks {word!r}. Use a backup."
