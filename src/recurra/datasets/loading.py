@@ -10,7 +10,7 @@ from typing import Any
 from recurra.checks import did_you_mean, listing
 from recurra.datasets import catalog
 from recurra.errors import MissingDataError, RecurraError, UsageError
-from recurra.readers import archive, arrays, ts
+from recurra.readers import archive, arff, arrays, ts
 from recurra.readers.clips import clip_folders, video
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.signals import signal
@@ -25,6 +25,7 @@ _FILE_SUFFIXES = (
     *tokens.SUFFIXES,
     *arrays.SUFFIXES,
     *ts.SUFFIXES,
+    *arff.SUFFIXES,
     *signal.SUFFIXES,
     *archive.SUFFIXES,
     *video.IMAGE_SUFFIXES,
@@ -42,9 +43,9 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
         A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), sentences with a label for each word (``.conll``,
         ``.conllu``, ``.iob``, ``.bio``), an array file (``.npy``, ``.npz``), an archive's
-        ``.ts`` file, a video file, an image (its rows are the steps), a signal file (``.wav``, ``.flac``, ``.ogg``,
-        ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a folder of files, clips or images, a zip file of one, the name of a public
-        data set, a pandas or polars DataFrame, or arrays.
+        ``.ts`` or ``.arff`` file, a video file, an image (its rows are the steps), a signal file (``.wav``, ``.flac``,
+        ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a folder of files, clips or images, a zip file of one, the name of
+        a public data set, a pandas or polars DataFrame, or arrays.
     **words
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
         For tables and folders those of `recurra.readers.tables.table_options.TableOptions` (``id``, ``time``, ``label``,
@@ -122,11 +123,8 @@ def _load_path(path: Path, words: dict[str, Any], keep: dict[str, Any]) -> Datas
         return _from_archive(path, TableOptions.from_dict(words, who=str(path)))
     if suffix in ts.SUFFIXES:
         return _with_words(ts.read_ts, path, words, f"{path}, a file of an archive")
-    if suffix == ".arff":
-        raise UsageError(
-            f"load: {path}: files ending in '.arff' are not read; load "
-            f"pandas.DataFrame(scipy.io.arff.loadarff({str(path)!r})[0]) with its classes decoded, or get the .ts file."
-        )
+    if suffix in arff.SUFFIXES:
+        return arff.read_arff(path, TableOptions.from_dict(words, who=str(path)))
     raise UsageError(
         f"load: {path}: files ending in {suffix or 'nothing'!r} are not read; known are "
         f"{', '.join(_FILE_SUFFIXES)}, and folders of such."
@@ -134,7 +132,7 @@ def _load_path(path: Path, words: dict[str, Any], keep: dict[str, Any]) -> Datas
 
 
 def _from_archive(path: Path, words: TableOptions) -> Dataset:
-    with archive.unpacked(path, (*FILE_SUFFIXES, *ts.SUFFIXES, *signal.COMPANIONS)) as folder:
+    with archive.unpacked(path, (*FILE_SUFFIXES, *ts.SUFFIXES, *arff.SUFFIXES, *signal.COMPANIONS)) as folder:
         try:
             dataset = read_folder(folder, words)
         except RecurraError as error:

@@ -1,6 +1,7 @@
 """Bytes on disk become records, one file per kind of file.
 
 - `archive`: Zipped data sets: the files inside are unpacked for the time of reading, within limits
+- `arff`: The ``.arff`` files of Weka and of the time-series archives become records
 - `arrays`: numpy arrays, in memory or in ``.npy`` and ``.npz`` files, become records
 - `clips/`: Clips and folders of images: found, decoded in a child process, brought to one shape
 - `files/`: What readers of every kind of file share; knows no format

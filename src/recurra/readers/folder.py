@@ -1,7 +1,7 @@
 """A folder of files, one sequence each, becomes records.
 
 Recognised, in this order: ``labels.csv`` (file, label, group) beside the files; the two files of an
-archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``); ``train`` and ``test`` folders of any of these kinds;
+archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``, or ``.arff``); ``train`` and ``test`` folders of any of these kinds;
 one sub-folder per class; files without labels, or with a label per time step in a column of their own. A ``.txt`` file
 of words rather than numbers is one text.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.readers.arff import read_arff_pair
 from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
@@ -83,6 +84,9 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
         words.check_given(["encoding", *times], f"{path}, the two files of an archive")
         told = {word: getattr(words, word) for word in times}
         return read_ts_pair(archives[0][0], archives[1][0], encoding=words.encoding, **told)
+    archives = sorted(path.glob("*_TRAIN.arff")), sorted(path.glob("*_TEST.arff"))
+    if [len(found) for found in archives] == [1, 1]:
+        return read_arff_pair(archives[0][0], archives[1][0], words)
     folders = sorted(
         child
         for child in path.iterdir()

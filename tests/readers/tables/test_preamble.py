@@ -111,11 +111,6 @@ def test_classes_of_people_are_answered_with_what_to_write(tmp_path):
     assert recurra.load(tmp_path).groups.tolist() == ["s1", "s2", "s1"]
 
 
-def test_arff_is_answered_with_what_to_write(tmp_path):
-    with pytest.raises(recurra.errors.UsageError, match=r"pandas.DataFrame\(scipy.io.arff.loadarff"):
-        load(tmp_path, "@relation x\n", "x.arff")
-
-
 def test_a_point_in_a_single_name_parts_nothing(tmp_path):
     assert load(tmp_path, "a.b\n1.5\n2.5\n", layout="long").channel_names == ["a.b"]
 

@@ -23,6 +23,7 @@ from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
 from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
+from recurra.readers.tables import nested_cells
 from recurra.records import Dataset, Record
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     A table (two-dimensional array or DataFrame) is one univariate sequence a row. Its number of columns and their
     names are learned in ``fit`` (``reset=True``) and must be the same afterwards, as in scikit-learn; sequences
     of other lengths are passed as a list. Of a Dataset, or a list of DataFrames with a column per channel, the names of
-    the channels are learned, and afterwards channels are found by name, in whatever order they are.
+    the channels are learned, and afterwards channels are found by name, in whatever order they are. A frame of the archives'
+    tools, with whole sequences as cells or the index levels instance and time, is a sequence a row or an instance.
     """
+    found = nested_cells.of_the_archives(X)
+    X = X if found is None else found
     if reset:
         estimator.channel_names_in_ = _channel_names(X)
     if isinstance(X, Dataset):

@@ -69,6 +69,7 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
         If the table cannot be read as it is; the sentence names file, line and column.
     """
     words = words or TableOptions()
+    source, words = nested_cells.with_instances(source, words)
     who = "a DataFrame" if is_frame(source) else str(source)
     if not is_frame(source) and tokens.holds_columns(Path(source), words):
         return tokens.read_columns(Path(source), words)
@@ -154,6 +155,8 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         check_full_rows(columns)
         dataset = _texts(columns, words)
     elif found := nested_cells.sequence_columns(columns, words.channels):
+        words, own = nested_cells.with_label(columns, words, found)
+        notes += own
         dataset = _nested(columns, words, found)
     else:
         if words.channels is None:
