@@ -301,6 +301,9 @@ class Running(Options):
         "during training.", type_doc="sequence of recurra.training.callbacks.Callback")
     checkpoint_dir: str | os.PathLike[str] | None = option(None, "Folder for checkpoints of the training. ``fit(..., "
         "resume=True)`` goes on from the newest.", type_doc="path or None")
+    shards: int = option(1, "Parts of a batch whose gradients are computed alone and added in a fixed order, by one process "
+        "or shared among several (``recurra train --workers``, torchrun). The weights depend on how many there are, not on "
+        "who computes them.", low=1)
     device: str = option("cpu", "torch device to train on, such as cpu or cuda. Prediction is on the CPU.",
         type_doc="str")
 

@@ -119,9 +119,9 @@ class Examples:
         """Return the batches of one epoch as indices; see `recurra.batches.bucketing.plan`."""
         return plan(self.lengths, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return targets and weights of all examples row by row, as in a `Batch` of everything."""
-        return self._rows(np.arange(len(self)))
+    def rows(self, indices: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return targets and weights row by row, as in a `Batch` of these examples; of all by default."""
+        return self._rows(np.arange(len(self)) if indices is None else indices)
 
     def batch(self, indices: np.ndarray) -> Batch:
         """Return these examples as one batch, in this order."""

@@ -19,6 +19,7 @@ from recurra.runs.tasks import all_defaults
 _OF_VERBS = (
     "task",
     "test",
+    "workers",
     "by",
     "force",
     "out",

@@ -10,6 +10,7 @@ import re
 import shlex
 import stat
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,7 @@ import recurra
 from recurra import errors
 from recurra.cli import standard_streams
 from recurra.interrupts import Interrupted, end_on_signals
+from recurra.runs.workers.team import end_with_agent, follows, is_launched
 
 # Verb -> what it does in a line; the command of the same name lives in `recurra.cli.verbs.<verb>` as ``command``.
 VERBS: dict[str, str] = {
@@ -36,6 +38,9 @@ VERBS: dict[str, str] = {
     "datasets": "List the data sets that can be named.",
     "doctor": "Show versions, kernels, threads and where data are looked for.",
 }
+
+# A worker that does not lead waits so long before it says what went wrong.
+SECONDS_TO_LEAD = 2
 
 OK, NOT_DONE, WRONG_USAGE, BAD_DATA, RESUMABLE = range(5)
 
@@ -92,7 +97,7 @@ class Desk(click.Group):
 @click.pass_context
 def desk(ctx: click.Context, debug: bool) -> None:
     """Recurrent neural networks on real sequences: from a folder of recordings to a trained, judged network."""
-    ctx.obj = {"debug": debug}
+    ctx.ensure_object(dict)["debug"] = debug
 
 
 def main() -> None:
@@ -101,6 +106,7 @@ def main() -> None:
     try:
         standard_streams.prepare(sys.argv[1:])
         end_on_signals()
+        end_with_agent()
         code = run(sys.argv[1:])
         standard_streams.leave()
     except KeyboardInterrupt:  # before anything was begun, or after everything was done
@@ -118,7 +124,7 @@ def run(args: Sequence[str]) -> int:
         _own_warnings(debug)
         try:
             # Not desk.main: that answers a closed pipe and Ctrl-C in its own way, with codes of its own.
-            with desk.make_context("recurra", list(args)) as context:
+            with desk.make_context("recurra", list(args), obj={"args": [*args]}) as context:
                 code = desk.invoke(context)
             sys.stdout.flush()
         except click.exceptions.Exit as end:
@@ -172,11 +178,16 @@ def _failed(error: BaseException, debug: bool) -> int:
     if isinstance(error, click.ClickException):
         return _wrong_usage(error)
     if isinstance(error, Interrupted):
-        _tell(f"Interrupted: {error}")
+        if not (is_launched() or follows()):  # else another process says it for all
+            _tell(f"Interrupted: {error}")
         return RESUMABLE
     if isinstance(error, KeyboardInterrupt | click.Abort):
+        if follows():
+            return RESUMABLE
         _tell("Interrupted.")
         return NOT_DONE
+    if follows():  # the first worker most likely says the same, and all are ended when it has
+        time.sleep(SECONDS_TO_LEAD)
     if isinstance(error, errors.RecurraError):
         _tell(f"Error: {in_flags(str(error))}")
         return exit_code(error)
@@ -232,6 +243,8 @@ def _own_warnings(debug: bool) -> None:
     """Show our warnings as one line, without the line of code; others, which tell of code, with --debug only."""
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        if follows():
+            return
         if issubclass(category, errors.RecurraWarning):
             _tell(f"Warning: {in_flags(str(message))}")
         elif debug and not issubclass(category, DeprecationWarning):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from recurra.checks import check_torch
+from recurra.errors import UsageError
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.task import Member, Request, Start
@@ -36,9 +37,10 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     """
     estimator._check_options()
     check_torch(f"{type(estimator).__name__}.fit")
-    found = resuming.find(estimator, resume)
+    workers = _workers(estimator)
+    found = resuming.find(estimator, resume) if workers.leads else None
     fitted = resuming.fitted_before(estimator, resume)
-    seed = resuming.seed_of(resuming.random_state(estimator, found))
+    seed = workers.shared(resuming.seed_of(resuming.random_state(estimator, found)))
     start = Start(type(estimator).__name__, seed, fitted)
     task = estimator.task
     data = task.read(estimator, request, start)
@@ -60,3 +62,17 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     estimator._learned()
     task.remember(estimator, data, start)
     return estimator
+
+
+def _workers(estimator: Any) -> Any:
+    """Return the processes that train together, this one included."""
+    from recurra.training.distributed.workers import join
+
+    workers = join(estimator.shards)
+    budget = getattr(estimator, "budget_s", None)
+    if workers.count > 1 and budget is not None:
+        raise UsageError(
+            f"{type(estimator).__name__}: budget_s={budget!r} chooses by the clock of one process, and {workers.count} "
+            "workers must choose alike. Leave one of them out."
+        )
+    return workers

@@ -25,6 +25,10 @@ FREE = (
 )
 
 
+# What checkpoints of earlier versions, which do not know these words, were written with.
+BEFORE: Mapping[str, Any] = {"shards": 1}
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the checkpoints of one network are.
@@ -138,7 +142,7 @@ def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
     """
     then = found.identity
     for name, value in now["words"].items():
-        before = then.get("words", {}).get(name)
+        before = then.get("words", {}).get(name, BEFORE.get(name))
         if before != value and not _same_file(name, before, value):
             raise UsageError(
                 f"{who}: {name} is {value!r}, but {found.path} was written with {before!r}. "

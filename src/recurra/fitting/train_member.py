@@ -16,11 +16,13 @@ def train_member(
 ) -> Member:
     """Train one of the networks; the first is what callbacks see, and the only one as a rule."""
     from recurra.nn.networks.sequence_network import to_arrays
+    from recurra.training.distributed.workers import join
     from recurra.training.loop import train
 
     seed = start.seed + number
     examples = prepared.examples if prepared.parts is None else prepared.examples.take(prepared.parts[number])
-    place = resuming.Place(start.who, resuming.folder_of(options, number), seed)
+    leads = join(options.shards).leads
+    place = resuming.Place(start.who, resuming.folder_of(options, number) if leads else None, seed)
     if number:
         found = resuming.newest(place, resume)
     identity = {**prepared.params, **prepared.identity}

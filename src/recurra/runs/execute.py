@@ -89,6 +89,14 @@ def execute(prepared: Prepared, tell: Tell) -> Run:
     return Run(plan.folder, estimator, metrics, evaluation, plan.command)
 
 
+def follow(prepared: Prepared) -> Run:
+    """Train with the worker that leads, which alone judges and writes."""
+    estimator = prepared.estimator
+    estimator.set_params(callbacks=(), checkpoint_dir=None, verbose=0)
+    estimator.fit(prepared.split.train)
+    return Run(prepared.plan.folder, estimator, {}, None, prepared.plan.command)
+
+
 def _tell_data(prepared: Prepared, tell: Tell) -> _Problems:
     """Say what is in the data, how it is split, and what is odd about it."""
     dataset, split = prepared.dataset, prepared.split
@@ -135,10 +143,11 @@ def _resumable(plan: Plan) -> Iterator[None]:
     advice = f"Go on with: {shlex.join(command)}"
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if unfinished(plan.folder) is None:
             raise
-        raise Interrupted(f"where training stood is kept. {advice}") from None
+        why = f"{error}; " if str(error) else ""
+        raise Interrupted(f"{why}where training stood is kept. {advice}") from None
     except (MemoryError, OSError) as error:
         if unfinished(plan.folder) is not None:
             error.add_note(advice)

@@ -10,11 +10,12 @@ from recurra.runs.command_line import SEED
 from recurra.runs.data import sources
 from recurra.runs.data.identity import fingerprint, split_keys
 from recurra.runs.data.split import divide, test_of
-from recurra.runs.execute import Run, Tell, execute
+from recurra.runs.execute import Run, Tell, execute, follow
 from recurra.runs.folder.files import CONFIG, MODEL, RunFolder
 from recurra.runs.folder.ownership import owned, unfinished
 from recurra.runs.plan import Plan, Prepared, checked
 from recurra.runs.tasks import defaults, estimator_class
+from recurra.runs.workers.team import follows, team
 
 # Options that may differ from those the run was begun with; every other one stays what it was.
 _FREE = ("callbacks", "cache_dir", "checkpoint_dir", "device", "verbose")
@@ -48,6 +49,8 @@ def resume_run(run: Any, data: Any = None, *, test: Any = None, tell: Tell, **op
     """
     folder = Path(run)
     _begun(folder)
+    if follows():
+        return follow(_prepare_again(folder, data, test, options))
     with owned(folder):
         return execute(_prepare_again(folder, data, test, options), tell)
 
@@ -72,6 +75,7 @@ def _prepare_again(folder: Path, data: Any, test: Any, options: dict[str, Any]) 
     _check_options(folder, options, needed)
     stored |= storage_places(begun, stored, options)
     estimator = estimator_of_task(**{**stored, **options, SEED: plan.seed})
+    team({"shards": estimator.shards})
     dataset = sources.load_again(config) if data is None else sources.load_like(data, plan.data_options, {})
     how = {"test": plan.test, "by": plan.by, "seed": plan.seed, "options": plan.data_options}
     for keys in split_keys({**config, "data": sources.place(plan.source)}, dataset):

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import UsageError
+from recurra.runs.command_line import SEED
 from recurra.runs.data.sources import divide_options
-from recurra.runs.execute import Run, Tell, execute
+from recurra.runs.execute import Run, Tell, execute, follow
 from recurra.runs.folder.opening import check_free, check_place
 from recurra.runs.folder.ownership import owned
-from recurra.runs.plan import default_folder, prepare
+from recurra.runs.plan import default_folder, prepare, seed_of
 from recurra.runs.resume import resume_run
+from recurra.runs.workers.team import team
 
 
 def train(
@@ -57,7 +59,8 @@ def train(
     Returns
     -------
     Run
-        The folder, the figures, and the fitted estimator.
+        The folder, the figures, and the fitted estimator. Of several workers that train together (torchrun) the first
+        one judges and writes; the others have no figures.
 
     Raises
     ------
@@ -82,6 +85,12 @@ def train(
         raise UsageError("train: give the data to train on, or a run to go on with as resume=.")
     data_options, model_options = divide_options("train", options)
     folder = check_place(default_folder(data) if out is None else Path(out))
+    workers = team(model_options)
+    if workers is not None:
+        seed = workers.shared(seed_of(seed, model_options.pop(SEED, None)))
+        if not workers.leads:
+            prepared = prepare(data, task, folder, data_options, model_options, test=test, by=by, seed=seed)
+            return follow(prepared)
     with owned(folder):
         check_free(folder, force=force)
         prepared = prepare(data, task, folder, data_options, model_options, test=test, by=by, seed=seed)

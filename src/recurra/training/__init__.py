@@ -4,6 +4,7 @@
 - `checkpoints`: `Checkpoints`, where training stands, kept in a folder while it goes on; `newest`, what to go on from
 - `closed_form`: A linear map found in one step: ridge regression, its strength chosen by leaving each sequence out
 - `config`: `TrainingConfig`, everything that decides how a network is trained
+- `distributed/`: One training on several processes, its gradients added in a fixed order
 - `failures`: Why training could not go on, in words: a number that is not finite, or no memory left
 - `gradient_record`: How far gradients reach, recorded now and then while training
 - `language_modelling`: Training on one long text: parallel streams, truncated backpropagation, a state carried on

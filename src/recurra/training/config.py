@@ -38,6 +38,7 @@ class TrainingConfig:
         None  # first length, or the fields of curriculum.py, for lengths that grow; None: all lengths at once
     )
     patience: int | None = None  # epochs without a lower validation loss before stopping; None: never
+    shards: int = 1  # parts of a batch whose gradients are computed alone, see `recurra.training.distributed`
     seed: int = 0  # decides order and dropout, 0 to 2**63 - 1
     device: str = "cpu"  # a torch device
     verbose: int = 0  # 0 silent, 1 a live line on a terminal, 2 a log line an epoch
@@ -54,6 +55,7 @@ class TrainingConfig:
         as_curriculum(self.curriculum)
         if self.patience is not None:
             check_number(who, "patience", self.patience, integer=True, low=1)
+        check_number(who, "shards", self.shards, integer=True, low=1)
         check_number(who, "seed", self.seed, integer=True, low=0, high=2**63 - 1)
         check_device(self.device)
         check_choice(who, "verbose", self.verbose, [0, 1, 2])

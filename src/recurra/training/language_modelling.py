@@ -95,6 +95,11 @@ class LanguageNetwork(torch.nn.Module):
         With an embedding as its front.
     streams : int
         Read side by side in training; the state of each goes on from piece to piece.
+
+    Attributes
+    ----------
+    sequences : Tensor of shape (n,) or None
+        Which streams the next call reads; None for all.
     """
 
     def __init__(self, network: SequenceNetwork, streams: int) -> None:
@@ -104,6 +109,7 @@ class LanguageNetwork(torch.nn.Module):
         for number in range(2 if config.cell == "lstm" else 1):
             zeros = torch.zeros(config.num_layers, streams, config.hidden_size)
             self.register_buffer(f"state_{number}", zeros)  # with the weights in every checkpoint
+        self.sequences: Tensor | None = None
 
     @classmethod
     def built(cls, config: NetworkConfig, streams: int, seed: int, fitted: Any = None) -> "LanguageNetwork":
@@ -123,13 +129,19 @@ class LanguageNetwork(torch.nn.Module):
         rows = inputs.values.reshape(streams, -1, inputs.values.shape[1])
         tokens = torch.cat([rows[:, :, 0], rows[:, -1:, 1]], dim=1)
         begins = bool(rows[0, 0, 2])
-        buffers = list(self.buffers(recurse=False))
-        before = None if begins else tuple(buffer.clone() for buffer in buffers)
+        buffers = self.states_of_sequences
+        chosen = slice(None) if self.sequences is None else self.sequences
+        before = None if begins else tuple(buffer[:, chosen].clone() for buffer in buffers)
         nats, after = step_nats(self.network, tokens, before)
         if self.training:
             for buffer, state in zip(buffers, after, strict=True):
-                buffer.copy_(state.detach())
+                buffer[:, chosen] = state.detach()
         return nats
+
+    @property
+    def states_of_sequences(self) -> list[Tensor]:
+        """The states that go on from piece to piece, each of shape (num_layers, streams, hidden_size)."""
+        return list(self.buffers(recurse=False))
 
 
 def step_nats(network: SequenceNetwork, piece: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -25,46 +25,26 @@ from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
 from recurra.training.callbacks.progress import make_progress
 from recurra.training.config import TrainingConfig
+from recurra.training.distributed.sharded_step import ShardedStep
+from recurra.training.distributed.shards import check_workers
+from recurra.training.distributed.workers import Workers, join, one_thread
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss
 from recurra.training.schedules.curriculum import as_curriculum, up_to
 from recurra.training.schedules.learning_rate import Schedule
 from recurra.training.schedules.stopping import EarlyStopping
-from recurra.training.state import TrainingState, check_place, fingerprint, pack, unpack
+from recurra.training.state import (
+    Tally,
+    TrainingState,
+    check_place,
+    fingerprint,
+    pack,
+    unpack,
+)
+from recurra.training.state import TrainingResult as TrainingResult
 from recurra.training.validation import outputs_in_order, to_device
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How training went; the weights themselves are in the network.
-
-    Parameters
-    ----------
-    history : list of dict
-        One flat row per finished epoch: ``epoch`` (from 1), ``train_loss`` (mean over the epoch, while the
-        weights changed), ``valid_loss`` and ``valid_<figure>`` with validation, ``learning_rate`` (of the
-        last batch), ``grad_norm_median`` and ``grad_norm_max`` (before clipping), ``clipped_share`` (of
-        batches), ``seconds`` (training and validation), ``steps_per_second`` (time steps trained on),
-        ``padding_share`` (what padding these batches would have wasted). Now and then ``gradient_horizon``,
-        ``gradient_growth`` and ``gradient_length``, see `recurra.training.gradient_record`; with a curriculum
-        ``length_limit``.
-    best_epoch : int
-        The epoch the weights are from, counted from 1; 0 if none was finished.
-    stopped : {"max_epochs", "patience", "callback", "non_finite", "out_of_memory"}
-        Why training ended.
-    train_seconds : float
-        Over all parts of a run that was stopped and went on.
-    state : TrainingState or None
-        What `train` takes as ``start`` to go on; None after an error.
-    """
-
-    history: list[dict[str, Any]]
-    best_epoch: int
-    stopped: str
-    train_seconds: float
-    state: TrainingState | None
 
 
 def train(
@@ -127,10 +107,12 @@ def train(
         After Ctrl-C, which is held back until the batch is finished; so are SIGTERM and SIGHUP where they mean the same,
         see `recurra.interrupts`.
     """
-    shown = make_progress(config.verbose)
-    everyone = [*callbacks, shown] if shown is not None else list(callbacks)
+    workers = join(config.shards)
+    check_workers(workers.count, config.shards)
+    shown = make_progress(config.verbose) if workers.leads else None
+    everyone = [*(callbacks if workers.leads else ()), *([] if shown is None else [shown])]
     device = torch.device(config.device)
-    with held_back_interrupt() as interrupt:
+    with held_back_interrupt() as interrupt, one_thread(config.shards):
         run = Run(
             network.to(device),
             examples,
@@ -141,9 +123,12 @@ def train(
             callbacks=everyone,
             interrupt=interrupt,
             shared_generator=shared_generator,
+            workers=workers,
         )
+        start = workers.shared(start)
         if start is not None:
             run.restore(start)
+        workers.check_same(run.fingerprint, run.network)
         return _carry_out(run)
 
 
@@ -172,18 +157,6 @@ def _carry_out(run: "Run") -> TrainingResult:
         for callback in run.callbacks:
             callback.on_error(run, error)
         raise
-
-
-@dataclass
-class Tally:
-    """Sums over the batches of the epoch under way."""
-
-    loss: float = 0.0  # sum of weight times mean loss
-    weight: float = 0.0
-    steps: int = 0  # time steps
-    clipped: int = 0  # batches
-    seconds: float = 0.0
-    grad_norms: list[float] = field(default_factory=list)  # one per batch, before clipping
 
 
 class Run:
@@ -219,10 +192,12 @@ class Run:
         callbacks: Sequence[Callback],
         interrupt: Interrupt,
         shared_generator: bool,
+        workers: Workers,
     ) -> None:
         self.network, self.examples, self.validation = network, examples, validation
         self.config, self.callbacks = config, callbacks
         self._loss, self._score, self._interrupt = loss, score, interrupt
+        self._workers = workers
         self.device = torch.device(config.device)
         self._generator = torch.Generator(self.device)
         # an optimizer of the user's own may draw as well
@@ -252,6 +227,16 @@ class Run:
         # Best weights with validation, else those of the last finished epoch; at first those training began
         # with.
         self._kept = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+        self._sharded = None
+        if config.shards > 1:
+            self._sharded = ShardedStep(
+                network,
+                examples,
+                shards=config.shards,
+                workers=workers,
+                seeded=self._seed,
+                device=self.device,
+            )
 
     # What callbacks may ask.
 
@@ -292,7 +277,7 @@ class Run:
         if not self.whole:
             return None
         tree = {
-            "fingerprint": self._fingerprint,
+            "fingerprint": self.fingerprint,
             "epoch": self.epoch,
             "batch": self.batch,
             "history": self.history,
@@ -318,7 +303,7 @@ class Run:
             ) from error
 
     def _restore(self, tree: Any) -> None:
-        if tree["fingerprint"] != self._fingerprint:
+        if tree["fingerprint"] != self.fingerprint:
             raise UsageError(
                 "train: start was taken with other data, batch_size, seed or optimizer; training cannot go "
                 "on from it. "
@@ -347,13 +332,13 @@ class Run:
     def all_epochs(self) -> str:
         """Train until the end and return why it is the end."""
         while True:
-            if self._asked_to_stop:
+            if self._stop_asked():
                 return "callback"
             if self.stopping.exhausted:
                 return "patience"
             if self.epoch > self.config.max_epochs:
                 return "max_epochs"
-            self._interrupt.check()
+            self._check_interrupt()
             self._one_epoch()
 
     def _one_epoch(self) -> None:
@@ -368,11 +353,20 @@ class Run:
         )
         self.network.train()
         while self.batch < len(batches):
-            if self._asked_to_stop:
+            if self._stop_asked():
                 return
-            self._interrupt.check()
+            self._check_interrupt()
             self._one_batch(self.examples.batch(batches[self.batch]), seed=int(seeds[self.batch]))
         self._finish_epoch(batches, seed=int(seeds[-1]))
+
+    def _stop_asked(self) -> bool:
+        return bool(self._workers.largest(int(self._asked_to_stop)))
+
+    def _check_interrupt(self) -> None:
+        """Raise KeyboardInterrupt, on all workers, if one of them is to end."""
+        if self._workers.largest(int(self._interrupt.pending is not None)):
+            self._interrupt.check()
+            raise KeyboardInterrupt
 
     @property
     def length_limit(self) -> int:
@@ -396,7 +390,7 @@ class Run:
         no_memory: BaseException | None = None
         try:
             with self._drawing(seed):
-                loss, norm, clipped = self._step(batch)
+                loss, norm, clipped = self._step(batch, seed)
         except (RuntimeError, MemoryError) as error:
             if not failures.is_out_of_memory(error):
                 raise
@@ -423,18 +417,24 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.loss_of(self.network(to_device(batch.inputs, self.device)), batch).backward()
 
-    def _step(self, batch: Batch) -> tuple[float, float, bool]:
+    def _step(self, batch: Batch, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
         # not zero_grad, which marks the profiler: 0.1 ms of a step on the vowels
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
-        outputs = self.network(to_device(batch.inputs, self.device))
-        loss = self.loss_of(outputs, batch)
+        if self._sharded is None:
+            outputs = self.network(to_device(batch.inputs, self.device))
+            loss = self.loss_of(outputs, batch)
+        else:
+            outputs, targets, weights = self._sharded.forward(batch.indices, seed)
+            loss = self._loss(outputs, self._tensor(targets), self._tensor(weights))
         value = loss.item()
         if not math.isfinite(value):
             raise self._non_finite("loss", value, batch, number=self.batch + 1, outputs=outputs)
         loss.backward()
+        if self._sharded is not None:
+            self._sharded.backward()
         gradients = optimizers.gradients_of(self.optimizer)
         norm = optimizers.global_norm(gradients)
         if not math.isfinite(norm):
@@ -489,7 +489,8 @@ class Run:
         under_way: list[Batch] = []
 
         def before_batch(batch: Batch) -> None:
-            self._interrupt.check()
+            if self._workers.count == 1:  # else all go on to the next batch, and end together
+                self._interrupt.check()
             under_way[:] = [batch]
 
         try:
@@ -500,6 +501,7 @@ class Run:
                     batch_size=self.config.batch_size,
                     device=self.device,
                     before_batch=before_batch,
+                    workers=Workers() if self._shared_generator else self._workers,
                 )
         except (RuntimeError, MemoryError) as error:
             if failures.is_out_of_memory(error):
@@ -557,11 +559,18 @@ class Run:
         with globally, drawing_from(self.network, self._generator):
             yield
 
+    def _seed(self, seed: int) -> None:
+        """Begin to draw anew from a seed, within `_drawing`."""
+        self._generator.manual_seed(seed)
+        if self._shared_generator:
+            torch.manual_seed(seed)
+
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._began
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """What must be the same for training to go on."""
         return fingerprint(self.examples, self.config, self.curriculum)
 
     def _kept_words(self) -> str:

@@ -7,7 +7,7 @@ beside it: what `recurra.store` writes. Nothing is pickled.
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,49 @@ class TrainingState:
 
     manifest: dict[str, Any]
     arrays: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How training went; the weights themselves are in the network.
+
+    Parameters
+    ----------
+    history : list of dict
+        One flat row per finished epoch: ``epoch`` (from 1), ``train_loss`` (mean over the epoch, while the
+        weights changed), ``valid_loss`` and ``valid_<figure>`` with validation, ``learning_rate`` (of the
+        last batch), ``grad_norm_median`` and ``grad_norm_max`` (before clipping), ``clipped_share`` (of
+        batches), ``seconds`` (training and validation), ``steps_per_second`` (time steps trained on),
+        ``padding_share`` (what padding these batches would have wasted). Now and then ``gradient_horizon``,
+        ``gradient_growth`` and ``gradient_length``, see `recurra.training.gradient_record`; with a curriculum
+        ``length_limit``.
+    best_epoch : int
+        The epoch the weights are from, counted from 1; 0 if none was finished.
+    stopped : {"max_epochs", "patience", "callback", "non_finite", "out_of_memory"}
+        Why training ended.
+    train_seconds : float
+        Over all parts of a run that was stopped and went on.
+    state : TrainingState or None
+        What `train` takes as ``start`` to go on; None after an error.
+    """
+
+    history: list[dict[str, Any]]
+    best_epoch: int
+    stopped: str
+    train_seconds: float
+    state: TrainingState | None
+
+
+@dataclass
+class Tally:
+    """Sums over the batches of the epoch under way."""
+
+    loss: float = 0.0  # sum of weight times mean loss
+    weight: float = 0.0
+    steps: int = 0  # time steps
+    clipped: int = 0  # batches
+    seconds: float = 0.0
+    grad_norms: list[float] = field(default_factory=list)  # one per batch, before clipping
 
 
 def pack(tree: Any) -> TrainingState:
@@ -121,6 +164,8 @@ def fingerprint(examples: Examples, config: TrainingConfig, curriculum: Curricul
     settings = config.to_dict()
     words = ("batch_size", "seed", "optimizer", "learning_rate", "weight_decay", "grad_clip")
     digest.update(repr([settings[word] for word in words]).encode())
+    if config.shards > 1:
+        digest.update(f"shards {config.shards}".encode())
     if curriculum is not None:
         digest.update(repr(curriculum).encode())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ import torch
 
 from recurra.batches.examples import Batch, Examples
 from recurra.ragged import Ragged
+from recurra.training.distributed.workers import Workers
 
 # Without a graph to keep, a batch takes a fraction of the memory it takes in training.
 BATCH_FACTOR = 4
@@ -24,6 +25,7 @@ def outputs_in_order(
     batch_size: int,
     device: torch.device,
     before_batch: Callable[[Batch], None],
+    workers: Workers | None = None,
 ) -> torch.Tensor:
     """Return the outputs for all examples, in their order, without gradients.
 
@@ -39,6 +41,8 @@ def outputs_in_order(
         Where the network is.
     before_batch : function
         Called with each batch before it is computed.
+    workers : Workers, optional
+        Who share the batches; each gets the outputs of all.
 
     Returns
     -------
@@ -46,13 +50,17 @@ def outputs_in_order(
         One row per sequence, or per time step if targets are per step.
     """
     batches = examples.plan(batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
-    parts = []
+    workers = workers or Workers()
+    parts = {}
     with torch.no_grad():
-        for indices in batches:
-            batch = examples.batch(indices)
+        for number in range(workers.rank, len(batches), workers.count):
+            batch = examples.batch(batches[number])
             before_batch(batch)
-            parts.append(network(to_device(batch.inputs, device)))
-    joined = torch.cat(parts)
+            parts[number] = network(to_device(batch.inputs, device))
+    if workers.count > 1:
+        own = {number: part.cpu() for number, part in parts.items()}
+        parts = {n: part.to(device) for found in workers.all(own) for n, part in found.items()}
+    joined = torch.cat([parts[number] for number in range(len(batches))])
     order = np.concatenate(batches)
     if examples.per_step:
         order = _rows(order, examples.lengths)

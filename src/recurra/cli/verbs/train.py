@@ -1,5 +1,6 @@
 """``recurra train``: data to a trained, judged and saved network in a run folder."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,8 +10,12 @@ from recurra.cli.main import in_flags
 from recurra.cli.next_steps import after_training
 from recurra.runs.execute import Run
 from recurra.runs.folder.files import MODEL, REPORT
+from recurra.runs.plan import default_folder
 from recurra.runs.tasks import TASKS
 from recurra.runs.train import train
+from recurra.runs.workers.launching import launch_workers
+from recurra.runs.workers.team import follows, is_worker
+from recurra.training.distributed.shards import USUAL_SHARDS, check_workers
 
 
 @click.command(
@@ -32,6 +37,11 @@ from recurra.runs.train import train
     help="What to judge on.  [default: the data's own split, else 0.2 with no group on both sides]",
 )
 @click.option("--by", type=click.Choice(["group", "time", "record"]), help="How a share is held out.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that train together on this machine; the weights are the same for any number of them.",
+)
 @click.option("--force", is_flag=True, help="Replace the run in the folder once the new one is whole.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Write metrics.json, flat, as the only line on standard output."
@@ -39,7 +49,7 @@ from recurra.runs.train import train
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary of the data.")
 @flags.data_flags
 @flags.option_flags
-def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
+def command(data: str, as_json: bool, quiet: bool, workers: int | None, **given: Any) -> int | None:
     """Train a network on DATA, judge it and save it in a run folder.
 
     DATA is a folder with one sub-folder per class, a folder with labels.csv, a table with a row per time step or per
@@ -47,6 +57,13 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     """
     own = {word: given.pop(word) for word in ("out", "task", "test", "by", "force")}
     options = flags.given(given)
+    if workers is not None and not is_worker():
+        options.setdefault("shards", USUAL_SHARDS)
+        check_workers(workers, options["shards"])
+        if workers > 1:
+            folder = default_folder(data) if own["out"] is None else Path(own["out"])
+            return launch_workers(click.get_current_context().obj["args"], workers, folder)
+    quiet = quiet or follows()
     if quiet:
         options.setdefault("verbose", 0)
     else:
@@ -54,9 +71,13 @@ def command(data: str, as_json: bool, quiet: bool, **given: Any) -> None:
     if int(options.get("verbose", 1)) > 1:
         terminal_output.log_to_stderr()
     run = train(data, tell=None if quiet else tell_on_screen, **own, **options)
+    if follows():
+        return None
     if as_json:
-        return terminal_output.flat_json(run.metrics)
-    return show(run, quiet)
+        terminal_output.flat_json(run.metrics)
+    else:
+        show(run, quiet)
+    return None
 
 
 def tell_on_screen(line: str) -> None:

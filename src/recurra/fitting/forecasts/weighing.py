@@ -14,7 +14,7 @@ from recurra.serving.models.forecast_model import ForecastModel
 # Options that say what is asked for, not how the network is made.
 ASKED = {
     "horizon", "season", "loss", "quantiles", "calibrate", "validation_fraction", "patience", "statistical", "device",
-    "callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose",
+    "callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "shards", "verbose",
 }  # fmt: skip
 MOST_SERIES = 8  # that the weight is decided on
 ORIGINS = 3
