@@ -1,9 +1,9 @@
 """A folder of files, one sequence each, becomes records.
 
-Recognised, in this order: ``labels.csv`` (file, label, group) beside the files; the two files of an
-archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``, or ``.arff``); ``train`` and ``test`` folders of any of these kinds;
-one sub-folder per class; files without labels, or with a label per time step in a column of their own. A ``.txt`` file
-of words rather than numbers is one text.
+Recognised, in this order: ``labels.csv`` beside the files (file, label, group; or, of stretches in time steps, file,
+start, end, label); the two files of an archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``, or ``.arff``); ``train`` and
+``test`` folders of any of these kinds; one sub-folder per class; files without labels, or with a label per time step in a
+column of their own. A ``.txt`` file of words rather than numbers is one text.
 """
 
 import re
@@ -20,6 +20,7 @@ from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
+from recurra.readers.signals.stretches import COLUMNS, by_file, holds_stretches, steps_labelled
 from recurra.readers.tables import row_order, texts, time_columns
 from recurra.readers.tables.columns import Columns, read_delimited
 from recurra.readers.tables.table import from_columns, has_index
@@ -395,6 +396,8 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     )
     if column is None:
         raise DataError(f"{path / LABELS}: has no column 'file'; its columns are {listing(table.names)}.")
+    if holds_stretches(table.names):
+        return _with_stretches(path, words, table)
     files = table.strings(column)
     by_name = _labelled_files(path)
     _check_match(table, column, files, by_name)
@@ -420,6 +423,38 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
         record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
         read.append(replace(one, records=[replace(record, static=static[row])]))
     return replace(_join(read, []), static_names=static_names or None)
+
+
+def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
+    """Read the recordings of a folder whose labels tell stretches; what has none is left out."""
+    named = {name.lower(): name for name in table.names}
+    absent = [name for name in COLUMNS if name not in named]
+    if absent:
+        raise DataError(
+            f"{table.who}: has start and end and no column {absent[0]!r}; stretches of recordings stand in the columns "
+            f"{listing(COLUMNS)}."
+        )
+    by_name = _labelled_files(path)
+    words.check_given(
+        ["encoding", *_words_of(list(by_name.values()), words.encoding)],
+        f"{path}, whose {LABELS} tells stretches",
+    )
+    places = [f"{table.who}, {table.place(row)}" for row in range(table.rows)]
+    stretches = by_file({name: table.words(named[name]) for name in COLUMNS}, places)
+    foreign = next((file for file in stretches if file not in by_name), None)
+    if foreign is not None:
+        raise DataError(
+            f"{table.who}: names {foreign!r}, which is not there.{did_you_mean(foreign, by_name)} Correct the name, or "
+            "remove the row."
+        )
+    read = []
+    for name, own in stretches.items():
+        one = _read(by_name[name], path, words.without_given("group"), keep_labels=False)
+        labels = steps_labelled(own, len(one.records[0].values), f"{table.who}: {name}")
+        read.append(replace(one, records=[replace(one.records[0], label=labels)]))
+    left = [name for name in by_name if name not in stretches]
+    notes = [f"{path}: left out what has no labelled stretch: {listing(left, 3)}."] if left else []
+    return _join(read, notes)
 
 
 def _labelled_files(path: Path) -> dict[str, Path]:
