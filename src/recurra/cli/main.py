@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "explain": "Show which values of one sequence speak for its prediction.",
     "export": "Write a trained network as an ONNX file, or as C.",
     "compare": "Put runs side by side and test the difference.",
+    "studio": "Open a page to watch training, look inside, compare and label.",
     "datasets": "List the data sets that can be named.",
     "doctor": "Show versions, kernels, threads and where data are looked for.",
 }

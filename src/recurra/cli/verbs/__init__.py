@@ -11,5 +11,6 @@
 - `predict`: ``recurra predict``: predictions of a trained network as CSV or JSON lines
 - `resume`: ``recurra resume``: go on with a run that was interrupted or killed, to the end it would have had
 - `stream`: ``recurra stream``: rows or frames come in, answers go out at once
+- `studio`: ``recurra studio``: a local page on the runs below a folder
 - `train`: ``recurra train``: data to a trained, judged and saved network in a run folder
 """

@@ -1,0 +1,169 @@
+"""Data below the folder looked at, a training begun as a process of its own, a network exported as a download."""
+
+import io
+import shlex
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import UsageError
+from recurra.options import OPTIONS
+from recurra.runs.command_line import PYTHON_ONLY, as_arguments
+from recurra.runs.data.options import DATA_OPTIONS
+from recurra.runs.data.sources import divide_options
+from recurra.runs.exports.export import export
+from recurra.runs.folder.files import RunFolder
+from recurra.runs.look import look
+from recurra.studio.files import Below, check_name
+
+MOST_FILES = 2000
+# Options that name files, which the page does not choose.
+_OF_FILES = ("checkpoint_dir", "cache_dir", "labels", "vectors", "backbone", "device")
+_SHOWN = (
+    ".csv", ".tsv", ".txt", ".parquet", ".npy", ".npz", ".ts", ".wav", ".flac", ".ogg", ".edf", ".bdf", ".mat", ".hea",
+    ".zip", ".conll", ".jsonl", ".mp4", ".avi", ".gif", ".png",
+)  # fmt: skip
+
+
+def listing(below: Below, folder: str) -> dict[str, Any]:
+    """Return the folders and the files of data in a folder, hidden ones and links out of it left out."""
+    path = below.path(folder)
+    if not path.is_dir():
+        raise UsageError(f"studio: {folder[:200]!r} is no folder.")
+    entries = []
+    for child in sorted(path.iterdir(), key=lambda c: (not c.is_dir(), c.name.lower())):
+        if child.name.startswith((".", "__")) or not child.resolve().is_relative_to(below.root):
+            continue
+        kind = "run" if (child / "config.json").is_file() else "folder" if child.is_dir() else "file"
+        if kind == "file" and child.suffix.lower() not in _SHOWN:
+            continue
+        entries.append({"name": child.name, "path": below.name(path / child.name), "kind": kind})
+    return {
+        "folder": below.name(path),
+        "entries": entries[:MOST_FILES],
+        "more": max(0, len(entries) - MOST_FILES),
+    }
+
+
+def looked_at(below: Below, file: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `recurra.look` finds in data, and settings to begin with."""
+    path = below.path(file)
+    _check(options)
+    found = look(path, **{name: value for name, value in options.items() if name in DATA_OPTIONS})
+    return {
+        "lines": found.lines(),
+        "problems": found.problems,
+        "settings": found.settings,
+        "ready": bool(found.next_command),
+    }
+
+
+@dataclass
+class Beginnings:
+    """Trainings that this page has begun.
+
+    Parameters
+    ----------
+    below : Below
+        The folder.
+    """
+
+    below: Below
+    _begun: dict[str, tuple[subprocess.Popen, Any]] = field(default_factory=dict)
+
+    def words(self, file: str, out: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the command and the Python that train on data below the folder."""
+        self.below.path(file)
+        _check(options)
+        for part in out.split("/"):
+            check_name(part)
+        arguments = ["train", file, "-o", out, *as_arguments(options)]
+        said = "".join(f", {name}={value!r}" for name, value in {"out": out, **options}.items())
+        return {
+            "command": shlex.join(["recurra", *arguments]),
+            "python": f"import recurra\nrun = recurra.train({file!r}{said})",
+            "arguments": arguments,
+        }
+
+    def train(self, file: str, out: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin a training as a process that goes on when the page or studio ends."""
+        words = self.words(file, out, options)
+        folder = self.below.root / out
+        if not folder.resolve().is_relative_to(self.below.root):
+            raise UsageError(f"studio: {out!r} leads out of the folder.")
+        if folder.exists():
+            raise UsageError(f"studio: {out!r} is there already; give another name.")
+        said = tempfile.TemporaryFile()  # noqa: SIM115 # the process writes into it for as long as it runs
+        # -P: what lies in the folder of data is never imported
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "recurra", *words["arguments"]],
+            cwd=self.below.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        self._begun[out] = (process, said)
+        return {name: words[name] for name in ("command", "python")}
+
+    def state(self, out: str) -> dict[str, Any]:
+        """Return whether a training that was begun here still runs, and what it last said where it failed."""
+        if out not in self._begun:
+            raise UsageError(f"studio: no training of the name {out[:80]!r} was begun here.")
+        process, said = self._begun[out]
+        code = process.poll()
+        said.seek(0)
+        lines = said.read().decode("utf-8", errors="replace").splitlines()
+        return {
+            "running": code is None,
+            "code": code,
+            "said": lines[-8:],
+            "run": (self.below.root / out / "config.json").exists(),
+        }
+
+
+def exported(run: RunFolder, to: str) -> tuple[str, bytes]:
+    """Return the network of a run as a file of ONNX, or as a zip of C: name and content."""
+    name = run.path.name or "network"
+    with tempfile.TemporaryDirectory() as place:
+        if to == "onnx":
+            out = Path(place) / f"{name}.onnx"
+            export(run.path, out, to=to)
+            return out.name, out.read_bytes()
+        folder = Path(place) / "network"
+        export(run.path, folder, to=to)
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    archive.write(file, file.relative_to(folder.parent))
+        return f"{name}-c.zip", content.getvalue()
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise UsageError at an option that is unknown, names a file, or is no plain value."""
+    divide_options("studio", options)
+    for name, value in options.items():
+        if name in PYTHON_ONLY or name in _OF_FILES:
+            raise UsageError(f"studio: {name} is not chosen here; train with the command line or in Python.")
+        plain = isinstance(value, str | bool | int | float) or (
+            isinstance(value, list) and all(isinstance(entry, str | int) for entry in value)
+        )
+        if not plain or (isinstance(value, str) and value.startswith("-")):
+            raise UsageError(
+                f"studio: {name} must be a number, a word or a list of words; got {str(value)[:80]!r}."
+            )
+
+
+def known_options() -> list[dict[str, Any]]:
+    """Return name, help and default of the options of the estimators that the page offers."""
+    return [
+        {"name": name, "help": str(getattr(option, "help", ""))[:300]}
+        for name, option in OPTIONS.items()
+        if name not in PYTHON_ONLY and name not in _OF_FILES
+    ]

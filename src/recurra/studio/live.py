@@ -1,0 +1,172 @@
+"""A training that goes on: its history as it grows, what there is to say about it, and the file it is steered by."""
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from recurra.errors import UsageError
+from recurra.runs.folder.files import CONFIG, CONTROL, HISTORY, METRICS, TRAINING, RunFolder
+from recurra.store import write_text
+from recurra.studio.files import Below, is_plain, rows_in
+from recurra.studio.runs import state_of
+from recurra.studio.words import json_bytes
+
+SECONDS_BETWEEN_LOOKS = 0.4
+SECONDS_BETWEEN_SIGNS = 15.0  # of life, where nothing happens
+COMMANDS = ("stop", "pause", "go on", "epochs")
+# Epochs without a lower loss from which the page speaks of it, where training does not end by itself.
+WAITED = 10
+CLIPPED = 0.9
+VANISHED = 0.5
+
+
+class Follower:
+    """Reads what a history has gained since it was last read.
+
+    Parameters
+    ----------
+    below : Below
+        The folder.
+    run : RunFolder
+        In it.
+    """
+
+    def __init__(self, below: Below, run: RunFolder) -> None:
+        self._below, self._run = below, run
+        self._place, self._file = 0, -1
+
+    def new_rows(self) -> tuple[bool, list[dict[str, Any]]]:
+        """Return whether the history begins anew, and its new rows."""
+        try:
+            with self._below.file_of(self._run, HISTORY).open("rb") as file:
+                found = os.fstat(file.fileno())
+                anew = found.st_ino != self._file or found.st_size < self._place
+                if anew:
+                    self._file, self._place = found.st_ino, 0
+                file.seek(self._place)
+                content = file.read()
+        except (OSError, ValueError):
+            return False, []
+        whole = content[: content.rfind(b"\n") + 1]
+        self._place += len(whole)
+        return anew, rows_in(whole)
+
+
+def status(below: Below, run: RunFolder) -> dict[str, Any]:
+    """Return whether a run trains, how far it is to go, and what it is told to do."""
+    told = below.json_of(run, TRAINING)
+    known = {
+        name: told[name]
+        for name in ("max_epochs", "batches_per_epoch", "patience")
+        if type(told.get(name)) is int
+    }
+    return {"state": state_of(below, run), "asked": below.text_of(run, CONTROL)[:200].strip(), **known}
+
+
+async def events(below: Below, run: RunFolder) -> AsyncIterator[bytes]:
+    """Yield server-sent events: ``rows`` of the history, ``status``, and ``end`` when the run is finished or stopped."""
+    follower, told, quiet = Follower(below, run), "", 0.0
+    while True:
+        # What the state is comes first: rows written before the end are then sent before it is told.
+        now = await asyncio.to_thread(status, below, run)
+        anew, rows = await asyncio.to_thread(follower.new_rows)
+        if rows or anew:
+            yield _event("rows", {"anew": anew, "rows": rows})
+        words = json.dumps(now)
+        if words != told:
+            told = words
+            yield _event("status", now)
+        if now["state"] in ("finished", "stopped"):
+            yield _event("end", now)
+            return
+        quiet = 0.0 if rows else quiet + SECONDS_BETWEEN_LOOKS
+        if quiet >= SECONDS_BETWEEN_SIGNS:
+            quiet = 0.0
+            yield b": still there\n\n"
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _event(name: str, content: Any) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + json_bytes(content) + b"\n\n"
+
+
+def steer(below: Below, run: RunFolder, command: str, epochs: int | None) -> dict[str, Any]:
+    """Write what a training is to do into its control file.
+
+    Raises
+    ------
+    UsageError
+        If nothing trains there.
+    """
+    if state_of(below, run) not in ("training", "paused"):
+        raise UsageError(f"studio: {below.name(run.path)} is not being trained, so it cannot be steered.")
+    kept = [line for line in below.text_of(run, CONTROL).splitlines() if line.startswith("epochs")][-1:]
+    if command == "epochs":
+        kept = [f"epochs {epochs}"]
+        if state_of(below, run) == "paused":
+            kept.append("pause")
+    elif command != "go on":
+        kept.append(command)
+    write_text(run.to_write(CONTROL), "".join(line + "\n" for line in kept))
+    return status(below, run)
+
+
+def naive_lines(below: Below, run: RunFolder) -> dict[str, Any]:
+    """Return what the naive answer reaches, by the name a figure of the validation part has in the history.
+
+    Of a finished run as it was judged; before that, with labels, what the commonest class is worth on all of the data.
+    """
+    metrics = below.json_of(run, METRICS)
+    lines = {
+        f"valid_{name.removesuffix('_baseline')}": value
+        for name, value in metrics.items()
+        if name.endswith("_baseline") and is_plain(value)
+    }
+    if lines:
+        return {"of": "the naive answer on the test part", "lines": lines}
+    summary = below.json_of(run, CONFIG).get("data_summary")
+    counts = summary.get("class_counts") if isinstance(summary, dict) else None
+    if not isinstance(counts, dict):
+        return {"of": "", "lines": {}}
+    numbers = [n for n in counts.values() if type(n) is int and n > 0]
+    if not numbers:
+        return {"of": "", "lines": {}}
+    shares = [n / sum(numbers) for n in numbers]
+    lines = {"valid_accuracy": max(shares), "valid_loss": -sum(share * math.log(share) for share in shares)}
+    return {"of": "always the commonest class, on all of the data", "lines": lines}
+
+
+def warnings_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what there is to worry about in a history, a sentence each."""
+    found = []
+    valid = [row["valid_loss"] for row in rows if _is_number(row.get("valid_loss"))]
+    if len(valid) > WAITED:
+        best = min(range(len(valid)), key=valid.__getitem__)
+        waited = len(valid) - 1 - best
+        if waited >= WAITED:
+            found.append(
+                f"The validation loss has not been lower for {waited} epochs; the weights of epoch {best + 1} are kept. "
+                "More epochs are unlikely to help."
+            )
+    train = [row["train_loss"] for row in rows if _is_number(row.get("train_loss"))]
+    if len(train) > WAITED and min(train[-WAITED:]) > 0.99 * train[0]:
+        found.append("The training loss has hardly fallen since the beginning: try another learning rate.")
+    clipped = [row["clipped_share"] for row in rows[-WAITED:] if _is_number(row.get("clipped_share"))]
+    if len(clipped) == WAITED and min(clipped) > CLIPPED:
+        found.append("Nearly every gradient is clipped: try a smaller learning rate, or a greater grad_clip.")
+    reach = [row for row in rows if _is_number(row.get("gradient_length"))]
+    if reach and _is_number(reach[-1].get("gradient_horizon")):
+        horizon, length = reach[-1]["gradient_horizon"], reach[-1]["gradient_length"]
+        if horizon < VANISHED * length:
+            found.append(
+                f"After {horizon:.0f} of {length:.0f} steps only 1 % of the gradient is left (epoch {reach[-1]['epoch']}): "
+                "what lies further back is hardly learned from."
+            )
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

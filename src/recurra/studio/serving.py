@@ -1,0 +1,167 @@
+"""The server: for the command line until Ctrl-C, and for a notebook in a thread of its own."""
+
+import html
+import os
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import MissingExtraError, UsageError
+
+ADDRESS = "127.0.0.1"
+SECONDS_TO_START = 10.0
+HEIGHT = 760  # pixels of the page in a notebook
+
+
+def serve(
+    folder: Any, *, port: int = 0, read_only: bool = False, browser: bool = True, tell: Callable[[str], None]
+) -> None:
+    """Serve a folder until Ctrl-C.
+
+    Parameters
+    ----------
+    folder : path
+        What is below it is served.
+    port : int, default=0
+        On 127.0.0.1; 0 takes a free one.
+    read_only : bool, default=False
+        Whether nothing may be changed.
+    browser : bool, default=True
+        Whether the page is opened in a browser.
+    tell : callable
+        Is given the address.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such folder.
+    UsageError
+        If the port is taken.
+    """
+    server, place, url = _prepared(folder, port, read_only=read_only, framed=False)
+    tell(url)
+    if browser and _has_screen():
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    try:
+        server.run(sockets=[place])
+    except KeyboardInterrupt:  # the end that was asked for
+        pass
+    finally:
+        place.close()
+
+
+class Shown:
+    """A page that a notebook shows; `close` ends its server.
+
+    Parameters
+    ----------
+    url : str
+        Its address, with the token.
+    server : uvicorn.Server
+        What serves it.
+    """
+
+    def __init__(self, url: str, server: Any) -> None:
+        self.url, self._server = url, server
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.should_exit = True
+
+    def _repr_html_(self) -> str:
+        style = "width:100%;border:0;border-radius:10px"
+        return f'<iframe src="{html.escape(self.url)}" title="recurra studio" height="{HEIGHT}" style="{style}"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"Studio({self.url!r})"
+
+
+def studio(run: Any = ".", *, port: int = 0, read_only: bool = False) -> Shown:
+    """Show runs, live trainings, what a network thought, and recordings to label, on a page in a notebook.
+
+    Parameters
+    ----------
+    run : path or Run, default="."
+        A run folder, or a folder that holds some; or what `recurra.train` returned.
+    port : int, default=0
+        On 127.0.0.1; 0 takes a free one.
+    read_only : bool, default=False
+        Whether nothing may be changed.
+
+    Returns
+    -------
+    Shown
+        The page; its ``url`` opens it in a browser, ``close()`` ends its server.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such folder.
+    MissingExtraError
+        Without the packages of ``pip install 'recurra[studio]'``.
+
+    Examples
+    --------
+    >>> page = recurra.studio("runs/")  # doctest: +SKIP
+    """
+    folder = getattr(run, "path", run)
+    server, place, url = _prepared(folder, port, read_only=read_only, framed=True)
+    if Path(folder, "config.json").is_file():
+        url += "#run=."
+    threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True).start()
+    until = time.monotonic() + SECONDS_TO_START
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    return Shown(url, server)
+
+
+def _prepared(folder: Any, port: int, *, read_only: bool, framed: bool) -> tuple[Any, socket.socket, str]:
+    """Return a server, the socket it is to listen on, and the address."""
+    try:
+        import uvicorn
+
+        from recurra.studio.app import make_app
+    except ModuleNotFoundError as error:
+        if error.name not in ("uvicorn", "starlette", "anyio", "h11"):
+            raise
+        raise MissingExtraError(
+            f"studio: needs the package {error.name}, which is not installed: pip install 'recurra[studio]'"
+        ) from None
+    from recurra.studio.guard import new_token
+
+    token = new_token()
+    app = make_app(folder, token, read_only=read_only, framed=framed)
+    place = _listening(port)
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+    )
+    return uvicorn.Server(config), place, f"http://{ADDRESS}:{place.getsockname()[1]}/{token}/"
+
+
+def _listening(port: int) -> socket.socket:
+    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name != "nt":
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        place.bind((ADDRESS, port))
+    except (OSError, OverflowError) as error:
+        place.close()
+        raise UsageError(f"studio: port {port} cannot be taken ({error}). Give another with port=.") from None
+    return place
+
+
+def _has_screen() -> bool:
+    """Whether a browser can show itself; without a screen a text browser would take the terminal."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,69 @@
+"""``recurra studio``: an address is printed, the page is served, Ctrl-C ends it."""
+
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from recurra.errors import MissingExtraError
+
+pytest.importorskip("uvicorn", reason="the extra studio is not installed")
+
+
+def test_it_serves_until_ctrl_c(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recurra", "studio", str(tmp_path), "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert b"recurra studio" in answer.read()
+        with urllib.request.urlopen(f"{url}api/runs", timeout=60) as answer:
+            assert answer.read() == b'{"runs":[],"differ":[]}'
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_no_such_folder_and_a_taken_port(cli, tmp_path):
+    import socket
+
+    done = cli("studio", tmp_path / "nothing", "--no-browser")
+    assert done.code == 3
+    assert "there is no such folder" in done.err
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = cli("studio", tmp_path, "--no-browser", "--port", taken.getsockname()[1])
+    assert done.code == 2
+    assert "cannot be taken" in done.err
+    assert "--port" in done.err
+
+
+def test_without_the_extra_it_names_the_command(tmp_path, monkeypatch):
+    import recurra
+
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'recurra\[studio\]'"):
+        recurra.studio(tmp_path)
+
+
+def test_in_a_notebook_it_is_a_frame(tmp_path):
+    import recurra
+
+    shown = recurra.studio(tmp_path)
+    try:
+        assert shown._repr_html_().startswith(f'<iframe src="{shown.url}"')
+        with urllib.request.urlopen(shown.url, timeout=60) as answer:
+            assert "frame-ancestors http://127.0.0.1:*" in answer.headers["content-security-policy"]
+    finally:
+        shown.close()

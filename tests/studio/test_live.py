@@ -1,0 +1,122 @@
+"""The history as it grows, the file that steers, and what there is to say."""
+
+import asyncio
+import json
+
+import pytest
+
+from recurra.errors import UsageError
+from recurra.folder_lock import FolderLock
+from recurra.runs.folder.files import RunFolder
+from recurra.studio import live
+from recurra.studio.files import Below
+from studio.test_guard import write_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder(write_run(tmp_path / "a", data_summary={"class_counts": {"x": 30, "y": 10}}))
+
+
+@pytest.fixture
+def below(tmp_path):
+    return Below.of(tmp_path)
+
+
+def add(run, *rows, end="\n"):
+    with (run / "history.jsonl").open("a") as file:
+        file.write("\n".join(json.dumps(row) for row in rows) + end)
+
+
+def test_only_new_whole_lines_are_told(below, run):
+    follower = live.Follower(below, run)
+    assert follower.new_rows() == (False, [])
+    add(run, {"epoch": 1, "train_loss": 0.5}, {"epoch": 2}, end='\n{"epoch": 3')
+    assert follower.new_rows() == (True, [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2}])
+    with (run / "history.jsonl").open("a") as file:
+        file.write(', "train_loss": 0.1}\n')
+    assert follower.new_rows() == (False, [{"epoch": 3, "train_loss": 0.1}])
+    assert follower.new_rows() == (False, [])
+
+
+def test_a_history_that_begins_anew_is_told_whole(below, run):
+    follower = live.Follower(below, run)
+    add(run, {"epoch": 1}, {"epoch": 2})
+    follower.new_rows()
+    run.write_history([{"epoch": 1}])
+    assert follower.new_rows() == (True, [{"epoch": 1}])
+
+
+def test_events_of_a_training_that_ends(below, run):
+    async def told():
+        out = []
+        stream = live.events(below, run)
+        with FolderLock(run.path):
+            add(run, {"epoch": 1, "train_loss": 0.5})
+            out += [await anext(stream), await anext(stream)]
+            add(run, {"epoch": 2})
+            out.append(await anext(stream))
+        (run / "model.recurra").write_bytes(b"x")
+        out += [event async for event in stream]
+        return [event.decode().split("\n")[0] for event in out], b"".join(out).decode()
+
+    names, content = asyncio.run(asyncio.wait_for(told(), 20))
+    assert names == ["event: rows", "event: status", "event: rows", "event: status", "event: end"]
+    assert '"state":"training"' in content
+    assert content.rstrip().endswith('"asked":""}')
+
+
+@pytest.mark.parametrize(
+    ("commands", "content"),
+    [
+        (["stop"], "stop\n"), (["pause"], "pause\n"), (["pause", "go on"], ""), (["epochs"], "epochs 50\n"),
+        (["epochs", "pause"], "epochs 50\npause\n"), (["epochs", "pause", "go on"], "epochs 50\n"),
+        (["epochs", "stop"], "epochs 50\nstop\n"),
+    ],
+)  # fmt: skip
+def test_the_file_that_steers(below, run, commands, content):
+    with FolderLock(run.path):
+        for command in commands:
+            live.steer(below, run, command, 50)
+    assert (run / "control.txt").read_text() == content
+
+
+def test_a_run_that_does_not_train_is_not_steered(below, run):
+    with pytest.raises(UsageError, match="is not being trained"):
+        live.steer(below, run, "stop", None)
+    assert not (run / "control.txt").exists()
+
+
+def test_naive_lines_before_and_after_the_end(below, run):
+    before = live.naive_lines(below, run)
+    assert before["lines"]["valid_accuracy"] == 0.75
+    assert before["lines"]["valid_loss"] == pytest.approx(0.5623, abs=1e-4)
+    run.write_json("metrics.json", {"accuracy": 0.9, "accuracy_baseline": 0.7})
+    assert live.naive_lines(below, run)["lines"] == {"valid_accuracy": 0.7}
+
+
+def rows(**columns):
+    n = len(next(iter(columns.values())))
+    return [{"epoch": i + 1, **{name: values[i] for name, values in columns.items()}} for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (
+            rows(train_loss=[1, 0.5] + [0.1] * 12, valid_loss=[1, 0.5] + [0.9] * 12),
+            "not been lower for 12 epochs",
+        ),
+        (rows(train_loss=[1.0] * 14), "hardly fallen"),
+        (rows(train_loss=[1 / (i + 1) for i in range(12)], clipped_share=[1.0] * 12), "clipped"),
+        (
+            rows(train_loss=[1, 0.1], gradient_length=[100, 100], gradient_horizon=[9, 9]),
+            "After 9 of 100 steps",
+        ),
+        (rows(train_loss=[1, 0.5, 0.2], valid_loss=[1, 0.5, 0.3]), None),
+        ([], None),
+    ],
+)
+def test_warnings(history, said):
+    found = live.warnings_of(history)
+    assert (said is None and not found) or any(said in sentence for sentence in found)
