@@ -185,7 +185,7 @@ def check_finite(
     names: Sequence[str | None] | None = None,
     allow_nan: bool = False,
     who: str = "X",
-    advice: str = "Fill it, or use missing='mask', which fills it and tells the network so.",
+    advice: str = "Fill it, or use missing='mask', which tells the network so, or beside features= missing='fill'.",
 ) -> None:
     """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
 
@@ -207,13 +207,35 @@ def check_finite(
             )
 
 
+# Units of time in seconds, the longest first.
+_UNITS = {"week": 604_800, "day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+
+
+def rate_in_words(rate_hz: float) -> str:
+    """Return how often there is a step: "50 steps a second", "one step a day", "a step every 15 minutes"."""
+    if rate_hz > 0.9:
+        return f"{rate_hz:g} steps a second"
+    seconds = 1 / rate_hz
+    fits = (unit for unit, size in _UNITS.items() if abs(seconds / size - round(seconds / size)) < 0.001)
+    unit = next((unit for unit in fits if seconds > 0.9 * _UNITS[unit]), None)
+    unit = unit or next(unit for unit, size in _UNITS.items() if seconds >= size)
+    count = seconds / _UNITS[unit]
+    if abs(count - 1) < 0.001:
+        return f"one step {'an' if unit == 'hour' else 'a'} {unit}"
+    return f"a step every {count:.4g} {unit}s"
+
+
+def _other_rate(rate_hz: float) -> str:
+    return f"{rate_hz:g}" if rate_hz > 0.9 else rate_in_words(rate_hz)
+
+
 def check_rate(who: str, fitted_hz: float | None, given_hz: float | None) -> None:
     """Raise DataError if data are sampled at another rate than those a network was trained on, by more than 1 %."""
     if fitted_hz is None or given_hz is None or abs(given_hz - fitted_hz) <= 0.01 * fitted_hz:
         return
     raise DataError(
-        f"{who}: the network was trained on {fitted_hz:g} steps a second, these data have {given_hz:g}. Resample them to "
-        f"{fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
+        f"{who}: the network was trained on {rate_in_words(fitted_hz)}, these data have {_other_rate(given_hz)}. Resample "
+        f"them to {fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
     )
 
 

@@ -290,8 +290,9 @@ class Signals(Scaling):
         type_doc='{"convolution", "patches", "convolutions"}, dict or None')
     tbptt: int | None = option(None, "Rows after which backpropagation is cut in training, while the state goes on; None "
         "reaches back to the beginning.", low=1)
-    missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value and marked "
-        "in a mask channel.", choices=("error", "mask"))
+    missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value, before the "
+        "first with its mean: marked in a mask channel, or just filled, as ``features`` need it.",
+        choices=("error", "mask", "fill"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Running(Options):

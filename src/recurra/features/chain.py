@@ -10,7 +10,7 @@ from recurra.checks import did_you_mean, where
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.rows.alignment import Alignment
 from recurra.features.rows.deltas import Deltas
-from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.rows.streaming import ChainStream, FeatureStream, as_float32
 from recurra.features.texts.tokens import Words
@@ -39,7 +39,8 @@ class Feature(Protocol):
 
 
 FEATURES: Mapping[str, Any] = {
-    feature.name: feature for feature in (Scaling, MissingMask, Windows, Deltas, BeatIntervals, Words)
+    feature.name: feature
+    for feature in (Scaling, MissingMask, FilledGaps, Windows, Deltas, BeatIntervals, Words)
 }
 
 
@@ -95,16 +96,20 @@ class Chain:
         if missing == "mask" and features:
             raise UsageError(
                 "missing='mask' marks missing values step by step and cannot stand beside features=, which need all of "
-                "them. Fill the gaps first."
+                "them. Pass missing='fill', with which the last value stands in."
             )
         channels = sequences[0].shape[1]
         made = list(sequences)
-        if features:
-            raw = cls(features, channels)
+        before: list[Feature] = [
+            *([FilledGaps.fit(sequences, weights)] if missing == "fill" else []),
+            *features,
+        ]
+        if before:
+            raw = cls(before, channels)
             raw.check_lengths(sequences, names)
-            made = [_applied(features, sequence) for sequence in sequences]
+            made = [_applied(before, sequence) for sequence in sequences]
             raw.check_rows(made, names)
-        steps: list[Feature] = [*features, Scaling.fit(made, weights, kind=scaling)]
+        steps: list[Feature] = [*before, Scaling.fit(made, weights, kind=scaling)]
         if missing == "mask":
             steps.append(MissingMask())
         if rows is not None:

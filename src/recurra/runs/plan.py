@@ -12,6 +12,7 @@ import numpy as np
 from recurra.checks import check_choice, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
+from recurra.features.rows.missing import FILLING
 from recurra.fitting.option_checks import check_params
 from recurra.inspection.inspection import KINDS
 from recurra.records import Dataset
@@ -125,10 +126,7 @@ def prepare(
     test = test_of(test)
     check_by("train", test, by)
     _check_options(task, None, options)
-    if task == "generate" and isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt":
-        data_options.setdefault("layout", "paragraphs")
-    if task == "forecast" and sources.is_table(data):
-        data_options.setdefault("kind", "series")
+    data_options = as_task_reads(task, data, data_options)
     if task == "translate" and sources.is_table(data) and not {"source", "target"} <= {*data_options}:
         raise UsageError(
             f"train: the task 'translate' reads pairs of texts; name the columns of {_of(data)} they stand in with source= "
@@ -150,6 +148,16 @@ def prepare(
     return checked(Prepared(plan, dataset, split, estimator))
 
 
+def as_task_reads(task: str | None, data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how data are read where the task says so: texts by paragraphs to be written, a table as series."""
+    said = {}
+    if task == "generate" and isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt":
+        said = {"layout": "paragraphs"}
+    if task == "forecast" and sources.is_table(data):
+        said = {"kind": "series"}
+    return {**said, **options}
+
+
 def _of(data: Any) -> str:
     return str(data) if isinstance(data, str | Path) else "the table"
 
@@ -160,7 +168,7 @@ def checked(prepared: Prepared) -> Prepared:
     if plan.task == "classify":
         check_classes_left(prepared.dataset, split)
     if plan.kind == "sequence" and split.test is not None:
-        check_values(split.test, allow_nan=getattr(prepared.estimator, "missing", "error") == "mask")
+        check_values(split.test, allow_nan=getattr(prepared.estimator, "missing", "error") in FILLING)
     return prepared
 
 

@@ -37,6 +37,7 @@ FRONTS = {
 # What the features of a chain do, by their names.
 FEATURES = {
     "missing_mask": "mask of missing values",
+    "filled_gaps": "missing values filled",
     "deltas": "differences",
     "beat_intervals": "intervals between heartbeats",
 }

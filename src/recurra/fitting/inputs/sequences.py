@@ -20,6 +20,7 @@ from recurra.checks import (
     where,
 )
 from recurra.errors import DataError, RecurraWarning, UsageError
+from recurra.features.rows.missing import FILLING
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
 from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
@@ -109,8 +110,8 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if _are_frames(X):
         X = [_by_name(estimator, frame, i) for i, frame in enumerate(X)]
     if _is_table(X):
-        # "mask" wants to see NaN; infinity is refused either way.
-        finite = "allow-nan" if estimator.missing == "mask" else True
+        # What fills wants to see NaN; infinity is refused either way.
+        finite = "allow-nan" if estimator.missing in FILLING else True
         options = {"dtype": "numeric", "ensure_all_finite": finite}
         _check_no_texts(X)
         if reset or hasattr(estimator, "n_features_in_"):
@@ -152,8 +153,8 @@ def _is_number(text: str | bytes) -> bool:
 
 
 def _tell_padding(estimator: Any, sequences: list[np.ndarray]) -> None:
-    """Warn where sequences that are read with a mask look padded: all that is missing is missing at their ends."""
-    count = end_in_nan(sequences) if estimator.missing == "mask" else 0
+    """Warn where sequences whose gaps are filled look padded: all that is missing is missing at their ends."""
+    count = end_in_nan(sequences) if estimator.missing in FILLING else 0
     if count:
         warnings.warn(
             f"{type(estimator).__name__}: {count} of {len(sequences)} sequences end in steps without any value, which are "

@@ -6,6 +6,7 @@ from recurra.checks import check_finite
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.features.registry import make_features, parse_features
+from recurra.features.rows.missing import FILLING
 from recurra.fitting.frontend import parse_frontend
 from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
@@ -22,7 +23,7 @@ SignalOptions = SequenceClassifierOptions | SequenceRegressorOptions | SequenceL
 
 def check(options: SignalOptions, given: Given) -> None:
     """Raise DataError naming the first signal that cannot be learned from."""
-    check_finite(given.sequences, names=given.names, allow_nan=options.missing == "mask")
+    check_finite(given.sequences, names=given.names, allow_nan=options.missing in FILLING)
     check_not_tiny(given.sequences, "X")
 
 

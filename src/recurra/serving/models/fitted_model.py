@@ -14,6 +14,7 @@ from recurra import store
 from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
+from recurra.features.rows.missing import FILLING, FilledGaps
 from recurra.features.rows.scaling import Scaling
 from recurra.features.static import Cell, StaticInputs, one_row
 from recurra.features.texts.tokens import FIRST_LETTER, Words
@@ -88,7 +89,7 @@ class FittedModel:
         """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
-            allow_nan = self.manifest["params"].get("missing") == "mask"
+            allow_nan = self.manifest["params"].get("missing") in FILLING
             advice = "Fill it, leave the sequence out, or train anew with missing='mask'."
             check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice)
             self.features.check_lengths(sequences, names)
@@ -500,6 +501,12 @@ def _check_features(features: Chain) -> None:
                     raise StoreError(
                         f"the {word} of the scaling must be {channels} float64 numbers. Use a backup."
                     )
+        if isinstance(step, FilledGaps) and not (
+            step.center.shape == (channels,)
+            and step.center.dtype == np.float64
+            and np.isfinite(step.center).all()
+        ):
+            raise StoreError(f"what fills missing values must be {channels} float64 numbers. Use a backup.")
         channels = step.output_size(channels)
 
 

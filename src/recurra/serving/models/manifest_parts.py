@@ -149,6 +149,12 @@ class MissingMask(Part):
     name: Literal["missing_mask"]
 
 
+class FilledGaps(Part):
+    """Missing values filled; promises the array ``center``, float64 with a number per channel."""
+
+    name: Literal["filled_gaps"]
+
+
 class Windows(Part):
     """Windows of a signal and what is computed from each."""
 
@@ -189,7 +195,8 @@ class Features(Part):
 
     n_channels: Annotated[int, Range(0, 2**24)]
     steps: Annotated[
-        tuple[Scaling | MissingMask | Windows | Deltas | BeatIntervals | Words, ...], Length(0, 100)
+        tuple[Scaling | MissingMask | FilledGaps | Windows | Deltas | BeatIntervals | Words, ...],
+        Length(0, 100),
     ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.checks import check_number, listing
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.features.rows.missing import FILLING
 from recurra.features.static import one_row
 from recurra.plain_arrays import plain
 from recurra.serving.streams import stream_state
@@ -318,7 +319,7 @@ def as_rows(model: "FittedModel", given: np.ndarray, steps: int, *, one: bool = 
     if rows.dtype.kind != "f":
         rows = _as_float(rows)
     if not all_finite(rows):
-        _check_values(rows, steps, allow_nan=model.manifest["params"].get("missing") == "mask")
+        _check_values(rows, steps, allow_nan=model.manifest["params"].get("missing") in FILLING)
     return rows
 
 
