@@ -56,8 +56,8 @@ class TextGenerator(TextGeneratorOptions, Estimator):
 
         Parameters
         ----------
-        X : list of str, Dataset of kind "text", path of a text file, or str of several lines
-            Read one after the other. A str of one line is the path of a file.
+        X : list of str, Dataset of kind "text", or path of a text file
+            Texts are read one after the other. A str is the path of a file; a single text is given as [text].
         y : None
             Not used; there for scikit-learn's tools.
         validation : as X, optional

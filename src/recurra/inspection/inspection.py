@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import listing, rate_in_words
 from recurra.control_characters import printable
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
@@ -293,9 +293,9 @@ def _counts_line(summary: dict[str, Any]) -> str:
         out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
         out += f" (median {summary['length_median']:g})"
     if "n_channels" in summary:
-        out += f", {summary['n_channels']} channels"
+        out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "sample_rate_hz" in summary:
-        out += f", {summary['sample_rate_hz']:g} steps a second"
+        out += f", {rate_in_words(summary['sample_rate_hz'])}"
     if "n_groups" in summary:
         out += f", {summary['n_groups']} groups"
     return out + "."

@@ -417,12 +417,22 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     static_names = row_order.static_names(table, words)
     static = row_order.static_of_rows(table, static_names)
     of_files = replace(words.without_given("group"), static=None)
+    used = {column, group, part, *static_names, *targets, *_label_names(table, words, targets)}
     read = []
     for row, file in enumerate(files):
         one = _read(by_name[str(file)], path, of_files, keep_labels=False)
         record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
         read.append(replace(one, records=[replace(record, static=static[row])]))
-    return replace(_join(read, []), static_names=static_names or None)
+    unused = [name for name in table.names if name not in used and not has_index(table, name)]
+    notes = (
+        [
+            f"{path / LABELS}: not used: {listing(unused)}. Values of a whole file become static inputs with static=, who "
+            "or what was recorded is named with group=."
+        ]
+        if unused
+        else []
+    )
+    return replace(_join(read, notes), static_names=static_names or None)
 
 
 def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
@@ -500,6 +510,12 @@ def _check_match(table: Columns, column: str, files: Sequence[str | None], by_na
         raise DataError(
             f"{table.who}: has no row for {listing(without, 3)}. Add the label, or move the file away."
         )
+
+
+def _label_names(table: Columns, words: TableOptions, targets: list[str]) -> list[str | None]:
+    """Return the columns that `_label_column` reads."""
+    usual = None if targets or words.label else _column(table, None, ("target",), "target")
+    return [*targets] or [usual or _column(table, words.label, USUAL_NAMES["label"], "label")]
 
 
 def _label_column(table: Columns, words: TableOptions, targets: list[str]) -> list[object]:

@@ -62,7 +62,7 @@ def evaluate(
     if folder is not None:
         config = folder.config()
     estimator = load_model(path)
-    test, how = judged_part(folder, config, data, options, who="evaluate")
+    test, how = judged_part(folder, config, data, options, who="evaluate", model=run)
     if test.y is None and config.get("task") not in WITHOUT_LABELS:
         raise DataError(
             f"evaluate: {test.source or 'the data'} has no labels to judge by. Name their column with label= or "

@@ -161,7 +161,7 @@ def write_word_cloud(run: Any, data: Any, path: Path, **options: Any) -> int:
     _check_suffix("a word cloud", path, CLOUD_SUFFIXES)
     check_data_options("explain", options)
     folder, path_of_model, config = find_model(run)
-    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False)
+    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False, model=run)
     estimator = load_model(path_of_model)
     if not hasattr(estimator, "word_cloud"):
         raise UsageError(
@@ -194,7 +194,7 @@ def _chosen(run: Any, data: Any, index: int, options: dict[str, Any]) -> _Chosen
     task, named = str(config.get("task")), shlex.quote(str(run))
     if task in NOT_EXPLAINED:
         raise UsageError(f"explain: {run} {NOT_EXPLAINED[task].format(run=named)}")
-    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False)
+    dataset, _ = judged_part(folder, config, data, options, who="explain", labelled=False, model=run)
     if not 0 <= index < len(dataset):
         raise UsageError(f"explain: index must be in 0..{len(dataset) - 1}; got {index}.")
     record = dataset[index]

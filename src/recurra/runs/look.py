@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from recurra.checks import check_choice
 from recurra.datasets import load_any
 from recurra.errors import DataError
 from recurra.fitting.recipe import Facts, foreseen
@@ -14,17 +15,22 @@ from recurra.inspection.inspection import inspect
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.plan import choose_task, told_as_classes, why_not
+from recurra.runs.folder.files import TASK_NAMES
+from recurra.runs.plan import as_task_reads, choose_task, told_as_classes, why_not
 from recurra.runs.tasks import TASKS, defaults, options_class
 
 
-def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) -> Any:
+def look(
+    data: Any, *, task: str | None = None, test: Any = None, by: str | None = None, **options: Any
+) -> Any:
     """Look at data before training on them.
 
     Parameters
     ----------
     data : path, name of a data set, Dataset, DataFrame or list of arrays
         See `recurra.load`.
+    task : str, optional
+        What `recurra.train` would be told to learn; what the data say by default.
     test : path, data, or share in (0, 1), optional
         What `recurra.train` would judge on, to look for leaks between both sides.
     by : {"group", "time", "record"}, optional
@@ -51,6 +57,9 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) 
     """
     check_data_options("look", options)
     check_by("look", test_of(test), by)
+    task = None if task is None else TASK_NAMES.get(task, task)
+    check_choice("look", "task", task, [*TASKS, None])
+    options = as_task_reads(task, data, options)
     dataset = load_any(data, **options)
     divided = _divided(dataset, test_of(test), by, options)
     found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
@@ -58,8 +67,8 @@ def look(data: Any, *, test: Any = None, by: str | None = None, **options: Any) 
         name: value for name, value in (("test", test), ("by", by)) if isinstance(value, str | float | Path)
     }
     sentence = _recipe(dataset if divided is None else divided.train)
-    remarks = [*found.remarks, *told_as_classes(dataset), *([sentence] if sentence else [])]
-    task = _task(dataset)
+    remarks = [*found.remarks, *([] if task else told_as_classes(dataset)), *([sentence] if sentence else [])]
+    task = task or _task(dataset)
     hindrance = why_not(dataset, task, divided, test=test_of(test), by=by, options=options)
     known = defaults(task, dataset.kind) if dataset.kind in TASKS[task] else {}
     settings = {word: value for word, value in found.settings.items() if word in known}

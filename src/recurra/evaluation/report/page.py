@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import recurra
+from recurra.checks import rate_in_words
 from recurra.evaluation.drawing import charts
 from recurra.evaluation.drawing.charts import is_number, number
 from recurra.evaluation.report.context import ReportContext, installed_versions
@@ -180,7 +181,7 @@ def data_rows(data: Mapping[str, Any], *, said: Sequence[str] = ()) -> list[tupl
     if "n_missing" in rest:
         out.append(("missing values", cell(rest.pop("n_missing"))))
     if "sample_rate_hz" in rest:
-        out.append(("sample rate", f"{cell(rest.pop('sample_rate_hz'))} time steps a second"))
+        out.append(("sample rate", rate_in_words(rest.pop("sample_rate_hz"))))
     notes = [note for note in dict.fromkeys(rest.pop("notes", ())) if note not in said]
     out += [(k.removeprefix("n_").replace("_", " "), cell(v)) for k, v in rest.items()]
     return out + [("note", note) for note in notes]

@@ -155,9 +155,13 @@ class Backtest(Evaluation):
         m = self.metrics
         base = f"seasonal naive (period {self.season} steps)" if self.season > 1 else "the last value"
         direction = "less" if m["skill"] >= 0 else "more"
+        compared = (
+            f"{100 * abs(m['skill']):.0f} % {direction} than that of {base} ({number(m['mae_baseline'])})"
+        )
+        if not np.isfinite(m["skill"]):
+            compared = f"where {base} makes none, so that no skill can be told"
         words = (
-            f"Skill {_skill(m['skill'])}: a mean absolute error of {number(m['mae'])}, "
-            f"{100 * abs(m['skill']):.0f} % {direction} than that of {base} ({number(m['mae_baseline'])}); "
+            f"Skill {_skill(m['skill'])}: a mean absolute error of {number(m['mae'])}, {compared}; "
             f"the last value gives {number(m['mae_last_value'])}. "
             f"RMSE {number(m['rmse'])} (naive {number(m['rmse_baseline'])})."
         )
@@ -256,9 +260,9 @@ class Backtest(Evaluation):
                 _mae(self.origins.truth[own], self.origins.point[own]),
                 _mae(self.origins.truth[own], base[own]),
             )
-            skill = 1 - mae / naive if naive > 0 else float("nan")
+            own_skill = skill(mae, naive, self.origins.truth[own])
             row = {"series": self.names[index], "origins": int(own.sum()), "mae": mae}
-            rows.append({**row, "mae_baseline": naive, "skill": skill})
+            rows.append({**row, "mae_baseline": naive, "skill": own_skill})
         return rows
 
     def figures(self) -> dict[str, str]:
@@ -322,6 +326,18 @@ class Backtest(Evaluation):
         return f"{self.metrics['n_origins']} origins"
 
 
+# Errors below this share of the values are those of rounding.
+ROUNDING = 1e-12
+
+
+def skill(mae: float, naive: float, truth: np.ndarray) -> float:
+    """Return 1 - mae / naive; where the naive forecast is right but for rounding, 0 if this one is too, else NaN."""
+    least = ROUNDING * float(np.nanmax(np.abs(truth), initial=0.0))
+    if naive > least:
+        return 1 - mae / naive
+    return 0.0 if mae <= least else float("nan")
+
+
 def _skill(value: float) -> str:
     """Return a skill with three digits, more where it would look perfect."""
     return number(value) if 0.9995 <= value < 1 else f"{value:.3f}"
@@ -340,7 +356,7 @@ def _metrics(
     mae = _mae(o.truth, o.point)
     mae_base = _mae(o.truth, base)
     out: dict[str, Any] = {
-        "skill": 1 - mae / mae_base if mae_base > 0 else float("nan") if mae > 0 else 0.0,
+        "skill": skill(mae, mae_base, o.truth),
         "mae": mae,
         "rmse": _rmse(o.truth, o.point),
         "smape": smape(o.truth, o.point),

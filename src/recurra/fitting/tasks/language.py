@@ -35,9 +35,16 @@ def one_text(X: Any, who: str) -> str:
     DataError
         If there is nothing in them.
     """
-    if isinstance(X, os.PathLike) or (isinstance(X, str) and X.strip() and "\n" not in X):
-        X = _of_file(Path(X), who)
-    texts: Iterable[str] = [X] if isinstance(X, str) else as_texts(X, who=who)[0]
+    if isinstance(X, str) and "\n" in X.strip():
+        raise DataError(
+            f"{who}: X must be a list of texts, or the path of a text file; got one str of {len(X.splitlines())} lines. "
+            "Pass [text] for a single text."
+        )
+    texts: Iterable[str] = (
+        [_of_file(Path(X), who)]
+        if isinstance(X, str | os.PathLike) and str(X).strip()
+        else as_texts(X, who=who)[0]
+    )
     text = BETWEEN.join(texts)
     if not text.strip():
         raise DataError(f"{who}: the text is empty. Give one with at least two tokens.")

@@ -382,8 +382,8 @@ def _clean_header(cells: list[str], kept: list[int], who: str, *, stem: str) -> 
     for position, name in enumerate(names):
         if name in seen:
             raise DataError(
-                f"{who}: columns {seen[name] + 1} and {position + 1} are both called {name!r}. Give each "
-                "column its own name."
+                f"{who}: columns {seen[name] + 1} and {position + 1} are both called {name!r}. Give each column its own "
+                "name, or pass header='none' if the first row holds none; they are then column_0 and so on."
             )
         seen[name] = position
     return names

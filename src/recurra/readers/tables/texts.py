@@ -21,7 +21,7 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORECASE)
 _LINES_LOOKED_AT = 20
 # Names beside a tab are labels if there are at least so many lines, and so many of each on average.
-FEWEST_LINES, LINES_OF_A_LABEL = 6, 3
+FEWEST_LINES, LINES_OF_A_LABEL = 6, 2
 # Paragraphs of one line each, parted by empty lines: fewer are taken for texts with a line left empty by mistake.
 FEWEST_OF_ONE_LINE = 10
 # Cells of a column that are looked at, and the words or characters of half of them that make them texts.
@@ -254,6 +254,11 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     others = [name for name in columns.names if name not in found and name not in usual]
     classes = [*usual, *(name for name in others if _may_be_classes(columns[name]))]
     label = f" and label={classes[0]!r}" if classes else ""
+    numbers = [
+        name for name in others if columns[name].dtype.kind in "if" or _is_numbers(str(columns[name][0]))
+    ]
+    if not label and len(found) == 1 and numbers:
+        label = f" and, as label=, what is to be learned ({listing(numbers, 3)})"
     if len(found) == 1 or label:
         advice = f"Give text={found[0]!r}{label} to learn from them."
     else:

@@ -1,5 +1,6 @@
 """What a network is judged on: the test part its run held out, or new data; never what it was trained on."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ def judged_part(
     *,
     who: str,
     labelled: bool = True,
+    model: Any = "MODEL",
 ) -> tuple[Any, str]:
     """Return what a network is judged on, and how it came to be: never what it was trained on, as far as is known.
 
@@ -33,12 +35,14 @@ def judged_part(
         The verb, for messages.
     labelled : bool, default=True
         Whether new data must have the labels that the training data had.
+    model : path
+        The run or the model file, as it was named.
     """
     if folder is None and data is None:
-        verb = "eval" if who == "evaluate" else who
+        verb, named = "eval" if who == "evaluate" else who, shlex.quote(str(model))
         raise UsageError(
-            f"{who}: a model file alone knows no test part; give the data too: recurra {verb} MODEL DATA, and how they are "
-            "read, such as label=, where their columns do not have the usual names."
+            f"{who}: a model file alone knows no test part; give the data too: recurra {verb} {named} DATA, and how they "
+            "are read, such as label=, where their columns do not have the usual names."
         )
     if data is None and options:
         told = ", ".join(f"{name}=" for name in options)

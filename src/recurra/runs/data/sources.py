@@ -1,14 +1,14 @@
 """Where data come from, and reading them: a path, the name of a data set, or objects of Python."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recurra.checks import did_you_mean
 from recurra.datasets import load_any
 from recurra.datasets.loading import load_named
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 from recurra.options import OPTIONS
 from recurra.readers.tables import table
 from recurra.readers.tables.columns import is_frame
@@ -65,12 +65,24 @@ def load_like(source: Any, stored: Mapping[str, Any], options: Mapping[str, Any]
     while True:
         try:
             return load_any(source, **{**kept, **options})
+        except DataError as error:
+            raise _of_the_run(error, [word for word in kept if word not in options]) from None
         except UnusedWordError as error:
             idle = [word for word in error.words if word in kept and word not in options]
             if not idle:
                 raise
             for word in idle:
                 del kept[word]
+
+
+def _of_the_run(error: DataError, words: Sequence[str]) -> DataError:
+    """Return an error in which columns that the run names, and the user did not, are told so."""
+    message = str(error)
+    for word in words:
+        if f"(given as {word})" in message:
+            message = message.replace(f"(given as {word})", f"(the {word} of the training)")
+            return DataError(f"{message} Name the column of these data with {word}=.")
+    return error
 
 
 def is_table(source: Any) -> bool:

@@ -9,6 +9,7 @@ from recurra import store
 from recurra.errors import UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
+from recurra.readers.clips.clip_folders import is_clip
 from recurra.readers.clips.video import FrameReader
 from recurra.runs.data.new_data import read_unlabelled, with_static
 from recurra.runs.folder.opening import model_file, task_of
@@ -124,6 +125,11 @@ def answering_frames(
     # Not above: it needs rich, which a light install, enough for rows, does not have.
     from recurra.fitting.inputs.clips import image_size, video_words
 
+    if source != "-" and Path(source).is_dir() and not is_clip(Path(source)):
+        raise UsageError(
+            f"stream: {source} holds folders; a stream is one clip: a file, or a folder of its images. Answers for many "
+            f"clips come from: recurra predict {shlex.quote(str(run))} {shlex.quote(source)}"
+        )
     estimator = load_model(model_file(run))
     session = Session(estimator.model_, estimator.stream(look_ahead=look_ahead), proba=proba)
     if source == "-":
