@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-CELLS = ("rnn", "lstm", "gru")
+CELLS = ("rnn", "lstm", "gru", "lstm_peephole", "lstm_norm", "gru_norm", "gru_before")
 POOLINGS = ("last", "mean", "max", "attention", "mean+max")
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")

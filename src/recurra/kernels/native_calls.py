@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from recurra.kernels.dispatch import current, native_module
+from recurra.kernels.variants import EXTRAS, VARIANTS
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
+CODES |= {cell: CODES[variant.base] for cell, variant in VARIANTS.items()}
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+GATES |= {cell: GATES[variant.base] for cell, variant in VARIANTS.items()}
 # The order in which the extension takes the gradients of one direction.
 WANTED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "hidden")
 
@@ -51,14 +54,17 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : str
+        One of `recurra.kernels.networks.stack.CELLS`.
     weights : mapping of str to array
         ``weight_ih``, ``weight_hh`` and, where there are such, ``bias_ih``, ``bias_hh``, ``weight_hr``.
     dtype : numpy.float32 or numpy.float64
     back : bool
         Lay out what the backward pass needs as well.
     """
-    arrays = {word: contiguous(weights.get(word), dtype) for word in WANTED[:5]}
+    variant = VARIANTS.get(cell)
+    words = WANTED[:5] if variant is None else (*WANTED[:5], *EXTRAS)
+    arrays = {word: contiguous(weights.get(word), dtype) for word in words}
     hidden_size, output_size = arrays["weight_ih"].shape[0] // GATES[cell], arrays["weight_hh"].shape[1]
     (packed,) = native_module().pack(
         cell=CODES[cell],
@@ -69,6 +75,7 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
         directions=[list(arrays.values())],
         back=back,
         threads=1,
+        variant=None if variant is None else variant.numbers(),
     )
     return packed
 
@@ -186,7 +193,8 @@ def forward(
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : str
+        One of `recurra.kernels.networks.stack.CELLS`.
     x : array of shape (total_steps, input_size)
     lengths : int64 array of shape (batch,)
     directions : one or two mappings
@@ -222,7 +230,7 @@ def forward(
     initial = {name: _joined([s.get(name) for s in states], dtype) for name in ("h_0", "c_0")}
     output = np.empty((len(x), count * output_size), dtype)
     h_n = np.empty((count, batch, output_size), dtype)
-    c_n = np.empty((count, batch, hidden_size), dtype) if cell == "lstm" else None
+    c_n = np.empty((count, batch, hidden_size), dtype) if CODES[cell] == CODES["lstm"] else None
     memory = native_module().Saved(packed[0], len(x), count) if save else None
     native_module().forward(
         weights=packed,
@@ -272,7 +280,7 @@ def backward(
     memory = saved._again() if saved.memory.spent else saved.memory
     hidden_size, output_size = saved._hidden_size, saved.output.shape[1]
     result: dict[str, Any] = {"x": np.empty_like(x), "h_0": np.empty((batch, output_size), dtype)}
-    if saved.cell == "lstm":
+    if CODES[saved.cell] == CODES["lstm"]:
         result["c_0"] = np.empty((batch, hidden_size), dtype)
     shapes = {"bias_ih": (GATES[saved.cell] * hidden_size,), "bias_hh": (GATES[saved.cell] * hidden_size,)}
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"):
@@ -295,7 +303,10 @@ def backward(
         reverse=saved.reverse,
         saved=memory,
         given=[contiguous(g, dtype) for g in (grad_output, grad_h_n, grad_c_n)],
-        wanted=[result["x"], result["h_0"], result.get("c_0"), *(result.get(name) for name in WANTED)],
+        wanted=[
+            *(result.get(name) for name in ("x", "h_0", "c_0", *WANTED)),
+            *((None,) * len(EXTRAS) if saved.cell in VARIANTS else ()),
+        ],
         threads=threads or thread_count(),
         mode=mode,
     )

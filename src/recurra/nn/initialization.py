@@ -78,7 +78,9 @@ def initialize(
             else (weight.detach(),)
         )
         for gate in gates:  # views
-            if initialization == "torch":
+            if name.startswith("gain"):  # of a layer normalization
+                nn.init.ones_(gate)
+            elif initialization == "torch" and not name.startswith("bias_c"):
                 gate.uniform_(-bound, bound, generator=generator)
             elif name.startswith("weight_hh"):
                 recurrent_weight(gate, generator, identity=initialization == "identity")

@@ -7,9 +7,9 @@ import numpy as np
 
 from recurra.errors import ShapeError
 from recurra.kernels.heads import pooling
+from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import stack_states
 from recurra.ragged import Ragged
-from recurra.serving.prediction import GATES
 
 
 def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

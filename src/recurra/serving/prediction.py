@@ -8,10 +8,10 @@ import numpy as np
 from recurra.kernels.fronts.front import apply_front, front_shapes, recurrent_input_size
 from recurra.kernels.heads import crf
 from recurra.kernels.heads import pooling as heads
+from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import stack_forward
+from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
-
-GATES = {"rnn": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
 # Steps run at once: bounds the memory of a prediction, far above what fills the machine.
 STEPS_AT_ONCE = 200_000
@@ -30,6 +30,9 @@ def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             shapes[f"recurrent.weight_hh_{name}"] = (gates * hidden, hidden)
             shapes[f"recurrent.bias_ih_{name}"] = (gates * hidden,)
             shapes[f"recurrent.bias_hh_{name}"] = (gates * hidden,)
+            if network["cell"] in VARIANTS:
+                extras = VARIANTS[network["cell"]].extras(hidden)
+                shapes |= {f"recurrent.{word}_{name}": (size,) for word, size in extras.items()}
     features = hidden * len(suffixes)
     poolings = () if network["pooling"] == "none" else heads.split_pooling(network["pooling"])
     if "attention" in poolings:

@@ -106,7 +106,7 @@ class LanguageNetwork(torch.nn.Module):
         super().__init__()
         self.network = network
         config = network.config
-        for number in range(2 if config.cell == "lstm" else 1):
+        for number in range(2 if config.cell.startswith("lstm") else 1):
             zeros = torch.zeros(config.num_layers, streams, config.hidden_size)
             self.register_buffer(f"state_{number}", zeros)  # with the weights in every checkpoint
         self.sequences: Tensor | None = None

@@ -10,7 +10,7 @@ import torch
 
 import recurra
 import recurra.kernels
-from oracles import WHICH
+from oracles import WHICH, needs_native
 from recurra.errors import UsageError
 from recurra.nn import GRU, LSTM
 from recurra.nn.layers.layouts import Steps
@@ -330,3 +330,53 @@ def test_what_torch_cannot_record_is_refused_and_a_compiled_program_runs():
     x = torch.randn(5, 2, 3)
     compiled = torch.compile(lambda v: layer(v)[0] + 1, backend="eager")
     torch.testing.assert_close(compiled(x), layer(x)[0] + 1)
+
+
+def gradients(layer, rows, lengths, states):
+    """Return outputs and gradients of a loss of everything, masks drawn anew from the same seed."""
+    layer.generator = torch.Generator().manual_seed(7)
+    leaves = [t.detach().requires_grad_() for t in (rows, *states)]
+    output, finals = flat(layer, leaves[0], lengths, leaves[1:])
+    loss = (output * torch.arange(output.shape[1])).sum() + sum(f.square().sum() for f in finals)
+    return output, torch.autograd.grad(loss, [*leaves, *layer.parameters()])
+
+
+@needs_native
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_change_no_bit_and_little_memory_no_value(kind):
+    threads = torch.get_num_threads()
+    make, options = KINDS[kind]
+    torch.manual_seed(1)
+    layer = make(20, 40, bidirectional=True, **options)
+    lengths = np.array([30, 0, 25, 7, 18, 30, 1, 12])
+    rows = torch.randn(int(lengths.sum()), 20)
+    states = [torch.randn(2, 8, 40) for _ in range(2 if make is LSTM else 1)]
+    try:
+        found = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(gradients(layer, rows, lengths, states))
+        layer.memory = "sqrt"
+        output, little = gradients(layer, rows, lengths, states)
+    finally:
+        torch.set_num_threads(threads)
+    (first, grads), (second, others) = found
+    assert torch.equal(first, second)
+    assert torch.equal(output, first)
+    for one, two, three in zip(grads, others, little, strict=True):
+        assert torch.equal(one, two)
+        torch.testing.assert_close(one, three, rtol=1e-4, atol=1e-3)
+
+
+def test_second_derivatives_are_those_of_a_plain_loop():
+    layer, rows, lengths, states = random_case("norm and peepholes", 3, torch.float64, training=False)
+    found = []
+    for run in (flat, lambda *given: plain_loop(*given, draw(layer, layer.variant, rows, None))):
+        leaf = rows.detach().requires_grad_()
+        output, _ = run(layer, leaf, lengths, states)
+        (first,) = torch.autograd.grad(output.square().sum(), leaf, create_graph=True)
+        found.append(
+            torch.autograd.grad(first.square().sum(), [leaf, *layer.parameters()], materialize_grads=True)
+        )
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)

@@ -23,7 +23,9 @@ References
 
 import numpy as np
 
+from recurra.kernels.cells.variants import variant_step
 from recurra.kernels.networks.activations import DirectionInside
+from recurra.kernels.variants import VARIANTS
 
 
 def step_jacobian(inside: DirectionInside, row: int) -> np.ndarray:
@@ -82,7 +84,27 @@ def _lstm(inside: DirectionInside, row: int) -> np.ndarray:
     return np.block([[h_by_h, np.diag(h_by_c * f)], [c_by_h, np.diag(f)]])
 
 
-_JACOBIANS = {"rnn": _rnn, "rnn_relu": _rnn, "lstm": _lstm, "gru": _gru}
+def _by_differences(inside: DirectionInside, row: int) -> np.ndarray:
+    """Of a variant: central differences in float64, within about 1e-9."""
+    variant, size, step = VARIANTS[inside.cell], inside.hidden_size, 1e-5
+    weights = {name: array.astype(np.float64) for name, array in inside.weights.items()}
+    names = ("h_prev", "c_prev") if variant.base == "lstm" else ("h_prev",)
+    before = np.concatenate([getattr(inside.saved, name)[row] for name in names]).astype(np.float64)
+    moved = np.concatenate([before + sign * step * np.eye(len(before)) for sign in (1, -1)])
+    x = np.repeat(inside.saved.x[row][None].astype(np.float64), len(moved), axis=0)
+    states = tuple(np.ascontiguousarray(part) for part in np.split(moved, len(moved[0]) // size, axis=1))
+    _, after = variant_step(variant, x, states, weights)
+    up, down = np.split(np.concatenate(after, axis=1), 2)
+    return np.asarray((up - down).T / (2 * step))
+
+
+_JACOBIANS = {
+    "rnn": _rnn,
+    "rnn_relu": _rnn,
+    "lstm": _lstm,
+    "gru": _gru,
+    **dict.fromkeys(VARIANTS, _by_differences),
+}
 
 
 def radius_and_norm(jacobian: np.ndarray) -> tuple[float, float]:

@@ -236,7 +236,7 @@ def _layer_trace(inside: DirectionInside, name: str, dtype: Any) -> LayerTrace:
     return LayerTrace(
         name=name,
         gates={symbol: values.astype(dtype, copy=False) for symbol, values in gates.items()},
-        cell_state=inside.saved.c.astype(dtype, copy=False) if inside.cell == "lstm" else None,
+        cell_state=inside.saved.c.astype(dtype, copy=False) if inside.cell.startswith("lstm") else None,
         state=inside.output.astype(dtype, copy=False),
         half_life=None if kept is None else half_life(gates[kept]),
     )

@@ -9,6 +9,7 @@
 #include "pool.hpp"
 #include "recurrence.hpp"
 #include "slots.hpp"
+#include "variant_cell.hpp"
 
 namespace recurra {
 
@@ -27,6 +28,7 @@ template <class T> struct Lane {
   T* cells;   // total x sizes.padded (LSTM)
   T* hidden;  // total x P, or null
   T* m;       // total x sizes.padded with projection
+  T* sums;    // size x sizes.sums, or null
 
   bool reverse() const { return batch.directions == 2 ? direction == 1 : batch.reverse; }
   int64_t time(int64_t seq, int64_t tau) const { return reverse() ? batch.lengths[seq] - 1 - tau : tau; }
@@ -41,6 +43,40 @@ template <class T> void copy_some(const T* from, T* to, int64_t first, int64_t l
   if (first < last) std::copy(from + first, from + last, to + first);
 }
 
+// What of a step's arguments does not change from step to step.
+template <class T> VariantBackward<T> variant_step(const Lane<T>& lane, const Backward<T>& b, const Rows<T>& r, T* work) {
+  VariantBackward<T> v{};
+  set_weights(lane.weights, v);
+  v.dout = b.dout;
+  v.dh = b.dh;
+  v.dc = b.dc;
+  v.gates = b.gates;
+  v.c_prev = b.c_prev;
+  v.h = b.h;
+  v.hidden_out = b.hidden_out;
+  v.m_out = b.m_out;
+  v.drop = lane.batch.drop ? r.drop.data() : nullptr;
+  v.zone = lane.batch.zone ? r.zone.data() : nullptr;
+  v.sums = lane.sums ? r.sums.data() : nullptr;
+  v.dreset = r.dreset.data();
+  v.work = work;
+  return v;
+}
+
+// A step of a variant, but for the last product.
+template <class T> void step_back(const Weights<T>& weights, const VariantBackward<T>& v, Rows<T>& r) {
+  const Sizes& s = weights.sizes;
+  const Table<T>& table = weights.table;
+  if (!s.variant.before) {
+    table.variant_backward(v, s.cell == Cell::lstm ? VariantPart::lstm : VariantPart::gru);
+    return;
+  }
+  table.variant_backward(v, VariantPart::gru_candidate);
+  const T* const* gates = const_cast<const T* const*>(r.gates.data());
+  multiply_all<T>(weights, v.rows, gates, weights.hn_back, nullptr, r.dreset.data(), s.padded, 3 * s.padded);
+  table.variant_backward(v, VariantPart::gru_gates);
+}
+
 // Steps of the backward pass count down: step j of a slot is tau = length - 1 - j.
 template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& span) {
   const Weights<T>& weights = lane.weights;
@@ -49,11 +85,13 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   const bool lstm = s.cell == Cell::lstm;
   const int64_t n = slots.count(), p_width = (s.P + s.w - 1) / s.w * s.w;
   Rows<T> r(n);
-  T* dh = r.reserve(n * (p_width + 3 * s.padded) + s.padded + s.P + 64);
+  T* dh = r.reserve(n * (p_width + 4 * s.padded) + 2 * s.padded + s.P + 64);
   T* dc = dh + n * p_width;
   T* dm = dc + n * s.padded;
   T* first_c = dm + n * s.padded;
-  T* zeros = first_c + n * s.padded;
+  T* dreset = first_c + n * s.padded;
+  T* work = dreset + n * s.padded;
+  T* zeros = work + s.padded;
   std::fill(zeros, zeros + s.padded + s.P, T(0));
 
   Backward<T> b{};
@@ -77,11 +115,14 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   back.a = const_cast<const T* const*>(r.gates.data());
   back.b = &weights.hh_back;
   back.parts = 1;
-  back.onto = s.cell == Cell::gru;
+  const bool zoned = lane.batch.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
+  back.onto = s.cell == Cell::gru || zoned;
   back.c = r.dh.data();
   back.columns = p_width;
   back.first = span.panel_first;
   back.last = span.panel_last;
+
+  VariantBackward<T> v = variant_step(lane, b, r, work);
 
   for (int64_t count = 0; slots.next(); ++count) {
     b.rows = back.rows = int64_t(slots.places().size());
@@ -120,6 +161,12 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
                  : lane.batch.h_0 ? lane.batch.h_0 + lane.state(p.seq) * s.P
                                   : zeros;
       }
+      if (s.variant.any) {
+        r.drop[j] = lane.batch.drop_of(lane.direction, p.seq, s.H);
+        r.zone[j] = lane.batch.zone_of(lane.direction, p.seq, lane.time(p.seq, tau), lstm ? 2 * s.H : s.H);
+        r.sums[j] = lane.sums ? lane.sums + p.seq * s.sums : nullptr;
+        r.dreset[j] = dreset + p.slot * s.padded;
+      }
       if (apart) {
         T* h = lane.hidden + row * s.P;
         for (int64_t k = 0; k < s.P; ++k) h[k] = r.dh[j][k] + (lane.g.out ? r.dout[j][k] : T(0));
@@ -138,7 +185,12 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
       project.last = (weights.hr_back.total + 3) / 4;
       table.multiply(project);
     }
-    element_wise(b);
+    if (s.variant.any) {
+      v.rows = b.rows;
+      step_back(weights, v, r);
+    } else {
+      element_wise(b);
+    }
     span.meet();
     back.down = count % 2;
     table.multiply(back);
@@ -191,7 +243,7 @@ template <class T> struct BackwardCall {
   std::vector<Lane<T>> lanes;
   const Batch<T>& batch;
   const Gradients<T>& g;
-  std::vector<const T*> x_rows, h_rows[2], hidden_rows[2];
+  std::vector<const T*> x_rows, h_rows[2], hidden_rows[2], reset_rows[2];
   std::vector<Sum<T>> sums;
   int64_t total;
 
@@ -256,7 +308,8 @@ template <class T> struct BackwardCall {
         m.a = a.data();
         m.b = lane.weights.ih_back;
         m.parts = s.cell == Cell::gru ? 2 : 1;
-        m.offset[1] = 3 * s.padded;
+        m.offset[0] = s.by_input;
+        m.offset[1] = s.by_input + (s.variant.norm ? 2 : 3) * s.padded;
         m.onto = lane.direction == 1;
         m.c = c.data();
         m.columns = s.I;
@@ -307,7 +360,17 @@ template <class T> struct BackwardCall {
       if (memory) sums.push_back(sum);
     };
     const Wanted none{nullptr, nullptr, 0}, x{g.weight_ih[d], &x_rows, s.I}, h{g.weight_hh[d], &h_rows[d], s.P};
-    if (s.cell == Cell::gru) {
+    const int64_t stride = s.saved;
+    if (s.cell == Cell::lstm && s.variant.norm) {
+      auto place = [&](Sum<T>& sum, int64_t v) {
+        sum.outer.start[v] = v * s.w;
+        sum.outer.step[v] = 4 * s.w;
+        sum.gate[v] = v;
+        sum.unit_step = s.w;
+      };
+      add({x, none}, nullptr, lane.gates + s.by_input, stride, s.blocks, 4, place);
+      add({h, none}, nullptr, lane.gates, stride, s.blocks, 4, place);
+    } else if (s.cell == Cell::gru) {
       // r and z side by side, n of the input and q of the state each in a place of its own
       auto place = [&](int64_t third) {
         return [&s, third](Sum<T>& sum, int64_t v) {
@@ -317,8 +380,16 @@ template <class T> struct BackwardCall {
           sum.unit_step = s.w;
         };
       };
-      add({x, none}, g.bias_ih[d], lane.gates, s.saved, s.blocks, 3, place(3 * s.padded));
-      add({h, none}, g.bias_hh[d], lane.gates, s.saved, s.blocks, 3, place(2 * s.padded));
+      const bool norm = s.variant.norm, before = s.variant.before;
+      T* bias = norm ? nullptr : before ? one_bias(d) : g.bias_ih[d];
+      add({x, none}, bias, lane.gates + s.by_input, stride, s.blocks, 3, place((norm ? 2 : 3) * s.padded));
+      if (before) {
+        add({h, none}, nullptr, lane.gates, stride, s.blocks, 2, place(0));
+        const Wanted reset{g.weight_hh[d], &reset_rows[d], s.P};
+        side_by_side(add, s, {reset, none}, nullptr, lane.gates + 3 * s.padded, stride, 2);
+      } else {
+        add({h, none}, norm ? nullptr : g.bias_hh[d], lane.gates, stride, s.blocks, 3, place(2 * s.padded));
+      }
     } else if (s.cell == Cell::lstm) {
       add({x, h}, one_bias(d), lane.gates, s.saved, s.blocks, 4, [&](Sum<T>& sum, int64_t v) {
         sum.outer.start[v] = v * s.w;
@@ -342,13 +413,13 @@ template <class T> struct BackwardCall {
   // A row of one number per unit: four blocks of units to a tile, the rest in narrower ones.
   template <class Add>
   static void side_by_side(Add& add, const Sizes& s, const std::array<Wanted, 2>& by, T* bias, const T* rows,
-                           int64_t stride) {
+                           int64_t stride, int64_t gate = 0) {
     const int64_t whole = s.blocks / 4, rest = s.blocks % 4;
     auto place = [&](int64_t first, int64_t vectors) {
-      return [&s, first, vectors](Sum<T>& sum, int64_t v) {
+      return [&s, first, vectors, gate](Sum<T>& sum, int64_t v) {
         sum.outer.start[v] = (first + v) * s.w;
         sum.outer.step[v] = vectors * s.w;
-        sum.gate[v] = 0;
+        sum.gate[v] = gate;
         sum.unit_start[v] = (first + v) * s.w;
         sum.unit_step = vectors * s.w;
       };
@@ -375,6 +446,9 @@ template <class T> struct BackwardCall {
                                                          : zeros;
     }
     for (const Lane<T>& lane : lanes)
+      for (int64_t k = 0; k < total && lane.weights.sizes.variant.before; ++k)
+        reset_rows[lane.direction].push_back(lane.gates + k * lane.weights.sizes.saved + 2 * lane.weights.sizes.padded);
+    for (const Lane<T>& lane : lanes)
       if (lane.weights.sizes.projected)
         for (int64_t k = 0; k < total; ++k)
           hidden_rows[lane.direction].push_back(lane.hidden + k * lane.weights.sizes.P);
@@ -398,6 +472,38 @@ template <class T> void pass_empty(const Sizes& s, const Batch<T>& batch, const 
       }
 }
 
+// Adds up what each sequence has gathered, in their order, and hands it out in torch's.
+template <class T> void add_sums(const Lane<T>& lane, const Gradients<T>& g, std::vector<T>& total) {
+  const Sizes& s = lane.weights.sizes;
+  total.assign(size_t(s.sums), T(0));
+  for (int64_t seq = 0; seq < lane.batch.size; ++seq)
+    for (int64_t k = 0; k < s.sums; ++k) total[size_t(k)] += lane.sums[seq * s.sums + k];
+  const T* from = total.data();
+  auto take = [&](T* to, T* also, int64_t count) {
+    for (int64_t k = 0; k < count * s.padded; ++k) {
+      const int64_t gate = k / s.w % count, unit = k / s.w / count * s.w + k % s.w;
+      if (unit >= s.H) continue;
+      if (to) to[gate * s.H + unit] = from[k];
+      if (also) also[gate * s.H + unit] = from[k];
+    }
+    from += count * s.padded;
+  };
+  const int64_t d = lane.direction;
+  if (s.variant.norm && s.cell == Cell::lstm) {
+    take(g.bias_ih[d], g.bias_hh[d], 4);
+    take(g.gain_hh[d], nullptr, 4);
+    take(g.gain_ih[d], nullptr, 4);
+    take(g.gain_c[d], nullptr, 1);
+    take(g.bias_c[d], nullptr, 1);
+  } else if (s.variant.norm) {
+    take(g.bias_ih[d], nullptr, 3);
+    take(g.bias_hh[d], nullptr, 3);
+    take(g.gain_hh[d], nullptr, 3);
+    take(g.gain_ih[d], nullptr, 3);
+  }
+  if (s.variant.peephole) take(g.peephole[d], nullptr, 3);
+}
+
 template <class T> void clear(T* p, int64_t n) {
   if (p) std::fill_n(p, n, T(0));
 }
@@ -411,7 +517,7 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
   pass_empty(s, batch, g);
   const int parts = worth(threads, batch.lengths, batch.size, batch.directions, s);
   BackwardCall<T> call{Plan(batch.lengths, batch.size, batch.directions, parts, mode, s),
-                       {}, batch, g, {}, {}, {}, {}, 0};
+                       {}, batch, g, {}, {}, {}, {}, {}, 0};
   call.total = call.plan.flat.back();
   if (call.total == 0) {
     for (int64_t d = 0; d < batch.directions; ++d) {
@@ -420,20 +526,28 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
       clear(g.bias_ih[d], s.gates * s.H);
       clear(g.bias_hh[d], s.gates * s.H);
       clear(g.weight_hr[d], s.P * s.H);
+      clear(g.peephole[d], 3 * s.H);
+      clear(g.gain_ih[d], s.gates * s.H);
+      clear(g.gain_hh[d], s.gates * s.H);
+      clear(g.gain_c[d], s.H);
+      clear(g.bias_c[d], s.H);
     }
     return;
   }
   const int64_t total = call.total;
-  Memory work[2], zeros_memory(size_t(s.P) * sizeof(T)), tiles_memory;
+  Memory work[2], sums[2], zeros_memory(size_t(s.P) * sizeof(T)), tiles_memory;
   T* zeros = zeros_memory.as<T>();
   std::fill(zeros, zeros + s.P, T(0));
   for (int64_t d = 0; d < batch.directions; ++d) {
     const int64_t own_gates = saved && saved[d].gates ? 0 : total * s.saved;
     const int64_t own_hidden = s.projected && !g.hidden[d] ? total * s.P : 0, m = s.projected ? total * s.padded : 0;
     T* memory = static_cast<T*>(work[d].reserve(size_t(own_gates + own_hidden + m + 64) * sizeof(T)));
+    const int64_t summed = batch.size * s.sums;
+    T* own_sums = summed ? static_cast<T*>(sums[d].reserve(size_t(summed) * sizeof(T))) : nullptr;
+    std::fill_n(own_sums, summed, T(0));
     call.lanes.push_back(Lane<T>{*weights[d], batch, g, d, call.plan.flat.data(),
                                  own_gates ? memory : saved[d].gates, saved ? saved[d].cells : nullptr,
-                                 own_hidden ? memory + own_gates : g.hidden[d], memory + own_gates + own_hidden});
+                                 own_hidden ? memory + own_gates : g.hidden[d], memory + own_gates + own_hidden, own_sums});
   }
   call.list_rows(zeros);
   int64_t numbers = 0;
@@ -443,7 +557,11 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
   run_in_team(parts, [&](Team team) { call.back(team); });
   run_in_team(parts, [&](Team team) { call.sum(team); });
   for (int64_t d = 0; d < batch.directions; ++d) {
-    if (s.cell != Cell::gru && g.bias_ih[d] && g.bias_hh[d])
+    if (s.sums) {
+      std::vector<T> total;
+      add_sums(call.lanes[size_t(d)], g, total);
+    }
+    if ((s.cell != Cell::gru || s.variant.before) && !s.variant.norm && g.bias_ih[d] && g.bias_hh[d])
       std::copy_n(g.bias_ih[d], s.gates * s.H, g.bias_hh[d]);
     if (s.projected && g.weight_hr[d]) {
       // summed as H x P; see list_sums

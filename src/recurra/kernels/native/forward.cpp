@@ -5,6 +5,7 @@
 #include "pool.hpp"
 #include "recurrence.hpp"
 #include "slots.hpp"
+#include "variant_cell.hpp"
 
 namespace recurra {
 
@@ -57,11 +58,11 @@ template <class T> void project_ahead(const ForwardJob<T>& job, Slots slots, Row
   m.a = r.ahead_x.data();
   m.b = &weights.ih;
   m.parts = 1;
-  m.bias = weights.bias;
+  m.bias = weights.sizes.variant.norm ? nullptr : weights.bias;
   m.c = r.ahead_pre.data();
   m.columns = width;
   m.first = span.panel_first;
-  m.last = span.panel_last;
+  m.last = weights.sizes.variant.any ? panels_of(weights.ih) : span.panel_last;
   weights.table.multiply(m);
 }
 
@@ -70,15 +71,17 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
   const Sizes& s = weights.sizes;
   const Table<T>& table = weights.table;
   const int64_t n = slots.count(), width = s.gates * s.padded;
-  const bool lstm = s.cell == Cell::lstm, fused = s.I <= FUSED_INPUT;
+  const bool lstm = s.cell == Cell::lstm, variant = s.variant.any, fused = s.I <= FUSED_INPUT && !variant;
   const int64_t ahead = std::max<int64_t>(1, std::min<int64_t>(64, CHUNK_NUMBERS / (n * width)));
   Rows<T> r(n);
-  T* scratch = r.reserve(n * s.padded * 2 + s.P + 64 + (fused ? 0 : ahead * n * width));
+  T* scratch = r.reserve(n * s.padded * 2 + s.P + 128 + (fused ? 0 : ahead * n * width) +
+                         VariantCell<T>::numbers(s, n));
   T* cells = scratch;
   T* m = cells + n * s.padded;
   T* zeros = m + n * s.padded;
   r.pre_buffer = zeros + (s.P + 63) / 64 * 64;
   std::fill(zeros, zeros + s.P, T(0));
+  VariantCell<T> cell_step(weights, n, r.pre_buffer + (fused ? 0 : ahead * n * width));
 
   Forward<T> f{};
   f.x = fused ? r.x.data() : nullptr;
@@ -94,6 +97,8 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
   f.bias_n = weights.bias_n;
   f.hidden = s.H;
   f.relu = s.cell == Cell::rnn_relu;
+  f.drop = job.batch.drop ? r.drop.data() : nullptr;
+  f.zone = job.batch.zone ? r.zone.data() : nullptr;
   f.first = span.panel_first;
   f.last = span.panel_last;
   auto* step = lstm ? table.lstm_forward : s.cell == Cell::gru ? table.gru_forward : table.rnn_forward;
@@ -119,6 +124,10 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
       r.out[j] = job.out(p.seq, p.tau);
       r.m[j] = m + p.slot * s.padded;
       if (job.saved && job.saved->gates) r.gates[j] = job.saved->gates + job.row(p.seq, p.tau) * s.saved;
+      if (variant) {
+        r.drop[j] = job.batch.drop_of(job.direction, p.seq, s.H);
+        r.zone[j] = job.batch.zone_of(job.direction, p.seq, job.time(p.seq, p.tau), lstm ? 2 * s.H : s.H);
+      }
       if (!lstm) continue;
       T* cell = cells + p.slot * s.padded;
       if (p.tau == 0) {
@@ -133,7 +142,10 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
       }
     }
     f.down = count % 2;
-    step(f);
+    if (variant)
+      cell_step.step(f);
+    else
+      step(f);
     if (s.projected) {
       Multiply<T> project{};
       project.rows = f.rows;
@@ -173,7 +185,8 @@ template <class T> struct ForwardCall {
         run_forward(job, Slots(plan.sequences[size_t(d)], batch.lengths, plan.slots(d)), span);
         plan.barrier().wait(team);
       } else {
-        const Span span = Span::of({0, 1}, (hh.total + hh.vectors - 1) / hh.vectors, hh.vectors / s.gates * s.w, nullptr);
+        Span span = Span::of({0, 1}, (hh.total + hh.vectors - 1) / hh.vectors, hh.vectors / s.gates * s.w, nullptr);
+        span.unit_last = std::max(span.unit_last, s.padded);
         for (int part = team.index; part < plan.parts; part += team.size) {
           const Share& share = plan.share(part, d);
           if (!share.sequences.empty()) run_forward(job, Slots(share.sequences, batch.lengths, share.slots), span);

@@ -51,6 +51,8 @@ template <class T> struct Forward {
   bool relu;        // RNN: max(0, .) in place of tanh
   int64_t first, last;  // blocks (LSTM, GRU) or panels (RNN)
   bool down;            // from the last to the first
+  const T* const* drop;  // of a variant, as in VariantForward
+  const T* const* zone;
 };
 
 // One time step of the backward pass, element by element: gates become gate gradients in place.
@@ -68,6 +70,51 @@ template <class T> struct Backward {
   int64_t hidden;
   bool relu;
   int64_t first, last;  // blocks
+};
+
+// What a layer does otherwise than the plain LSTM or GRU: see ../cells/variants.py.
+struct Variant {
+  bool any = false, peephole = false, norm = false, before = false;
+  double slope = 0, zone_h = 0, zone_c = 0;  // of a hard sigmoid, or 0; shares of the old states, where nothing is drawn
+};
+enum class VariantPart { lstm, gru, gru_gates, gru_candidate };  // the last two: reset before the product
+
+// One time step of a variant for some rows, once the products are there.
+template <class T> struct VariantForward {
+  int64_t rows, hidden;
+  Variant variant;
+  T* const* a;             // rows of the input's product, with the bias but for normalization; overwritten
+  T* const* u;             // rows of the state's product (reset before: r and z only); overwritten
+  const T* const* q;       // rows of Hp: product of r * h (reset before)
+  T* const* reset;         // rows of Hp: r * h (reset before)
+  const T* const* h;       // rows of H: previous state
+  const T* const* c_prev;  // as in Forward
+  T* const* c;
+  T* const* gates;
+  T* const* out;
+  const T* const* drop;  // rows of H: what the candidate is multiplied by, or null
+  const T* const* zone;  // rows of H, in the LSTM 2 H: 1 where a state stays as it was, or null
+  const T *bias, *bias_n, *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;  // laid out as the columns
+};
+
+// One time step of its backward pass; what is in Backward means the same here.
+template <class T> struct VariantBackward {
+  int64_t rows, hidden;
+  Variant variant;
+  const T* const* dout;
+  T* const* dh;  // GRU and zoneout leave in it what does not go through a product
+  T* const* dc;
+  T* const* gates;
+  const T* const* c_prev;
+  const T* const* h;  // rows of H: state before the step (GRU)
+  T* const* hidden_out;
+  T* const* m_out;
+  const T* const* drop;
+  const T* const* zone;
+  T* const* sums;          // rows, one for each sequence: gradients of gains, biases and peepholes, added to; or null
+  const T* const* dreset;  // rows of Hp: gradient by r * h (reset before)
+  T* work;                 // Hp
+  const T *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;
 };
 
 // c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of a few m by one block of gates.
@@ -117,6 +164,8 @@ template <class T> struct Table {
   void (*exp_rows)(T* x, int64_t n);
   void (*tanh_rows)(T* x, int64_t n);
   void (*shares_above)(const Shares<T>&);
+  void (*variant_forward)(const VariantForward<T>&, VariantPart);
+  void (*variant_backward)(const VariantBackward<T>&, VariantPart);
 };
 
 struct Isa {

@@ -77,8 +77,25 @@ struct PyWeights {
 template <> const Weights<float>* PyWeights::get<float>() const { return f.get(); }
 template <> const Weights<double>* PyWeights::get<double>() const { return d.get(); }
 
+// From what Variant.numbers() of ../cells/variants.py gives, or None.
+Variant variant_of(nb::handle numbers) {
+  Variant v;
+  if (numbers.is_none()) return v;
+  const auto n = nb::cast<std::vector<double>>(numbers);
+  if (n.size() != 6) throw std::invalid_argument("pack: six numbers of a variant");
+  v.any = true;
+  v.peephole = n[0] != 0;
+  v.norm = n[1] != 0;
+  v.before = n[2] != 0;
+  v.slope = n[3];
+  v.zone_h = n[4];
+  v.zone_c = n[5];
+  return v;
+}
+
 template <class T>
-nb::list call_pack(int cell, int64_t I, int64_t H, int64_t P, nb::sequence directions, bool back, int threads) {
+nb::list call_pack(int cell, int64_t I, int64_t H, int64_t P, nb::sequence directions, bool back, int threads,
+                   const Variant& variant) {
   std::vector<std::unique_ptr<Address>> held;
   std::vector<Raw<T>> raw;
   std::vector<std::unique_ptr<Weights<T>>> made;
@@ -86,9 +103,14 @@ nb::list call_pack(int cell, int64_t I, int64_t H, int64_t P, nb::sequence direc
   for (nb::handle one : directions) {
     const size_t at = held.size();
     for (nb::handle array : one) held.push_back(std::make_unique<Address>(array));
-    if (held.size() != at + 5) throw std::invalid_argument("pack: five arrays for each direction");
+    const size_t count = variant.any ? 10 : 5;
+    if (held.size() != at + count) throw std::invalid_argument("pack: number of arrays of a direction");
     raw.push_back(Raw<T>{*held[at], *held[at + 1], *held[at + 2], *held[at + 3], *held[at + 4]});
-    const Sizes sizes = make_sizes(Cell(cell), I, H, P, raw.back().weight_hr != nullptr, table<T>().lanes);
+    if (variant.any) {
+      const T** extras[5] = {&raw.back().peephole, &raw.back().gain_ih, &raw.back().gain_hh, &raw.back().gain_c, &raw.back().bias_c};
+      for (size_t k = 0; k < 5; ++k) *extras[k] = *held[at + 5 + k];
+    }
+    const Sizes sizes = make_sizes(Cell(cell), I, H, P, raw.back().weight_hr != nullptr, table<T>().lanes, variant);
     made.push_back(std::make_unique<Weights<T>>(table<T>(), sizes, back));
     weights.push_back(made.back().get());
   }
@@ -102,9 +124,10 @@ nb::list call_pack(int cell, int64_t I, int64_t H, int64_t P, nb::sequence direc
 }
 
 nb::list py_pack(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::sequence directions, bool back,
-                 int threads) {
-  return is_double ? call_pack<double>(cell, I, H, P, directions, back, threads)
-                   : call_pack<float>(cell, I, H, P, directions, back, threads);
+                 int threads, nb::handle numbers) {
+  const Variant variant = variant_of(numbers);
+  return is_double ? call_pack<double>(cell, I, H, P, directions, back, threads, variant)
+                   : call_pack<float>(cell, I, H, P, directions, back, threads, variant);
 }
 
 // Activated gates and cell states of every sample, one block of memory for each direction.
@@ -153,17 +176,28 @@ struct PySaved {
 struct Arguments {
   std::vector<const PyWeights*> weights;
   Address lengths, x, x_start, out, out_start, h_0, c_0;
-  int64_t size, x_step, out_step;
+  std::vector<std::unique_ptr<Address>> masks;  // drop, zone, zone_start, or none
+  int64_t size, x_step, out_step, zone_step = 0;
   bool reverse;
   Arguments(nb::sequence w, int64_t n, nb::handle lengths_, nb::handle x_, nb::handle x_start_, int64_t x_step_,
-            nb::handle out_, nb::handle out_start_, int64_t out_step_, nb::handle h_0_, nb::handle c_0_, bool reverse_)
+            nb::handle out_, nb::handle out_start_, int64_t out_step_, nb::handle h_0_, nb::handle c_0_, bool reverse_,
+            nb::handle masks_)
       : lengths(lengths_), x(x_), x_start(x_start_), out(out_), out_start(out_start_), h_0(h_0_), c_0(c_0_), size(n),
         x_step(x_step_), out_step(out_step_), reverse(reverse_) {
     for (nb::handle one : w) weights.push_back(nb::cast<const PyWeights*>(one));
+    if (masks_.is_none()) return;
+    const auto given = nb::cast<nb::sequence>(masks_);
+    for (size_t k = 0; k < 3; ++k) masks.push_back(std::make_unique<Address>(given[k]));
+    zone_step = nb::cast<int64_t>(given[3]);
   }
   template <class T> Batch<T> batch() const {
-    return Batch<T>{size, lengths, int64_t(weights.size()), reverse, x, x_start, x_step, out, out_start, out_step,
-                    h_0, c_0};
+    Batch<T> b{size, lengths, int64_t(weights.size()), reverse, x, x_start, x_step, out, out_start, out_step,
+               h_0, c_0, nullptr, nullptr, nullptr, zone_step};
+    if (masks.empty()) return b;
+    b.drop = *masks[0];
+    b.zone = *masks[1];
+    b.zone_start = *masks[2];
+    return b;
   }
 };
 
@@ -180,8 +214,8 @@ void call_forward(const Arguments& a, T* h_n, T* c_n, const PySaved* saved, int 
 
 void py_forward(nb::sequence weights, int64_t size, nb::handle lengths, nb::handle x, nb::handle x_start, int64_t x_step,
                 nb::handle out, nb::handle out_start, int64_t out_step, nb::handle h_0, nb::handle c_0, bool reverse,
-                nb::handle h_n, nb::handle c_n, PySaved* saved, int threads, int mode) {
-  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse);
+                nb::handle h_n, nb::handle c_n, PySaved* saved, int threads, int mode, nb::handle masks) {
+  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse, masks);
   Address h(h_n, true), c(c_n, true);
   if (a.weights[0]->d)
     call_forward<double>(a, h, c, saved, threads, mode);
@@ -215,13 +249,20 @@ void call_backward(const Arguments& a, PySaved* saved, const std::vector<std::un
   g.h_0 = *wanted[1];
   g.c_0 = *wanted[2];
   for (int64_t d = 0; d < batch.directions; ++d) {
-    const size_t at = size_t(3 + d * 6);
+    const bool variant = w[0]->sizes.variant.any;
+    const size_t at = size_t(3 + d * (variant ? 11 : 6));
     g.weight_ih[d] = *wanted[at];
     g.weight_hh[d] = *wanted[at + 1];
     g.bias_ih[d] = *wanted[at + 2];
     g.bias_hh[d] = *wanted[at + 3];
     g.weight_hr[d] = *wanted[at + 4];
     g.hidden[d] = *wanted[at + 5];
+    if (!variant) continue;
+    g.peephole[d] = *wanted[at + 6];
+    g.gain_ih[d] = *wanted[at + 7];
+    g.gain_hh[d] = *wanted[at + 8];
+    g.gain_c[d] = *wanted[at + 9];
+    g.bias_c[d] = *wanted[at + 10];
   }
   nb::gil_scoped_release nogil;
   backward<T>(w, batch, saved ? s : nullptr, g, threads, mode);
@@ -229,12 +270,13 @@ void call_backward(const Arguments& a, PySaved* saved, const std::vector<std::un
 
 void py_backward(nb::sequence weights, int64_t size, nb::handle lengths, nb::handle x, nb::handle x_start,
                  int64_t x_step, nb::handle out, nb::handle out_start, int64_t out_step, nb::handle h_0, nb::handle c_0,
-                 bool reverse, PySaved* saved, nb::sequence given, nb::sequence wanted, int threads, int mode) {
-  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse);
+                 bool reverse, PySaved* saved, nb::sequence given, nb::sequence wanted, int threads, int mode,
+                 nb::handle masks) {
+  Arguments a(weights, size, lengths, x, x_start, x_step, out, out_start, out_step, h_0, c_0, reverse, masks);
   std::vector<std::unique_ptr<Address>> from, to;
   for (nb::handle one : given) from.push_back(std::make_unique<Address>(one));
   for (nb::handle one : wanted) to.push_back(std::make_unique<Address>(one, true));
-  if (from.size() != 3 || to.size() != 3 + 6 * a.weights.size()) throw std::invalid_argument("backward: list sizes");
+  if (from.size() != 3 || to.size() != 3 + (a.weights[0]->sizes().variant.any ? 11 : 6) * a.weights.size()) throw std::invalid_argument("backward: list sizes");
   if (saved) saved->spent = true;
   if (a.weights[0]->d)
     call_backward<double>(a, saved, from, to, threads, mode);
@@ -400,8 +442,9 @@ NB_MODULE(_native, m) {
       .def_prop_ro("padded", [](const PyWeights& w) { return w.sizes().padded; })
       .def_prop_ro("back", [](const PyWeights& w) { return w.f ? w.f->has_back : w.d->has_back; });
   m.def("pack", &py_pack, nb::arg("cell"), nb::arg("is_double"), nb::arg("input_size"), nb::arg("hidden_size"),
-        nb::arg("output_size"), nb::arg("directions"), nb::arg("back"), nb::arg("threads"),
-        "Weights of the directions of a layer, each given as weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.");
+        nb::arg("output_size"), nb::arg("directions"), nb::arg("back"), nb::arg("threads"), nb::arg("variant") = nb::none(),
+        "Weights of the directions of a layer, each given as weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; of a variant\n"
+        "also peephole, gain_ih, gain_hh, gain_c, bias_c.");
   nb::class_<PySaved>(m, "Saved", "Gates and cell states of a forward pass.")
       .def(nb::init<const PyWeights&, int64_t, int64_t>())
       .def_ro("spent", &PySaved::spent)
@@ -424,13 +467,13 @@ NB_MODULE(_native, m) {
   m.def("forward", &py_forward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
         nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("h_n").none(), nb::arg("c_n").none(),
-        nb::arg("saved").none(), nb::arg("threads"), nb::arg("mode"));
+        nb::arg("saved").none(), nb::arg("threads"), nb::arg("mode"), nb::arg("masks") = nb::none());
   m.def("clear_ends", &py_clear_ends, nb::arg("is_double"), nb::arg("rows"), nb::arg("start"), nb::arg("step"),
         nb::arg("lengths"), nb::arg("size"), nb::arg("time"), nb::arg("width"), nb::arg("threads"));
   m.def("backward", &py_backward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
         nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("saved").none(), nb::arg("given"),
-        nb::arg("wanted"), nb::arg("threads"), nb::arg("mode"));
+        nb::arg("wanted"), nb::arg("threads"), nb::arg("mode"), nb::arg("masks") = nb::none());
   nb::class_<PyStep>(m, "Step", "Stacked layers fed one time step at a time.")
       .def(nb::init<nb::list, int64_t, nb::handle, nb::handle, nb::object>(), nb::arg("layers"), nb::arg("batch"),
            nb::arg("h"), nb::arg("c").none(), nb::arg("out"))

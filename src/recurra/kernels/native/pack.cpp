@@ -7,7 +7,8 @@
 
 namespace recurra {
 
-Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes) {
+Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes,
+                 const Variant& variant) {
   Sizes s{};
   s.cell = cell;
   s.I = I;
@@ -20,7 +21,16 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   s.gates = cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
   // One vector more than needed: rows a power of two apart would all fall into the same few sets of the cache.
   s.saved = (cell == Cell::lstm || cell == Cell::gru ? 4 : 1) * s.padded + lanes;
-  s.gradient = s.gates * s.padded;
+  s.gradient = (variant.before ? 2 : s.gates) * s.padded;
+  s.variant = variant;
+  const bool lstm = cell == Cell::lstm;
+  if (variant.norm) {
+    // normalized products of state and input, the LSTM's cell state, and up to four deviations: see variants.cpp
+    s.by_input = (lstm ? 8 : 7) * s.padded;
+    s.saved += (lstm ? 9 : 6) * s.padded + (4 + lanes - 1) / lanes * lanes;
+    s.sums = (lstm ? 14 : 12) * s.padded;
+  }
+  if (variant.peephole) s.sums += 3 * s.padded;
   return s;
 }
 
@@ -51,12 +61,17 @@ template <class T>
 Weights<T>::Weights(const Table<T>& t, const Sizes& s, bool back) : table(t), sizes(s), has_back(back) {
   auto lines = [](int64_t count) { return Lines<T>::rounded(count); };
   const int64_t columns = s.gates * s.blocks, p = vectors_of(s.P, s.w), i = vectors_of(s.I, s.w);
-  const int64_t forward = lines(numbers(s.I, columns, s.w)) + lines(numbers(s.P, columns, s.w)) +
-                          lines(columns * s.w) + lines(s.padded) + (s.projected ? lines(numbers(s.H, p, s.w)) : 0);
+  const Variant& v = s.variant;
+  const int64_t recurrent = v.before ? lines(numbers(s.P, 2 * s.blocks, s.w)) + lines(numbers(s.P, s.blocks, s.w))
+                                     : lines(numbers(s.P, columns, s.w));
+  const int64_t extras = (v.norm ? 2 * lines(columns * s.w) + 2 * lines(s.padded) : 0) + (v.peephole ? lines(3 * s.padded) : 0);
+  const int64_t forward = lines(numbers(s.I, columns, s.w)) + recurrent + lines(columns * s.w) + lines(s.padded) + extras +
+                          (s.projected ? lines(numbers(s.H, p, s.w)) : 0);
   int64_t backward = 0;
   if (back) {
     backward = lines(numbers(s.gradient, p, s.w)) + lines(numbers(s.gates * s.padded, i, s.w));
     backward += lines(1);  // the GRU's input weights stand in two parts
+    if (v.before) backward += lines(numbers(s.padded, p, s.w));
     if (s.projected) backward += lines(numbers(s.P, s.blocks, s.w));
   }
   forward_ = static_cast<T*>(memory_.reserve(size_t(forward + backward) * sizeof(T)));
@@ -68,20 +83,21 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   Lines<T> lines{forward_};
   auto take = [&](int64_t count) { return lines.take(count); };
   const int64_t w = s.w, G = s.gates, columns = G * s.blocks;
-  const int64_t per_panel = G == 1 ? 4 : G;
-  // Column vector v of the panels belongs to gate v % G of block v / G.
-  auto pack = [&](const T* weight, int64_t K) {
+  // Column vector v of the panels belongs to gate first + v % count of block v / count.
+  auto pack = [&](const T* weight, int64_t K, int64_t first, int64_t count) {
+    const int64_t columns = count * s.blocks, per_panel = count < 3 ? 4 : count;
     T* data = take(numbers(K, columns, w));
     for (int64_t v = 0; v < columns; ++v) {
       const int64_t panel = v / per_panel, width = std::min(per_panel, columns - panel * per_panel);
-      const int64_t gate = v % G, unit = v / G * w;
+      const int64_t gate = first + v % count, unit = v / count * w;
       T* dst = data + panel * per_panel * w * K + (v - panel * per_panel) * w;
       table.transpose_into(weight + (gate * s.H + unit) * K, std::min(w, s.H - unit), K, K, dst, width * w);
     }
     return Panels<T>{data, K, per_panel, columns};
   };
-  ih = pack(raw.weight_ih, s.I);
-  hh = pack(raw.weight_hh, s.P);
+  ih = pack(raw.weight_ih, s.I, 0, G);
+  hh = pack(raw.weight_hh, s.P, 0, s.variant.before ? 2 : G);
+  if (s.variant.before) hn = pack(raw.weight_hh, s.P, 2, 1);
   T* sums = take(columns * w);
   T* candidate = take(s.padded);
   std::fill(candidate, candidate + s.padded, T(0));
@@ -91,13 +107,31 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
       const bool valid = unit < s.H;
       const T a = valid && raw.bias_ih ? raw.bias_ih[gate * s.H + unit] : T(0);
       const T b = valid && raw.bias_hh ? raw.bias_hh[gate * s.H + unit] : T(0);
-      const bool apart = s.cell == Cell::gru && gate == 2;
+      const bool apart = s.cell == Cell::gru && gate == 2 && !s.variant.before;
       sums[v * w + lane] = apart ? a : a + b;
       if (apart) candidate[unit] = b;
     }
   }
   bias = sums;
   bias_n = candidate;
+  // one number for each unit and each of `count` gates, as the columns lie
+  auto spread = [&](const T* from, int64_t count) {
+    T* to = take(count * s.padded);
+    for (int64_t k = 0; k < count * s.padded; ++k) {
+      const int64_t gate = k / w % count, unit = k / w / count * w + k % w;
+      to[k] = unit < s.H ? from[gate * s.H + unit] : T(0);
+    }
+    return to;
+  };
+  if (s.variant.norm) {
+    gain_ih = spread(raw.gain_ih, G);
+    gain_hh = spread(raw.gain_hh, G);
+    if (s.cell == Cell::lstm) {
+      gain_c = spread(raw.gain_c, 1);
+      bias_c = spread(raw.bias_c, 1);
+    }
+  }
+  if (s.variant.peephole) peephole = spread(raw.peephole, 3);
   if (s.projected) {
     const int64_t p = vectors_of(s.P, w);
     T* data = take(numbers(s.H, p, w));
@@ -139,6 +173,7 @@ template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
   if (s.cell == Cell::gru) {
     hh_back = pack(raw.weight_hh, s.gradient, s.P,
                    [&](int64_t k) { return k < two ? reset_update(k) : row(2, k - two); });
+    if (s.variant.before) hn_back = pack(raw.weight_hh, s.padded, s.P, [&](int64_t k) { return row(2, k); });
     ih_back[0] = pack(raw.weight_ih, two, s.I, reset_update);
     ih_back[1] = pack(raw.weight_ih, s.padded, s.I, [&](int64_t k) { return row(2, k); });
   } else {

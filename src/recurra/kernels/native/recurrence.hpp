@@ -41,12 +41,16 @@ struct Sizes {
   int64_t gates;        // 4, 3 or 1
   int64_t saved;        // stride of a saved row of gates
   int64_t gradient;     // numbers of a row of recurrent gate gradients: K of the product that goes back in time
+  Variant variant;
+  int64_t by_input;     // where in a saved row the gradients by the input's product begin
+  int64_t sums;         // numbers of a sequence's sums of gradients by gains, biases and peepholes
 };
-Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes);
+Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes, const Variant& variant);
 
 // Where torch's weights lie; biases and weight_hr may be null. Not owned.
 template <class T> struct Raw {
   const T *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
+  const T *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;  // of a variant, or null
 };
 
 // Weights of a layer in one direction, laid out in panels by pack(). `back` adds what the backward pass needs.
@@ -60,6 +64,8 @@ template <class T> class Weights {
   Panels<T> ih, hh, hr;
   const T *bias, *bias_n;
   Panels<T> hh_back, ih_back[2], hr_back;
+  Panels<T> hn, hn_back;  // the candidate's recurrent weights, where the reset gate acts before their product
+  const T *peephole = nullptr, *gain_ih = nullptr, *gain_hh = nullptr, *gain_c = nullptr, *bias_c = nullptr;
   bool has_back;
 
  private:
@@ -83,6 +89,17 @@ template <class T> struct Batch {
   const int64_t* out_start;
   int64_t out_step;
   const T *h_0, *c_0;       // directions x size x P (or H), or null for zeros
+  // Of a variant while training, else null: what a sequence's candidates are multiplied by, directions x size x H; and
+  // where states stay as they were, rows of directions x (H, LSTM 2 H) numbers that lie as those of x do.
+  const T *drop, *zone;
+  const int64_t* zone_start;
+  int64_t zone_step;
+  const T* drop_of(int64_t direction, int64_t seq, int64_t H) const {
+    return drop ? drop + (direction * size + seq) * H : nullptr;
+  }
+  const T* zone_of(int64_t direction, int64_t seq, int64_t time, int64_t width) const {
+    return zone ? zone + zone_start[seq] + time * zone_step + direction * width : nullptr;
+  }
 };
 
 // Writes zeros past the end of every sequence of a padded layout: steps lengths[b] .. time of `width` numbers each.
@@ -107,6 +124,7 @@ template <class T> struct Gradients {
   T *h_0, *c_0;              // directions x size x .
   T *weight_ih[2], *weight_hh[2], *bias_ih[2], *bias_hh[2], *weight_hr[2];
   T* hidden[2];              // total x P: whole derivative by the state after each step, flat rows
+  T *peephole[2], *gain_ih[2], *gain_hh[2], *gain_c[2], *bias_c[2];
 };
 
 // Overwrites saved.gates with gradients. The batch must be as it was in forward(), its output untouched.

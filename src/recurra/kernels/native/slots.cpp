@@ -88,7 +88,7 @@ Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int threads, int mo
   std::partial_sum(lengths, lengths + batch, flat.begin() + 1);
   sequences.assign(static_cast<size_t>(d), longest_first(lengths, batch));
   const int64_t rows = int64_t(sequences[0].size());
-  if (parts > 1 && !sizes.projected) {
+  if (parts > 1 && !sizes.projected && !sizes.variant.any) {
     // Too few rows for each thread, or weights too large for one cache: share out the hidden units instead.
     const bool few = rows * d < 3 * parts && sizes.blocks >= 2 * parts && d % parts != 0;
     const int64_t numbers = sizes.gates * sizes.padded * sizes.P;

@@ -78,10 +78,13 @@ int worth(int threads, const int64_t* lengths, int64_t batch, int64_t directions
 // Pointers of the rows of a step, and scratch memory that each thread keeps between calls.
 template <class T> struct Rows {
   explicit Rows(int64_t n)
-      : x(n), pre(n), h(n), c_prev(n), dout(n), c(n), gates(n), out(n), m(n), dh(n), dc(n), hidden(n), m_out(n) {}
+      : x(n), pre(n), h(n), c_prev(n), dout(n), c(n), gates(n), out(n), m(n), dh(n), dc(n), hidden(n), m_out(n),
+        drop(n), zone(n), sums(n), dreset(n) {}
   T* reserve(int64_t numbers);
   std::vector<const T*> x, pre, h, c_prev, dout;
   std::vector<T*> c, gates, out, m, dh, dc, hidden, m_out;
+  std::vector<const T*> drop, zone;  // of a variant, as the next line
+  std::vector<T*> sums, dreset;
   std::vector<const T*> ahead_x;
   std::vector<T*> ahead_pre;
   T* pre_buffer = nullptr;

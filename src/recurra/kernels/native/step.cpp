@@ -15,7 +15,7 @@ Step<T>::Step(std::vector<const Weights<T>*> layers, int64_t batch, T* h, T* c)
       c_out_(size_t(batch)),
       out_(size_t(batch)),
       m_(size_t(batch)) {
-  int64_t widest = 0;
+  int64_t widest = 0, numbers = 0;
   for (const Weights<T>* layer : layers_) {
     const Sizes& s = layer->sizes;
     h_.push_back(h);
@@ -23,7 +23,10 @@ Step<T>::Step(std::vector<const Weights<T>*> layers, int64_t batch, T* h, T* c)
     h += batch * s.P;
     if (s.cell == Cell::lstm) c += batch * s.padded;
     widest = std::max(widest, s.P + s.padded);
+    numbers = std::max(numbers, VariantCell<T>::numbers(s, batch));
   }
+  T* scratch = static_cast<T*>(scratch_.reserve(size_t(numbers + 64) * sizeof(T)));
+  for (const Weights<T>* layer : layers_) variants_.emplace_back(*layer, batch, scratch);
   next_.reserve(size_t(batch * widest) * sizeof(T));
 }
 
@@ -57,7 +60,10 @@ template <class T> const T* Step<T>::step(const T* x) noexcept {
     f.relu = s.cell == Cell::rnn_relu;
     f.last = (weights.hh.total + weights.hh.vectors - 1) / weights.hh.vectors;
     const Table<T>& table = weights.table;
-    (s.cell == Cell::lstm ? table.lstm_forward : s.cell == Cell::gru ? table.gru_forward : table.rnn_forward)(f);
+    if (s.variant.any)
+      variants_[layer].step(f);
+    else
+      (s.cell == Cell::lstm ? table.lstm_forward : s.cell == Cell::gru ? table.gru_forward : table.rnn_forward)(f);
     if (s.projected) {
       Multiply<T> project{};
       project.rows = batch_;

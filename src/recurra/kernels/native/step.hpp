@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "recurrence.hpp"
+#include "variant_cell.hpp"
 
 namespace recurra {
 
@@ -20,7 +20,8 @@ template <class T> class Step {
   std::vector<const Weights<T>*> layers_;
   int64_t batch_;
   std::vector<T*> h_, c_;  // of each layer
-  Memory next_;
+  Memory next_, scratch_;
+  std::vector<VariantCell<T>> variants_;  // of each layer
   std::vector<const T*> x_rows_, h_rows_, c_rows_;
   std::vector<T*> c_out_, out_, m_;
 };

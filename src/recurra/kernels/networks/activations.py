@@ -11,33 +11,60 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import check_choice
+from recurra.errors import UsageError
+from recurra.kernels import native_calls
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
 from recurra.kernels.dispatch import current
-from recurra.kernels.networks.stack import CELLS, layer_weights
+from recurra.kernels.networks.stack import CELLS, check_layer, layer_weights
+from recurra.kernels.variants import VARIANTS
 
 # Gates as they lie along the columns of what the kernels save, in torch's order.
-GATE_NAMES: Mapping[str, tuple[str, ...]] = {
+GATE_NAMES: dict[str, tuple[str, ...]] = {
     "rnn": (),
     "rnn_relu": (),
     "lstm": ("i", "f", "g", "o"),
     "gru": ("r", "z", "n"),
 }
+GATE_NAMES |= {cell: GATE_NAMES[variant.base] for cell, variant in VARIANTS.items()}
 # The gate that says how much of a unit's state is kept.
-KEEPING_GATE: Mapping[str, str] = {"lstm": "f", "gru": "z"}
+KEEPING_GATE: dict[str, str] = {"lstm": "f", "gru": "z"}
+KEEPING_GATE |= {cell: KEEPING_GATE[variant.base] for cell, variant in VARIANTS.items()}
+
+
+def _variant_forward(
+    cell: str, x: np.ndarray, *, lengths: Any, reverse: bool, save: bool, **weights: Any
+) -> Any:
+    if not native_calls.runs_native(x.dtype):
+        raise UsageError(
+            f"stack_inside: what is inside of the cell {cell!r} is shown with the native kernels only; install recurra "
+            "where a C++ compiler is, or look into a network with the cell 'lstm' or 'gru'."
+        )
+    states: Any = [{}]
+    output, h_n, *_, saved = native_calls.forward(
+        cell, x, lengths=lengths, directions=[weights], states=states, reverse=reverse, save=save
+    )
+    return output, h_n[0], saved
+
+
+def _variant_backward(grad_output: Any, *, grad_h_n: Any = None, saved: Any) -> dict[str, np.ndarray]:
+    return native_calls.backward(grad_output, grad_h_n=grad_h_n, saved=saved)
+
 
 _FORWARD: Mapping[str, Callable[..., Any]] = {
     "rnn": rnn_forward,
     "rnn_relu": partial(rnn_forward, nonlinearity="relu"),
     "lstm": lstm_forward,
     "gru": gru_forward,
+    **{cell: partial(_variant_forward, cell) for cell in VARIANTS},
 }
 _BACKWARD: Mapping[str, Callable[..., Any]] = {
     "rnn": rnn_backward,
     "rnn_relu": rnn_backward,
     "lstm": lstm_backward,
     "gru": gru_backward,
+    **dict.fromkeys(VARIANTS, _variant_backward),
 }
 
 
@@ -136,6 +163,7 @@ def stack_inside(
         for reverse in (False, True) if bidirectional else (False,):
             named = layer_weights(weights, layer=layer, reverse=reverse, prefix=prefix)
             named = {name: array.astype(dtype, copy=False) for name, array in named.items()}
+            check_layer("stack_inside", cell, x, len(lengths), named, {})
             output, h_n, *_, saved = _FORWARD[cell](x, lengths=lengths, reverse=reverse, save=True, **named)
             found.append(DirectionInside(cell, layer, reverse, lengths, named, output, h_n, saved))
         layers.append(found)

@@ -11,11 +11,13 @@ from recurra.kernels import native_calls
 from recurra.kernels.cells.gru import gru_forward, gru_step
 from recurra.kernels.cells.lstm import lstm_forward, lstm_step
 from recurra.kernels.cells.rnn import rnn_forward, rnn_step
+from recurra.kernels.cells.variants import variant_forward, variant_step
 from recurra.kernels.dispatch import current, native_module
 from recurra.kernels.step_order import as_lengths, check_shapes
+from recurra.kernels.variants import EXTRAS, VARIANTS
 
-CELLS = ("rnn", "rnn_relu", "lstm", "gru")
-_WORDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
+_WORDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", *EXTRAS)
 _REQUIRED = ("weight_ih", "weight_hh")
 
 
@@ -49,6 +51,12 @@ def check_layer(
     hidden_size, input_size = weight_ih.shape[0] // gates, weight_ih.shape[-1]
     output_size = hidden_size if weight_hr is None else weight_hr.shape[0]
     rows = gates * hidden_size
+    extras = VARIANTS[cell].extras(hidden_size) if cell in VARIANTS else {}
+    for name in extras:
+        if name not in weights:
+            raise ShapeError(
+                f"{who}: the weight {name!r} of the cell {cell!r} is missing; give every layer and direction one."
+            )
     check_shapes(
         who,
         weight_ih=(weight_ih, (rows, input_size)),
@@ -59,6 +67,7 @@ def check_layer(
         weight_hr=(weight_hr, (output_size, hidden_size)),
         h_0=(states.get("h_0"), (batch, output_size)),
         c_0=(states.get("c_0"), (batch, hidden_size)),
+        **{name: (weights[name], (size,)) for name, size in extras.items()},
     )
 
 
@@ -71,6 +80,11 @@ def _forward(
     states: dict[str, Any],
 ) -> tuple[np.ndarray, ...]:
     """Return output, h_n and, for the LSTM, c_n."""
+    if cell in VARIANTS:
+        check_layer("stack_forward", cell, x, len(lengths), weights, states)
+        return variant_forward(
+            VARIANTS[cell], x, lengths=lengths, weights=weights, states=states, reverse=reverse
+        )
     if cell == "lstm":
         return lstm_forward(x, lengths=lengths, reverse=reverse, **weights, **states)[:3]
     if cell == "gru":
@@ -120,7 +134,7 @@ def stack_forward(
         Sequence after sequence.
     lengths : int array of shape (batch,)
         Steps of each sequence, each at least 0.
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : {"rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "lstm_norm", "gru_norm", "gru_before"}
     weights : mapping of str to array
         torch's names after ``prefix``: ``weight_ih_l0``, ``bias_hh_l1_reverse``, ...
     num_layers : int, default=1
@@ -216,7 +230,7 @@ class StackStep:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : {"rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "lstm_norm", "gru_norm", "gru_before"}
     weights : mapping of str to array
         torch's names after ``prefix``.
     num_layers : int, default=1
@@ -257,7 +271,7 @@ class StackStep:
         dtype, gates = first["weight_hh"].dtype, native_calls.GATES[cell]
         self._h = np.zeros((num_layers, batch, first["weight_hh"].shape[1]), dtype)
         hidden_size = first["weight_hh"].shape[0] // gates
-        self._c = np.zeros((num_layers, batch, hidden_size), dtype) if cell == "lstm" else None
+        self._c = np.zeros((num_layers, batch, hidden_size), dtype) if cell.startswith("lstm") else None
         self._native: Any = None
         for layer, named in enumerate(self._layers):
             x = self._h[0] if layer else np.empty((batch, first["weight_ih"].shape[-1]), dtype)
@@ -321,7 +335,13 @@ class StackStep:
 
     def _reference(self, x: np.ndarray) -> np.ndarray:
         for layer, named in enumerate(self._layers):
-            if self._c is not None:
+            if self.cell in VARIANTS:
+                before = (self._h[layer],) if self._c is None else (self._h[layer], self._c[layer])
+                _, after = variant_step(VARIANTS[self.cell], x, before, named)
+                self._h[layer] = after[0]
+                if self._c is not None:
+                    self._c[layer] = after[1]
+            elif self._c is not None:
                 self._h[layer], self._c[layer] = lstm_step(x, h=self._h[layer], c=self._c[layer], **named)
             elif self.cell == "gru":
                 self._h[layer] = gru_step(x, h=self._h[layer], **named)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from recurra.kernels.dispatch import current, native_module
+from recurra.kernels.variants import EXTRAS, Variant
 from recurra.nn.layers import gradient_checkpointing
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
@@ -95,6 +96,10 @@ class Call:
     memory : {"full", "sqrt"}
         Whether training keeps the gates of every step, or states between segments only: see
         `recurra.nn.layers.gradient_checkpointing`.
+    variant : Variant, optional
+        Then there are more weights: those of `recurra.nn.layers.variants.VariantWeights`.
+    drop, zone : Tensor, optional
+        What `recurra.nn.layers.variants.Masks` holds.
     """
 
     cell: str
@@ -102,6 +107,25 @@ class Call:
     batch_first: bool | None
     reference: Callable[..., tuple[Tensor, tuple[Tensor, ...]]] | None
     memory: str = "full"
+    variant: Variant | None = None
+    drop: Tensor | None = None
+    zone: Tensor | None = None
+
+    @property
+    def per_direction(self) -> int:
+        """Weights of a direction."""
+        return PER_DIRECTION if self.variant is None else PER_DIRECTION + len(EXTRAS)
+
+    def grouped(self, flat: Sequence[Tensor | None]) -> list[DirectionWeights]:
+        """Return the weights of each direction."""
+        return [flat[at : at + self.per_direction] for at in range(0, len(flat), self.per_direction)]
+
+    def masks(self) -> tuple[Any, ...] | None:
+        """Return the masks as the extension takes them."""
+        if self.drop is None and self.zone is None:
+            return None
+        width = 0 if self.zone is None else self.zone.shape[1]
+        return _address(self.drop), _address(self.zone), self._first_rows * width, width
 
     def places(self, values: Tensor) -> tuple[np.ndarray, int]:
         """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
@@ -132,20 +156,21 @@ def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _pack(cell: str, weights: Sequence[DirectionWeights], *, back: bool) -> list[Any]:
+def _pack(call: Call, weights: Sequence[DirectionWeights], *, back: bool) -> list[Any]:
     """Lay out the weights of every direction for the kernels."""
     weight_ih, weight_hh, *_ = weights[0]
     assert weight_ih is not None
     assert weight_hh is not None
     return native_module().pack(
-        CODES[cell],
+        CODES[call.cell],
         weight_ih.dtype == torch.float64,
         weight_ih.shape[1],
-        weight_ih.shape[0] // GATES[cell],
+        weight_ih.shape[0] // GATES[call.cell],
         weight_hh.shape[1],
         [[_address(w) for w in one] for one in weights],
         back,
         torch.get_num_threads(),
+        None if call.variant is None else call.variant.numbers(),
     )
 
 
@@ -168,7 +193,7 @@ def forward_pass(
     save: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
     """Run a layer; tensors are contiguous but for x, whose last axis is."""
-    packed = _pack(call.cell, weights, back=save)
+    packed = _pack(call, weights, back=save)
     directions, batch = len(weights), len(call.lengths)
     weight_ih, weight_hh = weights[0][0], weights[0][1]
     assert weight_ih is not None
@@ -196,6 +221,7 @@ def forward_pass(
         memory,
         torch.get_num_threads(),
         0,
+        call.masks(),
     )
     return output, h_n, c_n, Kept(packed, memory)
 
@@ -221,7 +247,14 @@ def _forward_in_segments(
             output.data_ptr() + d * sizes[0] * x.element_size(), *call.places(output)
         )
         direction = gradient_checkpointing.Direction(
-            one, call.lengths, d == 1, rows, out, [(h, c)], torch.get_num_threads()
+            one,
+            call.lengths,
+            d == 1,
+            rows,
+            out,
+            [(h, c)],
+            torch.get_num_threads(),
+            _masks_of(call, d, len(packed)),
         )
         direction.forward()
         found.append(direction)
@@ -234,8 +267,21 @@ def _forward_in_segments(
     return output, h_n, c_n, Kept(packed, None, found)
 
 
+def _masks_of(call: Call, direction: int, directions: int) -> Any:
+    """Return the masks of one direction of a layer."""
+    found = call.masks()
+    if found is None:
+        return None
+    drop, zone, start, width = found
+    if call.drop is not None:
+        drop = call.drop[direction].data_ptr()
+    if call.zone is not None:
+        zone += direction * width // directions * call.zone.element_size()
+    return gradient_checkpointing.SegmentMasks(drop, gradient_checkpointing.Rows(zone, start, width))
+
+
 def _backward_in_segments(
-    kept: Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
+    call: Call, kept: Kept, x: Tensor, given: Sequence[Tensor | None], wanted: list[Tensor | None]
 ) -> list[Tensor | None]:
     """Fill ``wanted``, laid out by `_room`, direction by direction."""
     assert kept.segmented is not None
@@ -250,8 +296,8 @@ def _backward_in_segments(
             if given[2] is None
             else given[2][d].contiguous(),
         )
-        at = 3 + d * PER_DIRECTION
-        weights = [None if w is None else w.zero_() for w in wanted[at : at + PER_DIRECTION]]
+        at = 3 + d * call.per_direction
+        weights = [None if w is None else w.zero_() for w in wanted[at : at + call.per_direction]]
         # the extension writes; the second direction's part is added by hand
         part = grad_x if d == 0 or grad_x is None else torch.zeros_like(grad_x)
         offset = d * last_h.shape[1] * x.element_size()
@@ -293,7 +339,7 @@ def backward_pass(
     # bound to a name: an address does not keep its tensor alive
     laid_out = [_written_out(g) for g in given]
     if kept.segmented is not None:
-        return _backward_in_segments(kept, x, laid_out, wanted)
+        return _backward_in_segments(call, kept, x, laid_out, wanted)
     native_module().backward(
         kept.packed,
         len(call.lengths),
@@ -307,23 +353,21 @@ def backward_pass(
         False,
         kept.memory,
         [_address(g) for g in laid_out],
-        _wanted_addresses(wanted, len(weights)),
+        _wanted_addresses(wanted, call),
         torch.get_num_threads(),
         0,
+        call.masks(),
     )
     return wanted
 
 
-def _wanted_addresses(wanted: Sequence[Tensor | None], directions: int) -> list[int | None]:
+def _wanted_addresses(wanted: Sequence[Tensor | None], call: Call) -> list[int | None]:
     addresses = [_address(t) for t in wanted[:3]]
-    for d in range(directions):
-        addresses += [_address(t) for t in wanted[3 + d * PER_DIRECTION :][:PER_DIRECTION]]
-        addresses.append(None)  # the derivative by every state
+    for own in call.grouped(wanted[3:]):
+        found = [_address(t) for t in own]
+        # between the weights of every layer and those of a variant: the derivative by every state
+        addresses += [*found[:PER_DIRECTION], None, *found[PER_DIRECTION:]]
     return addresses
-
-
-def _grouped(flat: Sequence[Tensor | None]) -> list[DirectionWeights]:
-    return [flat[at : at + PER_DIRECTION] for at in range(0, len(flat), PER_DIRECTION)]
 
 
 class _Layer(torch.autograd.Function):
@@ -333,7 +377,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any, call: Call, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        output, h_n, c_n, ctx.kept = forward_pass(call, x, h_0, c_0, _grouped(weights), save=True)
+        output, h_n, c_n, ctx.kept = forward_pass(call, x, h_0, c_0, call.grouped(weights), save=True)
         ctx.call = call
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, h_0, c_0, *weights)
@@ -350,8 +394,10 @@ class _Layer(torch.autograd.Function):
         if torch.is_grad_enabled() or batched(given):
 
             def compute(x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *flat: Tensor | None) -> Any:
-                states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(ctx.call, x, _grouped(flat))
-                output, finals = ctx.call.reference(x, states, _grouped(flat))
+                states = tuple(s for s in (h_0, c_0) if s is not None) or _zeros(
+                    ctx.call, x, ctx.call.grouped(flat)
+                )
+                output, finals = ctx.call.reference(x, states, ctx.call.grouped(flat))
                 return output, *finals
 
             return (None, *differentiable(compute, (x, h_0, c_0, *weights), given, needed))
@@ -361,9 +407,12 @@ class _Layer(torch.autograd.Function):
         if output._version != ctx.version or (kept.memory is not None and kept.memory.spent):
             # The output was changed in place; or a second backward pass through a retained graph: the first has
             # overwritten the gates.
-            output, _, _, kept = forward_pass(ctx.call, x, h_0, c_0, _grouped(weights), save=True)
+            output, _, _, kept = forward_pass(ctx.call, x, h_0, c_0, ctx.call.grouped(weights), save=True)
         wanted = _room(ctx.call, (x, h_0, c_0, *weights), needed)
-        return (None, *backward_pass(ctx.call, kept, x, output, h_0, c_0, _grouped(weights), given, wanted))
+        return (
+            None,
+            *backward_pass(ctx.call, kept, x, output, h_0, c_0, ctx.call.grouped(weights), given, wanted),
+        )
 
 
 def differentiable(
@@ -440,5 +489,5 @@ def layer(
         h_0, c_0 = (t.clone() if t is not None and t.is_inference() else t for t in (h_0, c_0))
         output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
     else:
-        output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, _grouped(flat), save=False)
+        output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, call.grouped(flat), save=False)
     return output, (h_n,) if c_n is None else (h_n, c_n)

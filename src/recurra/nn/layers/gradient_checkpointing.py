@@ -35,6 +35,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class SegmentMasks:
+    """Masks of a variant for one direction: address of one row a sequence, and where those of the steps lie."""
+
+    drop: int | None
+    zone: Rows
+
+
+@dataclass(frozen=True)
 class Segment:
     """Steps of each sequence computed together: how many, and the first of them in time."""
 
@@ -66,6 +74,10 @@ class Direction:
     output: Rows
     states: list[tuple[Tensor, Tensor | None]]
     threads: int
+    masks: SegmentMasks | None = None
+
+    def _masks(self, segment: Segment) -> Any:
+        return None if self.masks is None else (self.masks.drop, *self.masks.zone.at(segment.first))
 
     def _forward(self, segment: Segment, before: Any, after: Any, memory: Any) -> None:
         native_module().forward(
@@ -80,6 +92,7 @@ class Direction:
             memory,
             self.threads,
             0,
+            self._masks(segment),
         )
 
     def forward(self) -> None:
@@ -99,6 +112,7 @@ class Direction:
     ) -> tuple[Tensor, Tensor | None]:
         """Go back segment by segment; add to ``weights``, write at address ``x``; return the states' gradients."""
         parts = [None if w is None else torch.empty_like(w) for w in weights]
+        addresses = [None if p is None else p.data_ptr() for p in parts]
         all_segments = list(segments(self.lengths, reverse=self.reverse))
         for segment, before in zip(reversed(all_segments), self.states[-2::-1], strict=True):
             memory = native_module().Saved(self.packed, int(segment.lengths.sum()), 1)
@@ -119,11 +133,13 @@ class Direction:
                 [
                     x,
                     *(None if g is None else g.data_ptr() for g in earlier),
-                    *(None if p is None else p.data_ptr() for p in parts),
-                    None,
+                    *addresses[:5],
+                    None,  # the derivative by every state
+                    *addresses[5:],
                 ],
                 self.threads,
                 0,
+                self._masks(segment),
             )
             for total, part in zip(weights, parts, strict=True):
                 if total is not None and part is not None:

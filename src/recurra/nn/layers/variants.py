@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recurra.kernels.cells.variants import EPSILON, SLOPES, Variant
+from recurra.checks import check_choice
+from recurra.kernels.variants import EPSILON, SLOPES, Variant
+from recurra.nn.layers import autograd_bridge
 from recurra.nn.layers.layer_input import Batch
 from recurra.nn.layers.layouts import Steps
 from recurra.nn.layers.reference import States, reference_of, scan
@@ -88,14 +90,33 @@ def run_variant(
     module: torch.nn.RNNBase, variant: Variant, batch: Batch, states: States
 ) -> tuple[Tensor, States]:
     """Walk over the layers of a module whose ``variant`` is not None."""
-    values, finals = batch.values, []
-    for layer, pair in enumerate(all_variant_weights(module)):
+    values, finals, everything = batch.values, [], all_variant_weights(module)
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    native = autograd_bridge.runs_native(
+        values, [*states, *(w for pair in everything for one in pair for w in one)]
+    )
+    for layer, pair in enumerate(everything):
         if layer and module.dropout:
             values = dropout(module, values, module.dropout)
         masks = draw(module, variant, values, batch.steps)
         first, last = layer * len(pair), (layer + 1) * len(pair)
         compute = variant_reference(variant, batch.steps, batch.batch_first, masks)
-        values, final = compute(values, tuple(s[first:last] for s in states), pair)
+        initial = tuple(s[first:last] for s in states)
+        if native:
+            call = autograd_bridge.Call(
+                variant.base,
+                batch.steps.lengths,
+                batch.batch_first,
+                compute,
+                memory,
+                variant,
+                masks.drop,
+                masks.zone,
+            )
+            values, final = autograd_bridge.layer(call, values, initial, pair)
+        else:
+            values, final = compute(values, initial, pair)
         finals.append(final)
     return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
 

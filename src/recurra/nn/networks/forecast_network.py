@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import ShapeError, UsageError
 from recurra.nn.initialization import initialize
-from recurra.nn.networks.sequence_network import CELLS
+from recurra.nn.networks.sequence_network import CELLS, STEPPED
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
 
@@ -49,7 +49,7 @@ class ForecastConfig:
 
     def __post_init__(self) -> None:
         who = "ForecastConfig"
-        check_choice(who, "cell", self.cell, list(CELLS))
+        check_choice(who, "cell", self.cell, STEPPED)
         for word in ("n_targets", "horizon", "hidden_size", "n_outputs", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)
         for word in ("n_lags", "level", "highway"):

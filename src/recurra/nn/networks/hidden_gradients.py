@@ -127,7 +127,7 @@ def carried_gradients(direction: DirectionInside, hidden: np.ndarray) -> np.ndar
     hidden : ndarray of shape (total_steps, hidden_size)
         The whole derivative by every h.
     """
-    if direction.cell != "lstm":
+    if direction.cell != "lstm":  # with normalization or peepholes the way from c to h is another
         return hidden
     gates, c = direction.gates(), direction.saved.c
     entering = hidden * gates["o"] * (1 - np.tanh(c) ** 2)
@@ -200,7 +200,7 @@ class Setting:
 
     def against_vanishing(self) -> str:
         """Return what lets gradients reach further."""
-        gated = self.cell in ("lstm", "gru")
+        gated = self.cell.startswith(("lstm", "gru"))
         ways = [] if gated else ["cell='lstm' or 'gru'"]
         if gated and self.initialization != "chrono":
             ways.append("initialization='chrono'")

@@ -29,7 +29,13 @@ CELLS: dict[str, Callable[..., Any]] = {
     "rnn_relu": partial(RNN, nonlinearity="relu"),
     "lstm": LSTM,
     "gru": GRU,
+    "lstm_peephole": partial(LSTM, peepholes=True),
+    "lstm_norm": partial(LSTM, layer_norm=True),
+    "gru_norm": partial(GRU, layer_norm=True),
+    "gru_before": partial(GRU, reset="before"),
 }
+# Those that a decoder steps through.
+STEPPED = ("rnn", "rnn_relu", "lstm", "gru")
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class NetworkConfig:
         If a field is not what its comment allows.
     """
 
-    cell: str  # "rnn", "rnn_relu" (ReLU in place of tanh), "lstm" or "gru"
+    cell: str  # one of CELLS; "rnn_relu" has ReLU in place of tanh
     input_size: int  # channels of a step, at least 1
     hidden_size: int  # channels of the state in each direction, at least 1
     output_size: int  # numbers the head gives: classes, or targets, at least 1
@@ -176,7 +182,7 @@ class SequenceNetwork(nn.Module):
             output, states = in_pieces(self.recurrent, ragged, self.cut_after)
         else:
             output, states = self.recurrent(ragged)
-        return self.pooled(output, states[0] if self.config.cell == "lstm" else states)
+        return self.pooled(output, states[0] if isinstance(states, tuple) else states)
 
     def read(self, ragged: Ragged) -> Ragged:
         """Return what the recurrence reads: what the front gives, where there is one, with the static inputs behind."""

@@ -31,7 +31,7 @@ from recurra.nn.heads.attention import KINDS, Attention, Memory
 from recurra.nn.heads.log_likelihood import log_likelihood
 from recurra.nn.initialization import initialize
 from recurra.nn.layers.layouts import Steps, from_padded, to_padded
-from recurra.nn.networks.sequence_network import CELLS
+from recurra.nn.networks.sequence_network import CELLS, STEPPED
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
 
@@ -65,7 +65,7 @@ class TranslatorConfig:
 
     def __post_init__(self) -> None:
         who = "TranslatorConfig"
-        check_choice(who, "cell", self.cell, list(CELLS))
+        check_choice(who, "cell", self.cell, STEPPED)
         check_choice(who, "attention", self.attention, KINDS)
         for word in ("source_size", "target_size", "embedding_size", "hidden_size", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)

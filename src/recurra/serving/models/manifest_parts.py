@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from recurra.serving.schema import Count, Json, Length, Part, Range, Rate, Share, Size, value
 
-Cell = Literal["rnn", "rnn_relu", "lstm", "gru"]
+Cell = Literal["rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "lstm_norm", "gru_norm", "gru_before"]
 Level = Literal["character", "word", "bpe", "token"]
 Horizon = Annotated[int, Range(1, 100_000)]
 Season = Annotated[int, Range(1, 2**24)]

@@ -1,0 +1,496 @@
+// LSTM and GRU with something more, element by element, once the products are there: see ../cells/variants.py.
+//
+// Products lie as the panels: the gates of W units side by side. A saved row holds what a plain one does (the GRU with
+// reset before: r * h in the place of q), and with normalization the normalized products of the state, those of the
+// input, in the LSTM the normalized cell state, and one over each deviation. Backward leaves gradients by the product of
+// the state in the place of the gates, those by the product of the input in the place of its normalized product.
+#include "kernels.hpp"
+#include "vector.hpp"
+
+namespace recurra {
+namespace RECURRA_TARGET {
+
+// Recurrent activation: sigmoid, or slope * x + 1/2 between 0 and 1; NaN stays NaN.
+template <class T> RECURRA_INLINE V<T> activate(V<T> x, T slope) {
+  if (slope == T(0)) return sigmoid(x);
+  const V<T> one = splat(T(1));
+  V<T> y = fma(splat(slope), x, splat(T(0.5)));
+  y = y > one ? one : y;
+  return y < zero<T>() ? zero<T>() : y;
+}
+
+// Its derivative, from its value.
+template <class T> RECURRA_INLINE V<T> slope_at(V<T> y, T slope) {
+  const V<T> one = splat(T(1));
+  if (slope == T(0)) return y * (one - y);
+  V<T> d = y > zero<T>() ? splat(slope) : zero<T>();
+  return y < one ? d : zero<T>();
+}
+
+// Sum of all lanes, in one order.
+template <class T> RECURRA_INLINE T total(V<T> v) {
+  T lane[W<T>];
+  store<T>(lane, v);
+  for (int half = W<T> / 2; half; half /= 2)
+    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+  return lane[0];
+}
+
+// Ones in the lanes of units that are there.
+template <class T> RECURRA_INLINE V<T> lanes_of(int n) {
+  V<T> v = zero<T>();
+  for (int j = 0; j < W<T> && j < n; ++j) v[j] = T(1);
+  return v;
+}
+
+// Gates FIRST .. FIRST + COUNT of G that lie side by side, less their mean and over their deviation, in place; padded
+// units stay zero. Returns one over the deviation.
+template <class T, int G, int FIRST, int COUNT> static inline T normalize(T* x, int64_t hidden, T epsilon) {
+  constexpr int w = W<T>;
+  const int64_t blocks = (hidden + w - 1) / w;
+  const T numbers = T(COUNT * hidden);
+  V<T> sum[COUNT], squares[COUNT];
+  RECURRA_UNROLL
+  for (int v = 0; v < COUNT; ++v) sum[v] = squares[v] = zero<T>();
+  for (int64_t b = 0; b < blocks; ++b) {
+    RECURRA_UNROLL
+    for (int v = 0; v < COUNT; ++v) sum[v] = sum[v] + load<T>(x + (b * G + FIRST + v) * w);
+  }
+  RECURRA_UNROLL
+  for (int v = 1; v < COUNT; ++v) sum[0] = sum[0] + sum[v];
+  const V<T> mean = splat(total<T>(sum[0]) / numbers), last = lanes_of<T>(int(hidden - (blocks - 1) * w));
+  for (int64_t b = 0; b < blocks; ++b) {
+    RECURRA_UNROLL
+    for (int v = 0; v < COUNT; ++v) {
+      T* at = x + (b * G + FIRST + v) * w;
+      V<T> d = load<T>(at) - mean;
+      if (b + 1 == blocks) d = d * last;
+      squares[v] = fma(d, d, squares[v]);
+      store<T>(at, d);
+    }
+  }
+  RECURRA_UNROLL
+  for (int v = 1; v < COUNT; ++v) squares[0] = squares[0] + squares[v];
+  const T scale = T(1) / T(__builtin_sqrt(double(total<T>(squares[0]) / numbers + epsilon)));
+  const V<T> s = splat(scale);
+  for (int64_t b = 0; b < blocks; ++b) {
+    RECURRA_UNROLL
+    for (int v = 0; v < COUNT; ++v) {
+      T* at = x + (b * G + FIRST + v) * w;
+      store<T>(at, load<T>(at) * s);
+    }
+  }
+  return scale;
+}
+
+constexpr double EPSILON = 1e-5;
+
+// What a mask or a rate says of a unit's state: 1 keeps it.
+template <class T>
+RECURRA_INLINE V<T> zone_at(const T* const* zone, T rate, int64_t row, int64_t at, int n) {
+  return zone ? load_some<T>(zone[row] + at, n) : splat(rate);
+}
+
+template <class T> RECURRA_INLINE void add_to(T* sum, V<T> v) { store<T>(sum, load<T>(sum) + v); }
+
+template <class T> static void lstm_row(const VariantForward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
+  const bool norm = s.variant.norm, zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
+  const T slope = T(s.variant.slope);
+  T *a = s.a[row], *u = s.u[row], *saved = s.gates ? s.gates[row] : nullptr;
+  if (norm) {
+    const T scale_x = normalize<T, 4, 0, 4>(a, s.hidden, T(EPSILON)), scale_h = normalize<T, 4, 0, 4>(u, s.hidden, T(EPSILON));
+    if (saved) {
+      saved[13 * padded] = scale_h;
+      saved[13 * padded + 1] = scale_x;
+    }
+  }
+  // With normalization o and the cell state wait for its statistics: at the start of u and a, which are used up there.
+  auto finish = [&](int64_t unit, int n, V<T> o, V<T> seen) {
+    V<T> h = o * tanh(seen);
+    if (zoned) {
+      const V<T> before = load_some<T>(s.h[row] + unit, n);
+      h = fma(zone_at<T>(s.zone, T(s.variant.zone_h), row, unit, n), before - h, h);
+    }
+    store_some<T>(s.out[row] + unit, h, n);
+  };
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t unit = b * w, at = 4 * unit;
+    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    V<T> acc[4];
+    RECURRA_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      const int64_t k = at + g * w;
+      const V<T> x = load<T>(a + k), h = load<T>(u + k);
+      if (norm) {
+        acc[g] = fma(load<T>(s.gain_hh + k), h, fma(load<T>(s.gain_ih + k), x, load<T>(s.bias + k)));
+        if (saved) {
+          store<T>(saved + 4 * padded + k, h);
+          store<T>(saved + 8 * padded + k, x);
+        }
+      } else {
+        acc[g] = x + h;
+      }
+    }
+    const V<T> c_prev = load<T>(s.c_prev[row] + unit);
+    if (s.variant.peephole) {
+      acc[0] = fma(load<T>(s.peephole + 3 * unit), c_prev, acc[0]);
+      acc[1] = fma(load<T>(s.peephole + 3 * unit + w), c_prev, acc[1]);
+    }
+    const V<T> i = activate<T>(acc[0], slope), f = activate<T>(acc[1], slope), g = tanh(acc[2]);
+    const V<T> candidate = s.drop ? g * load_some<T>(s.drop[row] + unit, n) : g;
+    const V<T> c = fma(f, c_prev, i * candidate);
+    if (s.variant.peephole) acc[3] = fma(load<T>(s.peephole + 3 * unit + 2 * w), c, acc[3]);
+    const V<T> o = activate<T>(acc[3], slope);
+    if (saved) {
+      store<T>(saved + at, i);
+      store<T>(saved + at + w, f);
+      store<T>(saved + at + 2 * w, g);
+      store<T>(saved + at + 3 * w, o);
+    }
+    V<T> next = c;
+    if (zoned) next = fma(zone_at<T>(s.zone, T(s.variant.zone_c), row, s.hidden + unit, n), c_prev - c, c);
+    store<T>(s.c[row] + unit, next);
+    if (norm) {
+      store<T>(a + unit, c);
+      store<T>(u + unit, o);
+    } else {
+      finish(unit, n, o, c);
+    }
+  }
+  if (!norm) return;
+  const T scale = normalize<T, 1, 0, 1>(a, s.hidden, T(EPSILON));
+  if (saved) saved[13 * padded + 2] = scale;
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    const V<T> c = load<T>(a + unit);
+    if (saved) store<T>(saved + 12 * padded + unit, c);
+    finish(unit, n, load<T>(u + unit), fma(load<T>(s.gain_c + unit), c, load<T>(s.bias_c + unit)));
+  }
+}
+
+// The new state of some units of a GRU.
+template <class T>
+RECURRA_INLINE void gru_state(const VariantForward<T>& s, int64_t row, int64_t unit, int units, V<T> z, V<T> n) {
+  if (s.drop) n = n * load_some<T>(s.drop[row] + unit, units);
+  const V<T> before = load_some<T>(s.h[row] + unit, units);
+  V<T> h = fma(z, before - n, n);
+  if (s.zone || s.variant.zone_h != 0)
+    h = fma(zone_at<T>(s.zone, T(s.variant.zone_h), row, unit, units), before - h, h);
+  store_some<T>(s.out[row] + unit, h, units);
+}
+
+template <class T> static void gru_row(const VariantForward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
+  const bool norm = s.variant.norm;
+  const T slope = T(s.variant.slope);
+  T *a = s.a[row], *u = s.u[row], *saved = s.gates ? s.gates[row] : nullptr;
+  if (norm) {
+    const T scale[4] = {normalize<T, 3, 0, 2>(u, s.hidden, T(EPSILON)), normalize<T, 3, 2, 1>(u, s.hidden, T(EPSILON)),
+                        normalize<T, 3, 0, 2>(a, s.hidden, T(EPSILON)), normalize<T, 3, 2, 1>(a, s.hidden, T(EPSILON))};
+    for (int k = 0; k < 4 && saved; ++k) saved[10 * padded + k] = scale[k];
+  }
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t unit = b * w, at = 3 * unit;
+    const int n_units = int(s.hidden - unit < w ? s.hidden - unit : w);
+    V<T> x[3], h[3];
+    RECURRA_UNROLL
+    for (int g = 0; g < 3; ++g) {
+      x[g] = load<T>(a + at + g * w);
+      h[g] = load<T>(u + at + g * w);
+      if (norm && saved) {
+        const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit;
+        store<T>(saved + 4 * padded + place, h[g]);
+        store<T>(saved + 7 * padded + place, x[g]);
+      }
+      if (norm) {
+        x[g] = fma(load<T>(s.gain_ih + at + g * w), x[g], load<T>(s.bias + at + g * w));
+        h[g] = h[g] * load<T>(s.gain_hh + at + g * w);
+      }
+    }
+    const V<T> r = activate<T>(x[0] + h[0], slope), z = activate<T>(x[1] + h[1], slope);
+    const V<T> q = h[2] + load<T>(s.bias_n + unit), n = tanh(fma(r, q, x[2]));
+    if (saved) {
+      store<T>(saved + 2 * unit, r);
+      store<T>(saved + 2 * unit + w, z);
+      store<T>(saved + 2 * padded + unit, q);
+      store<T>(saved + 3 * padded + unit, n);
+    }
+    gru_state<T>(s, row, unit, n_units, z, n);
+  }
+}
+
+// Reset before the product: first r, z and r * h; z waits in its place in a.
+template <class T> static void gru_gates(const VariantForward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  const T slope = T(s.variant.slope);
+  T *a = s.a[row], *u = s.u[row], *saved = s.gates ? s.gates[row] : nullptr;
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    const V<T> r = activate<T>(load<T>(a + 3 * unit) + load<T>(u + 2 * unit), slope);
+    const V<T> z = activate<T>(load<T>(a + 3 * unit + w) + load<T>(u + 2 * unit + w), slope);
+    store<T>(a + 3 * unit + w, z);
+    store<T>(s.reset[row] + unit, r * load_some<T>(s.h[row] + unit, n));
+    if (!saved) continue;
+    store<T>(saved + 2 * unit, r);
+    store<T>(saved + 2 * unit + w, z);
+  }
+}
+
+template <class T> static void gru_candidate(const VariantForward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  const T* a = s.a[row];
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int units = int(s.hidden - unit < w ? s.hidden - unit : w);
+    const V<T> n = tanh(load<T>(a + 3 * unit + 2 * w) + load<T>(s.q[row] + unit));
+    if (s.gates) store<T>(s.gates[row] + 3 * padded + unit, n);
+    gru_state<T>(s, row, unit, units, load<T>(a + 3 * unit + w), n);
+  }
+}
+
+template <class T> void variant_forward(const VariantForward<T>& s, VariantPart part) {
+  for (int64_t row = 0; row < s.rows; ++row) switch (part) {
+      case VariantPart::lstm: lstm_row<T>(s, row); break;
+      case VariantPart::gru: gru_row<T>(s, row); break;
+      case VariantPart::gru_gates: gru_gates<T>(s, row); break;
+      default: gru_candidate<T>(s, row); break;
+    }
+}
+
+// Sums over the units of a gradient, and of it times what was normalized: what goes back through a normalization.
+template <class T> struct Through {
+  V<T> plain = zero<T>(), weighted = zero<T>();
+  void add(V<T> d, V<T> x) {
+    plain = plain + d;
+    weighted = fma(d, x, weighted);
+  }
+  // The gradient by what was put in: scale * (d - mean of d - x * mean of d * x).
+  struct Back {
+    V<T> plain, weighted, scale;
+    V<T> at(V<T> d, V<T> x) const { return scale * (fma(-x, weighted, d) - plain); }
+  };
+  Back back(T numbers, T scale) const {
+    return {splat(total<T>(plain) / numbers), splat(total<T>(weighted) / numbers), splat(scale)};
+  }
+};
+
+template <class T> static void lstm_row_back(const VariantBackward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
+  const bool norm = s.variant.norm, peephole = s.variant.peephole;
+  const bool zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
+  const T slope = T(s.variant.slope);
+  const V<T> one = splat(T(1));
+  T *gates = s.gates[row], *xh = gates + 4 * padded, *xx = gates + 8 * padded, *xc = gates + 12 * padded;
+  T* sums = s.sums ? s.sums[row] : nullptr;
+  T* by_peephole = sums + (norm ? 14 * padded : 0);
+  Through<T> by_h, by_x, by_c;
+
+  auto candidate = [&](int64_t unit, int n, V<T> g) {
+    return s.drop ? g * load_some<T>(s.drop[row] + unit, n) : g;
+  };
+  // From the gradient by the cell state as the output sees it to those by the gates; that of o stands in its place.
+  auto finish = [&](int64_t unit, int n, V<T> seen) {
+    T* at = gates + 4 * unit;
+    const V<T> i = load<T>(at), f = load<T>(at + w), g = load<T>(at + 2 * w), d_o = load<T>(at + 3 * w);
+    const V<T> c_prev = load<T>(s.c_prev[row] + unit), taken = candidate(unit, n, g);
+    V<T> dc = load<T>(s.dc[row] + unit), kept = zero<T>();
+    if (peephole) {
+      seen = fma(d_o, load<T>(s.peephole + 3 * unit + 2 * w), seen);
+      add_to<T>(by_peephole + 3 * unit + 2 * w, d_o * fma(f, c_prev, i * taken));
+    }
+    if (zoned) {
+      const V<T> zone = zone_at<T>(s.zone, T(s.variant.zone_c), row, s.hidden + unit, n);
+      kept = dc * zone;
+      dc = dc - kept;
+    }
+    dc = dc + seen;
+    V<T> d[4] = {dc * taken * slope_at<T>(i, slope), dc * c_prev * slope_at<T>(f, slope),
+                 candidate(unit, n, dc * i) * fma(-g, g, one), d_o};
+    V<T> before = fma(dc, f, kept);
+    if (peephole) {
+      RECURRA_UNROLL
+      for (int k = 0; k < 2; ++k) {
+        before = fma(d[k], load<T>(s.peephole + 3 * unit + k * w), before);
+        add_to<T>(by_peephole + 3 * unit + k * w, d[k] * c_prev);
+      }
+    }
+    store<T>(s.dc[row] + unit, before);
+    RECURRA_UNROLL
+    for (int k = 0; k < 4; ++k) {
+      const int64_t place = 4 * unit + k * w;
+      store<T>(gates + place, d[k]);
+      if (!norm) continue;
+      const V<T> h = load<T>(xh + place), x = load<T>(xx + place);
+      add_to<T>(sums + place, d[k]);
+      add_to<T>(sums + 4 * padded + place, d[k] * h);
+      add_to<T>(sums + 8 * padded + place, d[k] * x);
+      by_h.add(d[k] * load<T>(s.gain_hh + place), h);
+      by_x.add(d[k] * load<T>(s.gain_ih + place), x);
+    }
+  };
+
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    T* at = gates + 4 * unit;
+    const V<T> i = load<T>(at), f = load<T>(at + w), g = load<T>(at + 2 * w), o = load<T>(at + 3 * w);
+    V<T> dh = load<T>(s.dh[row] + unit);
+    if (s.dout) dh = dh + load_some<T>(s.dout[row] + unit, n);
+    if (s.hidden_out) store_some<T>(s.hidden_out[row] + unit, dh, n);
+    if (zoned) {
+      const V<T> kept = dh * zone_at<T>(s.zone, T(s.variant.zone_h), row, unit, n);
+      store<T>(s.dh[row] + unit, kept);
+      dh = dh - kept;
+    }
+    V<T> seen, c_hat = zero<T>();
+    if (norm) {
+      c_hat = load<T>(xc + unit);
+      seen = fma(load<T>(s.gain_c + unit), c_hat, load<T>(s.bias_c + unit));
+    } else {
+      seen = fma(f, load<T>(s.c_prev[row] + unit), i * candidate(unit, n, g));
+    }
+    const V<T> t = tanh(seen);
+    if (s.m_out) store<T>(s.m_out[row] + unit, o * t);
+    V<T> d = dh * o * fma(-t, t, one);
+    store<T>(at + 3 * w, dh * t * slope_at<T>(o, slope));
+    if (norm) {
+      add_to<T>(sums + 12 * padded + unit, d * c_hat);
+      add_to<T>(sums + 13 * padded + unit, d);
+      d = d * load<T>(s.gain_c + unit);
+      store<T>(s.work + unit, d);
+      by_c.add(d, c_hat);
+    } else {
+      finish(unit, n, d);
+    }
+  }
+  if (!norm) return;
+  using Back = typename Through<T>::Back;
+  const Back c = by_c.back(T(s.hidden), gates[13 * padded + 2]);
+  for (int64_t unit = 0; unit < padded; unit += w)
+    finish(unit, int(s.hidden - unit < w ? s.hidden - unit : w),
+           c.at(load<T>(s.work + unit), load<T>(xc + unit)));
+  const Back h = by_h.back(T(4 * s.hidden), gates[13 * padded]), x = by_x.back(T(4 * s.hidden), gates[13 * padded + 1]);
+  for (int64_t k = 0; k < 4 * padded; k += w) {
+    const V<T> d = load<T>(gates + k);
+    store<T>(gates + k, h.at(d * load<T>(s.gain_hh + k), load<T>(xh + k)));
+    store<T>(xx + k, x.at(d * load<T>(s.gain_ih + k), load<T>(xx + k)));
+  }
+}
+
+// What of the gradient by a GRU's state stays with the state before (through zoneout), and what does not.
+template <class T>
+RECURRA_INLINE V<T> gru_gradient(const VariantBackward<T>& s, int64_t row, int64_t unit, int n, V<T>& kept) {
+  V<T> dh = load<T>(s.dh[row] + unit);
+  if (s.dout) dh = dh + load_some<T>(s.dout[row] + unit, n);
+  if (s.hidden_out) store_some<T>(s.hidden_out[row] + unit, dh, n);
+  kept = zero<T>();
+  if (!s.zone && s.variant.zone_h == 0) return dh;
+  kept = dh * zone_at<T>(s.zone, T(s.variant.zone_h), row, unit, n);
+  return dh - kept;
+}
+
+// The gradients by n and z before activation; that by the state before goes to dh.
+template <class T>
+RECURRA_INLINE void gru_outer(const VariantBackward<T>& s, int64_t row, int64_t unit, V<T> z, V<T> n, V<T>& dn, V<T>& dz) {
+  const int units = int(s.hidden - unit < W<T> ? s.hidden - unit : W<T>);
+  const V<T> one = splat(T(1)), h = load_some<T>(s.h[row] + unit, units);
+  V<T> kept, dh = gru_gradient<T>(s, row, unit, units, kept), taken = n;
+  dn = dh * (one - z);
+  if (s.drop) {
+    const V<T> drop = load_some<T>(s.drop[row] + unit, units);
+    taken = n * drop;
+    dn = dn * drop;
+  }
+  dn = dn * fma(-n, n, one);
+  dz = dh * (h - taken) * slope_at<T>(z, T(s.variant.slope));
+  store<T>(s.dh[row] + unit, fma(dh, z, kept));
+}
+
+template <class T> static void gru_row_back(const VariantBackward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  const bool norm = s.variant.norm;
+  T *gates = s.gates[row], *xh = gates + 4 * padded, *xx = gates + 7 * padded, *sums = s.sums ? s.sums[row] : nullptr;
+  Through<T> by_h, by_q, by_x, by_n;
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const V<T> r = load<T>(gates + 2 * unit), q = load<T>(gates + 2 * padded + unit);
+    V<T> dn, dz;
+    gru_outer<T>(s, row, unit, load<T>(gates + 2 * unit + w), load<T>(gates + 3 * padded + unit), dn, dz);
+    const V<T> d[4] = {dn * q * slope_at<T>(r, T(s.variant.slope)), dz, dn * r, dn};
+    store<T>(gates + 2 * unit, d[0]);
+    store<T>(gates + 2 * unit + w, d[1]);
+    store<T>(gates + 2 * padded + unit, d[2]);
+    store<T>(gates + 3 * padded + unit, d[3]);
+    if (!norm) continue;
+    RECURRA_UNROLL
+    for (int g = 0; g < 3; ++g) {
+      const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit, column = 3 * unit + g * w;
+      const V<T> h = load<T>(xh + place), x = load<T>(xx + place), dx = g < 2 ? d[g] : d[3];
+      add_to<T>(sums + column, dx);
+      add_to<T>(sums + 3 * padded + column, d[g]);
+      add_to<T>(sums + 6 * padded + column, d[g] * h);
+      add_to<T>(sums + 9 * padded + column, dx * x);
+      (g < 2 ? by_h : by_q).add(d[g] * load<T>(s.gain_hh + column), h);
+      (g < 2 ? by_x : by_n).add(dx * load<T>(s.gain_ih + column), x);
+    }
+  }
+  if (!norm) return;
+  using Back = typename Through<T>::Back;
+  const T *scale = gates + 10 * padded, two = T(2 * s.hidden), own = T(s.hidden);
+  const Back h = by_h.back(two, scale[0]), q = by_q.back(own, scale[1]);
+  const Back x = by_x.back(two, scale[2]), n = by_n.back(own, scale[3]);
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    RECURRA_UNROLL
+    for (int g = 0; g < 3; ++g) {
+      const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit, column = 3 * unit + g * w;
+      const V<T> d = load<T>(gates + place), dx = g < 2 ? d : load<T>(gates + 3 * padded + unit);
+      store<T>(gates + place, (g < 2 ? h : q).at(d * load<T>(s.gain_hh + column), load<T>(xh + place)));
+      store<T>(xx + place, (g < 2 ? x : n).at(dx * load<T>(s.gain_ih + column), load<T>(xx + place)));
+    }
+  }
+}
+
+template <class T> static void gru_candidate_back(const VariantBackward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  T* gates = s.gates[row];
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    V<T> dn, dz;
+    gru_outer<T>(s, row, unit, load<T>(gates + 2 * unit + w), load<T>(gates + 3 * padded + unit), dn, dz);
+    store<T>(gates + 2 * unit + w, dz);
+    store<T>(gates + 3 * padded + unit, dn);
+  }
+}
+
+template <class T> static void gru_gates_back(const VariantBackward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  T* gates = s.gates[row];
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    const V<T> r = load<T>(gates + 2 * unit), d = load<T>(s.dreset[row] + unit);
+    add_to<T>(s.dh[row] + unit, d * r);
+    store<T>(gates + 2 * unit, d * load_some<T>(s.h[row] + unit, n) * slope_at<T>(r, T(s.variant.slope)));
+  }
+}
+
+template <class T> void variant_backward(const VariantBackward<T>& s, VariantPart part) {
+  for (int64_t row = 0; row < s.rows; ++row) switch (part) {
+      case VariantPart::lstm: lstm_row_back<T>(s, row); break;
+      case VariantPart::gru: gru_row_back<T>(s, row); break;
+      case VariantPart::gru_gates: gru_gates_back<T>(s, row); break;
+      default: gru_candidate_back<T>(s, row); break;
+    }
+}
+
+template void variant_forward<float>(const VariantForward<float>&, VariantPart);
+template void variant_forward<double>(const VariantForward<double>&, VariantPart);
+template void variant_backward<float>(const VariantBackward<float>&, VariantPart);
+template void variant_backward<double>(const VariantBackward<double>&, VariantPart);
+
+}  // namespace RECURRA_TARGET
+}  // namespace recurra
