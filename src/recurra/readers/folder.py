@@ -130,11 +130,11 @@ def _words_of(files: Sequence[Path], encoding: str) -> list[str]:
         takes += _OF_A_TABLE
     if any(file.suffix.lower() == ".npy" for file in files):
         takes.append("sample_rate_hz")
-    for file in files:
-        takes += (
-            [word for word in options_for(file) if word != "label"] if file.suffix.lower() in SIGNALS else []
-        )
-    if any(file.suffix.lower() == ".txt" and file not in tables for file in files):
+    of_each_kind = {file.suffix.lower(): file for file in files if file.suffix.lower() in SIGNALS}
+    for file in of_each_kind.values():
+        takes += [word for word in options_for(file) if word != "label"]
+    numbers = set(tables)
+    if any(file.suffix.lower() == ".txt" and file not in numbers for file in files):
         takes.append("encoding")
     return list(dict.fromkeys(takes))
 
@@ -205,7 +205,8 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
     children = sorted(child for child in everything if child.is_file() and not leads_out(child, root))
     known = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
     files = recordings_of(known)
-    others = [c.name for c in children if c not in known and c.suffix.lower() not in COMPANIONS]
+    read = {child.name for child in known}
+    others = [c.name for c in children if c.name not in read and c.suffix.lower() not in COMPANIONS]
     if must and not files:
         raise DataError(
             f"{folder}: holds no sequence file; known are {', '.join(FILE_SUFFIXES)}"

@@ -182,7 +182,7 @@ def _rows(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
 
 def _width(cells: list[str]) -> int:
     """Return the number of cells up to the last that is filled."""
-    return max((i + 1 for i, cell in enumerate(cells) if cell.strip()), default=0)
+    return next((i for i in range(len(cells), 0, -1) if cells[i - 1].strip()), 0)
 
 
 def _blanked(text: str, lines: list[int]) -> str:
@@ -378,6 +378,8 @@ def _without_units(found: FoundTable, decimal: str) -> FoundTable:
     if len(rows) < 3 or not _is_header([c for c in rows[0][1] if c.strip()], decimal):
         return found
     line, cells = rows[1]
+    if not any(_is_unit(cell) for cell in cells):  # of most tables, whose numbers need not be looked at then
+        return found
     numeric = [j for j in _numeric_columns([c for _, c in rows], decimal) if j < len(cells)]
     there = [cells[j].strip() for j in numeric if not is_missing(cells[j])]
     if not there or not all(_is_unit(unit) for unit in there):
