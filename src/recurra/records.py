@@ -15,6 +15,10 @@ from recurra.errors import UsageError
 MOST_CLASSES, FEWEST_OF_A_CLASS = 20, 10
 
 
+# Types of labels that are one class or number.
+_ONE = {str, int, float, bool, type(None)}
+
+
 @dataclass(frozen=True)
 class Record:
     """One sequence.
@@ -122,7 +126,8 @@ class Dataset:
         labels = [record.label for record in self.records]
         if all(label is None for label in labels):
             return None
-        if any(np.ndim(label) > 0 for label in labels):
+        # Asking each for its axes takes a hundred times as long as asking for their types.
+        if not {type(label) for label in labels} <= _ONE and any(np.ndim(label) > 0 for label in labels):
             sizes = {np.shape(label) for label in labels}
             if len(sizes) == 1 and not self.labels_per_step:
                 return np.stack(labels)

@@ -1,12 +1,15 @@
 """`Channel`: smallest and largest value of a channel over all sequences, missing and infinite ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recurra.checks import check_same_channels
 from recurra.records import Dataset
+
+# Rows looked at together.
+_PIECE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,24 @@ def channels_of(dataset: Dataset) -> list[Channel]:
     return found
 
 
+def in_pieces(arrays: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the rows of arrays in order, `_PIECE` or more at a time: many short arrays cost no call each."""
+    waiting: list[np.ndarray] = []
+    rows = 0
+    for values in arrays:
+        waiting.append(values)
+        if (rows := rows + len(values)) >= _PIECE:
+            yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+
+
 def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]:
     width = arrays[0].shape[1]
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     missing, infinite = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
-    for values in arrays:
+    for values in in_pieces(arrays):
         finite = np.isfinite(values)
         low = np.minimum(low, np.where(finite, values, np.inf).min(axis=0, initial=np.inf))
         high = np.maximum(high, np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf))

@@ -56,14 +56,14 @@ def _time(record: Record, steps: int) -> str:
 
 def _clipped(record: Record) -> Iterator[tuple[int, int, int]]:
     values = record.values
-    for channel in range(values.shape[1]):
-        column = values[:, channel]
-        if len(column) < 100 or len(np.unique(column[:1000])) < 20:  # a switch or a counter is no signal
-            continue
-        if np.isnan(column).all():
-            continue
-        top, bottom = np.nanmax(column), np.nanmin(column)
-        if top == bottom:
+    if len(values) < 100:
+        return
+    tops, bottoms = np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)
+    # So many samples must stand there at least, in stretches or not: few channels are left to look at closely.
+    most = np.maximum((values == tops).sum(axis=0), (values == bottoms).sum(axis=0))
+    for channel in np.flatnonzero((most >= CLIPPED_SHARE * len(values)) & (tops != bottoms)).tolist():
+        column, top, bottom = values[:, channel], tops[channel], bottoms[channel]
+        if len(np.unique(column[:1000])) < 20:  # a switch or a counter is no signal
             continue
         for extreme in (top, bottom):
             starts, ends = _stretches(column == extreme)
@@ -78,9 +78,9 @@ def _still(record: Record) -> Iterator[tuple[int, int, int]]:
     values = record.values
     if len(values) < 100:
         return
-    for channel in range(values.shape[1]):
+    for channel in np.flatnonzero(values[0] == values[-1]).tolist():
         column = values[:, channel]
-        if column[0] == column[-1] and (column == column[0]).all():
+        if (column == column[0]).all():
             yield channel, 0, len(column)
 
 
