@@ -13,10 +13,10 @@ from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.readers import archive, arff, arrays, ts
 from recurra.readers.clips import clip_folders, video
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
+from recurra.readers.large.tables import read_table
 from recurra.readers.signals import signal
 from recurra.readers.tables import table, tokens
 from recurra.readers.tables.columns import is_frame
-from recurra.readers.tables.table import read_table
 from recurra.readers.tables.table_options import TableOptions, refuse
 from recurra.records import Dataset, Record
 

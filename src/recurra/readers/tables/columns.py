@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import did_you_mean, listing
-from recurra.errors import DataError, MissingDataError, MissingExtraError
+from recurra.errors import DataError
+from recurra.readers.arrow.coded import Coded, factorize
+from recurra.readers.arrow.parquet_file import arrow_cells, check_frame, open_parquet
 from recurra.readers.files.encodings import read_text
-from recurra.readers.files.unpacked_size import Unfolding
 from recurra.readers.tables.number_formats import NotANumberError, Numerals, is_missing
 from recurra.readers.tables.preamble import (
     check_header,
@@ -40,7 +41,7 @@ class Columns:
         File, or "DataFrame", for messages.
     names : list of str
         Column names, all different.
-    arrays : list of ndarray, each of shape (rows,)
+    arrays : list of ndarray or Coded, each of shape (rows,)
         Cells: object arrays of str from text, any dtype from frames.
     text : str, optional
         What was parsed, so that a message can name the line of a row.
@@ -60,11 +61,17 @@ class Columns:
         What reading decided; a column of numbers adds to it when it is first read.
     lines : ndarray of shape (rows,), optional
         Line of each row, where the file is no table.
+    block : ndarray of float64, shape (rows, block columns), optional
+        Columns that were read side by side; ``arrays`` holds views of it.
+    block_names : list of str
+        Their names.
+    path : Path, optional
+        A file of text that was read without keeping it, so that a message can name the line of a row.
     """
 
     who: str
     names: list[str]
-    arrays: list[np.ndarray]
+    arrays: Sequence[np.ndarray | Coded]
     text: str | None = None
     delimiter: str = ","
     first_short: int | None = None
@@ -74,6 +81,9 @@ class Columns:
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     lines: np.ndarray | None = None
+    block: np.ndarray | None = None
+    block_names: list[str] = field(default_factory=list)
+    path: Path | None = None
 
     @property
     def rows(self) -> int:
@@ -81,7 +91,8 @@ class Columns:
         return len(self.arrays[0]) if self.arrays else 0
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.arrays[self._position[name]]
+        column = self.arrays[self._position[name]]
+        return column.cells() if isinstance(column, Coded) else column
 
     @cached_property
     def _position(self) -> dict[str, int]:
@@ -100,9 +111,12 @@ class Columns:
         """Return ``line 7`` of the file (the header is line 1), or ``row 5`` (from 0) of a frame."""
         if self.lines is not None:
             return f"line {self.lines[row]}"
-        if self.text is None:
+        text = self.text
+        if text is None and self.path is not None:
+            text = read_text(self.path)
+        if text is None:
             return f"row {row}"
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter)
         filled = -1
         for cells in reader:
             filled += not _is_empty_line(cells, self.width)
@@ -120,7 +134,7 @@ class Columns:
         """
         column = self[name]
         if column.dtype.kind in "fiub":
-            return column.astype(np.float64)
+            return column.astype(np.float64, copy=False)
         if column.dtype.kind in "mM":
             raise DataError(
                 f"{self.who}: column {name!r} must hold numbers; it holds dates or times. Pass "
@@ -152,6 +166,8 @@ class Columns:
             As `numbers`; or naming the first whole number beyond 2**53 that would not stay what it is.
         """
         column, values = self[name], self.numbers(name, advice=advice)
+        if column.dtype.kind == "f":
+            return values
         large = np.flatnonzero(np.abs(values) > 2.0**53)
         for row in large.tolist():
             cell = column[row]
@@ -163,6 +179,23 @@ class Columns:
                     "channels=."
                 )
         return values
+
+    def matrix(self, names: Sequence[str], advice_on: Callable[[str], str]) -> np.ndarray:
+        """Return channels as float64 of shape (rows, channels): a view where they were read side by side.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Channels.
+        advice_on : function of a name
+            The advice of `channel`.
+        """
+        at = (
+            self.block_names.index(names[0]) if self.block is not None and names[0] in self.block_names else 0
+        )
+        if self.block is not None and self.block_names[at : at + len(names)] == list(names):
+            return self.block[:, at : at + len(names)]
+        return np.column_stack([self.channel(name, advice=advice_on(name)) for name in names])
 
     def _check_words(self, name: str, column: np.ndarray) -> None:
         """Refuse cells that are neither text nor numbers, such as dates, bytes and lists."""
@@ -189,6 +222,22 @@ class Columns:
         """Return a column as text without surrounding blanks; "NA" and "None" are words, only an empty cell is missing."""
         cells = self[name].tolist()
         return [None if _is_empty(cell) else str(cell).strip() for cell in cells]
+
+    def word_codes(self, name: str) -> tuple[np.ndarray, list[str | None]]:
+        """Return `factorize` of `words`."""
+        column = self.arrays[self._position[name]]
+        if not isinstance(column, Coded):
+            return factorize(self.words(name))
+        return column.factorize([None if _is_empty(cell) else str(cell).strip() for cell in column.known])
+
+    def label_codes(self, name: str) -> tuple[np.ndarray, list[Any]]:
+        """Return `factorize` of `labels`."""
+        column = self.arrays[self._position[name]]
+        if not isinstance(column, Coded):
+            return factorize(self.labels(name))
+        codes, known = self.word_codes(name)
+        self._note_odd(name, known, np.bincount(codes, minlength=len(known)).tolist())
+        return Coded(codes, list(known)).factorize(typed(known))
 
     def unique_names(self, name: str | None, *, advice: str = "") -> list[str | None]:
         """Return the names of a table in which every row is a record, from the column of this name if there is one.
@@ -225,14 +274,21 @@ class Columns:
             return [None if np.isnan(v) else v for v in column.tolist()]
         self._check_words(name, column)
         cells = self.words(name)
-        odd = Counter(cell for cell in cells if cell is not None and is_missing(cell))
+        counts = Counter(cells)
+        self._note_odd(name, list(counts), list(counts.values()))
+        return typed(cells)
+
+    def _note_odd(self, name: str, known: Sequence[str | None], counts: Sequence[int]) -> None:
+        """Note the cells of a column of names or classes that say "not known" in a column of numbers."""
+        odd = {
+            cell: n for cell, n in zip(known, counts, strict=True) if cell is not None and is_missing(cell)
+        }
         if odd:
             shown = ", ".join(f"{cell!r} ({count} cells)" for cell, count in sorted(odd.items()))
             self._note(
                 f"{self.who}: the column {name!r} holds {shown}, read as what stands there; leave cells empty where it is "
                 "not known."
             )
-        return typed(cells)
 
 
 def _is_word(cell: Any) -> bool:
@@ -260,13 +316,6 @@ def typed(cells: Sequence[str | None]) -> list[Any]:
             known = {cell: cell for cell in distinct}
     known[None] = None
     return [known[cell] for cell in cells]
-
-
-def factorize(cells: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
-    """Return the number of each cell's value in order of first appearance, shape (rows,), and the values."""
-    index: dict[Any, int] = {}
-    codes = np.array([index.setdefault(cell, len(index)) for cell in cells], dtype=np.int64)
-    return codes, list(index)
 
 
 def read_delimited(
@@ -355,7 +404,7 @@ def parse(
     except StopIteration:
         raise DataError(f"{who}: holds no table, only comments or empty lines. Check the file.") from None
     kept, said = without_empty_columns(cells[: table.shape[1]], table)
-    names = _clean_header(cells, kept, who, stem="channel" if header == "maybe" and not start else "column")
+    names = clean_header(cells, kept, who, stem="channel" if header == "maybe" and not start else "column")
     units = {
         name: unit
         for name, j in zip(names, kept, strict=True)
@@ -376,7 +425,8 @@ def parse(
     )
 
 
-def _clean_header(cells: list[str], kept: list[int], who: str, *, stem: str) -> list[str]:
+def clean_header(cells: list[str], kept: list[int], who: str, *, stem: str) -> list[str]:
+    """Return the names of the columns that are kept; those without one are called by their position."""
     names = [cells[j].strip() or f"{stem}_{j}" for j in kept]
     seen: dict[str, int] = {}
     for position, name in enumerate(names):
@@ -445,50 +495,13 @@ def _short(cell: Any) -> str:
 
 
 def read_parquet(path: Path) -> Columns:
-    """Read a Parquet file with pyarrow.
-
-    Raises
-    ------
-    MissingExtraError
-        If pyarrow is not installed.
-    DataError
-        If the file is not Parquet, or has no row.
-    """
+    """Read a Parquet file with pyarrow; see `open_parquet` for the errors."""
+    file, names = open_parquet(path)
     try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise MissingExtraError(
-            f"{path}: reading Parquet needs the package pyarrow: pip install pyarrow"
-        ) from None
-    if not path.exists():
-        raise MissingDataError(f"{path}: there is no such file.")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty (0 bytes). Check that writing it was finished.")
-    try:
-        _check_parquet(path, parquet.ParquetFile(path).metadata)
-        table = parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        table = file.read()
+    except (ArithmeticError, ValueError, OSError) as error:  # pyarrow's own derive from these
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    names = [str(name) for name in table.column_names]
-    _check_frame(names, table.num_rows, str(path))
-    cells = [
-        np.array(column.to_pylist(), dtype=object) if getattr(column.type, "tz", None) else column.to_numpy()
-        for column in table.columns  # to_numpy drops time zones
-    ]
-    return Columns(str(path), names, cells)
-
-
-def _check_parquet(path: Path, about: Any) -> None:
-    """Hold what the columns unfold to against the bound: repeated values take next to nothing in the file."""
-    unfolding = Unfolding(
-        path, path.stat().st_size, advice="If you trust it, read it with pandas and pass the DataFrame."
-    )
-    for group in range(about.num_row_groups):
-        rows = about.row_group(group)
-        for column in range(rows.num_columns):
-            chunk = rows.column(column)
-            unfolding.add(max(8 * chunk.num_values, chunk.total_uncompressed_size))
+    return Columns(str(path), names, [arrow_cells(column) for column in table.columns])
 
 
 def is_frame(source: Any) -> bool:
@@ -520,7 +533,7 @@ def from_frame(frame: Any, *, numerals: Numerals | None = None) -> Columns:
         names = [_joined(name) for name in frame.columns]
         count = range(len(names))
         arrays = [_cells(frame.iloc[:, i] if pandas else frame.to_series(i)) for i in count]
-    _check_frame(names, len(frame), "DataFrame")
+    check_frame(names, len(frame), "DataFrame")
     return Columns("DataFrame", names, arrays, numerals=numerals or Numerals())
 
 
@@ -537,20 +550,6 @@ def _cells(column: Any) -> np.ndarray:
 
 def _joined(name: Any) -> str:
     return "_".join(str(part) for part in name if str(part).strip()) if isinstance(name, tuple) else str(name)
-
-
-def _check_frame(names: list[str], rows: int, who: str) -> None:
-    if not names or rows == 0:
-        raise DataError(
-            f"{who}: has {len(names)} columns and {rows} rows; a table needs at least one of each."
-        )
-    doubled = (
-        next((name for i, name in enumerate(names) if name in names[:i]), None)
-        if len(set(names)) < len(names)
-        else None
-    )
-    if doubled is not None:
-        raise DataError(f"{who}: two columns are called {doubled!r}. Give each column its own name.")
 
 
 def check_full_rows(columns: Columns, *, advice: str = "") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables import time_columns
-from recurra.readers.tables.columns import Columns, factorize
+from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.preamble import time_unit
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
 
@@ -75,13 +75,14 @@ class RowOrder:
     def _codes(self) -> tuple[np.ndarray, list[str | None]]:
         if not self.words.id:
             return np.zeros(self.columns.rows, dtype=np.int64), [None]
-        ids = self.columns.words(self.words.id)
+        codes, ids = self.columns.word_codes(self.words.id)
         if None in ids:
+            first = int(np.flatnonzero(codes == ids.index(None))[0])
             raise DataError(
                 f"{self.columns.who}: the id column {self.words.id!r} must be filled; it is empty at "
-                f"{self.columns.place(ids.index(None))}. Fill it, or remove the row."
+                f"{self.columns.place(first)}. Fill it, or remove the row."
             )
-        return factorize(ids)
+        return codes, ids
 
     def _check_can_sort(self) -> None:
         if self.clock is None and not self.words.id:
@@ -239,7 +240,7 @@ def constant(columns: Columns, name: str, rows: RowOrder, word: str, *, advice: 
     DataError
         If it changes within a sequence.
     """
-    codes, known = factorize(columns.labels(name))
+    codes, known = columns.label_codes(name)
     codes = codes if rows.order is None else codes[rows.order]
     first = rows.starts[:-1]
     low, high = np.minimum.reduceat(codes, first), np.maximum.reduceat(codes, first)
@@ -324,7 +325,7 @@ def _rises(columns: Columns, name: str, words: TableOptions, *, evenly: bool = F
         values = columns.numbers(name)
     except DataError:
         return not evenly
-    codes = np.zeros(len(values), dtype=np.int64) if not words.id else factorize(columns.words(words.id))[0]
+    codes = np.zeros(len(values), dtype=np.int64) if not words.id else columns.word_codes(words.id)[0]
     inside = np.diff(codes) == 0
     steps = np.diff(values)[inside]
     if not len(steps) or not (steps > 0).all():

@@ -1,6 +1,6 @@
 """Tables become records: long (one row per time step), wide (one row per sequence), or one text per row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
+from recurra.readers.arrow.coded import factorize
 from recurra.readers.tables import nested_cells, row_order, time_columns, tokens
 from recurra.readers.tables import texts as text
 from recurra.readers.tables.columns import (
     Columns,
     check_full_rows,
-    factorize,
     from_frame,
     is_frame,
     read_delimited,
@@ -47,7 +47,12 @@ MAX_CHANNELS = 10_000
 FEW_VARYING = 0.5
 
 
-def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
+def read_table(
+    source: Any,
+    words: TableOptions | None = None,
+    *,
+    read: Callable[[Any, TableOptions], Columns] | None = None,
+) -> Dataset:
     """Read a table file or a DataFrame.
 
     Parameters
@@ -57,6 +62,8 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
         installed.
     words : TableOptions, optional
         Which column is what.
+    read : function, optional
+        What reads the columns of a table, by default `read_columns`.
 
     Returns
     -------
@@ -87,12 +94,12 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
             return sentences
     if not is_frame(source) and _is_of_the_archives(Path(source), words):
         told = replace(words, header="none", label="column_0", layout="wide", id="", time="")
-        found = from_columns(read_columns(source, told), told)
+        found = from_columns((read or read_columns)(source, told), told)
         return replace(
             found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
         )
     acted = ("encoding", "delimiter", "header")
-    return from_columns(read_columns(source, words), words.without_given(*acted))
+    return from_columns((read or read_columns)(source, words), words.without_given(*acted))
 
 
 def _of_the_file(source: Any) -> tuple[str, ...]:
@@ -260,7 +267,11 @@ def has_index(columns: Columns, name: str) -> bool:
     """Return whether a column is the index that pandas writes when not told otherwise: the first, which counts rows."""
     if name not in ("column_0", "Unnamed: 0") or name != columns.names[0]:
         return False
-    counted = [str(cell) for cell in columns.arrays[0][:1000].tolist()]
+    first = columns[name][:1000]
+    counted = [
+        str(int(cell) if first.dtype.kind == "f" and cell == cell and cell % 1 == 0 else cell)
+        for cell in first.tolist()
+    ]
     return counted == [str(i) for i in range(len(counted))]
 
 
@@ -282,8 +293,8 @@ def _guess_layout(columns: Columns, words: TableOptions) -> str:
     if words.time:
         return "long"
     if words.id:
-        ids = columns.words(words.id)
-        return "wide" if len(set(ids)) == len(ids) > 1 else "long"
+        ids, known = columns.word_codes(words.id)
+        return "wide" if len(known) == len(ids) > 1 else "long"
     return "wide"
 
 
@@ -336,8 +347,15 @@ def _target_matrix(columns: Columns, targets: list[str]) -> np.ndarray:
 
 def _check_labels(columns: Columns, name: str, labels: Sequence[Any]) -> None:
     """Refuse labels of which some are missing; all missing means there are none yet."""
-    missing = [row for row, label in enumerate(labels) if label is None]
-    if missing and len(missing) < len(labels):
+    _check_codes(columns, name, np.array([label is None for label in labels], dtype=np.int64), [1, None])
+
+
+def _check_codes(columns: Columns, name: str, codes: np.ndarray, known: Sequence[Any]) -> None:
+    """Refuse labels as `factorize` gives them, of which some are missing."""
+    if None not in known:
+        return
+    missing = np.flatnonzero(codes == known.index(None)).tolist()
+    if missing and len(missing) < len(codes):
         raise DataError(
             f"{columns.who}: the label column {name!r} must be filled; it is empty at "
             f"{columns.place(missing[0])}"
@@ -369,9 +387,7 @@ def _wide(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     advice = (
         "Name a column that is no time step with id=, label= or group=, or pick the steps with channels=."
     )
-    matrix = np.column_stack(
-        [columns.channel(name, advice=time_columns.advice_on(columns, name, advice)) for name in channels]
-    )
+    matrix = columns.matrix(channels, lambda name: time_columns.advice_on(columns, name, advice))
     # Steps up to the last cell that is filled; gaps before it are missing values.
     lengths = matrix.shape[1] - np.argmin(np.isnan(matrix[:, ::-1]), axis=1)
     lengths[np.isnan(matrix).all(axis=1)] = 0
@@ -414,9 +430,7 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
         )
     rows = row_order.RowOrder(columns, words)
     advice = "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
-    matrix = np.column_stack(
-        [columns.channel(name, advice=time_columns.advice_on(columns, name, advice)) for name in channels]
-    )
+    matrix = columns.matrix(channels, lambda name: time_columns.advice_on(columns, name, advice))
     if rows.order is not None:
         matrix = matrix[rows.order]
     labels, label_notes = _long_labels(columns, words, rows)
@@ -460,17 +474,16 @@ def _long_labels(
         codes = np.column_stack([factorize(column.tolist())[0] for column in matrix.T])
         values: Any = matrix[:, 0] if len(targets) == 1 else matrix
     elif words.label:
-        cells = columns.labels(words.label)
-        _check_labels(columns, words.label, cells)
-        code, known = factorize(cells)
+        code, known = columns.label_codes(words.label)
+        _check_codes(columns, words.label, code, known)
         if known == [None]:
             return none, []
         codes = code[:, None]
-        values = np.array(known)[code]
+        values = np.array(known)
     else:
         return none, []
     if rows.order is not None:
-        codes, values = codes[rows.order], values[rows.order]
+        codes, values = codes[rows.order], values[rows.order] if targets else values
     first = rows.starts[:-1]
     constant = np.maximum.reduceat(codes, first) == np.minimum.reduceat(codes, first)
     name = targets[0] if targets else str(words.label)
@@ -482,7 +495,7 @@ def _long_labels(
             f"{rows.names[varying[0]]!r}. Name one target."
         )
     if per_step:
-        pieces: list[Any] = np.split(values, rows.starts[1:-1])
+        pieces: list[Any] = np.split(values if targets else values[codes[:, 0]], rows.starts[1:-1])
         note = f"{columns.who}: {name!r} varies within sequences: read as one label per time step."
         if 0 < varying.size < FEW_VARYING * len(rows.names):  # a slip of the pen looks like this
             note = (
@@ -497,5 +510,5 @@ def _long_labels(
             f"{rows.names[varying[0]]!r} ({len(varying)} such sequences). Correct it, or pass "
             "label_per='step'."
         )
-    chosen = values[first]
+    chosen = values[first] if targets else values[codes[first, 0]]
     return (list(chosen) if chosen.ndim > 1 else chosen.tolist()), []

@@ -1,0 +1,136 @@
+"""Large tables say what the reader of text says: the same records and notes, or the same sentence."""
+
+import numpy as np
+import pytest
+
+from recurra.errors import RecurraError
+from recurra.readers.large import delimited, tables
+from recurra.readers.tables import table
+from recurra.readers.tables.table_options import TableOptions
+
+ROWS = "".join(f"r{i // 10},{i % 10 / 4},{'ab'[i // 10 % 2]},{i * 0.37:.2f},{i % 7}\n" for i in range(300))
+LONG = "id,time,label,x,y\n" + ROWS
+AGAIN = ROWS.replace("r", "s")
+
+PLAIN = {
+    "long": LONG,
+    "ends of Windows": LONG.replace("\n", "\r\n"),
+    "byte-order mark": "\ufeff" + LONG,
+    "no last end": LONG.rstrip("\n"),
+    "empty lines": LONG + "\n\n",
+    "quoted": LONG.replace(",a,", ',"a",').replace("r1,", '"r1",'),
+    "separator in quotes": LONG.replace(",a,", ',"a, b",'),
+    "missing": LONG.replace(",1.85,", ",NA,").replace(",3\n", ",\n"),
+    "missing far down": LONG + AGAIN.replace(",3\n", ",n/a\n"),
+    "fractions far down": LONG + AGAIN.replace(",3\n", ",3.25\n"),
+    "a label that says nothing": LONG.replace(",a,", ",NA,"),
+    "codes": LONG.replace("r", "00").replace(",a,", ",01,").replace(",b,", ",02,"),
+    "whole and broken labels": LONG.replace(",a,", ",1,").replace(",b,", ",1.0,"),
+    "dates": LONG.replace("time", "when").replace("r", "r").replace(",0.25,", ",0.25,"),
+    "semicolons": LONG.replace(",", ";"),
+    "exponents": LONG + "z1,0,a,1e3,2\nz1,1,a,-1.5E-2,3\n",
+    "scattered": LONG + "r0,9.5,a,1,2\n",
+    "labels per step": LONG + "z1,0,a,1,2\nz1,1,b,1,2\n",
+    "names of pandas": "Unnamed: 0" + LONG.replace("id", ",id", 1).replace("\nr", "\n0,r"),
+}
+ODD = {
+    "a word among numbers": LONG + "z1,0,a,broken,2\n",
+    "a row too long": LONG + "z1,0,a,1,2,3\n",
+    "a row too short": LONG + "z1,0,a\n",
+    "time goes back": LONG + "z1,1,a,1,2\nz1,0,a,1,2\n",
+    "time repeats": LONG + "z1,1,a,1,2\nz1,1,a,1,2\n",
+    "thousands": LONG.replace("y\n", "y,n\n", 1).replace(
+        ROWS, "".join(f"{r},1.234\n" for r in ROWS.splitlines())
+    )
+    + "z,0,a,1,2,56\n",
+    "groups of thousands": LONG + 'z1,0,a,"1,234.5",2\n',
+    "infinite": LONG + "z1,0,a,inf,2\n",
+    "too large": LONG + "z1,0,a,1e999,2\n",
+    "whole and too large": LONG + "z1,0,a,1,12345678901234567890\n",
+    "a comment": LONG + "# the end\n",
+    "units": LONG.replace("\n", "\n,s,,m,m\n", 1),
+    "a preamble": "Logger 7\n\n" + LONG,
+    "no name": LONG.replace(",y", ",", 1),
+    "one name twice": LONG.replace(",y", ",x", 1),
+    "numbers in the first row": ROWS.replace("r", "").replace("a", "1").replace("b", "2"),
+    "an id missing": LONG + ",0,a,1,2\n",
+    "a label missing": LONG + "z1,0,,1,2\n",
+    "old ends": LONG.replace("\n", "\r"),
+    "no UTF-8": LONG.encode() + b"z1,0,\xe9,1,2\n",
+    "zero bytes": LONG + "z1,0,a,1,\0\n",
+    "underscores": LONG + "z1,0,a,1_000,2\n",
+    "separators at the end": LONG + ",,,,\n,,,,\n",
+    "only a header": "id,time,x\n",
+}
+
+
+def said(read, path, words):
+    try:
+        return read(path, TableOptions.from_dict(words, who=str(path)))
+    except RecurraError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("case", [*PLAIN, *ODD])
+def test_says_what_the_reader_of_text_says(case, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "LARGE_BYTES", 0)
+    path = tmp_path / "data.csv"
+    content = {**PLAIN, **ODD}[case]
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for words in ({}, {"label": "", "id": "id"}, {"time": "", "sort": True}, {"channels": ["x"]}):
+        fast, slow = said(tables.read_table, path, words), said(table.read_table, path, words)
+        if isinstance(slow, str):
+            assert fast == slow
+            continue
+        assert (fast.notes, fast.channel_names, fast.names) == (slow.notes, slow.channel_names, slow.names)
+        for one, other in zip(fast.records, slow.records, strict=True):
+            np.testing.assert_array_equal(one.values, other.values)
+            assert one.values.dtype == other.values.dtype
+            np.testing.assert_array_equal(one.label, other.label)
+            assert type(one.label) is type(other.label)
+            assert (one.sample_rate_hz, one.start) == (other.sample_rate_hz, other.start)
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_is_read_by_pyarrow(case, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text(PLAIN[case], encoding="utf-8", newline="")
+    columns = tables.read_columns(path, TableOptions(), header="auto")
+    assert columns is not None
+    assert columns.block is not None
+    assert columns.rows == sum(bool(line.strip()) for line in PLAIN[case].splitlines()) - 1
+
+
+def test_nothing_is_kept_of_other_kinds(tmp_path, monkeypatch):
+    """Seen to fail with columns taken for numbers by their first rows alone."""
+    path = tmp_path / "data.csv"
+    path.write_text(LONG + "z1,0,a,broken,2\n", encoding="utf-8")
+    columns = tables.read_columns(path, TableOptions(), header="auto")
+    assert columns.block_names == ["y"]
+    assert columns["x"][-1] == "broken"
+    monkeypatch.setattr(delimited, "_TRIES", 1)
+    assert tables.read_columns(path, TableOptions(), header="auto") is None
+
+
+def test_parquet_is_read_the_same(tmp_path, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rng = np.random.default_rng(0)
+    n = 1000
+    made = {
+        "id": [f"r{i // 50}" for i in range(n)],
+        "time": np.datetime64("2024-01-01", "ms") + np.arange(n),
+        "label": [i // 50 % 3 for i in range(n)],
+        "x": pa.array([None if i % 97 == 0 else float(i) for i in range(n)]),
+        "k": pa.array([None if i % 77 == 0 else i for i in range(n)], pa.int32()),
+        "f": rng.normal(size=n).astype(np.float32),
+    }
+    parquet.write_table(pa.table(made), tmp_path / "a.parquet", row_group_size=130)
+    slow = table.read_table(tmp_path / "a.parquet")
+    monkeypatch.setattr(tables, "LARGE_BYTES", 0)
+    fast = tables.read_table(tmp_path / "a.parquet")
+    assert fast.notes == slow.notes
+    for one, other in zip(fast.records, slow.records, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+        assert (one.label, one.name, one.start) == (other.label, other.name, other.start)
