@@ -33,14 +33,7 @@ from recurra.training.losses import Loss
 from recurra.training.schedules.curriculum import as_curriculum, up_to
 from recurra.training.schedules.learning_rate import Schedule
 from recurra.training.schedules.stopping import EarlyStopping
-from recurra.training.state import (
-    Tally,
-    TrainingState,
-    check_place,
-    fingerprint,
-    pack,
-    unpack,
-)
+from recurra.training.state import Tally, TrainingState, check_place, fingerprint, pack, unpack
 from recurra.training.state import TrainingResult as TrainingResult
 from recurra.training.validation import outputs_in_order, to_device
 

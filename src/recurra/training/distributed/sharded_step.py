@@ -16,7 +16,6 @@ from torch.func import functional_call
 from recurra.batches.examples import Examples
 from recurra.training.distributed.shards import Node, added, cut, nodes_of, range_of
 from recurra.training.distributed.workers import Workers
-from recurra.training.validation import to_device
 
 
 class ShardedStep:
@@ -85,7 +84,8 @@ class ShardedStep:
             self._choose(part)
             # copies, since each shard begins from the buffers as they were before the batch
             buffers = {name: buffer.clone() for name, buffer in self._buffers.items()}
-            outputs = functional_call(self._network, buffers, (to_device(inputs, self._device),))
+            values = torch.from_numpy(inputs.values).to(self._device)
+            outputs = functional_call(self._network, buffers, (inputs.replace(values),))
             self._under_way[shard] = (outputs, list(buffers.values()))
         self._choose(None)
         targets, weights = self._examples.rows(indices[np.concatenate(self._parts)])
