@@ -321,6 +321,8 @@ def test_without_options_there_is_the_plain_layer():
     assert repr(GRU(3, 4, reset="before", zoneout=0.5)) == "GRU(3, 4, reset='before', zoneout=(0.5, 0.0))"
 
 
+# torch's own, where its compiler goes on behind a call that it does not compile
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
 def test_what_torch_cannot_record_is_refused_and_a_compiled_program_runs():
     layer = LSTM(3, 4, layer_norm=True).eval()
     with pytest.raises(UsageError, match="LSTM.forward: torch has no layer like LSTM"):
