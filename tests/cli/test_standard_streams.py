@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-RECURRA = f"{sys.executable} -m recurra"
+RECURRA = f"{sys.executable} -m recurra"  # a process from its very beginning: where signals are ignored at its start
+WARM = "RECURRA"
 
 # What each verb is called with; RUN and DATA stand for a run folder and its data.
 VERBS = [
@@ -25,11 +26,12 @@ ON_SCREEN = ["look DATA", "predict RUN DATA", "datasets", "--help"]
 
 
 @pytest.fixture(scope="module")
-def places(forms, trained, tmp_path_factory):
+def places(forms, trained, warm_command, tmp_path_factory):
     run = trained("folder")
     other = tmp_path_factory.mktemp("other") / "run"
     shutil.copytree(run.path, other)
     return {
+        WARM: warm_command,
         "OTHER": str(other),
         "RUN": str(run.path),
         "DATA": str(forms / "new"),
@@ -56,7 +58,7 @@ def shell(command, places, **words):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_reader_that_has_enough_is_no_error(places, verb):
-    done = shell(f"{RECURRA} {verb} | head -1", places)
+    done = shell(f"{WARM} {verb} | head -1", places)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
 
@@ -67,7 +69,7 @@ def test_a_reader_that_has_enough_is_no_error(places, verb):
     [(">/dev/full", "No space left on device."), (">&-", "Error: standard output: it is closed.")],
 )
 def test_output_that_cannot_be_written_is_one_sentence(places, verb, where, text):
-    done = shell(f"{RECURRA} {verb} {where}", places)
+    done = shell(f"{WARM} {verb} {where}", places)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(text)
 
@@ -75,12 +77,12 @@ def test_output_that_cannot_be_written_is_one_sentence(places, verb, where, text
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "<&-", "2>&1 >/dev/null | head -0"])
 @pytest.mark.parametrize("verb", ["look DATA", "eval RUN"])
 def test_what_is_said_and_what_is_not_read_never_ends_the_work(places, verb, where):
-    assert shell(f"{RECURRA} {verb} {where}", places).returncode == 0
+    assert shell(f"{WARM} {verb} {where}", places).returncode == 0
 
 
 def test_training_needs_no_standard_streams(places, tmp_path):
     words = "--hidden-size 4 --max-epochs 2 --seed 0"
-    done = shell(f"{RECURRA} train DATA -o {tmp_path / 'run'} {words} <&- >&- 2>&-", places)
+    done = shell(f"{WARM} train DATA -o {tmp_path / 'run'} {words} <&- >&- 2>&-", places)
     assert done.returncode == 0
     assert (tmp_path / "run" / "model.recurra").exists()
     assert (tmp_path / "run" / "config.json").read_bytes().startswith(b"{")
@@ -88,7 +90,7 @@ def test_training_needs_no_standard_streams(places, tmp_path):
 
 @pytest.mark.parametrize("verb", ["stream MODEL", "predict RUN -"])
 def test_closed_standard_input(places, verb):
-    done = shell(f"{RECURRA} {verb} <&-", places)
+    done = shell(f"{WARM} {verb} <&-", places)
     assert done.returncode == 2
     expected = "Error: standard input is closed; give a file, or lead something into it with a pipe."
     assert done.stderr.splitlines()[-1] == expected
@@ -96,7 +98,7 @@ def test_closed_standard_input(places, verb):
 
 @pytest.mark.parametrize("where", [">&-", ">/dev/full", ">&- 2>&-"])
 def test_a_stream_with_nowhere_to_answer(places, where):
-    done = shell(f"yes 1,2 | head -3 | {RECURRA} stream MODEL {where}", places)
+    done = shell(f"yes 1,2 | head -3 | {WARM} stream MODEL {where}", places)
     assert done.returncode == 1
     assert "2>" in where or done.stderr.splitlines()[-1].startswith("Error: ")
 
@@ -120,7 +122,7 @@ def test_what_is_written_into_stays_what_it_is(places, tmp_path, out, kind):
     else:
         os.mkfifo(path)
     reader = f"cat {path} > {tmp_path / 'read'} & " if kind == "pipe" else ""
-    done = shell(f"{reader}{RECURRA} {out} {path}; code=$?; wait; exit $code", places)
+    done = shell(f"{reader}{WARM} {out} {path}; code=$?; wait; exit $code", places)
     if kind in ("folder", "device"):
         assert done.returncode == 1
         text = "Is a directory." if kind == "folder" else "No space left on device."
@@ -135,7 +137,7 @@ def test_what_is_written_into_stays_what_it_is(places, tmp_path, out, kind):
 
 
 def test_standard_output_by_name_is_standard_output(places, tmp_path):
-    done = shell(f"{RECURRA} predict RUN DATA -o /dev/stdout > {tmp_path / 'all'}", places)
+    done = shell(f"{WARM} predict RUN DATA -o /dev/stdout > {tmp_path / 'all'}", places)
     lines = (tmp_path / "all").read_text().splitlines()
     assert lines[0] == "name,prediction"
     assert lines[-1].startswith("recurra eval ")
@@ -147,7 +149,7 @@ def test_a_state_is_a_file(places, tmp_path, path):
     if path == "fifo":
         path = tmp_path / "fifo"
         os.mkfifo(path)
-    done = shell(f"echo 1,2 | {RECURRA} stream MODEL --state {path}", places)
+    done = shell(f"echo 1,2 | {WARM} stream MODEL --state {path}", places)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(
         "Error: stream: state must be a file, to be read and written"
@@ -179,11 +181,11 @@ def ignoring(*names):
 )
 def test_training_says_first_how_to_stop_where_ctrl_c_is_ignored(places, tmp_path, ignored, text):
     words = f"--hidden-size 4 --max-epochs 1 --seed 0 -o {tmp_path / 'run'}"
-    done = shell(f"exec {RECURRA} train DATA {words}", places, preexec_fn=ignoring(*ignored))
+    done = shell(f"exec {WARM} train DATA {words}", places, preexec_fn=ignoring(*ignored))
     assert done.returncode == 0
     first = done.stderr.splitlines()[0]
     assert first.startswith(text or "Data: ")
-    quiet = f"exec {RECURRA} train DATA {words} --force --quiet"
+    quiet = f"exec {WARM} train DATA {words} --force --quiet"
     said = shell(quiet, places, preexec_fn=ignoring(*ignored)).stderr
     assert all(
         line.startswith("Warning: ") for line in said.splitlines()
