@@ -2,10 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import warm_command as warm
 
 # The same examples at every run, so that a change is judged by what it changes; RANDOM_EXAMPLES=1 looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
@@ -34,3 +39,18 @@ def ctrl_c_works():
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def warm_command(tmp_path_factory):
+    """Return the words before ``recurra`` or a script that make it a process of its own in no time, see `warm_command`."""
+    folder = tmp_path_factory.mktemp("warm")
+    path, client = folder / "socket", folder / "client.py"
+    client.write_text(warm.CLIENT)
+    server = subprocess.Popen([sys.executable, warm.__file__, str(path)], stdin=subprocess.DEVNULL)
+    while not path.exists():
+        assert server.poll() is None
+        time.sleep(0.05)
+    yield [sys.executable, "-I", "-S", str(client), str(path)]
+    server.kill()
+    server.wait()

@@ -30,17 +30,17 @@ def test_kill_9_at_any_moment():
 
 
 def test_death_and_a_full_disk_at_some_writes():
-    found = attack("every_write.py", "--stride", "19")
+    found = attack("every_write.py", "--stride", "47")
     assert found["wrong"] == []
-    assert found["deaths"] > 4
+    assert found["deaths"] > 1
     assert found["full"] > 0
     assert found["replacing"] > 0
 
 
 def test_two_trainings_in_one_folder():
-    found = attack("two_owners.py", "--count", "5", "--seed", "1")
+    found = attack("two_owners.py", "--count", "3", "--seed", "1")
     assert found["wrong"] == []
-    assert found["whole"] == 5
+    assert found["whole"] == 3
     assert found["refused"] > 0
 
 
@@ -52,9 +52,9 @@ def test_signals_at_any_moment():
 
 
 def test_changed_files():
-    found = attack("mutated_files.py", "--count", "100", "--seed", "1")
+    found = attack("mutated_files.py", "--count", "40", "--seed", "1")
     assert found["wrong"] == []
-    assert found["errors"] > 60
+    assert found["errors"] > 24
 
 
 def test_changed_clips():

@@ -1,15 +1,10 @@
 """Runs trained once on small data of every form, and the command line in this process."""
 
-import shlex
-import subprocess
-import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 
 import recurra
-from cli import warm_command as warm
 from cli.nine import KINDS, write_data
 from cli.waves import FORMS, TINY, source, waves, write_forms
 from recurra.cli.main import run
@@ -26,21 +21,6 @@ def cli(capsys):
         return SimpleNamespace(code=code, out=captured.out, err=captured.err)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def warm_command(tmp_path_factory):
-    """Return the words with which a shell runs the command line as a process of its own, see `cli.warm_command`."""
-    folder = tmp_path_factory.mktemp("warm")
-    path, client = folder / "socket", folder / "client.py"
-    client.write_text(warm.CLIENT)
-    server = subprocess.Popen([sys.executable, warm.__file__, str(path)], stdin=subprocess.DEVNULL)
-    while not path.exists():
-        assert server.poll() is None
-        time.sleep(0.05)
-    yield shlex.join([sys.executable, "-I", "-S", str(client), str(path)])
-    server.kill()
-    server.wait()
 
 
 @pytest.fixture(scope="session")

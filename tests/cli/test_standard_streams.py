@@ -1,6 +1,7 @@
 """Standard streams that are closed, full, or whose reader has gone; files that are none; how to stop under nohup."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,7 @@ def places(forms, trained, warm_command, tmp_path_factory):
     other = tmp_path_factory.mktemp("other") / "run"
     shutil.copytree(run.path, other)
     return {
-        WARM: warm_command,
+        WARM: shlex.join([*warm_command, "recurra"]),
         "OTHER": str(other),
         "RUN": str(run.path),
         "DATA": str(forms / "new"),

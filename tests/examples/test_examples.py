@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.stem)
-def test_example_runs_quickly_and_writes_its_results(example, tmp_path):
-    command = [sys.executable, str(example), "--quick", "--seed", "0", "--out", str(tmp_path / "out")]
+def test_example_runs_quickly_and_writes_its_results(example, warm_command, tmp_path):
+    command = [*warm_command, str(example), "--quick", "--seed", "0", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     if "MissingDataError" in done.stderr or (done.returncode == 3 and "is not there" in done.stderr):
         pytest.skip(done.stderr.strip().splitlines()[-1])

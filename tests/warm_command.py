@@ -1,12 +1,14 @@
-"""The command line as a program of a shell that starts in no time: each call is a child of a process that has imported all.
+"""The command line, or a script, as a program of a shell: each call is a child of a process that has imported everything.
 
-A test of pipes, closed streams and full disks needs a real process with file descriptors of its own, not the two seconds
+A test of pipes, closed streams and full disks needs a real process with file descriptors of its own, not the seconds
 in which it imports torch. The server is started with a path as its argument; the client (`CLIENT`) hands it the streams
-that are open, the signals it was started to ignore, arguments, folder and environment, and ends as the child does.
+that are open, the signals it was started to ignore, folder, environment and words (``recurra`` or a script, and its
+arguments), and ends as the child does.
 """
 
 import json
 import os
+import runpy
 import signal
 import socket
 import sys
@@ -68,7 +70,7 @@ def become(streams, args, folder, environment) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["recurra", *args]
+    sys.argv = args
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if fd not in streams:
             os.close(fd)
@@ -96,6 +98,11 @@ if __name__ == "__main__":
     import recurra.cli.verbs.train
     import recurra.estimators.sequence_classifier
     import recurra.evaluation.report.page
+    import recurra.training.losses
 
     serve(sys.argv[1])
-    recurra.cli.main.main()
+    if sys.argv[0] == "recurra":
+        recurra.cli.main.main()
+    else:
+        sys.path.insert(0, os.path.dirname(sys.argv[0]))
+        runpy.run_path(sys.argv[0], run_name="__main__")
