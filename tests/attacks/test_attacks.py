@@ -90,7 +90,7 @@ with tempfile.TemporaryDirectory() as place:
         (without_fsync, "replace", 1, "cut"),
     ):
         names = attack.count()
-        at = [i for i, name in enumerate(names) if name == call][1] + later
+        at = [i for i, name in enumerate(names) if name == call][2] + later  # after config.json and training.json
         try:
             print("nothing seen", attack.death(at, what))
         except store.StoreError as error:
