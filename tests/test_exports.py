@@ -38,6 +38,7 @@ PUBLIC = {
     "nn",
     "studio",
     "train",
+    "tune",
 }
 
 

@@ -51,6 +51,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "nn": ("recurra.nn", None),
     "studio": ("recurra.studio", None),
     "train": ("recurra.runs.train", "train"),
+    "tune": ("recurra.runs.search.tune", "tune"),
 }
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "nn",
     "studio",
     "train",
+    "tune",
 ]
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from recurra.records import Dataset, Record
     from recurra.runs.evaluate import evaluate
     from recurra.runs.look import look
+    from recurra.runs.search.tune import tune
     from recurra.runs.train import train
     from recurra.serving.streams.batched_streams import Streams
     from recurra.studio.serving import studio

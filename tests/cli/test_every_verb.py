@@ -21,6 +21,7 @@ SUBJECTS = ("run", "model")
 VERBS = {
     "look": "look S",
     "train": "train S -o O",
+    "tune": "tune S -o O",
     "resume": "resume S -q",
     "eval": "eval S",
     "eval on data": "eval S D F",
@@ -47,6 +48,7 @@ SIGNALS = ("classifier", "regressor", "numbers per step", "labeler")
 ANSWERED = {
     "look": ((), ()),
     "train": ((), ()),
+    "tune": ((), ()),
     "resume": ((), ()),
     "eval": (EVERYTHING, ()),
     "eval on data": (EVERYTHING, EVERYTHING),

@@ -20,6 +20,8 @@ _OF_VERBS = (
     "task",
     "test",
     "workers",
+    "trials",
+    "search",
     "by",
     "force",
     "out",

@@ -27,6 +27,7 @@ from recurra.runs.workers.team import end_with_agent, follows, is_launched
 VERBS: dict[str, str] = {
     "look": "Show what is in the data, and what to watch out for.",
     "train": "Train, judge and save a network.",
+    "tune": "Search for options that do better, on several processes.",
     "resume": "Go on with a run that was interrupted or killed.",
     "eval": "Judge a trained network on its test part, or on new data.",
     "predict": "Predict with a trained network, as CSV or JSON lines.",

@@ -13,4 +13,5 @@
 - `stream`: ``recurra stream``: rows or frames come in, answers go out at once
 - `studio`: ``recurra studio``: a local page on the runs below a folder
 - `train`: ``recurra train``: data to a trained, judged and saved network in a run folder
+- `tune`: ``recurra tune``: options searched for, the best trained again and judged once
 """

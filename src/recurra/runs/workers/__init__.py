@@ -1,5 +1,6 @@
 """Several processes at one task: which of them this one is, and starting them.
 
+- `replicas`: Other processes that do the same as this one, each taking what none has taken yet
 - `launching`: A command of recurra run by several workers on this machine, and what became of them
 - `team`: Whether this process is one of several that train one network, and which
 """
