@@ -91,9 +91,9 @@ class Workers:
             return [own]
         sent = torch.zeros(size, dtype=own.dtype)
         sent[: len(own)] = own
-        got = torch.empty(self.count * size, dtype=own.dtype)
-        _call(lambda: dist.all_gather_into_tensor(got, sent))
-        return list(got.view(self.count, size))
+        got = list(torch.empty(self.count, size, dtype=own.dtype))
+        _call(lambda: dist.all_gather(got, sent))
+        return got
 
     def pieces(self, own: torch.Tensor, counts: Sequence[int]) -> list[torch.Tensor]:
         """Return this worker's piece of the vectors of all.
@@ -124,7 +124,7 @@ class Workers:
         if self.count == 1:
             return piece
         out = torch.empty(self.count * len(piece), dtype=piece.dtype)
-        _call(lambda: dist.all_gather_into_tensor(out, piece.contiguous()))
+        _call(lambda: dist.all_gather(list(out.view(self.count, -1)), piece.contiguous()))
         return out
 
     def check_same(self, fingerprint: str, network: torch.nn.Module) -> None:
