@@ -13,23 +13,19 @@ pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 
 
 def test_it_serves_until_ctrl_c(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "recurra", "studio", str(tmp_path), "--no-browser"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url = process.stdout.readline().strip()
-        assert url.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            assert b"recurra studio" in answer.read()
-        with urllib.request.urlopen(f"{url}api/runs", timeout=60) as answer:
-            assert answer.read() == b'{"runs":[],"differ":[]}'
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    command = [sys.executable, "-m", "recurra", "studio", str(tmp_path), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().strip()
+            assert url.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(url, timeout=150) as answer:
+                assert b"recurra studio" in answer.read()
+            with urllib.request.urlopen(f"{url}api/runs", timeout=150) as answer:
+                assert answer.read() == b'{"runs":[],"differ":[]}'
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=150)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert "Traceback" not in said
 
@@ -63,7 +59,7 @@ def test_in_a_notebook_it_is_a_frame(tmp_path):
     shown = recurra.studio(tmp_path)
     try:
         assert shown._repr_html_().startswith(f'<iframe src="{shown.url}"')
-        with urllib.request.urlopen(shown.url, timeout=60) as answer:
+        with urllib.request.urlopen(shown.url, timeout=150) as answer:
             assert "frame-ancestors http://127.0.0.1:*" in answer.headers["content-security-policy"]
     finally:
         shown.close()

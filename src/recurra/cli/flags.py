@@ -43,6 +43,7 @@ _OF_VERBS = (
     "longest",
     "weights_file",
     "int8",
+    "port",
 )
 
 

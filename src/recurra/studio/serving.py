@@ -154,6 +154,7 @@ def _listening(port: int) -> socket.socket:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         place.bind((ADDRESS, port))
+        place.listen(128)  # who opens the address before the server runs waits, and is not refused
     except (OSError, OverflowError) as error:
         place.close()
         raise UsageError(f"studio: port {port} cannot be taken ({error}). Give another with port=.") from None

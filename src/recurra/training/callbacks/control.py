@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch.distributed as dist
+
 from recurra.errors import TrainingWarning
 from recurra.store import write_text
 from recurra.training.callbacks import Callback
@@ -110,16 +112,19 @@ class ControlFile(Callback):
         elif word == "epochs" and number.isdecimal() and 0 < int(number) < MOST_EPOCHS:
             self._extend(run, int(number))
         elif word:
-            warnings.warn(
-                f"train: {self._path} says {line[:40]!r}, which is no command; known are stop, pause and epochs N. It is "
-                "left out.",
-                TrainingWarning,
-                stacklevel=2,
-            )
+            self._warn(f"says {line[:40]!r}, which is no command; known are stop, pause and epochs N")
+
+    def _warn(self, why: str) -> None:
+        warnings.warn(f"train: {self._path} {why}. It is left out.", TrainingWarning, stacklevel=2)
 
     def _extend(self, run: "Run", max_epochs: int) -> None:
         """Let training go on to another last epoch, and the learning rate on the course planned for that many."""
         if max_epochs == run.config.max_epochs:
+            return
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            self._warn(
+                "asks for other epochs, which the other processes that train the network would not know of"
+            )
             return
         before = run.schedule.state()
         run.config = replace(run.config, max_epochs=max_epochs)
