@@ -28,16 +28,25 @@ import collections, json, sys, warnings
 warnings.simplefilter("ignore")
 import recurra
 from sklearn.utils.estimator_checks import check_estimator
-results = check_estimator(getattr(recurra, sys.argv[1])(verbose=0), on_skip=None, on_fail=None)
+options = json.loads(sys.argv[2])
+results = check_estimator(getattr(recurra, sys.argv[1])(verbose=0, **options), on_skip=None, on_fail=None)
 print(json.dumps([[r["check_name"], r["status"], repr(r["exception"])] for r in results]))
 """
 
 
 # At the least as many as scikit-learn 1.9.0 had for estimators without sample weights; ours also take those.
-@pytest.mark.parametrize(("estimator", "fewest"), [("SequenceClassifier", 55), ("SequenceRegressor", 52)])
-def test_passes_every_check_of_scikit_learn(estimator, fewest):
+@pytest.mark.parametrize(
+    ("estimator", "options", "fewest"),
+    [
+        ("SequenceClassifier", {"hidden_size": 8}, 55),
+        ("SequenceRegressor", {"hidden_size": 48, "learning_rate": 0.01}, 52),
+        pytest.param("SequenceClassifier", {}, 55, marks=pytest.mark.slow),  # with the recipe: a minute each
+        pytest.param("SequenceRegressor", {}, 52, marks=pytest.mark.slow),
+    ],
+)
+def test_passes_every_check_of_scikit_learn(estimator, options, fewest):
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
-    run = [sys.executable, "-c", EVERY_CHECK, estimator]
+    run = [sys.executable, "-c", EVERY_CHECK, estimator, json.dumps(options)]
     results = json.loads(
         subprocess.run(run, env=environment, check=True, capture_output=True, text=True).stdout
     )
