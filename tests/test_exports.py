@@ -31,6 +31,7 @@ PUBLIC = {
     "draw",
     "errors",
     "evaluate",
+    "import_weights",
     "kernels",
     "load",
     "load_model",

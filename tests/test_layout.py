@@ -44,9 +44,21 @@ BELOW = {
     "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
     "export": {*DATA, "kernels", "serving"},
     "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "export"},
+    "importing": {*DATA, *ARITHMETIC, "serving", "estimators"},
     "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators"},
     "studio": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators", "runs"},
-    "cli": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators", "runs", "studio"},
+    "cli": {
+        *DATA,
+        *ARITHMETIC,
+        *SIBLINGS,
+        INSPECTION,
+        "fitting",
+        "export",
+        "estimators",
+        "runs",
+        "studio",
+        "importing",
+    },
 }
 TORCH_FREE = GROUND | {*DATA, "kernels", "serving", "export", INSPECTION}
 

@@ -44,6 +44,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "draw": ("recurra.evaluation.diagrams", None),
     "errors": ("recurra.errors", None),
     "evaluate": ("recurra.runs.evaluate", "evaluate"),
+    "import_weights": ("recurra.importing.import_weights", "import_weights"),
     "kernels": ("recurra.kernels", None),
     "load": ("recurra.datasets", "load_any"),
     "load_model": ("recurra.estimators.loading", "load_model"),
@@ -77,6 +78,7 @@ __all__ = [
     "draw",
     "errors",
     "evaluate",
+    "import_weights",
     "kernels",
     "load",
     "load_model",
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
     from recurra.estimators.video_classifier import VideoClassifier
     from recurra.evaluation import diagrams as draw
     from recurra.features.texts.word_vectors import WordVectors
+    from recurra.importing.import_weights import import_weights
     from recurra.nn.cells.accelerate import accelerate, decelerate
     from recurra.ragged import Ragged
     from recurra.records import Dataset, Record

@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "generate": "Write text with a language model.",
     "explain": "Show which values of one sequence speak for its prediction.",
     "export": "Write a trained network as an ONNX file, or as C.",
+    "import": "Read a network that was trained elsewhere.",
     "compare": "Put runs side by side and test the difference.",
     "studio": "Open a page to watch training, look inside, compare and label.",
     "datasets": "List the data sets that can be named.",

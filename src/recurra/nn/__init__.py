@@ -3,6 +3,7 @@
 - `cells/`: The layers users know: RNN, LSTM and GRU; twins in `recurra.kernels.cells`
 - `fronts/`: Trainable layers before the recurrence; twins in `recurra.kernels.fronts`
 - `heads/`: What stands behind the recurrence; twins in `recurra.kernels.heads`
+- `imported/`: Networks that were trained elsewhere, around recurra's layers
 - `images/`: Published networks of images, their weights, and their form as ONNX
 - `initialization`: How weights begin: what lets a gradient travel far before anything has been learned
 - `layers/`: What RNN, LSTM and GRU are made of: reading the input, who computes, the native call in torch's graph

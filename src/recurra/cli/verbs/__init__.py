@@ -7,6 +7,7 @@
 - `explain`: ``recurra explain``: which values of one sequence speak for its prediction
 - `export`: ``recurra export``: the network of a run as a file that runs without recurra
 - `generate`: ``recurra generate``: text from a language model, as it is drawn
+- `import`: ``recurra import``: a network that other software trained, as a model file or as weights
 - `look`: ``recurra look``: what is in the data, what to watch out for, and settings to begin with
 - `predict`: ``recurra predict``: predictions of a trained network as CSV or JSON lines
 - `resume`: ``recurra resume``: go on with a run that was interrupted or killed, to the end it would have had

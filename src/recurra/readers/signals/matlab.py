@@ -5,7 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -137,7 +137,8 @@ def _variables(path: Path) -> dict[str, Any]:
     head = first_bytes(path, 520)
     if head[:8] == _HDF5 or head[512:520] == _HDF5:
         return _from_hdf5(path)
-    _check_unfolded(path)
+    with path.open("rb") as stream:
+        check_unfolded(path, stream, path.stat().st_size)
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -192,7 +193,7 @@ def _from_hdf5(path: Path) -> dict[str, Any]:
         raise missing_extra("h5py", "mat", f"{path}: reading a .mat file of version 7.3") from None
     try:
         with h5py.File(path, "r") as file:
-            unfolding = _unfolding(path)
+            unfolding = _unfolding(path, path.stat().st_size)
             found = {
                 name: _hdf5_value(path, name, file[name], file, unfolding)
                 for name in file
@@ -237,20 +238,34 @@ def _hdf5_value(path: Path, name: str, node: Any, file: Any, unfolding: Unfoldin
     return array if array.dtype.kind in "biuf" else None
 
 
-def _check_unfolded(path: Path) -> None:
-    """Unfold compressed variables without keeping them, to know their size before anything is allocated."""
-    unfolding = _unfolding(path)
-    with path.open("rb") as stream:
-        head = stream.read(128)
-        if len(head) < 128 or head[126:128] not in (b"IM", b"MI"):
-            return  # version 4 is not compressed
-        order = "<" if head[126:128] == b"IM" else ">"
-        while len(tag := stream.read(8)) == 8:
-            kind, length = struct.unpack(f"{order}II", tag)
-            if kind != 15:  # miCOMPRESSED
-                stream.seek(length, 1)
-                continue
-            _unfold(stream, length, unfolding)
+def check_unfolded(path: Path, stream: BinaryIO, size: int) -> None:
+    """Unfold compressed variables without keeping them, to know their size before anything is allocated.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    stream : file
+        Of version 5 or older, at its beginning.
+    size : int
+        Its bytes.
+
+    Raises
+    ------
+    DataError
+        If they unfold beyond the bound of `recurra.readers.files.unpacked_size`.
+    """
+    unfolding = _unfolding(path, size)
+    head = stream.read(128)
+    if len(head) < 128 or head[126:128] not in (b"IM", b"MI"):
+        return  # version 4 is not compressed
+    order = "<" if head[126:128] == b"IM" else ">"
+    while len(tag := stream.read(8)) == 8:
+        kind, length = struct.unpack(f"{order}II", tag)
+        if kind != 15:  # miCOMPRESSED
+            stream.seek(length, 1)
+            continue
+        _unfold(stream, length, unfolding)
 
 
 def _unfold(stream: Any, length: int, unfolding: Unfolding) -> None:
@@ -265,6 +280,6 @@ def _unfold(stream: Any, length: int, unfolding: Unfolding) -> None:
         return  # scipy says what is wrong
 
 
-def _unfolding(path: Path) -> Unfolding:
+def _unfolding(path: Path, size: int) -> Unfolding:
     advice = "If you trust it, load it with scipy.io or h5py and pass the arrays."
-    return Unfolding(path, path.stat().st_size, advice=advice)
+    return Unfolding(path, size, advice=advice)

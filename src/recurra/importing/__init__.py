@@ -1,0 +1,15 @@
+"""Networks that other software trained, as modules of `recurra.nn` or as estimators; nothing in a file is ever executed.
+
+- `containers`: Zip files within limits, and what kind of file a file is by its first bytes
+- `estimators`: An imported network as a fitted estimator, where it is one that recurra knows
+- `folding`: Batch normalization and scaling folded into the layer behind
+- `hdf5`: HDF5 files within limits: arrays and attributes, no link followed out of the file
+- `import_weights`: `import_weights`, the way in
+- `keras_config`: Layers of Keras as stages, by a list of what is taken
+- `keras_files`: `.keras` and old `.h5` files: the description and the weights of each layer
+- `matlab_layers`: Layers of MATLAB as stages
+- `matlab_files`: The structs that `recurra_layers.m` writes, in `.mat` files of any version
+- `onnx_files`: ONNX files as graphs
+- `recurrent_layouts`: Weights of Keras and MATLAB in torch's layout
+- `state_dicts`: Files of weights alone: torch, safetensors, npz
+"""

@@ -1,0 +1,95 @@
+"""Weights of Keras and MATLAB as layers of `recurra.nn`, gates in torch's order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from recurra.errors import DataError
+from recurra.nn.cells.gru import GRU
+from recurra.nn.cells.lstm import LSTM
+from recurra.nn.cells.rnn import RNN
+
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+def layer(
+    cell: str,
+    directions: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]],
+    *,
+    blocks: Sequence[int] = (),
+    relu: bool = False,
+) -> nn.RNNBase:
+    """Return a recurrent layer with ``batch_first``.
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}
+    directions : sequence of (weight, recurrent weight, bias)
+        One or two: (gates * hidden, input), (gates * hidden, hidden), and (gates * hidden,), (2, gates * hidden) for one of
+        the input and one of the state, or None.
+    blocks : sequence of int, optional
+        Which of the given gates comes first, second, ... in torch's order; as they are without.
+    relu : bool, default=False
+        Of a plain cell: ReLU in place of tanh.
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit each other.
+    """
+    weight, recurrent, _ = directions[0]
+    if recurrent.ndim != 2 or weight.ndim != 2 or not recurrent.size or not weight.size:
+        raise DataError(
+            f"its weights have the shapes {weight.shape} and {recurrent.shape}, not those of two matrices."
+        )
+    hidden, gates = recurrent.shape[1], GATES[cell]
+    options: dict[str, Any] = {"batch_first": True, "bidirectional": len(directions) == 2}
+    if cell == "rnn":
+        options["nonlinearity"] = "relu" if relu else "tanh"
+    made: nn.RNNBase = {"lstm": LSTM, "gru": GRU, "rnn": RNN}[cell](weight.shape[1], hidden, **options)
+    order = np.concatenate([np.arange(hidden) + block * hidden for block in blocks or range(gates)])
+    for end, (weight, recurrent, bias) in zip(("", "_reverse"), directions, strict=False):
+        both = np.zeros((2, gates * hidden), np.float32)
+        if bias is not None and bias.shape not in (both.shape, both.shape[1:]):
+            raise DataError(
+                f"its bias has the shape {bias.shape}, not that of {gates} gates of {hidden} units."
+            )
+        if bias is not None:
+            both[: 2 if bias.ndim == 2 else 1] = bias
+        wanted = {
+            "weight_ih": (weight, (gates * hidden, made.input_size)),
+            "weight_hh": (recurrent, (gates * hidden, hidden)),
+            "bias_ih": (both[0], both[0].shape),
+            "bias_hh": (both[1], both[1].shape),
+        }
+        for name, (array, shape) in wanted.items():
+            if array.shape != shape:
+                raise DataError(f"its weights have the shape {array.shape}, not {shape}.")
+            set_to(getattr(made, f"{name}_l0{end}"), array[order])
+    return made
+
+
+def set_to(parameter: Any, array: np.ndarray) -> None:
+    """Copy an array into a parameter or buffer of its shape, as float32."""
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)))
+
+
+def linear(weight: np.ndarray, bias: np.ndarray | None) -> nn.Linear:
+    """Return a linear layer of a weight (outputs, inputs).
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit each other.
+    """
+    if weight.ndim != 2 or not weight.size or (bias is not None and bias.shape != weight.shape[:1]):
+        shape = None if bias is None else bias.shape
+        raise DataError(f"its weight has the shape {weight.shape} and its bias {shape}, which do not fit.")
+    made = nn.Linear(weight.shape[1], weight.shape[0])
+    set_to(made.weight, weight)
+    set_to(made.bias, np.zeros(len(weight), np.float32) if bias is None else bias)
+    return made
