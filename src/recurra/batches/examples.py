@@ -92,6 +92,9 @@ class Examples:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Time steps of each sequence: int64 array of shape (n,)."""
+        told = getattr(self.inputs, "lengths", None)  # of inputs that are made when they are asked for
+        if told is not None:
+            return np.asarray(told, dtype=np.int64)
         return np.array([len(sequence) for sequence in self.inputs], dtype=np.int64)
 
     @property
@@ -109,7 +112,9 @@ class Examples:
             else [self.targets[i] for i in chosen]
         )
         return Examples(
-            inputs=[self.inputs[i] for i in chosen],
+            inputs=self.inputs.take(where_to)
+            if hasattr(self.inputs, "take")
+            else [self.inputs[i] for i in chosen],
             targets=targets,
             weights=None if self.weights is None else self.weights[where_to],
             names=None if self.names is None else [self.names[i] for i in chosen],

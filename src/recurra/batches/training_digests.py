@@ -24,6 +24,8 @@ _STEPS = (8, 16, 32, 64)
 _SELDOM, _SHARE = 4, 0.99
 # Beyond so many stretches only those are kept whose hash is a multiple of a power of two: a megabyte at most.
 _MOST = 2**17
+# Of more steps than this only such hashes are looked at to begin with: to sort all would take more memory than the data.
+_LOOKED_AT = 2**22
 # A sequence is called known that stands for so much in what was trained on.
 _PART = 0.5
 _KIND, _SCHEMA = "trained on", 1
@@ -115,15 +117,14 @@ class TrainedOn:
             first.setdefault(digest, value)
         whole = np.array(sorted(first), dtype="V16")
         numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
-        rows = [_row_hashes(value) for value in numbers]
+        every = _thinning(sum(map(len, numbers)))
         steps, found = _STEPS[0], np.empty(0, np.uint64)
         for steps in _STEPS:
-            found, counts = np.unique(_all_stretches(rows, steps), return_counts=True)
+            found, counts = np.unique(_all_stretches(numbers, steps, every), return_counts=True)
             if not len(found) or counts[counts <= _SELDOM].sum() >= _SHARE * counts.sum():
                 break
             if not (series and steps == _STEPS[-1]):
                 found = found[:0]
-        every = 1
         while len(found) > _MOST:
             every *= 2
             found = found[found % np.uint64(every) == 0]
@@ -271,5 +272,17 @@ def _stretches(rows: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return hashes[places], places
 
 
-def _all_stretches(rows: Sequence[np.ndarray], steps: int) -> np.ndarray:
-    return np.concatenate([np.empty(0, np.uint64), *(_stretches(own, steps)[0] for own in rows)])
+def _thinning(steps: int) -> int:
+    """Return the power of two of whose multiples alone hashes are looked at: of so many steps four million or fewer."""
+    every = 1
+    while steps > every * _LOOKED_AT:
+        every *= 2
+    return every
+
+
+def _all_stretches(values: Sequence[np.ndarray], steps: int, every: int) -> np.ndarray:
+    found = [np.empty(0, np.uint64)]
+    for value in values:
+        hashes = _stretches(_row_hashes(value), steps)[0]
+        found.append(hashes[hashes % np.uint64(every) == 0] if every > 1 else hashes)
+    return np.concatenate(found)

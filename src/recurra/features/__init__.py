@@ -2,6 +2,7 @@
 
 - `chain`: `Chain`, the features of a model in order, from a raw sequence to what the network reads
 - `frames/`: Frames of clips become features, by an image network, kept on disk
+- `prepared_rows`: `PreparedRows`, rows of many sequences that are made when they are asked for
 - `registry`: The names of features: what ``features=`` of an estimator may say, and what it means
 - `rows/`: What is done row by row, and what every feature shares: alignment, streams, sums in a fixed order
 - `series`: A time series becomes rows for a forecasting network: transformed, seasonally adjusted, scaled

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
@@ -58,3 +58,25 @@ def test_manifest_round_trip():
     again = Scaling.from_manifest(*scaling.to_manifest())
     x = np.ones((2, 3))
     np.testing.assert_array_equal(again.transform(x), scaling.transform(x))
+
+
+@given(seed=st.integers(0, 2**32 - 1), weighted=st.booleans(), gaps=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_zscore_of_portions_is_numpys_of_everything(seed, weighted, gaps):
+    """To the bit; seen to fail with the halves added in another order."""
+    rng = np.random.default_rng(seed)
+    sequences = [rng.normal(3, 5, (int(n), 2)) for n in rng.integers(1, 9000, 30)]
+    for sequence in sequences[::3] if gaps else ():
+        sequence[::7, 1] = np.nan
+    weights = rng.integers(0, 3, 30) * 1.0 if weighted else None
+    if weighted:
+        weights[0] = 1.0
+    found = Scaling.fit(sequences, weights)
+    rows = np.concatenate(sequences)
+    counts = np.ones(len(rows)) if weights is None else np.repeat(weights, [len(s) for s in sequences])
+    for channel in range(2):
+        there = ~np.isnan(rows[:, channel]) & (counts > 0)
+        values, own = rows[there, channel], counts[there]
+        mean = np.average(values, weights=own)
+        assert found.center[channel] == mean
+        assert found.spread[channel] == np.sqrt(np.average((values - mean) ** 2, weights=own))

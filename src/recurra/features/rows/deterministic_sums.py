@@ -4,6 +4,8 @@ A matrix product of a library may add in another order for another number of row
 term in elementwise steps, which round the same wherever a value stands.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 
@@ -21,6 +23,66 @@ def row_sums(values: np.ndarray) -> np.ndarray:
     """Return the sum over the last axis, each row by itself."""
     # numpy adds a contiguous last axis pairwise, in an order that depends on its length only.
     return np.add.reduce(np.ascontiguousarray(values), axis=-1)
+
+
+# Values added at once; numpy halves what is longer, so that halving first changes nothing.
+_AT_ONCE = 1 << 16
+
+
+class PairwiseSum:
+    """What `numpy.sum` makes of an array of float64, to the bit, of values that come in pieces.
+
+    numpy adds a contiguous array by halves, each a multiple of eight long, down to pieces of 128.
+
+    Parameters
+    ----------
+    count : int
+        How many values will come.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._sizes = list(_leaves(count))
+        self._count = count
+        self._sums: list[float] = []
+        self._waiting: list[np.ndarray] = []
+        self._held = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Take the next values."""
+        self._waiting.append(values)
+        self._held += len(values)
+        while len(self._sums) < len(self._sizes) and self._held >= self._sizes[len(self._sums)]:
+            size = self._sizes[len(self._sums)]
+            joined = np.concatenate(self._waiting)
+            self._sums.append(float(np.sum(joined[:size])))
+            self._waiting, self._held = [joined[size:]], self._held - size
+
+    @property
+    def total(self) -> float:
+        """The sum, once all values are there."""
+        assert self._held == 0
+        assert len(self._sums) == len(self._sizes)
+        sums = iter(self._sums)
+
+        def joined(count: int) -> float:
+            if count <= _AT_ONCE:
+                return next(sums)
+            first = _half(count)
+            return joined(first) + joined(count - first)
+
+        return joined(self._count)
+
+
+def _half(count: int) -> int:
+    return count // 2 - (count // 2) % 8
+
+
+def _leaves(count: int) -> Iterator[int]:
+    if count <= _AT_ONCE:
+        yield count
+    else:
+        yield from _leaves(_half(count))
+        yield from _leaves(count - _half(count))
 
 
 def convolve(signal: np.ndarray, taps: np.ndarray) -> np.ndarray:

@@ -1,18 +1,23 @@
 """Scaling per channel, learned on the training part only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from recurra.checks import check_choice
+from recurra.features.rows.deterministic_sums import PairwiseSum
 from recurra.features.rows.streaming import Stateless
 
 KINDS = ("zscore", "robust", "none")
 
 # A channel whose spread is below this share of its magnitude carries rounding noise only; it is centred, not blown up.
 CONSTANT_SHARE = 1e-7
+
+
+# Rows looked at together, as many or more.
+_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Scaling:
         center, spread = np.zeros(channels), np.ones(channels)
         if kind == "none":
             return cls(kind, center, spread)
+        if kind == "zscore":
+            return cls(kind, *_zscores(sequences, weights))
         lengths = [len(s) for s in sequences]
         rows = np.concatenate(sequences).astype(np.float64)
         counts = (
@@ -66,8 +73,7 @@ class Scaling:
         for channel in range(channels):
             present = ~np.isnan(rows[:, channel]) & (counts > 0)
             if present.any():
-                estimate = _zscore if kind == "zscore" else _robust
-                center[channel], spread[channel] = estimate(rows[present, channel], counts[present])
+                center[channel], spread[channel] = _robust(rows[present, channel], counts[present])
         return cls(kind, center, spread)
 
     @property
@@ -99,18 +105,70 @@ class Scaling:
         return cls(str(config["kind"]), arrays["center"], arrays["spread"])
 
 
+def _zscores(sequences: Sequence[np.ndarray], weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `_zscore` makes of every channel, to the bit, without all rows in one array.
+
+    Three passes: how many values there are, their sum, and the sum of the squared distances from the mean.
+    """
+    channels = sequences[0].shape[1]
+
+    def present() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        for rows, weight in _portions(sequences, weights):
+            for channel in range(channels):
+                there = ~np.isnan(rows[:, channel])
+                yield channel, rows[there, channel], weight[there]
+
+    counts, largest = np.zeros(channels, dtype=np.int64), np.zeros(channels)
+    for channel, column, _ in present():
+        counts[channel] += len(column)
+        largest[channel] = max(largest[channel], np.abs(column).max(initial=0.0))
+    sums, totals, squares = ([PairwiseSum(int(n)) for n in counts] for _ in range(3))
+    for channel, column, weight in present():
+        sums[channel].add(column * weight)
+        totals[channel].add(weight)
+    center, spread = np.zeros(channels), np.ones(channels)
+    there = np.flatnonzero(counts).tolist()
+    total = np.ones(channels)
+    for channel in there:
+        total[channel] = totals[channel].total
+        center[channel] = sums[channel].total / total[channel]
+    for channel, column, weight in present():
+        squares[channel].add((column - center[channel]) ** 2 * weight)
+    for channel in there:
+        deviation = float(np.sqrt(squares[channel].total / total[channel]))
+        spread[channel] = _usable(deviation, largest[channel])
+    return center, spread
+
+
+def _portions(
+    sequences: Sequence[np.ndarray], weights: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows of sequences that count, some thousand at a time, with the weight of each."""
+    counted = [i for i in range(len(sequences)) if weights is None or weights[i] > 0]
+    waiting: list[np.ndarray] = []
+    each: list[float] = []
+    rows = 0
+    for place, index in enumerate(counted):
+        waiting.append(sequences[index])
+        each.append(1.0 if weights is None else float(weights[index]))
+        rows += len(sequences[index])
+        if place + 1 == len(counted) or rows >= _ROWS:
+            yield np.concatenate(waiting).astype(np.float64), np.repeat(each, [len(own) for own in waiting])
+            waiting, each, rows = [], [], 0
+
+
 def _zscore(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     mean = float(np.average(values, weights=counts))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
-    return mean, _usable(deviation, values)
+    return mean, _usable(deviation, np.abs(values).max())
 
 
 def _robust(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], weights=counts, method="inverted_cdf")
     spread = float(high - low) / 1.349
     # Half of the values alike, as in a switch that is mostly off: the range says nothing, the deviation still does.
-    return float(middle), _usable(spread, values) if spread > 0 else _zscore(values, counts)[1]
+    return float(middle), _usable(spread, np.abs(values).max()) if spread > 0 else _zscore(values, counts)[1]
 
 
-def _usable(spread: float, values: np.ndarray) -> float:
-    return spread if spread > CONSTANT_SHARE * max(float(np.abs(values).max()), 1e-300) else 1.0
+def _usable(spread: float, largest: float) -> float:
+    return spread if spread > CONSTANT_SHARE * max(float(largest), 1e-300) else 1.0

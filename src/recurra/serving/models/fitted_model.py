@@ -14,6 +14,7 @@ from recurra import store
 from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
+from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
 from recurra.features.rows.missing import FILLING, FilledGaps
 from recurra.features.rows.scaling import Scaling
 from recurra.features.static import Cell, StaticInputs, one_row
@@ -99,12 +100,17 @@ class FittedModel:
         sequences: Sequence[np.ndarray],
         names: Sequence[str | None] | None = None,
         static: StaticRows | None = None,
-    ) -> list[np.ndarray]:
+    ) -> Sequence[np.ndarray]:
         """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features.
 
-        ``static`` are rows as `static_rows` returns them; they stand behind every row of their sequence.
+        ``static`` are rows as `static_rows` returns them; they stand behind every row of their sequence. Of many steps the
+        rows are made when they are asked for, see `PreparedRows`.
         """
         self.check(sequences, names)
+        if self.features.reads_numbers and self.features.keeps_steps:
+            values = sum(map(len, sequences)) * (self.features.input_size + self.static_size)
+            if values * 4 > KEPT_BYTES:
+                return self._prepared_later(sequences, names, static)
         prepared = [self.features.transform(sequence) for sequence in sequences]
         self.features.check_rows(prepared, names)
         check_finite(prepared, names=names, who="X as 32-bit numbers")
@@ -112,6 +118,19 @@ class FittedModel:
         if codes is None:
             return prepared
         return [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
+
+    def _prepared_later(
+        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None, static: StaticRows | None
+    ) -> PreparedRows:
+        codes = self.static_codes(static)
+
+        def make(sequence: np.ndarray, place: int) -> np.ndarray:
+            rows = self.features.transform(sequence)
+            return rows if codes is None else beside_static(rows, codes[place])
+
+        prepared = PreparedRows(sequences, make)
+        check_finite(prepared, names=names, who="X as 32-bit numbers")
+        return prepared
 
     @cached_property
     def static(self) -> StaticInputs | None:
@@ -201,6 +220,8 @@ class FittedModel:
         if self.wide is not None:
             read = sequences if self.wide.reads_texts else prepared
             outputs = self.wide.mixed(outputs, read, probabilities=self.task == "classification")
+        if isinstance(prepared, PreparedRows):
+            return outputs, prepared.lengths.tolist()
         return outputs, [len(rows) for rows in prepared]
 
     def _at_steps(

@@ -1,0 +1,25 @@
+"""`TrainedOn` of more steps than are looked at: what is kept is a part of what would be, and still tells."""
+
+import numpy as np
+import pytest
+
+from recurra.batches import training_digests
+from recurra.batches.training_digests import TrainedOn
+
+
+@pytest.mark.parametrize("looked_at", [1 << 10, 1 << 12])
+def test_fewer_hashes_tell_the_same(looked_at, monkeypatch):
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(n, 2)) for n in rng.integers(100, 300, 60)]
+    everything = TrainedOn.of_values(sequences)
+    monkeypatch.setattr(training_digests, "_LOOKED_AT", looked_at)
+    some = TrainedOn.of_values(sequences)
+    assert some.every > everything.every
+    assert some.steps == everything.steps
+    np.testing.assert_array_equal(some.whole, everything.whole)
+    kept = everything.stretches[everything.stretches % np.uint64(some.every) == 0]
+    np.testing.assert_array_equal(some.stretches, kept)
+    parts = [sequence[10:90] for sequence in sequences[:20]]
+    new = [rng.normal(size=(80, 2)) for _ in range(20)]
+    assert some.overlap(parts).known >= 18  # of short parts few stretches are looked at
+    assert some.overlap(new).known == 0
