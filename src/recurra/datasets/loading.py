@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import check_choice, did_you_mean, listing
 from recurra.datasets import catalog
+from recurra.datasets.fetch import cache_folder
 from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.readers import archive, arff, arrays, ts
 from recurra.readers.clips import clip_folders, video
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
+from recurra.readers.large.many import ON_DISK, files_of, read_tables
 from recurra.readers.large.tables import read_table
 from recurra.readers.signals import signal
 from recurra.readers.tables import table, tokens
@@ -41,12 +43,15 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     Parameters
     ----------
     source : path, str, DataFrame, list of arrays, ndarray or Dataset
-        A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), sentences with a label for each word (``.conll``,
+        A table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), a pattern of tables such as ``data/*.parquet``, a folder of
+        Parquet, sentences with a label for each word (``.conll``,
         ``.conllu``, ``.iob``, ``.bio``), an array file (``.npy``, ``.npz``), an archive's
         ``.ts`` or ``.arff`` file, a video file, an image (its rows are the steps), a signal file (``.wav``, ``.flac``,
         ``.ogg``, ``.edf``, ``.bdf``, ``.mat``, ``.hea``), a folder of files, clips or images, a zip file of one, the name of
         a public data set, a pandas or polars DataFrame, or arrays.
     **words
+        For a pattern of tables and a folder of Parquet ``on_disk`` ("auto", "always", "never", "temporary"): whether
+        values lie in a file of the user's cache, see `recurra.readers.large.many.read_tables`.
         For clips and images ``label`` and ``group``, columns of their table, and ``split_number``.
         For tables and folders those of `recurra.readers.tables.table_options.TableOptions` (``id``, ``time``, ``label``,
         ``group``, ``target``, ``text``, ...); for arrays those of `recurra.readers.arrays.from_arrays`
@@ -74,6 +79,14 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
     Dataset(2 sequences, length 3 to 5, 2 channels, 2 classes)
     """
     keep = {word: words.pop(word) for word in KEPT if word in words}
+    on_disk = words.pop("on_disk", None)
+    tables = files_of(source) if isinstance(source, str | os.PathLike) else None
+    if tables is not None:
+        if on_disk is not None:
+            check_choice("load", "on_disk", on_disk, ON_DISK)
+        told = TableOptions.from_dict({**words, **keep}, who=str(source))
+        return read_tables(tables, told, who=str(source), on_disk=on_disk or "auto", cache=cache_folder())
+    refuse(["on_disk"] if on_disk is not None else [], [], f"{source!s:.60}, which is no pattern of tables")
     if isinstance(source, Dataset):
         refuse(words, [], "a Dataset, which is read already")
         return source

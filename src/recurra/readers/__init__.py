@@ -7,7 +7,7 @@
 - `clips/`: Clips and folders of images: found, decoded in a child process, brought to one shape
 - `files/`: What readers of every kind of file share; knows no format
 - `folder`: A folder of files, one sequence each, becomes records
-- `large/`: Large tables by pyarrow
+- `large/`: Large tables by pyarrow, many tables as one, and sequences on disk
 - `signals/`: Signal files become records, one file per format
 - `tables/`: Tables, series and texts on disk become records
 - `times/`: Time stamps, the calendar, and the frequency of a series

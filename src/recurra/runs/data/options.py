@@ -83,5 +83,10 @@ DATA_OPTIONS: Mapping[str, DataOption] = {
     ),
     "split_number": DataOption("Which official split, of data with several (UCF101, HMDB51).", type=int),
     "resample_hz": DataOption("Bring signal files of different rates to this one.", type=float),
+    "on_disk": DataOption(
+        "Whether the values of many tables, such as 'data/*.parquet', lie in a file of the cache: where they take more "
+        "than a quarter of memory (auto), always, never, or until the end (temporary).",
+        choices=("auto", "always", "never", "temporary"),
+    ),
     "channels_first": DataOption("Matrices of MATLAB files are (channels, time).", type=bool),
 }

@@ -10,6 +10,7 @@ from recurra.datasets import load_any
 from recurra.datasets.loading import load_named
 from recurra.errors import DataError, UsageError
 from recurra.options import OPTIONS
+from recurra.readers.large.many import files_of
 from recurra.readers.tables import table
 from recurra.readers.tables.columns import is_frame
 from recurra.readers.tables.table_options import UnusedWordError
@@ -97,6 +98,8 @@ def place(source: Any) -> str | None:
     if not isinstance(source, str | os.PathLike):
         return None
     path = Path(source)
+    if files_of(source) and not path.exists():  # a pattern
+        return os.path.abspath(source)
     return str(path.resolve()) if path.exists() else str(source)
 
 
@@ -105,7 +108,8 @@ def kind(source: Any) -> str:
     if not isinstance(source, str | os.PathLike):
         return "python"
     path = Path(source)
-    return "folder" if path.is_dir() else "file" if path.exists() else "name"
+    tables = files_of(source)  # which are read as one table
+    return "file" if tables else "folder" if path.is_dir() else "file" if path.exists() else "name"
 
 
 def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
