@@ -39,8 +39,8 @@ def import_weights(source: Any, *, to: str = "auto", classes: Sequence[Any] | No
         A fitted SequenceClassifier, SequenceRegressor or SequenceLabeler, which predicts, streams, saves and exports as one
         that recurra trained. Or a module: of Keras and MATLAB an `ImportedNetwork`, ``network(x, lengths)`` with x of shape
         (batch, time, channels); of ONNX an `ImportedGraph`, ``graph(x, ...)``, which gives the outputs by name; of a state
-        dict the LSTM, GRU or RNN of `recurra.nn` that it holds, of one with more `ImportedLayers` by name: which is joined to
-        which no state dict says.
+        dict the LSTM, GRU or RNN of `recurra.nn` that it holds, of one with more `ImportedLayers` by name: no state dict
+        says which is joined to which.
 
     Raises
     ------

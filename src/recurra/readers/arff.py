@@ -161,7 +161,7 @@ def _columns(lines: list[str], first: int, attributes: list[_Attribute], path: P
                 f"{place}: a row in braces gives only the cells that are not 0, which is not read. Write all cells "
                 "(in Weka: the filter SparseToNonSparse)."
             )
-        cells = list(_cells(line))
+        cells = tuple(_cells(line))
         if len(cells) != len(attributes):
             raise DataError(
                 f"{place} must have {len(attributes)} cells, one for each attribute; it has {len(cells)}. Correct it."
@@ -203,7 +203,7 @@ def _channels(
     attribute: _Attribute, cells: tuple[str, ...], numbers: list[int], path: Path
 ) -> list[np.ndarray]:
     """Return an object array for each channel, a float64 array of shape (time,) in each of its cells."""
-    found = []
+    found: list[list[np.ndarray]] = []
     for row, cell in enumerate(cells):
         place = f"{path}: line {numbers[row]}: channel"
         values = [

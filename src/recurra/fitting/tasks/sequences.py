@@ -286,7 +286,7 @@ def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     )
 
 
-def row_targets(model: FittedModel, target: Target, targets: Any, inputs: list[np.ndarray]) -> Any:
+def row_targets(model: FittedModel, target: Target, targets: Any, inputs: Sequence[np.ndarray]) -> Any:
     """Return the targets of the rows the network reads: with a label per step, that in the middle of each row."""
     alignment = model.features.alignment
     if not target.per_step or model.features.keeps_steps or alignment is None:

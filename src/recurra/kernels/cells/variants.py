@@ -115,9 +115,10 @@ def _from_product(
     variant: Variant, a: np.ndarray, states: tuple[np.ndarray, ...], weights: Mapping[str, Any]
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     if variant.base == "lstm":
-        gates, *after = _lstm(variant, a, *states, weights)
+        h, c = states
+        gates, *after = _lstm(variant, a, h, c, weights)
     else:
-        gates, *after = _gru(variant, a, *states, weights)
+        gates, *after = _gru(variant, a, states[0], weights)
     return gates, tuple(after)
 
 

@@ -21,14 +21,14 @@ def become_variant(layer: Any, variant: Variant, recurrent_dropout: float) -> No
     who = type(layer).__name__
     check_choice(who, "reset", variant.reset, ("after", "before"))
     check_choice(who, "recurrent_activation", variant.recurrent_activation, tuple(SLOPES))
-    for word in ("peepholes", "layer_norm"):
-        check_choice(who, word, getattr(variant, word), (False, True))
+    check_choice(who, "peepholes", variant.peepholes, (False, True))
+    check_choice(who, "layer_norm", variant.layer_norm, (False, True))
     check_number(who, "recurrent_dropout", recurrent_dropout, low=0, high=1, high_open=True)
     if variant.layer_norm and variant.reset == "before":
         raise UsageError(
             f"{who}: layer_norm=True is defined with reset='after' only; got reset='before'. Leave one of them out."
         )
-    if any(variant.zoneout) and getattr(layer, "proj_size", 0):
+    if any(variant.zoneout) and getattr(layer, "proj_size", 0) > 0:
         raise UsageError(
             f"{who}: zoneout and proj_size do not go together; got zoneout={variant.zoneout} and "
             f"proj_size={layer.proj_size}. Leave one of them out."

@@ -123,9 +123,10 @@ def run_eager(
     states = (
         () if hx is None else read_states(who, module, hx, batch.values, count, batch.batched, state_sizes)
     )
-    if getattr(module, "variant", None) is not None:
+    variant: Any = getattr(module, "variant", None)
+    if variant is not None:
         states = states or zeros(module, batch.values, count, state_sizes)
-        output, finals = run_variant(module, module.variant, batch, states)
+        output, finals = run_variant(module, variant, batch, states)
         return batch.restore(output), finals if batch.batched else tuple(f.squeeze(1) for f in finals)
     weights = all_weights(module)
     everything = [*states, *(w for pair in weights for one in pair for w in one)]

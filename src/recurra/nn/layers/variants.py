@@ -60,7 +60,7 @@ def all_variant_weights(module: torch.nn.RNNBase) -> list[list[VariantWeights]]:
     ends = ("", "_reverse") if module.bidirectional else ("",)
     return [
         [
-            VariantWeights(*(getattr(module, f"{n}_l{layer}{end}", None) for n in VariantWeights._fields))
+            VariantWeights._make(getattr(module, f"{n}_l{layer}{end}", None) for n in VariantWeights._fields)
             for end in ends
         ]
         for layer in range(module.num_layers)
@@ -73,7 +73,7 @@ def draw(module: torch.nn.RNNBase, variant: Variant, like: Tensor, steps: Steps)
         return Masks()
     generator = getattr(module, "generator", None)
     directions, drop, zone = 2 if module.bidirectional else 1, None, None
-    p = module.recurrent_dropout
+    p: Any = module.recurrent_dropout
     if p:
         drop = like.new_empty((directions, len(steps.lengths), module.hidden_size))
         drop = drop.bernoulli_(1 - float(p), generator=generator).div_(1 - float(p))
@@ -138,7 +138,7 @@ def variant_direction(
     masks: Masks,
 ) -> tuple[Tensor, States]:
     """Run one layer in one direction; arguments and results as `recurra.nn.layers.reference.Direction` says."""
-    own = VariantWeights(*weights)
+    own = VariantWeights._make(weights)
     columns = len(states) * own.weight_ih.shape[0] // (4 if variant.base == "lstm" else 3)
     directions = 1 if masks.zone is None else masks.zone.shape[1] // columns
     found = masks.of(int(reverse), directions)

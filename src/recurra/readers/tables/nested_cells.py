@@ -83,7 +83,7 @@ def with_label(
 
 def _is_of_instances(frame: Any) -> bool:
     """Return whether the index of a frame has two levels, the second of times: more may be meant by any other pair."""
-    index = getattr(frame, "index", None)
+    index: Any = getattr(frame, "index", None)
     if getattr(index, "nlevels", 1) != 2:
         return False
     return index.get_level_values(1).dtype.kind in "mM" or "time" in str(index.names[1]).lower()

@@ -331,7 +331,9 @@ def _tells_time(index: Any) -> bool:
 def _dated_column(columns: Columns) -> str | None:
     """Return the one column of dates of a frame, else the one of dates in text; None if there is none or several."""
     dated = [
-        name for name, array in zip(columns.names, columns.arrays, strict=True) if array.dtype.kind == "M"
+        name
+        for name, array in zip(columns.names, columns.arrays, strict=True)
+        if isinstance(array, np.ndarray) and array.dtype.kind == "M"
     ] or [name for name in columns.names if holds_dates(columns, name)]
     return dated[0] if len(dated) == 1 and len(columns.names) > 1 else None
 
