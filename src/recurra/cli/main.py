@@ -154,7 +154,11 @@ def in_flags(message: str) -> str:
         if value == "False" and word in OPTIONS and OPTIONS[word].kind == "bool":
             return f"--no-{FLAG_OF[word][2:]}"
         bare = value is None or value == "True"
-        return FLAG_OF[word] if bare else f"{FLAG_OF[word]} {shlex.quote(value)}"
+        if bare:
+            return FLAG_OF[word]
+        # A comma or a stop would be read as part of the sentence.
+        quoted = shlex.quote(value) if any(sign.isalnum() for sign in value) else f"'{value}'"
+        return f"{FLAG_OF[word]} {quoted}"
 
     return re.sub(
         r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message

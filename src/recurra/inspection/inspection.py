@@ -283,15 +283,25 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
     return f"recurra train {source} -o runs/first {flags}".rstrip()
 
 
-KINDS = {"text": "texts", "tokens": "sentences", "pairs": "pairs of texts", "video": "clips"}
+KINDS = {
+    "text": "texts",
+    "tokens": "sentences",
+    "pairs": "pairs of texts",
+    "video": "clips",
+    "series": "series",
+}
 
 
 def _counts_line(summary: dict[str, Any]) -> str:
-    out = f"{summary['n_sequences']} {KINDS.get(summary['kind'], 'sequences')}"
+    items = KINDS.get(summary["kind"], "sequences")
+    one = summary["n_sequences"] == 1 and items.endswith("s") and items not in ("series", "pairs of texts")
+    out = f"{summary['n_sequences']} {items[:-1] if one else items}"
     if "length_min" in summary:
         unit = {"text": "characters", "pairs": "characters", "tokens": "words"}.get(summary["kind"], "steps")
-        out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
-        out += f" (median {summary['length_median']:g})"
+        low, high = summary["length_min"], summary["length_max"]
+        each = "" if summary["n_sequences"] == 1 else " each"
+        out += f" of {low} {unit}{each}" if low == high else f" of {low} to {high} {unit}"
+        out += "" if low == high else f" (median {summary['length_median']:g})"
     if "n_channels" in summary:
         out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
     if "sample_rate_hz" in summary:

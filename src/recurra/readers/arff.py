@@ -161,12 +161,12 @@ def _columns(lines: list[str], first: int, attributes: list[_Attribute], path: P
                 f"{place}: a row in braces gives only the cells that are not 0, which is not read. Write all cells "
                 "(in Weka: the filter SparseToNonSparse)."
             )
-        cells = tuple(_cells(line))
-        if len(cells) != len(attributes):
+        row = list(_cells(line))
+        if len(row) != len(attributes):
             raise DataError(
-                f"{place} must have {len(attributes)} cells, one for each attribute; it has {len(cells)}. Correct it."
+                f"{place} must have {len(attributes)} cells, one for each attribute; it has {len(row)}. Correct it."
             )
-        rows.append(cells)
+        rows.append(row)
         numbers.append(number + 1)
     if not rows:
         raise DataError(f"{path}: has no row behind @data. Check that writing it was finished.")

@@ -118,7 +118,7 @@ def page(c: ReportContext, p: Page) -> str:
         data=data_rows(c.data, said=p.findings),
         span=span,
         versions={**installed_versions(), **c.versions},
-        parameters={k: cell(v) for k, v in c.parameters.items()},
+        parameters=settings(c.parameters),
         per_class=p.tables.get("per_class", []),
         with_intervals=any(
             row.get(f"{word}_low") is not None
@@ -224,6 +224,11 @@ def shortened(text: str, limit: int = 300) -> str:
 def is_signal(values: Any) -> bool:
     """Return whether a sequence is numbers over time rather than words."""
     return not isinstance(values, list | str)
+
+
+def settings(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return options as text; a seed is written as it is typed."""
+    return {name: str(value) if name == "random_state" else cell(value) for name, value in parameters.items()}
 
 
 def cell(value: Any) -> str:

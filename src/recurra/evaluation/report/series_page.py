@@ -12,7 +12,7 @@ from markupsafe import Markup
 import recurra
 from recurra.evaluation.drawing.charts import is_number, number
 from recurra.evaluation.report.context import ReportContext, installed_versions
-from recurra.evaluation.report.page import Picture, cell, data_rows
+from recurra.evaluation.report.page import Picture, data_rows, settings
 from recurra.evaluation.report.wording import percent
 
 # What a figure is called, and whether it is a share shown in per cent.
@@ -86,6 +86,6 @@ def series_page(
         findings=list(dict.fromkeys([*(context.leaks or ()), *context.warnings])),
         data=data_rows(context.data, said=[*(context.leaks or ()), *context.warnings]),
         versions={**installed_versions(), **context.versions},
-        parameters={k: cell(v) for k, v in context.parameters.items()},
+        parameters=settings(context.parameters),
         recurra_version=recurra.__version__,
     )

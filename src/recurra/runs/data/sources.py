@@ -134,5 +134,5 @@ def beside(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
 
 def target_names(data_options: Mapping[str, Any]) -> list[str] | None:
     """Return the names of the numbers to predict, None where no column named them."""
-    target = data_options.get("target")
+    target = data_options.get("target") or data_options.get("label") or None
     return [target] if isinstance(target, str) else target
