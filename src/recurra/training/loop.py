@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -237,6 +237,15 @@ class Run:
         """End training after the batch or epoch under way, as if it had been the last."""
         self._asked_to_stop = True
 
+    def extend(self, max_epochs: int) -> None:
+        """Go on to another last epoch, and with the learning rate on the course planned for that many."""
+        if max_epochs != self.config.max_epochs:
+            before, self.config = self.schedule.state(), replace(self.config, max_epochs=max_epochs)
+            self.schedule = Schedule(
+                self.config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=max_epochs
+            )
+            self.schedule.restore(before)
+
     def rest(self, seconds: float) -> None:
         """Let time pass that is no part of training; Ctrl-C ends it."""
         self._interrupt.check()
@@ -353,11 +362,15 @@ class Run:
         self._finish_epoch(batches, seed=int(seeds[-1]))
 
     def _stop_asked(self) -> bool:
-        return bool(self._workers.largest(int(self._asked_to_stop)))
+        """Whether a callback asked for the end; what the first worker's callbacks changed becomes that of all."""
+        epochs = self.config.max_epochs if self._workers.leads else 0
+        asked, epochs = self._workers.largest(int(self._asked_to_stop), epochs)
+        self.extend(epochs)
+        return bool(asked)
 
     def _check_interrupt(self) -> None:
         """Raise KeyboardInterrupt, on all workers, if one of them is to end."""
-        if self._workers.largest(int(self._interrupt.pending is not None)):
+        if self._workers.largest(int(self._interrupt.pending is not None)) == [1]:
             self._interrupt.check()
             raise KeyboardInterrupt
 

@@ -151,17 +151,3 @@ def test_an_empty_file_says_nothing(run, path, content):
 def test_a_folder_in_its_place_says_nothing(run, path):
     _, result = run(At(3, lambda r: path.mkdir()))
     assert len(result.history) == 4
-
-
-def test_other_epochs_are_left_out_where_several_processes_train(run, path, monkeypatch):
-    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
-    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
-    control = ControlFile(path, path.with_name("training.json"))
-
-    class Training:
-        config = TrainingConfig(max_epochs=4)
-
-    path.write_text("epochs 9")
-    with pytest.warns(TrainingWarning, match="the other processes"):
-        control.on_batch_end(Training())
-    assert Training.config.max_epochs == 4

@@ -22,7 +22,7 @@ from recurra.runs.workers.replicas import replicated
 @click.option(
     "-o", "--output", "--out", "out", help="Folder of the search.  [default: runs/ and the name of the data]"
 )
-@click.option("--task", type=click.Choice(list(TASKS)), help="What to learn.  [default: what the labels say]")
+@click.option("--task", type=flags.Task(list(TASKS)), help="What to learn.  [default: what the labels say]")
 @click.option(
     "--trials", type=int, default=50, help="Trainings in all; the first has the defaults.  [default: 50]"
 )

@@ -10,16 +10,12 @@ import contextlib
 import json
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import torch.distributed as dist
 
 from recurra.errors import TrainingWarning
 from recurra.store import write_text
 from recurra.training.callbacks import Callback
-from recurra.training.schedules.learning_rate import Schedule
 
 if TYPE_CHECKING:
     from recurra.training.loop import Run, TrainingResult
@@ -121,17 +117,7 @@ class ControlFile(Callback):
         """Let training go on to another last epoch, and the learning rate on the course planned for that many."""
         if max_epochs == run.config.max_epochs:
             return
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            self._warn(
-                "asks for other epochs, which the other processes that train the network would not know of"
-            )
-            return
-        before = run.schedule.state()
-        run.config = replace(run.config, max_epochs=max_epochs)
-        run.schedule = Schedule(
-            run.config.lr_schedule, steps_per_epoch=run.batches_per_epoch, max_epochs=max_epochs
-        )
-        run.schedule.restore(before)
+        run.extend(max_epochs)
         self._tell(run, "training")
 
     def _lines(self) -> list[str]:

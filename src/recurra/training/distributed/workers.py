@@ -21,8 +21,8 @@ from recurra.errors import UsageError
 T = TypeVar("T")
 # What torchrun tells each process that it starts.
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# A worker may wait so long for the others, which read data, write checkpoints or run callbacks meanwhile.
-SECONDS_TO_WAIT = 3600
+# A worker may wait so long for the others, of which the first may be paused; one that has ended is noticed at once.
+SECONDS_TO_WAIT = 7 * 86_400
 
 
 class WorkerLostError(KeyboardInterrupt):
@@ -64,13 +64,13 @@ class Workers:
         _call(lambda: dist.all_gather_object(out, value))
         return out
 
-    def largest(self, number: int) -> int:
-        """Return the largest number that a worker has here."""
+    def largest(self, *numbers: int) -> list[int]:
+        """Return the largest number that a worker has at each place."""
         if self.count == 1:
-            return number
-        box = torch.tensor([number])
+            return list(numbers)
+        box = torch.tensor(numbers)
         _call(lambda: dist.all_reduce(box, op=dist.ReduceOp.MAX))
-        return int(box[0])
+        return [int(number) for number in box]
 
     def rows(self, own: torch.Tensor, size: int) -> list[torch.Tensor]:
         """Return the numbers of each worker.
