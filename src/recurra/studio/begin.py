@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import UsageError
-from recurra.options import OPTIONS
 from recurra.runs.command_line import PYTHON_ONLY, as_arguments
 from recurra.runs.data.options import DATA_OPTIONS
 from recurra.runs.data.sources import divide_options
@@ -158,12 +157,3 @@ def _check(options: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"studio: {name} must be a number, a word or a list of words; got {str(value)[:80]!r}."
             )
-
-
-def known_options() -> list[dict[str, Any]]:
-    """Return name, help and default of the options of the estimators that the page offers."""
-    return [
-        {"name": name, "help": str(getattr(option, "help", ""))[:300]}
-        for name, option in OPTIONS.items()
-        if name not in PYTHON_ONLY and name not in _OF_FILES
-    ]
