@@ -94,8 +94,14 @@ def tune(
 
     Parameters
     ----------
-    data, task, test, by
-        As for `recurra.train`.
+    data : path, name, frame, arrays or Dataset
+        As for `recurra.train`, like the next three.
+    task : str, optional
+        What is to be learned.
+    test : float or path, optional
+        The part that is judged once, in the end.
+    by : {"group", "time", "record"}, optional
+        How shares are held out; see `Dataset.split`.
     out : path, optional
         Folder of the search; ``runs/`` and the name of the data with ``-search`` by default.
     trials : int, default=50
