@@ -120,6 +120,7 @@ def tune(
     Returns
     -------
     Search
+        All trials, the best of them, and its training.
 
     Raises
     ------
