@@ -116,7 +116,7 @@ def test_missing_cells_are_nan(write):
 
 def test_doubled_name(write):
     text = message(DataError, cols.read_delimited, write("a,b,a\n1,2,3\n"))
-    assert "columns 1 and 3 are both called 'a'. Give each column its own name." in text
+    assert "columns 1 and 3 are both called 'a'. Give each column its own name, or pass header='none'" in text
 
 
 def test_row_of_numbers_as_header(write):

@@ -148,7 +148,7 @@ def test_a_novel_is_read_by_paragraphs(tmp_path):
     ("header", "rows", "text"),
     [
         ("review,mood", ["I loved it so,good", "It was so bad,bad"], "text='review' and label='mood'"),
-        ("review,stars", ["I loved it so,5", "It was so bad,1"], "Give text='review' to learn from them"),
+        ("review,stars", ["I loved it so,5", "It was so bad,1"], "Give text='review' and label='stars' to learn from them"),
         ("n,review,label", ["1,I loved it so,x", "2,It was so bad,y"], "text='review' and label='label'"),
         ("en,de", ["I am here now {},Ich bin jetzt hier {}"] * 2, "source='en' and target='de'"),
         ("words,kind", ["雨が町に降っていましたそして誰もいませんでした,a", "雨が町に降っていましたそして皆がいました,b"],

@@ -258,7 +258,9 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
         name for name in others if columns[name].dtype.kind in "if" or _is_numbers(str(columns[name][0]))
     ]
     if not label and len(found) == 1 and numbers:
-        label = f" and as label= {'one of ' if len(numbers) > 1 else ''}{listing(numbers, 3)}"
+        label = (
+            f", and {listing(numbers, 3)} as label=," if len(numbers) > 1 else f" and label={numbers[0]!r}"
+        )
     if len(found) == 1 or label:
         advice = f"Give text={found[0]!r}{label} to learn from them."
     else:
