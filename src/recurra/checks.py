@@ -6,13 +6,24 @@ build a message return it; functions named ``check_`` raise.
 
 import difflib
 import importlib.util
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
-from recurra.plain_arrays import LARGEST, check_padding, check_range, floats, plain, without_na
+from recurra.plain_arrays import (
+    LARGEST,
+    check_padding,
+    check_range,
+    floats,
+    plain,
+    plain_sequences,
+    without_na,
+)
+
+if TYPE_CHECKING:
+    from recurra.options import Option
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -63,6 +74,47 @@ def check_number(
         fits = value < high if high_open else value <= high
     if not fits:
         raise UsageError(f"{who}: {word} must be {rule}; got {value!r}.")
+
+
+def check_values(who: str, values: Mapping[str, Any], options: "Mapping[str, Option]") -> None:
+    """Raise UsageError at the first value that is out of the range of the option of its name; other names are passed by."""
+    for name, value in values.items():
+        if name in options:
+            _check_value(who, options[name], value)
+
+
+def _check_value(who: str, option: "Option", value: Any) -> None:
+    if (value is None and option.none) or (option.also and isinstance(value, option.also)):
+        return
+    name, number = option.name, option.kind.removesuffix("s")
+    if name == "pooling" and isinstance(value, list | tuple):
+        if not value or len(set(value)) < len(value):
+            raise UsageError(f"{who}: pooling must name at least one way, each once; got {value!r}.")
+        for one in value:
+            check_choice(who, name, one, [way for way in option.choices if "+" not in way])
+        return
+    if option.auto and isinstance(value, str) and option.kind != "choice":
+        check_choice(who, name, value, ("auto",))
+        return
+    if number in ("int", "float"):
+        many = isinstance(value, list | tuple)
+        if option.kind != number and not many and not isinstance(value, int | float):
+            raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
+        for one in value if many and option.kind != number else [value]:
+            check_number(
+                who,
+                name,
+                one,
+                integer=number == "int",
+                low=option.low,
+                high=option.high,
+                low_open=option.low_open,
+                high_open=option.high_open,
+            )
+    elif option.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
+    elif option.kind == "choice":
+        check_choice(who, name, value, (*option.choices, *["auto"] * option.auto, *[None] * option.none))
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
@@ -277,7 +329,11 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
             f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
             f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."
         )
-    return [as_sequence(x, index=i, names=names, who=who) for i, x in enumerate(X)]
+    made = plain_sequences(X)
+    return [
+        as_sequence(x, index=i, names=names, who=who) if own is None else own
+        for i, (x, own) in enumerate(zip(X, made, strict=True))
+    ]
 
 
 def are_token_lists(X: Any) -> bool:

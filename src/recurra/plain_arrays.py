@@ -1,6 +1,6 @@
 """Arrays of other libraries and kinds become plain numpy arrays that mean the same, or are refused in one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,9 +152,25 @@ def floats(array: np.ndarray, who: str) -> np.ndarray:
     return array if array.dtype == wanted and array.dtype.isnative else array.astype(wanted)
 
 
+def plain_sequences(X: Iterable[Any]) -> list[np.ndarray | None]:
+    """Return the float array (time, channels) of each that is a plain array of numbers, None for whatever else.
+
+    Parameters
+    ----------
+    X : iterable
+        What a user gave; most of it is such arrays, and only the rest must be looked at one by one.
+    """
+    found: list[np.ndarray | None] = []
+    for x in X:
+        fits = type(x) is np.ndarray and x.dtype.kind in "fiub" and x.ndim in (1, 2) and x.size > 0
+        exact = fits and (x.itemsize <= 8 if x.dtype.kind in "fb" else _is_exact(x))
+        found.append(floats(x if x.ndim == 2 else x[:, None], "") if exact else None)
+    return found
+
+
 def check_exact(array: np.ndarray, who: str) -> None:
     """Raise DataError at a whole number that a float64 would change."""
-    if not array.size or (int(array.max()) <= 2**53 and int(array.min()) >= -(2**53)):
+    if not array.size or _is_exact(array):
         return
     for number in array.reshape(-1).tolist():
         if int(float(number)) != number:
@@ -162,6 +178,11 @@ def check_exact(array: np.ndarray, who: str) -> None:
                 f"{who} holds the whole number {number}, which a float64 cannot hold exactly; leave it out if it names "
                 "something, or subtract the smallest first."
             )
+
+
+def _is_exact(array: np.ndarray) -> bool:
+    """Whether whole numbers lie in the range that a float64 holds every one of."""
+    return int(array.max()) <= 2**53 and int(array.min()) >= -(2**53)
 
 
 def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

@@ -17,6 +17,9 @@ from recurra.features.texts.tokens import Words
 from recurra.features.windows.heartbeats import BeatIntervals
 from recurra.features.windows.sliding import Windows
 
+# Numbers that are scaled at once, of whole sequences: beyond them a second copy of the data would be felt.
+PORTION = 2**22
+
 
 class Feature(Protocol):
     """What every feature offers; fitting is its own class method, since each learns from something else."""
@@ -121,10 +124,10 @@ class Chain:
         """Which steps a row stands for; None where rows come irregularly, as heartbeats do."""
         whole = Alignment(1, 1)
         for step in self.steps:
-            own = getattr(step, "alignment", Alignment(1, 1))
-            if own is None:
-                return None
-            whole = whole.then(own)
+            if hasattr(step, "alignment"):  # of others a row stands for its step
+                if step.alignment is None:
+                    return None
+                whole = whole.then(step.alignment)
         return whole
 
     @property
@@ -176,6 +179,24 @@ class Chain:
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Return the float32 array of shape (time, input_size) that the network reads."""
         return as_float32(_applied(self.steps, sequence))
+
+    def transform_all(self, sequences: Sequence[Any]) -> list[np.ndarray]:
+        """Return what `transform` gives for each sequence; rows that are only scaled are scaled all at once."""
+        scaling = self.only_scaling
+        if scaling is None:
+            return [self.transform(sequence) for sequence in sequences]
+        out: list[np.ndarray] = []
+        first, rows = 0, 0
+        for index, sequence in enumerate(sequences):
+            rows += len(sequence)
+            if rows * self.n_channels >= PORTION or index + 1 == len(sequences):
+                joined = np.concatenate(sequences[first : index + 1])
+                ready, begin = as_float32(scaling.transform(joined)), 0
+                for own in sequences[first : index + 1]:
+                    out.append(ready[begin : begin + len(own)])
+                    begin += len(own)
+                first, rows = index + 1, 0
+        return out
 
     def stream(self) -> ChainStream:
         """Return what takes in a sequence chunk by chunk and gives the same numbers as `transform`."""

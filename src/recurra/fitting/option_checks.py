@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recurra.checks import check_choice, check_number, listing
+from recurra.checks import check_values, listing
 from recurra.errors import UsageError
 from recurra.features.registry import parse_features
 from recurra.fitting.frontend import parse_frontend
-from recurra.kernels.heads.pooling import POOLINGS as SINGLE_POOLINGS
 from recurra.options import OPTIONS, Option
 
 
@@ -24,9 +23,7 @@ def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Opti
     options : mapping, optional
         Those of an estimator; by default what any of them takes.
     """
-    for name, value in params.items():
-        if name in options:
-            _check_value(who, options[name], value)
+    check_values(who, params, options)
     _check_initialization(who, params)
     _check_signal_options(who, params)
     if params.get("network") is not None and not callable(params["network"]):
@@ -37,40 +34,6 @@ def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Opti
     if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
         raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
-
-
-def _check_value(who: str, option: Option, value: Any) -> None:
-    if (value is None and option.none) or (option.also and isinstance(value, option.also)):
-        return
-    name, number = option.name, option.kind.removesuffix("s")
-    if name == "pooling" and isinstance(value, list | tuple):
-        if not value or len(set(value)) < len(value):
-            raise UsageError(f"{who}: pooling must name at least one way, each once; got {value!r}.")
-        for one in value:
-            check_choice(who, name, one, SINGLE_POOLINGS)
-        return
-    if option.auto and isinstance(value, str) and option.kind != "choice":
-        check_choice(who, name, value, ("auto",))
-        return
-    if number in ("int", "float"):
-        many = isinstance(value, list | tuple)
-        if option.kind != number and not many and not isinstance(value, int | float):
-            raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
-        for one in value if many and option.kind != number else [value]:
-            check_number(
-                who,
-                name,
-                one,
-                integer=number == "int",
-                low=option.low,
-                high=option.high,
-                low_open=option.low_open,
-                high_open=option.high_open,
-            )
-    elif option.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
-        raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
-    elif option.kind == "choice":
-        check_choice(who, name, value, (*option.choices, *["auto"] * option.auto, *[None] * option.none))
 
 
 def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
@@ -89,8 +52,10 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
 
 def _check_signal_options(who: str, params: Mapping[str, Any]) -> None:
     """Raise UsageError at features or a frontend that do not exist, or options that exclude each other."""
-    parse_features(params.get("features"))
-    parse_frontend(params.get("frontend"))
+    if params.get("features") is not None:
+        parse_features(params["features"])
+    if params.get("frontend") is not None:
+        parse_frontend(params["frontend"])
     for word, why in (("bidirectional", "reads from the end"), ("wide", "reads whole sequences")):
         if params.get("causal") and params.get(word) is True:
             raise UsageError(

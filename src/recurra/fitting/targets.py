@@ -337,7 +337,7 @@ def class_weights(
 
 
 def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
-    y = plain(y, f"{who}: y")
+    y = y if type(y) is np.ndarray else plain(y, f"{who}: y")
     array = y if isinstance(y, np.ndarray) else _as_array(who, y)
     if array.dtype == object or array.dtype.kind == "f":
         check_labels_present(who, array.reshape(-1).tolist(), names)

@@ -6,11 +6,14 @@ from typing import Any
 
 import torch
 
-from recurra.checks import check_choice, check_number, did_you_mean, listing
+from recurra.checks import check_choice, check_number, check_values, did_you_mean, listing
 from recurra.errors import UsageError
+from recurra.options import OPTIMIZERS, OPTIONS, SCHEDULES
 from recurra.training.optimizers import check_optimizer
 from recurra.training.schedules.curriculum import Curriculum, as_curriculum
 from recurra.training.schedules.learning_rate import check_schedule
+
+_NUMBERS = ("max_epochs", "batch_size", "learning_rate", "weight_decay", "grad_clip", "patience")
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,17 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         who = "TrainingConfig"
-        check_number(who, "max_epochs", self.max_epochs, integer=True, low=1)
-        check_number(who, "batch_size", self.batch_size, integer=True, low=1)
-        check_optimizer(self.optimizer, weight_decay=self.weight_decay)
-        check_number(who, "learning_rate", self.learning_rate, low=0, low_open=True)
-        check_schedule(self.lr_schedule)
-        if self.grad_clip is not None:
-            check_number(who, "grad_clip", self.grad_clip, low=0, low_open=True)
-        as_curriculum(self.curriculum)
-        if self.patience is not None:
-            check_number(who, "patience", self.patience, integer=True, low=1)
+        check_device(self.device)
+        check_values(who, {name: getattr(self, name) for name in _NUMBERS}, OPTIONS)
         check_number(who, "shards", self.shards, integer=True, low=1)
         check_number(who, "seed", self.seed, integer=True, low=0, high=2**63 - 1)
-        check_device(self.device)
         check_choice(who, "verbose", self.verbose, [0, 1, 2])
+        if self.optimizer not in OPTIMIZERS:
+            check_optimizer(self.optimizer, weight_decay=self.weight_decay)
+        if self.lr_schedule not in SCHEDULES:
+            check_schedule(self.lr_schedule)
+        if self.curriculum is not None:
+            as_curriculum(self.curriculum)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields; an optimizer class by its full name, which `from_dict` does not take back."""

@@ -310,8 +310,11 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         )
     _check_one_target(who, y, len(sequences), steps=isinstance(estimator, SequenceLabelerOptions))
     check_collection(f"{who}: y", y, len(sequences))
-    y, groups = (plain(v, f"{who}: {word}") for word, v in (("y", y), ("groups", groups)))
-    y, groups = (np.asarray(v) if hasattr(v, "__array__") else v for v in (y, groups))
+    y = plain(y, f"{who}: y")
+    y = np.asarray(y) if hasattr(y, "__array__") else y
+    if groups is not None:
+        groups = plain(groups, f"{who}: groups")
+        groups = np.asarray(groups) if hasattr(groups, "__array__") else groups
     for word, values in (("y", y), ("groups", groups)):
         if values is not None and len(values) != len(sequences):
             raise DataError(

@@ -29,7 +29,8 @@ def check(options: SignalOptions, given: Given) -> None:
 
 def features(options: SignalOptions, given: Given) -> Learned:
     """Learn scaling and features from the part that trains."""
-    words, front = parse_features(options.features), parse_frontend(options.frontend)
+    words = None if options.features is None else parse_features(options.features)
+    front = None if options.frontend is None else parse_frontend(options.frontend)
     channels = given.sequences[0].shape[1]
     chain = Chain.fit(
         given.sequences,
@@ -51,7 +52,7 @@ def features(options: SignalOptions, given: Given) -> Learned:
 
 def front(options: SignalOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the trainable layers before the recurrence, see `recurra.nn.fronts.front`; None for none."""
-    found = parse_frontend(options.frontend)
+    found = None if options.frontend is None else parse_frontend(options.frontend)
     return None if found is None else found.description(learned.features.input_size, causal=options.causal)
 
 

@@ -67,8 +67,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         who = "NetworkConfig"
-        check_choice(who, "cell", self.cell, list(CELLS))
         _check_pooling(who, self.pooling)
+        check_choice(who, "cell", self.cell, list(CELLS))
         check_choice(who, "bidirectional", self.bidirectional, [False, True])
         check_choice(who, "crf", self.crf, [False, True] if self.pooling == "none" else [False])
         for word in ("input_size", "hidden_size", "output_size", "num_layers"):

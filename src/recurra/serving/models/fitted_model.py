@@ -111,7 +111,7 @@ class FittedModel:
             values = sum(map(len, sequences)) * (self.features.input_size + self.static_size)
             if values * 4 > KEPT_BYTES:
                 return self._prepared_later(sequences, names, static)
-        prepared = [self.features.transform(sequence) for sequence in sequences]
+        prepared = self.features.transform_all(sequences)
         self.features.check_rows(prepared, names)
         check_finite(prepared, names=names, who="X as 32-bit numbers")
         codes = self.static_codes(static)
