@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
+from recurra.findings import Findings
 from recurra.plain_arrays import (
     LARGEST,
     check_padding,
@@ -238,13 +239,22 @@ def check_finite(
     allow_nan: bool = False,
     who: str = "X",
     advice: str = "Fill it, or use missing='mask', which tells the network so, or beside features= missing='fill'.",
+    findings: Findings | None = None,
 ) -> None:
     """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
 
-    ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well.
+    ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well. With
+    ``findings`` a sequence is not looked at that has been.
     """
+    looks = None if findings is None else findings.looks(sequences)
     for index, sequence in enumerate(sequences):
         wide = sequence.dtype == np.float64
+        if (
+            looks is not None
+            and looks[index].finite
+            and not (wide and (looks[index].largest > LARGEST).any())
+        ):
+            continue
         if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
             continue
         if wide:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, ShapeError
+from recurra.findings import Findings
 
 # Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
 LARGEST, SMALLEST = 1e100, 1e-100
@@ -209,19 +210,20 @@ def check_range(array: np.ndarray, who: str) -> None:
         )
 
 
-def check_not_tiny(arrays: Sequence[np.ndarray], who: str) -> None:
+def check_not_tiny(arrays: Sequence[np.ndarray], who: str, findings: Findings | None = None) -> None:
     """Raise DataError if all numbers of a channel are so small that squares of them cannot be told from 0.
 
     Parameters
     ----------
     arrays : list of ndarray of shape (time, channels) or (n,)
         All there is to learn from: a number near 0 is fine beside larger ones.
+    findings : Findings, optional
+        What is known of them.
     """
     largest = np.zeros(1)
-    for array in arrays:
+    for array, look in zip(arrays, (findings or Findings()).looks(arrays), strict=True):
         if array.size and array.dtype == np.float64:
-            rows = np.abs(array.reshape(len(array), -1))
-            largest = np.maximum(largest, np.where(np.isfinite(rows), rows, 0.0).max(axis=0))
+            largest = np.maximum(largest, look.largest)
     tiny = (largest > 0) & (largest < SMALLEST)
     if tiny.any():
         raise DataError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from recurra.checks import check_number
 from recurra.errors import UsageError
+from recurra.findings import Findings
 
 # Whole numbers as labels are questioned where there are more of them than this, with fewer sequences of each than that.
 MOST_CLASSES, FEWEST_OF_A_CLASS = 20, 10
@@ -252,7 +253,8 @@ class Dataset:
         first = self.records[0].values if len(self) else None
         if isinstance(first, np.ndarray):
             out["n_channels"] = int(first.shape[1]) if first.ndim == 2 else 1
-            out["n_missing"] = int(sum(np.isnan(r.values).sum() for r in self.records))
+            looks = (findings_of(self) or Findings()).looks([r.values for r in self.records])
+            out["n_missing"] = int(sum(look.missing.sum() for look in looks))
             if self.records[0].known is not None:
                 out["n_missing"] += int(sum(np.isnan(r.known).sum() for r in self.records))
         if self.static_names:
@@ -391,3 +393,26 @@ def _later(record: Record, steps: int) -> float | None:
     if record.start is None or record.sample_rate_hz is None:
         return record.start if steps == 0 else None
     return record.start + steps / record.sample_rate_hz
+
+
+@dataclass(frozen=True, repr=False)
+class RunData(Dataset):
+    """Data that stay as they are for some time, such as those of a run, with what was found in them.
+
+    Parameters
+    ----------
+    findings : Findings
+        Shared by all parts of the data.
+    """
+
+    findings: Findings = field(default_factory=Findings, compare=False)
+
+    @classmethod
+    def of(cls, data: Dataset, findings: Findings) -> Dataset:
+        """Return a data set with findings beside it; one of a class of its own as it is."""
+        return data if type(data) is not Dataset else cls(**{**vars(data), "findings": findings})
+
+
+def findings_of(data: Any) -> Findings | None:
+    """Return what data carry of what was found in them; None where nothing is kept."""
+    return data.findings if isinstance(data, RunData) else None

@@ -13,8 +13,9 @@ from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
+from recurra.findings import Findings
 from recurra.readers.times.calendar import step_after
-from recurra.records import Dataset, Record
+from recurra.records import Dataset, Record, findings_of
 
 # Random tries among which the split nearest to the fraction and to the balance of classes is taken.
 _TRIES = 64
@@ -227,10 +228,12 @@ def record_keys(dataset: Dataset) -> list[bytes]:
     Two sequences with other static inputs are not equal.
     """
     static = dataset.static if dataset.kind == "sequence" else None
-    return content_keys(contents(dataset), static)
+    return content_keys(contents(dataset), static, findings=findings_of(dataset))
 
 
-def content_keys(values: Iterable[Any], static: Sequence[Any] | None = None) -> list[bytes]:
+def content_keys(
+    values: Iterable[Any], static: Sequence[Any] | None = None, *, findings: Findings | None = None
+) -> list[bytes]:
     """Return 16 bytes for each sequence or text, equal for equal content.
 
     Parameters
@@ -239,23 +242,30 @@ def content_keys(values: Iterable[Any], static: Sequence[Any] | None = None) -> 
         Sequences or texts.
     static : sequence, optional
         Static inputs of each, which are content too.
+    findings : Findings, optional
+        Where keys of arrays are kept.
     """
     if static is not None:
         return [
             key if row is None else hashlib.blake2b(key + cells_key(row), digest_size=16).digest()
-            for key, row in zip(content_keys(values), static, strict=True)
+            for key, row in zip(content_keys(values, findings=findings), static, strict=True)
         ]
-    keys = []
-    for value in values:
-        if isinstance(value, str):
-            keys.append(hashlib.blake2b(b"text" + value.encode(), digest_size=16).digest())
-        elif isinstance(value, list) and value and isinstance(value[0], str):
-            keys.append(hashlib.blake2b(b"tokens" + repr(value).encode(), digest_size=16).digest())
-        else:
-            array = np.ascontiguousarray(value)
-            head = f"{array.dtype.str}{array.shape}".encode()
-            keys.append(hashlib.blake2b(head + array.tobytes(), digest_size=16).digest())
-    return keys
+    return [
+        _content_key(value)
+        if findings is None or not isinstance(value, np.ndarray)
+        else findings.of("content key", value, _content_key)
+        for value in values
+    ]
+
+
+def _content_key(value: Any) -> bytes:
+    if isinstance(value, str):
+        return hashlib.blake2b(b"text" + value.encode(), digest_size=16).digest()
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return hashlib.blake2b(b"tokens" + repr(value).encode(), digest_size=16).digest()
+    array = np.ascontiguousarray(value)
+    head = f"{array.dtype.str}{array.shape}".encode()
+    return hashlib.blake2b(head + array.tobytes(), digest_size=16).digest()
 
 
 def _units(keys: Sequence[bytes], groups: Sequence[Any] | np.ndarray | None) -> np.ndarray:

@@ -4,6 +4,7 @@ Every sequence has a digest of 16 bytes. Of numbers, hashes of short stretches o
 a part of a sequence, or of a series, is found wherever it was cut.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,8 @@ from recurra import store
 from recurra.errors import StoreError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
-from recurra.records import Dataset
+from recurra.findings import Findings
+from recurra.records import Dataset, findings_of
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.
 _STEPS = (8, 16, 32, 64)
@@ -90,7 +92,9 @@ class TrainedOn:
     def of(cls, data: Dataset) -> "TrainedOn":
         """Take the digests of a data set."""
         static = data.static if data.kind == "sequence" else None
-        return cls.of_values(contents(data), series=data.kind == "series", static=static)
+        return cls.of_values(
+            contents(data), series=data.kind == "series", static=static, findings=findings_of(data)
+        )
 
     @classmethod
     def of_values(
@@ -100,6 +104,7 @@ class TrainedOn:
         series: bool = False,
         stretches: bool = True,
         static: Sequence[Any] | None = None,
+        findings: Findings | None = None,
     ) -> "TrainedOn":
         """Take the digests of sequences (time, channels), texts, lists of words, or checksums of files.
 
@@ -111,9 +116,11 @@ class TrainedOn:
             Whether stretches are kept too.
         static : sequence, optional
             Static inputs of each; a sequence with others is another one, though every stretch of it is known.
+        findings : Findings, optional
+            Where digests of arrays are kept.
         """
         first: dict[bytes, Any] = {}
-        for value, digest in _with_digests(values, static):
+        for value, digest in _with_digests(values, static, findings):
             first.setdefault(digest, value)
         whole = np.array(sorted(first), dtype="V16")
         numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
@@ -216,29 +223,39 @@ def _is_numbers(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim in (1, 2)
 
 
-def _with_digests(values: Iterable[Any], static: Sequence[Any] | None) -> Iterator[tuple[Any, bytes]]:
+def _with_digests(
+    values: Iterable[Any], static: Sequence[Any] | None, findings: Findings | None = None
+) -> Iterator[tuple[Any, bytes]]:
     """Yield each value with its digest, which its static inputs are part of."""
     for index, value in enumerate(values):
-        digest = _digest(value)
+        if findings is None or not isinstance(value, np.ndarray):
+            digest = _digest(value)
+        else:
+            complete = _is_numbers(value) and findings.looks([value])[0].complete
+            digest = findings.of("digest", value, functools.partial(_digest, complete=complete))
         if static is not None and static[index] is not None:
             digest = hashlib.blake2b(digest + cells_key(static[index]), digest_size=16).digest()
         yield value, digest
 
 
-def _digest(value: Any) -> bytes:
+def _digest(value: Any, *, complete: bool = False) -> bytes:
     if isinstance(value, str):
         return hashlib.blake2b(b"text" + value.strip().encode(), digest_size=16).digest()
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        array = value if value.ndim > 2 else _numbers(value)  # frames are bytes
+        array = value if value.ndim > 2 else _numbers(value, complete=complete)  # frames are bytes
         return hashlib.blake2b(f"{array.shape}".encode() + array.tobytes(), digest_size=16).digest()
     return hashlib.blake2b(b"tokens" + repr([str(word) for word in value]).encode(), digest_size=16).digest()
 
 
-def _numbers(value: np.ndarray) -> np.ndarray:
-    """Return values as a network reads them: float32 of shape (time, channels), one zero and one NaN."""
+def _numbers(value: np.ndarray, *, complete: bool = False) -> np.ndarray:
+    """Return values as a network reads them: float32 of shape (time, channels), one zero and one NaN.
+
+    Where they are known to be ``complete``, NaN is not looked for.
+    """
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(value, dtype=np.float32) + np.float32(0)
-    array[np.isnan(array)] = np.nan
+    if not complete:
+        array[np.isnan(array)] = np.nan
     return array.reshape(len(array), -1)
 
 

@@ -73,6 +73,7 @@ class Chain:
         features: Sequence[Feature] = (),
         rows: Windows | None = None,
         names: Sequence[str | None] | None = None,
+        complete: bool = False,
     ) -> Self:
         """Learn the features of a sequence estimator from the training part.
 
@@ -88,6 +89,8 @@ class Chain:
             What the network's front reads at once, of what is scaled.
         names : sequence of str, optional
             Of the sequences, for messages.
+        complete : bool, default=False
+            Whether the sequences are known to miss no value.
 
         Raises
         ------
@@ -112,7 +115,10 @@ class Chain:
             raw.check_lengths(sequences, names)
             made = [_applied(before, sequence) for sequence in sequences]
             raw.check_rows(made, names)
-        steps: list[Feature] = [*before, Scaling.fit(made, weights, kind=scaling)]
+        steps: list[Feature] = [
+            *before,
+            Scaling.fit(made, weights, kind=scaling, complete=complete and not before),
+        ]
         if missing == "mask":
             steps.append(MissingMask())
         if rows is not None:

@@ -1,15 +1,13 @@
 """`Channel`: smallest and largest value of a channel over all sequences, missing and infinite ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recurra.checks import check_same_channels
-from recurra.records import Dataset
-
-# Rows looked at together.
-_PIECE = 1 << 14
+from recurra.findings import Findings, Look
+from recurra.records import Dataset, findings_of
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,10 @@ def constant_per_sequence(dataset: Dataset) -> list[str]:
     if dataset.kind != "sequence" or names is None or len(arrays) < 2 or np.median(dataset.lengths) < 2:
         return []
     steady = np.ones(len(names), dtype=bool)
-    for values in arrays:
-        steady &= ((values == values[0]) | (np.isnan(values) & np.isnan(values[0]))).all(axis=0)
+    looks = (findings_of(dataset) or Findings()).looks(arrays)
+    for values, look in zip(arrays, looks, strict=True):
+        same = values == values[0]
+        steady &= (same if look.complete else same | (np.isnan(values) & np.isnan(values[0]))).all(axis=0)
     first = np.stack([values[0] for values in arrays])
     differ = ~((first == first[0]) | (np.isnan(first) & np.isnan(first[0]))).all(axis=0)
     return [str(names[at]) for at in np.flatnonzero(steady & differ).tolist()]
@@ -57,36 +57,19 @@ def channels_of(dataset: Dataset) -> list[Channel]:
         return []
     check_same_channels(arrays, names=dataset.names, who=dataset.source or "the data")
     names = list(dataset.channel_names or [f"channel {i}" for i in range(arrays[0].shape[1])])
-    found = _ranges(arrays, names)
+    findings = findings_of(dataset) or Findings()
+    found = _ranges(findings.looks(arrays), names)
     known = [record.known for record in dataset.records if record.known is not None]
     if known and dataset.known_names:  # what is known in advance of series may be missing too
-        found += _ranges(known, list(dataset.known_names))
+        found += _ranges(findings.looks(known), list(dataset.known_names))
     return found
 
 
-def in_pieces(arrays: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the rows of arrays in order, `_PIECE` or more at a time: many short arrays cost no call each."""
-    waiting: list[np.ndarray] = []
-    rows = 0
-    for values in arrays:
-        waiting.append(values)
-        if (rows := rows + len(values)) >= _PIECE:
-            yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
-            waiting, rows = [], 0
-    if waiting:
-        yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
-
-
-def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]:
-    width = arrays[0].shape[1]
-    low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    missing, infinite = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
-    for values in in_pieces(arrays):
-        finite = np.isfinite(values)
-        low = np.minimum(low, np.where(finite, values, np.inf).min(axis=0, initial=np.inf))
-        high = np.maximum(high, np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf))
-        missing += np.isnan(values).sum(axis=0)
-        infinite += np.isinf(values).sum(axis=0)
+def _ranges(looks: Sequence[Look], names: Sequence[str]) -> list[Channel]:
+    low = np.min([look.low for look in looks], axis=0)
+    high = np.max([look.high for look in looks], axis=0)
+    missing = np.sum([look.missing for look in looks], axis=0)
+    infinite = np.sum([look.infinite for look in looks], axis=0)
     return [
         Channel(
             str(names[i]),
@@ -95,5 +78,5 @@ def _ranges(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[Channel]
             int(missing[i]),
             int(infinite[i]),
         )
-        for i in range(width)
+        for i in range(len(low))
     ]

@@ -12,10 +12,11 @@ import numpy as np
 from recurra.checks import listing, rate_in_words
 from recurra.control_characters import printable
 from recurra.features.texts.tokens import letters_between_blanks
+from recurra.findings import Findings
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
-from recurra.records import Dataset
+from recurra.records import Dataset, RunData, findings_of
 
 # A class with fewer members than this has no part in a test of 20 % that says anything.
 TINY_CLASS = 10
@@ -117,6 +118,8 @@ def inspect(dataset: Dataset, *, train: Dataset | None = None, test: Dataset | N
     """
     if train is None and test is None and len(dataset.part("test")):
         train, test = dataset.part("train"), dataset.part("test")
+    findings = findings_of(dataset) or Findings()
+    dataset = RunData.of(dataset, findings)
     channels = channels_of(dataset)
     leaks = [*label_leaks(dataset, channels)]
     if train is not None and test is not None:
@@ -247,7 +250,8 @@ def _features_to_try(dataset: Dataset) -> list[str]:
         return []
     if float(np.median(dataset.lengths)) < WINDOWS_AT_LEAST * rate * WINDOW_S:
         return []
-    if any(isinstance(r.values, np.ndarray) and np.isnan(r.values).any() for r in dataset.records):
+    arrays = [record.values for record in dataset.records if isinstance(record.values, np.ndarray)]
+    if not all(look.complete for look in (findings_of(dataset) or Findings()).looks(arrays)):
         return []  # features need every value
     names = "log_mel" if rate >= SOUND_HZ else "statistics,band_powers"
     return [

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from recurra.records import Dataset, Record
+from recurra.findings import Findings, Look
+from recurra.records import Dataset, Record, findings_of
 
 # A channel is clipped where this share of its samples stands at its largest or smallest value, in stretches.
 CLIPPED_SHARE = 0.01
@@ -19,10 +20,12 @@ def recording_problems(dataset: Dataset) -> list[str]:
     if not arrays or dataset.kind != "sequence":
         return []
     names = dataset.channel_names
+    looks = (findings_of(dataset) or Findings()).looks([r.values for r in arrays])
+    pairs = list(zip(arrays, looks, strict=True))
     return [
         sentence
         for found, kind in ((_clipped, "clipped"), (_still, "constant"), (_bursts, "burst"))
-        if (sentence := _told([(r, *one) for r in arrays for one in found(r)], kind, names))
+        if (sentence := _told([(r, *one) for r, look in pairs for one in found(r, look)], kind, names))
     ]
 
 
@@ -54,7 +57,7 @@ def _time(record: Record, steps: int) -> str:
     return f"{steps} steps" if rate is None else f"{steps / rate:.3g} s"
 
 
-def _clipped(record: Record) -> Iterator[tuple[int, int, int]]:
+def _clipped(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
     values = record.values
     if len(values) < 100:
         return
@@ -74,7 +77,7 @@ def _clipped(record: Record) -> Iterator[tuple[int, int, int]]:
                 break
 
 
-def _still(record: Record) -> Iterator[tuple[int, int, int]]:
+def _still(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
     values = record.values
     if len(values) < 100:
         return
@@ -84,10 +87,10 @@ def _still(record: Record) -> Iterator[tuple[int, int, int]]:
             yield channel, 0, len(column)
 
 
-def _bursts(record: Record) -> Iterator[tuple[int, int, int]]:
-    missing = np.isnan(record.values)
-    if not missing.any():
+def _bursts(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
+    if look.complete:
         return
+    missing = np.isnan(record.values)
     for channel in range(missing.shape[1]):
         starts, ends = _stretches(missing[:, channel])
         if len(starts) and (ends - starts).max() >= BURST:

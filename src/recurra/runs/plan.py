@@ -13,9 +13,10 @@ from recurra.checks import check_choice, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
+from recurra.findings import Findings
 from recurra.fitting.option_checks import check_params
 from recurra.inspection.inspection import KINDS
-from recurra.records import Dataset
+from recurra.records import Dataset, RunData
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
 from recurra.runs.data.split import Split, check_by, check_classes_left, check_values, divide, test_of
@@ -132,7 +133,7 @@ def prepare(
             f"train: the task 'translate' reads pairs of texts; name the columns of {_of(data)} they stand in with source= "
             "and target=."
         )
-    dataset = load_any(data, **data_options)
+    dataset: Dataset = RunData.of(load_any(data, **data_options), Findings())
     if task is None:
         _question_numbers(dataset)
         dataset = replace(dataset, notes=(*dataset.notes, *told_as_classes(dataset)))

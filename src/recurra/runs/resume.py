@@ -6,6 +6,8 @@ from typing import Any
 
 from recurra.checks import listing
 from recurra.errors import DataError, MissingDataError, StoreError, UsageError
+from recurra.findings import Findings
+from recurra.records import RunData
 from recurra.runs.command_line import SEED
 from recurra.runs.data import sources
 from recurra.runs.data.identity import fingerprint, split_keys
@@ -76,7 +78,8 @@ def _prepare_again(folder: Path, data: Any, test: Any, options: dict[str, Any]) 
     stored |= storage_places(begun, stored, options)
     estimator = estimator_of_task(**{**stored, **options, SEED: plan.seed})
     team({"shards": estimator.shards})
-    dataset = sources.load_again(config) if data is None else sources.load_like(data, plan.data_options, {})
+    again = sources.load_again(config) if data is None else sources.load_like(data, plan.data_options, {})
+    dataset = RunData.of(again, Findings())
     how = {"test": plan.test, "by": plan.by, "seed": plan.seed, "options": plan.data_options}
     for keys in split_keys({**config, "data": sources.place(plan.source)}, dataset):
         split = divide(dataset, **how, keys=keys)

@@ -43,7 +43,12 @@ class Scaling:
 
     @classmethod
     def fit(
-        cls, sequences: Sequence[np.ndarray], weights: np.ndarray | None = None, *, kind: str = "zscore"
+        cls,
+        sequences: Sequence[np.ndarray],
+        weights: np.ndarray | None = None,
+        *,
+        kind: str = "zscore",
+        complete: bool = False,
     ) -> Self:
         """Learn centre and spread over all time steps.
 
@@ -55,6 +60,8 @@ class Scaling:
             How often each sequence counts.
         kind : {"zscore", "robust", "none"}
             See the class.
+        complete : bool, default=False
+            Whether they are known to miss no value.
         """
         check_choice("Scaling", "kind", kind, KINDS)
         channels = sequences[0].shape[1]
@@ -71,7 +78,7 @@ class Scaling:
             else np.repeat(np.asarray(weights, dtype=np.float64), lengths)
         )
         for channel in range(channels):
-            present = ~np.isnan(rows[:, channel]) & (counts > 0)
+            present = counts > 0 if complete else ~np.isnan(rows[:, channel]) & (counts > 0)
             if present.any():
                 center[channel], spread[channel] = _robust(rows[present, channel], counts[present])
         return cls(kind, center, spread)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from recurra.batches.training_digests import TrainedOn
+from recurra.findings import Findings
 
 # Beside a model file in a run folder.
 FILE = "trained-on.recurra"
@@ -17,6 +18,7 @@ def remember(
     resume: bool = False,
     series: bool = False,
     static: Sequence[Any] | None = None,
+    findings: Findings | None = None,
 ) -> None:
     """Set ``trained_on_``: digests of what was learned from, as it was read and before any feature.
 
@@ -29,8 +31,10 @@ def remember(
         are left to ``recurra train``, which keeps them in the run folder.
     static : sequence, optional
         Static inputs of each.
+    findings : Findings, optional
+        Where digests are kept.
     """
-    found = TrainedOn.of_values(values, series=series, stretches=series, static=static)
+    found = TrainedOn.of_values(values, series=series, stretches=series, static=static, findings=findings)
     estimator.trained_on_ = found.joined(getattr(estimator, "trained_on_", None) if resume else None)
 
 

@@ -22,10 +22,11 @@ from recurra.checks import (
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
+from recurra.findings import Findings
 from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.readers.tables import nested_cells
-from recurra.records import Dataset, Record
+from recurra.records import Dataset, Record, findings_of
 
 if TYPE_CHECKING:
     from recurra.fitting.task import Request
@@ -52,6 +53,8 @@ class Given:
         Time steps per second, where the data say so.
     static : list of tuple or None
         Static inputs of each sequence, in the columns of `recurra.features.static.StaticInputs`.
+    findings : Findings or None
+        What was found in the sequences so far, where the data carry it.
     """
 
     sequences: list[np.ndarray]
@@ -61,6 +64,7 @@ class Given:
     names: list[str] | None
     sample_rate_hz: float | None = None
     static: Sequence[Sequence[Cell]] | None = None
+    findings: Findings | None = None
 
     def take(self, indices: np.ndarray) -> "Given":
         """Return these rows, in this order."""
@@ -73,11 +77,12 @@ class Given:
             None if self.names is None else [self.names[i] for i in chosen],
             self.sample_rate_hz,
             None if self.static is None else [self.static[i] for i in chosen],
+            self.findings,
         )
 
     def contents(self) -> list[bytes]:
         """Return 16 bytes for each sequence, equal for equal content."""
-        return content_keys(self.sequences, self.static)
+        return content_keys(self.sequences, self.static, findings=self.findings)
 
 
 def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndarray], list[str] | None]:
@@ -336,7 +341,8 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
     if groups is not None:
         kept = np.empty(len(sequences), dtype=object)
         kept[:] = list(groups)
-    return Given(sequences, y, kept, weights, names, X.sample_rate_hz if isinstance(X, Dataset) else None)
+    rate = X.sample_rate_hz if isinstance(X, Dataset) else None
+    return Given(sequences, y, kept, weights, names, rate, findings=findings_of(X) or Findings())
 
 
 def _check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:

@@ -226,7 +226,13 @@ class SequenceTask:
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep digests of what was learned from."""
         resume = start.fitted is not None
-        overlap.remember(estimator, data.contents, resume=resume, static=data.contents_static)
+        overlap.remember(
+            estimator,
+            data.contents,
+            resume=resume,
+            static=data.contents_static,
+            findings=data.given.findings,
+        )
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
@@ -277,7 +283,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
 
 def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     """Return the training examples: prepared sequences, with a target each, or one for each of their rows."""
-    inputs = model.prepare(given.sequences, given.names, given.static)
+    inputs = model.prepare(given.sequences, given.names, given.static, given.findings)
     return Examples(
         inputs=inputs,
         targets=row_targets(model, target, target.scaled(given.y), inputs),

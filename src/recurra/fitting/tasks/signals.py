@@ -7,6 +7,7 @@ from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.features.registry import make_features, parse_features
 from recurra.features.rows.missing import FILLING
+from recurra.findings import Findings
 from recurra.fitting.frontend import parse_frontend
 from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
@@ -23,8 +24,9 @@ SignalOptions = SequenceClassifierOptions | SequenceRegressorOptions | SequenceL
 
 def check(options: SignalOptions, given: Given) -> None:
     """Raise DataError naming the first signal that cannot be learned from."""
-    check_finite(given.sequences, names=given.names, allow_nan=options.missing in FILLING)
-    check_not_tiny(given.sequences, "X")
+    findings = given.findings or Findings()
+    check_finite(given.sequences, names=given.names, allow_nan=options.missing in FILLING, findings=findings)
+    check_not_tiny(given.sequences, "X", findings)
 
 
 def features(options: SignalOptions, given: Given) -> Learned:
@@ -40,6 +42,8 @@ def features(options: SignalOptions, given: Given) -> Learned:
         features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
         rows=None if front is None else front.windows,
         names=given.names,
+        complete=given.findings is not None
+        and all(s.complete for s in given.findings.looks(given.sequences)),
     )
     chain.check_lengths(given.sequences, given.names)
     if chain.alignment is None and not isinstance(options, Pooling):

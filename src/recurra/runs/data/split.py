@@ -8,7 +8,7 @@ from typing import Any
 from recurra.batches.splits import split
 from recurra.checks import as_sequences, check_finite
 from recurra.errors import DataError, UsageError
-from recurra.records import Dataset
+from recurra.records import Dataset, RunData, findings_of
 from recurra.runs.data.alignment import aligned
 from recurra.runs.data.sources import load_like
 
@@ -95,6 +95,8 @@ def divide(
         return Split(data, None, f"Nothing is held out: all {len(data)} sequences train.")
     if test is not None and not isinstance(test, float):
         other = aligned(load_like(test, options, {}), data.channel_names)
+        found = findings_of(data)
+        other = other if found is None else RunData.of(other, found)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
         how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
         return Split(data, other, how)
@@ -153,4 +155,5 @@ def check_classes_left(dataset: Dataset, divided: Split) -> None:
 
 def check_values(test: Dataset, *, allow_nan: bool) -> None:
     """Raise DataError where judging would, before the time for training is spent."""
-    check_finite(as_sequences(test.X, names=test.names), names=test.names, allow_nan=allow_nan)
+    sequences = as_sequences(test.X, names=test.names)
+    check_finite(sequences, names=test.names, allow_nan=allow_nan, findings=findings_of(test))

@@ -20,6 +20,7 @@ from recurra.features.rows.scaling import Scaling
 from recurra.features.static import Cell, StaticInputs, one_row
 from recurra.features.texts.tokens import FIRST_LETTER, Words
 from recurra.features.windows.sliding import Windows
+from recurra.findings import Findings
 from recurra.kernels.heads import crf, pooling
 from recurra.ragged import Ragged
 from recurra.records import Dataset
@@ -86,13 +87,18 @@ class FittedModel:
         """Weights of each of the networks whose mean answers; usually one."""
         return parted(self.weights, count_of(self.manifest))
 
-    def check(self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None = None) -> None:
+    def check(
+        self,
+        sequences: Sequence[np.ndarray],
+        names: Sequence[str | None] | None = None,
+        findings: Findings | None = None,
+    ) -> None:
         """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
             allow_nan = self.manifest["params"].get("missing") in FILLING
             advice = "Fill it, leave the sequence out, or train anew with missing='mask'."
-            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice)
+            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice, findings=findings)
             self.features.check_lengths(sequences, names)
 
     def prepare(
@@ -100,13 +106,14 @@ class FittedModel:
         sequences: Sequence[np.ndarray],
         names: Sequence[str | None] | None = None,
         static: StaticRows | None = None,
+        findings: Findings | None = None,
     ) -> Sequence[np.ndarray]:
         """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features.
 
         ``static`` are rows as `static_rows` returns them; they stand behind every row of their sequence. Of many steps the
-        rows are made when they are asked for, see `PreparedRows`.
+        rows are made when they are asked for, see `PreparedRows`. ``findings`` are what is known of the sequences.
         """
-        self.check(sequences, names)
+        self.check(sequences, names, findings)
         if self.features.reads_numbers and self.features.keeps_steps:
             values = sum(map(len, sequences)) * (self.features.input_size + self.static_size)
             if values * 4 > KEPT_BYTES:

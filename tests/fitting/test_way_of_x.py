@@ -1,0 +1,154 @@
+"""What `fit` does once: few changes of file before the first kernel call, data hashed and looked at once."""
+
+import hashlib
+import sys
+
+import numpy as np
+import pytest
+
+import recurra
+import recurra.findings
+from recurra.findings import Findings, look_at
+from recurra.records import Dataset, Record, RunData
+
+# Counted with 24 sequences: 137. ARCHITECTURE.md asks for fewer; whoever gets there lowers the bound.
+MOST_CHANGES = 140
+
+
+def sequences(count: int) -> list[np.ndarray]:
+    return [np.random.default_rng(i).normal(size=(40 + i % 5, 2)) for i in range(count)]
+
+
+def classifier(**options) -> recurra.SequenceClassifier:
+    return recurra.SequenceClassifier(max_epochs=1, hidden_size=8, verbose=0, random_state=0, **options)
+
+
+def changes_of_file(count: int) -> int:
+    """Return how often a call leaves a file of recurra for another one before the first kernel call."""
+    files: list[str] = []
+    done = [False]
+
+    def note(frame, event, arg):
+        name = frame.f_code.co_filename
+        if done[0] or event != "call" or "/recurra/" not in name or "/tests/" in name:
+            return
+        if not files or files[-1] != name:
+            files.append(name)
+        done[0] = frame.f_code.co_name == "forward_pass"
+
+    X, y = sequences(count), ["a", "b"] * (count // 2)
+    estimator = classifier()
+    sys.setprofile(note)
+    try:
+        estimator.fit(X, y)
+    finally:
+        sys.setprofile(None)
+    assert done[0], "no kernel was called"
+    return len(files) - 1
+
+
+def test_few_changes_of_file_before_the_first_kernel_call():
+    classifier().fit(sequences(4), ["a", "b"] * 2)  # what is imported or cached at first
+    few, many = changes_of_file(4), changes_of_file(24)
+    assert few == many, "a station looks at one sequence a call"
+    assert many <= MOST_CHANGES
+
+
+def run_data(count: int) -> RunData:
+    y = ["a", "b"] * (count // 2)
+    return RunData.of(
+        Dataset([Record(x, label) for x, label in zip(sequences(count), y, strict=True)]), Findings()
+    )
+
+
+def test_training_data_are_hashed_at_most_three_times(monkeypatch, tmp_path):
+    from recurra.batches.training_digests import TrainedOn
+    from recurra.runs.data.identity import digest
+
+    data, hashed, real = run_data(60), [0], hashlib.blake2b
+
+    class Counted:
+        def __init__(self, first=b"", **options):
+            self.inner = real(**options)
+            self.update(first)
+
+        def update(self, part):
+            hashed[0] += memoryview(part).nbytes
+            self.inner.update(part)
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+    monkeypatch.setattr(hashlib, "blake2b", Counted)
+    digest(data)
+    train, _ = data.split(0.2)
+    recurra.inspection.inspection.inspect(data, train=train, test=None)
+    classifier(checkpoint_dir=tmp_path).fit(train)
+    TrainedOn.of(train)
+    digest(train)
+    assert hashed[0] <= 3 * sum(x.nbytes for x in data.X)
+
+
+def test_a_value_is_looked_at_once(monkeypatch):
+    looked = [0]
+
+    def counted(values):
+        looked[0] += values.size
+        return look_at(values)
+
+    def all_counted(self, arrays, _real=Findings._look_at_all):
+        looked[0] += sum(array.size for array in arrays)
+        _real(self, arrays)
+
+    monkeypatch.setattr(recurra.findings, "look_at", counted)
+    monkeypatch.setattr(Findings, "_look_at_all", all_counted)
+    data = run_data(60)
+    size = sum(x.size for x in data.X)
+    for name in ("isnan", "isfinite", "isinf"):
+        real = getattr(np, name)
+
+        def count(x, *args, _real=real, **options):
+            if isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim == 2:
+                looked[0] += x.size
+            return _real(x, *args, **options)
+
+        monkeypatch.setattr(np, name, count)
+    recurra.inspection.inspection.inspect(data)
+    data.summary()
+    classifier().fit(data)
+    assert looked[0] == size
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int16, bool])
+def test_a_look_tells_range_missing_and_infinite_values(dtype):
+    values = np.random.default_rng(0).normal(size=(50, 3)).astype(dtype)
+    look = look_at(values)
+    np.testing.assert_array_equal(look.low, values.min(axis=0).astype(np.float64))
+    np.testing.assert_array_equal(look.high, values.max(axis=0).astype(np.float64))
+    assert look.complete
+    assert look.finite
+    if np.dtype(dtype).kind == "f":
+        values[3, 0], values[4:6, 1], values[:, 2] = np.nan, -np.inf, np.nan
+        look = look_at(values)
+        assert look.missing.tolist() == [1, 0, 50]
+        assert look.infinite.tolist() == [0, 2, 0]
+        assert look.largest[2] == 0
+        assert look.low[2] == np.inf
+        kept = np.delete(values[:, 1], [4, 5])
+        assert look.low[1] == kept.min()
+        assert not look.complete
+        assert not look.finite
+
+
+def test_findings_are_of_the_object_and_keep_none_alive():
+    import gc
+    import weakref
+
+    findings, array = Findings(), np.zeros(3)
+    assert findings.of("sum", array, np.sum) == 0
+    array_again = array.copy() + 1
+    assert findings.of("sum", array_again, np.sum) == 3
+    gone = weakref.ref(array)
+    del array
+    gc.collect()
+    assert gone() is None
