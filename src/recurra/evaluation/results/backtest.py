@@ -246,7 +246,8 @@ class Backtest(Evaluation):
             rank = "the smallest" if errors[origin] == np.nanmin(errors) else "the largest"
         if len(errors) == 1:
             rank = "the only origin"
-        return f"{f'{name}, f' if len(self.names) > 1 else 'F'}orecast from {when} on: mean absolute error {number(float(errors[origin]))} ({rank})."
+        begin = f"{name}, forecast" if len(self.names) > 1 else "Forecast"
+        return f"{begin} from {when} on: mean absolute error {number(float(errors[origin]))} ({rank})."
 
     def by_series(self) -> list[dict[str, Any]]:
         """Return a row for each series: ``series``, ``origins``, ``mae``, ``mae_baseline`` and ``skill``."""

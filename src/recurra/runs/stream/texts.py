@@ -125,8 +125,9 @@ class TextSession:
     """
 
     def __init__(self, model: Any, *, proba: bool = False) -> None:
-        if proba and model.task == "translation":
-            raise UsageError("stream: proba needs classes; this network answers with texts.")
+        if proba and model.task in ("translation", "regression"):
+            what = "answers with texts" if model.task == "translation" else "predicts numbers"
+            raise UsageError(f"stream: proba needs classes; this network {what}.")
         self.stream = WholeTexts(model)
         self.lines = Latency()
         self.rows = self.skipped = 0

@@ -518,23 +518,15 @@ def _check_features(features: Chain) -> None:
     for step in features.steps:
         if isinstance(step, Windows):
             step.check(channels)
-        if isinstance(step, Scaling):
-            for word, numbers in (("center", step.center), ("spread", step.spread)):
-                fits = (
-                    numbers.shape == (channels,)
-                    and numbers.dtype == np.float64
-                    and np.isfinite(numbers).all()
+        known = {Scaling: ("center", "spread"), FilledGaps: ("center",)}.get(type(step), ())
+        for word in known:
+            numbers = getattr(step, word)
+            fits = numbers.shape == (channels,) and numbers.dtype == np.float64 and np.isfinite(numbers).all()
+            if not fits or (word == "spread" and not numbers.all()):
+                what = "scaling" if isinstance(step, Scaling) else "filled gaps"
+                raise StoreError(
+                    f"the {word} of the {what} must be {channels} float64 numbers. Use a backup."
                 )
-                if not fits or (word == "spread" and not numbers.all()):
-                    raise StoreError(
-                        f"the {word} of the scaling must be {channels} float64 numbers. Use a backup."
-                    )
-        if isinstance(step, FilledGaps) and not (
-            step.center.shape == (channels,)
-            and step.center.dtype == np.float64
-            and np.isfinite(step.center).all()
-        ):
-            raise StoreError(f"what fills missing values must be {channels} float64 numbers. Use a backup.")
         channels = step.output_size(channels)
 
 
