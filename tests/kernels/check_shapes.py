@@ -14,8 +14,10 @@ from recurra.kernels import native_calls
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
+from recurra.kernels.cells.variants import variant_forward
 from recurra.kernels.heads import pooling
 from recurra.kernels.networks.stack import StackStep
+from recurra.kernels.variants import VARIANTS
 from strategies import make_case
 
 FORWARD = {"rnn": rnn_forward, "lstm": lstm_forward, "gru": gru_forward}
@@ -80,11 +82,43 @@ def check(rng):
         stream.step(rng.standard_normal((3, case.x.shape[1])).astype(dtype))
 
 
+def check_variant(rng):
+    """One random case of a variant: native against reference, threads, gradients that are finite, a few steps."""
+    cell, dtype = str(rng.choice(list(VARIANTS))), rng.choice([np.float32, np.float64])
+    inputs, hidden, gates = int(rng.integers(1, 120)), int(rng.integers(1, 150)), native_calls.GATES[cell]
+    shapes = {
+        "weight_ih": (gates * hidden, inputs),
+        "weight_hh": (gates * hidden, hidden),
+        "bias_ih": (gates * hidden,),
+    }
+    shapes |= {name: (size,) for name, size in VARIANTS[cell].extras(hidden).items()}
+    weights = {
+        name: (rng.standard_normal(shape) / np.sqrt(shape[-1])).astype(dtype)
+        for name, shape in shapes.items()
+    }
+    lengths, reverse = rng.integers(0, 20, rng.integers(1, 40)), bool(rng.integers(2))
+    x = rng.standard_normal((int(lengths.sum()), inputs)).astype(dtype)
+    options = {"lengths": lengths, "directions": [weights], "states": [{}], "reverse": reverse}
+    *values, saved = native_calls.forward(cell, x, save=True, **options)
+    expected = variant_forward(
+        VARIANTS[cell], x, lengths=lengths, weights=weights, states={}, reverse=reverse
+    )
+    np.testing.assert_allclose(values[0], expected[0], atol=5e-4 if dtype == np.float32 else 1e-9)
+    for threads in (1, 2):
+        np.testing.assert_array_equal(native_calls.forward(cell, x, threads=threads, **options)[0], values[0])
+    gradients = native_calls.backward(np.ones_like(values[0]), grad_h_n=None, saved=saved)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+    stream = StackStep(cell, {f"{name}_l0": weight for name, weight in weights.items()}, batch=3)
+    for _ in range(3):
+        stream.step(rng.standard_normal((3, inputs)).astype(dtype))
+
+
 def main(count, seed=0):
     rng = np.random.default_rng(seed)
     with recurra.kernels.use("native"):
         for _ in range(count):
             check(rng)
+            check_variant(rng)
     print(f"{recurra.kernels.describe()['isa']}: {count} cases")
 
 

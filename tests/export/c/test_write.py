@@ -233,6 +233,12 @@ def test_what_c_cannot_hold(kind, words, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("cell", ["lstm_peephole", "lstm_norm", "gru_norm", "gru_before"])
+def test_a_cell_that_the_c_does_not_know(cell):
+    with pytest.raises(UsageError, match=f"the C that is written knows the cells .*; got '{cell}'"):
+        check_c(cut(random_model(np.random.default_rng(0), cell=cell)))
+
+
 def test_a_place_that_is_a_file(tmp_path):
     (tmp_path / "net").write_text("")
     with pytest.raises(UsageError, match="C goes into a folder"):

@@ -85,6 +85,25 @@ def test_onnxruntime_answers_as_recurra(seed):
     check(seed, KINDS[seed % len(KINDS)])
 
 
+@pytest.mark.parametrize("cell", ["lstm_peephole", "gru_before"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_peepholes_and_a_reset_before_the_product(cell, bidirectional):
+    rng = np.random.default_rng(3)
+    model = random_model(rng, cell=cell, bidirectional=bidirectional, task="classification", pooling="mean")
+    assert largest_difference(model, 17, rng) <= TOLERANCE
+    if not bidirectional:
+        assert largest_step_difference(cut(model), 17, rng) <= TOLERANCE
+
+
+@pytest.mark.parametrize("cell", ["lstm_norm", "gru_norm"])
+def test_a_cell_that_onnx_has_no_operator_for_is_refused(cell):
+    model = random_model(np.random.default_rng(3), cell=cell)
+    with pytest.raises(
+        UsageError, match=f"export: ONNX has no operator for the cell '{cell}'; train with one of"
+    ):
+        whole_graph(cut(model), 17)
+
+
 def test_convolutions_do_not_look_over_the_end_of_a_sequence():
     rng = np.random.default_rng(2)
     model = random_model(rng, task="classification", pooling="max", bidirectional=True)

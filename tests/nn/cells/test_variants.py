@@ -148,7 +148,7 @@ def flat(layer, rows, lengths, states):
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_and_every_gradient_are_those_of_a_plain_loop(kind, which):
     with recurra.kernels.use(which):
-        for seed in range(4):
+        for seed in (0, 1, 2, 3) if which == "native" else (0, 3):
             layer, rows, lengths, states = random_case(kind, seed, torch.float64, training=seed != 3)
             layer.generator = torch.Generator().manual_seed(seed)
             again = torch.Generator().manual_seed(seed)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import listing
 from recurra.errors import UsageError
 from recurra.export.model.boundary import Exported
 from recurra.export.model.rounding import rounded
@@ -30,6 +31,11 @@ def check_c(exported: Exported) -> None:
         raise UsageError(
             "export: the linear part of this model counts thousands of responses over the whole sequence, too much for the "
             "C that is written; train with wide=False, or export to ONNX."
+        )
+    if network["cell"] not in GATES:
+        raise UsageError(
+            f"export: the C that is written knows the cells {listing(GATES)}; got {network['cell']!r}. Train with one, "
+            "or serve the model file with recurra.load_model(path, runtime='light')."
         )
     if network.get("crf"):
         raise UsageError(

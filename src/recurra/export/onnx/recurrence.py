@@ -1,9 +1,9 @@
 """Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators.
 
 ONNX wants time first, all directions of a layer in one operator, both biases side by side, and its own order of gates:
-i, o, f, c and z, r, h where torch has i, f, g, o and r, z, n. A GRU has ``linear_before_reset=1``, the reset gate after the
-product. The operators run each sequence to its own end; for a length of 0 runtimes give the state 0 in place of the initial
-one, which is mended here.
+i, o, f, c (peepholes i, o, f) and z, r, h where torch has i, f, g, o and r, z, n. A GRU has ``linear_before_reset=1``, the
+reset gate after the product, and "gru_before" 0. The operators run each sequence to its own end; for a length of 0 runtimes
+give the state 0 in place of the initial one, which is mended here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurra.checks import listing
+from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows
 from recurra.kernels.networks.stack import layer_weights
@@ -21,8 +23,11 @@ GATES: Mapping[str, Sequence[int]] = {
     "gru": (1, 0, 2),
     "rnn": (0,),
     "rnn_relu": (0,),
+    "lstm_peephole": (0, 3, 1, 2),
+    "gru_before": (1, 0, 2),
 }
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "rnn_relu": "RNN"}
+OPERATORS |= {"lstm_peephole": "LSTM", "gru_before": "GRU"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Stack:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : {"rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "gru_before"}
     weights : mapping of str to ndarray
         torch's names after ``prefix``.
     num_layers : int
@@ -61,7 +66,7 @@ class Stack:
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the parts of the state."""
-        return ("h", "c") if self.cell == "lstm" else ("h",)
+        return ("h", "c") if self.cell.startswith("lstm") else ("h",)
 
 
 def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> tuple[Rows, dict[str, str]]:
@@ -79,6 +84,11 @@ def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> t
     dict of str to str
         The parts of the state after the last row, as ``initial``.
     """
+    if stack.cell not in OPERATORS:
+        raise UsageError(
+            f"export: ONNX has no operator for the cell {stack.cell!r}; train with one of {listing(OPERATORS)}, or serve "
+            "the model file with recurra.load_model(path, runtime='light')."
+        )
     values = graph.transpose(rows.values, 1, 0, 2)
     lengths = "" if rows.lengths is None else graph.cast(rows.lengths, np.int32)
     some = None
@@ -101,6 +111,7 @@ def _operator(
     graph: Graph, values: str, stack: Stack, layer: int, lengths: str, before: Sequence[str]
 ) -> list[str]:
     parts: dict[str, list[np.ndarray]] = {"W": [], "R": [], "B": []}
+    peepholes: list[np.ndarray] = []  # i, o, f
     for direction in range(stack.directions):
         own = layer_weights(stack.weights, layer=layer, reverse=direction == 1, prefix=stack.prefix)
         order = GATES[stack.cell]
@@ -108,13 +119,15 @@ def _operator(
         parts["R"].append(_ordered(own["weight_hh"], order))
         biases = [_ordered(own[f"bias_{side}"], order) for side in ("ih", "hh")]
         parts["B"].append(np.concatenate(biases))
+        if "peephole" in own:
+            peepholes.append(_ordered(own["peephole"], (0, 2, 1)))
     named = [
         graph.constant(np.stack(arrays), np.float32, name=f"{stack.name}.l{layer}.{letter}")
         for letter, arrays in parts.items()
     ]
     more: dict[str, object] = {}
-    if stack.cell == "gru":
-        more["linear_before_reset"] = 1
+    if stack.cell.startswith("gru"):
+        more["linear_before_reset"] = int(stack.cell == "gru")
     if stack.cell == "rnn_relu":
         more["activations"] = ["Relu"] * stack.directions
     return graph.several(
@@ -123,6 +136,11 @@ def _operator(
         *named,
         lengths,
         *before,
+        *(
+            [graph.constant(np.stack(peepholes), np.float32, name=f"{stack.name}.l{layer}.P")]
+            if peepholes
+            else []
+        ),
         count=1 + len(stack.states),
         hidden_size=stack.hidden_size,
         direction="bidirectional" if stack.bidirectional else "forward",
