@@ -57,6 +57,15 @@ def test_changed_files():
     assert found["errors"] > 24
 
 
+def test_changed_networks_of_others():
+    pytest.importorskip("h5py")
+    pytest.importorskip("onnx")
+    found = attack("mutated_networks.py", "--count", "108", "--seed", "1")
+    assert found["wrong"] == []
+    assert found["errors"] > 50
+    assert found["same"] > 5
+
+
 def test_changed_clips():
     pytest.importorskip("av")
     found = attack("mutated_clips.py", "--count", "48", "--seed", "1")
