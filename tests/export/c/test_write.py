@@ -24,6 +24,10 @@ KINDS = (
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
+# A processor of 32 bits with Thumb and a unit for float alone, as the larger microcontrollers have.
+ARM = ("arm-linux-gnueabihf-gcc", "-std=c99", "-static", "-mthumb")
+EMULATOR = ("qemu-arm",)
+
 needs_compilers = pytest.mark.skipif(
     not (shutil.which("gcc") and shutil.which("g++") and shutil.which("nm")),
     reason="there is no gcc, g++ or nm to compile and look at the C that is written",
@@ -60,14 +64,14 @@ def written(folder, rng, kind, *, weights_file=False, int8=False):
     return layout
 
 
-def compiled(folder, compiler, *flags):
-    """Compile the test program and run it; return the largest difference."""
+def compiled(folder, compiler, *flags, runner=()):
+    """Compile the test program and run it, by an emulator where one is given; return the largest difference."""
     built = subprocess.run(
         [*compiler, *STRICT, *flags, "net.c", "test_net.c", "-lm", "-o", "program"],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
-    ran = subprocess.run(["./program"], cwd=folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run([*runner, "./program"], cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stderr == ""
     return float(ran.stdout.split()[2])
@@ -117,6 +121,23 @@ def test_the_compiled_c_answers_as_recurra_on_200_networks(tmp_path, capsys):
         found.append(check(tmp_path / str(seed), seed, KINDS[seed % len(KINDS)], everything=True))
     with capsys.disabled():
         print(f"\n{len(found)} networks, largest difference {max(found):.1e}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which(ARM[0]) and shutil.which(EMULATOR[0])),
+    reason="there is no compiler for ARM and emulator: apt-get install gcc-arm-linux-gnueabihf qemu-user",
+)
+def test_on_arm_20_networks_answer_as_recurra(tmp_path, capsys):
+    found = []
+    for seed in range(2000, 2020):
+        (tmp_path / str(seed)).mkdir()
+        written(
+            tmp_path / str(seed), np.random.default_rng(seed), KINDS[seed % len(KINDS)], int8=seed % 5 == 4
+        )
+        found.append(compiled(tmp_path / str(seed), ARM, "-O2", runner=EMULATOR))
+    with capsys.disabled():
+        print(f"\n{len(found)} networks on ARM, largest difference {max(found):.1e}")
 
 
 @needs_compilers
