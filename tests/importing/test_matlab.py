@@ -29,15 +29,16 @@ def lstm(x, W, R, b):
     return np.array(out)
 
 
-def gru(x, W, R, b):
-    """Reset, update, candidate; the reset gate after the product, with one bias or two."""
+def gru(x, W, R, b, gate=sigmoid, before=False):
+    """Reset, update, candidate; the reset gate after the product, with one bias or two, or before it."""
     h = np.zeros(R.shape[1])
     both = b.reshape(2, -1) if b.size == 2 * len(W) else np.stack([b, np.zeros_like(b)])
     out = []
     for row in x:
         (ar, az, ac), (hr, hz, hc) = np.split(W @ row + both[0], 3), np.split(R @ h + both[1], 3)
-        z = sigmoid(az + hz)
-        h = (1 - z) * np.tanh(ac + sigmoid(ar + hr) * hc) + z * h
+        r, z = gate(ar + hr), gate(az + hz)
+        product = np.split(R, 3)[2] @ (r * h) if before else r * hc
+        h = (1 - z) * np.tanh(ac + product) + z * h
         out.append(h)
     return np.array(out)
 
@@ -159,19 +160,22 @@ def test_the_answers_of_the_documentation(tmp_path, version):
 
 
 @pytest.mark.parametrize("reset", ["after-multiplication", "before-multiplication"])
-def test_where_the_gru_resets(tmp_path, reset):
+@pytest.mark.parametrize("gates", ["sigmoid", "hard-sigmoid"])
+def test_where_the_gru_resets_and_its_gates(tmp_path, reset, gates):
     rng = np.random.default_rng(0)
-    own = cell(rng, "GRULayer", CHANNELS, ResetGateMode=reset)
+    own = cell(rng, "GRULayer", CHANNELS, ResetGateMode=reset, GateActivationFunction=gates)
     write_5(tmp_path / "net.mat", [own])
-    if reset == "before-multiplication":
-        with pytest.raises(
-            DataError, match=r"layer 'grulayer' \(GRULayer\) cannot be taken: it resets the state before"
-        ):
-            recurra.import_weights(tmp_path / "net.mat")
-        return
     found = recurra.import_weights(tmp_path / "net.mat")
     x = rng.normal(size=(5, CHANNELS))
-    right = gru(x, own["InputWeights"], own["RecurrentWeights"], own["Bias"][:, 0])
+    gate = sigmoid if gates == "sigmoid" else lambda x: np.clip(0.2 * x + 0.5, 0, 1)
+    right = gru(
+        x,
+        own["InputWeights"],
+        own["RecurrentWeights"],
+        own["Bias"][:, 0],
+        gate=gate,
+        before="before" in reset,
+    )
     with torch.no_grad():
         assert np.abs(found(torch.as_tensor(x[None], dtype=torch.float32))[0].numpy() - right).max() <= 1e-6
 
@@ -179,7 +183,7 @@ def test_where_the_gru_resets(tmp_path, reset):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"GateActivationFunction": "hard-sigmoid"}, "its GateActivationFunction is hard-sigmoid"),
+        ({"GateActivationFunction": "relu"}, "its GateActivationFunction is relu"),
         ({"HiddenState": np.ones((4, 1))}, "begins with a HiddenState of its own; call resetState"),
         ({"Bias": "none"}, "the file holds no numbers Bias of it"),
         ({"InputWeights": np.ones((3, 2))}, "its weights have the shape (3, 2)"),

@@ -139,6 +139,8 @@ def _parts(network: nn.Module) -> _Parts:
         (type(s.layer), s.layer.hidden_size, s.layer.bidirectional, getattr(s.layer, "nonlinearity", ""))
         for s in recurrent
     }
+    if any(getattr(stage.layer, "variant", None) is not None for stage in recurrent):
+        raise _refused("its cell is a variant, which they do not train")
     if odd or len(alike) > 1:
         raise _refused(
             "its recurrent layers are of different kinds" if not odd else f"it merges directions by {odd[0]}"

@@ -36,7 +36,7 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 }
 
 
-def stages_of(kind: str, config: Config, weights: Weights) -> list[nn.Module]:
+def stages_of(kind: str, config: Config, weights: Weights, *, version: int = 3) -> list[nn.Module]:
     """Return what a layer of Keras is made of; none where it does nothing.
 
     Parameters
@@ -47,6 +47,8 @@ def stages_of(kind: str, config: Config, weights: Weights) -> list[nn.Module]:
         Its options.
     weights : sequence of ndarray
         In Keras' order.
+    version : int, default=3
+        Of Keras: its hard sigmoid became flatter with 3.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def stages_of(kind: str, config: Config, weights: Weights) -> list[nn.Module]:
     if kind in WITHOUT_EFFECT:
         return []
     if kind in RECURRENT or kind == "Bidirectional":
-        return [_recurrence(kind, config, weights)]
+        return [_recurrence(kind, config, weights, version)]
     if kind == "TimeDistributed":
         inner, own = _inner(config)
         if inner not in ("Dense", "Activation", "BatchNormalization", "LayerNormalization", "Dropout"):
@@ -122,7 +124,7 @@ def _activation(config: Config, word: str = "activation") -> list[nn.Module]:
 # ------------------------------------------------------------------------------------------------ recurrences
 
 
-def _recurrence(kind: str, config: Config, weights: Weights) -> nn.Module:
+def _recurrence(kind: str, config: Config, weights: Weights, version: int) -> nn.Module:
     merge = "concat"
     if kind == "Bidirectional":
         merge = str(config.get("merge_mode", "concat"))
@@ -135,7 +137,7 @@ def _recurrence(kind: str, config: Config, weights: Weights) -> nn.Module:
     else:
         own, halves = config, [weights]
     cell = RECURRENT[kind]
-    relu = _check_cell(kind, own)
+    options = _cell_options(kind, own, version)
     bias = _flag(own, "use_bias", True)
     found = []
     for half in halves:
@@ -144,28 +146,33 @@ def _recurrence(kind: str, config: Config, weights: Weights) -> nn.Module:
     sequences = _flag(own, "return_sequences", False)
     blocks = (1, 0, 2) if cell == "gru" else ()  # Keras has z, r, h
     return Recurrence(
-        recurrent_layer(cell, found, blocks=blocks, relu=relu), sequences=sequences, merge=merge
+        recurrent_layer(cell, found, blocks=blocks, **options), sequences=sequences, merge=merge
     )
 
 
-def _check_cell(kind: str, own: Config) -> bool:
-    """Return whether a plain cell has ReLU; raise DataError where it is another cell than recurra's."""
+def _cell_options(kind: str, own: Config, version: int) -> dict[str, str]:
+    """Return the options of recurra's layer; raise DataError where it has no such cell."""
     if _flag(own, "go_backwards", False):
         raise DataError("it reads backwards alone (go_backwards); both directions together are taken.")
     if kind.startswith("CuDNN"):
-        return False
+        return {}
     activation = own.get("activation", "tanh")
     wanted = ("tanh", "relu") if kind == "SimpleRNN" else ("tanh",)
     if activation not in wanted:
         raise DataError(
             f"its activation is {str(activation)[:40]}, and recurra's cell has {' or '.join(wanted)}."
         )
-    gates = own.get("recurrent_activation", "sigmoid")
-    if kind != "SimpleRNN" and gates != "sigmoid":
-        raise DataError(f"its recurrent_activation is {str(gates)[:40]}, and recurra's gates have sigmoid.")
+    if kind == "SimpleRNN":
+        return {"nonlinearity": str(activation)}
+    gates = own.get("recurrent_activation", "sigmoid" if version > 2 else "hard_sigmoid")
+    if gates not in ("sigmoid", "hard_sigmoid"):
+        raise DataError(f"its recurrent_activation is {str(gates)[:40]}; sigmoid and hard_sigmoid are taken.")
+    options = {}
+    if gates == "hard_sigmoid":
+        options["recurrent_activation"] = "hard_sigmoid" if version > 2 else "hard_sigmoid_0.2"
     if kind == "GRU" and not _flag(own, "reset_after", False):
-        raise DataError("it resets the state before the product (reset_after=False), which is another cell.")
-    return bool(activation == "relu")
+        options["reset"] = "before"
+    return options
 
 
 Direction = tuple[np.ndarray, np.ndarray, np.ndarray | None]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.importing.containers import member, parsed
+from recurra.importing.containers import member, members, parsed
 from recurra.importing.folding import folded
 from recurra.importing.hdf5 import Tree
 from recurra.importing.keras_config import RECURRENT, WITHOUT_EFFECT, stages_of
@@ -34,7 +34,7 @@ def read_keras(path: Path, data: bytes) -> ImportedNetwork:
     """
     config = parsed(path, member(path, data, "config.json"), "its description")
     with Tree(path, member(path, data, "model.weights.h5")) as tree:
-        return _network(path, config, _by_class(tree))
+        return _network(path, config, _by_class(tree), _version_in_zip(path, data))
 
 
 def read_h5(path: Path, data: bytes) -> ImportedNetwork:
@@ -45,14 +45,29 @@ def read_h5(path: Path, data: bytes) -> ImportedNetwork:
             raise DataError(
                 f"{path}: holds weights without the description of the network; save the whole with model.save(path)."
             )
-        return _network(path, parsed(path, text, "its description"), _by_name(tree))
+        version = _major(tree.attribute("", "keras_version"))
+        return _network(path, parsed(path, text, "its description"), _by_name(tree), version)
 
 
-def _network(path: Path, config: Any, weights: Finder) -> ImportedNetwork:
+def _version_in_zip(path: Path, data: bytes) -> int:
+    if "metadata.json" not in members(path, data):
+        return 3
+    metadata = parsed(path, member(path, data, "metadata.json"), "its metadata")
+    return _major(metadata.get("keras_version") if isinstance(metadata, Mapping) else None)
+
+
+def _major(version: Any) -> int:
+    """Return the first number of a version of Keras; of none that of the newest."""
+    found = re.match(r"\d{1,3}", version) if isinstance(version, str) else None
+    return int(found[0]) if found else 3
+
+
+def _network(path: Path, config: Any, weights: Finder, version: int) -> ImportedNetwork:
     stages: list[tuple[str, Any]] = []
     for name, kind, own in _layers(path, config):
         try:
-            found = stages_of(kind, own, [] if kind in WITHOUT_EFFECT else weights(name, kind, own))
+            own_weights = [] if kind in WITHOUT_EFFECT else weights(name, kind, own)
+            found = stages_of(kind, own, own_weights, version=version)
             _check_place(kind, found, [stage for _, stage in stages])
         except DataError as error:
             text = str(error)

@@ -66,11 +66,17 @@ def _vector(own: Properties, word: str, size: int | None = None) -> np.ndarray:
 
 def _recurrence(kind: str, own: Properties) -> nn.Module:
     cell = CELLS[kind]
-    for word, wanted in (("StateActivationFunction", "tanh"), ("GateActivationFunction", "sigmoid")):
-        if (found := _word(own, word, wanted)) != wanted:
-            raise DataError(f"its {word} is {found[:40]}, and recurra's cells have {wanted}.")
+    for word, wanted in (
+        ("StateActivationFunction", ("tanh",)),
+        ("GateActivationFunction", ("sigmoid", "hard-sigmoid")),
+    ):
+        if (found := _word(own, word, wanted[0])) not in wanted:
+            raise DataError(f"its {word} is {found[:40]}, and recurra's cells have {' or '.join(wanted)}.")
+    options = {}
+    if _word(own, "GateActivationFunction", "") == "hard-sigmoid":
+        options["recurrent_activation"] = "hard_sigmoid_0.2"
     if cell == "gru" and _word(own, "ResetGateMode", "after-multiplication") == "before-multiplication":
-        raise DataError("it resets the state before the product (ResetGateMode), which is another cell.")
+        options["reset"] = "before"
     for word in ("HiddenState", "CellState"):
         if isinstance(state := own.get(word), np.ndarray) and np.any(state != 0):
             raise DataError(f"it begins with a {word} of its own; call resetState(net) before it is written.")
@@ -87,7 +93,7 @@ def _recurrence(kind: str, own: Properties) -> nn.Module:
             own_bias = own_bias.reshape(2, -1)
         directions.append((parts[0], parts[1], own_bias))
     sequences = _word(own, "OutputMode", "sequence") == "sequence"
-    return Recurrence(recurrent_layer(cell, directions), sequences=sequences)
+    return Recurrence(recurrent_layer(cell, directions, **options), sequences=sequences)
 
 
 def _input(own: Properties) -> list[nn.Module]:

@@ -20,7 +20,7 @@ def layer(
     directions: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]],
     *,
     blocks: Sequence[int] = (),
-    relu: bool = False,
+    **options: Any,
 ) -> nn.RNNBase:
     """Return a recurrent layer with ``batch_first``.
 
@@ -32,8 +32,8 @@ def layer(
         the input and one of the state, or None.
     blocks : sequence of int, optional
         Which of the given gates comes first, second, ... in torch's order; as they are without.
-    relu : bool, default=False
-        Of a plain cell: ReLU in place of tanh.
+    **options
+        Of the layer, such as ``nonlinearity``, ``reset`` or ``recurrent_activation``.
 
     Raises
     ------
@@ -46,9 +46,7 @@ def layer(
             f"its weights have the shapes {weight.shape} and {recurrent.shape}, not those of two matrices."
         )
     hidden, gates = recurrent.shape[1], GATES[cell]
-    options: dict[str, Any] = {"batch_first": True, "bidirectional": len(directions) == 2}
-    if cell == "rnn":
-        options["nonlinearity"] = "relu" if relu else "tanh"
+    options |= {"batch_first": True, "bidirectional": len(directions) == 2}
     made: nn.RNNBase = {"lstm": LSTM, "gru": GRU, "rnn": RNN}[cell](weight.shape[1], hidden, **options)
     order = np.concatenate([np.arange(hidden) + block * hidden for block in blocks or range(gates)])
     for end, (weight, recurrent, bias) in zip(("", "_reverse"), directions, strict=False):

@@ -15,10 +15,11 @@ from recurra.nn.imported.stages import within
 # ONNX's blocks in torch's order: of i, o, f, c those of i, f, c, o; of z, r, h those of r, z, h.
 BLOCKS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 ACTIVATIONS = {
-    "LSTM": (("Sigmoid", "Tanh", "Tanh"),),
-    "GRU": (("Sigmoid", "Tanh"),),
+    "LSTM": (("Sigmoid", "Tanh", "Tanh"), ("HardSigmoid", "Tanh", "Tanh")),
+    "GRU": (("Sigmoid", "Tanh"), ("HardSigmoid", "Tanh")),
     "RNN": (("Tanh",), ("Relu",)),
 }
+HARD = {0.2: "hard_sigmoid_0.2", 1 / 6: "hard_sigmoid"}  # by ONNX's alpha; beta is 0.5
 
 
 class RecurrentNode(nn.Module):
@@ -63,13 +64,21 @@ class RecurrentNode(nn.Module):
             raise DataError(
                 f"its direction or hidden_size does not fit its weights of shape {tuple(W.shape)}."
             )
-        which = _check(kind, attributes, directions, P)
+        which = _check(kind, attributes, directions)
         self.reverse = attributes.get("direction") == "reverse"
         self.batch_first = bool(attributes.get("layout", 0))
         self.directions = directions
-        options = {"bidirectional": directions == 2}
+        options: dict[str, Any] = {"bidirectional": directions == 2}
         if kind == "RNN":
-            options["nonlinearity"] = "relu" if which == ("Relu",) else "tanh"  # type: ignore[assignment]
+            options["nonlinearity"] = "relu" if which[0] == "Relu" else "tanh"
+        elif which[0] == "HardSigmoid":
+            options["recurrent_activation"] = _hard(attributes)
+        if kind == "GRU" and not attributes.get("linear_before_reset", 0):
+            options["reset"] = "before"
+        if P is not None and bool((P != 0).any()):
+            if P.shape != (directions, 3 * hidden):
+                raise DataError(f"its peepholes have shape {tuple(P.shape)}, not {(directions, 3 * hidden)}.")
+            options["peepholes"] = True
         layers: dict[str, Any] = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}
         self.layer = layers[kind](W.shape[2], hidden, **options)
         order = torch.cat([torch.arange(hidden) + block * hidden for block in BLOCKS[kind]])
@@ -89,6 +98,9 @@ class RecurrentNode(nn.Module):
                     ("bias_hh", hh),
                 ):
                     getattr(self.layer, f"{name}_l0{end}").copy_(own[order])
+                if P is not None and options.get("peepholes"):
+                    i, o, f = P[number].chunk(3)
+                    getattr(self.layer, f"peephole_l0{end}").copy_(torch.cat([i, f, o]))
 
     def forward(
         self,
@@ -127,19 +139,26 @@ def turned(x: Tensor, lengths: Tensor | None) -> Tensor:
     return x.gather(0, places[..., None].expand(-1, -1, x.shape[2]))
 
 
-def _check(kind: str, attributes: Mapping[str, Any], directions: int, P: Tensor | None) -> Sequence[str]:
+def _hard(attributes: Mapping[str, Any]) -> str:
+    """Return which hard sigmoid a node has; those of both directions must be alike."""
+    alphas, betas = attributes.get("activation_alpha", [0.2]), attributes.get("activation_beta", [0.5])
+    for alpha, name in HARD.items():
+        if (
+            alphas
+            and betas
+            and max(abs(one - alpha) for one in alphas) + max(abs(one - 0.5) for one in betas) < 1e-6
+        ):
+            return name
+    raise DataError(f"its HardSigmoid is not one of recurra's: alpha {alphas}, beta {betas}.")
+
+
+def _check(kind: str, attributes: Mapping[str, Any], directions: int) -> Sequence[str]:
     """Return the activations of a node; raise DataError where it is another cell than recurra's."""
     first = ACTIVATIONS[kind][0]
     names = tuple(str(name) for name in attributes.get("activations", first * directions))
     own = names[: len(first)]
     if names != own * directions or own not in ACTIVATIONS[kind]:
         raise DataError(f"its activations {', '.join(names)} are not those of recurra's cells.")
-    if kind == "GRU" and not attributes.get("linear_before_reset", 0):
-        raise DataError(
-            "it resets the state before the product (linear_before_reset=0), which is another cell."
-        )
-    if P is not None and bool((P != 0).any()):
-        raise DataError("it has peepholes, which is another cell.")
     if attributes.get("input_forget", 0):
         raise DataError("its input gate is made of its forget gate (input_forget), which is another cell.")
     if attributes.get("clip") is not None:
