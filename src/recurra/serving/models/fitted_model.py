@@ -114,28 +114,20 @@ class FittedModel:
         rows are made when they are asked for, see `PreparedRows`. ``findings`` are what is known of the sequences.
         """
         self.check(sequences, names, findings)
-        if self.features.reads_numbers and self.features.keeps_steps:
-            values = sum(map(len, sequences)) * (self.features.input_size + self.static_size)
-            if values * 4 > KEPT_BYTES:
-                return self._prepared_later(sequences, names, static)
-        prepared = self.features.transform_all(sequences)
-        self.features.check_rows(prepared, names)
-        check_finite(prepared, names=names, who="X as 32-bit numbers")
         codes = self.static_codes(static)
-        if codes is None:
-            return prepared
-        return [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
+        steps = self.features.reads_numbers and self.features.keeps_steps
+        if steps and 4 * sum(map(len, sequences)) * (self.features.input_size + self.static_size) > KEPT_BYTES:
 
-    def _prepared_later(
-        self, sequences: Sequence[np.ndarray], names: Sequence[str | None] | None, static: StaticRows | None
-    ) -> PreparedRows:
-        codes = self.static_codes(static)
+            def make(sequence: np.ndarray, place: int) -> np.ndarray:
+                rows = self.features.transform(sequence)
+                return rows if codes is None else beside_static(rows, codes[place])
 
-        def make(sequence: np.ndarray, place: int) -> np.ndarray:
-            rows = self.features.transform(sequence)
-            return rows if codes is None else beside_static(rows, codes[place])
-
-        prepared = PreparedRows(sequences, make)
+            prepared: Sequence[np.ndarray] = PreparedRows(sequences, make)
+        else:
+            prepared = self.features.transform_all(sequences)
+            self.features.check_rows(prepared, names)
+            if codes is not None:
+                prepared = [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
         check_finite(prepared, names=names, who="X as 32-bit numbers")
         return prepared
 
