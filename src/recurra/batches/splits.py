@@ -365,7 +365,8 @@ def _draw(layers: np.ndarray, sizes: np.ndarray, fraction: float, rng: np.random
         take = int(np.argmin(np.abs(np.concatenate([[0.0], reached]) - wanted[name])))
         chosen[mine[: min(take, len(mine) - 1)]] = True
     if not chosen.any():
-        big = [unit for unit in order if np.count_nonzero(layers == layers[unit]) > 1] or list(order)
+        several = np.bincount(layers) > 1
+        big = [unit for unit in order if several[layers[unit]]] or list(order)
         smallest = min(sizes[unit] for unit in big)
         chosen[next(unit for unit in big if sizes[unit] == smallest)] = True
     return chosen
