@@ -6,6 +6,7 @@ start, end, label); the two files of an archive's split (``NAME_TRAIN.ts``, ``NA
 column of their own. A ``.txt`` file of words rather than numbers is one text.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +15,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from recurra.checks import did_you_mean, listing
-from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
 from recurra.readers.arff import read_arff_pair
 from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
+from recurra.readers.large.tables import is_large, read_columns
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.signals.stretches import COLUMNS, by_file, holds_stretches, steps_labelled
@@ -243,14 +245,19 @@ def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> 
         return Dataset([Record(values, name=name, sample_rate_hz=words.sample_rate_hz)])
     if file.suffix.lower() == ".txt" and texts.is_prose(file, encoding=words.encoding):
         return Dataset([texts.read_file(file, name=name, encoding=words.encoding)], kind="text")
-    columns = read_delimited(
-        file,
-        encoding=words.encoding,
-        delimiter=words.delimiter,
-        decimal=words.decimal,
-        thousands=words.thousands,
-        header="maybe" if words.header == "auto" else words.header,
-    )
+    header = "maybe" if words.header == "auto" else words.header
+    if is_large(file):
+        with contextlib.suppress(RecurraError):  # the reader of text says it, with the line
+            if (plain := read_columns(file, words, header=header)) is not None:
+                return _of_columns(plain, file, name, words, grouped=grouped, keep_labels=keep_labels)
+    told = {word: getattr(words, word) for word in ("encoding", "delimiter", "decimal", "thousands")}
+    columns = read_delimited(file, **told, header=header)
+    return _of_columns(columns, file, name, words, grouped=grouped, keep_labels=keep_labels)
+
+
+def _of_columns(
+    columns: Columns, file: Path, name: str, words: TableOptions, *, grouped: bool, keep_labels: bool
+) -> Dataset:
     found: list[str] = []
     own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
     if not keep_labels:

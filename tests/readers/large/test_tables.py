@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recurra.datasets import load_any
 from recurra.errors import RecurraError
 from recurra.readers.large import delimited, tables
 from recurra.readers.tables import table
@@ -134,3 +135,27 @@ def test_parquet_is_read_the_same(tmp_path, monkeypatch):
     for one, other in zip(fast.records, slow.records, strict=True):
         np.testing.assert_array_equal(one.values, other.values)
         assert (one.label, one.name, one.start) == (other.label, other.name, other.start)
+
+
+@pytest.mark.parametrize("odd", ["", "1,2,broken\n", "0.5,1,2\n"])
+def test_folders_of_large_files_are_read_the_same(odd, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            rows = "".join(
+                f"{t * 0.25},{x:.3f},{y:.3f}\n" for t, (x, y) in enumerate(rng.normal(size=(50, 2)))
+            )
+            names = "time,x,y\n" if number else "time,x,y\n\n"
+            (tmp_path / label / f"{number}.csv").write_text(names + rows + (odd if number == 2 else ""))
+    slow = said(lambda path, _: load_any(path), tmp_path, {})
+    monkeypatch.setattr(tables, "LARGE_BYTES", 0)
+    fast = said(lambda path, _: load_any(path), tmp_path, {})
+    if odd:
+        assert fast == slow
+        assert "2.csv" in fast
+        return
+    assert (fast.notes, fast.names, fast.channel_names) == (slow.notes, slow.names, slow.channel_names)
+    for one, other in zip(fast.records, slow.records, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+        assert (one.label, one.sample_rate_hz) == (other.label, other.sample_rate_hz)
