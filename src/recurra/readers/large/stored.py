@@ -119,7 +119,7 @@ class SequenceStore:
         first = dataset.records[0].values
         if dataset.kind != "sequence" or not isinstance(first, np.ndarray) or first.ndim != 2:
             raise DataError(
-                f"{name}: holds {dataset.kind} records; only sequences of numbers are kept on disk."
+                f"{name}: holds {dataset.kind} records; several tables together must hold sequences of numbers."
             )
         if not self.sources:
             return None
