@@ -127,11 +127,11 @@ def log_to_stderr() -> None:
 
 
 @contextmanager
-def progress(steps: int) -> Iterator[Callable[[int], None]]:
-    """Show how far a long recording is read, on standard error; the value takes the steps read since last."""
+def progress(steps: int, what: str = "steps") -> Iterator[Callable[[int], None]]:
+    """Show how far a long recording is read, or many files; the value takes the steps read since last."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{steps:,} steps", total=steps)
+        task = bar.add_task(f"{steps:,} {what}", total=steps)
         yield lambda done: bar.advance(task, done)

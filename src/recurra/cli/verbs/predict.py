@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from recurra.errors import UsageError
 from recurra.runs.answers.long_form import long_form
 from recurra.runs.command_line import as_arguments
 from recurra.runs.predict import Wanted, predicted
+from recurra.runs.workers.predicting import Files, predict_files
+from recurra.runs.workers.replicas import replicated
 from recurra.store import write_text
 
 FORMATS = ("csv", "jsonl")
@@ -26,6 +31,7 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
     epilog=flags.examples(
         "recurra predict runs/demo new/ --proba -o predictions.csv",
         "recurra predict runs/demo monday.csv tuesday.csv",
+        "recurra predict runs/demo 'big/**/*.parquet' --workers 2 -o answers/",
         "echo 1987 | recurra predict runs/roman -",
         "recurra predict runs/load load.csv --horizon 48",
         "recurra predict runs/walking night.edf --segments --min-duration-s 0.5",
@@ -35,6 +41,11 @@ CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".txt", ""), (".jsonl", ".ndjson", ".json
 @click.argument("run")
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "--output", "--out", "out", help="File to write.  [default: standard output]")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes at once, each file into a file of its own below -o FOLDER/.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the file's name, else csv]")
 @click.option("--proba", is_flag=True, help="Add the probability of every class.")
 @click.option("--horizon", type=int, help="Steps ahead to forecast.  [default: as trained]")
@@ -69,6 +80,7 @@ def command(
     beam_size: int | None,
     n_best: int,
     as_json: bool,
+    workers: int | None,
     **given: Any,
 ) -> None:
     """Predict with the network of RUN on DATA: files, a folder, or - for what comes on standard input.
@@ -80,6 +92,10 @@ def command(
         raise UsageError(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
         )
+    options = flags.given(given)
+    if workers is not None or (out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())):
+        wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, None, beam_size, n_best)
+        return _many(run, data, out, form or "csv", wanted, options, workers or 1, as_json)
     suffix = "" if out is None else Path(out).suffix.lower()
     if form is None and suffix not in (*CSV_SUFFIXES, *JSON_SUFFIXES):
         raise UsageError(
@@ -89,7 +105,6 @@ def command(
     by_name = "jsonl" if suffix in JSON_SUFFIXES else "csv"
     progress = terminal_output.progress if sys.stderr.isatty() else None
     wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, progress, beam_size, n_best)
-    options = flags.given(given)
     found = predicted(run, data, wanted, options)
     rows = found.rows
     text = as_text(rows, form or by_name)
@@ -102,6 +117,46 @@ def command(
     if found.labelled and len(data) == 1 and data[0] != "-":
         return terminal_output.next_command("recurra", "eval", run, data[0], *as_arguments(options))
     return None
+
+
+def _many(
+    run: str,
+    data: tuple[str, ...],
+    out: str | None,
+    form: str,
+    wanted: Wanted,
+    options: dict[str, Any],
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Predict each file into a file of its own."""
+    if out is None or "-" in data:
+        raise UsageError(
+            "predict: --workers predicts files into a folder; name the files, and give -o FOLDER/."
+        )
+    files = Files.of(data, Path(out), f".{form}")
+    shown = terminal_output.progress if sys.stderr.isatty() else _no_progress
+    with (
+        replicated(click.get_current_context().obj["args"], workers),
+        shown(len(files.answers), "files") as told,
+    ):
+        predict_files(
+            run,
+            files,
+            Path(out),
+            wanted=wanted,
+            options=options,
+            as_text=lambda rows: as_text(rows, form),
+            told=told,
+        )
+    if as_json:
+        return terminal_output.flat_json({"n_files": len(files.answers), "output": out})
+    return terminal_output.result(f"Predictions of {len(files.answers)} files in {out}")
+
+
+@contextmanager
+def _no_progress(count: int, what: str) -> Iterator[Callable[[int], None]]:
+    yield lambda done: None
 
 
 def as_text(rows: list[dict[str, Any]], kind: str) -> str:

@@ -2,5 +2,6 @@
 
 - `replicas`: Other processes that do the same as this one, each taking what none has taken yet
 - `launching`: A command of recurra run by several workers on this machine, and what became of them
+- `predicting`: Predictions of many files, each into a file of its own, by as many processes as are at it
 - `team`: Whether this process is one of several that train one network, and which
 """
