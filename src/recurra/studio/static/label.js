@@ -41,6 +41,7 @@ function labeller(main, file, recording, labelers, about) {
       context.globalAlpha = 1;
     }
     if (picture) signal(context, place, width, height - 22);
+    for (const one of [...stretches, ...proposals.slice(0, 200)]) if (one.end > view[0] && one.start < view[1]) title(context, place, one);
     context.fillStyle = colour("muted");
     context.textAlign = "center";
     context.textBaseline = "top";
@@ -65,10 +66,18 @@ function labeller(main, file, recording, labelers, about) {
     context.lineWidth = bold ? 3 : 1;
     context.strokeRect(from + 0.5, 1, width, height - 2);
     context.setLineDash([]);
+  }
+
+  // Above the signal, on ground of its own.
+  function title(context, place, one) {
+    const from = Math.max(place(one.start), LEFT), wide = context.measureText(one.label).width;
+    if (place(one.end) - from < wide + 8) return;
+    context.fillStyle = colour("paper");
+    context.fillRect(from + 2, 2, wide + 6, 16);
     context.fillStyle = colour("ink");
     context.textAlign = "left";
     context.textBaseline = "top";
-    if (width > context.measureText(one.label).width + 6) context.fillText(one.label, Math.max(from, LEFT) + 4, 4);
+    context.fillText(one.label, from + 5, 4);
   }
 
   function signal(context, place, width, height) {
