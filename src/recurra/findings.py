@@ -81,48 +81,71 @@ class Findings:
     def __init__(self) -> None:
         self._found: dict[tuple[str, int], tuple[Callable[[], Any], Any]] = {}
 
-    def of(self, what: str, array: np.ndarray, find: Callable[[np.ndarray], T]) -> T:
-        """Return what ``find`` returns for an array, which it is called for once.
+    def of(
+        self, what: str, arrays: Sequence[np.ndarray], find: Callable[[Sequence[np.ndarray]], Sequence[T]]
+    ) -> list[T]:
+        """Return what ``find`` returns for each array; it is called once, with those for which nothing is known yet.
 
         Parameters
         ----------
         what : str
             Name of what is found.
         """
-        kept = self._found.get((what, id(array)))
-        if kept is None or kept[0]() is not array:  # another one may have got its place in memory
-            kept = self._found[what, id(array)] = (weakref.ref(array), find(array))
-        found: T = kept[1]
+        found: list[Any] = [None] * len(arrays)
+        new = []
+        for index, array in enumerate(arrays):
+            kept = self._found.get((what, id(array)))
+            if kept is not None and kept[0]() is array:  # else another one has got its place in memory
+                found[index] = kept[1]
+            else:
+                new.append(index)
+        if new:
+            unknown = [arrays[index] for index in new]
+            for index, array, own in zip(new, unknown, find(unknown), strict=True):
+                found[index] = own
+                self._found[what, id(array)] = (weakref.ref(array), own)
         return found
 
     def looks(self, arrays: Sequence[np.ndarray]) -> list[Look]:
         """Return what a look at each array of numbers tells."""
-        waiting: list[np.ndarray] = []
-        rows = 0
-        for array in arrays:
-            kept = self._found.get(("look", id(array)))
-            if (kept is None or kept[0]() is not array) and _may_be_joined(array, waiting):
-                waiting.append(array)
-                rows += len(array)
-            if rows >= PIECE:
-                self._look_at_all(waiting)
-                waiting, rows = [], 0
-        if len(waiting) > 1:
-            self._look_at_all(waiting)
-        return [self.of("look", array, look_at) for array in arrays]
+        return self.of("look", arrays, look_at_all)
 
-    def _look_at_all(self, arrays: Sequence[np.ndarray]) -> None:
-        """Keep the looks at those of several float arrays that are finite; the others are looked at one by one."""
-        joined = np.concatenate(arrays)
-        firsts = np.cumsum([0, *(len(array) for array in arrays[:-1])])
-        low = np.minimum.reduceat(joined, firsts, axis=0).astype(np.float64)
-        high = np.maximum.reduceat(joined, firsts, axis=0).astype(np.float64)
-        none = np.zeros(joined.shape[1], dtype=np.int64)
-        fine = (np.isfinite(low) & np.isfinite(high)).all(axis=1)
-        for index in np.flatnonzero(fine).tolist():
-            array = arrays[index]
-            look = Look(low[index], high[index], none, none)
-            self._found["look", id(array)] = (weakref.ref(array), look)
+    def complete(self, arrays: Sequence[np.ndarray]) -> bool:
+        """Whether no value is missing in any of them."""
+        return all(look.complete for look in self.looks(arrays))
+
+
+def look_at_all(arrays: Sequence[np.ndarray]) -> list[Look]:
+    """Look at several arrays; those of floats in as many channels together, a portion of rows at a time."""
+    found: list[Look] = []
+    waiting: list[np.ndarray] = []
+    rows = 0
+    for array in arrays:
+        joins = _may_be_joined(array, waiting)
+        if waiting and (not joins or rows >= PIECE):
+            found += _look_together(waiting)
+            waiting, rows = [], 0
+        if joins or _may_be_joined(array, waiting):
+            waiting.append(array)
+            rows += len(array)
+        else:
+            found.append(look_at(array))
+    return found + (_look_together(waiting) if waiting else [])
+
+
+def _look_together(arrays: Sequence[np.ndarray]) -> list[Look]:
+    if len(arrays) == 1:
+        return [look_at(arrays[0])]
+    joined = np.concatenate(arrays)
+    firsts = np.cumsum([0, *(len(array) for array in arrays[:-1])])
+    low = np.minimum.reduceat(joined, firsts, axis=0).astype(np.float64)
+    high = np.maximum.reduceat(joined, firsts, axis=0).astype(np.float64)
+    none = np.zeros(joined.shape[1], dtype=np.int64)
+    fine = (np.isfinite(low) & np.isfinite(high)).all(axis=1).tolist()
+    return [
+        Look(low[index], high[index], none, none) if fine[index] else look_at(array)
+        for index, array in enumerate(arrays)
+    ]
 
 
 def _may_be_joined(array: np.ndarray, others: Sequence[np.ndarray]) -> bool:

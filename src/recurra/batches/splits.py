@@ -250,12 +250,10 @@ def content_keys(
             key if row is None else hashlib.blake2b(key + cells_key(row), digest_size=16).digest()
             for key, row in zip(content_keys(values, findings=findings), static, strict=True)
         ]
-    return [
-        _content_key(value)
-        if findings is None or not isinstance(value, np.ndarray)
-        else findings.of("content key", value, _content_key)
-        for value in values
-    ]
+    values = list(values)
+    if findings is None or not all(isinstance(value, np.ndarray) for value in values):
+        return [_content_key(value) for value in values]
+    return findings.of("content key", values, content_keys)
 
 
 def _content_key(value: Any) -> bytes:

@@ -231,8 +231,9 @@ def _with_digests(
         if findings is None or not isinstance(value, np.ndarray):
             digest = _digest(value)
         else:
-            complete = _is_numbers(value) and findings.looks([value])[0].complete
-            digest = findings.of("digest", value, functools.partial(_digest, complete=complete))
+            complete = _is_numbers(value) and findings.complete([value])
+            find = functools.partial(_digest, complete=complete)
+            digest = findings.of("digest", [value], lambda arrays, find=find: [find(arrays[0])])[0]  # type: ignore[misc]
         if static is not None and static[index] is not None:
             digest = hashlib.blake2b(digest + cells_key(static[index]), digest_size=16).digest()
         yield value, digest

@@ -42,8 +42,7 @@ def features(options: SignalOptions, given: Given) -> Learned:
         features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
         rows=None if front is None else front.windows,
         names=given.names,
-        complete=given.findings is not None
-        and all(s.complete for s in given.findings.looks(given.sequences)),
+        complete=given.findings is not None and given.findings.complete(given.sequences),
     )
     chain.check_lengths(given.sequences, given.names)
     if chain.alignment is None and not isinstance(options, Pooling):
