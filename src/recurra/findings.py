@@ -141,7 +141,7 @@ def _look_together(arrays: Sequence[np.ndarray]) -> list[Look]:
     low = np.minimum.reduceat(joined, firsts, axis=0).astype(np.float64)
     high = np.maximum.reduceat(joined, firsts, axis=0).astype(np.float64)
     none = np.zeros(joined.shape[1], dtype=np.int64)
-    fine = (np.isfinite(low) & np.isfinite(high)).all(axis=1).tolist()
+    fine = np.all(np.isfinite(low) & np.isfinite(high), axis=1)
     return [
         Look(low[index], high[index], none, none) if fine[index] else look_at(array)
         for index, array in enumerate(arrays)

@@ -100,13 +100,14 @@ def test_a_value_is_looked_at_once(monkeypatch):
     monkeypatch.setattr(recurra.findings, "look_at_all", counted)
     data = run_data(60)
     size = sum(x.size for x in data.X)
-    for name in ("isnan", "isfinite", "isinf"):
+    for name in ("isnan", "isfinite", "isinf", "abs"):  # a comparison of magnitudes is a look too
         real = getattr(np, name)
 
-        def count(x, *args, _real=real, **options):
+        def count(x, *args, _real=real, _name=name, **options):
             asked = sys._getframe(1).f_code.co_filename
-            if asked != recurra.findings.__file__ and np.ndim(x) == 2 and np.asarray(x).dtype == np.float64:
-                looked[0] += np.size(x)
+            if asked != recurra.findings.__file__ and np.asarray(x).dtype == np.float64:
+                column = np.ndim(x) == 1 and np.size(x) > 1000 and _name != "abs"
+                looked[0] += np.size(x) if column or np.ndim(x) == 2 else 0
             return _real(x, *args, **options)
 
         monkeypatch.setattr(np, name, count)

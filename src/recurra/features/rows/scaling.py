@@ -69,7 +69,7 @@ class Scaling:
         if kind == "none":
             return cls(kind, center, spread)
         if kind == "zscore":
-            return cls(kind, *_zscores(sequences, weights))
+            return cls(kind, *_zscores(sequences, weights, complete=complete))
         lengths = [len(s) for s in sequences]
         rows = np.concatenate(sequences).astype(np.float64)
         counts = (
@@ -112,7 +112,9 @@ class Scaling:
         return cls(str(config["kind"]), arrays["center"], arrays["spread"])
 
 
-def _zscores(sequences: Sequence[np.ndarray], weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _zscores(
+    sequences: Sequence[np.ndarray], weights: np.ndarray | None, *, complete: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what `_zscore` makes of every channel, to the bit, without all rows in one array.
 
     Three passes: how many values there are, their sum, and the sum of the squared distances from the mean.
@@ -122,7 +124,7 @@ def _zscores(sequences: Sequence[np.ndarray], weights: np.ndarray | None) -> tup
     def present() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         for rows, weight in _portions(sequences, weights):
             for channel in range(channels):
-                there = ~np.isnan(rows[:, channel])
+                there = np.ones(len(rows), dtype=bool) if complete else ~np.isnan(rows[:, channel])
                 yield channel, rows[there, channel], weight[there]
 
     counts, largest = np.zeros(channels, dtype=np.int64), np.zeros(channels)
