@@ -240,6 +240,89 @@ def faults(name: str, data: Path) -> Case:
     return Case("anomaly", name, train, None, test, _column(paths[1], 2).astype(bool))
 
 
+# ------------------------------------------------------------------------------------------- clips, pairs, running text
+
+CLIPS_OF_A_CLASS = {"train": 20, "test": 10}
+WORDS_SPOKEN = (4000, 500)
+CHARACTERS = (100_000, 20_000)
+
+
+def turning_digits(name: str) -> Case:
+    """Return some clips of every class: which digit comes first, and which second."""
+    found = recurra.load("turning-digits")
+    parts = []
+    for part, count in CLIPS_OF_A_CLASS.items():
+        own = found.part(part)
+        kept = [np.flatnonzero(np.asarray(own.y) == label)[:count] for label in sorted(set(own.y))]
+        parts.append(own.take(np.sort(np.concatenate(kept))))
+    train, test = parts
+    return Case("video", name, train, train.y, test, test.y)
+
+
+def digits_adrift(name: str) -> Case:
+    """Return clips made of one digit each that drifts through noise, ten classes."""
+    rng = np.random.default_rng(0)
+
+    def clips(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        found = recurra.load("handwritten-digits", split=part)
+        chosen = rng.choice(len(found), count, replace=False)
+        made = []
+        for row in chosen:
+            digit = np.asarray(found[int(row)].values, dtype=np.float64).reshape(28, 28)
+            digit = np.kron(digit / digit.max(), np.ones((2, 2)))
+            (x, y), (dx, dy) = rng.integers(16, 40, 2), rng.integers(-2, 3, 2)
+            frames = rng.integers(0, 90, (8, 112, 112, 3))
+            for time, frame in enumerate(frames):
+                top, left = y + time * dy, x + time * dx
+                frame[top : top + 56, left : left + 56] += (160 * digit[..., None]).astype(int)
+            made.append(frames.astype(np.uint8))
+        return _objects(made), np.array([str(found[int(row)].label) for row in chosen])
+
+    train, labels = clips("train", 200)
+    test, truth = clips("test", 100)
+    return Case("video", name, train, labels, test, truth)
+
+
+def _roman(number: int) -> str:
+    out = ""
+    for places, (one, five, ten) in ((100, "CDM"), (10, "XLC"), (1, "IVX")):
+        digit = number // places % 10
+        small = "" if digit % 5 == 4 else one * (digit % 5)
+        out += one + ten if digit == 9 else one + five if digit == 4 else (five if digit > 4 else "") + small
+    return "M" * (number // 1000) + out
+
+
+def numerals(name: str) -> Case:
+    """Return half of the numbers 1 to 1000 to learn from, the other half to judge by."""
+    numbers = np.random.default_rng(0).permutation(np.arange(1, 1001))
+    pairs = [(str(n), _roman(int(n))) for n in numbers]
+    sources, targets = (np.array(part, dtype=object) for part in zip(*pairs, strict=True))
+    if name == "Roman to decimal":
+        sources, targets = targets, sources
+    return Case("translate", name, sources[:500], targets[:500], sources[500:], targets[500:])
+
+
+def spoken(name: str) -> Case:
+    """Return words and their phonemes."""
+    found = recurra.load("pronunciations")
+    learned, judged = WORDS_SPOKEN
+    rows = np.random.default_rng(0).permutation(len(found))[: learned + judged]
+    words, phonemes = (np.array([str(part[i]) for i in rows], dtype=object) for part in (found.X, found.y))
+    return Case("translate", name, words[:learned], phonemes[:learned], words[learned:], phonemes[learned:])
+
+
+def running_text(name: str) -> Case:
+    """Return the beginning of a text and what follows."""
+    text = "\n".join(str(one) for one in recurra.load(name).X)
+    learned, judged = CHARACTERS
+    return Case("write", name, [text[:learned]], None, [text[learned : learned + judged]], None)
+
+
+CLIPS = {"turning digits (360 clips)": turning_digits, "digits adrift (300 clips)": digits_adrift}
+PAIRS = {"Roman to decimal": numerals, "decimal to Roman": numerals, "pronunciations (4500 words)": spoken}
+WRITTEN = ("pride-and-prejudice", "sentiment-sentences")
+
+
 def cases(task: str, data: Path) -> Iterator[tuple[str, Callable[[], list[Case]]]]:
     """Give the name of every data set of a task, and what reads it."""
     tables: dict[str, dict[str, Callable[[str], list[Case]]]] = {
@@ -250,9 +333,23 @@ def cases(task: str, data: Path) -> Iterator[tuple[str, Callable[[], list[Case]]
         "words": dict.fromkeys(WORDS, lambda n: list(folds("words", n))),
         "label": dict.fromkeys(LABELS, lambda n: [LABELS[n](data)]),
         "anomaly": dict.fromkeys(FAULTS, lambda n: [faults(n, data)]),
+        "video": dict.fromkeys(CLIPS, lambda n: [CLIPS[n](n)]),
+        "translate": dict.fromkeys(PAIRS, lambda n: [PAIRS[n](n)]),
+        "write": dict.fromkeys(WRITTEN, lambda n: [running_text(n)]),
     }
     for name, read in tables[task].items():
         yield name, lambda name=name, read=read: read(name)
 
 
-TASKS = ("classify", "forecast", "text", "words", "label", "anomaly", "numbers")
+TASKS = (
+    "classify",
+    "forecast",
+    "text",
+    "words",
+    "label",
+    "anomaly",
+    "numbers",
+    "video",
+    "translate",
+    "write",
+)

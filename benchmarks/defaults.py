@@ -26,6 +26,7 @@ from default_cases import Case
 from sklearn.metrics import accuracy_score, average_precision_score, mean_absolute_error
 
 import recurra
+from recurra.evaluation.metrics.texts import error_rate
 
 ESTIMATORS = {
     "classify": recurra.SequenceClassifier,
@@ -35,6 +36,9 @@ ESTIMATORS = {
     "words": recurra.TextClassifier,
     "label": recurra.SequenceLabeler,
     "anomaly": recurra.AnomalyDetector,
+    "video": recurra.VideoClassifier,
+    "translate": recurra.Translator,
+    "write": recurra.TextGenerator,
 }
 PEERS = {
     "classify": ("MiniRocket",),
@@ -44,6 +48,9 @@ PEERS = {
     "words": ("character TF-IDF",),
     "label": ("boosting on windows",),
     "anomaly": ("isolation forest",),
+    "video": ("logistic regression on the mean frame",),
+    "translate": ("nearest source",),
+    "write": ("runs of characters",),
 }
 MEASURES = {
     "classify": "accuracy",
@@ -53,8 +60,11 @@ MEASURES = {
     "words": "accuracy",
     "label": "accuracy of steps",
     "anomaly": "average precision",
+    "video": "accuracy",
+    "translate": "character error rate",
+    "write": "bits per character",
 }
-ERRORS = ("numbers", "forecast")  # the lower, the better
+ERRORS = ("numbers", "forecast", "translate", "write")  # the lower, the better
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -95,9 +105,13 @@ def request(case: Case, seed: int) -> dict[str, Any]:
         flat = [history for origin in case.train for history in origin]
         more = {"season": case.more["season"], "horizon": case.more["horizon"]}
         return {"seed": seed, **more, **packed("histories", flat)}
-    if case.task in ("text", "words"):
-        texts = {"train": case.train, "test": case.test, "y": case.y}
+    if case.task in ("text", "words", "translate", "write"):
+        texts = {"train": case.train, "test": case.test, "y": [] if case.y is None else case.y}
         return {"seed": seed, **{name: np.asarray(v, dtype=str) for name, v in texts.items()}}
+    if case.task == "video":  # what the image network sees is the same for both
+        seen = recurra.VideoClassifier().frame_features
+        parts = {**packed("train", seen(case.train)), **packed("test", seen(case.test))}
+        return {"seed": seed, "y": np.asarray(case.y, dtype=str), **parts}
     out = {"seed": seed, **packed("train", case.train), **packed("test", case.test)}
     if case.task == "label":
         out.update(packed("y", [np.asarray(labels, dtype=str) for labels in case.y]))
@@ -137,6 +151,8 @@ def ours(case: Case, seed: int, words: dict[str, Any]) -> tuple[Any, float]:
     seconds = time.perf_counter() - start
     if case.task == "anomaly":
         return -np.concatenate(list(model.score_samples(case.test))), seconds
+    if case.task == "write":
+        return np.array([-model.score(case.test)]), seconds
     found = model.predict(case.test)
     return (np.concatenate(list(found)) if case.task == "label" else np.asarray(found)), seconds
 
@@ -171,6 +187,10 @@ def score(case: Case, answer: np.ndarray) -> float:
         return measure.geometric_mean(relative_errors(case, answer))
     if case.task == "anomaly":
         return float(average_precision_score(case.truth, answer))
+    if case.task == "write":
+        return float(np.mean(answer))
+    if case.task == "translate":
+        return error_rate([str(one) for one in case.truth], [str(one) for one in answer])
     if case.task == "numbers":
         truth = np.asarray(case.truth, dtype=np.float64).ravel()
         mean = np.full(len(truth), np.mean(np.asarray(case.y, dtype=np.float64)))

@@ -7,6 +7,7 @@ training and answer, the compilation of jitted code aside. Imports nothing of re
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 STEP_WINDOWS = (25, 101)  # rows of the centred windows whose statistics describe a step
 THINNED = 5  # one step in so many is learned from: neighbours say the same
 ANOMALY_WINDOW = 50
+ORDER = 7  # characters of the longest run that is counted
 
 
 def unpacked(request: Any, name: str) -> list[np.ndarray]:
@@ -138,6 +140,53 @@ def isolated_windows(request: Any) -> np.ndarray:
     return np.concatenate([-model.score_samples(described(s)) for s in unpacked(request, "test")])
 
 
+def mean_frame(request: Any) -> np.ndarray:
+    """Logistic regression on what the image network sees of a clip in the mean of its frames."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows, others = (np.array([s.mean(axis=0) for s in unpacked(request, part)]) for part in ("train", "test"))
+    return (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        .fit(rows, request["y"])
+        .predict(others)
+    )
+
+
+def nearest_source(request: Any) -> np.ndarray:
+    """The target of the nearest source by TF-IDF of runs of characters."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True, lowercase=False)
+    learned = vectors.fit_transform(request["train"])
+    return request["y"][np.asarray((vectors.transform(request["test"]) @ learned.T).argmax(axis=1)).ravel()]
+
+
+def runs_of_characters(request: Any) -> np.ndarray:
+    """Bits of every character but the first, by Witten and Bell's mixture of runs of up to ORDER characters."""
+    learned, judged = str(request["train"][0]), str(request["test"][0])
+    letters = len(set(learned)) + 1  # one for all that were never seen
+    counts = [Counter(learned[i : i + n] for i in range(len(learned) - n + 1)) for n in range(1, ORDER + 1)]
+    totals: list[Counter[str]] = [Counter() for _ in counts]
+    kinds: list[Counter[str]] = [Counter() for _ in counts]
+    for n, found in enumerate(counts):
+        for run, count in found.items():
+            totals[n][run[:-1]] += count
+            kinds[n][run[:-1]] += 1
+    bits = []
+    for at in range(1, len(judged)):
+        chance = 1 / letters
+        for n in range(min(ORDER, at + 1)):
+            before = judged[at - n : at]
+            total, kind = totals[n][before], kinds[n][before]
+            if not total:
+                break
+            chance = (counts[n][before + judged[at]] + kind * chance) / (total + kind)
+        bits.append(-np.log2(chance))
+    return np.array(bits)
+
+
 METHODS = {
     "MiniRocket": minirocket_classes,
     "MiniRocket, ridge": minirocket_numbers,
@@ -147,6 +196,9 @@ METHODS = {
     "AutoTheta": auto_theta,
     "boosting on windows": boosted_steps,
     "isolation forest": isolated_windows,
+    "logistic regression on the mean frame": mean_frame,
+    "nearest source": nearest_source,
+    "runs of characters": runs_of_characters,
 }
 COMPILED = {"MiniRocket", "MiniRocket, ridge", "AutoETS", "AutoTheta"}
 
