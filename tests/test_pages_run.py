@@ -34,6 +34,18 @@ def recordings(folder):
             (folder / "recordings" / label / f"{number}.csv").write_text(text)
 
 
+def parquet(folder):
+    pd = pytest.importorskip("pandas")
+    (folder / "recordings").mkdir(exist_ok=True)
+    for number in range(4):
+        ids = [f"r{number}{part}" for part in "abc" for _ in range(20)]
+        labels = ["rest" if name[-1] == "a" else "walk" for name in ids]
+        table = pd.DataFrame(
+            {"id": ids, "label": labels, "ax": rng.normal(size=60), "ay": rng.normal(size=60)}
+        )
+        table.to_parquet(folder / "recordings" / f"{number}.parquet")
+
+
 def reports(folder):
     begins = {"Leak": "oil leaks at the", "Power": "no power in the"}
     parts = ["pump", "valve", "motor", "press", "saw", "drill", "belt", "crane"]
@@ -78,7 +90,8 @@ def clips(folder):
 
 
 FILES = {
-    "recordings/": recordings,
+    'recordings/"': recordings,
+    "recordings/*.parquet": parquet,
     "reports.csv": reports,
     "novel.txt": novel,
     "night.edf": night,
