@@ -202,9 +202,7 @@ class Run:
             weight_decay=config.weight_decay,
         )
         self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
-        self.schedule = Schedule(
-            config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
-        )
+        self.schedule = self._schedule()
         self.curriculum = as_curriculum(config.curriculum)
         self._longest = int(examples.lengths.max())
         self._gradients = GradientRecord(self.batches_per_epoch, self.examples.lengths)
@@ -241,10 +239,12 @@ class Run:
         """Go on to another last epoch, and with the learning rate on the course planned for that many."""
         if max_epochs != self.config.max_epochs:
             before, self.config = self.schedule.state(), replace(self.config, max_epochs=max_epochs)
-            self.schedule = Schedule(
-                self.config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=max_epochs
-            )
+            self.schedule = self._schedule()
             self.schedule.restore(before)
+
+    def _schedule(self) -> Schedule:
+        config, steps = self.config, self.batches_per_epoch
+        return Schedule(config.lr_schedule, steps_per_epoch=steps, max_epochs=config.max_epochs)
 
     def rest(self, seconds: float) -> None:
         """Let time pass that is no part of training; Ctrl-C ends it."""
@@ -585,29 +585,16 @@ class Run:
         best = self.stopping.best_epoch
         return f"the best weights, of epoch {best}" if best else f"the weights of epoch {len(self.history)}"
 
+    def _place(self, number: int) -> dict[str, Any]:
+        """Where training failed: batch ``number`` of the epoch, 0 for validation; and what is kept."""
+        examples = self.examples if number or self.validation is None else self.validation
+        return {"epoch": self.epoch, "number": number, "examples": examples, "kept": self._kept_words()}
+
     def _non_finite(
         self, what: str, value: float, batch: Batch, *, number: int, outputs: torch.Tensor
     ) -> failures.FailedTrainingError:
-        examples = self.examples if number or self.validation is None else self.validation
-        return failures.non_finite(
-            what,
-            value,
-            epoch=self.epoch,
-            number=number,
-            batch=batch,
-            examples=examples,
-            outputs=outputs,
-            config=self.config,
-            kept=self._kept_words(),
-        )
+        own = self._place(number)
+        return failures.non_finite(what, value, batch=batch, outputs=outputs, config=self.config, **own)
 
     def _out_of_memory(self, batch: Batch, *, number: int, fits: int) -> failures.FailedTrainingError:
-        examples = self.examples if number or self.validation is None else self.validation
-        return failures.out_of_memory(
-            epoch=self.epoch,
-            number=number,
-            batch=batch,
-            examples=examples,
-            kept=self._kept_words(),
-            fits=fits,
-        )
+        return failures.out_of_memory(batch=batch, fits=fits, **self._place(number))

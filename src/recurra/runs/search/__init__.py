@@ -1,6 +1,5 @@
 """`recurra.tune`: options searched for by training with many, several processes at one search.
 
-- `claims`: Which process has which trial; what one that died left behind is taken up by another
 - `page`: What mattered in a search, as a page of HTML
 - `space`: Which options are searched, and where, by default and as a user says
 - `study`: The folder of a search: its trials in a journal that many processes write

@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.errors import MissingExtraError, StoreError, UsageError
 from recurra.folder_lock import FolderLock
-from recurra.runs.search.claims import claim, in_turn
+from recurra.runs.workers.claims import claim, in_turn
 from recurra.store import write_text
 
 SEARCH, JOURNAL, TRIALS, CLAIMS, BEST, PAGE = (

@@ -17,12 +17,12 @@ from recurra.runs.folder.opening import check_place, open_run
 from recurra.runs.folder.ownership import owned, unfinished
 from recurra.runs.plan import Prepared, default_folder, prepare
 from recurra.runs.resume import resume_run
-from recurra.runs.search.claims import claim
 from recurra.runs.search.page import write_page
 from recurra.runs.search.space import Range, space
 from recurra.runs.search.study import BEST, CLAIMS, PAGE, SEARCH, Claimed, Study
 from recurra.runs.search.trial import StopEarly, attempted, run_trial
 from recurra.runs.tasks import options_class
+from recurra.runs.workers.claims import claim
 from recurra.runs.workers.replicas import is_replica
 
 # Task -> the figure that decides, and whether less of it is better.

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
-from recurra.folder_lock import FolderInUseError, FolderLock
 from recurra.runs.folder.opening import model_file
 from recurra.runs.predict import Wanted, predicted
+from recurra.runs.workers.claims import claim
 from recurra.runs.workers.replicas import is_replica
 from recurra.store import write_text
 
@@ -105,7 +105,7 @@ def predict_files(
     while left:
         for source, target in list(left.items()):
             if not target.exists():
-                lock = _claim(out / CLAIMS / target.relative_to(out))
+                lock = claim(out / CLAIMS / target.relative_to(out))
                 if lock is None:
                     continue
                 try:
@@ -147,11 +147,3 @@ def _check_same(run: Any, out: Path, wanted: Wanted, options: Mapping[str, Any])
         raise UsageError(
             f"predict: {out} holds predictions of another model, or with other options. Give another folder, or remove it."
         )
-
-
-def _claim(folder: Path) -> FolderLock | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return FolderLock(folder)
-    except FolderInUseError:
-        return None

@@ -1,7 +1,7 @@
-"""Which process has which trial; what one that died left behind is taken up by another.
+"""Which process has which piece of work; what one that died left behind is taken up by another.
 
-A process holds a lock on a folder of each trial it works at (`recurra.folder_lock`), which the system gives back however
-the process ends. A trial that has begun, has not ended, and whose lock is free was left behind.
+A process holds a lock on a folder of each piece it works at (`recurra.folder_lock`), which the system gives back however
+the process ends. A piece that has begun, has not ended, and whose lock is free was left behind.
 """
 
 import contextlib
