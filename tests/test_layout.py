@@ -23,7 +23,7 @@ GROUND = frozenset(
         "folder_lock",
         "interrupts",
         "live_line",
-        "control_characters",
+        "findings",
     }
 )
 DATA = ("readers", "datasets", "features", "batches")

@@ -10,7 +10,6 @@ before it is needed. The rooms say in their own ``__init__`` what each file is f
 - `findings`: what was found in arrays by one look, so that no station looks again
 - `ragged`: `Ragged`, sequences of unequal length without padding
 - `store`: the file format of models and states; its checksum is verified here
-- `control_characters`: control characters shown on a screen, not obeyed
 - `errors`: exceptions and warnings
 - `folder_lock`: who owns a folder
 - `interrupts`: Ctrl-C, SIGTERM and SIGHUP

@@ -11,7 +11,7 @@ import pytest
 
 import recurra
 from recurra.cli import terminal_output
-from recurra.control_characters import printable, printable_json
+from recurra.inspection.control_characters import printable, printable_json
 
 TITLE = "\x1b]0;owned\x07up"
 RED = "\x1b[31mdown\x9b"

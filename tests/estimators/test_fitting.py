@@ -300,7 +300,7 @@ def test_evaluation_has_the_naive_answer_beside_every_figure(tmp_path):
     [
         (
             {"cell": "ltsm"},
-            "SequenceClassifier: cell must be one of 'rnn', 'lstm', 'gru'; got 'ltsm'. Did you mean 'lstm'?",
+            "'lstm_norm', 'gru_norm', 'gru_before'; got 'ltsm'. Did you mean 'lstm'?",
         ),
         ({"hidden_size": 0}, "SequenceClassifier: hidden_size must be a whole number of at least 1; got 0."),
         ({"dropout": 1.0}, "SequenceClassifier: dropout must be a number in [0, 1); got 1.0."),

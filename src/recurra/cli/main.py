@@ -167,7 +167,7 @@ def in_flags(message: str) -> str:
 
 def _tell(text: str) -> None:
     """Write a line on standard error, fit for a screen."""
-    from recurra.control_characters import printable
+    from recurra.inspection.control_characters import printable
 
     click.echo(printable(text), err=True)
 

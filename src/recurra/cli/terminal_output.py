@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from recurra.control_characters import printable, printable_json
+from recurra.inspection.control_characters import printable, printable_json
 from recurra.interrupts import is_ignored
 from recurra.runs.folder.json_files import plain
 

@@ -72,7 +72,7 @@ def _recurrence(kind: str, own: Properties) -> nn.Module:
     ):
         if (found := _word(own, word, wanted[0])) not in wanted:
             raise DataError(f"its {word} is {found[:40]}, and recurra's cells have {' or '.join(wanted)}.")
-    options = {}
+    options: dict[str, Any] = {}
     if _word(own, "GateActivationFunction", "") == "hard-sigmoid":
         options["recurrent_activation"] = "hard_sigmoid_0.2"
     if cell == "gru" and _word(own, "ResetGateMode", "after-multiplication") == "before-multiplication":

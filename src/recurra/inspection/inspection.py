@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import listing, rate_in_words
-from recurra.control_characters import printable
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.findings import Findings
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
+from recurra.inspection.control_characters import printable
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
 from recurra.records import Dataset, RunData, findings_of

@@ -8,7 +8,7 @@ import click
 
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
-from recurra.control_characters import printable_json
+from recurra.inspection.control_characters import printable_json
 from recurra.runs.look import look
 from recurra.runs.tasks import TASKS
 

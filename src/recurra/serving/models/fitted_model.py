@@ -116,7 +116,10 @@ class FittedModel:
         self.check(sequences, names, findings)
         codes = self.static_codes(static)
         steps = self.features.reads_numbers and self.features.keeps_steps
-        if steps and 4 * sum(map(len, sequences)) * (self.features.input_size + self.static_size) > KEPT_BYTES:
+        if (
+            steps
+            and 4 * sum(map(len, sequences)) * (self.features.input_size + self.static_size) > KEPT_BYTES
+        ):
 
             def make(sequence: np.ndarray, place: int) -> np.ndarray:
                 rows = self.features.transform(sequence)
