@@ -3,7 +3,7 @@
 - `containers`: Zip files within limits, and what kind of file a file is by its first bytes
 - `estimators`: An imported network as a fitted estimator, where it is one that recurra knows
 - `folding`: Batch normalization and scaling folded into the layer behind
-- `hdf5`: HDF5 files within limits: arrays and attributes, no link followed out of the file
+- `hdf5_files/`: HDF5 files within limits, read by a child process
 - `import_weights`: `import_weights`, the way in
 - `keras_config`: Layers of Keras as stages, by a list of what is taken
 - `keras_files`: `.keras` and old `.h5` files: the description and the weights of each layer

@@ -10,7 +10,7 @@ import numpy as np
 from recurra.errors import DataError
 from recurra.importing.containers import member, members, parsed
 from recurra.importing.folding import folded
-from recurra.importing.hdf5 import Tree
+from recurra.importing.hdf5_files.tree import Tree
 from recurra.importing.keras_config import RECURRENT, WITHOUT_EFFECT, stages_of
 from recurra.nn.imported.chain import ImportedNetwork
 from recurra.nn.imported.stages import Masked, OverTime, Tokens
@@ -33,20 +33,20 @@ def read_keras(path: Path, data: bytes) -> ImportedNetwork:
         If h5py is not installed.
     """
     config = parsed(path, member(path, data, "config.json"), "its description")
-    with Tree(path, member(path, data, "model.weights.h5")) as tree:
-        return _network(path, config, _by_class(tree), _version_in_zip(path, data))
+    tree = Tree(path, member(path, data, "model.weights.h5"))
+    return _network(path, config, _by_class(tree), _version_in_zip(path, data))
 
 
 def read_h5(path: Path, data: bytes) -> ImportedNetwork:
     """Return the network of an ``.h5`` file; see `read_keras`."""
-    with Tree(path, data) as tree:
-        text = tree.attribute("", "model_config")
-        if not isinstance(text, str):
-            raise DataError(
-                f"{path}: holds weights without the description of the network; save the whole with model.save(path)."
-            )
-        version = _major(tree.attribute("", "keras_version"))
-        return _network(path, parsed(path, text, "its description"), _by_name(tree), version)
+    tree = Tree(path, data)
+    text = tree.attribute("", "model_config")
+    if not isinstance(text, str):
+        raise DataError(
+            f"{path}: holds weights without the description of the network; save the whole with model.save(path)."
+        )
+    version = _major(tree.attribute("", "keras_version"))
+    return _network(path, parsed(path, text, "its description"), _by_name(tree), version)
 
 
 def _version_in_zip(path: Path, data: bytes) -> int:
@@ -199,7 +199,7 @@ def _by_name(tree: Tree) -> Finder:
             raise DataError("its name is no name of a layer.")
         place = f"{root}/{name}"
         listed = tree.attribute(place, "weight_names")
-        if listed is None or len(listed) == 0:
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
             return []
         if len(listed) > MOST_ARRAYS:
             raise DataError(f"the file lists {len(listed)} arrays for it.")

@@ -10,7 +10,7 @@ import numpy as np
 from recurra.errors import DataError
 from recurra.importing.containers import reason
 from recurra.importing.folding import folded
-from recurra.importing.hdf5 import Tree
+from recurra.importing.hdf5_files.tree import Tree
 from recurra.importing.matlab_layers import stages_of
 from recurra.nn.imported.chain import ImportedNetwork
 from recurra.readers.signals.matlab import check_unfolded
@@ -105,42 +105,42 @@ def _plain(value: Any) -> Any:
 
 
 def _from_hdf5(path: Path, data: bytes) -> list[Mapping[str, Any]]:
-    with Tree(path, data) as tree:
-        cells = tree.node(f"{VARIABLE}/layers")
-        if cells is None:
-            raise DataError(f"{path}: has no variable {VARIABLE} with layers; {_ADVICE}")
-        return [_properties(tree, one) for one in tree.referred(cells)]
+    tree = Tree(path, data)
+    cells = f"{VARIABLE}/layers"
+    if tree.node(cells) is None:
+        raise DataError(f"{path}: has no variable {VARIABLE} with layers; {_ADVICE}")
+    return [_properties(tree, place) for place in tree.referred(cells)]
 
 
-def _properties(tree: Tree, group: Any) -> Mapping[str, Any]:
+def _properties(tree: Tree, place: str) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    words = tree.members(group)
+    words = tree.names(place)
     if len(words) > MOST_PROPERTIES:
         raise DataError(
             f"{tree.path}: a layer has {len(words)} properties; at most {MOST_PROPERTIES} are read."
         )
     for word in words:
-        node = tree.within(group, word)
-        kind = tree.matlab_class(node)
+        own = f"{place}/{word}"
+        kind = tree.attribute(own, "MATLAB_class")
         if kind == "char":
-            found[word] = _text(tree, node, word)
+            found[word] = _text(tree, own)
         elif kind == "cell":
-            nodes = tree.referred(node)
-            if all(tree.matlab_class(one) == "char" for one in nodes):
-                found[word] = [_text(tree, one, word) for one in nodes]
-        elif tree.attribute_of(node, "MATLAB_empty") is None and kind in ("double", "single", "logical"):
-            found[word] = tree.numbers(node, word).T  # MATLAB's order of axes
+            places = tree.referred(own)
+            if all(tree.attribute(one, "MATLAB_class") == "char" for one in places):
+                found[word] = [_text(tree, one) for one in places]
+        elif tree.attribute(own, "MATLAB_empty") is None and kind in ("double", "single", "logical"):
+            found[word] = tree.array(own).T  # MATLAB's order of axes
     return found
 
 
-def _text(tree: Tree, node: Any, word: str) -> str:
-    if tree.attribute_of(node, "MATLAB_empty") is not None:
+def _text(tree: Tree, place: str) -> str:
+    if tree.attribute(place, "MATLAB_empty") is not None:
         return ""
-    codes = tree.numbers(node, word).T.reshape(-1)
+    codes = tree.array(place).T.reshape(-1)
     if (
         codes.dtype.kind not in "iu"
         or codes.size > 10_000
         or (codes.size and not 0 <= codes.max() <= 0x10FFFF)
     ):
-        raise DataError(f"{tree.path}: {word} is no text.")
+        raise DataError(f"{tree.path}: {place} is no text.")
     return "".join(map(chr, codes.tolist()))

@@ -73,7 +73,7 @@ def layer(
 def set_to(parameter: Any, array: np.ndarray) -> None:
     """Copy an array into a parameter or buffer of its shape, as float32."""
     with torch.no_grad():
-        parameter.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)))
+        parameter.copy_(torch.from_numpy(np.array(array, np.float32, order="C")))
 
 
 def linear(weight: np.ndarray, bias: np.ndarray | None) -> nn.Linear:
