@@ -338,7 +338,7 @@ def attack(count, seed, place):
     wrong = []
     names, numbers = list(files), iter(range(count))
     while jobs := [
-        (number, names[number % len(names)]) for number, _ in zip(numbers, range(BATCH), strict=False)
+        (number, names[number % len(names)]) for _, number in zip(range(BATCH), numbers, strict=False)
     ]:
         ways = {number: bytewise.pick(WAYS[Path(name).suffix], rng) for number, name in jobs}
         made = [(number, name, ways[number](files[name], rng)) for number, name in jobs]

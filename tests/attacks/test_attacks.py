@@ -60,10 +60,11 @@ def test_changed_files():
 def test_changed_networks_of_others():
     pytest.importorskip("h5py")
     pytest.importorskip("onnx")
-    found = attack("mutated_networks.py", "--count", "108", "--seed", "1")
+    found = attack("mutated_networks.py", "--count", "54", "--seed", "1")
     assert found["wrong"] == []
-    assert found["errors"] > 50
-    assert found["same"] > 5
+    assert found["files"] == 54
+    assert found["errors"] > 25
+    assert found["same"] > 3
 
 
 def test_changed_clips():
