@@ -139,7 +139,7 @@ def test_a_recording_is_labelled_with_mouse_and_keyboard(page, served):
     page.mouse.move(box["x"] + 400, box["y"] + 60)
     page.mouse.up()
     page.get_by_role("button", name="Label what is marked").click()
-    page.get_by_text("1 stretches, not saved yet").wait_for()
+    page.get_by_text("1 stretch, not saved yet").wait_for()
     canvas.focus()
     page.keyboard.press("+")
     page.keyboard.press("ArrowRight")

@@ -214,7 +214,7 @@ function labeller(main, file, recording, labelers, about) {
     redoButton.disabled = !future.length;
     removeButton.disabled = chosen < 0;
     saveButton.disabled = about.read_only || !changed();
-    state.textContent = `${number(stretches.length)} stretches${changed() ? ", not saved yet" : ""}`;
+    state.textContent = `${number(stretches.length)} stretch${stretches.length === 1 ? "" : "es"}${changed() ? ", not saved yet" : ""}`;
     fill(table, stretches.slice(0, 500).map((one, i) => el("tr", { class: i === chosen ? "chosen" : null }, el("th", { scope: "row" }, button(one.label, () => { chosen = i; const wide = one.end - one.start; go(one.start - 2 * wide, one.end + 2 * wide); show(); }, { "aria-label": `Show ${one.label} at ${at(one.start)}` })),
       el("td", { class: "n" }, at(one.start)), el("td", { class: "n" }, at(one.end)))));
     fill(list, proposals.slice(0, 100).map((one, i) => el("li", { class: "row" }, button(`${one.label}, ${(100 * one.certainty).toFixed(0)} % sure, at ${at(one.start)}`, () => { const wide = one.end - one.start; go(one.start - wide, one.end + wide); }),
