@@ -18,6 +18,7 @@ GROUND = frozenset(
         "options",
         "plain_arrays",
         "records",
+        "findings",
         "ragged",
         "store",
         "folder_lock",
