@@ -24,7 +24,6 @@ GROUND = frozenset(
         "folder_lock",
         "interrupts",
         "live_line",
-        "findings",
     }
 )
 DATA = ("readers", "datasets", "features", "batches")

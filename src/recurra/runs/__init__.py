@@ -16,6 +16,7 @@
 - `answers/`: what a network answers, beyond rows of predictions.
 - `data/`: reading data, splitting them, telling whether they are the same still.
 - `folder/`: the run folder, who writes into it, its small files.
+- `many_files/`: predictions of many files, by several processes.
 - `search/`: `recurra.tune`, options searched for, by several processes at one search.
 - `workers/`: several processes at one task, this one among them.
 - `stream/`: rows and frames that come one after another, answered at once.

@@ -16,8 +16,8 @@ from recurra.cli import flags, terminal_output
 from recurra.errors import UsageError
 from recurra.runs.answers.long_form import long_form
 from recurra.runs.command_line import as_arguments
+from recurra.runs.many_files.predicting import Files, predict_files
 from recurra.runs.predict import Wanted, predicted
-from recurra.runs.workers.predicting import Files, predict_files
 from recurra.runs.workers.replicas import replicated
 from recurra.store import write_text
 

@@ -3,6 +3,5 @@
 - `replicas`: Other processes that do the same as this one, each taking what none has taken yet
 - `claims`: Which process has which piece of work; what one that died left behind is taken up by another
 - `launching`: A command of recurra run by several workers on this machine, and what became of them
-- `predicting`: Predictions of many files, each into a file of its own, by as many processes as are at it
 - `team`: Whether this process is one of several that train one network, and which
 """

@@ -10,9 +10,9 @@ import pytest
 
 import recurra
 from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.runs.many_files.predicting import CLAIMS, Files, predict_files
 from recurra.runs.predict import Wanted
 from recurra.runs.workers.claims import claim
-from recurra.runs.workers.predicting import CLAIMS, Files, predict_files
 
 
 def table(path, names, rng):
