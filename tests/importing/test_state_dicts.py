@@ -90,6 +90,13 @@ def test_a_tensor_of_any_size_out_of_one_number(tmp_path):
         recurra.import_weights(tmp_path / "x.pt")
 
 
+SMALL = {"weight_ih_l0": np.ones((8, 3)), "weight_hh_l0": np.ones((8, 2))}
+
+
+def norm(shape):
+    return {f"n.{name}": np.ones(shape) for name in ("weight", "bias", "running_mean", "running_var")}
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
@@ -102,6 +109,12 @@ def test_a_tensor_of_any_size_out_of_one_number(tmp_path):
             "lacks 'weight_hh_l1'",
         ),
         ({"x": "text"}, "holds 0 arrays"),
+        ({**SMALL, "weight_hr_l0": np.ones(())}, "weight_hr_l0 must be a matrix; got the shape ()"),
+        ({**SMALL, **norm(())}, "n: weight of its batch normalization has shape (); the others ask for (1,)"),
+        ({**SMALL, **norm((2, 3))}, "n: weight of its batch normalization has shape (2, 3); the others ask for (6,)"),
+        ({**SMALL, "fc.weight": np.ones((2, 4)), "fc.bias": np.ones(3)}, "fc: its weight has the shape (2, 4)"),
+        ({**SMALL, "module.weight_ih_l0": np.zeros((8, 3))}, "holds weight_ih_l0 twice"),
+        ({**SMALL, "w_ih": np.zeros((8, 3))}, "w_ih is a second name of a weight"),
     ],
 )  # fmt: skip
 def test_weights_that_do_not_fit_are_named(state, message):

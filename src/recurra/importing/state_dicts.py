@@ -114,7 +114,12 @@ def _arrays(path: Any, found: Mapping[Any, Any], unfolding: Unfolding | None) ->
         if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
             if not isinstance(name, str):
                 raise DataError(f"{path}: names of weights must be text; got {name!r}.")
-            arrays[name.removeprefix("module.")] = np.asarray(value, np.float32)
+            own = name.removeprefix("module.")
+            if own in arrays:
+                raise DataError(
+                    f"{path}: holds {own} twice, with and without 'module.' before it; leave one out."
+                )
+            arrays[own] = np.asarray(value, np.float32)
     if not arrays or len(arrays) > MOST_ARRAYS:
         raise DataError(f"{path}: holds {len(arrays)} arrays; a network has 1 to {MOST_ARRAYS}.")
     return arrays
@@ -134,7 +139,12 @@ def layers_of(path: Any, given: Mapping[str, Any]) -> nn.Module:
     for name, array in _arrays(path, given, None).items():
         if found := _RECURRENT.match(name):
             key = (found["kind"][0], found["of"], int(found["number"] or 0), found["reverse"] is not None)
-            recurrent.setdefault(found["layer"], {})[key] = array
+            weights = recurrent.setdefault(found["layer"], {})
+            if key in weights:
+                raise DataError(
+                    f"{path}: {name} is a second name of a weight that is there already; leave one out."
+                )
+            weights[key] = array
         elif found := _PLAIN.match(name):
             plain.setdefault(name if found["kind"] == "emb" else found["layer"], {})[found["kind"]] = array
         else:
@@ -172,7 +182,11 @@ def _recurrent(who: str, weights: Mapping[tuple[str, str, int, bool], np.ndarray
     ):
         raise DataError(f"{who}: lacks weight_ih_l0 or weight_hh_l0, or they are no matrices.")
     projection = weights.get(("w", "hr", 0, False))
-    hidden = state.shape[1] if projection is None else projection.shape[-1]
+    if projection is not None and projection.ndim != 2:
+        raise DataError(
+            f"{who}: weight_hr_l0 must be a matrix; got the shape {projection.shape}. Get it again."
+        )
+    hidden = state.shape[1] if projection is None else projection.shape[1]
     kinds: dict[float, Any] = {4: LSTM, 3: GRU, 1: RNN}
     kind = kinds.get(len(state) / max(hidden, 1))
     if kind is None or count > len(weights):
@@ -186,7 +200,7 @@ def _recurrent(who: str, weights: Mapping[tuple[str, str, int, bool], np.ndarray
         "bidirectional": any(reverse for *_, reverse in weights),
     }
     if projection is not None:
-        if kind is not LSTM or projection.ndim != 2 or len(projection) >= hidden:
+        if kind is not LSTM or len(projection) >= hidden:
             raise DataError(f"{who}: weight_hr_l0 of shape {projection.shape} is no projection of an LSTM.")
         options["proj_size"] = len(projection)
     made: nn.Module = kind(first.shape[1], hidden, **options)
@@ -209,16 +223,21 @@ def _other(who: str, own: Mapping[str, np.ndarray]) -> nn.Module | str:
     if weight is None:
         return "it has no weight"
     if "running_mean" in own and "running_var" in own:
-        norm = nn.BatchNorm1d(len(own["running_mean"]))
         parts = {
             "weight": weight,
             "bias": bias,
             "running_mean": own["running_mean"],
             "running_var": own["running_var"],
         }
+        wanted = (own["running_mean"].size,)
         for name, array in parts.items():
-            if array is None or array.shape != own["running_mean"].shape:
-                raise DataError(f"{who}: {name} of its batch normalization does not fit the others.")
+            if array is None or array.shape != wanted:
+                shape = "none" if array is None else array.shape
+                raise DataError(
+                    f"{who}: {name} of its batch normalization has shape {shape}; the others ask for {wanted}."
+                )
+        norm = nn.BatchNorm1d(*wanted)
+        for name, array in parts.items():
             set_to(getattr(norm, name), array)
         return norm
     if weight.ndim != 2:
@@ -232,4 +251,7 @@ def _other(who: str, own: Mapping[str, np.ndarray]) -> nn.Module | str:
             made = nn.Embedding(*weight.shape)
             set_to(made.weight, weight)
             return made
-    return linear(weight, bias)
+    try:
+        return linear(weight, bias)
+    except DataError as error:
+        raise DataError(f"{who}: {error}") from None
