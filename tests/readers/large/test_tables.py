@@ -48,6 +48,10 @@ ODD = {
     "infinite": LONG + "z1,0,a,inf,2\n",
     "too large": LONG + "z1,0,a,1e999,2\n",
     "whole and too large": LONG + "z1,0,a,1,12345678901234567890\n",
+    "hexadecimal": LONG + "z1,0,a,1,0x1F\n",
+    "hexadecimal times": "id,step,y,z\n"
+    + "".join(f"a,{i},{i % 3},{i % 7}\n" for i in range(300))
+    + "a,0x1F4,1,2\n",
     "a comment": LONG + "# the end\n",
     "units": LONG.replace("\n", "\n,s,,m,m\n", 1),
     "a preamble": "Logger 7\n\n" + LONG,

@@ -34,7 +34,10 @@ _NULLS = sorted(
 
 @dataclass(frozen=True)
 class _Form:
-    """How a file is written: separator, names of the columns, line of the first row (from 0), first rows."""
+    """How a file is written: separator, names of the columns, line of the first row (from 0), first rows.
+
+    ``quoted`` and ``hexadecimal`` tell whether quotation marks and 0x are anywhere in it.
+    """
 
     delimiter: str
     names: list[str]
@@ -42,6 +45,7 @@ class _Form:
     rows: list[list[str]]
     lines: int
     quoted: bool
+    hexadecimal: bool
 
 
 def read(
@@ -77,6 +81,8 @@ def read(
         "words" if name.lower() in words else _kind([row[j] for row in form.rows], numerals.decimal)
         for j, name in enumerate(form.names)
     ]
+    if form.hexadecimal:  # pyarrow takes 0x1F for a whole number, but for no other
+        kinds = ["double" if kind == "int64" else kind for kind in kinds]
     for _ in range(_TRIES):
         try:
             return _columns(path, form, kinds, numerals, times)
@@ -188,10 +194,10 @@ def _head(path: Path) -> str | None:
         return None
 
 
-def _scan(path: Path, delimiter: str) -> tuple[int, bool] | None:
-    """Return how many lines a file has at most and whether there are quotation marks; None if it is odd somewhere."""
+def _scan(path: Path, delimiter: str) -> tuple[int, bool, bool] | None:
+    """Return how many lines a file has at most, whether there are quotation marks and 0x; None if it is odd somewhere."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, quoted, last = 1, False, b""
+    lines, quoted, hexadecimal, last = 1, False, False, b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             if not chunk.isascii() or decoder.getstate()[0]:
@@ -202,6 +208,7 @@ def _scan(path: Path, delimiter: str) -> tuple[int, bool] | None:
             lines += chunk.count(b"\n")
             quoted = quoted or b'"' in chunk
             seam = last[-2:] + chunk[:2]
+            hexadecimal |= any(s in seam or (s[1:] in chunk and s in chunk) for s in (b"0x", b"0X"))
             # One sign alone is looked for far faster than two or three.
             if b"\0" in chunk or any(s in seam or (s[1:2] in chunk and s in chunk) for s in _COMMENTS):
                 return None
@@ -215,7 +222,7 @@ def _scan(path: Path, delimiter: str) -> tuple[int, bool] | None:
         return None
     end = last.rstrip(b" \r\n")
     closing = end[end.rfind(b"\n") + 1 :]
-    return (lines, quoted) if closing.strip(b' "' + delimiter.encode()) else None
+    return (lines, quoted, hexadecimal) if closing.strip(b' "' + delimiter.encode()) else None
 
 
 # ---------------------------------------------------------------------------- its cells
