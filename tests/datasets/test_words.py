@@ -43,6 +43,7 @@ VALUES = {
     "split_number": 1,
     "resample_hz": 25.0,
     "channels_first": True,
+    "on_disk": "temporary",  # of many tables, see tests/readers/large
 }
 FILE = {"encoding", "delimiter", "decimal", "thousands", "header"}
 IN_FOLDER = {"time", "static", "channels", "sort", "time_unit", "sample_rate_hz"} | FILE
