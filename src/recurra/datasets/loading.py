@@ -19,7 +19,7 @@ from recurra.readers.large.tables import read_table
 from recurra.readers.signals import signal
 from recurra.readers.tables import table, tokens
 from recurra.readers.tables.columns import is_frame
-from recurra.readers.tables.table_options import TableOptions, refuse
+from recurra.readers.tables.table_options import TableOptions, UnusedWordError, refuse
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (
@@ -86,7 +86,14 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
             check_choice("load", "on_disk", on_disk, ON_DISK)
         told = TableOptions.from_dict({**words, **keep}, who=str(source))
         return read_tables(tables, told, who=str(source), on_disk=on_disk or "auto", cache=cache_folder())
-    refuse(["on_disk"] if on_disk is not None else [], [], f"{source!s:.60}, which is no pattern of tables")
+    if on_disk is not None:
+        what = str(source) if isinstance(source, str | os.PathLike) else type(source).__name__
+        error = UnusedWordError(
+            "load: on_disk= is for many tables, a pattern such as 'recordings/*.parquet' or a folder of Parquet files; got "
+            f"{what}. Leave it out."
+        )
+        error.words = ("on_disk",)
+        raise error
     if isinstance(source, Dataset):
         refuse(words, [], "a Dataset, which is read already")
         return source
