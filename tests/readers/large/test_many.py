@@ -133,7 +133,7 @@ def test_says_what_does_not_belong_together(folder):
 def test_says_what_is_no_pattern_of_tables(folder, tmp_path):
     with pytest.raises(MissingDataError, match="no file is called so"):
         recurra.load(f"{folder}/*.pq")
-    with pytest.raises(UsageError, match="on_disk= does not apply to"):
+    with pytest.raises(UsageError, match="on_disk= is for many tables"):
         recurra.load(folder / "part-0.parquet", on_disk="always")
     with pytest.raises(UsageError, match="on_disk"):
         recurra.load(folder, on_disk="maybe")
