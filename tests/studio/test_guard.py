@@ -188,7 +188,7 @@ def test_only_what_belongs_to_the_page_is_static(served, name):
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"null", b'"x"', b"{", b"[" * 100_000, b'{"run": {"a": 1}, "text": []}', b'{"run": ["a", "b"], "text": 1}',
-     b'{"run": "a"}', b"\xff\xfe", b'{"run": NaN, "text": Infinity}'],
+     b'{"run": "a"}', b"\xff\xfe", b'{"run": NaN, "text": Infinity}', b'{"run": "a", "text": "\\ud800"}'],
 )  # fmt: skip
 def test_odd_json_is_answered_in_a_sentence(served, body):
     status, _, found = served.ask("POST", page(served, "api/notes"), body)

@@ -1,5 +1,8 @@
 """Labels are saved as the file that `recurra.load` reads, whole or not at all."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -113,3 +116,28 @@ def test_only_a_labeler_proposes():
 
     with pytest.raises(UsageError, match="a label per time step"):
         labels.propose(Estimator(), None, 0, 5)
+
+
+def test_two_pages_that_save_at_once_keep_both(below, monkeypatch):
+    write = labels.write_text
+
+    def slow(path, text):
+        time.sleep(0.1)
+        write(path, text)
+
+    monkeypatch.setattr(labels, "write_text", slow)
+    saves = [
+        threading.Thread(target=labels.write, args=(below, below.root / name, [stretch(0, 5, name)], 40))
+        for name in ("a.npy", "b.npy")
+    ]
+    for save in saves:
+        save.start()
+    for save in saves:
+        save.join()
+    assert [len(labels.read(below, below.root / name)) for name in ("a.npy", "b.npy")] == [1, 1]
+
+
+def test_a_name_that_a_table_cannot_hold_is_refused(below):
+    with pytest.raises(DataError, match="begins or ends with a space"):
+        labels.write(below, below.root / " a.npy", [stretch(0, 5, "x")], 40)
+    assert not (below.root / "labels.csv").exists()

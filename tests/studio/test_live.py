@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import os
+import tracemalloc
 
 import pytest
 
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 from recurra.folder_lock import FolderLock
 from recurra.runs.folder.files import RunFolder
 from recurra.studio import live
-from recurra.studio.files import Below
+from recurra.studio.files import LARGEST_TEXT, Below
 from studio.test_guard import write_run
 
 
@@ -45,6 +47,26 @@ def test_a_history_that_begins_anew_is_told_whole(below, run):
     follower.new_rows()
     run.write_history([{"epoch": 1}])
     assert follower.new_rows() == (True, [{"epoch": 1}])
+
+
+def test_a_history_larger_than_any_is_not_read(below, run):
+    with (run / "history.jsonl").open("wb") as file:
+        file.truncate(LARGEST_TEXT + 1)  # takes no place on the disk
+    follower = live.Follower(below, run)
+    tracemalloc.start()
+    assert follower.new_rows() == (False, [])
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name on this system")
+@pytest.mark.parametrize("name", ["history.jsonl", "report.html", "model.recurra"])
+def test_a_pipe_in_a_run_folder_is_not_waited_for(below, run, name):
+    os.mkfifo(run / name)
+    with pytest.raises(DataError, match="is no regular file"):
+        below.file_of(run, name)
+    with pytest.raises(DataError, match="is a pipe or a device"):
+        below.path(f"a/{name}")
 
 
 def test_events_of_a_training_that_ends(below, run):

@@ -65,6 +65,8 @@ class Below:
             there = False
         if not there:
             raise MissingDataError(f"studio: {told!r} is not there.")
+        if not (path.is_file() or path.is_dir()):
+            raise DataError(f"studio: {told!r} is a pipe or a device, and is not read.")
         return path
 
     def name(self, path: Path) -> str:
@@ -88,9 +90,13 @@ class Below:
         """Return a file of a run, which a link in its place must not lead out of the folder."""
         path = run.path / name
         try:
-            link = stat.S_ISLNK(os.lstat(path).st_mode)
+            mode = os.lstat(path).st_mode
         except OSError:
             raise MissingDataError(f"studio: {self.name(path)[:200]!r} is not there.") from None
+        link = stat.S_ISLNK(mode)
+        if not link and not stat.S_ISREG(mode):
+            # to open a pipe that nobody writes into would never end
+            raise DataError(f"studio: {self.name(path)[:200]!r} is no regular file, and is not read.")
         # the folder itself was resolved when it was found; for a thousand runs that is a second saved
         return self.path(self.name(path)) if link else path
 

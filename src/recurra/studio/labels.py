@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from recurra.studio.recordings import Recording
 
 MOST_STRETCHES = 200_000
 MOST_PROPOSED_STEPS = 500_000
+# One file holds the stretches of a whole folder: who saves reads it, replaces his own, and writes it before the next does.
+_WRITING = Lock()
 
 
 def read(below: Below, recording: Path) -> list[Stretch]:
@@ -40,8 +43,19 @@ def write(below: Below, recording: Path, stretches: Sequence[Any], steps: int) -
     """
     if not isinstance(stretches, list) or len(stretches) > MOST_STRETCHES:
         raise UsageError(f"studio: stretches must be a list of at most {MOST_STRETCHES:,}.")
+    if recording.name != recording.name.strip():
+        raise DataError(
+            f"studio: {recording.name[:80]!r} begins or ends with a space, which tables of labels leave out. Rename it."
+        )
     own = [_stretch(one) for one in stretches]
     steps_labelled(own, steps, recording.name)
+    with _WRITING:
+        _replace(below, recording, own)
+    return len(own)
+
+
+def _replace(below: Below, recording: Path, own: list[Stretch]) -> None:
+    """Write the file of a folder anew, with these stretches of one recording."""
     everything = _all(below, recording.parent) | {recording.name: sorted(own)}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -52,7 +66,6 @@ def write(below: Below, recording: Path, stretches: Sequence[Any], steps: int) -
     if place.is_symlink():
         raise DataError(f"studio: {place.name} is a link, and is not written into. Remove it.")
     write_text(place, text.getvalue())
-    return len(own)
 
 
 def _all(below: Below, folder: Path) -> dict[str, list[Stretch]]:

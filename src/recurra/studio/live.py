@@ -10,7 +10,7 @@ from typing import Any
 from recurra.errors import UsageError
 from recurra.runs.folder.files import CONFIG, CONTROL, HISTORY, METRICS, TRAINING, RunFolder
 from recurra.store import write_text
-from recurra.studio.files import Below, is_plain, rows_in
+from recurra.studio.files import LARGEST_TEXT, Below, is_plain, rows_in
 from recurra.studio.runs import state_of
 from recurra.studio.words import json_bytes
 
@@ -43,6 +43,8 @@ class Follower:
         try:
             with self._below.file_of(self._run, HISTORY).open("rb") as file:
                 found = os.fstat(file.fileno())
+                if found.st_size > LARGEST_TEXT:
+                    return False, []
                 anew = found.st_ino != self._file or found.st_size < self._place
                 if anew:
                     self._file, self._place = found.st_ino, 0

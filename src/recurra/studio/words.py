@@ -30,6 +30,10 @@ class Words:
         value = self._first(name, default)
         if not isinstance(value, str) or len(value) > LONGEST_TEXT:
             raise UsageError(f"studio: {name} must be a text; got {_shown(value)}.")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise UsageError(
+                f"studio: {name} must be a text; got half of a character in {ascii(value)[:80]}."
+            )
         return value
 
     def texts(self, name: str) -> list[str]:

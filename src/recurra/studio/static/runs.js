@@ -50,6 +50,11 @@ export async function runsPage(main, words, about) {
     changed();
   }
 
+  function stateOf(r) {
+    const said = r.damaged ? "damaged" : r.state;
+    return el("span", { class: `state ${said}` }, said);
+  }
+
   function row(r) {
     const box = el("input", { type: "checkbox", "aria-label": `Choose ${r.id}`, checked: chosen.has(r.id), onchange: (event) => {
       if (event.target.checked) chosen.add(r.id); else chosen.delete(r.id);
@@ -57,7 +62,7 @@ export async function runsPage(main, words, about) {
       changed();
     } });
     const cells = columns().slice(1).map(([key, , value, n]) => {
-      if (key === "state") return el("td", {}, el("span", { class: `state ${r.state}` }, r.damaged ? "damaged" : r.state));
+      if (key === "state") return el("td", {}, stateOf(r));
       if (key === "value") return el("td", { class: "n" }, r.main ? `${titled(r.main)} ${number(r.value)}` : "–");
       if (key === "seconds") return el("td", { class: "n" }, seconds(r.seconds));
       if (key === "started") return el("td", {}, r.started.replace("T", " ").replace("Z", ""));
