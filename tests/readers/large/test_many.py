@@ -1,6 +1,7 @@
 """Many tables as one data set: on disk and in memory the same; interrupted and gone on with."""
 
 import json
+import os
 import threading
 import time
 
@@ -206,3 +207,54 @@ def test_a_run_on_a_pattern(folder, tmp_path, monkeypatch):
     assert (config["data"], config["data_kind"]) == (pattern, "file")
     assert run.metrics["n_test"] == 0
     assert len(predict(tmp_path / "run", folder / "part-1.parquet")) == 10
+
+
+def tables(folder, *contents):
+    folder.mkdir(exist_ok=True)
+    for number, content in enumerate(contents):
+        (folder / f"{number}.csv").write_text(content)
+    return f"{folder}/*.csv"
+
+
+@pytest.mark.parametrize(
+    ("head", "one", "other", "words", "said"),
+    [
+        ("label", "01", "mf", {}, "labels are words"),
+        ("group", "11", ["01", "01"], {}, "groups are words"),
+        ("s", "11", "mm", {"static": "s"}, "the static input 's' is words"),
+    ],
+)
+def test_says_what_is_no_number_in_every_file(head, one, other, words, said, tmp_path, monkeypatch):
+    """Seen to fail: 1 in one file and "01" in another were two groups, and 0 and "m" classes of one labeler."""
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    made = [
+        f"id,time,x,{head}\n" + "".join(f"{name},{t},{t},{cells[t % 2]}\n" for t in range(9))
+        for name, cells in (("a", one), ("b", other))
+    ]
+    pattern = tables(tmp_path / "data", *made)
+    for word in ("always", "never"):
+        with pytest.raises(DataError, match=f"{said} in some files and numbers in others"):
+            recurra.load(pattern, on_disk=word, **words)
+
+
+def test_is_read_again_where_only_the_content_changed(tmp_path, monkeypatch):
+    """Seen to fail with size and time of modification alone, which copies keep."""
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    text = "id,time,x\n" + "".join(f"a,{t},1\n" for t in range(9))
+    pattern = tables(tmp_path / "data", text, text.replace("a", "b"))
+    assert recurra.load(pattern, on_disk="always").records[0].values[0] == 1
+    file = tmp_path / "data" / "0.csv"
+    before = file.stat()
+    time.sleep(0.02)
+    file.write_text(text.replace(",1\n", ",2\n"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert recurra.load(pattern, on_disk="always").records[0].values[-1] == 2
+
+
+@pytest.mark.parametrize("size", [None, 100])
+def test_is_read_again_where_values_were_cleared_away(size, folder, tmp_path):
+    whole = recurra.load(folder, on_disk="never")
+    recurra.load(folder, on_disk="always")
+    (kept,) = (tmp_path / "cache" / "tables").iterdir()
+    (kept / "values.float64").unlink() if size is None else os.truncate(kept / "values.float64", size)
+    same(recurra.load(folder, on_disk="always"), whole)

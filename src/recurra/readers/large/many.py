@@ -11,6 +11,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, MissingDataError
@@ -122,7 +125,11 @@ def _bytes_of(files: Sequence[Path]) -> float:
 
 def _key(files: Sequence[Path], words: TableOptions) -> str:
     """Return 32 hexadecimal digits of what decides the records: the files as they are now, and the words."""
-    about = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+    about = []
+    for file in files:
+        now = file.stat()
+        # A copy may keep its time of modification, but not that of its entry.
+        about.append([str(file.resolve()), now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino])
     told = {name: value for name, value in asdict(words).items() if name != "given"}
     text = json.dumps([_VERSION, about, told], default=str, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -145,12 +152,12 @@ def _read(files: Sequence[Path], words: TableOptions) -> Iterator[tuple[Path, Da
 
 
 def _checked(dataset: Dataset, who: str) -> Dataset:
-    """Return a data set whose sequences have names of their own, labels of one kind and rates evened out.
+    """Return a data set whose sequences have names of their own, words of one kind and rates evened out.
 
     Raises
     ------
     DataError
-        If two sequences have one name, or labels are words in one file and numbers in another.
+        If two sequences have one name, or labels, groups or a static input are words in one file and numbers in another.
     """
     seen: set[str | None] = set()
     for name in (record.name for record in dataset.records):
@@ -159,11 +166,11 @@ def _checked(dataset: Dataset, who: str) -> Dataset:
                 f"{who}: the sequence {name!r} is in two files. Keep all rows of a sequence in one file, or rename one."
             )
         seen.add(name)
-    kinds = {type(record.label).__name__ for record in dataset.records if record.label is not None}
-    if len(kinds) > 1 and "str" in kinds:
-        raise DataError(
-            f"{who}: labels are words in some files and numbers in others. Write them alike in all of them."
-        )
+    _check_alike([record.label for record in dataset.records], f"{who}: labels are")
+    _check_alike([record.group for record in dataset.records], f"{who}: groups are")
+    for place, name in enumerate(dataset.static_names or ()):
+        cells = [record.static[place] for record in dataset.records if record.static is not None]
+        _check_alike(cells, f"{who}: the static input {name!r} is")
     rates = [record.sample_rate_hz for record in dataset.records]
     if all(rate is None for rate in rates) or len(set(rates)) == 1:
         return dataset
@@ -172,3 +179,10 @@ def _checked(dataset: Dataset, who: str) -> Dataset:
         replace(record, sample_rate_hz=rate) for record, rate in zip(dataset.records, even, strict=True)
     ]
     return replace(dataset, records=records, notes=(*dataset.notes, *notes))
+
+
+def _check_alike(values: Sequence[Any], what: str) -> None:
+    """Raise DataError where some values, or arrays of them, are words and others numbers: 1 is not "1" then."""
+    kinds = {np.asarray(value).dtype.kind in "SU" for value in values if value is not None}
+    if len(kinds) > 1:
+        raise DataError(f"{what} words in some files and numbers in others. Write them alike in all of them.")

@@ -60,6 +60,12 @@ class SequenceStore:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.sources = [StoredSource(**line) for line in _lines(folder / _INDEX)]
+        values = folder / _VALUES
+        if self.sources and (
+            not values.exists() or values.stat().st_size < 8 * self.rows * (self.n_channels or 1)
+        ):  # somebody cleared away what the index tells of
+            (folder / _INDEX).unlink()
+            self.sources = []
 
     @property
     def rows(self) -> int:
