@@ -131,3 +131,8 @@ def test_two_hundred_files_with_one_worker_killed_have_each_row_once(run, tmp_pa
         os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
         assert running.wait(timeout=600) == 0
     assert names(out) == sorted(f"n{number}-{i}" for number in range(200) for i in range(50))
+
+
+def test_a_folder_where_files_are_to_be_named_is_told(tmp_path):
+    with pytest.raises(MissingDataError, match=r"it is a folder; name its files, such as '.*\*'\.$"):
+        Files.of((str(tmp_path),), tmp_path / "out", ".csv")

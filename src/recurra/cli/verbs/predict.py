@@ -93,7 +93,8 @@ def command(
             "predict: predictions and --json both want standard output; write the predictions with -o FILE."
         )
     options = flags.given(given)
-    if workers is not None or (out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())):
+    into_folder = out is not None and Path(out).is_dir() and not any(Path(one).is_dir() for one in data)
+    if workers is not None or into_folder or (out is not None and out.endswith(("/", os.sep))):
         wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, None, beam_size, n_best)
         return _many(run, data, out, form or "csv", wanted, options, workers or 1, as_json)
     suffix = "" if out is None else Path(out).suffix.lower()

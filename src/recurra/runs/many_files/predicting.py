@@ -50,6 +50,10 @@ class Files:
             found = [
                 Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(name)
             ]
+            if not found and os.path.isdir(pattern):
+                raise MissingDataError(
+                    f"{pattern}: it is a folder; name its files, such as '{Path(pattern) / '*'}'."
+                )
             if not found:
                 raise MissingDataError(f"{pattern}: there is no such file.")
             answers |= {name: out / f"{name.relative_to(root)}{suffix}" for name in found}
