@@ -129,5 +129,8 @@ def test_what_is_no_network(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(DataError, match="is no file of a network that is known"):
         recurra.import_weights(tmp_path / "a.txt")
+    (tmp_path / "cut.pt").write_bytes(b"")
+    with pytest.raises(DataError, match=r"cut.pt: is empty. Get it again."):
+        recurra.import_weights(tmp_path / "cut.pt")
     with pytest.raises(UsageError, match="source must be a path or a state dict; got int"):
         recurra.import_weights(3)

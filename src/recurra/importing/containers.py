@@ -47,6 +47,8 @@ def kind_of(path: Path, data: bytes) -> str:
     DataError
         If it is none of them.
     """
+    if not data:
+        raise DataError(f"{path}: is empty. Get it again.")
     if data[:2] == b"PK":
         return _kind_of_zip(path, data)
     if data[:8] == _HDF5:
