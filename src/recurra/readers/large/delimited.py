@@ -21,6 +21,8 @@ from recurra.readers.tables.preamble import check_header, find_table, is_row_of_
 # Rows at the beginning that say what a column holds, as many as `find_table` looks at, and lines they may stand in.
 _SAMPLE_ROWS, _SAMPLE_LINES = 200, 401
 _HEAD_BYTES, _CHUNK = 1 << 17, 1 << 24
+# pyarrow takes some kilobytes for each column of each piece of a file.
+_MOST_COLUMNS = 4096
 # Times that a column may turn out to be something else before the file is read as text.
 _TRIES = 8
 
@@ -170,7 +172,9 @@ def _form(path: Path, numerals: Numerals, delimiter: str | None, header: str) ->
 
 
 def _names(cells: list[str], path: Path, decimal: str, header: str) -> list[str] | None:
-    """Return the names of the columns; None where some have none."""
+    """Return the names of the columns; None where some have none, or where there are too many."""
+    if len(cells) > _MOST_COLUMNS:
+        return None
     if header == "auto":
         check_header(cells, str(path), decimal)
     if header == "none" or (header == "maybe" and is_row_of_numbers(cells, decimal)):

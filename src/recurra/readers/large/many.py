@@ -18,7 +18,6 @@ import numpy as np
 from recurra.checks import listing
 from recurra.errors import DataError, MissingDataError
 from recurra.folder_lock import FolderLock
-from recurra.live_line import open_live_line
 from recurra.readers.large.stored import SequenceStore
 from recurra.readers.large.tables import read_table
 from recurra.readers.tables.table_options import TableOptions
@@ -135,9 +134,18 @@ def _key(files: Sequence[Path], words: TableOptions) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def _live_line() -> Any:
+    """Return where progress is drawn; None in a light install, which has no rich."""
+    try:
+        from recurra.live_line import open_live_line
+    except ModuleNotFoundError:
+        return None
+    return open_live_line()
+
+
 def _read(files: Sequence[Path], words: TableOptions) -> Iterator[tuple[Path, Dataset]]:
     """Yield each file with its sequences; one without names is called by its file."""
-    line = open_live_line() if len(files) > 1 else None
+    line = _live_line() if len(files) > 1 else None
     try:
         for number, file in enumerate(files, 1):
             if line is not None:
