@@ -230,14 +230,13 @@ def _other(who: str, own: Mapping[str, np.ndarray]) -> nn.Module | str:
             "running_var": own["running_var"],
         }
         wanted = (own["running_mean"].size,)
+        norm = nn.BatchNorm1d(*wanted)
         for name, array in parts.items():
             if array is None or array.shape != wanted:
                 shape = "none" if array is None else array.shape
                 raise DataError(
                     f"{who}: {name} of its batch normalization has shape {shape}; the others ask for {wanted}."
                 )
-        norm = nn.BatchNorm1d(*wanted)
-        for name, array in parts.items():
             set_to(getattr(norm, name), array)
         return norm
     if weight.ndim != 2:
