@@ -33,8 +33,8 @@ def run(text, seed, quick):
     """Train with one seed; return the generator and its judgement."""
     cut = len(text) * 9 // 10
     writer = recurra.TextGenerator(**SETTING | (QUICK if quick else {}), random_state=seed)
-    writer.fit(text[:cut])
-    return writer, writer.evaluate(text[cut:], length=100 if quick else 600)
+    writer.fit([text[:cut]])
+    return writer, writer.evaluate([text[cut:]], length=100 if quick else 600)
 
 
 def main():

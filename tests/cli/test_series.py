@@ -31,7 +31,7 @@ def test_a_forecast_from_a_table_with_dates(table, tmp_path):
     assert any("a step every h" in line for line in told)
     assert any("1 steps are missing" in line for line in told)
     assert run.metrics["n_test"] == 48
-    assert {"skill", "mae", "mae_baseline", "coverage"} <= set(run.metrics)
+    assert {"mae", "mae_baseline", "coverage"} <= set(run.metrics)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["mae"] == run.metrics["mae"]
     assert "Skill" in (tmp_path / "run" / "report.html").read_text()
     assert (tmp_path / "run" / "figures" / "forecast-worst.svg").is_file()

@@ -25,7 +25,7 @@ def typed(monkeypatch, cli):
 
 def test_parts_of_speech_end_in_a_report(cli, typed, nine, tmp_path):
     looked = cli("look", nine.folder / "tagged.conll")
-    assert looked.out.startswith("40 sentences of 3 to 3 words")
+    assert looked.out.startswith("40 sentences of 3 words each")
     out = tmp_path / "run"
     flags = (
         "--embedding-size",

@@ -12,7 +12,7 @@ import click
 from recurra.options import OPTIONS
 from recurra.runs.command_line import BUDGET, PYTHON_ONLY, SEED, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
-from recurra.runs.folder.files import TASK_NAMES
+from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.tasks import all_defaults
 
 # Options of the verbs themselves.

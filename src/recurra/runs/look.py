@@ -15,7 +15,7 @@ from recurra.inspection.inspection import inspect
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
-from recurra.runs.folder.files import TASK_NAMES
+from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.plan import as_task_reads, choose_task, told_as_classes, why_not
 from recurra.runs.tasks import TASKS, defaults, options_class
 

@@ -20,7 +20,7 @@ from recurra.records import Dataset, RunData
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
 from recurra.runs.data.split import Split, check_by, check_classes_left, check_values, divide, test_of
-from recurra.runs.folder.files import TASK_NAMES
+from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, estimator_class
 
 

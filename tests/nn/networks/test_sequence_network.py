@@ -102,7 +102,8 @@ WRONG = {
     ),
     "cell": (
         {"cell": "ltsm", "input_size": 3, "hidden_size": 3, "output_size": 3},
-        "NetworkConfig: cell must be one of 'rnn', 'rnn_relu', 'lstm', 'gru'; got 'ltsm'. Did you mean 'lstm'?",
+        "NetworkConfig: cell must be one of 'rnn', 'rnn_relu', 'lstm', 'gru', 'lstm_peephole', 'lstm_norm', 'gru_norm', "
+        "'gru_before'; got 'ltsm'. Did you mean 'lstm'?",
     ),
     "size": (
         {"cell": "lstm", "input_size": 3, "hidden_size": 0, "output_size": 3},

@@ -52,10 +52,13 @@ def together(monkeypatch, make_network, make_examples, *, callbacks=(), weights=
     barrier, box, own = threading.Barrier(2), {}, threading.local()
     monkeypatch.setattr(loop, "join", lambda shards: InThreads(own.rank, 2, barrier, box))
     found = {}
+    networks = [
+        make_network(dropout=0.3) for _ in range(2)
+    ]  # here: they are drawn from torch's one generator
 
     def work(rank):
         own.rank = rank
-        network = make_network(dropout=0.3)
+        network = networks[rank]
         with module.torch.no_grad():
             network.last.bias += weights[rank]
         config = TrainingConfig(max_epochs=max_epochs, batch_size=7, shards=4, seed=1)

@@ -1,5 +1,6 @@
 """The run folder.
 
+- `task_names`: What textbooks and model files call a task
 - `files`: the names of its files, and those that are small.
 - `json_files`: JSON read and figures made for it.
 - `ownership`: who writes into a run folder, and how a new run takes the place of an earlier one.

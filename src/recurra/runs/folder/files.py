@@ -22,17 +22,6 @@ CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
     "trained-on.recurra",
 )  # fmt: skip
-# What textbooks and model files call a task -> what a run calls it.
-TASK_NAMES: Mapping[str, str] = {
-    "classification": "classify",
-    "regression": "regress",
-    "labeling": "label",
-    "translation": "translate",
-    "forecasting": "forecast",
-    "anomaly": "anomaly",
-    "generation": "generate",
-}
-
 CONTROL, TRAINING, NOTES = "control.txt", "training.json", "notes.txt"
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from recurra import folder_lock, store
 from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
-from recurra.runs.folder.files import CONFIG, MODEL, OURS, TASK_NAMES, RunFolder
+from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
 from recurra.runs.folder.ownership import settle_to_read
+from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
 
