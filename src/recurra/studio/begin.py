@@ -62,6 +62,10 @@ def looked_at(below: Below, file: str, options: Mapping[str, Any]) -> dict[str, 
     }
 
 
+# Trainings go on when a page ends; Python would warn of processes and files that nobody holds.
+_GOING_ON: list[tuple[subprocess.Popen, Any]] = []
+
+
 @dataclass
 class Beginnings:
     """Trainings that this page has begun.
@@ -108,6 +112,7 @@ class Beginnings:
             start_new_session=True,
         )
         self._begun[out] = (process, said)
+        _GOING_ON.append(self._begun[out])
         return {name: words[name] for name in ("command", "python")}
 
     def state(self, out: str) -> dict[str, Any]:
