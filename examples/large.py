@@ -1,4 +1,4 @@
-"""Three gigabytes of recordings of a machine, made here, trained on within one gigabyte of memory.
+"""Three gigabytes of recordings of a machine, made here, read from disk batch by batch while training; the peak is told.
 
 Four accelerometers at 1 kHz, a second each time: sound, out of balance, a damaged bearing, or a loose foot, at changing
 speed and in noise. They are made, as `make_files` says, since no public set of this size can be had here: the accuracy says
