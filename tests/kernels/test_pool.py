@@ -142,6 +142,20 @@ def test_same_bits_on_whatever_threads(program, environment, pool, alone):
     assert said(program, **environment) == [pool, alone]
 
 
+def test_a_thread_waits_while_another_imports_the_extension():
+    program = """
+import time
+from importlib.machinery import ExtensionFileLoader
+whole = ExtensionFileLoader.exec_module
+ExtensionFileLoader.exec_module = lambda *given: (begun.set(), time.sleep(0.2), whole(*given))
+begun, found = threading.Event(), []
+threads = [threading.Thread(target=lambda: found.append(hasattr(native_module(), "pack"))) for _ in range(3)]
+threads[0].start(), begun.wait(), [t.start() for t in threads[1:]], [t.join() for t in threads]
+print(*found)
+"""
+    assert said(program) == ["True"] * 3
+
+
 @needs_proc
 def test_torchs_threads_and_ours_are_the_same_ones():
     program = """

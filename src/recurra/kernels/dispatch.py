@@ -5,7 +5,6 @@ import contextvars
 import functools
 import importlib
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,10 +33,11 @@ def asked_for_reference() -> bool:
     return _chosen() == "reference"
 
 
+@functools.cache  # asked for at every step of a stream, and import_module takes longer than a step
 def native_module() -> Any:
     """Return the compiled extension; ImportError if it is absent."""
-    # asked for at every step of a stream, and import_module takes longer than a step
-    return sys.modules.get("recurra.kernels._native") or importlib.import_module("recurra.kernels._native")
+    # import_module waits while another thread is half through the import; sys.modules would give the half
+    return importlib.import_module("recurra.kernels._native")
 
 
 def _found() -> tuple[Any, str]:
