@@ -12,8 +12,18 @@ from recurra.errors import MissingExtraError
 pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 
 
-def test_it_serves_until_ctrl_c(tmp_path):
-    command = [sys.executable, "-m", "recurra", "studio", str(tmp_path), "--no-browser"]
+# A request that takes an hour, as one of very large data may; everything else is the command as it is.
+HANGING = """
+import sys, time
+from recurra.cli.main import run
+from recurra.studio import app
+app.ASKED["hang"] = lambda studio, words: time.sleep(3600)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_it_serves_until_ctrl_c_even_while_a_request_hangs(tmp_path):
+    command = [sys.executable, "-c", HANGING, "studio", str(tmp_path), "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             url = process.stdout.readline().strip()
@@ -22,6 +32,10 @@ def test_it_serves_until_ctrl_c(tmp_path):
                 assert b"recurra studio" in answer.read()
             with urllib.request.urlopen(f"{url}api/runs", timeout=150) as answer:
                 assert answer.read() == b'{"runs":[],"differ":[]}'
+            with pytest.raises(TimeoutError):
+                urllib.request.urlopen(f"{url}api/hang", timeout=0.3)
+            with urllib.request.urlopen(f"{url}api/runs", timeout=150) as answer:
+                assert answer.status == 200  # others are answered meanwhile
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=150)
         finally:

@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from recurra.errors import UsageError
 from recurra.runs.folder.files import CONFIG, CONTROL, HISTORY, METRICS, TRAINING, RunFolder
 from recurra.store import write_text
@@ -73,8 +75,8 @@ async def events(below: Below, run: RunFolder) -> AsyncIterator[bytes]:
     follower, told, quiet = Follower(below, run), "", 0.0
     while True:
         # What the state is comes first: rows written before the end are then sent before it is told.
-        now = await asyncio.to_thread(status, below, run)
-        anew, rows = await asyncio.to_thread(follower.new_rows)
+        now = await run_in_threadpool(status, below, run)
+        anew, rows = await run_in_threadpool(follower.new_rows)
         if rows or anew:
             yield _event("rows", {"anew": anew, "rows": rows})
         words = json.dumps(now)

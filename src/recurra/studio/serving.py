@@ -1,5 +1,6 @@
 """The server: for the command line until Ctrl-C, and for a notebook in a thread of its own."""
 
+import contextlib
 import html
 import os
 import socket
@@ -15,6 +16,7 @@ from recurra.errors import MissingExtraError, UsageError
 
 ADDRESS = "127.0.0.1"
 SECONDS_TO_START = 10.0
+SECONDS_TO_END = 3.0
 HEIGHT = 760  # pixels of the page in a notebook
 
 
@@ -47,12 +49,23 @@ def serve(
     tell(url)
     if browser and _has_screen():
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    # In a thread that is no reason to stay: requests that are answered in threads of it, and may take minutes, end with us.
+    thread = _in_thread(server, place)
     try:
-        server.run(sockets=[place])
+        while thread.is_alive():
+            thread.join(1.0)
     except KeyboardInterrupt:  # the end that was asked for
-        pass
+        server.should_exit = True
+        with contextlib.suppress(KeyboardInterrupt):
+            thread.join(SECONDS_TO_END)
     finally:
         place.close()
+
+
+def _in_thread(server: Any, place: socket.socket) -> threading.Thread:
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    return thread
 
 
 class Shown:
@@ -113,7 +126,7 @@ def studio(run: Any = ".", *, port: int = 0, read_only: bool = False) -> Shown:
     server, place, url = _prepared(folder, port, read_only=read_only, framed=True)
     if Path(folder, "config.json").is_file():
         url += "#run=."
-    threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True).start()
+    _in_thread(server, place)
     until = time.monotonic() + SECONDS_TO_START
     while not server.started and time.monotonic() < until:
         time.sleep(0.01)
@@ -149,7 +162,8 @@ def _prepared(folder: Any, port: int, *, read_only: bool, framed: bool) -> tuple
 
 
 def _listening(port: int) -> socket.socket:
-    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named, for asyncio sends small parts of an answer at once only where it is: 40 ms of each are saved.
+    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name != "nt":
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
