@@ -1,10 +1,12 @@
 """Data below the folder looked at, a training begun as a process of its own, a network exported as a download."""
 
 import io
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from recurra.runs.look import look
 from recurra.studio.files import Below, check_name
 
 MOST_FILES = 2000
+MOST_SAID = 20_000  # bytes of what a training wrote that are looked at
 # Options that name files, which the page does not choose.
 _OF_FILES = ("checkpoint_dir", "cache_dir", "labels", "vectors", "backbone", "device")
 _SHOWN = (
@@ -62,8 +65,55 @@ def looked_at(below: Below, file: str, options: Mapping[str, Any]) -> dict[str, 
     }
 
 
-# Trainings go on when a page ends; Python would warn of processes and files that nobody holds.
-_GOING_ON: list[tuple[subprocess.Popen, Any]] = []
+# -P: what lies in the folder of data is never imported.
+COMMAND = ("-P", "-m", "recurra")
+
+
+class Begun:
+    """A training that was begun as a process, which goes on when the page or studio ends.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What ``recurra`` is called with.
+    folder : Path
+        Where.
+    """
+
+    def __init__(self, arguments: list[str], folder: Path) -> None:
+        said = tempfile.TemporaryFile()  # noqa: SIM115 # the process writes into it for as long as it runs
+        process = subprocess.Popen(
+            [sys.executable, *COMMAND, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        self.code: int | None = None
+        self._said, self._lines = said, [""]
+        # Waits for the end, so that no dead process stays behind; holds the process when the page is gone before it.
+        threading.Thread(target=self._wait, args=(process,), daemon=True).start()
+
+    def _wait(self, process: subprocess.Popen) -> None:
+        code = process.wait()
+        with self._said:
+            self._lines = self._read()
+        self.code = code
+
+    def _read(self) -> list[str]:
+        size = os.fstat(self._said.fileno()).st_size
+        self._said.seek(max(0, size - MOST_SAID))
+        return self._said.read().decode("utf-8", errors="replace").splitlines()[-8:]
+
+    def said(self) -> list[str]:
+        """Return the last lines that it wrote."""
+        if self.code is not None:
+            return self._lines
+        try:
+            return self._read()
+        except ValueError:  # it ended just now
+            return self._lines
 
 
 @dataclass
@@ -77,11 +127,12 @@ class Beginnings:
     """
 
     below: Below
-    _begun: dict[str, tuple[subprocess.Popen, Any]] = field(default_factory=dict)
+    _begun: dict[str, Begun] = field(default_factory=dict)
 
     def words(self, file: str, out: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the command and the Python that train on data below the folder."""
-        self.below.path(file)
+        file = self.below.path(file).relative_to(self.below.root).as_posix()
+        file = f"./{file}" if file.startswith("-") else file  # no option
         _check(options)
         for part in out.split("/"):
             check_name(part)
@@ -101,32 +152,19 @@ class Beginnings:
             raise UsageError(f"studio: {out!r} leads out of the folder.")
         if folder.exists():
             raise UsageError(f"studio: {out!r} is there already; give another name.")
-        said = tempfile.TemporaryFile()  # noqa: SIM115 # the process writes into it for as long as it runs
-        # -P: what lies in the folder of data is never imported
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "recurra", *words["arguments"]],
-            cwd=self.below.root,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            start_new_session=True,
-        )
-        self._begun[out] = (process, said)
-        _GOING_ON.append(self._begun[out])
+        self._begun[out] = Begun(words["arguments"], self.below.root)
         return {name: words[name] for name in ("command", "python")}
 
     def state(self, out: str) -> dict[str, Any]:
         """Return whether a training that was begun here still runs, and what it last said where it failed."""
         if out not in self._begun:
             raise UsageError(f"studio: no training of the name {out[:80]!r} was begun here.")
-        process, said = self._begun[out]
-        code = process.poll()
-        said.seek(0)
-        lines = said.read().decode("utf-8", errors="replace").splitlines()
+        begun = self._begun[out]
+        code = begun.code
         return {
             "running": code is None,
             "code": code,
-            "said": lines[-8:],
+            "said": begun.said(),
             "run": (self.below.root / out / "config.json").exists(),
         }
 
