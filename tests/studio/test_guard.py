@@ -139,6 +139,8 @@ def test_a_form_of_another_page_is_refused(served, kind):
 OUTSIDE = [
     "../outside/run", "..", "link/run", "link", "/etc", "a/../../outside/run", "a\\..\\..", "a\0", "./../outside/run",
     "%2e%2e/outside/run", "....//outside/run", "a/" * 3000, "~", "//etc", "C:\\", "\ud7ff" * 300,
+    r"\x2e\x2e/outside/run", r"..\x5coutside", r"a\x2f..\x2f..\x2foutside\x2frun", r"\xc0\xae\xc0\xae/outside/run", r"a\x00",
+    r"\x5c\x5coutside", r"\x5C", r"\xe",
 ]  # fmt: skip
 
 

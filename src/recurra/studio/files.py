@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from recurra.runs.folder.files import CONFIG, RunFolder
 MOST_FOLDERS = 100_000
 DEEPEST = 8
 LARGEST_TEXT = 200_000_000  # bytes; a history of 100,000 epochs has some 40 MB
+# How the page calls a byte of a name that is no UTF-8, or a backslash; never a dot or a slash. Windows has texts as names.
+ODD_BYTE = re.compile(r"\\x(5c|[89a-f][0-9a-f])" if os.name != "nt" else r"(?!)")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Below:
             If there is nothing.
         """
         told = relative[:200]
-        if "\0" in relative or "\\" in relative or os.path.isabs(relative) or ".." in relative.split("/"):
+        plain = "\0" not in relative and "\\" not in ODD_BYTE.sub("", relative)
+        relative = ODD_BYTE.sub(lambda found: os.fsdecode(bytes.fromhex(found[1])), relative)
+        if not plain or os.path.isabs(relative) or ".." in relative.split("/"):
             raise DataError(f"studio: {told!r} is no path below the folder.")
         try:
             path = (self.root / relative).resolve()
@@ -70,8 +75,8 @@ class Below:
         return path
 
     def name(self, path: Path) -> str:
-        """Return a path below the folder as the page calls it."""
-        return path.relative_to(self.root).as_posix()
+        r"""Return a path below the folder as the page calls it: bytes that are no UTF-8, and backslashes, as ``\xe9``."""
+        return _for_page(path.relative_to(self.root).as_posix())
 
     def run(self, relative: str) -> RunFolder:
         """Return a run below the folder.
@@ -160,6 +165,18 @@ class Below:
 def _hidden(name: str) -> bool:
     """Whether a folder is not looked into; a run that replaces another grows in ``.NAME.new``."""
     return name.startswith((".", "__")) and not (name.startswith(".") and name.endswith(".new"))
+
+
+def is_unicode(name: str) -> bool:
+    """Whether a name of a file, which may be any bytes, is a text."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _for_page(name: str) -> str:
+    """Return a name that JSON can hold; Python has each byte that is no UTF-8 as half of a character."""
+    if "\\" not in name and is_unicode(name):
+        return name
+    return "".join(f"\\x{ord(c) & 0xFF:02x}" if c == "\\" or "\udc80" <= c <= "\udcff" else c for c in name)
 
 
 def check_name(name: str) -> str:
