@@ -1,5 +1,6 @@
 """Labels are saved as the file that `recurra.load` reads, whole or not at all."""
 
+import os
 import threading
 import time
 
@@ -8,9 +9,11 @@ import pytest
 
 import recurra
 from recurra.errors import DataError, RecurraError, UsageError
+from recurra.folder_lock import FolderLock
 from recurra.readers.signals.stretches import Stretch
 from recurra.studio import labels
 from recurra.studio.files import Below
+from recurra.studio.words import ChangedError
 
 
 @pytest.fixture
@@ -24,10 +27,16 @@ def stretch(start, end, label):
     return {"start": start, "end": end, "label": label}
 
 
+def save(below, name, stretches, steps):
+    """Write what a page writes that has read the file just now."""
+    path = below.root / name
+    return labels.write(below, path, stretches, steps, read=labels.mark(labels.read(below, path)))
+
+
 def test_what_is_saved_is_loaded(below):
     own = [stretch(30, 40, 'wal"k, "ü'), stretch(0, 10, "rest")]
-    assert labels.write(below, below.root / "a.npy", own, 50) == 2
-    labels.write(below, below.root / "b.npy", [stretch(39, 40, "rest")], 40)
+    assert save(below, "a.npy", own, 50) == labels.mark(labels.read(below, below.root / "a.npy"))
+    save(below, "b.npy", [stretch(39, 40, "rest")], 40)
     data = recurra.load(below.root)
     assert data.names == ["a.npy", "b.npy"]
     assert data.y[0].tolist() == ["rest"] * 10 + ["none"] * 20 + ['wal"k, "ü'] * 10 + ["none"] * 10
@@ -36,9 +45,9 @@ def test_what_is_saved_is_loaded(below):
 
 
 def test_others_stay_and_own_are_replaced(below):
-    labels.write(below, below.root / "a.npy", [stretch(0, 10, "rest")], 50)
-    labels.write(below, below.root / "b.npy", [stretch(0, 9, "walk")], 40)
-    labels.write(below, below.root / "a.npy", [], 50)
+    save(below, "a.npy", [stretch(0, 10, "rest")], 50)
+    save(below, "b.npy", [stretch(0, 9, "walk")], 40)
+    save(below, "a.npy", [], 50)
     assert labels.read(below, below.root / "a.npy") == []
     assert labels.read(below, below.root / "b.npy") == [Stretch(0, 9, "walk")]
     data = recurra.load(below.root)
@@ -57,16 +66,16 @@ def test_others_stay_and_own_are_replaced(below):
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_and_nothing_written(below, bad):
-    labels.write(below, below.root / "a.npy", [stretch(1, 2, "kept")], 50)
+    save(below, "a.npy", [stretch(1, 2, "kept")], 50)
     before = (below.root / "labels.csv").read_bytes()
     with pytest.raises(RecurraError):
-        labels.write(below, below.root / "a.npy", bad, 50)
+        save(below, "a.npy", bad, 50)
     assert (below.root / "labels.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize("label", ["<script>alert(1)</script>", "=1+1", "a,b", '"', "'", "none", "日本"])
 def test_any_printable_label_comes_back(below, label):
-    labels.write(below, below.root / "a.npy", [stretch(0, 5, label)], 50)
+    save(below, "a.npy", [stretch(0, 5, label)], 50)
     assert labels.read(below, below.root / "a.npy")[0].label == label
     assert recurra.load(below.root).y[0][0] == label
 
@@ -75,7 +84,7 @@ def test_any_printable_label_comes_back(below, label):
 def test_a_label_file_of_another_kind_is_left_alone(below, content):
     (below.root / "labels.csv").write_text(content)
     with pytest.raises(DataError, match=r"labels of whole files|columns beside"):
-        labels.write(below, below.root / "a.npy", [stretch(0, 5, "x")], 50)
+        save(below, "a.npy", [stretch(0, 5, "x")], 50)
     assert (below.root / "labels.csv").read_text() == content
 
 
@@ -97,7 +106,7 @@ def test_stretches_that_cannot_be_are_refused_by_load(below, content, said):
 
 
 def test_a_disk_that_is_full_leaves_what_was_there(below, monkeypatch):
-    labels.write(below, below.root / "a.npy", [stretch(1, 2, "kept")], 50)
+    save(below, "a.npy", [stretch(1, 2, "kept")], 50)
     before = (below.root / "labels.csv").read_bytes()
 
     def full(*_):
@@ -105,7 +114,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(below, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        labels.write(below, below.root / "a.npy", [stretch(5, 9, "lost")], 50)
+        save(below, "a.npy", [stretch(5, 9, "lost")], 50)
     assert (below.root / "labels.csv").read_bytes() == before
 
 
@@ -126,18 +135,52 @@ def test_two_pages_that_save_at_once_keep_both(below, monkeypatch):
         write(path, text)
 
     monkeypatch.setattr(labels, "write_text", slow)
-    saves = [
-        threading.Thread(target=labels.write, args=(below, below.root / name, [stretch(0, 5, name)], 40))
-        for name in ("a.npy", "b.npy")
-    ]
-    for save in saves:
-        save.start()
-    for save in saves:
-        save.join()
-    assert [len(labels.read(below, below.root / name)) for name in ("a.npy", "b.npy")] == [1, 1]
+    names = ["a.npy", "b.npy"]
+    saves = [threading.Thread(target=save, args=(below, name, [stretch(0, 5, name)], 40)) for name in names]
+    for one in saves:
+        one.start()
+    for one in saves:
+        one.join()
+    assert [len(labels.read(below, below.root / name)) for name in names] == [1, 1]
+    assert sorted(child.name for child in below.root.iterdir()) == ["a.npy", "b.npy", "labels.csv"]
+
+
+def test_another_studio_that_saves_is_waited_for(below, monkeypatch):
+    with FolderLock(below.root) as other:
+        threading.Timer(0.2, other.release).start()
+        save(below, "a.npy", [stretch(0, 5, "x")], 50)
+    monkeypatch.setattr(labels, "SECONDS_FOR_ANOTHER", 0.1)
+    with FolderLock(below.root), pytest.raises(DataError, match="another process has been writing"):
+        save(below, "a.npy", [], 50)
+    assert labels.read(below, below.root / "a.npy") == [Stretch(0, 5, "x")]
+
+
+def test_what_was_saved_from_somewhere_else_is_not_written_over(below):
+    a, b = below.root / "a.npy", below.root / "b.npy"
+    nothing = labels.mark([])
+    first = labels.write(below, a, [stretch(0, 5, "x")], 50, read=nothing)
+    labels.write(below, b, [stretch(0, 5, "x")], 40, read=nothing)  # of another recording
+    second = labels.write(below, a, [stretch(0, 6, "x")], 50, read=first)
+    for read in (nothing, first, "", labels.mark(labels.read(below, b))):
+        with pytest.raises(
+            ChangedError, match=r"a\.npy in labels\.csv are not those that this page has read"
+        ):
+            labels.write(below, a, [stretch(7, 9, "y")], 50, read=read)
+    (below.root / "labels.csv").write_text("file,start,end,label\na.npy,1,2,by hand\n")
+    with pytest.raises(ChangedError):
+        labels.write(below, a, [stretch(7, 9, "y")], 50, read=second)
+    assert labels.read(below, a) == [Stretch(1, 2, "by hand")]
 
 
 def test_a_name_that_a_table_cannot_hold_is_refused(below):
     with pytest.raises(DataError, match="begins or ends with a space"):
-        labels.write(below, below.root / " a.npy", [stretch(0, 5, "x")], 40)
+        save(below, " a.npy", [stretch(0, 5, "x")], 40)
     assert not (below.root / "labels.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there")
+def test_a_name_that_is_no_text_is_refused(below):
+    name = os.fsdecode(b"caf\xe9.npy")
+    np.save(below.root / name, np.zeros((9, 1)))
+    with pytest.raises(DataError, match="is not UTF-8, and a table of labels is"):
+        save(below, name, [stretch(0, 5, "x")], 9)

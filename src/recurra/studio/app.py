@@ -23,7 +23,7 @@ from recurra.studio import begin, inside, labels, live, runs
 from recurra.studio.files import Below
 from recurra.studio.guard import Guard
 from recurra.studio.recordings import MOST_PIXELS, Recordings
-from recurra.studio.words import Words, json_bytes
+from recurra.studio.words import ChangedError, Words, json_bytes
 
 logger = logging.getLogger("recurra.studio")
 
@@ -184,6 +184,12 @@ def _download(name: str, content: bytes) -> Response:
 def _notes(studio: Studio, words: Words) -> Any:
     run = studio.below.run(words.text("run"))
     text = words.text("text")[: runs.LONGEST_NOTE]
+    there = studio.below.text_of(run, NOTES)
+    if there not in (words.text("read"), text):
+        raise ChangedError(
+            f"studio: {NOTES} of {studio.below.name(run.path)[:200]} is not what this page has read: it was written from "
+            "somewhere else since, or is too long for the page. Nothing is written; copy your text and open the page again."
+        )
     write_text(run.to_write(NOTES), text)
     return {"notes": text}
 
@@ -227,9 +233,10 @@ def _options(words: Words) -> dict[str, Any]:
 def _recording(studio: Studio, words: Words) -> Any:
     path = studio.below.path(words.text("file"))
     found = studio.recordings.open(path)
-    own = [vars(one) for one in labels.read(studio.below, path)]
+    own = labels.read(studio.below, path)
     return {
-        "steps": len(found.values), "channels": found.channel_names, "rate": found.sample_rate_hz, "stretches": own,
+        "steps": len(found.values), "channels": found.channel_names, "rate": found.sample_rate_hz,
+        "stretches": [vars(one) for one in own], "read": labels.mark(own),
     }  # fmt: skip
 
 
@@ -243,7 +250,8 @@ def _view(studio: Studio, words: Words) -> Any:
 def _labels(studio: Studio, words: Words) -> Any:
     path = studio.below.path(words.text("file"))
     steps = len(studio.recordings.open(path).values)
-    return {"saved": labels.write(studio.below, path, words.given.get("stretches", []), steps)}
+    stretches = words.given.get("stretches", [])
+    return {"read": labels.write(studio.below, path, stretches, steps, read=words.text("read"))}
 
 
 def _propose(studio: Studio, words: Words) -> Any:
@@ -349,6 +357,8 @@ async def _answered(request: Request, known: dict[str, Answer], words: Words) ->
         return found if isinstance(found, Response) else Response(json_bytes(found), media_type=JSON)
     except MissingDataError as error:
         return _failed(404, str(error))
+    except ChangedError as error:
+        return _failed(409, str(error))
     except RecurraError as error:
         return _failed(400, str(error))
     except OSError as error:

@@ -2,25 +2,26 @@
 
 import csv
 import io
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import DataError, UsageError
+from recurra.folder_lock import FolderInUseError, FolderLock
 from recurra.readers.folder import LABELS
 from recurra.readers.signals.stretches import COLUMNS, Stretch, by_file, holds_stretches, steps_labelled
 from recurra.store import write_text
-from recurra.studio.files import Below
+from recurra.studio.files import Below, is_unicode
 from recurra.studio.recordings import Recording
+from recurra.studio.words import ChangedError, digest
 
 MOST_STRETCHES = 200_000
 MOST_PROPOSED_STEPS = 500_000
-# One file holds the stretches of a whole folder: who saves reads it, replaces his own, and writes it before the next does.
-_WRITING = Lock()
+SECONDS_FOR_ANOTHER = 10.0  # to save before us
 
 
 def read(below: Below, recording: Path) -> list[Stretch]:
@@ -28,18 +29,30 @@ def read(below: Below, recording: Path) -> list[Stretch]:
     return sorted(_all(below, recording.parent).get(recording.name, []))
 
 
-def write(below: Below, recording: Path, stretches: Sequence[Any], steps: int) -> int:
+def mark(stretches: Sequence[Stretch]) -> str:
+    """Return what tells the stretches of a recording from others."""
+    return digest([[one.start, one.end, one.label] for one in sorted(stretches)])
+
+
+def write(below: Below, recording: Path, stretches: Sequence[Any], steps: int, *, read: str) -> str:
     """Replace the stretches of a recording, those of others untouched; whole or not at all.
+
+    Parameters
+    ----------
+    read : str
+        The `mark` of the stretches that were there when the page read them.
 
     Returns
     -------
-    int
-        How many there are now.
+    str
+        The `mark` of those that are there now.
 
     Raises
     ------
     UsageError, DataError
         If one is no stretch, reaches out of the recording or overlaps with another; nothing is written then.
+    ChangedError
+        If somebody else has saved other stretches of the recording since; nothing is written then.
     """
     if not isinstance(stretches, list) or len(stretches) > MOST_STRETCHES:
         raise UsageError(f"studio: stretches must be a list of at most {MOST_STRETCHES:,}.")
@@ -47,16 +60,41 @@ def write(below: Below, recording: Path, stretches: Sequence[Any], steps: int) -
         raise DataError(
             f"studio: {recording.name[:80]!r} begins or ends with a space, which tables of labels leave out. Rename it."
         )
+    if not is_unicode(recording.name):
+        raise DataError(
+            f"studio: the name of {ascii(recording.name)[:80]} is not UTF-8, and a table of labels is. Rename it."
+        )
     own = [_stretch(one) for one in stretches]
     steps_labelled(own, steps, recording.name)
-    with _WRITING:
-        _replace(below, recording, own)
-    return len(own)
+    with _alone(recording.parent):
+        _replace(below, recording, own, read)
+    return mark(own)
 
 
-def _replace(below: Below, recording: Path, own: list[Stretch]) -> None:
+def _alone(folder: Path) -> FolderLock:
+    """Wait for other pages, of this studio or another: one file holds the stretches of a whole folder."""
+    until = time.monotonic() + SECONDS_FOR_ANOTHER
+    while True:
+        try:
+            return FolderLock(folder)
+        except FolderInUseError:
+            if time.monotonic() > until:
+                raise DataError(
+                    f"studio: another process has been writing into {folder} for {SECONDS_FOR_ANOTHER:.0f} seconds. Nothing "
+                    "is written; save again once it has ended."
+                ) from None
+            time.sleep(0.02)
+
+
+def _replace(below: Below, recording: Path, own: list[Stretch], read: str) -> None:
     """Write the file of a folder anew, with these stretches of one recording."""
-    everything = _all(below, recording.parent) | {recording.name: sorted(own)}
+    there = _all(below, recording.parent)
+    if mark(there.get(recording.name, [])) != read:
+        raise ChangedError(
+            f"studio: the stretches of {recording.name} in {LABELS} are not those that this page has read: they were saved "
+            "from somewhere else since. Nothing is written; read them again."
+        )
+    everything = there | {recording.name: sorted(own)}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)

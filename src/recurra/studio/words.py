@@ -1,5 +1,6 @@
 """What a request says, checked: every value has the type that is asked for, or the request is refused in a sentence."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -8,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 
 LONGEST_TEXT = 200_000
+
+
+class ChangedError(DataError):
+    """What is to be replaced is not what the page has read."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,8 @@ def json_bytes(value: Any) -> bytes:
     return json.dumps(sendable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", errors="replace"
     )
+
+
+def digest(value: Any) -> str:
+    """Return what tells a value from others, as the page sends it back to say which one it has read."""
+    return hashlib.sha256(json_bytes(value)).hexdigest()[:32]

@@ -11,13 +11,15 @@ export function address(name, words = {}) {
 
 async function answered(response) {
   const found = await response.json().catch(() => ({ error: "The server did not answer; is it still running?" }));
-  if (!response.ok) throw new Error(found.error || `error ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(found.error || `error ${response.status}`), { status: response.status });
   return found;
 }
 
 export async function get(name, words, options = {}) {
   return answered(await fetch(address(name, words), options));
 }
+
+export const CHANGED = 409; // what is to be replaced is not what this page has read
 
 export async function post(name, words) {
   return answered(await sent(name, words));

@@ -1,11 +1,29 @@
 // Recordings of any length, drawn as the least and greatest value of each point; stretches are marked, labelled and saved.
-import { attempt, get, post } from "./api.js";
+import { CHANGED, attempt, get, post } from "./api.js";
 import { browser } from "./begin.js";
 import { button, choice, el, fill, labelled, number, say } from "./dom.js";
 import { canvas, colour, colourOf, ticks } from "./plot.js";
 
 const LEFT = 58, RIGHT = 10, TALL = 260;
+const same = (a) => (b) => a.start === b.start && a.end === b.end && a.label === b.label;
 const SIGNALS = /\.(npy|csv|tsv|txt|wav|flac|ogg|edf|bdf|mat|hea)$/i;
+
+// What is left of a stretch beside others.
+function beside(one, others) {
+  let left = [one];
+  for (const { start, end } of others) {
+    left = left.flatMap((part) => (end <= part.start || part.end <= start ? [part]
+      : [{ ...part, end: start }, { ...part, start: end }].filter((rest) => rest.end > rest.start)));
+  }
+  return left;
+}
+
+// What two have made of the same stretches: what either took away is gone, and what they added is put beside ours.
+export function merged(read, ours, theirs) {
+  const kept = ours.filter((one) => !read.some(same(one)) || theirs.some(same(one)));
+  const added = theirs.filter((one) => !read.some(same(one)) && !ours.some(same(one)));
+  return [...kept, ...added.flatMap((one) => beside(one, kept))];
+}
 
 export async function labelPage(main, words, about) {
   if (!words.has("file")) {
@@ -21,14 +39,14 @@ export async function labelPage(main, words, about) {
 }
 
 function labeller(main, file, recording, labelers, about) {
-  let stretches = recording.stretches, past = [], future = [], saved = JSON.stringify(stretches);
+  let stretches = recording.stretches, past = [], future = [], read = recording;
   let view = [0, recording.steps], picture = null, mark = null, chosen = -1, proposals = [], asked = null, wanted = false;
   let channel = recording.channels.length > 4 ? 0 : -1;
   const name = el("input", { value: stretches[0]?.label || "event", list: "labels", style: { width: "10em" } });
   const known = el("datalist", { id: "labels" }), table = el("tbody"), list = el("ul", { class: "list" }), state = el("p", { class: "muted", role: "status" });
   const labels = () => [...new Set([...stretches, ...proposals].map((one) => one.label))].sort();
   const shade = (label) => colourOf(labels().indexOf(label));
-  const changed = () => JSON.stringify(stretches) !== saved;
+  const changed = () => JSON.stringify(stretches) !== JSON.stringify(read.stretches);
 
   const node = canvas(TALL, (context, width, height) => {
     const place = (step) => LEFT + ((step - view[0]) / (view[1] - view[0])) * (width - LEFT - RIGHT);
@@ -151,15 +169,27 @@ function labeller(main, file, recording, labelers, about) {
   // A new stretch takes its place from those it covers: every step has one label.
   function add(start, end, label) {
     if (!label.trim() || end <= start) { say("Mark a stretch and give it a label."); return; }
-    const rest = stretches.flatMap((one) => (one.end <= start || one.start >= end ? [one]
-      : [{ ...one, end: start }, { ...one, start: end }].filter((part) => part.end > part.start)));
+    const rest = stretches.flatMap((one) => beside(one, [{ start, end }]));
     edit([...rest, { start, end, label: label.trim() }]);
   }
   const undo = () => { if (past.length) { future.push(stretches); stretches = past.pop(); show(); } };
   const redo = () => { if (future.length) { past.push(stretches); stretches = future.pop(); show(); } };
   const remove = () => { if (chosen >= 0) edit(stretches.filter((_, i) => i !== chosen)); };
   const label = () => { if (mark) { add(mark[0], mark[1], name.value); mark = null; node.redraw(); } else say("Mark a stretch first: drag over it, or shift with the arrow keys."); };
-  const save = () => attempt(async () => { await post("labels", { file, stretches }); saved = JSON.stringify(stretches); show(); say("Saved in labels.csv beside the recording."); });
+  const save = () => attempt(async () => {
+    try {
+      read = { ...(await post("labels", { file, stretches, read: read.read })), stretches };
+      show();
+      say("Saved in labels.csv beside the recording.");
+    } catch (error) {
+      if (error.status !== CHANGED) throw error;
+      const there = await get("recording", { file });
+      edit(merged(read.stretches, stretches, there.stretches));
+      read = there;
+      show();
+      say("Stretches of this recording were saved from somewhere else. They stand beside yours now, and nothing is written: look, then save again.");
+    }
+  });
 
   let from = null;
   node.addEventListener("pointerdown", (event) => { from = event.button === 1 || event.altKey ? { pan: view, x: event.offsetX } : { step: inside(stepAt(event)) }; node.setPointerCapture(event.pointerId); });

@@ -64,7 +64,7 @@ export async function runPage(main, words, about) {
     state.className = `state ${status.state}`;
     state.textContent = status.state + (status.asked.includes("stop") ? ", stops after this batch" : "");
     const left = timeLeft();
-    const all = [["Epoch", status.max_epochs && status.state !== "finished" ? `${last.epoch || 0} of ${number(status.max_epochs)}` : number(last.epoch ?? 0)],
+    const all = [["Epoch", status.max_epochs && status.state !== "finished" ? `${number(last.epoch || 0)} of ${number(status.max_epochs)}` : number(last.epoch ?? 0)],
       ["Training loss", number(last.train_loss)], ["Validation loss", number(last.valid_loss)],
       ["Learning rate", number(last.learning_rate)], ["Steps a second", number(Math.round(last.steps_per_second ?? 0))],
       left === null ? null : [status.patience ? "Time left, at most" : "Time left", seconds(left)]].filter(Boolean);
@@ -132,6 +132,6 @@ function results(found, id) {
 
 function notes(found, id, about) {
   const box = el("textarea", { value: found.notes, rows: 3, readOnly: about.read_only });
-  const save = () => attempt(async () => { await post("notes", { run: id, text: box.value }); say("Saved."); });
+  const save = () => attempt(async () => { found.notes = (await post("notes", { run: id, text: box.value, read: found.notes })).notes; say("Saved."); });
   return el("section", {}, el("h2", {}, "Notes"), el("p", {}, labelled("In notes.txt of the run", box)), button("Save the notes", save, { disabled: about.read_only }));
 }

@@ -78,9 +78,9 @@ export async function runsPage(main, words, about) {
     if (about.read_only) return shown();
     const place = el("div");
     const open = () => fill(place, labelled("Notes",
-      el("textarea", { value: r.notes, rows: 2, onchange: (event) => save(event.target.value), onblur: () => setTimeout(closed, 300) })));
+      el("textarea", { value: r.notes, rows: 2, onchange: (event) => save(event.target.value), onblur: (event) => event.target.value === r.notes && setTimeout(closed, 300) })));
     const closed = () => fill(place, shown(), " ", edit);
-    const save = (text) => attempt(async () => { r.notes = (await post("notes", { run: r.id, text })).notes; closed(); say("Saved."); });
+    const save = (text) => attempt(async () => { r.notes = (await post("notes", { run: r.id, text, read: r.notes })).notes; closed(); say("Saved."); });
     const edit = button(r.notes ? "Change" : "Add", () => { open(); place.querySelector("textarea").focus(); }, { "aria-label": `Notes of ${r.id}` });
     return fill(place, shown(), " ", edit);
   }
