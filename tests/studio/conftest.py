@@ -13,6 +13,7 @@ import pytest
 import recurra
 
 pytest.importorskip("starlette", reason="the extra studio is not installed")
+Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 
 
@@ -97,3 +98,99 @@ def trained_folder(tmp_path_factory):
     for cell in ("lstm", "gru"):
         recurra.train(folder / "gestures.csv", out=folder / "runs" / cell, seed=0, cell=cell, **READ, **QUICK)
     return folder
+
+
+def write_kinds(folder):
+    """Write data of each kind that the page shows in a way of its own."""
+    rng = np.random.default_rng(0)
+    (folder / "signals").mkdir()
+    lines = ["file,start,end,label"]
+    for number in range(5):
+        up = np.repeat(rng.integers(0, 2, 6), 20)
+        np.save(folder / "signals" / f"{number}.npy", (up + 0.2 * rng.normal(size=120))[:, None])
+        lines += [
+            f"{number}.npy,{edge},{edge + 20},{'up' if up[edge] else 'down'}" for edge in range(0, 120, 20)
+        ]
+    (folder / "signals" / "labels.csv").write_text("\n".join(lines) + "\n")
+    (folder / "new").mkdir()
+    np.save(folder / "new" / "monday.npy", np.load(folder / "signals" / "0.npy"))
+    things = ["pump", "valve", "motor", "press"] * 3
+    rows = [
+        f"{start} {thing} number {n},{label}"
+        for n, thing in enumerate(things)
+        for start, label in (("oil leaks from", "leak"), ("no power in", "power"))
+    ]
+    (folder / "reports.csv").write_text("\n".join(["report,fault", *rows]) + "\n")
+    pairs = [f"{a}{b},{b}{a}" for a in range(1, 9) for b in range(9)]
+    (folder / "pairs.csv").write_text("\n".join(["front,back", *pairs]) + "\n")
+    for label, level in (("dark", 40), ("bright", 250)):
+        for clip in range(6):
+            place = folder / "clips" / label / str(clip)
+            place.mkdir(parents=True)
+            for step in range(3):
+                pixels = rng.integers(0, level, (8, 10, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(place / f"{step}.png")
+
+
+@pytest.fixture(scope="session")
+def kinds_folder(tmp_path_factory):
+    """A folder with a run that labels steps, one on texts, a translator, and one on clips."""
+    folder = tmp_path_factory.mktemp("kinds")
+    write_kinds(folder)
+    small = {"seed": 0, "hidden_size": 6, "verbose": 0}
+    runs = folder / "runs"
+    recurra.train(folder / "signals", out=runs / "labeler", max_epochs=12, validation_fraction=0.0, **small)
+    recurra.train(
+        folder / "reports.csv", out=runs / "texts", text="report", label="fault", max_epochs=3, **small
+    )
+    recurra.train(
+        folder / "pairs.csv", "translate", out=runs / "pairs", source="front", target="back", max_epochs=2, **small
+    )  # fmt: skip
+    recurra.train(
+        folder / "clips", out=runs / "clips", backbone="small-cnn", image_size=8, max_epochs=2, **small
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium, one for all tests."""
+    from studio.browser import BROWSER, sync_api
+
+    with sync_api.sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield one
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def served(trained_folder):
+    """A studio on two runs and a long recording."""
+    rng = np.random.default_rng(0)
+    np.save(trained_folder / "long.npy", rng.normal(size=(300_000, 2)).cumsum(axis=0).astype(np.float32))
+    one = Served(trained_folder)
+    yield one
+    one.shown.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that fails the test at an error of its scripts or a breach of its policy."""
+    from studio.browser import SECONDS
+
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(SECONDS)
+    one = context.new_page()
+    wrong = []
+    one.on("pageerror", lambda error: wrong.append(str(error)))
+    one.on(
+        "console",
+        lambda message: (
+            message.type == "error"
+            and "Failed to load resource" not in message.text
+            and wrong.append(message.text)
+        ),
+    )
+    yield one
+    context.close()
+    assert not wrong

@@ -1,8 +1,6 @@
 """What the page shows of a run is what the estimator itself says."""
 
 import base64
-import io
-import zipfile
 
 import numpy as np
 import pytest
@@ -10,9 +8,9 @@ import pytest
 import recurra
 from recurra.errors import UsageError
 from recurra.runs.folder.files import RunFolder
-from recurra.studio import begin, inside
+from recurra.studio import begin, inside, labels
 from recurra.studio.files import Below
-from studio.conftest import QUICK
+from recurra.studio.recordings import Recordings
 
 
 @pytest.fixture(scope="module")
@@ -103,32 +101,14 @@ def test_diagrams(below, which):
     assert svg.startswith("<svg")
 
 
-def test_labels_per_step_and_proposals(tmp_path):
-    from recurra.studio import labels
-    from recurra.studio.recordings import Recordings
-
-    rng = np.random.default_rng(0)
-    for number in range(5):
-        (tmp_path / "signals").mkdir(exist_ok=True)
-        up = np.repeat(rng.integers(0, 2, 6), 20)
-        np.save(tmp_path / "signals" / f"{number}.npy", (up + 0.2 * rng.normal(size=120))[:, None])
-        edges = range(0, 120, 20)
-        lines = [f"{number}.npy,{e},{e + 20},{'up' if up[e] else 'down'}" for e in edges]
-        with (tmp_path / "signals" / "labels.csv").open("a") as file:
-            file.write(("file,start,end,label\n" if number == 0 else "") + "\n".join(lines) + "\n")
-    recurra.train(
-        tmp_path / "signals",
-        out=tmp_path / "run",
-        seed=0,
-        **{**QUICK, "max_epochs": 12, "validation_fraction": 0.0},
-    )
-    below = Below.of(tmp_path)
-    judged = inside.Inside(below).judged(RunFolder(tmp_path / "run"))
+def test_labels_per_step_and_proposals(kinds_folder):
+    below = Below.of(kinds_folder)
+    judged = inside.Inside(below).judged(RunFolder(kinds_folder / "runs" / "labeler"))
     found = inside.case(judged, 0)
     assert {one["label"] for one in found["truth"]} <= {"up", "down"}
     assert sum(one["stop"] - one["start"] for one in found["answers"]) == 120
     assert np.shape(found["over"]["values"]) == (2, 120)
-    recording = Recordings().open(tmp_path / "signals" / "0.npy")
+    recording = Recordings().open(kinds_folder / "signals" / "0.npy")
     proposed = labels.propose(judged.estimator, recording, 10, 90)
     assert [one["certainty"] for one in proposed] == sorted(one["certainty"] for one in proposed)
     ordered = sorted(proposed, key=lambda one: one["start"])
@@ -138,21 +118,8 @@ def test_labels_per_step_and_proposals(tmp_path):
         assert set(said[one["start"] - 10 : one["end"] - 10]) == {one["label"]}
 
 
-def test_texts_words_and_what_if(tmp_path):
-    pytest.importorskip("tokenizers")
-    rows = [f"{start} {thing} number {n},{label}" for n, thing in enumerate(["pump", "valve", "motor", "press"] * 3)
-            for start, label in (("oil leaks from", "leak"), ("no power in", "power"))]  # fmt: skip
-    (tmp_path / "reports.csv").write_text("report,fault\n" + "\n".join(rows) + "\n")
-    recurra.train(
-        tmp_path / "reports.csv",
-        out=tmp_path / "run",
-        seed=0,
-        text="report",
-        label="fault",
-        max_epochs=3,
-        verbose=0,
-    )
-    judged = inside.Inside(Below.of(tmp_path)).judged(RunFolder(tmp_path / "run"))
+def test_texts_words_and_what_if(kinds_folder):
+    judged = inside.Inside(Below.of(kinds_folder)).judged(RunFolder(kinds_folder / "runs" / "texts"))
     found = inside.case(judged, 0)
     assert found["kind"] == "text"
     why = inside.explanation(judged, 0, "occlusion")
@@ -162,13 +129,6 @@ def test_texts_words_and_what_if(tmp_path):
     assert dict(changed["shares"])["power"] == pytest.approx(
         proba[judged.estimator.classes_.tolist().index("power")]
     )
-
-
-def test_export_as_c_is_a_zip(below):
-    name, content = begin.exported(RunFolder(below.root / "runs" / "gru"), "c")
-    assert name == "gru-c.zip"
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert {entry.rpartition(".")[2] for entry in archive.namelist()} >= {"c", "h"}
 
 
 @pytest.mark.parametrize(
