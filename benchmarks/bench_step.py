@@ -57,7 +57,9 @@ def main() -> None:
     rows, text = [], []
     for cell in ("lstm", "gru"):
         for hidden in HIDDEN:
-            times = measure.alternate(contenders(cell, hidden), rounds=chosen.rounds, seconds=chosen.seconds)
+            times = measure.alternate(
+                contenders(cell, hidden), rounds=chosen.rounds, seconds=chosen.seconds, rests=chosen.rests
+            )
             micro = {name: t / STEPS * 1e6 for name, t in times.items()}
             ratio = {name: t / times["recurra"] for name, t in times.items() if name != "recurra"}
             rows.append({"cell": cell, "hidden": hidden, "microseconds": micro, "ratio": ratio})

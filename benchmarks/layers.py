@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from recurra.nn.cells import accelerate
+from recurra.nn import accelerate
 
 Shape = tuple[int, int, int, int]
 
@@ -137,7 +137,7 @@ def onnx_session(
 def main(cell: str) -> None:
     """Time one cell and write its result."""
     chosen = measure.arguments(f"{cell.upper()}: ours and torch's over six shapes")
-    about, rows, text = measure.machine(chosen.threads), [], []
+    about, rows, text = measure.machine(chosen.threads) | {"rests": chosen.rests}, [], []
     for kind in ("train equal", "train ragged", "inference equal"):
         ratios: dict[str, list[float]] = {}
         for shape in measure.SHAPES:
@@ -145,7 +145,7 @@ def main(cell: str) -> None:
                 runs, steps = train_contenders(cell, shape, ragged=kind.endswith("ragged"))
             else:
                 runs, steps = inference_contenders(cell, shape), shape[0] * shape[1]
-            times = measure.alternate(runs, rounds=chosen.rounds, seconds=chosen.seconds)
+            times = measure.alternate(runs, rounds=chosen.rounds, seconds=chosen.seconds, rests=chosen.rests)
             work = measure.flops(cell, shape, steps, train=kind.startswith("train"))
             speed = {name: work / t / 1e9 for name, t in times.items()}
             ratio = {name: t / times["recurra"] for name, t in times.items() if name != "recurra"}
@@ -165,4 +165,4 @@ def main(cell: str) -> None:
             mean, least = measure.geometric_mean(values), min(values)
             rows.append({"kind": kind, "against": name, "geometric_mean": mean, "least": least})
             text.append(f"== {kind}: {mean:.2f} x {name} in the geometric mean, least {least:.2f}")
-    measure.write(f"bench_{cell}", chosen.out, about, rows, text)
+    measure.write(f"bench_{cell}" + ("" if chosen.rests else "_no_rests"), chosen.out, about, rows, text)

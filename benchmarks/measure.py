@@ -30,6 +30,10 @@ SHAPES = (
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 LAYERS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 RESULTS = Path(__file__).with_name("results")
+# The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes
+# next. Each contender begins when they have gone to sleep, and gets warm in runs that are not timed.
+REST_SECONDS = 0.1
+WARM_SECONDS = 0.03
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -39,6 +43,12 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=2.0, help="go on alternating for this long per shape"
     )
+    parser.add_argument(
+        "--rests",
+        type=float,
+        default=REST_SECONDS,
+        help="seconds of sleep before each run; 0: neither sleep nor warm-up",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -47,14 +57,12 @@ def arguments(description: str) -> argparse.Namespace:
 
 # A contender whose one run takes longer is timed three times, its first run included: it needs no warm-up to be slow.
 SLOW_SECONDS = 1.5
-# The waiting threads of torch and onnxruntime spin for tens of milliseconds after a run, on the cores of whoever comes
-# next. Each contender begins when they have gone to sleep, and gets warm in runs that are not timed.
-REST_SECONDS = 0.1
-WARM_SECONDS = 0.03
 
 
-def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds: float) -> dict[str, float]:
-    """Return the median seconds of each contender, run in turns, each warm and alone."""
+def alternate(
+    contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds: float, rests: float = REST_SECONDS
+) -> dict[str, float]:
+    """Return the median seconds of each contender, run in turns: each warm and alone, or without ``rests`` as it comes."""
     first = {name: timed(run) for name, run in contenders.items()}
     slow = {name for name, taken in first.items() if taken > SLOW_SECONDS}
     times: dict[str, list[float]] = {name: [first[name]] if name in slow else [] for name in contenders}
@@ -63,9 +71,9 @@ def alternate(contenders: dict[str, Callable[[], Any]], *, rounds: int, seconds:
         slow != set(times) and (fewest(times, slow) < rounds or time.perf_counter() < end)
     ):
         for name, run in contenders.items():
-            time.sleep(REST_SECONDS)
+            time.sleep(rests)
             if name not in slow:
-                warm = time.perf_counter() + WARM_SECONDS
+                warm = time.perf_counter() + (WARM_SECONDS if rests else 0.0)
                 while time.perf_counter() < warm:
                     run()
                 times[name].append(timed(run))
