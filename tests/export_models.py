@@ -10,6 +10,7 @@ from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
+from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
 from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
 from recurra.serving.models.wide import Wide
@@ -17,7 +18,7 @@ from recurra.serving.prediction import expected_shapes
 from recurra.serving.streams.ensemble import joined, outputs_of
 from recurra.serving.summaries import Summary
 
-CELLS = ("rnn", "rnn_relu", "lstm", "gru")
+CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "text", "images", "generation", "wide", "quantiles",
     "numbers per step", "chain", "members",

@@ -13,6 +13,7 @@ from recurra.export.model.agreement import TOLERANCE, difference, expected, expe
 from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.whole import step_graph, whole_graph
 from recurra.export.onnx.write import Runner, model_bytes, padded, write_onnx
+from recurra.kernels.variants import VARIANTS
 
 OPSETS = (14, 17, 22)
 
@@ -85,23 +86,14 @@ def test_onnxruntime_answers_as_recurra(seed):
     check(seed, KINDS[seed % len(KINDS)])
 
 
-@pytest.mark.parametrize("cell", ["lstm_peephole", "gru_before"])
+@pytest.mark.parametrize("cell", VARIANTS)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_peepholes_and_a_reset_before_the_product(cell, bidirectional):
+def test_cells_beyond_those_of_torch(cell, bidirectional):
     rng = np.random.default_rng(3)
     model = random_model(rng, cell=cell, bidirectional=bidirectional, task="classification", pooling="mean")
     assert largest_difference(model, 17, rng) <= TOLERANCE
     if not bidirectional:
         assert largest_step_difference(cut(model), 17, rng) <= TOLERANCE
-
-
-@pytest.mark.parametrize("cell", ["lstm_norm", "gru_norm"])
-def test_a_cell_that_onnx_has_no_operator_for_is_refused(cell):
-    model = random_model(np.random.default_rng(3), cell=cell)
-    with pytest.raises(
-        UsageError, match=f"export: ONNX has no operator for the cell '{cell}'; train with one of"
-    ):
-        whole_graph(cut(model), 17)
 
 
 def test_convolutions_do_not_look_over_the_end_of_a_sequence():
@@ -126,7 +118,7 @@ def test_onnxruntime_answers_as_recurra_on_200_networks(capsys):
         )
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "rnn_relu"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "rnn_relu", *VARIANTS])
 def test_a_sequence_goes_on_from_the_state_of_its_beginning(cell):
     rng = np.random.default_rng(5)
     model = random_model(rng, task="labeling", cell=cell, missing="error", num_layers=2)
@@ -135,7 +127,7 @@ def test_a_sequence_goes_on_from_the_state_of_its_beginning(cell):
     rows = random_rows(exported, rng, [12, 7, 0])
     whole = runner(**padded(rows))
     first = runner(**padded([own[:4] for own in rows]))
-    names = ("h", "c") if cell == "lstm" else ("h",)
+    names = ("h", "c") if cell.startswith("lstm") else ("h",)
     second = runner(**padded([own[4:] for own in rows]), **{f"{n}_0": first[f"{n}_n"] for n in names})
     np.testing.assert_allclose(second["probabilities"][0], whole["probabilities"][0, 4:], atol=1e-6)
     # a part of no rows hands its state on
@@ -143,7 +135,7 @@ def test_a_sequence_goes_on_from_the_state_of_its_beginning(cell):
         runner(
             **padded([rows[2]]),
             h_0=first["h_n"][:, :1],
-            **({"c_0": first["c_n"][:, :1]} if cell == "lstm" else {}),
+            **({"c_0": first["c_n"][:, :1]} if "c" in names else {}),
         )["h_n"],
         first["h_n"][:, :1],
     )

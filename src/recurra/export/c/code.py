@@ -8,7 +8,10 @@ import numpy as np
 
 import recurra
 from recurra.export.c import fragments
-from recurra.export.c.layout import GATES, Layout, Weights
+from recurra.export.c.layout import Layout, Weights
+from recurra.export.c.variant_cells import NORMALIZE, VARIANT_CELLS
+from recurra.kernels.native_calls import GATES
+from recurra.kernels.variants import EPSILON
 
 
 def number(value: float) -> str:
@@ -62,7 +65,7 @@ def _state_fields(layout: Layout) -> list[str]:
         found += [f"float rows[{longest} * {layout.row}];"]
         return [*found, *(f"float {buffer}[{longest} * {layout.widest}];" for buffer in "ab")]
     found.append(f"float h[{states}];")
-    if network["cell"] == "lstm":
+    if layout.cell_state:
         found.append(f"float c[{states}];")
     if layout.windows is not None:
         found += [f"float window[{layout.windows.window * layout.row}];", "int held;"]
@@ -147,12 +150,13 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
     cell = layout.network["cell"]
     if cell != "rnn_relu" or "attention" in layout.poolings:
         parts.append(fragments.ACTIVATIONS)
-    if cell in ("lstm", "gru"):
+    if GATES[cell] > 1:
         parts.append(fragments.SIGMOID)
-    parts.append(
-        fragments.CELLS["rnn" if cell == "rnn_relu" else cell].replace("ACTIVATION", _activation(cell))
-    )
-    parts += [_row(layout), fragments.CLEAR, *_fronts(layout)]
+    parts.append(fragments.CLEAR)
+    if cell.endswith("_norm"):
+        parts.append(NORMALIZE.replace("EPSILON", number(EPSILON)))
+    own = {**fragments.CELLS, "rnn_relu": fragments.CELLS["rnn"], **VARIANT_CELLS}[cell]
+    parts += [own.replace("ACTIVATION", _activation(cell)), _row(layout), *_fronts(layout)]
     if layout.poolings:
         parts.append(_pools(layout))
     parts += [_head(layout), _init(layout, weights_file=weights_file)]
@@ -218,10 +222,11 @@ def _tables(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
     lists = [name for name in ("kernels", "kernel_biases") if name in weights.members[0]]
     fields = ["layer_t layers[LAYERS * DIRECTIONS];", *(f"int {name}[CONVOLUTIONS];" for name in lists)]
     fields += [f"int {name};" for name in places]
-    factors = ", input_factors, recurrent_factors" if layout.int8 else ""
+    behind = ", input_factors, recurrent_factors" if layout.int8 else ""
+    behind += ", extra" if layout.has_extras else ""
     lines = [
         "\n/* Places of a layer's weights: numbers of its input, then where they begin. */",
-        f"typedef struct {{\n    int width, input, recurrent, bias{factors};\n}} layer_t;\n",
+        f"typedef struct {{\n    int width, input, recurrent, bias{behind};\n}} layer_t;\n",
         "typedef struct {\n    " + "\n    ".join(fields) + "\n} member_t;\n",
     ]
     if layout.front == "convolutions":
@@ -314,7 +319,7 @@ def _init(layout: Layout, *, weights_file: bool) -> str:
     if layout.masks:
         lines.append("clear(state->filled, @_CHANNELS);")
     if not layout.whole:
-        parts = ["h", "c"] if layout.network["cell"] == "lstm" else ["h"]
+        parts = ["h", "c"] if layout.cell_state else ["h"]
         lines += [f"clear(state->{part}, MEMBERS * LAYERS * HIDDEN);" for part in parts]
         if layout.windows is not None:
             lines.append("state->held = 0;")
@@ -343,7 +348,7 @@ def _steps(layout: Layout, *, weights_file: bool) -> list[str]:
     front = "front(w, &members[m], row, x);"
     if layout.front == "convolutions":
         front = "front(w, &members[m], state->seen + m * SEEN, row, x);"
-    cell = ", state->c + (m * LAYERS + layer) * HIDDEN" if layout.network["cell"] == "lstm" else ""
+    cell = ", state->c + (m * LAYERS + layer) * HIDDEN" if layout.cell_state else ""
     last = "state->h + (m * LAYERS + LAYERS - 1) * HIDDEN"
     text = fragments.LAYERS_STEP.replace("FRONT", front).replace(" CELL_STATE", cell)
     text = text.replace("state->h[m][layer - 1]", "state->h + (m * LAYERS + layer - 1) * HIDDEN")
@@ -364,7 +369,7 @@ def _steps(layout: Layout, *, weights_file: bool) -> list[str]:
 
 
 def _whole(layout: Layout) -> str:
-    lstm = layout.network["cell"] == "lstm"
+    lstm = layout.cell_state
     text = fragments.WHOLE.replace(" CELL_STATE", ", c" if lstm else "")
     text = text.replace(
         "    float h[HIDDEN];", "    float h[HIDDEN], c[HIDDEN];" if lstm else "    float h[HIDDEN];"

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from recurra.export.c.code import constants
-from recurra.export.c.layout import GATES, Layout, Weights
+from recurra.export.c.layout import Layout, Weights
+from recurra.kernels.native_calls import GATES
+
+# Cells that add both products up in one place; others keep them apart on the stack.
+ONE_SUM = ("rnn", "rnn_relu", "lstm", "lstm_peephole")
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,14 @@ def costs(layout: Layout, weights: Weights) -> Costs:
     if layout.whole:
         state += layout.longest * (layout.row + 2 * layout.widest)
     else:
-        state += members * layers * hidden * (2 if layout.network["cell"] == "lstm" else 1)
+        state += members * layers * hidden * (2 if layout.cell_state else 1)
         state += members * layout.remembered
         if layout.windows is not None:
             state += layout.windows.window * layout.row + 1
         if layout.poolings:
             attention = 2 if "attention" in layout.poolings else 0
             state += members * (len(layout.poolings) * features + attention + 1)
-    blocks = GATES[layout.network["cell"]] * (2 if layout.network["cell"] == "gru" else 1)
+    blocks = GATES[layout.network["cell"]] * (1 if layout.network["cell"] in ONE_SUM else 2)
     stack = blocks * hidden + layout.widest + layout.row + sizes["HEAD"] + 2 * layout.answers
     stack += sizes.get("MOST_UNITS", 0)
     if layout.front == "convolution":

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
 from recurra.errors import UsageError
 from recurra.export.model.boundary import Exported
 from recurra.export.model.rounding import rounded
@@ -17,10 +16,11 @@ from recurra.features.windows.sliding import Windows
 from recurra.kernels.fronts.convolutions import Folded, folded
 from recurra.kernels.fronts.front import front_weights, recurrent_input_size
 from recurra.kernels.heads.pooling import split_pooling
+from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import layer_weights
+from recurra.kernels.variants import EXTRAS, VARIANTS
 
 FRONTS = ("embedding", "patches", "convolution", "convolutions")
-GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
 
 
 def check_c(exported: Exported) -> None:
@@ -31,11 +31,6 @@ def check_c(exported: Exported) -> None:
         raise UsageError(
             "export: the linear part of this model counts thousands of responses over the whole sequence, too much for the "
             "C that is written; train with wide=False, or export to ONNX."
-        )
-    if network["cell"] not in GATES:
-        raise UsageError(
-            f"export: the C that is written knows the cells {listing(GATES)}; got {network['cell']!r}. Train with one, "
-            "or serve the model file with recurra.load_model(path, runtime='light')."
         )
     if network.get("crf"):
         raise UsageError(
@@ -112,6 +107,17 @@ class Layout:
         """Whether the whole sequence has to be there before anything can be answered."""
         causal = (self.network.get("front") or {}).get("causal", True)
         return bool(self.network["bidirectional"]) or not causal
+
+    @property
+    def cell_state(self) -> bool:
+        """Whether a layer has a state beside h."""
+        return str(self.network["cell"]).startswith("lstm")
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether a layer has weights beside matrices and biases."""
+        variant = VARIANTS.get(self.network["cell"])
+        return variant is not None and bool(variant.extras(1))
 
     @property
     def directions(self) -> int:
@@ -205,8 +211,8 @@ class Weights:
     Attributes
     ----------
     members : list of dict of str to object
-        Of each member: places by name, ``layers`` as (width, input, recurrent, bias) for each layer and direction, with
-        eight bits the places of the factors of both matrices behind.
+        Of each member: places by name, ``layers`` as (width, input, recurrent, bias) for each layer and direction, and
+        behind them with eight bits the places of the factors of both matrices, in a variant that of what it has besides.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -237,6 +243,14 @@ class Weights:
         self._byte_size += whole.size
         return (place, self._place(factors))
 
+    def _recurrent(self, cell: str, weight: np.ndarray) -> tuple[int, ...]:
+        """Return the place of a recurrent matrix; that of a candidate which sees the reset state stands by itself."""
+        if cell != "gru_before":
+            return self._matrix(weight)
+        gates = 2 * weight.shape[1]
+        places = [self._place(part.T) for part in (weight[:gates], weight[gates:])]
+        return (places[0],)
+
     def _place(self, array: np.ndarray) -> int:
         place = self._size
         self._parts.append(np.ascontiguousarray(array, np.float32).reshape(-1))
@@ -249,12 +263,18 @@ class Weights:
         for layer in range(network["num_layers"]):
             for direction in range(layout.directions):
                 own = layer_weights(weights, layer=layer, reverse=direction == 1, prefix="recurrent.")
-                separate = network["cell"] == "gru"  # the reset gate stands between its biases
+                separate = network["cell"] in ("gru", "gru_norm")  # the reset gate stands between its biases
                 biases = [own["bias_ih"], own["bias_hh"]]
                 bias = np.concatenate(biases) if separate else biases[0] + biases[1]
-                matrices = [self._matrix(own[f"weight_{side}"]) for side in ("ih", "hh")]
+                matrices = [
+                    self._matrix(own["weight_ih"]),
+                    self._recurrent(network["cell"], own["weight_hh"]),
+                ]
                 first = (matrices[0][0], matrices[1][0], self._place(bias))
-                layers.append((own["weight_ih"].shape[1], *first, *(m[1] for m in matrices if len(m) > 1)))
+                behind = [m[1] for m in matrices if len(m) > 1]
+                if layout.has_extras:
+                    behind.append(self._place(np.concatenate([own[word] for word in EXTRAS if word in own])))
+                layers.append((own["weight_ih"].shape[1], *first, *behind))
         found: dict[str, Any] = {"layers": layers}
         found |= self._front(layout, number, front_weights(weights))
         if "attention" in layout.poolings:

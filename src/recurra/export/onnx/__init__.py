@@ -6,6 +6,7 @@
 - `pooling`: Pooling over the steps of a ragged batch, whole and one step at a time
 - `recurrence`: Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators
 - `rows`: `Rows`, a ragged batch inside of a graph, and the features of a model over it
+- `scanned_cells`: Layer-normalized LSTM and GRU, for which ONNX has no operator
 - `whole`: The graphs of whole sequences and of one step
 - `wide`: The linear part of a model, with the bits of its own kernels
 - `write`: `write_onnx`, the file with its metadata, checked by onnxruntime before it is handed over

@@ -1,6 +1,8 @@
 """`Graph`: nodes and constants of an ONNX graph while it is built; tensors are known by their names."""
 
+import itertools
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -36,20 +38,26 @@ class Graph:
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._count = 0
+        self._numbers = itertools.count(1)
 
     def several(self, operator: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
         """Add a node with so many outputs; return their names."""
         from onnx import helper
 
-        self._count += 1
-        names = [f"{operator.lower()}_{self._count}" + (f"_{i}" if count > 1 else "") for i in range(count)]
+        number = next(self._numbers)
+        names = [f"{operator.lower()}_{number}" + (f"_{i}" if count > 1 else "") for i in range(count)]
         self.nodes.append(helper.make_node(operator, list(inputs), names, name=names[0], **attributes))
         return names
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; return its name."""
         return self.several(operator, *inputs, count=1, **attributes)[0]
+
+    def inner(self) -> "Graph":
+        """Return a graph for the body of an operator: its constants and its numbering are those of this one."""
+        found = copy(self)
+        found.nodes, found.inputs, found.outputs = [], [], []
+        return found
 
     def constant(self, array: Any, dtype: Any = None, *, name: str | None = None) -> str:
         """Return the name of a constant, which stands in the file once however often it is asked for."""

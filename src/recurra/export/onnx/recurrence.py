@@ -1,4 +1,4 @@
-"""Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators.
+"""Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators, and as a Scan where there is no operator for the cell.
 
 ONNX wants time first, all directions of a layer in one operator, both biases side by side, and its own order of gates:
 i, o, f, c (peepholes i, o, f) and z, r, h where torch has i, f, g, o and r, z, n. A GRU has ``linear_before_reset=1``, the
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recurra.checks import listing
-from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows
+from recurra.export.onnx.scanned_cells import scanned
 from recurra.kernels.networks.stack import layer_weights
+from recurra.kernels.variants import VARIANTS
 
 # Blocks of torch's gates in ONNX's order.
 GATES: Mapping[str, Sequence[int]] = {
@@ -36,7 +36,7 @@ class Stack:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "gru_before"}
+    cell : {"rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "gru_before", "lstm_norm", "gru_norm"}
     weights : mapping of str to ndarray
         torch's names after ``prefix``.
     num_layers : int
@@ -84,11 +84,6 @@ def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> t
     dict of str to str
         The parts of the state after the last row, as ``initial``.
     """
-    if stack.cell not in OPERATORS:
-        raise UsageError(
-            f"export: ONNX has no operator for the cell {stack.cell!r}; train with one of {listing(OPERATORS)}, or serve "
-            "the model file with recurra.load_model(path, runtime='light')."
-        )
     values = graph.transpose(rows.values, 1, 0, 2)
     lengths = "" if rows.lengths is None else graph.cast(rows.lengths, np.int32)
     some = None
@@ -98,7 +93,10 @@ def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> t
     for layer in range(stack.num_layers):
         first = layer * stack.directions
         before = [graph.slice(initial[part], 0, first, first + stack.directions) for part in stack.states]
-        found = _operator(graph, values, stack, layer, lengths, before)
+        if stack.cell in OPERATORS:
+            found = _operator(graph, values, stack, layer, lengths, before)
+        else:
+            found = _scans(graph, values, rows, stack, layer, before)
         for part, own, after in zip(stack.states, before, found[1:], strict=True):
             final[part].append(after if some is None else graph.add("Where", some, after, own))
         # (time, directions, batch, hidden) -> (time, batch, directions * hidden)
@@ -146,6 +144,30 @@ def _operator(
         direction="bidirectional" if stack.bidirectional else "forward",
         **more,
     )
+
+
+def _scans(
+    graph: Graph, values: str, rows: Rows, stack: Stack, layer: int, before: Sequence[str]
+) -> list[str]:
+    """Return what an operator would: states (time, directions, batch, hidden), and each part of the state after."""
+    valid = None if rows.valid is None else graph.transpose(rows.valid, 1, 0, 2)
+    along, after = [], []
+    for direction in range(stack.directions):
+        own = layer_weights(stack.weights, layer=layer, reverse=direction == 1, prefix=stack.prefix)
+        first = [graph.squeeze(graph.slice(part, 0, direction, direction + 1), 0) for part in before]
+        states, last = scanned(
+            graph,
+            VARIANTS[stack.cell],
+            values,
+            own,
+            first,
+            valid=valid,
+            reverse=direction == 1,
+            name=f"{stack.name}.l{layer}{'.reverse' * direction}",
+        )
+        along.append(graph.unsqueeze(states, 1))
+        after.append([graph.unsqueeze(state, 0) for state in last])
+    return [graph.concat(along, 1), *(graph.concat(parts, 0) for parts in zip(*after, strict=True))]
 
 
 def _ordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:

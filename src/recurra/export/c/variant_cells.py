@@ -1,0 +1,111 @@
+"""The C of the cells of `recurra.kernels.variants`; what a layer has beside matrices and biases begins at ``layer->extra``."""
+
+NORMALIZE = """
+/* y less its mean, over its standard deviation, times the gain. */
+static void normalize(float *y, const float *gain, int n)
+{
+    float mean = 0.0f, variance = 0.0f, scale;
+    int j;
+    for (j = 0; j < n; ++j)
+        mean += y[j];
+    mean /= (float)n;
+    for (j = 0; j < n; ++j) {
+        y[j] -= mean;
+        variance += y[j] * y[j];
+    }
+    scale = 1.0f / sqrtf(variance / (float)n + EPSILON);
+    for (j = 0; j < n; ++j)
+        y[j] *= scale * gain[j];
+}
+"""
+
+VARIANT_CELLS = {
+    "lstm_peephole": """
+/* One step of a layer: gates i, f, g, o, of which i and f see the cell state, and o the new one. */
+static void cell(const float *w, const layer_t *layer, const float *x, float *h, float *c)
+{
+    const float *peephole = w + layer->extra;
+    float gates[4 * HIDDEN];
+    int j;
+    copy(gates, w + layer->bias, 4 * HIDDEN);
+    add_product(gates, x, w + layer->input, layer->width, 4 * HIDDEN);
+    add_product(gates, h, w + layer->recurrent, HIDDEN, 4 * HIDDEN);
+    for (j = 0; j < HIDDEN; ++j) {
+        const float i = sigmoid(gates[j] + peephole[j] * c[j]);
+        const float f = sigmoid(gates[HIDDEN + j] + peephole[HIDDEN + j] * c[j]);
+        c[j] = f * c[j] + i * tanh_of(gates[2 * HIDDEN + j]);
+        h[j] = sigmoid(gates[3 * HIDDEN + j] + peephole[2 * HIDDEN + j] * c[j]) * tanh_of(c[j]);
+    }
+}
+""",
+    "lstm_norm": """
+/* One step of a layer: gates i, f, g, o, both products and the cell state normalized. */
+static void cell(const float *w, const layer_t *layer, const float *x, float *h, float *c)
+{
+    const float *gain = w + layer->extra, *bias = w + layer->bias;
+    float a[4 * HIDDEN], u[4 * HIDDEN], inside[HIDDEN];
+    int j;
+    clear(a, 4 * HIDDEN);
+    clear(u, 4 * HIDDEN);
+    add_product(a, x, w + layer->input, layer->width, 4 * HIDDEN);
+    add_product(u, h, w + layer->recurrent, HIDDEN, 4 * HIDDEN);
+    normalize(a, gain, 4 * HIDDEN);
+    normalize(u, gain + 4 * HIDDEN, 4 * HIDDEN);
+    for (j = 0; j < 4 * HIDDEN; ++j)
+        a[j] += u[j] + bias[j];
+    for (j = 0; j < HIDDEN; ++j) {
+        c[j] = sigmoid(a[HIDDEN + j]) * c[j] + sigmoid(a[j]) * tanh_of(a[2 * HIDDEN + j]);
+        inside[j] = c[j];
+    }
+    normalize(inside, gain + 8 * HIDDEN, HIDDEN);
+    for (j = 0; j < HIDDEN; ++j)
+        h[j] = sigmoid(a[3 * HIDDEN + j]) * tanh_of(inside[j] + gain[9 * HIDDEN + j]);
+}
+""",
+    "gru_norm": """
+/* One step of a layer: gates r, z, n, both products normalized, those of r and z together and those of n alone. */
+static void cell(const float *w, const layer_t *layer, const float *x, float *h)
+{
+    const float *gain = w + layer->extra, *bias = w + layer->bias;
+    float a[3 * HIDDEN], u[3 * HIDDEN];
+    int j;
+    clear(a, 3 * HIDDEN);
+    clear(u, 3 * HIDDEN);
+    add_product(a, x, w + layer->input, layer->width, 3 * HIDDEN);
+    add_product(u, h, w + layer->recurrent, HIDDEN, 3 * HIDDEN);
+    normalize(a, gain, 2 * HIDDEN);
+    normalize(a + 2 * HIDDEN, gain + 2 * HIDDEN, HIDDEN);
+    normalize(u, gain + 3 * HIDDEN, 2 * HIDDEN);
+    normalize(u + 2 * HIDDEN, gain + 5 * HIDDEN, HIDDEN);
+    for (j = 0; j < 3 * HIDDEN; ++j) {
+        a[j] += bias[j];
+        u[j] += bias[3 * HIDDEN + j];
+    }
+    for (j = 0; j < HIDDEN; ++j) {
+        const float r = sigmoid(a[j] + u[j]);
+        const float z = sigmoid(a[HIDDEN + j] + u[HIDDEN + j]);
+        const float n = tanh_of(a[2 * HIDDEN + j] + r * u[2 * HIDDEN + j]);
+        h[j] = (1.0f - z) * n + z * h[j];
+    }
+}
+""",
+    "gru_before": """
+/* One step of a layer: gates r, z, n; the reset gate acts before the product. The matrix of n stands behind that of r, z. */
+static void cell(const float *w, const layer_t *layer, const float *x, float *h)
+{
+    float a[3 * HIDDEN], u[2 * HIDDEN], reset[HIDDEN];
+    int j;
+    copy(a, w + layer->bias, 3 * HIDDEN);
+    clear(u, 2 * HIDDEN);
+    add_product(a, x, w + layer->input, layer->width, 3 * HIDDEN);
+    add_product(u, h, w + layer->recurrent, HIDDEN, 2 * HIDDEN);
+    for (j = 0; j < HIDDEN; ++j)
+        reset[j] = sigmoid(a[j] + u[j]) * h[j];
+    add_product(a + 2 * HIDDEN, reset, w + layer->recurrent + 2 * HIDDEN * HIDDEN, HIDDEN, HIDDEN);
+    for (j = 0; j < HIDDEN; ++j) {
+        const float z = sigmoid(a[HIDDEN + j] + u[HIDDEN + j]);
+        h[j] = (1.0f - z) * tanh_of(a[2 * HIDDEN + j]) + z * h[j];
+    }
+}
+""",
+}
