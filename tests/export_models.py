@@ -8,11 +8,13 @@ from models import random_model
 from recurra.features.chain import Chain
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
+from recurra.features.static import StaticColumn, StaticInputs
+from recurra.features.texts.ngrams import NGrams
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
 from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
-from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
+from recurra.serving.models.fitted_model import FittedModel, beside_static, classes_to_manifest
 from recurra.serving.models.wide import Wide
 from recurra.serving.prediction import expected_shapes
 from recurra.serving.streams.ensemble import joined, outputs_of
@@ -21,7 +23,7 @@ from recurra.serving.summaries import Summary
 CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "text", "images", "generation", "wide", "quantiles",
-    "numbers per step", "chain", "members",
+    "numbers per step", "chain", "members", "static", "wide static", "n-grams",
 )  # fmt: skip
 
 
@@ -30,7 +32,7 @@ def exportable_model(rng, kind=None, *, causal=None):
     kind = kind or str(rng.choice(KINDS))
     causal = bool(rng.integers(2)) if causal is None else causal
     given = {"cell": str(rng.choice(CELLS)), "bidirectional": not causal}
-    if kind in ("text", "images", "embedding", "generation"):
+    if kind in ("text", "images", "embedding", "generation", "n-grams"):
         given |= {"scaling": "none", "missing": "error"}
     if kind == "quantiles":
         given["task"] = "regression"
@@ -40,10 +42,12 @@ def exportable_model(rng, kind=None, *, causal=None):
         given["task"] = "labeling"
     if kind == "generation":
         given |= {"task": "labeling", "bidirectional": False}
-    if kind == "wide":
+    if kind in ("wide", "wide static"):
         given |= {"task": str(rng.choice(["classification", "regression"]))}
+    if kind == "n-grams":
+        given["task"] = "classification"
     model = random_model(rng, **given)
-    if kind in ("generation", "embedding", "text", "images"):
+    if kind in ("generation", "embedding", "text", "images", "n-grams"):
         model = dataclasses.replace(model, features=Chain([], model.features.n_channels))
     model = CHANGES.get(kind, lambda rng, model, causal: model)(rng, model, causal)
     return with_weights(rng, model, members=int(rng.integers(2, 4)) if kind == "members" else 1)
@@ -141,14 +145,48 @@ def _generation(rng, model, causal):
 
 def _wide(rng, model, causal):
     steps = [step for step in model.features.steps if isinstance(step, Scaling | MissingMask)]
-    features = Chain(steps, model.features.n_channels)
+    return with_summary(rng, with_network(model, Chain(steps, model.features.n_channels)))
+
+
+def with_summary(rng, model):
+    """Return a model with a linear part, its features those of the network."""
     lengths = rng.integers(3, 60, 12)
-    drawn = [rng.normal(size=(n, features.input_size)).astype(np.float32) for n in lengths]
-    summary = Summary.fit(drawn, random_state=int(rng.integers(100)), n_features=200)
+    width, beside = model.features.input_size, model.static_size
+    drawn = [rng.normal(size=(n, width + beside)).astype(np.float32) for n in lengths]
+    summary = Summary.fit(drawn, random_state=int(rng.integers(100)), n_features=200, static_size=beside)
+    return dataclasses.replace(model, wide=linear_part(rng, model, summary))
+
+
+def linear_part(rng, model, features):
+    """Return a linear part with random weights."""
     outputs = model.manifest["network"]["output_size"]
-    weight = (rng.normal(size=(outputs, summary.size)) / np.sqrt(summary.size)).astype(np.float32)
-    wide = Wide(summary, weight, rng.normal(size=outputs).astype(np.float32), float(rng.uniform(0.2, 1)))
-    return dataclasses.replace(with_network(model, features), wide=wide)
+    weight = (rng.normal(size=(outputs, features.size)) / np.sqrt(features.size)).astype(np.float32)
+    return Wide(features, weight, rng.normal(size=outputs).astype(np.float32), float(rng.uniform(0.2, 1)))
+
+
+def _static(rng, model, causal):
+    columns = (
+        StaticColumn("age", None, 40.0, 12.5, bool(rng.integers(2))),
+        StaticColumn("kind", ("a", "b", "c")),
+        StaticColumn("year", None, 2010.25, 7.0, False),
+    )
+    inputs = StaticInputs(columns, True)
+    model = dataclasses.replace(model, manifest={**model.manifest, "static": inputs.to_manifest()})
+    network = {"static_size": inputs.size, "input_size": model.features.input_size + inputs.size}
+    return with_network(model, **network)
+
+
+def _wide_static(rng, model, causal):
+    steps = [step for step in model.features.steps if isinstance(step, Scaling | MissingMask)]
+    model = with_network(model, Chain(steps, model.features.n_channels))
+    return with_summary(rng, _static(rng, model, causal))
+
+
+def _ngrams(rng, model, causal):
+    words = ["leak", "of", "oil", "no", "power", "at", "all", "noise"]
+    texts = [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(10)]
+    model = _text(rng, model, causal)
+    return dataclasses.replace(model, wide=linear_part(rng, model, NGrams.fit(texts)))
 
 
 def _quantiles(rng, model, causal):
@@ -177,7 +215,7 @@ def _chain(rng, model, causal):
 CHANGES = {
     "convolutions": _convolutions, "patches": _patches, "convolution": _convolution, "embedding": _embedding, "text": _text,
     "images": _images, "generation": _generation, "wide": _wide, "quantiles": _quantiles, "numbers per step": _per_step,
-    "chain": _chain,
+    "chain": _chain, "static": _static, "wide static": _wide_static, "n-grams": _ngrams,
 }  # fmt: skip
 
 
@@ -192,6 +230,9 @@ class AnyLength(FittedModel):
             else np.empty((0, self.features.input_size), np.float32)
             for rows in sequences
         ]
+        codes = self.static_codes(static)
+        if codes is not None:
+            prepared = [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
         outputs = outputs_of(self.manifest, self.members, Ragged.from_list(prepared))
         if self.wide is not None:
             outputs = self.wide.mixed(outputs, prepared, probabilities=self.task == "classification")

@@ -109,6 +109,43 @@ def test_texts_clips_and_language(tmp_path):
     assert step.path == tmp_path / "writer-step.onnx"
 
 
+def test_text_as_words_and_counted_ngrams(tmp_path):
+    from recurra.export.model.beside import Beside
+    from recurra.features.texts.ngrams import counted
+
+    texts = [["oil leaks out of it", "no power at all"][i % 2] for i in range(12)]
+    clf = recurra.TextClassifier(**SMALL, wide=True).fit(texts, labels(12))
+    (file,) = clf.export(tmp_path / "text.onnx", X=texts)
+    assert "with n-grams drawn at random" in str(file.agreement)
+    new = ["oil out of power", "it leaks, leaks", "Öl"]
+    beside = Beside(grams=[counted(text) for text in new]).inputs(None)
+    rows = [clf.model_.features.transform(text) for text in new]
+    found = Runner(file.path.read_bytes())(**padded(rows), **beside)
+    np.testing.assert_allclose(found["probabilities"], clf.predict_proba(new), atol=1e-5)
+
+
+def test_static_inputs_go_in_as_they_are_and_categories_by_number(tmp_path):
+    import json
+
+    import onnx
+
+    kinds = [["tall", "small"][i % 3 == 0] for i in range(24)]
+    static = {"year": [1990.5 + i for i in range(24)], "kind": kinds}
+    clf = recurra.SequenceClassifier(**SMALL | {"causal": True}).fit(ragged(), labels(), static=static)
+    X = [x.astype(np.float32) for x in ragged(1)]
+    whole, step = clf.export(tmp_path / "m.onnx", X=X, step=True)
+    facts = {entry.key: entry.value for entry in onnx.load(whole.path).metadata_props}
+    known = json.loads(facts["static"])[1]["categories"]
+    given = np.array([[year, known.index(kind)] for year, kind in zip(*static.values(), strict=True)])
+    found = Runner(whole.path.read_bytes())(**padded(X), static=given)
+    np.testing.assert_allclose(found["probabilities"], clf.predict_proba(X, static=static), atol=1e-5)
+    assert step.inputs["static"] == ["batch", 2]
+    with pytest.raises(
+        UsageError, match="no place for static inputs; train without static=, or export to ONNX"
+    ):
+        clf.export(tmp_path / "net", to="c")
+
+
 def refused():
     wave = np.sin(np.arange(120)[:, None] / 3)
     short = {name: value for name, value in SMALL.items() if name != "validation_fraction"}
@@ -122,10 +159,6 @@ def refused():
         recurra.AnomalyDetector(window=60, block=4, **short).fit([wave, wave + 1]),
         "from blocks of the whole series",
     )
-    beside = recurra.SequenceClassifier(**SMALL).fit(ragged(), labels(), static=[[i % 3] for i in range(24)])
-    yield beside, "train without static=, or serve the model file"
-    texts = [["oil leaks out of it", "no power at all"][i % 2] for i in range(12)]
-    yield recurra.TextClassifier(verbose=0, random_state=0).fit(texts, labels(12)), "train with wide=False"
 
 
 def test_what_cannot_be_exported_says_why_and_what_to_do(tmp_path):

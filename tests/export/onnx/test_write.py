@@ -10,6 +10,7 @@ from export_models import KINDS, any_length, exportable_model, with_network, wit
 from models import random_model
 from recurra.errors import RecurraError, UsageError
 from recurra.export.model.agreement import TOLERANCE, difference, expected, expected_steps, random_rows
+from recurra.export.model.beside import drawn_beside
 from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.whole import step_graph, whole_graph
 from recurra.export.onnx.write import Runner, model_bytes, padded, write_onnx
@@ -32,8 +33,9 @@ def largest_difference(model, opset, rng):
         [rows[i] for i in rng.permutation(len(rows))],
         *([own] if len(own) else [own, rows[-1]] for own in rows),
     ):
-        found = runner(**padded(batch))
-        for name, right in expected(exported, batch).items():
+        beside = drawn_beside(exported, len(batch), rng)
+        found = runner(**padded(batch), **beside.inputs(exported))
+        for name, right in expected(exported, batch, beside).items():
             own = found[name]
             if own.ndim > right[0].ndim:
                 cut_off = (
@@ -71,10 +73,12 @@ def largest_step_difference(exported, opset, rng):
     pair = random_rows(exported, rng, [9, 9])
     most = 0.0
     for batch in (pair, [pair[1]]):
-        rights = zip(*(expected_steps(exported, rows) for rows in batch), strict=True)
+        own = [drawn_beside(exported, 1, rng) for _ in batch]
+        rights = zip(*(expected_steps(exported, *both) for both in zip(batch, own, strict=True)), strict=True)
+        given = {n: np.concatenate([b.inputs(exported)[n] for b in own]) for n in own[0].inputs(exported)}
         state = {}
         for index, each in enumerate(rights):
-            outputs = runner(x=np.stack([rows[index] for rows in batch]), **state)
+            outputs = runner(x=np.stack([rows[index] for rows in batch]), **given, **state)
             state = {n.removesuffix("_next"): a for n, a in outputs.items() if n.endswith("_next")}
             for name in each[0]:
                 most = max(most, difference(exported, name, [own[name] for own in each], outputs[name]))

@@ -16,7 +16,6 @@ from recurra.features.windows.sliding import Windows
 from recurra.kernels.fronts.convolutions import Folded, folded
 from recurra.kernels.fronts.front import front_weights, recurrent_input_size
 from recurra.kernels.heads.pooling import split_pooling
-from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import layer_weights
 from recurra.kernels.variants import EXTRAS, VARIANTS
 
@@ -27,6 +26,10 @@ def check_c(exported: Exported) -> None:
     """Raise UsageError unless the C that is written can hold a model."""
     network = exported.inside.manifest["network"]
     front = (network.get("front") or {}).get("name")
+    if exported.model.static is not None:
+        raise UsageError(
+            "export: the C that is written has no place for static inputs; train without static=, or export to ONNX."
+        )
     if exported.model.wide is not None:
         raise UsageError(
             "export: the linear part of this model counts thousands of responses over the whole sequence, too much for the "

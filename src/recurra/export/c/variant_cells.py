@@ -1,4 +1,4 @@
-"""The C of the cells of `recurra.kernels.variants`; what a layer has beside matrices and biases begins at ``layer->extra``."""
+"""The C of the cells of `recurra.kernels.variants`; what a layer has beside matrices and biases is at ``layer->extra``."""
 
 NORMALIZE = """
 /* y less its mean, over its standard deviation, times the gain. */

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.export.model.beside import Beside, drawn_beside
 from recurra.export.model.boundary import Exported
+from recurra.kernels.heads.pooling import softmax
 
 # An exported file further from recurra's answers than this is not handed over.
 TOLERANCE = 1e-5
@@ -29,6 +31,8 @@ class Agreement:
         the spread of the training.
     sequences, shortest, longest : int
         On how many sequences, and rows of the shortest and the longest.
+    beside : str
+        What was drawn at random besides.
     """
 
     who: str
@@ -37,6 +41,7 @@ class Agreement:
     sequences: int = 0
     shortest: int = 0
     longest: int = 0
+    beside: str = ""
 
     def with_difference(self, found: float, batch: Sequence[np.ndarray]) -> "Agreement":
         """Return what is known after one more batch."""
@@ -54,7 +59,7 @@ class Agreement:
         whose = "of the run" if self.of_run else "drawn at random"
         return (
             f"Checked: {self.who} gives recurra's answers on {self.sequences} sequences {whose} of {self.shortest} to "
-            f"{self.longest} rows; largest difference {self.largest:.1e}."
+            f"{self.longest} rows{self.beside}; largest difference {self.largest:.1e}."
         )
 
 
@@ -78,6 +83,18 @@ def batches(exported: Exported, sequences: Sequence[Any] | None) -> list[list[np
         rows = random_rows(exported, np.random.default_rng(0))
     longest = max(rows, key=len)
     return [rows, [own[:least] for own in rows[:8]], [longest], *([own] for own in rows[:3])]
+
+
+def besides(exported: Exported, batches: Sequence[Sequence[np.ndarray]]) -> tuple[list[Beside], str]:
+    """Return what stands beside the rows of batches, drawn at random, and how that is told."""
+    rng = np.random.default_rng(1)
+    found = [drawn_beside(exported, len(rows), rng) for rows in batches]
+    static = any(one.static is not None for one in found)
+    words = [
+        *(["static inputs"] if static else []),
+        *(["n-grams"] if any(one.grams is not None for one in found) else []),
+    ]
+    return found, f", with {' and '.join(words)} drawn at random" if words else ""
 
 
 def _least_rows(exported: Exported) -> int:
@@ -122,27 +139,52 @@ def _random_tokens(front: Any, width: int, steps: int, rng: np.random.Generator)
     return rows
 
 
-def expected(exported: Exported, rows: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
+def expected(
+    exported: Exported, rows: Sequence[np.ndarray], beside: Beside | None = None
+) -> dict[str, list[np.ndarray]]:
     """Return recurra's answers to rows: for each output of a file an array per sequence."""
     model, network = exported.inside, exported.inside.manifest["network"]
+    beside = beside or Beside()
     if network.get("crf"):
-        outputs, counts = model.row_outputs(rows)
+        outputs, counts = model.row_outputs(rows, None, beside.static)
         return {"scores": np.split(outputs, np.cumsum(counts)[:-1])}
+    if beside.grams is not None:
+        return _expected_of_texts(exported, rows, beside)
     if model.task != "regression":
-        return {"probabilities": list(model.predict_proba(rows))}
+        return {"probabilities": list(model.predict_proba(rows, None, beside.static))}
     target = model.manifest["target"]
     targets = len(target["center"])
     ends = (-1, targets) if exported.per_step else (targets,)
-    found = {"value": [np.asarray(own, np.float64).reshape(ends) for own in model.predict(rows)]}
+    numbers = model.predict(rows, None, beside.static)
+    found = {"value": [np.asarray(own, np.float64).reshape(ends) for own in numbers]}
     if target.get("quantiles"):
         count = len(target["quantiles"])
-        found["quantiles"] = [own.reshape(*ends, count) for own in model.predict_quantiles(rows)]
+        each = model.predict_quantiles(rows, None, beside.static)
+        found["quantiles"] = [own.reshape(*ends, count) for own in each]
     return found
 
 
-def expected_steps(exported: Exported, rows: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """Yield what a stream answers after each row."""
-    stream = exported.inside.stream()
+def _expected_of_texts(
+    exported: Exported, rows: Sequence[np.ndarray], beside: Beside
+) -> dict[str, list[np.ndarray]]:
+    """Return the answers of a model whose linear part reads the n-grams of the text, given as they were counted."""
+    model, wide = exported.inside.of_network, exported.inside.wide
+    assert wide is not None
+    assert beside.grams is not None
+    outputs = model.row_outputs(rows, None, beside.static)[0]
+    choice = model.task != "regression"
+    outputs = wide.mixed(outputs, beside.grams, probabilities=choice)
+    if choice:
+        return {"probabilities": list(softmax(outputs))}
+    return {"value": list(np.asarray(model.numbers(outputs), np.float64).reshape(len(rows), -1))}
+
+
+def expected_steps(
+    exported: Exported, rows: np.ndarray, beside: Beside | None = None
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what a stream answers after each row of one sequence."""
+    static = None if beside is None or beside.static is None else list(beside.static)
+    stream = exported.inside.stream(static=static)
     for row in rows:
         answer = stream.step(row)
         if exported.inside.task == "regression":

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.features.rows.scaling import Scaling
@@ -79,16 +78,6 @@ def cut(model: Any) -> Exported:
         raise UsageError(
             "export: this network is your own, and recurra does not know its layers; export it with torch.onnx.export from "
             "estimator.torch_network()."
-        )
-    if model.static is not None:
-        raise UsageError(
-            f"export: this network reads the static inputs {listing(model.static.names)}, for which an exported one has no "
-            "place; train without static=, or serve the model file with recurra.load_model(path, runtime='light')."
-        )
-    if model.wide is not None and model.wide.reads_texts:
-        raise UsageError(
-            "export: the linear part of this model counts words and runs of letters of the text itself, which standard "
-            "operators cannot; train with wide=False."
         )
     if model.manifest["network"].get("crf") and len(model.members) > 1:
         raise UsageError(

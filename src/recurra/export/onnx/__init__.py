@@ -3,6 +3,7 @@
 - `answers`: What the outputs of the members become: probabilities and labels, numbers, scores of a chain of labels
 - `fronts`: What stands before the recurrence, whole and one step at a time
 - `graph`: `Graph`, nodes and constants while a graph is built
+- `ngrams`: The linear part of a model of texts
 - `pooling`: Pooling over the steps of a ragged batch, whole and one step at a time
 - `recurrence`: Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators
 - `rows`: `Rows`, a ragged batch inside of a graph, and the features of a model over it

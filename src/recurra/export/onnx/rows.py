@@ -10,6 +10,7 @@ from recurra.export.onnx.graph import Graph
 from recurra.features.chain import Chain
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
+from recurra.features.static import StaticInputs
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
 
@@ -80,6 +81,36 @@ def apply_features(graph: Graph, rows: Rows, features: Chain, last: str | None =
                 "knows it; update recurra."
             )
     return rows, filled
+
+
+def static_codes(graph: Graph, static: StaticInputs) -> str:
+    """Declare the input ``static`` (batch, columns) and return what the network reads of it: (batch, static_size).
+
+    A number goes in as it is, NaN where it is missing; a category as its place among those of its column.
+    """
+    given = graph.input("static", np.float64, ("batch", len(static.columns)))
+    parts = []
+    for at, column in enumerate(static.columns):
+        values = graph.slice(given, 1, at, at + 1)
+        if column.categories is not None:
+            places = graph.constant(np.arange(len(column.categories), dtype=np.float64)[None])
+            parts.append(graph.cast(graph.add("Equal", values, places), np.float32))
+            continue
+        missing = graph.add("IsNaN", values)
+        moved = graph.add("Sub", values, graph.constant(column.center, np.float64))
+        scaled = graph.add("Div", moved, graph.constant(column.spread, np.float64))
+        scaled = graph.add("Where", missing, graph.constant(0, np.float64), scaled)
+        parts.append(graph.cast(scaled, np.float32))
+        if column.marks_missing:
+            parts.append(graph.cast(missing, np.float32))
+    return graph.concat(parts, 1)
+
+
+def beside_static(graph: Graph, rows: Rows, codes: str) -> Rows:
+    """Return rows with what is read of static inputs behind each of them."""
+    shape = graph.concat([graph.slice(graph.add("Shape", rows.values), 0, 0, 2), graph.size(codes, 1)], 0)
+    behind = graph.add("Expand", graph.unsqueeze(codes, 1), shape)
+    return rows.within(graph, graph.concat([rows.values, behind], 2))
 
 
 def _scaled(graph: Graph, rows: Rows, scaling: Scaling) -> Rows:

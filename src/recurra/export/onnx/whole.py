@@ -6,26 +6,29 @@ from typing import Any
 import numpy as np
 
 from recurra.export.model.boundary import Exported
-from recurra.export.onnx import answers, wide
+from recurra.export.onnx import answers, ngrams, wide
 from recurra.export.onnx.fronts import apply_front, step_front
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.pooling import RunningPools, pooled
 from recurra.export.onnx.recurrence import Stack, run
-from recurra.export.onnx.rows import Rows, apply_features, ragged, zeroed
+from recurra.export.onnx.rows import Rows, apply_features, beside_static, ragged, static_codes, zeroed
 
 
 def whole_graph(exported: Exported, opset: int) -> Graph:
     """Return the graph of whole sequences.
 
     Inputs are ``x`` (batch, time, channels), ``lengths`` (batch,), and the initial states ``h_0`` and, for the LSTM,
-    ``c_0``, which may be left out; outputs are the answers and ``h_n`` and ``c_n``. Of several members the states are
-    named ``m0_h_0``, ``m1_h_0``, ...
+    ``c_0``, which may be left out; where the model reads them also ``static``, see `static_codes`, and ``ngrams`` and
+    ``counts``, see `ngrams.scores`. Outputs are the answers and ``h_n`` and ``c_n``. Of several members the states are named
+    ``m0_h_0``, ``m1_h_0``, ...
     """
     graph, model = Graph(opset), exported.inside
     network, features = model.manifest["network"], model.features
     x = graph.input("x", np.float32, ("batch", "time", features.n_channels))
     given = ragged(graph, x, graph.input("lengths", np.int64, ("batch",)))
-    rows, _ = apply_features(graph, given, features)
+    channels, _ = apply_features(graph, given, features)
+    codes = None if model.static is None else static_codes(graph, model.static)
+    rows = channels if codes is None else beside_static(graph, channels, codes)
     outputs: list[str] = []
     final: dict[str, str] = {}
     for number, weights in enumerate(model.members):
@@ -36,7 +39,9 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     chosen = model.task != "regression"
     combined = answers.together(graph, outputs, probabilities=chosen)
     if model.wide is not None:
-        combined = wide.mixed(graph, model.wide, combined, rows, probabilities=chosen)
+        texts = model.wide.reads_texts
+        own = ngrams.scores(graph, model.wide) if texts else wide.scores(graph, model.wide, channels, codes)
+        combined = wide.mixed(graph, model.wide, combined, own, probabilities=chosen)
     _declare_answers(graph, exported, combined, given, rows)
     layers = network["num_layers"] * (2 if network["bidirectional"] else 1)
     for name, state in final.items():
@@ -121,8 +126,8 @@ def _declare_answers(graph: Graph, exported: Exported, outputs: str, given: Rows
 def step_graph(exported: Exported, opset: int) -> Graph:
     """Return the graph of one step.
 
-    Inputs are ``x`` (batch, channels) and every part of the state, zeros where it is left out; outputs are the answer
-    after this row and every part of the state under its name with ``_next``.
+    Inputs are ``x`` (batch, channels), ``static`` where the model reads it, and every part of the state, zeros where it is
+    left out; outputs are the answer after this row and every part of the state under its name with ``_next``.
     """
     graph, model = Graph(opset), exported.inside
     network, features = model.manifest["network"], model.features
@@ -137,6 +142,8 @@ def step_graph(exported: Exported, opset: int) -> Graph:
     rows, filled = apply_features(graph, rows, features, last)
     if last is not None:
         after["filled"] = (filled, ("batch", features.n_channels))
+    if model.static is not None:
+        rows = beside_static(graph, rows, static_codes(graph, model.static))
     outputs = []
     for number, weights in enumerate(model.members):
         found, own = _step_member(graph, network, weights, rows, _prefix(exported, number))

@@ -17,15 +17,8 @@ from recurra.serving.random_kernels import RandomKernels
 from recurra.serving.summaries import Summary
 
 
-def mixed(graph: Graph, wide: Wide, outputs: str, rows: Rows, *, probabilities: bool) -> str:
-    """Return the outputs of a model (batch, outputs) for those of its network; see `Wide.mixed`.
-
-    Parameters
-    ----------
-    rows : Rows
-        What the network reads before its front.
-    """
-    own = _scores(graph, wide, rows)
+def mixed(graph: Graph, wide: Wide, outputs: str, own: str, *, probabilities: bool) -> str:
+    """Return the outputs of a model (batch, outputs) for those of its network and of `scores`; see `Wide.mixed`."""
     if probabilities:
         sure = graph.add("Softmax", outputs, axis=-1)
         outputs = graph.add("Log", graph.add("Max", sure, graph.constant(SUREST)))
@@ -34,8 +27,16 @@ def mixed(graph: Graph, wide: Wide, outputs: str, rows: Rows, *, probabilities: 
     return graph.add("Add", ours, graph.add("Mul", outputs, graph.constant(np.float32(1) - share)))
 
 
-def _scores(graph: Graph, wide: Wide, rows: Rows) -> str:
-    """Return what the linear map answers: (batch, outputs)."""
+def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> str:
+    """Return what the linear map answers: (batch, outputs).
+
+    Parameters
+    ----------
+    rows : Rows
+        What the network reads before its front, without static inputs.
+    static : str, optional
+        What the network reads of static inputs: (batch, static_size).
+    """
     summary = wide.features
     assert isinstance(summary, Summary)
     parts, columns = [], []
@@ -47,22 +48,34 @@ def _scores(graph: Graph, wide: Wide, rows: Rows) -> str:
         columns += [np.where(places < 0, -1, places + first) for places in own]
         first += kernels.size
     parts.append(_statistics(graph, rows))
-    columns.append(np.arange(first, summary.size))
+    size = first + 1 + 4 * len(summary.spread)
+    columns.append(np.arange(first, size))
     places = np.concatenate(columns)
-    order = np.empty(summary.size, np.int64)
+    order = np.empty(size, np.int64)
     order[places[places >= 0]] = np.flatnonzero(places >= 0)
-    return _linear(graph, graph.gather(graph.concat(parts, 1), order, 1), wide)
+    numbers = graph.gather(graph.concat(parts, 1), order, 1)
+    if static is not None:
+        numbers = _beside_static(graph, summary, numbers, first, static)
+    weight = graph.constant(wide.weight.T, name="wide.weight")
+    return summed(graph, graph.add("Mul", graph.unsqueeze(numbers, 2), weight), wide.bias)
 
 
-def _linear(graph: Graph, numbers: str, wide: Wide) -> str:
-    """Return the linear map of numbers (batch, features), summed as recurra sums it: the bias, then number by number.
+def _beside_static(graph: Graph, summary: Summary, numbers: str, shares: int, static: str) -> str:
+    """Return numbers with what static inputs add to them; see `Summary`."""
+    times = graph.gather(static, np.arange(shares) % summary.static_size, 1)
+    each = graph.add("Mul", graph.slice(numbers, 1, 0, shares), times)
+    statistics = graph.unsqueeze(graph.slice(numbers, 1, shares, None), 1)
+    outer = graph.reshape(graph.add("Mul", graph.unsqueeze(static, 2), statistics), 0, -1)
+    return graph.concat([numbers, each, static, outer], 1)
+
+
+def summed(graph: Graph, products: str, bias: np.ndarray) -> str:
+    """Return products (batch, features, outputs), at least one, summed as recurra sums them: the bias, then one by one.
 
     In any other order the sums of thousands of float32 numbers were up to 7e-5 away on the Japanese vowels.
     """
-    weight = graph.constant(wide.weight.T, name="wide.weight")
-    products = graph.add("Mul", graph.unsqueeze(numbers, 2), weight)
     like = graph.add("Mul", graph.slice(products, 1, 0, 1), graph.constant(0, np.float32))
-    first = graph.add("Add", like, graph.constant(wide.bias, np.float32, name="wide.bias"))
+    first = graph.add("Add", like, graph.constant(bias, np.float32, name="wide.bias"))
     sums = graph.add("CumSum", graph.concat([first, products], 1), graph.constant(1, np.int64))
     return graph.squeeze(graph.slice(sums, 1, -1, None), 1)
 

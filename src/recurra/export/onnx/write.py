@@ -13,9 +13,18 @@ import recurra
 from recurra import store
 from recurra.checks import check_number, missing_extra
 from recurra.errors import RecurraError
-from recurra.export.model.agreement import TOLERANCE, Agreement, batches, difference, expected, expected_steps
+from recurra.export.model.agreement import (
+    TOLERANCE,
+    Agreement,
+    batches,
+    besides,
+    difference,
+    expected,
+    expected_steps,
+)
 from recurra.export.model.boundary import Exported, check_one_step, cut
 from recurra.export.onnx.graph import DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, Graph
+from recurra.export.onnx.ngrams import MEANING
 from recurra.export.onnx.whole import step_graph, whole_graph
 
 
@@ -137,6 +146,10 @@ def metadata(exported: Exported) -> dict[str, str]:
     }
     if exported.outside is not None:
         facts["features"] = exported.outside.to_manifest()[0]
+    if exported.model.static is not None:
+        facts["static"] = exported.model.static.to_manifest()["columns"]
+    if exported.model.wide is not None and exported.model.wide.reads_texts:
+        facts["ngrams"] = MEANING
     return {
         name: fact if isinstance(fact, str) else json.dumps(fact)
         for name, fact in facts.items()
@@ -188,10 +201,12 @@ def _checked(exported: Exported, data: bytes, sequences: Sequence[Any] | None) -
     runner = _runner(data)
     if runner is None:
         return None
-    found = Agreement("onnxruntime", of_run=sequences is not None)
-    for batch in batches(exported, sequences):
-        outputs = runner(**padded(batch))
-        for name, own in expected(exported, batch).items():
+    parts = batches(exported, sequences)
+    beside, told = besides(exported, parts)
+    found = Agreement("onnxruntime", of_run=sequences is not None, beside=told)
+    for batch, own_beside in zip(parts, beside, strict=True):
+        outputs = runner(**padded(batch), **own_beside.inputs(exported))
+        for name, own in expected(exported, batch, own_beside).items():
             each = [one[: len(right)] if right.ndim == outputs[name].ndim - 1 else one
                     for one, right in zip(outputs[name], own, strict=True)]  # fmt: skip
             found = found.with_difference(difference(exported, name, own, each), batch)
@@ -203,11 +218,14 @@ def _checked_steps(exported: Exported, data: bytes, sequences: Sequence[Any] | N
     runner = _runner(data)
     if runner is None:
         return None
-    found = Agreement("onnxruntime, step by step,", of_run=sequences is not None)
-    for rows in batches(exported, sequences)[0][:3]:
+    parts = batches(exported, sequences)[0][:3]
+    beside, told = besides(exported, [[rows] for rows in parts])
+    found = Agreement("onnxruntime, step by step,", of_run=sequences is not None, beside=told)
+    for rows, own_beside in zip(parts, beside, strict=True):
         state: dict[str, np.ndarray] = {}
-        for index, right in enumerate(expected_steps(exported, rows[:50])):
-            outputs = runner(x=rows[index : index + 1], **state)
+        given = own_beside.inputs(exported)
+        for index, right in enumerate(expected_steps(exported, rows[:50], own_beside)):
+            outputs = runner(x=rows[index : index + 1], **given, **state)
             state = {n.removesuffix("_next"): a for n, a in outputs.items() if n.endswith("_next")}
             for name, own in right.items():
                 found = found.with_difference(difference(exported, name, [own], list(outputs[name])), [])

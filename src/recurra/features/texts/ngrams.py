@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -15,6 +16,30 @@ from recurra.errors import StoreError
 WORD = re.compile(r"\w+")
 LETTERS = range(2, 6)  # lengths of the runs
 KINDS = ("word", "letters")
+
+
+class Counted(NamedTuple):
+    """The n-grams of a text.
+
+    Parameters
+    ----------
+    ids : uint32 array of shape (n,)
+        Checksums: of "w" and a word or pair of words, of "l" and a run of letters; rising.
+    counts : int64 array of shape (n,)
+        How often each stands there.
+    """
+
+    ids: np.ndarray
+    counts: np.ndarray
+
+
+def counted(text: str) -> Counted:
+    """Return the n-grams of a text."""
+    grams: Counter[int] = Counter()
+    for each in _grams(text).values():
+        grams.update(each)
+    ids = np.array(sorted(grams), np.uint32)
+    return Counted(ids, np.array([grams[i] for i in ids.tolist()], np.int64))
 
 
 @dataclass(frozen=True)
@@ -64,19 +89,15 @@ class NGrams:
         """N-grams that are known."""
         return len(self.ids)
 
-    def entries(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+    def entries(self, text: str | Counted) -> tuple[np.ndarray, np.ndarray]:
         """Return the places (k,) of the n-grams of a text among those known, rising, and their weights, float32 (k,)."""
-        grams: Counter[int] = Counter()
-        for counted in _grams(text).values():
-            grams.update(counted)
-        ids = np.array(sorted(grams), np.uint32)
+        ids, numbers = counted(text) if isinstance(text, str) else text
         if not len(ids) or not self.size:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         places = np.minimum(np.searchsorted(self.ids, ids), self.size - 1)
         known = self.ids[places] == ids
         places = places[known]
-        counts = np.array([grams[i] for i in ids[known].tolist()], np.float64)
-        weights = (1 + np.log(counts)) * self.rarity[places]
+        weights = (1 + np.log(numbers[known].astype(np.float64))) * self.rarity[places]
         for kind in (self.of_words[places], ~self.of_words[places]):
             length = np.sqrt(np.square(weights[kind]).sum())
             weights[kind] /= length if length else 1.0
