@@ -6,6 +6,7 @@ build a message return it; functions named ``check_`` raise.
 
 import difflib
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_letters = {str(k).casefold(): str(k) for k in reversed(list(known))}  # "LSTM" is lstm
     near = difflib.get_close_matches(str(name).casefold(), by_letters, n=1, cutoff=0.6)
     return f" Did you mean {by_letters[near[0]]!r}?" if near else ""
+
+
+def did_you_mean_file(name: str, known: Iterable[str]) -> str:
+    """Return `did_you_mean` for names of files, whose ending says nothing of how near they are."""
+    by_stem = {os.path.splitext(k)[0].casefold(): k for k in reversed(list(known))}
+    stem = os.path.splitext(name)[0].casefold()
+    near = difflib.get_close_matches(stem, by_stem, n=1, cutoff=0.6)
+    return f" Did you mean {by_stem[near[0]]!r}?" if near and by_stem[near[0]] != name else ""
 
 
 def listing(names: Iterable[object], limit: int = 8) -> str:

@@ -61,7 +61,20 @@ class Task(click.Choice[str]):
 
 
 class SectionedCommand(click.Command):
-    """Command whose help shows its flags under headings."""
+    """Command whose help shows its flags under headings, and which says what its one argument is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of a call; one argument too many is answered with what is meant."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            outputs = [p.opts[0] for p in self.get_params(ctx) if p.name == "out"]
+            if outputs and error.message.startswith("Got unexpected extra argument"):
+                names = [p.make_metavar(ctx) for p in self.get_params(ctx) if isinstance(p, click.Argument)]
+                extra = error.message.partition("(")[2].rstrip(")")
+                told = f"takes {' '.join(names)}, and where to write with {outputs[0]}"
+                error.message = f"{ctx.command_path} {told}; got {extra} as well."
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by section, those of the command itself first."""
@@ -178,7 +191,7 @@ def data_flags(command: Callable[..., Any], *, leave_out: Sequence[str] = ()) ->
             word,
             cls=SectionedOption,
             section="How the data are read",
-            type=click.Choice(about.choices)
+            type=click.Choice(about.choices, case_sensitive=False)
             if about.choices
             else (None if about.type is bool else about.type),
             is_flag=about.type is bool,
@@ -212,7 +225,7 @@ def _facts(word: str) -> dict[str, Any]:
         number = int if about.kind == "int" else float
         kind = NumberOr(number, named) if named else number
     elif about.kind == "choice":
-        kind = (Joined if word == "pooling" else click.Choice)([*about.choices, *named])
+        kind = (Joined if word == "pooling" else click.Choice)([*about.choices, *named], case_sensitive=False)
     elif about.kind == "bool":
         kind = None
     elif word == SEED:

@@ -221,6 +221,8 @@ def _advice(error: OSError) -> list[str]:
         pass
     elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         out.append("What was there before is untouched; free some space.")
+    elif error.errno == errno.ENOENT and not os.path.isdir(os.path.dirname(str(error.filename)) or "."):
+        out.append(f"Make the folder {os.path.dirname(str(error.filename))} first, or give another place.")
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         out.append("What was there before is untouched; give a place that may be read and written.")
     return [*out, *getattr(error, "__notes__", [])]

@@ -2,12 +2,13 @@
 
 import inspect
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import check_choice, did_you_mean, listing
+from recurra.checks import check_choice, did_you_mean, did_you_mean_file, listing
 from recurra.datasets import catalog
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import MissingDataError, RecurraError, UsageError
@@ -174,16 +175,24 @@ def _load_name(name: str, words: dict[str, Any]) -> Dataset:
         raise UsageError(f"load: {name!r} is an address; download the file first and give its path.")
     looks_like_path = os.sep in name or "/" in name or Path(name).suffix.lower() in _FILE_SUFFIXES
     if looks_like_path:
-        parent = Path(name).parent
-        near = [child.name for child in parent.iterdir()] if parent.is_dir() else []
         raise MissingDataError(
-            f"load: there is no file or folder {name!r}.{did_you_mean(Path(name).name, near)}"
+            f"load: there is no file or folder {name!r}.{did_you_mean_file(Path(name).name, _beside(Path(name)))}"
+        )
+    if len(name.split()) > 1:
+        raise MissingDataError(
+            f"load: there is no file, folder or data set {name!r}. If these words are the data, put them into a file, or "
+            f"hand them on: echo {shlex.quote(name)} | recurra predict RUN -"
         )
     raise MissingDataError(
         f"load: there is neither a file or folder nor a data set called {name!r}; data sets are "
         f"{listing(catalog.names())}."
-        f"{did_you_mean(name, catalog.names())}"
+        f"{did_you_mean(name, catalog.names()) or did_you_mean_file(name, _beside(Path(name)))}"
     )
+
+
+def _beside(path: Path) -> list[str]:
+    """Return the names in the folder where a file was looked for."""
+    return sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
 
 
 def _keywords(function: Callable[..., Any]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
 from recurra.readers.arff import read_arff_pair
 from recurra.readers.arrays import load
@@ -462,7 +462,7 @@ def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
     foreign = next((file for file in stretches if file not in by_name), None)
     if foreign is not None:
         raise DataError(
-            f"{table.who}: names {foreign!r}, which is not there.{did_you_mean(foreign, by_name)} Correct the name, or "
+            f"{table.who}: names {foreign!r}, which is not there.{did_you_mean_file(foreign, by_name)} Correct the name, or "
             "remove the row."
         )
     read = []
@@ -509,7 +509,7 @@ def _check_match(table: Columns, column: str, files: Sequence[str | None], by_na
             inside = not PurePosixPath(file).is_absolute() and ".." not in PurePosixPath(file).parts
             rule = "which is not there" if inside else "which is outside the folder"
             raise DataError(
-                f"{table.who}: {table.place(row)} names {file!r}, {rule}.{did_you_mean(file, by_name)} "
+                f"{table.who}: {table.place(row)} names {file!r}, {rule}.{did_you_mean_file(file, by_name)} "
                 "Correct the name, or remove the row."
             )
         seen[file] = row

@@ -1,5 +1,6 @@
 """`recurra.look`: what is in the data, what to watch out for, and settings to begin with."""
 
+import itertools
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -118,11 +119,16 @@ def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]
 def _next(source: Any, dataset: Any, task: str, options: Mapping[str, Any]) -> str:
     """Return the command that trains on the data, read the same way, with the suggested settings among the options."""
     named = str(source) if isinstance(source, str | Path) else "DATA"
-    name = Path(os.path.abspath(named)).stem or "first"
-    command = ["recurra", "train", named, "-o", f"runs/{name}"]
+    command = ["recurra", "train", named, "-o", _free_place(Path(os.path.abspath(named)).stem or "first")]
     if task != choose_task(dataset):
         command += ["--task", task]
     return shlex.join(command + as_arguments(options))
+
+
+def _free_place(name: str) -> str:
+    """Return where a new run may be written as the command is typed: a folder that is there is not written over."""
+    places = (f"runs/{name}{'' if number == 1 else f'-{number}'}" for number in itertools.count(1))
+    return next(place for place in places if not os.path.lexists(place))
 
 
 def _task(dataset: Any) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recurra.checks import check_number, did_you_mean, listing
+from recurra.checks import check_number, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.clips.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
 from recurra.readers.files.links import leads_out, note_of
@@ -376,7 +376,7 @@ def from_table(
         if not path.exists():
             near = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
             raise DataError(
-                f"{table.who}: {table.place(row)} names {file!r}, which is not there.{did_you_mean(path.name, near)}"
+                f"{table.who}: {table.place(row)} names {file!r}, which is not there.{did_you_mean_file(path.name, near)}"
             )
         records.append(
             Record(

@@ -24,6 +24,13 @@ _KINDS = {
     "Forecaster": "series",
 }
 
+# Files of data, which no model is saved as: the arguments were exchanged.
+_OF_DATA = (
+    ".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".npy", ".npz", ".ts", ".arff", ".wav", ".edf", ".mat",
+    ".mp4", ".png", ".jpg", ".zip", ".xlsx", ".json", ".conll",
+)  # fmt: skip
+_FIRST = "The run, or a model file, comes first, and the data behind it."
+
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:
     """Return the run in a folder; the path of its model file is taken as well.
@@ -44,7 +51,9 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
             f"{folder}: the run was not finished: it has no {MODEL}. Go on with: recurra resume {folder}"
         )
     if folder.exists():
-        raise MissingDataError(f"{folder}: is no run folder: it has no {MODEL}. {_nearby(folder)}".rstrip())
+        raise MissingDataError(
+            f"{folder}: is no run folder: it has no {MODEL}. {_FIRST} {_nearby(folder)}".rstrip()
+        )
     raise MissingDataError(f"{folder}: there is no such run. {_nearby(folder.parent)}".rstrip())
 
 
@@ -62,6 +71,7 @@ def find_model(run: str | os.PathLike[str]) -> tuple[RunFolder | None, Path, dic
     """
     path = Path(run)
     if path.is_file() and not (path.name == MODEL and (path.parent / CONFIG).is_file()):
+        _check_no_data(path)
         return None, path, _known(store.load(path)[0])
     folder = open_run(path)
     config: dict[str, Any] = {}
@@ -94,7 +104,13 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
 def model_file(run: str | os.PathLike[str]) -> Path:
     """Return the model file of a run folder, or the model file itself."""
     path = Path(run)
+    _check_no_data(path)
     return path if path.is_file() else path / MODEL
+
+
+def _check_no_data(path: Path) -> None:
+    if path.is_file() and path.suffix.lower() in _OF_DATA:
+        raise UsageError(f"{path}: is no run folder or model file. {_FIRST}")
 
 
 def task_of(run: str | os.PathLike[str]) -> str:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from recurra.checks import did_you_mean_file
+from recurra.datasets import catalog
 from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
 from recurra.runs.folder.opening import model_file
 from recurra.runs.predict import Wanted, predicted
@@ -54,8 +56,14 @@ class Files:
                 raise MissingDataError(
                     f"{pattern}: it is a folder; name its files, such as '{Path(pattern) / '*'}'."
                 )
+            if not found and pattern in catalog.names():
+                raise UsageError(
+                    f"{pattern}: is the name of a data set, whose answers go into one file: give -o {pattern}.csv, not a "
+                    "folder."
+                )
             if not found:
-                raise MissingDataError(f"{pattern}: there is no such file.")
+                near = did_you_mean_file(Path(pattern).name, os.listdir(root) if root.is_dir() else [])
+                raise MissingDataError(f"{pattern}: there is no such file.{near}")
             answers |= {name: out / f"{name.relative_to(root)}{suffix}" for name in found}
         if len(set(answers.values())) < len(answers):
             raise UsageError(
