@@ -73,7 +73,8 @@ export async function runPage(main, words, about) {
     buttons.querySelectorAll("button").forEach((node) => { node.disabled = !open || (node.dataset.in && node.dataset.in !== status.state); });
   }
 
-  const steer = (command, more = {}) => attempt(async () => { status = await post("steer", { run: id, command, ...more }); tell(); say("Written into control.txt; the training looks after every batch."); });
+  // The answer says how things stood before the training looked; how they stand is told by the events alone.
+  const steer = (command, more = {}) => attempt(async () => { await post("steer", { run: id, command, ...more }); say("Written into control.txt; the training looks after every batch."); });
   const epochs = el("input", { type: "number", min: 1, value: (status.max_epochs || rows.length || 10) + 10, style: { width: "7em" } });
   fill(buttons, button("Stop and keep the best", () => steer("stop"), { class: "main" }), button("Pause", () => steer("pause"), { "data-in": "training" }),
     button("Go on", () => steer("go on"), { "data-in": "paused" }), labelled("Last epoch", epochs), button("Set the last epoch", () => steer("epochs", { epochs: Number(epochs.value) })));

@@ -37,7 +37,8 @@ export function canvas(height, draw, label) {
 }
 
 export function ticks(low, high, count) {
-  const span = high - low || 1;
+  // Numbers that differ by rounding alone: a step below their last digit would never come to the end.
+  const span = Math.max(high - low, 1e-12 * Math.max(Math.abs(low), Math.abs(high))) || 1;
   const rough = span / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) || power * 10;
