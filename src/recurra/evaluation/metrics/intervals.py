@@ -11,11 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import binomtest, norm, t
 
 # From fewer clusters of even size than these no method tried kept its 95 %: simulated, intervals were either far too
 # narrow or said nothing.
 MIN_CLUSTERS = 5
+# Clusters are of much the same size where as many of even size as this share of them would tell as much.
+EVEN = 0.5
+# A spread that as many independent items as this, a cluster, would have: more, and the wrong ones hardly come in clusters.
+ITEMS_A_CLUSTER = 10
 # Of the mean cluster's size: added once as all right and once as all wrong, so that a spotless sample has a width.
 PSEUDO_CLUSTER = 0.1
 # The skewness of a sample comes out smaller than that of what it was drawn from: positive errors need more of Hall's
@@ -106,7 +111,13 @@ def share_interval(
     effective number of clusters; the quantile is widened for the skewness of the clusters. Two small clusters, one
     all right and one all wrong, are added first, so that clusters that happen to agree nearly do not claim to know
     everything. Where all items are right, or none, the interval is Wilson's of so many items as there are effective
-    clusters. Where nearly all clusters are all right, the interval holds the truth more often than it says.
+    clusters. The interval is never wider than that one of clusters of much the same size: items that hang together
+    entirely tell as much as one item a cluster, and none tell less. Near 0 and 1 only one end can miss the truth, since
+    no sample is better than spotless; where items hang together so that this counts, the far end leaves out 5 %, not
+    2.5 %, of samples, as far as the spotless sample's own interval reaches (Blyth and Still).
+
+    Simulated (`benchmarks/interval_coverage.py`), intervals hold the truth in 93 to 98 of 100 test sets, in up to 99.8 of
+    100 where the true share is 0.99 and most items lie in a few clusters. Fewer than `MIN_CLUSTERS` get none.
 
     References
     ----------
@@ -117,6 +128,8 @@ def share_interval(
     .. [3] R. M. Bell, D. F. McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage
        samples", Survey Methodology 28(2), 2002: the jackknife over clusters and its degrees of freedom.
     .. [4] L. Kish, "Survey Sampling", 1965: the effective number.
+    .. [5] C. R. Blyth, H. A. Still, "Binomial confidence intervals", JASA 78, 1983: near 0 and 1 all that may be left
+       out is left out at one end.
     """
     there = counts > 0
     hits, counts = hits[there].astype(float), counts[there].astype(float)
@@ -135,13 +148,53 @@ def share_interval(
     p, n = right / items, len(counts)
     alone = np.array([added * (1 - p), added * p]) / (items * p * (1 - p))
     spread = np.sqrt((n - 1) / n * np.square(without - middle).sum() + np.square(alone).sum())
-    half = _quantile(counts, without, confidence=confidence) * spread
-    low, high = (1 / (1 + np.exp(-(middle + sign * half))) for sign in (-1, 1))
+    quantile = _quantile(counts, without, confidence=confidence)
+    low, high = (_share(middle + sign * quantile * spread) for sign in (-1, 1))
+    low, high = _one_end_near_the_edge(
+        (low, high), middle, quantile * spread, 1 / (spread**2 * p * (1 - p)), counts, confidence=confidence
+    )
+    if effective_clusters(counts) > EVEN * n:
+        low, high = _at_most(low, high, share, effective_clusters(counts), confidence=confidence)
     return min(float(low), share), max(float(high), share)
+
+
+def _one_end_near_the_edge(
+    ends: tuple[float, float],
+    middle: float,
+    half: float,
+    n_independent: float,
+    counts: np.ndarray,
+    *,
+    confidence: float,
+) -> tuple[float, float]:
+    """Return the ends with the far one drawn in where a spotless sample of ``n_independent`` items would hold it too."""
+    low, high = ends
+    effective = effective_clusters(counts)
+    if n_independent >= ITEMS_A_CLUSTER * effective:
+        return ends
+    edge = n_independent / (n_independent + norm.ppf(0.5 + confidence / 2) ** 2)
+    one, both = (t.ppf(level, effective - 1) for level in (confidence, 0.5 + confidence / 2))
+    if high > edge:
+        high = min(high, max(edge, _share(middle + half * one / both)))
+    if low < 1 - edge:
+        low = max(low, min(1 - edge, _share(middle - half * one / both)))
+    return low, high
+
+
+def _at_most(low: float, high: float, share: float, n: float, *, confidence: float) -> tuple[float, float]:
+    """Return the ends no further off than Wilson's for ``n`` items, which need not be a whole number."""
+    z = norm.ppf(0.5 + confidence / 2)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return max(low, middle - half), min(high, middle + half)
 
 
 def _logit(p: Any) -> Any:
     return np.log(p / (1 - p))
+
+
+def _share(logit: Any) -> float:
+    return float(expit(logit))
 
 
 def _quantile(

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 from recurra.checks import listing, where
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.metrics.intervals import (
+    MIN_CLUSTERS,
     cluster_codes,
     share_interval,
     sum_by_cluster,
@@ -113,7 +114,7 @@ def per_class_table(
         Labels among ``classes``.
     clusters : array of shape (items,), optional
         Items of the same cluster are not independent (steps of one sequence): the intervals are then
-        those of `share_interval`, else Wilson's.
+        those of `share_interval`, else Wilson's; None from fewer than `MIN_CLUSTERS`.
 
     Returns
     -------
@@ -136,9 +137,9 @@ def per_class_table(
         row: dict[str, Any] = {"class": label, "support": support, "predicted": predicted, "hits": hits}
         for word, column, n in (("recall", 0, support), ("precision", 1, predicted)):
             interval = None
-            if n and clusters is None:
+            if n >= MIN_CLUSTERS and clusters is None:
                 interval = wilson_interval(hits, n, confidence=confidence)
-            elif n:
+            elif n and clusters is not None:
                 interval = share_interval(sums[:, 2, code], sums[:, column, code], confidence=confidence)
             row[word] = hits / n if n else None
             row[f"{word}_low"], row[f"{word}_high"] = interval or (None, None)
@@ -152,9 +153,13 @@ def accuracy_interval(
 ) -> tuple[float, float] | None:
     """Interval of the share that is right: Wilson's, or with ``clusters`` that of `share_interval`.
 
-    ``correct`` is a bool array of shape (items,); None if there are too few clusters to tell.
+    ``correct`` is a bool array of shape (items,); None if there are fewer than `MIN_CLUSTERS` clusters, or items: the
+    interval of 2 to 4 items would hold the truth in 86 to 100 of 100 test sets, hanging on what the truth is, and no
+    interval could do better.
     """
     if clusters is None:
+        if len(correct) < MIN_CLUSTERS:
+            return None
         return wilson_interval(int(correct.sum()), len(correct), confidence=confidence)
     both = np.stack([np.asarray(correct, dtype=float), np.ones(len(correct))], axis=1)
     hits, counts = sum_by_cluster(both, cluster_codes(clusters)).T
