@@ -18,8 +18,10 @@ expect = sync_api.expect
 expect.set_options(timeout=SECONDS)
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-OVER_THE_EDGE = """() => [...document.querySelectorAll("main :is(button, input, select, h2, h3, p, textarea)")]
-  .filter((node) => !node.closest(".hold, .heat, .frames, .tall, details"))
+OVER_THE_EDGE = """() => [
+    ...document.querySelectorAll("main :is(caption span, .heat figcaption)"),
+    ...[...document.querySelectorAll("main :is(button, input, select, h2, h3, p, textarea, figcaption)")]
+      .filter((node) => !node.closest(".hold, .heat, .frames, .tall, details"))]
   .filter((node) => {
     const box = node.getBoundingClientRect();
     return box.width && (box.right > innerWidth + 1 || box.left < -1);

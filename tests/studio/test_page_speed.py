@@ -125,7 +125,7 @@ def test_a_live_run_of_ten_thousand_epochs_stays_smooth(page, tmp_path, serve):
         writer.stdin.close()
         gaps = page.evaluate(GAPS, 6)
         assert writer.wait(30) == 0
-        page.get_by_text("10,120 of 20,000").wait_for()
+        page.get_by_text("10,120 of 20,000").wait_for(timeout=20_000)
         page.get_by_label("Smoothing").fill("0.9")
     print(f"10,000 epochs: curves after {first:.2f} s")
     _, most, longest = told("live", gaps)

@@ -16,7 +16,7 @@ from recurra.studio.files import LARGEST_TEXT, Below, is_plain, rows_in
 from recurra.studio.runs import state_of
 from recurra.studio.words import json_bytes
 
-SECONDS_BETWEEN_LOOKS = 0.4
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_SIGNS = 15.0  # of life, where nothing happens
 COMMANDS = ("stop", "pause", "go on", "epochs")
 # Epochs without a lower loss from which the page speaks of it, where training does not end by itself.

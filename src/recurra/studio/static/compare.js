@@ -53,7 +53,7 @@ async function judge(place, names) {
   fill(place,
     found.words ? el("p", {}, found.words) : null,
     found.why_not ? el("p", { class: "care" }, found.why_not) : null,
-    el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Figures" }, el("table", {}, el("caption", {}, "Below a figure its 95 % interval where it has one, and the naive answer."),
+    el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Figures" }, el("table", {}, el("caption", {}, el("span", {}, "Below a figure its 95 % interval where it has one, and the naive answer.")),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Figure"), names.map((name) => el("th", { scope: "col", class: "n" }, name)))),
       el("tbody", {}, keys.map((key) => el("tr", {}, el("th", { scope: "row" }, titled(key)), names.map((name) => cell(name, key))))))));
 }

@@ -188,7 +188,7 @@ function explained(place, why, found) {
 function attention(place, why) {
   const rows = why.target.map((symbol, t) => el("tr", {}, el("th", { scope: "row" }, symbol), why.weights[t].map((weight) =>
     el("td", { title: number(weight, 2), style: { background: `color-mix(in srgb, var(--blue) ${Math.round(100 * weight)}%, transparent)` } }, ""))));
-  fill(place, el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Attention" }, el("table", {}, el("caption", {}, "The darker, the more it looked at the symbol above while it wrote the one at the left."),
+  fill(place, el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Attention" }, el("table", {}, el("caption", {}, el("span", {}, "The darker, the more it looked at the symbol above while it wrote the one at the left.")),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "wrote"), why.source.map((symbol) => el("th", { scope: "col" }, symbol)))), el("tbody", {}, rows))));
 }
 

@@ -131,7 +131,8 @@ function labeller(main, file, recording, labelers, about) {
       context.textBaseline = "bottom";
       context.fillText(number(least, 3), LEFT - 6, top + tall);
       context.textBaseline = "middle";
-      context.fillText(recording.channels[c].slice(0, 8), LEFT - 6, top + tall / 2);
+      const named = recording.channels[c];
+      context.fillText(named.length > 12 ? `${named.slice(0, 11)}…` : named, LEFT - 6, top + tall / 2, LEFT - 8);
     });
   }
 

@@ -5,6 +5,23 @@ import { legend, plot, smoothed } from "./plot.js";
 import { linkTo } from "./runs.js";
 
 const SECONDS_BETWEEN_WORRIES = 10;
+const SECONDS_BETWEEN_DRAWINGS = 5;
+const SHARE = 0.01; // of a processor, which a training beside may need
+
+// Acts at once, then not before it has rested for a hundred times what it took.
+function paced(action) {
+  let last = -Infinity, took = 0, timer = 0;
+  return () => {
+    if (timer) return;
+    const rest = Math.max(SECONDS_BETWEEN_DRAWINGS * 1000, took / SHARE);
+    timer = setTimeout(() => {
+      timer = 0;
+      last = performance.now();
+      action();
+      requestAnimationFrame(() => { took = performance.now() - last; }); // after the canvases, which are drawn then
+    }, Math.max(0, last + rest - performance.now()));
+  };
+}
 
 export async function runPage(main, words, about) {
   const id = words.get("run");
@@ -82,7 +99,7 @@ export async function runPage(main, words, about) {
   // Seldom: the whole history is read for it, and a training beside must not be slowed.
   let looked = -Infinity;
   async function worry() {
-    if (performance.now() - looked < SECONDS_BETWEEN_WORRIES * 1000) return;
+    if (performance.now() - looked < SECONDS_BETWEEN_WORRIES * 1000 + 10 * rows.length) return;
     looked = performance.now();
     const { warnings } = await get("warnings", { run: id });
     fill(care, warnings.map((sentence) => el("p", { class: "care" }, sentence)));
@@ -100,13 +117,12 @@ export async function runPage(main, words, about) {
   attempt(worry);
 
   if (["finished", "stopped"].includes(status.state)) return undefined;
+  const grown = paced(() => { draw(); tell(); attempt(worry); });
   const source = new EventSource(address("events", { run: id }));
   source.addEventListener("rows", (event) => {
     const { anew, rows: more } = JSON.parse(event.data);
     rows = anew ? more : rows.concat(more);
-    draw();
-    tell();
-    attempt(worry);
+    grown();
   });
   source.addEventListener("status", (event) => { status = JSON.parse(event.data); tell(); });
   source.addEventListener("end", () => { source.close(); say("The training has ended."); setTimeout(() => dispatchEvent(new Event("hashchange")), 300); });

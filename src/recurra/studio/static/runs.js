@@ -97,7 +97,7 @@ export async function runsPage(main, words, about) {
     fill(main, el("section", {}, el("h2", {}, "Runs"),
       el("div", { class: "row" }, labelled("Filter", filter), compare, count),
       el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Table of runs" }, el("table", {}, el("caption", {},
-        "The figure is that of the test part, beside what the naive answer reaches on it."), el("thead", {}, head), body))));
+        el("span", {}, "The figure is that of the test part, beside what the naive answer reaches on it.")), el("thead", {}, head), body))));
     heads();
     rows();
   }
