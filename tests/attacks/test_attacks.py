@@ -30,7 +30,7 @@ def test_kill_9_at_any_moment():
 
 
 def test_death_and_a_full_disk_at_some_writes():
-    found = attack("every_write.py", "--stride", "47")
+    found = attack("every_write.py", "--stride", "83")
     assert found["wrong"] == []
     assert found["deaths"] > 1
     assert found["full"] > 0
@@ -60,11 +60,11 @@ def test_changed_files():
 def test_changed_networks_of_others():
     pytest.importorskip("h5py")
     pytest.importorskip("onnx")
-    found = attack("mutated_networks.py", "--count", "54", "--seed", "1")
+    found = attack("mutated_networks.py", "--count", "36", "--seed", "1")
     assert found["wrong"] == []
-    assert found["files"] == 54
-    assert found["errors"] > 25
-    assert found["same"] > 3
+    assert found["files"] == 36
+    assert found["errors"] > 15
+    assert found["same"] > 0
 
 
 def test_changed_clips():

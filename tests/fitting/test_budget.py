@@ -58,8 +58,7 @@ def prefers(monkeypatch):
     return choose
 
 
-@pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("name", "number"), [(name, i % 2) for i, name in enumerate(TASKS)])
 def test_the_parameters_kept_repeat_the_weights_without_a_budget(name, number, prefers):
     prefers(number)
     found = make(name).fit(*TASKS[name])
