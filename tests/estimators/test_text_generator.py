@@ -10,6 +10,8 @@ import recurra
 from recurra import TextGenerator
 from recurra.errors import DataError, MissingDataError, RecurraWarning, UsageError
 from recurra.features.texts.tokens import Words
+from recurra.fitting.task import Start, TrainingData
+from recurra.fitting.tasks.language import DECIDED, LanguageTask
 from recurra.serving.streams import language_model
 
 pytest.importorskip("tokenizers")
@@ -206,3 +208,33 @@ def test_symbols_of_a_prompt_that_are_not_known_are_said(tokens, prompt, unknown
         ):
             ask(prompt, length=1)
     model.generate("abcd", length=1)  # warnings are errors here
+
+
+def test_the_length_of_a_text_decides_how_often_it_is_read():
+    def decided(length, **options):
+        data = TrainingData("a" * length, [])
+        return LanguageTask().decide(TextGenerator(**options), data, Start("TextGenerator", 0, None))
+
+    epochs = [decided(length).get("max_epochs") for length in (100, 100_000, 200_000, 250_000, 250_001)]
+    assert epochs == [25, 25, 12, 10, None]
+    for given in (
+        {"dropout": 0.1},
+        {"hidden_size": 8},
+        {"tokens": "word"},
+        {"tbptt": None},
+        {"max_epochs": 3},
+    ):
+        assert decided(100, **given) == {}
+    assert decided(100, random_state=3, verbose=0) == decided(100)
+
+
+def test_what_was_decided_is_said_kept_and_repeated_by_hand():
+    text = ["the cat sat on the mat. " * 8]
+    bare = TextGenerator(random_state=0, verbose=0).fit(text)
+    assert bare.recipe_.startswith("Recipe: batch_size=16, tbptt=50, max_epochs=25")
+    own = {name: bare.model_.manifest["params"][name] for name in DECIDED}
+    by_hand = TextGenerator(random_state=0, verbose=0, **own).fit(text)
+    assert by_hand.recipe_ == ""
+    for name, array in bare.model_.weights.items():
+        assert np.array_equal(array, by_hand.model_.weights[name])
+    assert bare.get_params()["max_epochs"] == 10

@@ -34,7 +34,8 @@ class TextGenerator(TextGeneratorOptions, Estimator):
     """Recurrent network that foretells the next character, byte-pair piece or word, and so writes.
 
     The texts are one long stream, cut into ``batch_size`` stretches that are read side by side; the gradient is cut
-    every ``tbptt`` steps, the state goes on.
+    every ``tbptt`` steps, the state goes on. Where no option of network or training is given, a text of at most 250,000
+    characters is read more often and in smaller steps than the defaults say; ``recipe_`` tells how.
 
     Examples
     --------
@@ -50,6 +51,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         "trace(text) shows its states while it reads.",
     }
     model_: FittedModel
+    recipe_: str  # what was decided, in a sentence; empty where nothing was
 
     def fit(self, X: Any, y: Any = None, *, validation: Any = None, resume: bool = False) -> Self:
         """Learn from texts.
@@ -80,6 +82,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         super()._learned()
         words: Any = self.model_.features.steps[0]
         self.vocabulary_ = words.vocabulary
+        self.recipe_ = self.model_.manifest["training"].get("recipe", "")
 
     def _sequences(self, X: Any) -> list[Any]:
         return [one_text(X, type(self).__name__)]
