@@ -32,7 +32,11 @@ export async function runPage(main, words, about) {
   const plots = el("div", { class: "plots" }), care = el("div"), drawn = new Map();
 
   const column = (key) => rows.map((row) => (typeof row[key] === "number" ? row[key] : null));
-  const line = (key, name, colour, more = {}) => ({ name, colour, xs: rows.map((row) => row.epoch), ys: smoothed(column(key), shown.smooth), ...more });
+  // Some figures are taken every few epochs alone; their points are joined.
+  const line = (key, name, colour, more = {}) => {
+    const taken = rows.filter((row) => typeof row[key] === "number");
+    return { name, colour, xs: taken.map((row) => row.epoch), ys: smoothed(taken.map((row) => row[key]), shown.smooth), ...more };
+  };
 
   function groups() {
     const has = (key) => rows.some((row) => typeof row[key] === "number");

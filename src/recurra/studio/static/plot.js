@@ -119,7 +119,8 @@ export function plot({ height = 220, label, xTitle = "epoch", view }) {
       return;
     }
     if (lowX === highX) { lowX -= 0.5; highX += 0.5; }
-    if (lowY === highY) { lowY -= Math.abs(lowY) * 0.1 || 0.5; highY += Math.abs(highY) * 0.1 || 0.5; }
+    // what differs by rounding alone is one value
+    if (highY - lowY <= 1e-9 * Math.abs(highY)) { lowY -= Math.abs(lowY) * 0.1 || 0.5; highY += Math.abs(highY) * 0.1 || 0.5; }
     const px = (x) => left + ((x - lowX) / (highX - lowX)) * (right - left);
     const py = (y) => bottom - ((y - lowY) / (highY - lowY)) * (bottom - top);
     node.scaleX = { lowX, highX, left, right };

@@ -65,7 +65,7 @@ export async function runsPage(main, words, about) {
       if (key === "state") return el("td", {}, stateOf(r));
       if (key === "value") return el("td", { class: "n" }, r.main ? `${titled(r.main)} ${number(r.value)}` : "–");
       if (key === "seconds") return el("td", { class: "n" }, seconds(r.seconds));
-      if (key === "started") return el("td", {}, r.started.replace("T", " ").replace("Z", ""));
+      if (key === "started") return el("td", { class: "when" }, r.started.replace("T", " ").replace("Z", ""));
       if (key === "seed") return el("td", { class: "n" }, r.seed === null ? "–" : String(r.seed));
       return el("td", { class: n ? "n" : null }, number(value(r)));
     });
