@@ -4,7 +4,7 @@ A matrix product of a library may add in another order for another number of row
 term in elementwise steps, which round the same wherever a value stands.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -71,6 +71,29 @@ class PairwiseSum:
             return joined(first) + joined(count - first)
 
         return joined(self._count)
+
+
+class ColumnSums:
+    """A `PairwiseSum` for each of several columns, which may have different numbers of values.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (columns,)
+        How many values will come in each.
+    """
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self._sums = [PairwiseSum(int(count)) for count in counts]
+
+    def add(self, columns: Sequence[np.ndarray]) -> None:
+        """Take the next values of every column."""
+        for own, values in zip(self._sums, columns, strict=True):
+            own.add(values)
+
+    @property
+    def totals(self) -> np.ndarray:
+        """The sums, once all values are there: float64 of shape (columns,)."""
+        return np.array([own.total for own in self._sums])
 
 
 def _half(count: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from recurra.checks import check_choice
-from recurra.features.rows.deterministic_sums import PairwiseSum
+from recurra.features.rows.deterministic_sums import ColumnSums
 from recurra.features.rows.streaming import Stateless
 
 KINDS = ("zscore", "robust", "none")
@@ -121,32 +121,32 @@ def _zscores(
     """
     channels = sequences[0].shape[1]
 
-    def present() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def present() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Yield, of some rows at a time, the values of each channel that are there, and their weights."""
         for rows, weight in _portions(sequences, weights):
-            for channel in range(channels):
-                there = np.ones(len(rows), dtype=bool) if complete else ~np.isnan(rows[:, channel])
-                yield channel, rows[there, channel], weight[there]
+            if complete:
+                yield [rows[:, channel] for channel in range(channels)], [weight] * channels
+                continue
+            there = [~np.isnan(rows[:, channel]) for channel in range(channels)]
+            yield [rows[own, c] for c, own in enumerate(there)], [weight[own] for own in there]
 
     counts, largest = np.zeros(channels, dtype=np.int64), np.zeros(channels)
-    for channel, column, _ in present():
-        counts[channel] += len(column)
-        largest[channel] = max(largest[channel], np.abs(column).max(initial=0.0))
-    sums, totals, squares = ([PairwiseSum(int(n)) for n in counts] for _ in range(3))
-    for channel, column, weight in present():
-        sums[channel].add(column * weight)
-        totals[channel].add(weight)
-    center, spread = np.zeros(channels), np.ones(channels)
-    there = np.flatnonzero(counts).tolist()
-    total = np.ones(channels)
-    for channel in there:
-        total[channel] = totals[channel].total
-        center[channel] = sums[channel].total / total[channel]
-    for channel, column, weight in present():
-        squares[channel].add((column - center[channel]) ** 2 * weight)
-    for channel in there:
-        deviation = float(np.sqrt(squares[channel].total / total[channel]))
-        spread[channel] = _usable(deviation, largest[channel])
-    return center, spread
+    for columns, _ in present():
+        for channel, column in enumerate(columns):
+            counts[channel] += len(column)
+            largest[channel] = max(largest[channel], np.abs(column).max(initial=0.0))
+    sums, totals, squares = ColumnSums(counts), ColumnSums(counts), ColumnSums(counts)
+    for columns, each in present():
+        sums.add([column * weight for column, weight in zip(columns, each, strict=True)])
+        totals.add(each)
+    there, total = counts > 0, totals.totals
+    total[~there] = 1.0
+    center = np.where(there, sums.totals / total, 0.0)
+    for columns, each in present():
+        squares.add([(x - mean) ** 2 * weight for x, mean, weight in zip(columns, center, each, strict=True)])
+    deviations = np.sqrt(squares.totals / total)
+    spreads = [_usable(float(own), most) for own, most in zip(deviations, largest, strict=True)]
+    return center, np.where(there, spreads, 1.0)
 
 
 def _portions(

@@ -38,15 +38,15 @@ class Workers:
         Of this one, from 0.
     count : int
         How many there are.
+
+    Attributes
+    ----------
+    leads : bool
+        Whether this process writes, shows and calls callbacks.
     """
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:
-        self.rank, self.count = rank, count
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process writes, shows and calls callbacks."""
-        return self.rank == 0
+        self.rank, self.count, self.leads = rank, count, rank == 0
 
     def shared(self, value: T) -> T:
         """Return what the first worker has here."""
