@@ -73,7 +73,8 @@ class SectionedCommand(click.Command):
                 names = [p.make_metavar(ctx) for p in self.get_params(ctx) if isinstance(p, click.Argument)]
                 extra = error.message.partition("(")[2].rstrip(")")
                 told = f"takes {' '.join(names)}, and where to write with {outputs[0]}"
-                error.message = f"{ctx.command_path} {told}; got {extra} as well."
+                sentence = f"{ctx.command_path} {told}; got {extra} as well."
+                raise click.UsageError(sentence, ctx) from None
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

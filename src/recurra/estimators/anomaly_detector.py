@@ -12,9 +12,10 @@ from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap
 from recurra.fitting.fit import fit
 from recurra.fitting.inputs.sequences import only_one
+from recurra.fitting.manifest import report_context
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.options import AnomalyDetectorOptions
@@ -190,7 +191,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         if isinstance(X, Dataset):
             y = X.y if y is None else y
             told: dict[str, Any] = {"channel_names": X.channel_names, "sample_rate_hz": X.sample_rate_hz}
-            context = replace(context or ReportContext(title=type(self).__name__), **told)
+            context = replace(context or ReportContext(), **told)
         if y is not None and len(y) != len(sequences):
             raise DataError(
                 f"{type(self).__name__}: evaluate needs labels for each of {len(sequences)} sequences; got {len(y)}."
@@ -201,25 +202,17 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
             threshold=self.model_.threshold,
             labels=y,
             names=names,
-            context=self._told(context),
+            context=report_context(self.model_.manifest, context, self._in_words()),
         )
         return overlap.told(self, found, sequences, "sequences")
 
-    def _told(self, context: ReportContext | None) -> ReportContext:
+    def _in_words(self) -> str:
+        """Return the network in one sentence."""
         manifest, network = self.model_.manifest, self.model_.manifest["network"]
-        words = (
+        return (
             f"{manifest['method']}: {network['cell'].upper()} of {network['hidden_size']} units, "
             f"{'both directions' if network['bidirectional'] else 'one direction'}, "
             f"blocks of {self.model_.blocks.size} steps"
-        )
-        return replace(
-            context or ReportContext(title=type(self).__name__),
-            history=manifest["training"]["history"],
-            best_epoch=manifest["training"]["best_epoch"],
-            seed=manifest["seed"],
-            versions=manifest["versions"],
-            network=words,
-            parameters=manifest["params"],
         )
 
     @classmethod

@@ -11,7 +11,7 @@ from recurra.errors import ShapeError, UsageError
 from recurra.estimators.base import Estimator
 from recurra.evaluation.drawing.forecast import Forecast
 from recurra.evaluation.results.backtest import Backtest
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap
 from recurra.fitting.evaluating import series as judge
 from recurra.fitting.fit import fit
 from recurra.fitting.forecasts import continuing
@@ -324,9 +324,8 @@ class Forecaster(ForecasterOptions, Estimator):
         self._check_fitted()
         manifest = self.model_.manifest
         check_number("torch_network", "member", member, integer=True, low=0, high=manifest["members"] - 1)
-        own = f"{member}."
-        weights = {n.removeprefix(own): w for n, w in self.model_.weights.items() if n.startswith(own)}
-        return forecaster_from_arrays(ForecastConfig.from_dict(manifest["network"]), weights).eval()
+        config = ForecastConfig.from_dict(manifest["network"])
+        return forecaster_from_arrays(config, self.model_.weights_of(member)).eval()
 
     # ----------------------------------------------------------------- save
 

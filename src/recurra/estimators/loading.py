@@ -82,7 +82,7 @@ def load_model(
         return LightModel(in_int8(light.model_))
     # Imported here, so that what predicts with numpy alone does not load what estimators need.
     from recurra.batches.training_digests import TrainedOn
-    from recurra.fitting.evaluating import overlap
+    from recurra.fitting import overlap
 
     estimator = _estimator(path, network)
     if (known := TrainedOn.load(Path(path).with_name(overlap.FILE))) is not None:

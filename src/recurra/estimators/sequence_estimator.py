@@ -1,6 +1,6 @@
 """What all sequence estimators share: fit, predict, explain, evaluate, save."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.features.texts.tokens import Words
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap
 from recurra.fitting.evaluating.sequences import evaluate
 from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
@@ -24,7 +24,8 @@ from recurra.fitting.task import Request
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import ClassWeights, SequenceOptions
 from recurra.records import Dataset
-from recurra.serving.models.fitted_model import FittedModel, StaticRows
+from recurra.serving.inputs import Inputs
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.look_ahead import LookAheadStream
 from recurra.serving.streams.stream import Stream
 
@@ -100,15 +101,9 @@ class SequenceEstimator(Estimator, SequenceOptions):
     def _sequences(self, X: Any) -> list[Any]:
         return self._read(X)[0]
 
-    def _inputs(self, X: Any, static: Any) -> tuple[list[Any], list[str] | None, StaticRows | None]:
+    def _inputs(self, X: Any, static: Any) -> Inputs:
         """Return sequences, their names, and their static inputs where the network has some."""
-        sequences, names = self._read(X)
-        count = len(sequences)
-        return (
-            sequences,
-            names,
-            self.model_.static_rows(type(self).__name__, static, count, names=names, data=X),
-        )
+        return self.model_.read(type(self).__name__, *self._read(X), static, X)
 
     def _learned(self) -> None:
         super()._learned()
@@ -140,7 +135,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             object array of arrays with a label per time step.
         """
         self._check_fitted()
-        return self.model_.predict(*self._inputs(X, static))
+        return self.model_.predict(self._inputs(X, static))
 
     def stream(self, *, look_ahead: int | None = None, static: Any = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one.
@@ -192,32 +187,38 @@ class SequenceEstimator(Estimator, SequenceOptions):
         """
         self._check_fitted()
         groups = X.groups if isinstance(X, Dataset) and groups is None else groups
-        sequences, names, rows, y = self._labelled("evaluate", X, y, static)
-        found = evaluate(self.model_, sequences, y, names=names, groups=groups, context=context, static=rows)
-        return overlap.told(self, found, self.task.reading.contents(X, sequences), static=rows)
+        inputs, y = self._labelled("evaluate", X, y, static)
+        found = evaluate(self.model_, inputs, y, groups=groups, context=context)
+        contents = self.task.reading.contents(X, list(inputs.sequences))
+        return overlap.told(self, found, contents, static=inputs.static)
 
-    def _labelled(
-        self, what: str, X: Any, y: Any, static: Any
-    ) -> tuple[list[Any], list[str] | None, StaticRows | None, Any]:
-        sequences, names, rows = self._inputs(X, static)
+    def _labelled(self, what: str, X: Any, y: Any, static: Any) -> tuple[Inputs, Any]:
+        inputs = self._inputs(X, static)
         y = X.y if isinstance(X, Dataset) and y is None else y
-        check_answers(self, what, y, sequences, names)
-        return sequences, names, rows, y
+        check_answers(self, what, y, inputs.sequences, inputs.names)
+        return inputs, y
 
-    def _to_score(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Return what ``score`` compares: of a Dataset without labels beside it, its own.
+    def _score(self, metric: Callable[..., float], X: Any, y: Any, sample_weight: Any, static: Any) -> float:
+        """Return what a metric makes of the predictions, over all time steps where there is an answer at each.
 
         Raises
         ------
         DataError
-            If there are none.
+            If there are no labels.
         """
+        self._check_fitted()
         y = X.y if isinstance(X, Dataset) and y is None else y
         if y is None:
             raise DataError(
                 f"{type(self).__name__}: score needs y, one label per sequence, or a Dataset with labels."
             )
-        return X, y
+        predicted = self.predict(X, static=static)
+        check_answers(self, "score", y, predicted, None)
+        if self.model_.per_step:
+            lengths = [len(own) for own in predicted]
+            sample_weight = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
+            y, predicted = np.concatenate([np.asarray(own) for own in y]), np.concatenate(list(predicted))
+        return float(metric(y, predicted, sample_weight=sample_weight))
 
     def explain(
         self,
@@ -301,11 +302,11 @@ class SequenceEstimator(Estimator, SequenceOptions):
         """
         self._check_fitted()
         check_torch(f"{type(self).__name__}.gradient_flow")
-        sequences, names, rows, y = self._labelled("gradient_flow", X, y, static)
+        inputs, y = self._labelled("gradient_flow", X, y, static)
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
-        encoded = target.scaled(target.encode(y, names))
+        encoded = target.scaled(target.encode(y, inputs.names))
         loss = self.task.loss(self, target, None)
-        return insight.flow_of(self, sequences, encoded, names, loss, rows)
+        return insight.flow_of(self, inputs, encoded, loss)
 
     def torch_network(self, member: int = 0) -> Any:
         """Return a trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.
@@ -346,14 +347,11 @@ class ClassEstimator(ClassifierMixin, SequenceEstimator):
     def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return the probability of every class: float32 array of shape (sequences, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._inputs(X, static))
+        return self.model_.predict_proba(self._inputs(X, static))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return the accuracy; X, y and static as in ``fit``, y not needed where X is a Dataset with labels."""
-        X, y = self._to_score(X, y)
-        predicted = self.predict(X) if static is None else self.predict(X, static=static)
-        check_answers(self, "score", y, predicted, None)
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return self._score(accuracy_score, X, y, sample_weight, static)
 
 
 class NumberEstimator(RegressorMixin, SequenceEstimator):
@@ -370,19 +368,11 @@ class NumberEstimator(RegressorMixin, SequenceEstimator):
         self._check_fitted()
         if not self.model_.manifest["target"].get("quantiles"):
             raise UsageError(f"{type(self).__name__}: has no quantiles. Train with loss='quantile'.")
-        return self.model_.predict_quantiles(*self._inputs(X, static))
+        return self.model_.predict_quantiles(self._inputs(X, static))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return R2, over all time steps with numbers per step; a sequence's weight counts for each of its steps.
 
         y is not needed where X is a Dataset with numbers as labels.
         """
-        X, y = self._to_score(X, y)
-        predicted = self.predict(X) if static is None else self.predict(X, static=static)
-        check_answers(self, "score", y, predicted, None)
-        if predicted.dtype != object:
-            return float(r2_score(y, predicted, sample_weight=sample_weight))
-        lengths = [len(own) for own in predicted]
-        weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
-        true = np.concatenate([np.asarray(own) for own in y])
-        return float(r2_score(true, np.concatenate(list(predicted)), sample_weight=weights))
+        return self._score(r2_score, X, y, sample_weight, static)

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 
 from recurra.estimators.sequence_estimator import SequenceEstimator
-from recurra.fitting.inputs.sequences import check_answers
 from recurra.fitting.tasks.answers import step_loss, step_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import WORDS_OR_SIGNALS
@@ -41,7 +40,7 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
     def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return probabilities: object array of float32 arrays of shape (time, classes)."""
         self._check_fitted()
-        return self.model_.predict_proba(*self._inputs(X, static))
+        return self.model_.predict_proba(self._inputs(X, static))
 
     def segments(self, X: Any, *, min_duration_s: float = 0.0, static: Any = None) -> list[list[Segment]]:
         """Return the labels of each sequence as segments: from when to when, and what.
@@ -63,17 +62,11 @@ class SequenceLabeler(SequenceLabelerOptions, SequenceEstimator):
             cover it without a gap.
         """
         self._check_fitted()
-        return self.model_.segments(*self._inputs(X, static), min_duration_s=min_duration_s)
+        return self.model_.segments(self._inputs(X, static), min_duration_s=min_duration_s)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return the accuracy over all time steps; a sequence's weight counts for each of its steps.
 
         y is not needed where X is a Dataset with labels per step.
         """
-        X, y = self._to_score(X, y)
-        predicted = self.predict(X, static=static)
-        check_answers(self, "score", y, predicted, None)
-        lengths = [len(labels) for labels in predicted]
-        weights = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
-        truth = np.concatenate([np.asarray(labels) for labels in y])
-        return float(accuracy_score(truth, np.concatenate(predicted), sample_weight=weights))
+        return self._score(accuracy_score, X, y, sample_weight, static)

@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -14,8 +13,10 @@ from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.text_generation import TextEvaluation
+from recurra.features.texts.tokens import Words
 from recurra.fitting.explanations.sequences import flow_of_language, trace_words
 from recurra.fitting.fit import fit
+from recurra.fitting.manifest import report_context
 from recurra.fitting.resuming import seed_of
 from recurra.fitting.task import Request
 from recurra.fitting.tasks.language import LanguageTask, one_text
@@ -80,16 +81,20 @@ class TextGenerator(TextGeneratorOptions, Estimator):
 
     def _learned(self) -> None:
         super()._learned()
-        words: Any = self.model_.features.steps[0]
-        self.vocabulary_ = words.vocabulary
+        self.vocabulary_ = self._words.vocabulary
         self.recipe_ = self.model_.manifest["training"].get("recipe", "")
+
+    @property
+    def _words(self) -> Words:
+        """What makes numbers of a text."""
+        words: Any = self.model_.features.steps[0]
+        return words
 
     def _sequences(self, X: Any) -> list[Any]:
         return [one_text(X, type(self).__name__)]
 
     def _nats(self, text: str) -> np.ndarray:
-        words: Any = self.model_.features.steps[0]
-        ids = words.numbers(text)
+        ids = self._words.numbers(text)
         if len(ids) < 2:
             raise DataError(
                 f"{type(self).__name__}: a text to judge must have at least 2 tokens; got {len(ids)}."
@@ -117,8 +122,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         """
         self._check_fitted()
         text = one_text(X, type(self).__name__)
-        words: Any = self.model_.features.steps[0]
-        own, ids = self._nats(text), words.numbers(text)[1:]
+        own, ids = self._nats(text), self._words.numbers(text)[1:]
         counts = np.asarray(self.model_.manifest["target"]["counts"], dtype=np.float64) + 1
         naive = -np.log(counts / counts.sum())[ids]
         metrics: dict[str, Any] = {}
@@ -127,9 +131,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             metrics[f"perplexity{end}"] = float(np.exp(each.mean()))
         metrics |= {"n_test": len(text), "train_seconds": self.model_.manifest["training"]["seconds"]}
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
-        manifest = self.model_.manifest
-        known = {"seed": manifest["seed"], "versions": manifest["versions"], "parameters": manifest["params"]}
-        context = replace(context or ReportContext(title=type(self).__name__), history=self.history_, **known)
+        context = report_context(self.model_.manifest, context)
         return TextEvaluation(
             metrics=metrics, samples=written, history=self.history_, title=context.title, context=context
         )
@@ -161,8 +163,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             ``summary()`` says what was found and what to do, ``plot()`` draws it.
         """
         self._check_fitted()
-        words: Any = self.model_.features.steps[0]
-        ids = words.numbers(one_text(X, type(self).__name__))
+        ids = self._words.numbers(one_text(X, type(self).__name__))
         steps = min(int(self.tbptt or MOST_STEPS), MOST_STEPS)
         return flow_of_language(self, ids, steps)
 
@@ -206,10 +207,11 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         check_number("generate", "length", length, integer=True, low=0)
         if not isinstance(prompt, str):
             raise UsageError(f"generate: prompt must be a str; got {type(prompt).__name__}.")
-        words: Any = self.model_.features.steps[0]
-        begin = words.numbers(prompt)
+        begin = self._words.numbers(prompt)
         if not begin.all():
-            unseen = sorted({t for t, number in zip(words.tokens(prompt), begin, strict=True) if not number})
+            unseen = sorted(
+                {t for t, number in zip(self._words.tokens(prompt), begin, strict=True) if not number}
+            )
             warnings.warn(
                 f"generate: the prompt holds symbols never seen in training ({listing(unseen, 5)}); they are "
                 "read as unknown.",
@@ -218,7 +220,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             )
         if not len(begin):
             begin = (
-                words.numbers("\n") if "\n" in words.vocabulary else np.array([1])
+                self._words.numbers("\n") if "\n" in self._words.vocabulary else np.array([1])
             )  # the most frequent token
         writer = Writer(
             self.model_.manifest["network"],
@@ -229,7 +231,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
             top_p=top_p,
             banned=(0,),
         )
-        return words.written(writer.tokens(begin, length))
+        return self._words.written(writer.tokens(begin, length))
 
 
 def _bits_per_character(nats_of_tokens: np.ndarray, text: str) -> float:

@@ -10,7 +10,7 @@ from recurra.checks import check_choice
 from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.attention_map import AttentionMap
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap
 from recurra.fitting.evaluating.pairs import judge
 from recurra.fitting.fit import fit
 from recurra.fitting.inputs.pairs import as_text, read_pairs, read_texts

@@ -24,7 +24,8 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
     """Recurrent network that gives every clip one class, by what is seen in its frames and in which order.
 
     An image network that was trained on something else turns each frame into features, which are computed once and
-    kept on disk; a bidirectional LSTM learns from them.
+    kept on disk; a bidirectional LSTM learns from them. Every method takes clips as ``fit`` does, ``predict`` the path of
+    one clip as well.
 
     Attributes
     ----------
@@ -53,9 +54,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
 
     task = SequenceTask(CLIPS, class_target, class_loss)
 
-    # ------------------------------------------------------------------ fit
-
-    def fit(  # type: ignore[override] # clips have no static inputs
+    def fit(
         self,
         X: Any,
         y: Any = None,
@@ -63,6 +62,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         groups: Any = None,
         sample_weight: Any = None,
         validation: Any = None,
+        static: Any = None,
         resume: bool = False,
     ) -> Self:
         """Train; see `SequenceClassifier.fit`.
@@ -75,6 +75,8 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             One label per clip; not needed where X has labels.
         groups, sample_weight, validation, resume
             As in `SequenceClassifier.fit`.
+        static : None
+            Clips have no static inputs; here as in every other method.
 
         Raises
         ------
@@ -83,16 +85,11 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         if not resume and hasattr(self, "model_"):
             del self.model_  # its image network may be another one
-        X = clips.as_clips(X)
-        if self.broken == "skip":
-            X, y, groups, sample_weight = clips.without_broken(self, X, y, groups, sample_weight)
-            if isinstance(validation, Dataset):
-                validation, _ = clips.without_broken(self, validation)[:2]
-        return super().fit(
-            X, y, groups=groups, sample_weight=sample_weight, validation=validation, resume=resume
-        )
-
-    # -------------------------------------------------------------- predict
+        X, y, groups, sample_weight = clips.readable(self, X, y, groups, sample_weight)
+        if isinstance(validation, Dataset):
+            (validation,) = clips.readable(self, validation)
+        beside: dict[str, Any] = {"groups": groups, "sample_weight": sample_weight, "static": static}
+        return super().fit(X, y, validation=validation, resume=resume, **beside)
 
     def frame_features(self, X: Any) -> list[np.ndarray]:
         """Return what the recurrent network reads of each clip, computed where it is not kept already.
@@ -109,33 +106,20 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         return self._read(X)[0]
 
-    def predict(self, X: Any) -> np.ndarray:  # type: ignore[override] # clips have no static inputs
-        """Predict.
-
-        Parameters
-        ----------
-        X : as in ``fit``, or one path
-            Clips, or the path of one clip or of a folder of clips.
-
-        Returns
-        -------
-        ndarray of shape (clips,)
-            One label per clip, in the order given; of a folder, in order of the names.
-        """
-        return super().predict(X)
-
-    def score(  # type: ignore[override] # clips have no static inputs
-        self, X: Any, y: Any = None, sample_weight: Any = None
-    ) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
         """Return the accuracy; y is not needed where X is a Dataset or the path of a folder with labels."""
         self._check_fitted()
-        X = clips.as_clips(X)
-        if self.broken == "skip":
-            X, y, _, sample_weight = clips.without_broken(self, X, y, None, sample_weight)
-        return super().score(X, y, sample_weight)
+        X, y, sample_weight = clips.readable(self, X, y, sample_weight)
+        return super().score(X, y, sample_weight, static=static)
 
-    def evaluate(  # type: ignore[override] # clips have no static inputs
-        self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        static: Any = None,
+        context: ReportContext | None = None,
     ) -> Evaluation:
         """Judge on labelled clips; the report shows frames with the probability over time.
 
@@ -145,12 +129,10 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             As in `SequenceClassifier.evaluate`.
         """
         self._check_fitted()
-        X = clips.as_clips(X)
-        if self.broken == "skip":
-            X, y, groups, _ = clips.without_broken(self, X, y, groups)
+        X, y, groups = clips.readable(self, X, y, groups)
         watched = clips.Watched(self, X)
         context = replace(context or ReportContext(), frames=watched.frames)
-        return super().evaluate(X, y, groups=groups, context=context)
+        return super().evaluate(X, y, groups=groups, static=static, context=context)
 
     def explain(
         self,
@@ -183,7 +165,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         frames = clips.Watched(self, clip).frames(0)
         return replace(found, kind="video", input=frames, name=names[0] if names else "", channel_names=None)
 
-    def trace(self, x: Any, *, name: str = "") -> Trace:  # type: ignore[override] # clips have no static inputs
+    def trace(self, x: Any, *, name: str = "", static: Any = None) -> Trace:
         """Return every gate and state while the network reads the features of one clip.
 
         Parameters
@@ -195,7 +177,7 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         self._check_fitted()
         (sequence,), _ = self._read(clips.one_clip(x, "trace"))
-        return super().trace(sequence, name=name)
+        return super().trace(sequence, name=name, static=static)
 
     def stream(self, *, look_ahead: int | None = None) -> VideoStream:  # type: ignore[override] # takes frames, not rows
         """Begin a clip whose frames come one by one.
@@ -221,8 +203,6 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
             size=clips.image_size(self),
             crop=self.crop,
         )
-
-    # ----------------------------------------------------------------- save
 
     def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False) -> None:
         """Write the model file.

@@ -4,7 +4,7 @@
 - `task`: what differs between estimators, as the steps of a task, and what they hand to each other.
 - `train_member`: one network trained.
 - `budget`: what is done with ``budget_s``.
-- `validation_split`: which records decide early stopping.
+- `overlap`: what a model was trained on, and what an evaluation says of it.
 - `recipe`: what is decided where no option is given: epochs, pooling, wide part; else `recurra.options` holds.
 - `targets`: classes and numbers as the network learns them.
 - `frontend`: what ``frontend=`` says.

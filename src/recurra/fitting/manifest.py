@@ -1,14 +1,15 @@
-"""What every model file says of its origin, its options and its training."""
+"""What every model file says of its origin, its options and its training, and what a report tells of it."""
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 import recurra
-from recurra.evaluation.report.context import installed_versions
+from recurra.evaluation.report.context import ReportContext, installed_versions
 from recurra.fitting.task import Member, Start
 
 # Not of a file: they are of the machine, or code.
@@ -66,3 +67,37 @@ def trained(result: Any) -> dict[str, Any]:
         "history": result.history,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def report_context(
+    manifest: Mapping[str, Any], given: ReportContext | None, network: str = "", **more: Any
+) -> ReportContext:
+    """Return what a report tells of a training, with what the caller gave in its place.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Of the model file.
+    given : ReportContext or None
+        Of the caller.
+    network : str
+        The network in words.
+    **more
+        What is known beside, by the names of `ReportContext`.
+    """
+    training = manifest["training"]
+    known = ReportContext(
+        title=manifest["estimator"],
+        history=training["history"],
+        best_epoch=training["best_epoch"],
+        seed=manifest["seed"],
+        versions=manifest["versions"],
+        network=network,
+        parameters=manifest["params"],
+        **more,
+    )
+    if given is None:
+        return known
+    default = ReportContext()
+    own = {f.name: getattr(given, f.name) for f in fields(given)}
+    return replace(known, **{name: value for name, value in own.items() if value != getattr(default, name)})

@@ -182,7 +182,7 @@ def fit_wide(
         return _of_texts(given, target, weights, share)
     from recurra.training.closed_form import best_temperature, ridge
 
-    prepared = model.prepare(given.sequences, given.names, given.static)
+    prepared = model.prepare(given.inputs)
     few = len(prepared) <= MANY
     sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
     summary = Summary.fit(prepared, random_state=seed + APART, **sizes)

@@ -66,10 +66,33 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class ClassTarget:
-    """One class per sequence."""
+class KnownClasses:
+    """What targets share that are classes, of sequences or of steps."""
 
     classes: np.ndarray
+
+    @property
+    def output_size(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    def fitted_on(self, encoded: Any, weights: np.ndarray) -> Self:
+        """Return itself: classes are known from all labels."""
+        return self
+
+    def scaled(self, encoded: Any) -> Any:
+        """Return the class indices as they are."""
+        return encoded
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the classes."""
+        return classes_to_manifest(self.classes)
+
+
+@dataclass(frozen=True)
+class ClassTarget(KnownClasses):
+    """One class per sequence."""
+
     task: str = "classification"
     score_name: str = "accuracy"
     per_step: bool = False
@@ -86,37 +109,19 @@ class ClassTarget:
         labels = _labels(who, y, names)
         return cls(_two_or_more(who, np.unique(labels)))
 
-    @property
-    def output_size(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
-
     def encode(self, y: Any, names: Sequence[str] | None = None) -> np.ndarray:
         """Return class indices: int64 array of shape (sequences,)."""
         return _indices("y", _labels("y", y, names), self.classes)
-
-    def fitted_on(self, encoded: Any, weights: np.ndarray) -> Self:
-        """Return itself: classes are known from all labels."""
-        return self
-
-    def scaled(self, encoded: Any) -> Any:
-        """Return the class indices as they are."""
-        return encoded
 
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
         """Return the accuracy."""
         return float(accuracy_score(targets, outputs.argmax(axis=1), sample_weight=weights))
 
-    def to_manifest(self) -> dict[str, Any]:
-        """Return the classes."""
-        return classes_to_manifest(self.classes)
-
 
 @dataclass(frozen=True)
-class StepTarget:
+class StepTarget(KnownClasses):
     """One class per time step."""
 
-    classes: np.ndarray
     task: str = "labeling"
     score_name: str = "accuracy"
     per_step: bool = True
@@ -128,11 +133,6 @@ class StepTarget:
         steps = [_labels(who, labels, None) for labels in y]
         return cls(_two_or_more(who, np.unique(np.concatenate(steps))))
 
-    @property
-    def output_size(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
-
     def encode(self, y: Any, names: Sequence[str] | None = None) -> list[np.ndarray]:
         """Return a list of int64 arrays of shape (time,)."""
         check_step_labels("SequenceLabeler", y, names)
@@ -140,23 +140,10 @@ class StepTarget:
             _indices(f"y: {where(i, names)}", np.asarray(labels), self.classes) for i, labels in enumerate(y)
         ]
 
-    def fitted_on(self, encoded: Any, weights: np.ndarray) -> Self:
-        """Return itself: classes are known from all labels."""
-        return self
-
-    def scaled(self, encoded: Any) -> Any:
-        """Return the class indices as they are."""
-        return encoded
-
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
         """Return the accuracy over all steps."""
-        flat = np.concatenate(targets)
-        each = None if weights is None else np.repeat(weights, [len(t) for t in targets])
+        flat, each = _flat(targets, weights)
         return float(accuracy_score(flat, outputs.argmax(axis=1), sample_weight=each))
-
-    def to_manifest(self) -> dict[str, Any]:
-        """Return the classes."""
-        return classes_to_manifest(self.classes)
 
 
 @dataclass(frozen=True)
@@ -169,8 +156,7 @@ class ChainTarget(StepTarget):
 
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
         """Return the accuracy of the likeliest label given the true one before, which stands in for that of the path."""
-        flat = np.concatenate(targets)
-        each = None if weights is None else np.repeat(weights, [len(t) for t in targets])
+        flat, each = _flat(targets, weights)
         tables = outputs.reshape(len(outputs), self.output_size, self.output_size)
         found = tables[np.arange(len(flat)), flat[:, 0]].argmax(axis=1)
         return float(accuracy_score(flat[:, 1], found, sample_weight=each))
@@ -243,10 +229,7 @@ class NumberTarget:
 
     def flat(self, encoded: Any, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return all numbers row by row with the weight of each row."""
-        if not self.per_step:
-            return encoded, weights
-        each = None if weights is None else np.repeat(weights, [len(e) for e in encoded])
-        return np.concatenate(encoded), each
+        return _flat(encoded, weights) if self.per_step else (encoded, weights)
 
     def fitted_on(self, encoded: Any, weights: np.ndarray) -> "NumberTarget":
         """Learn mean and deviation of every target."""
@@ -277,6 +260,12 @@ class NumberTarget:
         if self.per_step:
             out["per_step"] = True
         return out | ({"quantiles": list(self.quantiles)} if self.quantiles else {})
+
+
+def _flat(each: Any, weights: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    """Return what belongs to the steps of each sequence as one array, with the weight of each step."""
+    repeated = None if weights is None else np.repeat(weights, [len(own) for own in each])
+    return np.concatenate(each), repeated
 
 
 def _is_per_step(y: Any, lengths: Sequence[int]) -> bool:
@@ -317,12 +306,11 @@ def class_weights(
     weights : ndarray of shape (sequences,)
         Sample weights of the training part.
     """
-    if given is None or not isinstance(target, ClassTarget | StepTarget):
+    if given is None or not isinstance(target, KnownClasses):
         return None
     size = target.output_size
     if isinstance(given, str):
-        flat = encoded if isinstance(target, ClassTarget) else np.concatenate(encoded)
-        each = weights if isinstance(target, ClassTarget) else np.repeat(weights, [len(e) for e in encoded])
+        flat, each = (encoded, weights) if isinstance(target, ClassTarget) else _flat(encoded, weights)
         present = np.unique(flat)
         out = np.ones(size)
         out[present] = compute_class_weight("balanced", classes=present, y=flat, sample_weight=each)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from recurra.batches.examples import Examples
+from recurra.fitting import overlap
 
 if TYPE_CHECKING:
     import torch
@@ -142,20 +143,20 @@ class Prepared:
 
 
 class Task(Protocol):
-    """The steps of `recurra.fitting.fit.fit` that differ; a frozen dataclass without state."""
+    """The steps of `recurra.fitting.fit.fit` that differ; each task is a frozen dataclass of this class, without state."""
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the data, checked; the estimator learns the names of its features here."""
         ...
 
     def decide(self, options: Any, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return values of options that were left to the data, to hold for this training."""
-        ...
+        """Return values of options that were left to the data, to hold for this training; none by default."""
+        return {}
 
     def prepare(self, options: Any, data: TrainingData, start: Start) -> Prepared:
         """Split, learn target and features, and say what is trained and what becomes of it."""
         ...
 
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
-        """Keep in the estimator what a model file does not hold."""
-        ...
+        """Keep in the estimator what a model file does not hold; digests of what was learned from by default."""
+        overlap.remember(estimator, data.contents, resume=start.fitted is not None)

@@ -14,6 +14,7 @@ from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast
 from recurra.runs.data.new_data import read_unlabelled, stamp_of, with_static
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.opening import find_model, model_file, open_model, task_of
+from recurra.serving.inputs import Inputs
 from recurra.serving.models.chunked import in_chunks
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -141,9 +142,9 @@ def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -
         sequences, _ = as_token_lists(dataset)
     else:
         sequences, _ = as_texts(dataset)
-    static = model.static_rows("predict", None, len(sequences), names=dataset.names, data=dataset)
+    inputs = model.read("predict", sequences, dataset.names, None, dataset)
     with _reading(model, sequences, wanted.chunk, wanted.progress) as model:
-        return Predicted(_rows(model, sequences, static, dataset, wanted), dataset.y is not None)
+        return Predicted(_rows(model, inputs, dataset, wanted), dataset.y is not None)
 
 
 def _check_steps_only(wanted: Wanted, network: str, *, segments: bool = False) -> None:
@@ -170,16 +171,12 @@ def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Prog
             yield in_chunks(model, CHUNK if chunk is None else chunk, advance)
 
 
-def _rows(
-    model: Any, sequences: list[Any], static: Any, dataset: Any, wanted: Wanted
-) -> list[dict[str, Any]]:
-    names = dataset.names
+def _rows(model: Any, inputs: Inputs, dataset: Any, wanted: Wanted) -> list[dict[str, Any]]:
     if wanted.segments:
-        return label_segments(model, sequences, dataset, static=static, min_duration_s=wanted.min_duration_s)
-    answers = model.predict(sequences, names, static)
-    per_step = model.task == "labeling" or bool(model.manifest["target"].get("per_step"))
+        return label_segments(model, inputs, dataset, min_duration_s=wanted.min_duration_s)
+    answers, per_step = model.predict(inputs), model.per_step
     rows: list[dict[str, Any]] = []
-    for record, name, answer in zip(dataset.records, names, answers, strict=True):
+    for record, name, answer in zip(dataset.records, dataset.names, answers, strict=True):
         row: dict[str, Any] = {"name": name}
         if per_step and record.stamps is not None:
             row["time"] = [stamp_of(record, step) for step in range(record.length)]
@@ -192,7 +189,7 @@ def _rows(
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
         classes = [str(label) for label in model.classes.tolist()]
-        for row, shares in zip(rows, model.predict_proba(sequences, names, static), strict=True):
+        for row, shares in zip(rows, model.predict_proba(inputs), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
 

@@ -2,7 +2,9 @@
 
 - `beam_search`: How a translator writes: greedy, the best symbol at each step, or beam search
 - `decoder`: `Decoder`, the network of a translator as numpy arrays and kernels: reads sources, gives the next symbol
+- `forecast_mixture`: The network's forecast mixed with the statistical one, as the weight in the manifest says
 - `forecasting`: The forecasting network through the kernels: the numpy twin of `recurra.nn.networks.forecast_network`
+- `inputs`: `Inputs`, what a fitted model reads: raw sequences with what belongs to each
 - `models/`: The fitted models as data: what a file holds, checked whole, and what predicts
 - `prediction`: The network's answer from its configuration and weights, through the kernels
 - `random_kernels`: Random dilated convolutions over a whole sequence, one of the summaries

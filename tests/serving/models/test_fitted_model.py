@@ -10,6 +10,7 @@ import pytest
 from recurra import store
 from recurra.errors import DataError, ShapeError, StoreError
 from recurra.features.chain import Chain
+from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel, classes_from_manifest, classes_to_manifest
 from recurra.serving.prediction import expected_shapes
 
@@ -137,7 +138,7 @@ def test_missing_value_is_placed(model):
     with pytest.raises(
         DataError, match=r"sequence 0 \('f.csv'\) contains NaN at step 1, channel 0 .* train anew"
     ):
-        model.predict([bad], ["f.csv"])
+        model.predict(Inputs([bad], ["f.csv"]))
 
 
 def test_number_too_large_for_float32_is_named(model):

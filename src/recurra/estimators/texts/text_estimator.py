@@ -24,11 +24,17 @@ class TextEstimator(SequenceEstimator):
         self.coverage_ = found["with_vector"] / found["words"]
         self.cut_ = found["cut"]
 
-    def evaluate(  # type: ignore[override] # texts have no static inputs
-        self, X: Any, y: Any = None, *, groups: Any = None, context: ReportContext | None = None
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        static: Any = None,
+        context: ReportContext | None = None,
     ) -> Evaluation:
         """Judge on labelled texts; see `SequenceEstimator.evaluate`. The report shows the clouds of `word_cloud`."""
-        found = super().evaluate(X, y, groups=groups, context=context)
+        found = super().evaluate(X, y, groups=groups, static=static, context=context)
         texts = self._read(X)[0]
         return replace(found, context=replace(found.context, pictures=lambda: words.pictures(self, texts)))
 

@@ -9,6 +9,7 @@ import numpy as np
 from recurra.export.model.beside import Beside, drawn_beside
 from recurra.export.model.boundary import Exported
 from recurra.kernels.heads.pooling import softmax
+from recurra.serving.inputs import Inputs
 
 # An exported file further from recurra's answers than this is not handed over.
 TOLERANCE = 1e-5
@@ -145,21 +146,22 @@ def expected(
     """Return recurra's answers to rows: for each output of a file an array per sequence."""
     model, network = exported.inside, exported.inside.manifest["network"]
     beside = beside or Beside()
+    inputs = Inputs(rows, static=beside.static)
     if network.get("crf"):
-        outputs, counts = model.row_outputs(rows, None, beside.static)
+        outputs, counts = model.row_outputs(inputs)
         return {"scores": np.split(outputs, np.cumsum(counts)[:-1])}
     if beside.grams is not None:
         return _expected_of_texts(exported, rows, beside)
     if model.task != "regression":
-        return {"probabilities": list(model.predict_proba(rows, None, beside.static))}
+        return {"probabilities": list(model.predict_proba(inputs))}
     target = model.manifest["target"]
     targets = len(target["center"])
     ends = (-1, targets) if exported.per_step else (targets,)
-    numbers = model.predict(rows, None, beside.static)
+    numbers = model.predict(inputs)
     found = {"value": [np.asarray(own, np.float64).reshape(ends) for own in numbers]}
     if target.get("quantiles"):
         count = len(target["quantiles"])
-        each = model.predict_quantiles(rows, None, beside.static)
+        each = model.predict_quantiles(inputs)
         found["quantiles"] = [own.reshape(*ends, count) for own in each]
     return found
 
@@ -171,7 +173,7 @@ def _expected_of_texts(
     model, wide = exported.inside.of_network, exported.inside.wide
     assert wide is not None
     assert beside.grams is not None
-    outputs = model.row_outputs(rows, None, beside.static)[0]
+    outputs = model.row_outputs(Inputs(rows, static=beside.static))[0]
     choice = model.task != "regression"
     outputs = wide.mixed(outputs, beside.grams, probabilities=choice)
     if choice:

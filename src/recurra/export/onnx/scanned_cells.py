@@ -49,7 +49,7 @@ def scanned(
     list of str
         ``states`` after the last step.
     """
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, ValueInfoProto, helper
 
     size = weights["weight_hh"].shape[1]
     product = graph.linear(values, weights["weight_ih"], None, f"{name}.W")
@@ -66,7 +66,7 @@ def scanned(
         after = [body.add("Where", scans[1], new, old) for new, old in zip(after, before, strict=True)]
     shown = body.add("Identity", after[0])
 
-    def info(tensor: str, kind: int = TensorProto.FLOAT) -> object:
+    def info(tensor: str, kind: int = TensorProto.FLOAT) -> ValueInfoProto:
         return helper.make_tensor_value_info(tensor, kind, [None, None])
 
     inputs = [info(one) for one in [*before, scans[0]]]

@@ -3,5 +3,4 @@
 - `sequences`: classes and numbers.
 - `pairs`: translations.
 - `series`: forecasts from rolling origins.
-- `overlap`: what a model was trained on, and what an evaluation says of it.
 """

@@ -6,8 +6,8 @@ from dataclasses import replace
 from recurra.evaluation.explanations.attention_map import AttentionMap
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.translation import TranslationEvaluation, evaluate_translation
-from recurra.fitting.evaluating.sequences import with_given
 from recurra.fitting.inputs.pairs import Pairs, as_text
+from recurra.fitting.manifest import report_context
 from recurra.serving.models.translation import TranslationModel
 
 
@@ -53,26 +53,12 @@ def judge(
         groups=given.groups,
         attention=attention,
         train_seconds=training["seconds"],
-        context=with_given(_known(model), context),
+        context=report_context(model.manifest, context, describe(model), train_lengths=training["lengths"]),
     )
     naive = (
         f"always '{training['commonest']}', the commonest of the training part" if baseline is None else None
     )
     return replace(evaluation, naive_class=naive or "that of the method named beside the figures")
-
-
-def _known(model: TranslationModel) -> ReportContext:
-    manifest, training = model.manifest, model.manifest["training"]
-    return ReportContext(
-        title=manifest["estimator"],
-        history=training["history"],
-        best_epoch=training["best_epoch"],
-        seed=manifest["seed"],
-        versions=manifest["versions"],
-        network=describe(model),
-        parameters=manifest["params"],
-        train_lengths=training["lengths"],
-    )
 
 
 def describe(model: TranslationModel) -> str:

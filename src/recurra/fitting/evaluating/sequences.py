@@ -1,7 +1,6 @@
 """A fitted model on labelled data becomes an `Evaluation`, with what the report should tell about the training."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -17,8 +16,10 @@ from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.features.static import Cell
 from recurra.fitting.explanations.sequences import trace_raw
 from recurra.fitting.inputs.sequences import Given
+from recurra.fitting.manifest import report_context
 from recurra.fitting.targets import NumberTarget, Target
-from recurra.serving.models.fitted_model import FittedModel, StaticRows
+from recurra.serving.inputs import Inputs
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.ensemble import count_of
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
@@ -52,56 +53,52 @@ def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict
 
 def evaluate(
     model: FittedModel,
-    sequences: list[np.ndarray],
+    inputs: Inputs,
     y: Any,
     *,
-    names: Sequence[str] | None = None,
     groups: Any = None,
     context: ReportContext | None = None,
-    static: StaticRows | None = None,
 ) -> CaseEvaluation:
     """Judge a fitted model.
 
     Parameters
     ----------
-    sequences : list of ndarray of shape (time, channels)
-        Raw values.
+    inputs : Inputs
+        Raw values, names and static inputs.
     y : array-like
         True labels: one a sequence, several numbers, or an array per sequence.
-    names, groups : sequence, optional
-        One per sequence; intervals are over groups where given.
+    groups : sequence, optional
+        One per sequence; intervals are over them where given.
     context : ReportContext, optional
         What the report should tell beside what the model knows.
-    static : sequence, optional
-        Static inputs of each sequence, as `FittedModel.static_rows` returns them.
     """
-    training = model.manifest["training"]
+    training, sequences = model.manifest["training"], inputs.sequences
     told: dict[str, Any] = {
-        "names": names,
+        "names": inputs.names,
         "sequences": sequences if model.features.reads_numbers else _token_lists(model, sequences),
         "groups": groups,
         "train_seconds": training["seconds"],
-        "context": _told(model, context, sequences, static),
+        "context": _told(model, context, inputs),
     }
     if model.task == "regression":
         baseline = NumberBaseline.from_dict(training["baseline"])
         if model.manifest["target"].get("per_step"):
             del told["sequences"]
-            return evaluate_step_regression(
-                y, model.predict(sequences, names, static), baseline=baseline, **told
-            )
-        return evaluate_regression(y, model.predict(sequences, names, static), baseline=baseline, **told)
+            return evaluate_step_regression(y, model.predict(inputs), baseline=baseline, **told)
+        return evaluate_regression(y, model.predict(inputs), baseline=baseline, **told)
     classes = model.classes
     counts = tuple(training["baseline"]["counts"])
     told |= {"classes": classes, "baseline": ClassBaseline(tuple(classes.tolist()), counts)}
-    proba = model.predict_proba(sequences, names, static)
+    proba = model.predict_proba(inputs)
     if model.task == "labeling":
         return evaluate_labeling(y, list(proba), **told)
     if not model.features.reads_numbers:
         return evaluate_classification(y, proba, **told)
 
     def trace(index: int) -> np.ndarray:
-        return prefix_probabilities(model, sequences[index], None if static is None else static[index])
+        return prefix_probabilities(
+            model, sequences[index], None if inputs.static is None else inputs.static[index]
+        )
 
     return evaluate_classification(y, proba, trace=trace, **told)
 
@@ -123,52 +120,35 @@ def prefix_probabilities(
     first = min(model.features.least_steps, steps)  # before it, the first answer stands in
     asked = np.unique(np.linspace(first, steps, min(steps, TRACE_POINTS)).astype(int))
     beside = None if static is None else [static] * len(asked)
-    answers = model.predict_proba([sequence[:n] for n in asked], None, beside)
+    answers = model.predict_proba(Inputs([sequence[:n] for n in asked], static=beside))
     latest = np.searchsorted(asked, np.arange(1, steps + 1), side="right") - 1
     return answers[np.maximum(latest, 0)]
 
 
-def _told(
-    model: FittedModel, context: ReportContext | None, sequences: list[Any], static: StaticRows | None
-) -> ReportContext:
+def _told(model: FittedModel, context: ReportContext | None, inputs: Inputs) -> ReportContext:
     """Fill in what the caller left out from what the model knows about its training."""
     manifest, training = model.manifest, model.manifest["training"]
     counts: Mapping[Any, int] = {}
     if model.task != "regression":
         counts = dict(zip(model.classes.tolist(), map(int, training["baseline"]["counts"]), strict=True))
-    known = ReportContext(
-        title=manifest["estimator"],
-        history=training["history"],
-        best_epoch=training["best_epoch"],
-        seed=manifest["seed"],
-        versions=manifest["versions"],
-        network=describe_network(model),
-        parameters=manifest["params"],
+    return report_context(
+        manifest,
+        context,
+        describe_network(model),
         train_lengths=training["lengths"],
         train_counts=counts,
         channel_names=manifest["channel_names"],
         sample_rate_hz=manifest["sample_rate_hz"],
         inside=None
         if manifest["network"] is None or not model.features.reads_numbers
-        else partial(_inside, model, sequences, static),
+        else partial(_inside, model, inputs),
     )
-    return with_given(known, context)
 
 
-def with_given(known: ReportContext, context: ReportContext | None) -> ReportContext:
-    """Return what is known, with what the caller gave in its place."""
-    if context is None:
-        return known
-    default = ReportContext()
-    given = {f.name: getattr(context, f.name) for f in fields(context)}
-    return replace(known, **{name: value for name, value in given.items() if value != getattr(default, name)})
-
-
-def _inside(
-    model: FittedModel, sequences: list[Any], static: StaticRows | None, index: int, name: str
-) -> tuple[str, str]:
+def _inside(model: FittedModel, inputs: Inputs, index: int, name: str) -> tuple[str, str]:
     """Return the drawing of gates and states over one of some raw sequences, and what they say."""
-    found = trace_raw(model, sequences[index], name, None if static is None else [static[index]])
+    beside = None if inputs.static is None else [inputs.static[index]]
+    found = trace_raw(model, inputs.sequences[index], name, beside)
     return found.plot().element, found.summary()
 
 

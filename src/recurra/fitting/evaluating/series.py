@@ -11,6 +11,7 @@ from recurra.errors import DataError
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.results.backtest import Backtest, Origins
 from recurra.fitting.inputs.series import GivenSeries
+from recurra.fitting.manifest import report_context
 from recurra.readers.times.calendar import stamps
 from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 
@@ -115,7 +116,7 @@ def _roll(
         coverage=coverage if intervals else None,
         names=names,
         target_names=model.manifest["input"]["channel_names"],
-        context=_told(model, context),
+        context=report_context(model.manifest, context, _in_words(model)),
         times=[_stamps(given, index) for index in range(len(given))],
     )
 
@@ -129,7 +130,8 @@ def _stamps(given: GivenSeries, index: int) -> np.ndarray | None:
     return np.asarray(dates.tz_localize(None), dtype="datetime64[s]")
 
 
-def _told(model: ForecastModel, context: ReportContext | None) -> ReportContext:
+def _in_words(model: ForecastModel) -> str:
+    """Return the network in one sentence."""
     manifest = model.manifest
     network = manifest["network"]
     size = sum(int(w.size) for w in model.weights.values())
@@ -142,12 +144,4 @@ def _told(model: ForecastModel, context: ReportContext | None) -> ReportContext:
         words += f"; intervals calibrated on {manifest['calibration']['windows']:,} windows held out"
     if manifest.get("statistical"):
         words += f". {manifest['statistical']['sentence']}"
-    return replace(
-        context or ReportContext(title=manifest["estimator"]),
-        history=manifest["training"]["history"],
-        best_epoch=manifest["training"]["best_epoch"],
-        seed=manifest["seed"],
-        versions=manifest["versions"],
-        network=words,
-        parameters=manifest["params"],
-    )
+    return words

@@ -14,7 +14,8 @@ from recurra.features.static import StaticInputs, one_row
 from recurra.fitting import recipe
 from recurra.fitting.explanations.input_attribution import folded
 from recurra.fitting.inputs.sequences import only_one, read_sequence
-from recurra.serving.models.fitted_model import FittedModel, StaticRows
+from recurra.serving.inputs import Inputs, StaticRows
+from recurra.serving.models.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from recurra.evaluation.explanations.gradient_flow import GradientFlow
@@ -60,8 +61,8 @@ def explain(
         model = model.of_network
     raw = read_sequence(estimator, x, what="explain")
     beside = model.static_rows(who, one_row(static), 1)
-    (prepared,) = model.prepare([raw], None, beside)
-    outputs = model.outputs([raw], None, beside)
+    inputs = Inputs([raw], static=beside)
+    (prepared,), outputs = model.prepare(inputs), model.outputs(inputs)
     _check_step(who, model.task, step, len(raw))
     index = target_index(estimator, outputs if step is None else outputs[[step]], target)
     row = _row_of(model, step, len(raw), len(prepared))
@@ -199,7 +200,7 @@ def trace_words(estimator: Any, x: Any, name: str, static: StaticRows | None = N
         x = as_token_lists([only_one(x, f"{who}: trace takes one sentence", rank=1)], who=who)[0][0]
     else:
         x = as_texts([only_one(x, f"{who}: trace takes one text", rank=0)], who=who)[0][0]
-    (rows,) = model.prepare([x], None, static)
+    (rows,) = model.prepare(Inputs([x], static=static))
     return trace(model.manifest["network"], model.members[0], rows, name=name, words=words.tokens(x))
 
 
@@ -208,7 +209,7 @@ def trace_raw(model: FittedModel, raw: np.ndarray, name: str, static: StaticRows
 
     ``static`` is the row of its static inputs.
     """
-    (prepared,) = model.prepare([raw], None, static)
+    (prepared,) = model.prepare(Inputs([raw], static=static))
     network, facts = model.manifest["network"], model.manifest
     if len(prepared) == len(raw):
         return trace(
@@ -248,21 +249,13 @@ def flow_of_language(estimator: Any, ids: np.ndarray, steps: int) -> "GradientFl
     return gradient_flow(network, stretches, loss, setting=_setting(estimator, network))
 
 
-def flow_of(
-    estimator: Fitted,
-    sequences: list[np.ndarray],
-    encoded: Any,
-    names: Any,
-    loss: Callable[..., Any],
-    static: StaticRows | None = None,
-) -> "GradientFlow":
+def flow_of(estimator: Fitted, inputs: Inputs, encoded: Any, loss: Callable[..., Any]) -> "GradientFlow":
     """Return how far gradients reach; see `SequenceEstimator.gradient_flow`."""
     import torch
 
     from recurra.evaluation.explanations.gradient_flow import gradient_flow
 
-    beside = None if static is None else static[:FLOW_SEQUENCES]
-    prepared = estimator.model_.prepare(sequences[:FLOW_SEQUENCES], names, beside)
+    prepared = estimator.model_.prepare(inputs.first(FLOW_SEQUENCES))
     few = encoded[:FLOW_SEQUENCES]
     if estimator.model_.task == "labeling":
         alignment = estimator.model_.features.alignment

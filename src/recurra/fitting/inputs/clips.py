@@ -219,17 +219,21 @@ def _chosen(frames: np.ndarray, words: VideoWords) -> np.ndarray:
     return fitted(frames, size=words.size, crop=words.crop, who="VideoClassifier")
 
 
-def without_broken(
-    estimator: Any, X: Any, y: Any = None, groups: Any = None, sample_weight: Any = None
-) -> tuple[Any, Any, Any, Any]:
-    """Leave out the clips that cannot be decoded, and what belongs to them, with a warning that names them."""
+def readable(estimator: Any, X: Any, *beside: Any) -> tuple[Any, ...]:
+    """Return clips, and what there is beside them: a value for each, or None.
+
+    With ``broken="skip"`` those that cannot be decoded are left out, with a warning that names them.
+    """
+    X = as_clips(X)
+    if estimator.broken != "skip":
+        return X, *beside
     clips, names = clips_of(X)
     _, errors = _features(estimator, clips)
     for error in errors.values():
         if isinstance(error, MissingDataError):
             raise error
     if not errors:
-        return X, y, groups, sample_weight
+        return X, *beside
     if len(errors) == len(clips):
         raise DataError(
             f"VideoClassifier: none of the {len(clips)} clips can be read; the first: {errors[min(errors)]}"
@@ -241,9 +245,9 @@ def without_broken(
         stacklevel=3,
     )
     kept = [i for i in range(len(clips)) if i not in errors]
-    others = (None if v is None else [v[i] for i in kept] for v in (y, groups, sample_weight))
+    others = (None if values is None else [values[i] for i in kept] for values in beside)
     chosen = X.take(kept) if isinstance(X, Dataset) else [clips[i] for i in kept]
-    return chosen, *others  # type: ignore[return-value] # three of them
+    return chosen, *others
 
 
 def backbone_file(estimator: Any) -> np.ndarray:

@@ -27,6 +27,7 @@ from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.readers.tables import nested_cells
 from recurra.records import Dataset, Record, findings_of
+from recurra.serving.inputs import Inputs
 
 if TYPE_CHECKING:
     from recurra.fitting.task import Request
@@ -79,6 +80,11 @@ class Given:
             None if self.static is None else [self.static[i] for i in chosen],
             self.findings,
         )
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a fitted model reads of them."""
+        return Inputs(self.sequences, self.names, self.static, self.findings)
 
     def contents(self) -> list[bytes]:
         """Return 16 bytes for each sequence, equal for equal content."""

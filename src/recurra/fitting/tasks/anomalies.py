@@ -12,9 +12,8 @@ from recurra.batches.synthetic_faults import plant
 from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
-from recurra.fitting.evaluating import overlap
 from recurra.fitting.manifest import origin, plain_params, trained
-from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
 from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_not_tiny
 from recurra.ragged import Ragged
@@ -34,8 +33,8 @@ def read_sequences(X: Any) -> tuple[list[np.ndarray], list[str] | None]:
 
 
 @dataclass(frozen=True)
-class AnomalyTask:
-    """A `recurra.fitting.task.Task`: a network that tells, undoes or forecasts windows of normal sequences."""
+class AnomalyTask(Task):
+    """A network that tells, undoes or forecasts windows of normal sequences."""
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the sequences in order of their content, so that the order they are given in decides nothing."""
@@ -46,10 +45,6 @@ class AnomalyTask:
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")
         sequences = [sequences[i] for i in order.tolist()]
         return TrainingData(sequences, sequences)
-
-    def decide(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return nothing: no option is left to the data."""
-        return {}
 
     def prepare(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
@@ -104,10 +99,6 @@ class AnomalyTask:
             model=model,
             params=params,
         )
-
-    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
-        """Keep digests of what was learned from."""
-        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
 def _windows(

@@ -7,7 +7,7 @@ import numpy as np
 from recurra.errors import UsageError
 from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.targets import ChainTarget, ClassTarget, NumberTarget, StepTarget, Target
-from recurra.options import SequenceLabelerOptions, SequenceLoss
+from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
 
 
 def class_target(options: Any, who: str, given: Given) -> ClassTarget:
@@ -41,11 +41,19 @@ def step_loss(options: SequenceLabelerOptions, target: Target, weight_of_class: 
     return (losses.chain_cross_entropy if options.crf else losses.cross_entropy)(weight_of_class)
 
 
+def rising_quantiles(options: SequenceLoss | ForecasterOptions, who: str) -> list[float]:
+    """Return the quantiles that the network gives; none unless ``loss`` asks for them."""
+    if options.loss != "quantile":
+        return []
+    quantiles = [float(q) for q in options.quantiles]
+    if not quantiles or quantiles != sorted(set(quantiles)):
+        raise UsageError(f"{who}: quantiles must rise; got {quantiles}.")
+    return quantiles
+
+
 def number_target(options: SequenceLoss, who: str, given: Given) -> NumberTarget:
     """Learn how many numbers there are, for a sequence or for each of its steps; a text has no steps of its own."""
-    quantiles = [float(q) for q in options.quantiles] if options.loss == "quantile" else []
-    if options.loss == "quantile" and (not quantiles or quantiles != sorted(set(quantiles))):
-        raise UsageError(f"{who}: quantiles must rise; got {quantiles}.")
+    quantiles = rising_quantiles(options, who)
     texts = isinstance(given.sequences[0], str)
     lengths = None if texts else [len(sequence) for sequence in given.sequences]
     return NumberTarget.fit(who, given.y, lengths, quantiles=quantiles)

@@ -12,10 +12,9 @@ from recurra.checks import as_texts
 from recurra.errors import DataError, MissingDataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
-from recurra.fitting.evaluating import overlap
 from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
-from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
 from recurra.options import Embedding, Recurrence, TextGeneratorOptions, Training, options_of
 from recurra.readers.files.encodings import read_text
 from recurra.serving.models.fitted_model import FittedModel
@@ -79,8 +78,8 @@ def _of_file(path: Path, who: str) -> str:
 
 
 @dataclass(frozen=True)
-class LanguageTask:
-    """A `recurra.fitting.task.Task`: a network that foretells the next token of one long text."""
+class LanguageTask(Task):
+    """A network that foretells the next token of one long text."""
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the texts as one, and one to judge by where it is given."""
@@ -152,10 +151,6 @@ class LanguageTask:
             model=model,
             params=params,
         )
-
-    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
-        """Keep digests of the lines that were learned from."""
-        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
 def _nothing_given(options: TextGeneratorOptions) -> bool:

@@ -10,13 +10,12 @@ import numpy as np
 
 from recurra.batches.splits import content_keys
 from recurra.features.texts.symbols import Symbols
-from recurra.fitting.evaluating import overlap
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
+from recurra.fitting.inputs.validation_split import held_out
 from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
-from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
-from recurra.fitting.validation_split import held_out
+from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
 from recurra.options import TranslatorOptions
 from recurra.serving.models.translation import SCALED, TranslationModel
 
@@ -25,8 +24,8 @@ LONGER = 2
 
 
 @dataclass(frozen=True)
-class PairTask:
-    """A `recurra.fitting.task.Task`: an encoder and a decoder on pairs of texts."""
+class PairTask(Task):
+    """An encoder and a decoder on pairs of texts."""
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the pairs, merged and in order of their content."""
@@ -35,10 +34,6 @@ class PairTask:
         if request.validation is not None:
             judges = read_pairs(who, *validation_pair(who, request.validation), None, None)
         return TrainingData(given.merged(), [as_text(source) for source in given.sources], judges=judges)
-
-    def decide(self, options: TranslatorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return nothing: no option is left to the data."""
-        return {}
 
     def prepare(self, options: TranslatorOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabularies from the part that trains, and describe network and model."""
@@ -58,10 +53,6 @@ class PairTask:
             params=params,
             identity={SCALED: options.attention != "additive"},
         )
-
-    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
-        """Keep digests of what was learned from."""
-        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
 
 
 def _split(options: TranslatorOptions, given: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:

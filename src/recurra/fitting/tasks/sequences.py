@@ -11,8 +11,7 @@ from recurra.batches.examples import Examples
 from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.static import StaticInputs
-from recurra.fitting import recipe
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap, recipe
 from recurra.fitting.evaluating.sequences import training_facts
 from recurra.fitting.inputs.sequences import (
     Given,
@@ -22,11 +21,11 @@ from recurra.fitting.inputs.sequences import (
     read_training,
     validation_parts,
 )
+from recurra.fitting.inputs.validation_split import held_out
 from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
 from recurra.fitting.targets import Target, class_weights, target_from_manifest
-from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
-from recurra.fitting.validation_split import held_out
+from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
 from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.records import Dataset
 from recurra.serving.models.fitted_model import FittedModel
@@ -96,8 +95,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class SequenceTask:
-    """A `recurra.fitting.task.Task`, put together from how data are read and what is answered.
+class SequenceTask(Task):
+    """Sequences, put together from how data are read and what is answered.
 
     Parameters
     ----------
@@ -283,7 +282,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
 
 def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     """Return the training examples: prepared sequences, with a target each, or one for each of their rows."""
-    inputs = model.prepare(given.sequences, given.names, given.static, given.findings)
+    inputs = model.prepare(given.inputs)
     return Examples(
         inputs=inputs,
         targets=row_targets(model, target, target.scaled(given.y), inputs),

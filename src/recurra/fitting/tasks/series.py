@@ -12,11 +12,12 @@ from recurra.batches.examples import Examples
 from recurra.checks import where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
-from recurra.fitting.evaluating import overlap
+from recurra.fitting import overlap
 from recurra.fitting.forecasts import calibration, continuing, weighing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
 from recurra.fitting.manifest import origin, plain_params, trained_members
-from recurra.fitting.task import Member, Prepared, Request, Start, TrainingData
+from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
+from recurra.fitting.tasks.answers import rising_quantiles
 from recurra.fitting.train_member import training_config
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import season_of
@@ -26,18 +27,14 @@ LEAST_CONTEXT = 24
 
 
 @dataclass(frozen=True)
-class SeriesTask:
-    """A `recurra.fitting.task.Task`: members that forecast windows of one series or many."""
+class SeriesTask(Task):
+    """Members that forecast windows of one series or many."""
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the series, their attributes as numbers."""
         given = read_series(start.who, request.X, request.known, request.static)
         estimator.attributes_ = attributes = Attributes.fit([k.static for k in given.known])
         return TrainingData(encoded(given, attributes), given.values, attributes)
-
-    def decide(self, options: ForecasterOptions, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return nothing: what is left to the data is part of the model."""
-        return {}
 
     def prepare(self, options: ForecasterOptions, data: TrainingData, start: Start) -> Prepared:
         """Cut windows, weigh the statistical forecast, and describe networks and model."""
@@ -115,8 +112,7 @@ def _build(config: Any, start: Start, number: int) -> Any:
 
     network = build(config, seed=start.seed + number)
     if start.fitted is not None:
-        begin = f"{number}."
-        own = {n.removeprefix(begin): w for n, w in start.fitted.weights.items() if n.startswith(begin)}
+        own = start.fitted.weights_of(number)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
     return network
 
@@ -234,9 +230,7 @@ class _Plan:
                 f"{who}: context must be at least level and highway, {shortest}; got {context}. Read more steps, or "
                 "lower them."
             )
-        quantiles = [float(q) for q in options.quantiles] if options.loss == "quantile" else []
-        if options.loss == "quantile" and (not quantiles or quantiles != sorted(set(quantiles))):
-            raise UsageError(f"{who}: quantiles must rise; got {list(options.quantiles)}.")
+        quantiles = rising_quantiles(options, who)
         for index, (values, known) in enumerate(zip(given.values, given.known, strict=True)):
             _check_first(given, index, known, len(values))
         return cls(

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recurra.runs.data.new_data import stamp_of
+from recurra.serving.inputs import Inputs
 
 
 def forecast_rows(estimator: Any, dataset: Any, *, horizon: int | None) -> list[dict[str, Any]]:
@@ -86,10 +87,10 @@ def anomaly_segments(estimator: Any, dataset: Any, *, min_duration_s: float) -> 
 
 
 def label_segments(
-    model: Any, sequences: Any, dataset: Any, *, min_duration_s: float, static: Any = None
+    model: Any, inputs: Inputs, dataset: Any, *, min_duration_s: float
 ) -> list[dict[str, Any]]:
     """Return the labels of each sequence as segments."""
-    found = model.segments(sequences, dataset.names, static, min_duration_s=min_duration_s)
+    found = model.segments(inputs, min_duration_s=min_duration_s)
     return [
         {"name": name, "segments": [{**asdict(one), **times_of(record, one.start, one.end)} for one in own]}
         for record, name, own in zip(dataset.records, dataset.names, found, strict=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recurra.checks import check_finite, check_number
-from recurra.serving.models.fitted_model import FittedModel, StaticRows, beside_static
+from recurra.serving.inputs import Inputs, Readable
+from recurra.serving.models.fitted_model import FittedModel, beside_static
 from recurra.serving.streams.ensemble import running
 from recurra.serving.streams.stream import check_causal
 
@@ -28,22 +29,18 @@ class ChunkedModel(FittedModel):
     chunk: int = 100_000
     tell: Tell | None = None
 
-    def row_outputs(
-        self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
-    ) -> tuple[np.ndarray, list[int]]:
+    def row_outputs(self, X: Readable) -> tuple[np.ndarray, list[int]]:
         """Return what `FittedModel.row_outputs` does."""
-        self.check(sequences, names)
-        codes = self.static_codes(static)
+        inputs = Inputs.of(X)
+        self.check(inputs)
+        names, codes = inputs.names, self.static_codes(inputs.static)
         found = [
             self._one(
                 sequence,
                 [None if names is None else names[i]],
                 None if codes is None else codes[i],
             )
-            for i, sequence in enumerate(sequences)
+            for i, sequence in enumerate(inputs.sequences)
         ]
         return np.concatenate([outputs for outputs, _ in found]), [rows for _, rows in found]
 

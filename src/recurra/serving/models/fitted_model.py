@@ -15,19 +15,17 @@ from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
-from recurra.features.rows.missing import FILLING, FilledGaps
-from recurra.features.rows.scaling import Scaling
-from recurra.features.static import Cell, StaticInputs, one_row
-from recurra.features.texts.tokens import FIRST_LETTER, Words
-from recurra.features.windows.sliding import Windows
-from recurra.findings import Findings
+from recurra.features.rows.missing import FILLING
+from recurra.features.static import StaticInputs, one_row
 from recurra.kernels.heads import crf, pooling
 from recurra.ragged import Ragged
 from recurra.records import Dataset
+from recurra.serving.inputs import Inputs, Readable, StaticRows
 from recurra.serving.models.manifest_check import check
+from recurra.serving.models.parts_check import check_fit
 from recurra.serving.models.translation import TranslationModel
 from recurra.serving.models.wide import Wide
-from recurra.serving.prediction import expected_shapes, portions
+from recurra.serving.prediction import portions
 from recurra.serving.segments import Segment, segments_of
 from recurra.serving.streams.ensemble import count_of, outputs_of, parted
 from recurra.serving.streams.look_ahead import LookAheadStream
@@ -36,9 +34,6 @@ from recurra.serving.streams.stream import Stream, check_no_chain
 SCHEMA = 1
 # Tasks whose files hold series and how they stand; their estimators read them.
 SERIES_TASKS = ("forecasting", "anomaly")
-
-# Static inputs of several sequences, in the columns and kinds of the training.
-StaticRows = Sequence[Sequence[Cell]]
 
 # Runs a network given by the user: Ragged of float32 numpy values -> outputs. Such a network needs torch.
 OwnNetwork = Callable[[Ragged], np.ndarray]
@@ -77,6 +72,11 @@ class FittedModel:
         """One of "classification", "regression", "labeling"."""
         return str(self.manifest["task"])
 
+    @property
+    def per_step(self) -> bool:
+        """Whether there is an answer for every time step."""
+        return self.task == "labeling" or bool(self.manifest["target"].get("per_step"))
+
     @cached_property
     def classes(self) -> np.ndarray:
         """Labels in the order of the outputs: array of shape (classes,)."""
@@ -89,32 +89,29 @@ class FittedModel:
 
     def check(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        findings: Findings | None = None,
+        inputs: Inputs,
     ) -> None:
         """Raise ShapeError or DataError naming the first raw sequence that cannot be read."""
+        sequences, names = inputs.sequences, inputs.names
         if self.features.reads_numbers:
             check_same_channels(sequences, names=names, expected=self.features.n_channels)
             allow_nan = self.manifest["params"].get("missing") in FILLING
             advice = "Fill it, leave the sequence out, or train anew with missing='mask'."
-            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice, findings=findings)
+            check_finite(sequences, names=names, allow_nan=allow_nan, advice=advice, findings=inputs.findings)
             self.features.check_lengths(sequences, names)
 
     def prepare(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
-        findings: Findings | None = None,
+        X: Readable,
     ) -> Sequence[np.ndarray]:
         """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features.
 
-        ``static`` are rows as `static_rows` returns them; they stand behind every row of their sequence. Of many steps the
-        rows are made when they are asked for, see `PreparedRows`. ``findings`` are what is known of the sequences.
+        Static inputs stand behind every row of their sequence. Of many steps the rows are made when they are asked for,
+        see `PreparedRows`.
         """
-        self.check(sequences, names, findings)
-        codes = self.static_codes(static)
+        inputs = Inputs.of(X)
+        self.check(inputs)
+        sequences, names, codes = inputs.sequences, inputs.names, self.static_codes(inputs.static)
         steps = self.features.reads_numbers and self.features.keeps_steps
         if (
             steps
@@ -144,6 +141,11 @@ class FittedModel:
     def static_size(self) -> int:
         """Static inputs of the network, which stand last in every row."""
         return 0 if self.static is None else self.static.size
+
+    def read(self, who: str, sequences: Sequence[Any], names: Any, static: Any, data: Any = None) -> Inputs:
+        """Return sequences with their static inputs, as a user gave them or a Dataset has them; see `static_rows`."""
+        rows = self.static_rows(who, static, len(sequences), names=names, data=data)
+        return Inputs(sequences, names, rows)
 
     def static_rows(
         self,
@@ -188,19 +190,16 @@ class FittedModel:
 
     def outputs(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
     ) -> np.ndarray:
         """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
-        found, rows = self.row_outputs(sequences, names, static)
-        return found if self.task != "labeling" else self._at_steps(found, rows, sequences)
+        inputs = Inputs.of(X)
+        found, rows = self.row_outputs(inputs)
+        return found if self.task != "labeling" else self._at_steps(found, rows, inputs)
 
     def row_outputs(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
     ) -> tuple[np.ndarray, list[int]]:
         """Return the outputs as the network gives them, with a label per step one for each row of the features.
 
@@ -210,25 +209,23 @@ class FittedModel:
         rows : list of int
             Rows of each sequence.
         """
-        prepared = self.prepare(sequences, names, static)
+        prepared = self.prepare(X)
         found = []
         for portion in portions(prepared):
-            inputs = Ragged.from_list(portion)
+            rows = Ragged.from_list(portion)
             if self.own_network is not None:
-                found.append(self.own_network(inputs))
+                found.append(self.own_network(rows))
             else:
-                found.append(outputs_of(self.manifest, self.members, inputs))
+                found.append(outputs_of(self.manifest, self.members, rows))
         outputs = np.concatenate(found)
         if self.wide is not None:
-            read = sequences if self.wide.reads_texts else prepared
+            read = Inputs.of(X).sequences if self.wide.reads_texts else prepared
             outputs = self.wide.mixed(outputs, read, probabilities=self.task == "classification")
         if isinstance(prepared, PreparedRows):
             return outputs, prepared.lengths.tolist()
-        return outputs, [len(rows) for rows in prepared]
+        return outputs, [len(own) for own in prepared]
 
-    def _at_steps(
-        self, rows: np.ndarray, counts: Sequence[int], sequences: Sequence[np.ndarray]
-    ) -> np.ndarray:
+    def _at_steps(self, rows: np.ndarray, counts: Sequence[int], inputs: Inputs) -> np.ndarray:
         """Return for each step of the sequences what was found for the row that stands for it."""
         alignment = self.features.alignment
         if self.features.keeps_steps or alignment is None:
@@ -236,42 +233,40 @@ class FittedModel:
         firsts = np.cumsum([0, *counts[:-1]])
         places = [
             first + alignment.row_of(len(sequence), count)
-            for first, count, sequence in zip(firsts, counts, sequences, strict=True)
+            for first, count, sequence in zip(firsts, counts, inputs.sequences, strict=True)
         ]
         return rows[np.concatenate(places)]
 
     def predict_proba(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
     ) -> np.ndarray:
         """Return probabilities: shape (sequences, classes), or an object array of (time, classes) arrays."""
-        outputs, rows = self.row_outputs(sequences, names, static)
+        inputs = Inputs.of(X)
+        outputs, rows = self.row_outputs(inputs)
         probabilities = (
             pooling.softmax(outputs) if not self._crf else self._each(crf.marginals, outputs, rows)
         )
         if self.task == "classification":
             return probabilities
-        return per_sequence(self._at_steps(probabilities, rows, sequences), sequences)
+        return per_sequence(self._at_steps(probabilities, rows, inputs), inputs.sequences)
 
     def predict(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
     ) -> np.ndarray:
         """Return labels, numbers, or an object array of label arrays with one entry per time step."""
-        outputs, rows = self.row_outputs(sequences, names, static)
+        inputs = Inputs.of(X)
+        outputs, rows = self.row_outputs(inputs)
         if self.task == "classification":
             return self.classes[outputs.argmax(axis=1)]
         if self.task == "labeling":
-            codes = self._at_steps(self._codes(outputs, rows), rows, sequences)
-            return per_sequence(self.classes[codes], sequences)
+            codes = self._at_steps(self._codes(outputs, rows), rows, inputs)
+            return per_sequence(self.classes[codes], inputs.sequences)
         numbers = self.numbers(outputs)
         if not self.manifest["target"].get("per_step"):
             return numbers
-        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+        return per_sequence(self._at_steps(numbers, rows, inputs), inputs.sequences)
 
     @property
     def _crf(self) -> bool:
@@ -289,9 +284,7 @@ class FittedModel:
 
     def segments(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
         *,
         min_duration_s: float = 0.0,
     ) -> list[list[Segment]]:
@@ -306,7 +299,8 @@ class FittedModel:
             raise UsageError(
                 f"segments: needs a label per time step; this network has one per sequence ({self.task})."
             )
-        outputs, rows = self.row_outputs(sequences, names, static)
+        inputs = Inputs.of(X)
+        outputs, rows = self.row_outputs(inputs)
         bounds = np.cumsum(rows)[:-1]
         return [
             segments_of(
@@ -317,7 +311,9 @@ class FittedModel:
                 rate_hz=self.manifest["sample_rate_hz"],
                 min_duration_s=min_duration_s,
             )
-            for codes, sequence in zip(np.split(self._codes(outputs, rows), bounds), sequences, strict=True)
+            for codes, sequence in zip(
+                np.split(self._codes(outputs, rows), bounds), inputs.sequences, strict=True
+            )
         ]
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
@@ -332,9 +328,7 @@ class FittedModel:
 
     def predict_quantiles(
         self,
-        sequences: Sequence[np.ndarray],
-        names: Sequence[str | None] | None = None,
-        static: StaticRows | None = None,
+        X: Readable,
     ) -> np.ndarray:
         """Return the quantiles trained for, rising: shape (sequences, quantiles), or (sequences, targets, quantiles).
 
@@ -343,13 +337,14 @@ class FittedModel:
         target = self.manifest["target"]
         count = len(target["quantiles"])
         spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
-        outputs, rows = self.row_outputs(sequences, names, static)
+        inputs = Inputs.of(X)
+        outputs, rows = self.row_outputs(inputs)
         each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
         numbers = each * spread + center
         numbers = numbers[:, 0] if target["single"] else numbers
         if not target.get("per_step"):
             return numbers
-        return per_sequence(self._at_steps(numbers, rows, sequences), sequences)
+        return per_sequence(self._at_steps(numbers, rows, inputs), inputs.sequences)
 
     @property
     def of_network(self) -> "FittedModel":
@@ -438,11 +433,7 @@ class FittedModel:
         }
         features = Chain.from_manifest(manifest["features"], own["features."])
         weights = own["network."]
-        _check_features(features)
-        if manifest["network"] is not None:
-            for member in _members(manifest, weights):
-                _check_weights(manifest["network"], member)
-            _check_reads(manifest["network"], features, manifest.get("static"))
+        check_fit(manifest, features, weights)
         wide = None
         if manifest.get("wide") is not None:
             size = int(manifest["network"]["output_size"])
@@ -486,80 +477,6 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
         if isinstance(error, StoreError):
             raise StoreError(f"{path}: {error}") from None
         raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
-
-
-def _members(manifest: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Return the weights of each member a file claims.
-
-    Raises
-    ------
-    StoreError
-        If it does not hold that many.
-    """
-    claimed = manifest.get("members", 1)
-    if type(claimed) is not int or not 1 <= claimed <= max(len(weights), 1):
-        raise StoreError(f"the model claims {claimed!r} members; the file holds {len(weights)} weights.")
-    numbers = {name.partition(".")[0] for name in weights}
-    if claimed > 1 and numbers != {str(number) for number in range(claimed)}:
-        raise StoreError(
-            f"the model claims {claimed} members; the weights are of {listing(sorted(numbers))}."
-        )
-    return parted(weights, claimed)
-
-
-def _check_features(features: Chain) -> None:
-    """Raise StoreError or UsageError unless every feature can be computed from what the one before gives."""
-    channels = features.n_channels
-    for step in features.steps:
-        if isinstance(step, Windows):
-            step.check(channels)
-        known = {Scaling: ("center", "spread"), FilledGaps: ("center",)}.get(type(step), ())
-        for word in known:
-            numbers = getattr(step, word)
-            fits = numbers.shape == (channels,) and numbers.dtype == np.float64 and np.isfinite(numbers).all()
-            if not fits or (word == "spread" and not numbers.all()):
-                what = "scaling" if isinstance(step, Scaling) else "filled gaps"
-                raise StoreError(
-                    f"the {word} of the {what} must be {channels} float64 numbers. Use a backup."
-                )
-        channels = step.output_size(channels)
-
-
-def _check_reads(network: Mapping[str, Any], features: Chain, static: Mapping[str, Any] | None) -> None:
-    """Raise StoreError unless the network reads what the features give, and the static inputs behind."""
-    beside = network.get("static_size", 0)
-    if network["input_size"] - beside != features.input_size:
-        raise StoreError(
-            f"the network reads {network['input_size'] - beside} channels, the features give {features.input_size}. Use a "
-            "backup."
-        )
-    if beside != (0 if static is None else StaticInputs.from_manifest(static).size):
-        raise StoreError(
-            f"the network reads {beside} static inputs, the manifest describes others. Use a backup."
-        )
-    front, words = network.get("front") or {}, features.steps[0] if features.steps else None
-    if isinstance(words, Words) and front.get("name") == "text":
-        letters = FIRST_LETTER + len(words.alphabet) if words.alphabet else 0
-        if front["letters"] not in (0, letters):
-            raise StoreError("the network spells with other letters than the features give. Use a backup.")
-
-
-def _check_weights(network: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-    if network["num_layers"] > len(weights):  # before anything is made for every layer it claims
-        raise StoreError(
-            f"the network claims {network['num_layers']} layers, the file holds {len(weights)} weights."
-        )
-    expected = expected_shapes(network)
-    for name, shape in expected.items():
-        if name not in weights:
-            raise StoreError(f"the weight {name!r} is missing.")
-        if weights[name].shape != shape or weights[name].dtype != np.float32:
-            raise StoreError(
-                f"the weight {name!r} must be float32 of shape {shape}; got {weights[name].dtype} of {weights[name].shape}."
-            )
-    extra = set(weights) - set(expected)
-    if extra:
-        raise StoreError(f"the weight {min(extra)!r} does not belong to this network.")
 
 
 def beside_static(rows: np.ndarray, code: np.ndarray) -> np.ndarray:

@@ -16,8 +16,9 @@ from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_kn
 from recurra.ragged import Ragged
 from recurra.readers.times.calendar import seconds_of, split, stamps, start_of, written
 from recurra.readers.times.dates import check_zone
+from recurra.serving import forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
-from recurra.serving.models import calibration, forecast_mixture
+from recurra.serving.models import calibration
 from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import ForecastFile, SeriesStanding
 from recurra.serving.prediction import portions
@@ -93,6 +94,11 @@ class ForecastModel:
     def kept(self) -> int:
         """Steps of a series that its state holds at most."""
         return max(self.needed, forecast_mixture.steps_read(self.manifest))
+
+    def weights_of(self, member: int) -> dict[str, np.ndarray]:
+        """Return the state dict of one member."""
+        prefix = f"{member}."
+        return {n.removeprefix(prefix): w for n, w in self.weights.items() if n.startswith(prefix)}
 
     def begin(self, values: np.ndarray, known: Known, name: str | None = None) -> SeriesState:
         """Return the state of a series after its history, values of shape (time, n_targets)."""
@@ -193,9 +199,7 @@ class ForecastModel:
             ragged = Ragged.from_list(portion)
             total: NDArray[Any] | None = None  # over the members in one fixed order
             for member in range(self.manifest["members"]):
-                prefix = f"{member}."
-                own = {n.removeprefix(prefix): w for n, w in self.weights.items() if n.startswith(prefix)}
-                one = forecast_outputs(self.manifest["network"], own, ragged)
+                one = forecast_outputs(self.manifest["network"], self.weights_of(member), ragged)
                 one = np.sort(one, axis=-1) if self.manifest["loss"] == "quantile" else one
                 total = one if total is None else total + one
             assert total is not None

@@ -9,6 +9,7 @@ from recurra.checks import as_sequences, as_texts, as_token_lists
 from recurra.errors import ShapeError, UsageError
 from recurra.features.texts.symbols import as_sides
 from recurra.records import Dataset
+from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel, open_file
 from recurra.serving.models.translation import Answer, TranslationModel
 from recurra.serving.streams.look_ahead import LookAheadStream
@@ -69,19 +70,16 @@ class LightModel:
 
     def predict(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return labels, numbers, or an object array of label arrays; X and static as the estimator takes them."""
-        return self.model_.predict(*self._inputs(X, static))
+        return self.model_.predict(self._inputs(X, static))
 
     def predict_proba(self, X: Any, *, static: Any = None) -> np.ndarray:
         """Return probabilities of shape (sequences, classes), or an object array of (time, classes) arrays."""
         if self.model_.task == "regression":
             raise UsageError(f"predict_proba: needs classes; {self.estimator} predicts numbers.")
-        return self.model_.predict_proba(*self._inputs(X, static))
+        return self.model_.predict_proba(self._inputs(X, static))
 
-    def _inputs(self, X: Any, static: Any) -> tuple[list[Any], list[str] | None, Any]:
-        """Return sequences, their names, and their static inputs where the network has some."""
-        sequences, names = self._read(X)
-        count = len(sequences)
-        return sequences, names, self.model_.static_rows(self.estimator, static, count, names=names, data=X)
+    def _inputs(self, X: Any, static: Any) -> Inputs:
+        return self.model_.read(self.estimator, *self._read(X), static, X)
 
     def stream(self, *, look_ahead: int | None = None, static: Any = None) -> Stream | LookAheadStream:
         """Begin a sequence whose rows come one by one; see `FittedModel.stream`."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra.errors import StoreError, UsageError
 from recurra.features.static import one_row
+from recurra.serving.inputs import Inputs
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.latency import Latency
@@ -82,7 +83,8 @@ class LookAheadStream:
                 known, first, range(max(0, self.steps - self._ahead), max(0, end - self._ahead))
             )
         elif end:
-            outputs = self._model.outputs([known[-(self._ahead + 1) :]], None, self._static)[0]
+            newest = Inputs([known[-(self._ahead + 1) :]], static=self._static)
+            outputs = self._model.outputs(newest)[0]
         else:
             outputs = None
         self._window, self.steps = known[max(0, len(known) - self._room) :], end
@@ -99,7 +101,7 @@ class LookAheadStream:
         ends = np.cumsum([len(window) for window in windows])
         places = ends - [len(window) for window in windows] + (np.array(asked) - starts)
         static = None if self._static is None else [*self._static] * len(windows)
-        return self._model.outputs(windows, None, static)[places]
+        return self._model.outputs(Inputs(windows, static=static))[places]
 
     def _answer(self, outputs: np.ndarray | None) -> Answer:
         return Answer(self._model, outputs, self.steps, self._counted_state)
