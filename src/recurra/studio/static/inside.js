@@ -75,18 +75,19 @@ function overTime(over, found) {
   const series = kept.map((one, place) => ({ ...one, xs: over.steps, colour: colourOf(place), dashed: place > 3 }));
   const title = over.prefixes ? "What it would have said had the sequence ended here" : "What it said over time";
   const node = plot({ height: 160, label: title, xTitle: "step", view: () => ({ series, range: found.signal && over.names.length > 1 ? [0, 1] : undefined }) });
-  const bands = found.truth?.length || found.answers?.length ? [band("true", found.truth || [], found), band("said", found.answers || [], found)] : [];
+  const bands = found.truth?.length || found.answers?.length ? [band("true", found.truth || [], found, series), band("said", found.answers || [], found, series)] : [];
   return [el("h3", {}, title), el("figure", {}, node, bands, legend(series))];
 }
 
-function band(title, stretches, found) {
+// Stretches of labels, in the colours of their curves.
+function band(title, stretches, found, series) {
   if (!stretches.length) return null;
-  const labels = [...new Set([...(found.truth || []), ...(found.answers || [])].map((one) => one.label))];
+  const shade = (label) => series.find((one) => one.name === label)?.colour || "muted";
   return canvas(26, (context, width) => {
     const place = (step) => 58 + (step / found.signal.steps) * (width - 68);
     context.textBaseline = "middle";
     for (const { start, stop, label } of stretches) {
-      context.fillStyle = colour(colourOf(labels.indexOf(label)));
+      context.fillStyle = colour(shade(label));
       context.globalAlpha = 0.35;
       context.fillRect(place(start), 2, Math.max(1, place(stop) - place(start) - 1), 20);
       context.globalAlpha = 1;

@@ -74,8 +74,8 @@ function labeller(main, file, recording, labelers, about) {
   node.setAttribute("aria-label", `Recording ${file}. Arrow keys move, plus and minus zoom, shift with arrows marks, enter labels what is marked.`);
 
   function block(context, place, one, height, alpha, bold, dash = []) {
-    const from = place(one.start), width = Math.max(1, place(one.end) - from);
-    if (from > node.clientWidth || from + width < 0) return;
+    const right = node.clientWidth - RIGHT, from = Math.max(LEFT, place(one.start)), width = Math.max(1, Math.min(right, place(one.end)) - from);
+    if (from > right || place(one.end) < LEFT) return;
     context.fillStyle = context.strokeStyle = colour(shade(one.label));
     context.globalAlpha = alpha;
     context.fillRect(from, 0, width, height);

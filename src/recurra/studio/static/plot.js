@@ -27,8 +27,10 @@ export function canvas(height, draw, label) {
       const context = node.getContext("2d");
       context.setTransform(scale, 0, 0, scale, 0, 0);
       context.clearRect(0, 0, width, height);
+      context.save(); // what a drawing sets is not there at its next
       context.font = "12px system-ui, sans-serif";
       draw(context, width, height);
+      context.restore();
     });
   };
   new ResizeObserver(node.redraw).observe(node);
