@@ -14,6 +14,7 @@ from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
 from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
+from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel, beside_static, classes_to_manifest
 from recurra.serving.models.wide import Wide
 from recurra.serving.prediction import expected_shapes
@@ -223,14 +224,15 @@ CHANGES = {
 class AnyLength(FittedModel):
     """A model that answers sequences of no rows too, with what its kernels give for them."""
 
-    def row_outputs(self, sequences, names=None, static=None):
+    def row_outputs(self, X):
+        inputs = Inputs.of(X)
         prepared = [
             self.features.transform(rows)
             if len(rows)
             else np.empty((0, self.features.input_size), np.float32)
-            for rows in sequences
+            for rows in inputs.sequences
         ]
-        codes = self.static_codes(static)
+        codes = self.static_codes(inputs.static)
         if codes is not None:
             prepared = [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
         outputs = outputs_of(self.manifest, self.members, Ragged.from_list(prepared))
