@@ -172,7 +172,7 @@ def test_links_in_a_run_folder_lead_nowhere(served, address):
 
 
 def test_notes_are_not_written_through_a_link(served):
-    status, body = served.post("notes", run="a", text="overwritten")
+    status, body = served.post("notes", run="a", text="overwritten", read="")
     assert status == 400
     assert "leads out of the run folder" in body["error"]
     assert (served.folder.parent / "outside" / "secret.txt").read_text() == SECRET
