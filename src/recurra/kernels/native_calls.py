@@ -105,7 +105,10 @@ class NativeSaved:
 
     @property
     def gates(self) -> np.ndarray:
-        """Gates after activation in torch's order, shape (total_steps, gates * hidden_size)."""
+        """Gates after activation in torch's order, shape (total_steps, gates * hidden_size).
+
+        Of a cell with layer normalization the kernels save what was normalized instead: see `DirectionInside.gates`.
+        """
         everything = self._copied("copy_gates", 4)
         return everything[:, : GATES[self.cell] * self._hidden_size]
 

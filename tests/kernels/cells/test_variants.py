@@ -103,10 +103,10 @@ def test_what_is_inside_is_that_of_the_equations(cell):
     names = ("h_prev", "c_prev") if cell.startswith("lstm") else ("h_prev",)
     before = tuple(getattr(saved, name)[row : row + 1] for name in names)
     gates, after = variant_step(VARIANTS[cell], x[row : row + 1], before, direction.weights)
-    np.testing.assert_allclose(saved.gates[row], gates[0], atol=1e-12)
+    np.testing.assert_allclose(np.hstack([*direction.gates().values()])[row], gates[0], atol=1e-12)
     np.testing.assert_allclose(direction.output[row], after[0][0], atol=1e-12)
     direction.backward(np.ones_like(direction.output))
-    np.testing.assert_allclose(saved.gates[row], gates[0], atol=1e-12)
+    np.testing.assert_allclose(np.hstack([*direction.gates().values()])[row], gates[0], atol=1e-12)
 
 
 def test_a_missing_weight_is_named():

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import oracles
 from recurra.kernels.networks.activations import stack_hidden_gradients, stack_inside
 from recurra.kernels.networks.stack import stack_forward
+from recurra.kernels.variants import VARIANTS
 from strategies import make_case
 
 CELLS = ("rnn", "rnn_relu", "lstm", "gru")
@@ -57,6 +58,22 @@ def test_gates_make_the_states():
             c = gates["f"] * d.saved.c_prev + gates["i"] * gates["g"]
             assert_allclose(d.saved.c, c, rtol=1e-9)
             assert_allclose(d.output, gates["o"] * np.tanh(c), rtol=1e-9)
+
+
+@pytest.mark.parametrize("cell", ["lstm_norm", "lstm_peephole"])
+def test_gates_of_a_variant_make_its_cell_states_before_and_after_backward(cell):
+    pytest.importorskip("recurra.kernels._native")
+    case = case_of("lstm", bidirectional=False, dtype=np.float64)
+    rng = np.random.default_rng(0)
+    sizes = VARIANTS[cell].extras(6).items()
+    extras = {f"{word}_l{layer}": rng.normal(size=size) for layer in range(2) for word, size in sizes}
+    given = words(case) | {"cell": cell, "weights": case.weights | extras}
+    for (d,) in stack_inside(case.x, **given):
+        before = d.gates()
+        assert_allclose(d.saved.c, before["f"] * d.saved.c_prev + before["i"] * before["g"], rtol=1e-9)
+        d.backward(np.ones_like(d.output))
+        for name, gate in d.gates().items():
+            assert_array_equal(gate, before[name])
 
 
 @pytest.mark.usefixtures("kernels")

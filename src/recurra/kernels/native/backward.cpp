@@ -85,13 +85,13 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   const bool lstm = s.cell == Cell::lstm;
   const int64_t n = slots.count(), p_width = (s.P + s.w - 1) / s.w * s.w;
   Rows<T> r(n);
-  T* dh = r.reserve(n * (p_width + 4 * s.padded) + 2 * s.padded + s.P + 64);
+  T* dh = r.reserve(n * (p_width + 4 * s.padded) + 7 * s.padded + s.P + 64);
   T* dc = dh + n * p_width;
   T* dm = dc + n * s.padded;
   T* first_c = dm + n * s.padded;
   T* dreset = first_c + n * s.padded;
   T* work = dreset + n * s.padded;
-  T* zeros = work + s.padded;
+  T* zeros = work + 6 * s.padded;
   std::fill(zeros, zeros + s.padded + s.P, T(0));
 
   Backward<T> b{};

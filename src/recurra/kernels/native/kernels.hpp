@@ -113,8 +113,8 @@ template <class T> struct VariantBackward {
   const T* const* zone;
   T* const* sums;          // rows, one for each sequence: gradients of gains, biases and peepholes, added to; or null
   const T* const* dreset;  // rows of Hp: gradient by r * h (reset before)
-  T* work;                 // Hp
-  const T *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;
+  T* work;                 // 6 * Hp
+  const T *bias, *bias_n, *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;
 };
 
 // c[m][v] = sum over samples rising of a[s][m] * g[s][v]: gradient of weights, tiles of a few m by one block of gates.

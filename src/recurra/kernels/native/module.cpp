@@ -130,7 +130,8 @@ nb::list py_pack(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::
                    : call_pack<float>(cell, I, H, P, directions, back, threads, variant);
 }
 
-// Activated gates and cell states of every sample, one block of memory for each direction.
+// Activated gates (with normalization: see variants.cpp) and cell states of every sample, one block of memory for each
+// direction.
 struct PySaved {
   Sizes sizes;
   int64_t total;

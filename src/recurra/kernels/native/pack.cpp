@@ -25,9 +25,9 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   s.variant = variant;
   const bool lstm = cell == Cell::lstm;
   if (variant.norm) {
-    // normalized products of state and input, the LSTM's cell state, and up to four deviations: see variants.cpp
-    s.by_input = (lstm ? 8 : 7) * s.padded;
-    s.saved += (lstm ? 9 : 6) * s.padded + (4 + lanes - 1) / lanes * lanes;
+    // normalized products of state and input, and four statistics: see variants.cpp
+    s.by_input = s.gates * s.padded;
+    s.saved = 2 * s.by_input + (4 + lanes - 1) / lanes * lanes;
     s.sums = (lstm ? 14 : 12) * s.padded;
   }
   if (variant.peephole) s.sums += 3 * s.padded;

@@ -35,8 +35,6 @@ template <class T> void VariantCell<T>::step(const Forward<T>& f) noexcept {
   v.out = f.out;
   v.drop = f.drop;
   v.zone = f.zone;
-  v.bias = weights_.bias;
-  v.bias_n = weights_.bias_n;
   multiply_all(weights_, f.rows, f.h, weights_.hh, static_cast<const T*>(nullptr), u_.data(), weights_.hh.total * s.w);
   if (!s.variant.before) {
     table.variant_forward(v, s.cell == Cell::lstm ? VariantPart::lstm : VariantPart::gru);

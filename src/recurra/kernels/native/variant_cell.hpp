@@ -11,6 +11,8 @@ namespace recurra {
 template <class T, class Step> void set_weights(const Weights<T>& weights, Step& s) {
   s.variant = weights.sizes.variant;
   s.hidden = weights.sizes.H;
+  s.bias = weights.bias;
+  s.bias_n = weights.bias_n;
   s.peephole = weights.peephole;
   s.gain_ih = weights.gain_ih;
   s.gain_hh = weights.gain_hh;

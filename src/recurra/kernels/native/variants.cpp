@@ -1,9 +1,10 @@
 // LSTM and GRU with something more, element by element, once the products are there: see ../cells/variants.py.
 //
 // Products lie as the panels: the gates of W units side by side. A saved row holds what a plain one does (the GRU with
-// reset before: r * h in the place of q), and with normalization the normalized products of the state, those of the
-// input, in the LSTM the normalized cell state, and one over each deviation. Backward leaves gradients by the product of
-// the state in the place of the gates, those by the product of the input in the place of its normalized product.
+// reset before: r * h in the place of q). With normalization it holds instead the normalized products of the state, those
+// of the input, one over each deviation and, in the LSTM, the mean of the cell state: the rest is computed again from them,
+// which is faster than to fetch it. Backward leaves gradients by the product of the state in the place of the gates, those
+// by the product of the input in the place of its normalized product.
 #include "kernels.hpp"
 #include "vector.hpp"
 
@@ -27,15 +28,6 @@ template <class T> RECURRA_INLINE V<T> slope_at(V<T> y, T slope) {
   return y < one ? d : zero<T>();
 }
 
-// Sum of all lanes, in one order.
-template <class T> RECURRA_INLINE T total(V<T> v) {
-  T lane[W<T>];
-  store<T>(lane, v);
-  for (int half = W<T> / 2; half; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
-  return lane[0];
-}
-
 // Ones in the lanes of units that are there.
 template <class T> RECURRA_INLINE V<T> lanes_of(int n) {
   V<T> v = zero<T>();
@@ -43,9 +35,20 @@ template <class T> RECURRA_INLINE V<T> lanes_of(int n) {
   return v;
 }
 
-// Gates FIRST .. FIRST + COUNT of G that lie side by side, less their mean and over their deviation, in place; padded
-// units stay zero. Returns one over the deviation.
-template <class T, int G, int FIRST, int COUNT> static inline T normalize(T* x, int64_t hidden, T epsilon) {
+constexpr double EPSILON = 1e-5;
+
+// What a normalization takes from its numbers, and puts in their place.
+template <class T> struct Moments {
+  T mean = T(0), scale = T(0);  // scale: one over the deviation
+  V<T> at(V<T> x, bool whole, V<T> last) const {
+    V<T> d = x - splat(mean);
+    if (!whole) d = d * last;  // padded units stay zero
+    return d * splat(scale);
+  }
+};
+
+// Of gates FIRST .. FIRST + COUNT of G that lie side by side.
+template <class T, int G, int FIRST, int COUNT> static inline Moments<T> moments(const T* x, int64_t hidden) {
   constexpr int w = W<T>;
   const int64_t blocks = (hidden + w - 1) / w;
   const T numbers = T(COUNT * hidden);
@@ -58,32 +61,27 @@ template <class T, int G, int FIRST, int COUNT> static inline T normalize(T* x, 
   }
   RECURRA_UNROLL
   for (int v = 1; v < COUNT; ++v) sum[0] = sum[0] + sum[v];
-  const V<T> mean = splat(total<T>(sum[0]) / numbers), last = lanes_of<T>(int(hidden - (blocks - 1) * w));
+  Moments<T> found;
+  found.mean = total(sum[0]) / numbers;
+  const V<T> mean = splat(found.mean), last = lanes_of<T>(int(hidden - (blocks - 1) * w));
   for (int64_t b = 0; b < blocks; ++b) {
     RECURRA_UNROLL
     for (int v = 0; v < COUNT; ++v) {
-      T* at = x + (b * G + FIRST + v) * w;
-      V<T> d = load<T>(at) - mean;
+      V<T> d = load<T>(x + (b * G + FIRST + v) * w) - mean;
       if (b + 1 == blocks) d = d * last;
       squares[v] = fma(d, d, squares[v]);
-      store<T>(at, d);
     }
   }
   RECURRA_UNROLL
   for (int v = 1; v < COUNT; ++v) squares[0] = squares[0] + squares[v];
-  const T scale = T(1) / T(__builtin_sqrt(double(total<T>(squares[0]) / numbers + epsilon)));
-  const V<T> s = splat(scale);
-  for (int64_t b = 0; b < blocks; ++b) {
-    RECURRA_UNROLL
-    for (int v = 0; v < COUNT; ++v) {
-      T* at = x + (b * G + FIRST + v) * w;
-      store<T>(at, load<T>(at) * s);
-    }
-  }
-  return scale;
+  found.scale = T(1) / T(__builtin_sqrt(double(total(squares[0]) / numbers + T(EPSILON))));
+  return found;
 }
 
-constexpr double EPSILON = 1e-5;
+// The next row lies in another sequence, too far away for the machine to foresee it.
+template <class T, bool WRITE> RECURRA_INLINE void fetch(const T* row, int64_t from, int vectors) {
+  for (int k = 0; k < vectors; ++k) __builtin_prefetch(row + from + k * W<T>, WRITE);
+}
 
 // What a mask or a rate says of a unit's state: 1 keeps it.
 template <class T>
@@ -93,19 +91,41 @@ RECURRA_INLINE V<T> zone_at(const T* const* zone, T rate, int64_t row, int64_t a
 
 template <class T> RECURRA_INLINE void add_to(T* sum, V<T> v) { store<T>(sum, load<T>(sum) + v); }
 
-template <class T> static void lstm_row(const VariantForward<T>& s, int64_t row) {
+// What the gates of some units do to their cell state.
+template <class T> struct LstmUnits {
+  V<T> i, f, g, o, taken, c;  // taken: g after recurrent dropout; c: before zoneout
+};
+template <class T, class Step>
+RECURRA_INLINE LstmUnits<T> lstm_units(const Step& s, int64_t row, int64_t unit, int n, V<T> (&acc)[4], V<T> c_prev) {
+  const T slope = T(s.variant.slope);
+  const T* peephole = s.variant.peephole ? s.peephole + 3 * unit : nullptr;
+  LstmUnits<T> u;
+  if (peephole) {
+    acc[0] = fma(load<T>(peephole), c_prev, acc[0]);
+    acc[1] = fma(load<T>(peephole + W<T>), c_prev, acc[1]);
+  }
+  u.i = activate<T>(acc[0], slope), u.f = activate<T>(acc[1], slope), u.g = tanh(acc[2]);
+  u.taken = s.drop ? u.g * load_some<T>(s.drop[row] + unit, n) : u.g;
+  u.c = fma(u.f, c_prev, u.i * u.taken);
+  if (peephole) acc[3] = fma(load<T>(peephole + 2 * W<T>), u.c, acc[3]);
+  u.o = activate<T>(acc[3], slope);
+  return u;
+}
+
+// A gate before activation from its normalized products.
+template <class T, class Step> RECURRA_INLINE V<T> gained(const Step& s, int64_t k, V<T> x, V<T> h) {
+  return fma(load<T>(s.gain_hh + k), h, fma(load<T>(s.gain_ih + k), x, load<T>(s.bias + k)));
+}
+
+template <class T, bool NORM> static void lstm_row(const VariantForward<T>& s, int64_t row) {
   constexpr int w = W<T>;
   const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
-  const bool norm = s.variant.norm, zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
-  const T slope = T(s.variant.slope);
+  const bool zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
   T *a = s.a[row], *u = s.u[row], *saved = s.gates ? s.gates[row] : nullptr;
-  if (norm) {
-    const T scale_x = normalize<T, 4, 0, 4>(a, s.hidden, T(EPSILON)), scale_h = normalize<T, 4, 0, 4>(u, s.hidden, T(EPSILON));
-    if (saved) {
-      saved[13 * padded] = scale_h;
-      saved[13 * padded + 1] = scale_x;
-    }
-  }
+  const T* next_saved = saved && row + 1 < s.rows ? s.gates[row + 1] : nullptr;
+  const V<T> last = lanes_of<T>(int(s.hidden - (padded - w)));
+  Moments<T> by_x, by_h;
+  if (NORM) by_x = moments<T, 4, 0, 4>(a, s.hidden), by_h = moments<T, 4, 0, 4>(u, s.hidden);
   // With normalization o and the cell state wait for its statistics: at the start of u and a, which are used up there.
   auto finish = [&](int64_t unit, int n, V<T> o, V<T> seen) {
     V<T> h = o * tanh(seen);
@@ -118,54 +138,51 @@ template <class T> static void lstm_row(const VariantForward<T>& s, int64_t row)
   for (int64_t b = 0; b < blocks; ++b) {
     const int64_t unit = b * w, at = 4 * unit;
     const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
+    if (NORM && next_saved) fetch<T, true>(next_saved, 2 * at, 8);
     V<T> acc[4];
     RECURRA_UNROLL
     for (int g = 0; g < 4; ++g) {
       const int64_t k = at + g * w;
-      const V<T> x = load<T>(a + k), h = load<T>(u + k);
-      if (norm) {
-        acc[g] = fma(load<T>(s.gain_hh + k), h, fma(load<T>(s.gain_ih + k), x, load<T>(s.bias + k)));
+      V<T> x = load<T>(a + k), h = load<T>(u + k);
+      if (NORM) {
+        x = by_x.at(x, n == w, last), h = by_h.at(h, n == w, last);
+        acc[g] = gained<T>(s, k, x, h);
         if (saved) {
-          store<T>(saved + 4 * padded + k, h);
-          store<T>(saved + 8 * padded + k, x);
+          store<T>(saved + k, h);
+          store<T>(saved + 4 * padded + k, x);
         }
       } else {
         acc[g] = x + h;
       }
     }
     const V<T> c_prev = load<T>(s.c_prev[row] + unit);
-    if (s.variant.peephole) {
-      acc[0] = fma(load<T>(s.peephole + 3 * unit), c_prev, acc[0]);
-      acc[1] = fma(load<T>(s.peephole + 3 * unit + w), c_prev, acc[1]);
+    const LstmUnits<T> cell = lstm_units<T>(s, row, unit, n, acc, c_prev);
+    if (saved && !NORM) {
+      store<T>(saved + at, cell.i);
+      store<T>(saved + at + w, cell.f);
+      store<T>(saved + at + 2 * w, cell.g);
+      store<T>(saved + at + 3 * w, cell.o);
     }
-    const V<T> i = activate<T>(acc[0], slope), f = activate<T>(acc[1], slope), g = tanh(acc[2]);
-    const V<T> candidate = s.drop ? g * load_some<T>(s.drop[row] + unit, n) : g;
-    const V<T> c = fma(f, c_prev, i * candidate);
-    if (s.variant.peephole) acc[3] = fma(load<T>(s.peephole + 3 * unit + 2 * w), c, acc[3]);
-    const V<T> o = activate<T>(acc[3], slope);
-    if (saved) {
-      store<T>(saved + at, i);
-      store<T>(saved + at + w, f);
-      store<T>(saved + at + 2 * w, g);
-      store<T>(saved + at + 3 * w, o);
-    }
-    V<T> next = c;
-    if (zoned) next = fma(zone_at<T>(s.zone, T(s.variant.zone_c), row, s.hidden + unit, n), c_prev - c, c);
+    V<T> next = cell.c;
+    if (zoned)
+      next = fma(zone_at<T>(s.zone, T(s.variant.zone_c), row, s.hidden + unit, n), c_prev - cell.c, cell.c);
     store<T>(s.c[row] + unit, next);
-    if (norm) {
-      store<T>(a + unit, c);
-      store<T>(u + unit, o);
+    if (NORM) {
+      store<T>(a + unit, cell.c);
+      store<T>(u + unit, cell.o);
     } else {
-      finish(unit, n, o, c);
+      finish(unit, n, cell.o, cell.c);
     }
   }
-  if (!norm) return;
-  const T scale = normalize<T, 1, 0, 1>(a, s.hidden, T(EPSILON));
-  if (saved) saved[13 * padded + 2] = scale;
+  if (!NORM) return;
+  const Moments<T> by_c = moments<T, 1, 0, 1>(a, s.hidden);
+  if (saved) {
+    T* scales = saved + 8 * padded;
+    scales[0] = by_h.scale, scales[1] = by_x.scale, scales[2] = by_c.scale, scales[3] = by_c.mean;
+  }
   for (int64_t unit = 0; unit < padded; unit += w) {
     const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
-    const V<T> c = load<T>(a + unit);
-    if (saved) store<T>(saved + 12 * padded + unit, c);
+    const V<T> c = by_c.at(load<T>(a + unit), n == w, last);
     finish(unit, n, load<T>(u + unit), fma(load<T>(s.gain_c + unit), c, load<T>(s.bias_c + unit)));
   }
 }
@@ -181,44 +198,68 @@ RECURRA_INLINE void gru_state(const VariantForward<T>& s, int64_t row, int64_t u
   store_some<T>(s.out[row] + unit, h, units);
 }
 
-template <class T> static void gru_row(const VariantForward<T>& s, int64_t row) {
-  constexpr int w = W<T>;
-  const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
-  const bool norm = s.variant.norm;
+// The gates of some units from what the input and the state add to them.
+template <class T> struct GruUnits {
+  V<T> r, z, q, n;
+};
+template <class T, bool NORM, class Step>
+RECURRA_INLINE GruUnits<T> gru_units(const Step& s, int64_t unit, V<T> (&x)[3], V<T> (&h)[3]) {
   const T slope = T(s.variant.slope);
-  T *a = s.a[row], *u = s.u[row], *saved = s.gates ? s.gates[row] : nullptr;
-  if (norm) {
-    const T scale[4] = {normalize<T, 3, 0, 2>(u, s.hidden, T(EPSILON)), normalize<T, 3, 2, 1>(u, s.hidden, T(EPSILON)),
-                        normalize<T, 3, 0, 2>(a, s.hidden, T(EPSILON)), normalize<T, 3, 2, 1>(a, s.hidden, T(EPSILON))};
-    for (int k = 0; k < 4 && saved; ++k) saved[10 * padded + k] = scale[k];
+  RECURRA_UNROLL
+  for (int g = 0; g < 3 && NORM; ++g) {
+    const int64_t k = 3 * unit + g * W<T>;
+    x[g] = fma(load<T>(s.gain_ih + k), x[g], load<T>(s.bias + k));
+    h[g] = h[g] * load<T>(s.gain_hh + k);
   }
-  for (int64_t b = 0; b < blocks; ++b) {
-    const int64_t unit = b * w, at = 3 * unit;
-    const int n_units = int(s.hidden - unit < w ? s.hidden - unit : w);
+  GruUnits<T> u;
+  u.r = activate<T>(x[0] + h[0], slope), u.z = activate<T>(x[1] + h[1], slope);
+  u.q = h[2] + load<T>(s.bias_n + unit), u.n = tanh(fma(u.r, u.q, x[2]));
+  return u;
+}
+
+// Where gate g of some units lies in a saved row of three gates.
+template <class T> RECURRA_INLINE int64_t gru_place(int64_t unit, int g, int64_t padded) {
+  return g < 2 ? 2 * unit + g * W<T> : 2 * padded + unit;
+}
+
+template <class T, bool NORM> static void gru_row(const VariantForward<T>& s, int64_t row) {
+  constexpr int w = W<T>;
+  const int64_t padded = (s.hidden + w - 1) / w * w;
+  const T *a = s.a[row], *u = s.u[row];
+  T* saved = s.gates ? s.gates[row] : nullptr;
+  const T* next_saved = saved && row + 1 < s.rows ? s.gates[row + 1] : nullptr;
+  const V<T> last = lanes_of<T>(int(s.hidden - (padded - w)));
+  Moments<T> by_h[2], by_x[2];  // of r and z, of n
+  if (NORM) {
+    by_h[0] = moments<T, 3, 0, 2>(u, s.hidden), by_h[1] = moments<T, 3, 2, 1>(u, s.hidden);
+    by_x[0] = moments<T, 3, 0, 2>(a, s.hidden), by_x[1] = moments<T, 3, 2, 1>(a, s.hidden);
+    for (int k = 0; k < 2 && saved; ++k) {
+      saved[6 * padded + k] = by_h[k].scale;
+      saved[6 * padded + 2 + k] = by_x[k].scale;
+    }
+  }
+  for (int64_t unit = 0; unit < padded; unit += w) {
+    const int units = int(s.hidden - unit < w ? s.hidden - unit : w);
+    if (NORM && next_saved) fetch<T, true>(next_saved, 6 * unit, 6);
     V<T> x[3], h[3];
     RECURRA_UNROLL
     for (int g = 0; g < 3; ++g) {
-      x[g] = load<T>(a + at + g * w);
-      h[g] = load<T>(u + at + g * w);
-      if (norm && saved) {
-        const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit;
-        store<T>(saved + 4 * padded + place, h[g]);
-        store<T>(saved + 7 * padded + place, x[g]);
-      }
-      if (norm) {
-        x[g] = fma(load<T>(s.gain_ih + at + g * w), x[g], load<T>(s.bias + at + g * w));
-        h[g] = h[g] * load<T>(s.gain_hh + at + g * w);
-      }
+      x[g] = load<T>(a + 3 * unit + g * w);
+      h[g] = load<T>(u + 3 * unit + g * w);
+      if (!NORM) continue;
+      x[g] = by_x[g / 2].at(x[g], units == w, last), h[g] = by_h[g / 2].at(h[g], units == w, last);
+      if (!saved) continue;
+      store<T>(saved + gru_place<T>(unit, g, padded), h[g]);
+      store<T>(saved + 3 * padded + gru_place<T>(unit, g, padded), x[g]);
     }
-    const V<T> r = activate<T>(x[0] + h[0], slope), z = activate<T>(x[1] + h[1], slope);
-    const V<T> q = h[2] + load<T>(s.bias_n + unit), n = tanh(fma(r, q, x[2]));
-    if (saved) {
-      store<T>(saved + 2 * unit, r);
-      store<T>(saved + 2 * unit + w, z);
-      store<T>(saved + 2 * padded + unit, q);
-      store<T>(saved + 3 * padded + unit, n);
+    const GruUnits<T> cell = gru_units<T, NORM>(s, unit, x, h);
+    if (saved && !NORM) {
+      store<T>(saved + 2 * unit, cell.r);
+      store<T>(saved + 2 * unit + w, cell.z);
+      store<T>(saved + 2 * padded + unit, cell.q);
+      store<T>(saved + 3 * padded + unit, cell.n);
     }
-    gru_state<T>(s, row, unit, n_units, z, n);
+    gru_state<T>(s, row, unit, units, cell.z, cell.n);
   }
 }
 
@@ -254,8 +295,8 @@ template <class T> static void gru_candidate(const VariantForward<T>& s, int64_t
 
 template <class T> void variant_forward(const VariantForward<T>& s, VariantPart part) {
   for (int64_t row = 0; row < s.rows; ++row) switch (part) {
-      case VariantPart::lstm: lstm_row<T>(s, row); break;
-      case VariantPart::gru: gru_row<T>(s, row); break;
+      case VariantPart::lstm: s.variant.norm ? lstm_row<T, true>(s, row) : lstm_row<T, false>(s, row); break;
+      case VariantPart::gru: s.variant.norm ? gru_row<T, true>(s, row) : gru_row<T, false>(s, row); break;
       case VariantPart::gru_gates: gru_gates<T>(s, row); break;
       default: gru_candidate<T>(s, row); break;
     }
@@ -274,21 +315,25 @@ template <class T> struct Through {
     V<T> at(V<T> d, V<T> x) const { return scale * (fma(-x, weighted, d) - plain); }
   };
   Back back(T numbers, T scale) const {
-    return {splat(total<T>(plain) / numbers), splat(total<T>(weighted) / numbers), splat(scale)};
+    return {splat(total(plain) / numbers), splat(total(weighted) / numbers), splat(scale)};
   }
 };
 
-template <class T> static void lstm_row_back(const VariantBackward<T>& s, int64_t row) {
+template <class T, bool NORM> static void lstm_row_back(const VariantBackward<T>& s, int64_t row) {
   constexpr int w = W<T>;
   const int64_t blocks = (s.hidden + w - 1) / w, padded = blocks * w;
-  const bool norm = s.variant.norm, peephole = s.variant.peephole;
-  const bool zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
+  const bool peephole = s.variant.peephole, zoned = s.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
   const T slope = T(s.variant.slope);
-  const V<T> one = splat(T(1));
-  T *gates = s.gates[row], *xh = gates + 4 * padded, *xx = gates + 8 * padded, *xc = gates + 12 * padded;
+  const V<T> one = splat(T(1)), last = lanes_of<T>(int(s.hidden - (padded - w)));
+  // with normalization: normalized products of state and input; the gates and their gradients are in `work`
+  T *saved = s.gates[row], *xh = saved, *xx = saved + 4 * padded, *gates = NORM ? s.work : saved;
+  T *by_seen = s.work + 4 * padded, *c_hats = s.work + 5 * padded;
+  const T *scales = saved + 8 * padded, *next = row + 1 < s.rows ? s.gates[row + 1] : nullptr;
   T* sums = s.sums ? s.sums[row] : nullptr;
-  T* by_peephole = sums + (norm ? 14 * padded : 0);
+  T* by_peephole = sums + (NORM ? 14 * padded : 0);
   Through<T> by_h, by_x, by_c;
+  Moments<T> of_c;
+  if (NORM) of_c.scale = scales[2], of_c.mean = scales[3];
 
   auto candidate = [&](int64_t unit, int n, V<T> g) {
     return s.drop ? g * load_some<T>(s.drop[row] + unit, n) : g;
@@ -324,7 +369,7 @@ template <class T> static void lstm_row_back(const VariantBackward<T>& s, int64_
     for (int k = 0; k < 4; ++k) {
       const int64_t place = 4 * unit + k * w;
       store<T>(gates + place, d[k]);
-      if (!norm) continue;
+      if (!NORM) continue;
       const V<T> h = load<T>(xh + place), x = load<T>(xx + place);
       add_to<T>(sums + place, d[k]);
       add_to<T>(sums + 4 * padded + place, d[k] * h);
@@ -337,7 +382,26 @@ template <class T> static void lstm_row_back(const VariantBackward<T>& s, int64_
   for (int64_t unit = 0; unit < padded; unit += w) {
     const int n = int(s.hidden - unit < w ? s.hidden - unit : w);
     T* at = gates + 4 * unit;
-    const V<T> i = load<T>(at), f = load<T>(at + w), g = load<T>(at + 2 * w), o = load<T>(at + 3 * w);
+    if (NORM && next) fetch<T, true>(next, 8 * unit, 8);
+    V<T> o, seen, c_hat = zero<T>();
+    if (NORM) {
+      V<T> acc[4];
+      RECURRA_UNROLL
+      for (int k = 0; k < 4; ++k) {
+        const int64_t place = 4 * unit + k * w;
+        acc[k] = gained<T>(s, place, load<T>(xx + place), load<T>(xh + place));
+      }
+      const LstmUnits<T> cell = lstm_units<T>(s, row, unit, n, acc, load<T>(s.c_prev[row] + unit));
+      store<T>(at, cell.i);
+      store<T>(at + w, cell.f);
+      store<T>(at + 2 * w, cell.g);
+      o = cell.o;
+      c_hat = of_c.at(cell.c, n == w, last);
+      seen = fma(load<T>(s.gain_c + unit), c_hat, load<T>(s.bias_c + unit));
+    } else {
+      o = load<T>(at + 3 * w);
+      seen = fma(load<T>(at + w), load<T>(s.c_prev[row] + unit), load<T>(at) * candidate(unit, n, load<T>(at + 2 * w)));
+    }
     V<T> dh = load<T>(s.dh[row] + unit);
     if (s.dout) dh = dh + load_some<T>(s.dout[row] + unit, n);
     if (s.hidden_out) store_some<T>(s.hidden_out[row] + unit, dh, n);
@@ -346,37 +410,31 @@ template <class T> static void lstm_row_back(const VariantBackward<T>& s, int64_
       store<T>(s.dh[row] + unit, kept);
       dh = dh - kept;
     }
-    V<T> seen, c_hat = zero<T>();
-    if (norm) {
-      c_hat = load<T>(xc + unit);
-      seen = fma(load<T>(s.gain_c + unit), c_hat, load<T>(s.bias_c + unit));
-    } else {
-      seen = fma(f, load<T>(s.c_prev[row] + unit), i * candidate(unit, n, g));
-    }
     const V<T> t = tanh(seen);
     if (s.m_out) store<T>(s.m_out[row] + unit, o * t);
     V<T> d = dh * o * fma(-t, t, one);
     store<T>(at + 3 * w, dh * t * slope_at<T>(o, slope));
-    if (norm) {
+    if (NORM) {
       add_to<T>(sums + 12 * padded + unit, d * c_hat);
       add_to<T>(sums + 13 * padded + unit, d);
       d = d * load<T>(s.gain_c + unit);
-      store<T>(s.work + unit, d);
+      store<T>(by_seen + unit, d);
+      store<T>(c_hats + unit, c_hat);
       by_c.add(d, c_hat);
     } else {
       finish(unit, n, d);
     }
   }
-  if (!norm) return;
+  if (!NORM) return;
   using Back = typename Through<T>::Back;
-  const Back c = by_c.back(T(s.hidden), gates[13 * padded + 2]);
+  const Back c = by_c.back(T(s.hidden), scales[2]);
   for (int64_t unit = 0; unit < padded; unit += w)
     finish(unit, int(s.hidden - unit < w ? s.hidden - unit : w),
-           c.at(load<T>(s.work + unit), load<T>(xc + unit)));
-  const Back h = by_h.back(T(4 * s.hidden), gates[13 * padded]), x = by_x.back(T(4 * s.hidden), gates[13 * padded + 1]);
+           c.at(load<T>(by_seen + unit), load<T>(c_hats + unit)));
+  const Back h = by_h.back(T(4 * s.hidden), scales[0]), x = by_x.back(T(4 * s.hidden), scales[1]);
   for (int64_t k = 0; k < 4 * padded; k += w) {
     const V<T> d = load<T>(gates + k);
-    store<T>(gates + k, h.at(d * load<T>(s.gain_hh + k), load<T>(xh + k)));
+    store<T>(xh + k, h.at(d * load<T>(s.gain_hh + k), load<T>(xh + k)));
     store<T>(xx + k, x.at(d * load<T>(s.gain_ih + k), load<T>(xx + k)));
   }
 }
@@ -410,45 +468,60 @@ RECURRA_INLINE void gru_outer(const VariantBackward<T>& s, int64_t row, int64_t 
   store<T>(s.dh[row] + unit, fma(dh, z, kept));
 }
 
-template <class T> static void gru_row_back(const VariantBackward<T>& s, int64_t row) {
+template <class T, bool NORM> static void gru_row_back(const VariantBackward<T>& s, int64_t row) {
   constexpr int w = W<T>;
   const int64_t padded = (s.hidden + w - 1) / w * w;
-  const bool norm = s.variant.norm;
-  T *gates = s.gates[row], *xh = gates + 4 * padded, *xx = gates + 7 * padded, *sums = s.sums ? s.sums[row] : nullptr;
+  T *saved = s.gates[row], *xh = saved, *xx = saved + 3 * padded, *sums = s.sums ? s.sums[row] : nullptr;
+  T *gates = NORM ? s.work : saved;  // where their gradients go
+  const T *scale = saved + 6 * padded, *next = row + 1 < s.rows ? s.gates[row + 1] : nullptr;
   Through<T> by_h, by_q, by_x, by_n;
   for (int64_t unit = 0; unit < padded; unit += w) {
-    const V<T> r = load<T>(gates + 2 * unit), q = load<T>(gates + 2 * padded + unit);
+    if (NORM && next) fetch<T, true>(next, 6 * unit, 6);
+    GruUnits<T> cell;
+    V<T> x[3], h[3];
+    if (NORM) {
+      RECURRA_UNROLL
+      for (int g = 0; g < 3; ++g) {
+        x[g] = load<T>(xx + gru_place<T>(unit, g, padded));
+        h[g] = load<T>(xh + gru_place<T>(unit, g, padded));
+      }
+      V<T> by_input[3] = {x[0], x[1], x[2]}, by_state[3] = {h[0], h[1], h[2]};
+      cell = gru_units<T, true>(s, unit, by_input, by_state);
+    } else {
+      cell = {load<T>(saved + 2 * unit), load<T>(saved + 2 * unit + w), load<T>(saved + 2 * padded + unit),
+              load<T>(saved + 3 * padded + unit)};
+    }
     V<T> dn, dz;
-    gru_outer<T>(s, row, unit, load<T>(gates + 2 * unit + w), load<T>(gates + 3 * padded + unit), dn, dz);
-    const V<T> d[4] = {dn * q * slope_at<T>(r, T(s.variant.slope)), dz, dn * r, dn};
+    gru_outer<T>(s, row, unit, cell.z, cell.n, dn, dz);
+    const V<T> d[4] = {dn * cell.q * slope_at<T>(cell.r, T(s.variant.slope)), dz, dn * cell.r, dn};
     store<T>(gates + 2 * unit, d[0]);
     store<T>(gates + 2 * unit + w, d[1]);
     store<T>(gates + 2 * padded + unit, d[2]);
     store<T>(gates + 3 * padded + unit, d[3]);
-    if (!norm) continue;
+    if (!NORM) continue;
     RECURRA_UNROLL
     for (int g = 0; g < 3; ++g) {
-      const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit, column = 3 * unit + g * w;
-      const V<T> h = load<T>(xh + place), x = load<T>(xx + place), dx = g < 2 ? d[g] : d[3];
+      const int64_t column = 3 * unit + g * w;
+      const V<T> dx = g < 2 ? d[g] : d[3];
       add_to<T>(sums + column, dx);
       add_to<T>(sums + 3 * padded + column, d[g]);
-      add_to<T>(sums + 6 * padded + column, d[g] * h);
-      add_to<T>(sums + 9 * padded + column, dx * x);
-      (g < 2 ? by_h : by_q).add(d[g] * load<T>(s.gain_hh + column), h);
-      (g < 2 ? by_x : by_n).add(dx * load<T>(s.gain_ih + column), x);
+      add_to<T>(sums + 6 * padded + column, d[g] * h[g]);
+      add_to<T>(sums + 9 * padded + column, dx * x[g]);
+      (g < 2 ? by_h : by_q).add(d[g] * load<T>(s.gain_hh + column), h[g]);
+      (g < 2 ? by_x : by_n).add(dx * load<T>(s.gain_ih + column), x[g]);
     }
   }
-  if (!norm) return;
+  if (!NORM) return;
   using Back = typename Through<T>::Back;
-  const T *scale = gates + 10 * padded, two = T(2 * s.hidden), own = T(s.hidden);
+  const T two = T(2 * s.hidden), own = T(s.hidden);
   const Back h = by_h.back(two, scale[0]), q = by_q.back(own, scale[1]);
   const Back x = by_x.back(two, scale[2]), n = by_n.back(own, scale[3]);
   for (int64_t unit = 0; unit < padded; unit += w) {
     RECURRA_UNROLL
     for (int g = 0; g < 3; ++g) {
-      const int64_t place = g < 2 ? 2 * unit + g * w : 2 * padded + unit, column = 3 * unit + g * w;
+      const int64_t place = gru_place<T>(unit, g, padded), column = 3 * unit + g * w;
       const V<T> d = load<T>(gates + place), dx = g < 2 ? d : load<T>(gates + 3 * padded + unit);
-      store<T>(gates + place, (g < 2 ? h : q).at(d * load<T>(s.gain_hh + column), load<T>(xh + place)));
+      store<T>(xh + place, (g < 2 ? h : q).at(d * load<T>(s.gain_hh + column), load<T>(xh + place)));
       store<T>(xx + place, (g < 2 ? x : n).at(dx * load<T>(s.gain_ih + column), load<T>(xx + place)));
     }
   }
@@ -480,8 +553,8 @@ template <class T> static void gru_gates_back(const VariantBackward<T>& s, int64
 
 template <class T> void variant_backward(const VariantBackward<T>& s, VariantPart part) {
   for (int64_t row = 0; row < s.rows; ++row) switch (part) {
-      case VariantPart::lstm: lstm_row_back<T>(s, row); break;
-      case VariantPart::gru: gru_row_back<T>(s, row); break;
+      case VariantPart::lstm: s.variant.norm ? lstm_row_back<T, true>(s, row) : lstm_row_back<T, false>(s, row); break;
+      case VariantPart::gru: s.variant.norm ? gru_row_back<T, true>(s, row) : gru_row_back<T, false>(s, row); break;
       case VariantPart::gru_gates: gru_gates_back<T>(s, row); break;
       default: gru_candidate_back<T>(s, row); break;
     }

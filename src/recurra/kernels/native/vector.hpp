@@ -141,6 +141,22 @@ RECURRA_INLINE void turn_square(const float* const* rows, int64_t at, float* dst
 
 template <class T> RECURRA_INLINE V<T> zero() { return splat(T(0)); }
 
+// Sum of all lanes, in one order: the upper half is added to the lower one, until one is left.
+#if defined(__AVX512F__)
+RECURRA_INLINE float total(F v) { return _mm512_reduce_add_ps((__m512)v); }
+RECURRA_INLINE double total(D v) { return _mm512_reduce_add_pd((__m512d)v); }
+#else
+template <class T, class Vector> RECURRA_INLINE T total_of(Vector v) {
+  T lane[W<T>];
+  store<T>(lane, v);
+  for (int half = W<T> / 2; half; half /= 2)
+    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+  return lane[0];
+}
+RECURRA_INLINE float total(F v) { return total_of<float>(v); }
+RECURRA_INLINE double total(D v) { return total_of<double>(v); }
+#endif
+
 // n lanes, which may be all of them
 template <class T> RECURRA_INLINE V<T> load_some(const T* p, int n) {
   return n >= W<T> ? load<T>(p) : load_part(p, n);

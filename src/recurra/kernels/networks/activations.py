@@ -1,6 +1,7 @@
 """Stacked layers with everything inside kept: gates and states of every step, and the gradient by every state.
 
-The arithmetic is that of each cell's own kernel; nothing is computed here a second time.
+The arithmetic is that of each cell's own kernel; nothing is computed here a second time, but for the gates of a cell with
+layer normalization.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from recurra.kernels import native_calls
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
+from recurra.kernels.cells.variants import variant_step
 from recurra.kernels.dispatch import current
 from recurra.kernels.networks.stack import CELLS, check_layer, layer_weights
 from recurra.kernels.variants import VARIANTS
@@ -109,7 +111,16 @@ class DirectionInside:
     def gates(self) -> dict[str, np.ndarray]:
         """Return every gate after activation by its name, each of shape (total_steps, hidden_size)."""
         names = GATE_NAMES[self.cell]
-        return dict(zip(names, np.split(self.saved.gates, len(names), axis=1), strict=True)) if names else {}
+        return dict(zip(names, np.split(self._all_gates(), len(names), axis=1), strict=True)) if names else {}
+
+    def _all_gates(self) -> np.ndarray:
+        variant = VARIANTS.get(self.cell)
+        if variant is None or not variant.layer_norm:
+            return np.asarray(self.saved.gates)
+        # the kernels save what was normalized in their place
+        before = (self.saved.h_prev,) if variant.base == "gru" else (self.saved.h_prev, self.saved.c_prev)
+        gates, _ = variant_step(variant, self.saved.x, before, self.weights)
+        return gates
 
     def last_rows(self) -> np.ndarray:
         """Return the row that is read last in each sequence of at least one step."""
