@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
-from recurra.findings import Findings
+from recurra.findings import Findings, all_fine
 from recurra.plain_arrays import (
     LARGEST,
     check_padding,
@@ -256,13 +256,11 @@ def check_finite(
     ``findings`` a sequence is not looked at that has been.
     """
     looks = None if findings is None else findings.looks(sequences)
+    if looks and all_fine(looks, LARGEST):
+        return
     for index, sequence in enumerate(sequences):
         wide = sequence.dtype == np.float64
-        if (
-            looks is not None
-            and looks[index].finite
-            and not (wide and (looks[index].largest > LARGEST).any())
-        ):
+        if looks is not None and looks[index].finite and not (wide and looks[index].top > LARGEST):
             continue
         if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
             continue

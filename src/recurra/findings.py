@@ -41,9 +41,21 @@ class Look:
         return not self.missing.any() and not self.infinite.any()
 
     @property
+    def top(self) -> float:
+        """Largest magnitude of all finite values; 0 where there is none."""
+        return max(0.0, -float(self.low.min(initial=np.inf)), float(self.high.max(initial=-np.inf)))
+
+    @property
     def largest(self) -> np.ndarray:
         """Largest magnitude of the finite values of each channel; 0 where there is none."""
         return np.where(self.low <= self.high, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
+
+
+def all_fine(looks: Sequence[Look], largest: float) -> bool:
+    """Return whether every value is a finite number of at most this magnitude, without a call for each look."""
+    low, high = (np.concatenate([getattr(look, name) for look in looks]) for name in ("low", "high"))
+    odd = [np.concatenate([getattr(look, name) for look in looks]) for name in ("missing", "infinite")]
+    return not any(count.any() for count in odd) and bool((low >= -largest).all() and (high <= largest).all())
 
 
 def look_at(values: np.ndarray) -> Look:

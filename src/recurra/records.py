@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -406,6 +407,24 @@ class RunData(Dataset):
     """
 
     findings: Findings = field(default_factory=Findings, compare=False)
+
+    @property
+    def y(self) -> np.ndarray | None:
+        """Labels, as `Dataset.y`, found once."""
+        return self._y
+
+    @property
+    def labels_per_step(self) -> bool:
+        """Whether every label is an array with one entry per time step, found once."""
+        return self._labels_per_step
+
+    @cached_property
+    def _y(self) -> np.ndarray | None:
+        return super().y
+
+    @cached_property
+    def _labels_per_step(self) -> bool:
+        return super().labels_per_step
 
     @classmethod
     def of(cls, data: Dataset, findings: Findings) -> Dataset:

@@ -36,12 +36,31 @@ def constant_per_sequence(dataset: Dataset) -> list[str]:
         return []
     steady = np.ones(len(names), dtype=bool)
     looks = (findings_of(dataset) or Findings()).looks(arrays)
-    for values, look in zip(arrays, looks, strict=True):
-        same = values == values[0]
-        steady &= (same if look.complete else same | (np.isnan(values) & np.isnan(values[0]))).all(axis=0)
+    missing = np.array([look.missing for look in looks]) == np.array([[len(values)] for values in arrays])
+    steady &= (steady_channels(arrays, looks) | missing).all(axis=0)
     first = np.stack([values[0] for values in arrays])
     differ = ~((first == first[0]) | (np.isnan(first) & np.isnan(first[0]))).all(axis=0)
     return [str(names[at]) for at in np.flatnonzero(steady & differ).tolist()]
+
+
+def steady_channels(arrays: Sequence[np.ndarray], looks: Sequence[Look]) -> np.ndarray:
+    """Return which channels have one value throughout, none of it missing: bool of shape (sequences, channels).
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray of shape (time, channels)
+        Sequences of as many channels.
+    looks : sequence of Look
+        At each.
+    """
+    low, high = (np.array([getattr(look, name) for look in looks]) for name in ("low", "high"))
+    missing, infinite = (
+        np.array([getattr(look, name) for look in looks]) for name in ("missing", "infinite")
+    )
+    steady = (low == high) & (missing == 0)
+    for at in np.flatnonzero(infinite.any(axis=1)).tolist():  # which the range of a look leaves out
+        steady[at] = (arrays[at] == arrays[at][0]).all(axis=0)
+    return np.asarray(steady)
 
 
 def channels_of(dataset: Dataset) -> list[Channel]:

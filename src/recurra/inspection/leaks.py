@@ -6,8 +6,9 @@ import numpy as np
 
 from recurra.batches.splits import record_keys
 from recurra.checks import listing
-from recurra.inspection.channels import Channel
-from recurra.records import Dataset
+from recurra.findings import Findings
+from recurra.inspection.channels import Channel, steady_channels
+from recurra.records import Dataset, findings_of
 
 
 def duplicates(dataset: Dataset) -> list[str]:
@@ -86,9 +87,9 @@ def label_leaks(dataset: Dataset, channels: list[Channel]) -> list[str]:
         if labels.ndim != 1 or labels.dtype == object:
             return []
         values = np.stack([record.values[0] for record in dataset.records])
-        steady = np.all(
-            [(record.values == record.values[0]).all(axis=0) for record in dataset.records], axis=0
-        )
+        arrays = [record.values for record in dataset.records]
+        looks = (findings_of(dataset) or Findings()).looks(arrays)
+        steady = steady_channels(arrays, looks).all(axis=0)
     names = [channels[i].name for i in np.flatnonzero(steady) if _equals_label(values[:, i], labels)]
     if not dataset.labels_per_step:
         names += _static_leaks(dataset, labels)

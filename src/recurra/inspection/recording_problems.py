@@ -4,12 +4,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from recurra.findings import Findings, Look
+from recurra.findings import PIECE, Findings, Look
+from recurra.inspection.channels import steady_channels
 from recurra.records import Dataset, Record, findings_of
 
 # A channel is clipped where this share of its samples stands at its largest or smallest value, in stretches.
 CLIPPED_SHARE = 0.01
 _CLIPPED_STRETCH = 3  # samples: one touch of the largest value is none
+# Shorter ones are not called clipped or still.
+_FEWEST_STEPS = 100
+
+Pair = tuple[Record, Look]
+# Record, channel, first step, steps.
+Problem = tuple[Record, int, int, int]
 # Missing values in a row that are told one by one.
 BURST = 10
 
@@ -22,14 +29,11 @@ def recording_problems(dataset: Dataset) -> list[str]:
     names = dataset.channel_names
     looks = (findings_of(dataset) or Findings()).looks([r.values for r in arrays])
     pairs = list(zip(arrays, looks, strict=True))
-    return [
-        sentence
-        for found, kind in ((_clipped, "clipped"), (_still, "constant"), (_bursts, "burst"))
-        if (sentence := _told([(r, *one) for r, look in pairs for one in found(r, look)], kind, names))
-    ]
+    kinds = ((_clipped(pairs), "clipped"), (_still(pairs), "constant"), (_bursts(pairs), "burst"))
+    return [sentence for found, kind in kinds if (sentence := _told(list(found), kind, names))]
 
 
-def _told(found: list[tuple[Record, int, int, int]], kind: str, names: Sequence[str] | None) -> str:
+def _told(found: list[Problem], kind: str, names: Sequence[str] | None) -> str:
     """Return the sentence for (record, channel, first step, steps)."""
     if not found:
         return ""
@@ -57,45 +61,71 @@ def _time(record: Record, steps: int) -> str:
     return f"{steps} steps" if rate is None else f"{steps / rate:.3g} s"
 
 
-def _clipped(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
-    values = record.values
-    if len(values) < 100:
-        return
-    tops, bottoms = np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)
-    # So many samples must stand there at least, in stretches or not: few channels are left to look at closely.
-    most = np.maximum((values == tops).sum(axis=0), (values == bottoms).sum(axis=0))
-    for channel in np.flatnonzero((most >= CLIPPED_SHARE * len(values)) & (tops != bottoms)).tolist():
-        column, top, bottom = values[:, channel], tops[channel], bottoms[channel]
-        if len(np.unique(column[:1000])) < 20:  # a switch or a counter is no signal
+def _clipped(pairs: Sequence[Pair]) -> Iterator[Problem]:
+    for at, channel in _at_edges(pairs):
+        record, look = pairs[at]
+        column = record.values[:, channel]
+        top, bottom = look.high[channel], look.low[channel]
+        if look.infinite[channel]:  # which a look leaves out
+            top, bottom = np.fmax.reduce(column), np.fmin.reduce(column)
+        if top == bottom or len(set(column[:1000].tolist())) < 20:  # a switch or a counter is no signal
             continue
         for extreme in (top, bottom):
             starts, ends = _stretches(column == extreme)
             lengths = ends - starts
             steps = int(lengths[lengths >= _CLIPPED_STRETCH].sum())
             if steps >= CLIPPED_SHARE * len(column):
-                yield channel, int(starts[0]), steps
+                yield record, channel, int(starts[0]), steps
                 break
 
 
-def _still(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
-    values = record.values
-    if len(values) < 100:
-        return
-    for channel in np.flatnonzero(values[0] == values[-1]).tolist():
-        column = values[:, channel]
-        if (column == column[0]).all():
-            yield channel, 0, len(column)
+def _at_edges(pairs: Sequence[Pair]) -> Iterator[tuple[int, int]]:
+    """Yield recording and channel where `CLIPPED_SHARE` of the samples may stand at the largest or smallest value.
+
+    Short recordings of as many channels are counted together, a portion of rows at a time.
+    """
+    long = [at for at, (record, _) in enumerate(pairs) if len(record.values) >= _FEWEST_STEPS]
+    while long:
+        some, rows, width = 0, 0, pairs[long[0]][0].values.shape[1]
+        while some < len(long) and rows < PIECE and pairs[long[some]][0].values.shape[1] == width:
+            rows += len(pairs[long[some]][0].values)
+            some += 1
+        together, long = long[:some], long[some:]
+        for at, channel in np.argwhere(_pressed([pairs[at] for at in together])).tolist():
+            yield together[at], channel
 
 
-def _bursts(record: Record, look: Look) -> Iterator[tuple[int, int, int]]:
-    if look.complete:
-        return
-    missing = np.isnan(record.values)
-    for channel in range(missing.shape[1]):
-        starts, ends = _stretches(missing[:, channel])
-        if len(starts) and (ends - starts).max() >= BURST:
-            longest = int((ends - starts).argmax())
-            yield channel, int(starts[longest]), int(ends[longest] - starts[longest])
+def _pressed(pairs: Sequence[Pair]) -> np.ndarray:
+    """Return in which channels so many samples stand at an edge, in stretches or not: bool (recordings, channels)."""
+    arrays = [record.values for record, _ in pairs]
+    lengths = np.array([len(values) for values in arrays])
+    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    begins = np.cumsum(lengths) - lengths
+    found = np.array([look.infinite > 0 for _, look in pairs])  # whose edges a look leaves out
+    for edges in ([look.low for _, look in pairs], [look.high for _, look in pairs]):
+        equal = joined == (edges[0] if len(arrays) == 1 else np.repeat(np.array(edges), lengths, axis=0))
+        steps = np.add.reduceat(equal, begins, axis=0, dtype=np.int64)
+        found |= steps >= CLIPPED_SHARE * lengths[:, None]
+    return found
+
+
+def _still(pairs: Sequence[Pair]) -> Iterator[Problem]:
+    arrays, looks = [record.values for record, _ in pairs], [look for _, look in pairs]
+    for at, channel in np.argwhere(steady_channels(arrays, looks)).tolist():
+        if len(arrays[at]) >= _FEWEST_STEPS:
+            yield pairs[at][0], channel, 0, len(arrays[at])
+
+
+def _bursts(pairs: Sequence[Pair]) -> Iterator[Problem]:
+    for record, look in pairs:
+        if look.complete:
+            continue
+        missing = np.isnan(record.values)
+        for channel in range(missing.shape[1]):
+            starts, ends = _stretches(missing[:, channel])
+            if len(starts) and (ends - starts).max() >= BURST:
+                longest = int((ends - starts).argmax())
+                yield record, channel, int(starts[longest]), int(ends[longest] - starts[longest])
 
 
 def _stretches(true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,10 +23,11 @@ from recurra.readers.large.tables import is_large, read_columns
 from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.signals.stretches import COLUMNS, by_file, holds_stretches, steps_labelled
-from recurra.readers.tables import row_order, texts, time_columns
+from recurra.readers.tables import row_order, texts
 from recurra.readers.tables.columns import Columns, read_delimited
 from recurra.readers.tables.table import from_columns, has_index
 from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
+from recurra.readers.times.rates import common_rate
 from recurra.readers.ts import read_ts_pair
 from recurra.records import Dataset, Record
 
@@ -574,7 +575,7 @@ def _even_out(dataset: Dataset, path: Path) -> tuple[list[Record], list[str]]:
     rates = [record.sample_rate_hz for record in dataset.records]
     if all(rate is None for rate in rates):
         return list(dataset.records), []
-    even, notes = time_columns.common_rate(rates, str(path))
+    even, notes = common_rate(rates, str(path))
     different = {rate for rate in even if rate is not None}
     if len(different) > 1 and any(
         (record.name or "").lower().endswith(SIGNALS) for record in dataset.records

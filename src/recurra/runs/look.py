@@ -11,8 +11,10 @@ from typing import Any
 from recurra.checks import check_choice
 from recurra.datasets import load_any
 from recurra.errors import DataError
+from recurra.findings import Findings
 from recurra.fitting.recipe import Facts, foreseen
 from recurra.inspection.inspection import inspect
+from recurra.records import RunData
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
@@ -61,7 +63,7 @@ def look(
     task = None if task is None else TASK_NAMES.get(task, task)
     check_choice("look", "task", task, [*TASKS, None])
     options = as_task_reads(task, data, options)
-    dataset = load_any(data, **options)
+    dataset = RunData.of(load_any(data, **options), Findings())
     divided = _divided(dataset, test_of(test), by, options)
     found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
     given = {

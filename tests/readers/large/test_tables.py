@@ -79,6 +79,7 @@ def said(read, path, words):
 @pytest.mark.parametrize("case", [*PLAIN, *ODD])
 def test_says_what_the_reader_of_text_says(case, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "LARGE_BYTES", 0)
+    monkeypatch.setattr(delimited, "_PORTION", 500)  # bytes: a table is read in a dozen portions
     path = tmp_path / "data.csv"
     content = {**PLAIN, **ODD}[case]
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -7,6 +7,7 @@ import recurra
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import parse
+from recurra.readers.times.rates import common_rate, gap_notes, rates_hz
 
 
 def read(cells, name="time", **words):
@@ -78,25 +79,31 @@ def test_unknown_unit():
         read(["1"], unit="weeks")
 
 
+def rate_hz(seconds):
+    (alone,) = rates_hz(seconds, np.array([0, len(seconds)]))
+    others = [np.arange(7) * 0.5, seconds, np.array([0.0, 1, 3]), seconds + 2.0]  # as one of several
+    starts = np.cumsum([0, *(len(times) for times in others)])
+    assert rates_hz(np.concatenate(others), starts)[:3] == [2.0, alone, None]
+    return alone
+
+
 def test_rate():
     grid = np.arange(100) / 360
-    assert time_columns.rate_hz(grid) == pytest.approx(360)
-    assert time_columns.rate_hz(np.round(grid, 3)) == pytest.approx(
-        360, rel=2e-3
-    )  # stamps in whole milliseconds
-    assert time_columns.rate_hz(np.delete(grid, 50)) is None
-    assert time_columns.rate_hz(grid[:2]) is None
-    assert time_columns.rate_hz(np.zeros(5)) is None
+    assert rate_hz(grid) == pytest.approx(360)
+    assert rate_hz(np.round(grid, 3)) == pytest.approx(360, rel=2e-3)  # stamps in whole milliseconds
+    assert rate_hz(np.delete(grid, 50)) is None
+    assert rate_hz(grid[:2]) is None
+    assert rate_hz(np.zeros(5)) is None
 
 
 def test_rates_that_differ_by_rounding_become_one():
-    rates, notes = time_columns.common_rate([359.9, 360.1, 360.0], "t")
+    rates, notes = common_rate([359.9, 360.1, 360.0], "t")
     assert rates == [360.0] * 3
     assert notes == []
 
 
 def test_mixed_rates_are_told():
-    rates, notes = time_columns.common_rate([50.0, 100.0, 100.0, None], "t.csv")
+    rates, notes = common_rate([50.0, 100.0, 100.0, None], "t.csv")
     assert rates == [50.0, 100.0, 100.0, None]
     assert notes[0].startswith("t.csv: 1 of 4 sequences are sampled irregularly or too short to tell")
     assert notes[1] == (
@@ -106,11 +113,16 @@ def test_mixed_rates_are_told():
 
 
 def test_the_longest_gap():
-    from recurra.readers.tables.time_columns import gap
-
-    assert gap(np.array([0.0, 1, 2, 3, 4])) is None
-    assert gap(np.array([0.0, 1, 2, 9, 10, 11])) == (2, 7.0)
-    assert gap(np.array([0.0, 9.0])) is None
+    even, short = np.array([0.0, 1, 2, 3, 4]), np.array([0.0, 9.0])
+    gaps = np.array([0.0, 1, 2, 9, 10, 11]), np.array([5.0, 5.5, 6, 14.5, 15])
+    jitter = np.array([0.0, 1, 1.1, 2.1, 3.1])  # the longest step is no gap beside the median
+    sequences = [even, short, gaps[0], jitter, gaps[1], even]
+    starts = np.cumsum([0, *(len(times) for times in sequences)])
+    (note,) = gap_notes(np.concatenate(sequences), starts, lambda row: f" (row {row})", "t")
+    assert note.startswith("t: 2 sequences have gaps in time; the longest is of 8.5 s after step 2 (row 18).")
+    assert gap_notes(even, np.array([0, 5]), str, "t") == []
+    many = np.concatenate([np.arange(40_000) * 0.1, gaps[0]])  # more than are looked at together
+    assert "the longest is of 7 s after step 2" in gap_notes(many, np.array([0, 40_000, 40_006]), str, "t")[0]
 
 
 @pytest.mark.parametrize("word", [{"time_zone": "Europe/Berlin"}, {"time_format": "day first"}])

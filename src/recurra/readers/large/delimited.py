@@ -20,7 +20,9 @@ from recurra.readers.tables.preamble import check_header, find_table, is_row_of_
 
 # Rows at the beginning that say what a column holds, as many as `find_table` looks at, and lines they may stand in.
 _SAMPLE_ROWS, _SAMPLE_LINES = 200, 401
-_HEAD_BYTES, _CHUNK = 1 << 17, 1 << 24
+_HEAD_BYTES, _CHUNK = 1 << 17, 1 << 22
+# Text that a thread of pyarrow takes at once, and of which so much is read before its numbers are taken.
+_BLOCK, _PORTION = 1 << 20, 1 << 23
 # pyarrow takes some kilobytes for each column of each piece of a file.
 _MOST_COLUMNS = 4096
 # Times that a column may turn out to be something else before the file is read as text.
@@ -265,6 +267,20 @@ def _columns(
     )
 
 
+def _portions(path: Path) -> Iterator[bytes]:
+    """Yield a file in portions of whole lines."""
+    begun = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_PORTION):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield begun + chunk[:end]
+                begun = b""
+            begun += chunk[end:]
+    if begun.strip():
+        yield begun
+
+
 def _batches(path: Path, form: _Form, kinds: Sequence[str], decimal: str) -> Iterator[Any]:
     import pyarrow
     from pyarrow import csv as arrow
@@ -275,26 +291,35 @@ def _batches(path: Path, form: _Form, kinds: Sequence[str], decimal: str) -> Ite
         "words": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
     }
     positions = [str(j) for j in range(len(kinds))]
+    options = {
+        "parse_options": arrow.ParseOptions(
+            delimiter=form.delimiter,
+            quote_char='"' if form.quoted else False,
+            newlines_in_values=form.quoted,
+        ),
+        "convert_options": arrow.ConvertOptions(
+            column_types=dict(zip(positions, [types[kind] for kind in kinds], strict=True)),
+            null_values=_NULLS,
+            strings_can_be_null=False,
+            decimal_point=decimal,
+        ),
+    }
+
+    def reading(skipped: int) -> Any:
+        return arrow.ReadOptions(column_names=positions, skip_rows=skipped, block_size=_BLOCK)
+
     try:
-        reader = arrow.open_csv(
-            path,
-            read_options=arrow.ReadOptions(
-                column_names=positions, skip_rows=form.first_line, block_size=_CHUNK
-            ),
-            parse_options=arrow.ParseOptions(
-                delimiter=form.delimiter,
-                quote_char='"' if form.quoted else False,
-                newlines_in_values=form.quoted,
-            ),
-            convert_options=arrow.ConvertOptions(
-                column_types=dict(zip(positions, [types[kind] for kind in kinds], strict=True)),
-                null_values=_NULLS,
-                strings_can_be_null=False,
-                decimal_point=decimal,
-            ),
-        )
-        with reader:
-            yield from reader
+        if form.quoted:  # a line may go on in the next portion
+            with arrow.open_csv(path, read_options=reading(form.first_line), **options) as reader:
+                yield from reader
+            return
+        # open_csv parses on one thread, read_csv on all.
+        for number, text in enumerate(_portions(path)):
+            read_options = reading(0 if number else form.first_line)
+            if number or text.count(b"\n") > form.first_line:
+                yield from arrow.read_csv(
+                    pyarrow.BufferReader(text), read_options=read_options, **options
+                ).to_batches()
     except pyarrow.ArrowInvalid as error:
         told = re.search(
             r"column #(\d+): (?:Row #\d+: )?CSV conversion error.*invalid value '(.*)'", str(error), re.DOTALL

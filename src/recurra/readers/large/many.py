@@ -21,7 +21,7 @@ from recurra.folder_lock import FolderLock
 from recurra.readers.large.stored import SequenceStore
 from recurra.readers.large.tables import read_table
 from recurra.readers.tables.table_options import TableOptions
-from recurra.readers.tables.time_columns import common_rate
+from recurra.readers.times.rates import common_rate
 from recurra.records import Dataset
 
 PARQUET = (".parquet", ".pq")

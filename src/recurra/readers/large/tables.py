@@ -1,5 +1,6 @@
 """`read_table` of large files: by pyarrow where that says the same, else cell by cell, which names what is odd."""
 
+import stat
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ def read_table(source: Any, words: TableOptions | None = None) -> Dataset:
 def is_large(path: Path) -> bool:
     """Return whether a file is worth to be read by pyarrow."""
     # Where only predictions are made, nothing but numpy may be there.
-    return path.is_file() and path.stat().st_size >= LARGE_BYTES and find_spec("pyarrow") is not None
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(about.st_mode) and about.st_size >= LARGE_BYTES and find_spec("pyarrow") is not None
 
 
 def read_columns(path: Path, words: TableOptions, *, header: str) -> Columns | None:

@@ -18,7 +18,9 @@ INSTANCE = "instance"
 def sequence_columns(columns: Columns, wanted: Sequence[str] | None) -> list[str]:
     """Return the columns whose cells are sequences, of the wanted ones if they are told; empty if there are none."""
     names = columns.names if wanted is None else list(wanted)
-    return [name for name in names if columns[name].dtype == object and _is_sequence(columns[name][0])]
+    held = dict(zip(columns.names, columns.arrays, strict=True))
+    arrays = {name: cells for name in names if isinstance(cells := held[name], np.ndarray)}
+    return [name for name, cells in arrays.items() if cells.dtype == object and _is_sequence(cells[0])]
 
 
 def _is_sequence(cell: Any) -> bool:

@@ -12,6 +12,7 @@ from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.preamble import time_unit
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
+from recurra.readers.times import rates
 
 # What exports call time beside `USUAL_NAMES`, in small letters; such a column must rise.
 NAMES = {
@@ -55,7 +56,8 @@ class RowOrder:
         codes, names = self._codes()
         self.names: list[str | None] = names
         self.order: np.ndarray | None = None
-        self.blocks = np.flatnonzero(np.diff(codes, prepend=-1))  # first row of each run of one id
+        # First row of each run of one id.
+        self.blocks = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
         if len(self.blocks) > len(names):
             self._check_scattered(codes)
             self.order = np.argsort(codes, kind="stable")
@@ -113,10 +115,10 @@ class RowOrder:
         )
 
     def _check_forward(self) -> None:
-        steps = np.diff(self.seconds)
+        before, after = self.seconds[:-1], self.seconds[1:]
         inside = np.ones(len(self.seconds), dtype=bool)
         inside[self.starts[:-1]] = False
-        backwards = np.flatnonzero((steps < 0) & inside[1:])
+        backwards = np.flatnonzero((after < before) & inside[1:])
         if backwards.size:
             row = int(backwards[0]) + 1
             restarts = self.order is not None and self._row(row) in self.blocks
@@ -133,7 +135,7 @@ class RowOrder:
                 f"{self.columns.place(self._row(row))}"
                 f"{self._of(row)} has {self._time(row)} after {self._time(row - 1)}. {advice}"
             )
-        doubled = np.flatnonzero((steps == 0) & inside[1:])
+        doubled = np.flatnonzero((after == before) & inside[1:])
         if doubled.size:
             row = int(doubled[0]) + 1
             self.notes.append(
@@ -169,12 +171,9 @@ class RowOrder:
         """Sampling rate of every sequence, with notes."""
         if self.clock is None or self.clock.counter or self.words.sample_rate_hz is not None:
             return [None] * len(self.names), []
-        rates = [
-            time_columns.rate_hz(self.seconds[a:b])
-            for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)
-        ]
-        even, notes = time_columns.common_rate(rates, self.columns.who)
-        gaps = time_columns.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
+        found = rates.rates_hz(self.seconds, self.starts)
+        even, notes = rates.common_rate(found, self.columns.who)
+        gaps = rates.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
         return even, [*gaps, *notes]
 
     def first_time(self, index: int) -> float | None:
@@ -319,8 +318,21 @@ def _by_values(columns: Columns, words: TableOptions) -> str | None:
     return free[0] if _rises(columns, free[0], words, evenly=True) else None
 
 
+def _falls_at_once(columns: Columns, name: str) -> bool:
+    """Whether the first two numbers of a column do not rise, which spares the look at a column of many small files."""
+    if columns.numerals.decimal != "." or columns.numerals.thousands is not None:
+        return False
+    try:
+        first, second = (float(cell) for cell in columns[name][:2].tolist())
+    except (TypeError, ValueError):
+        return False
+    return second <= first
+
+
 def _rises(columns: Columns, name: str, words: TableOptions, *, evenly: bool = False) -> bool:
     """Whether a column rises within each sequence; text does not count as rising evenly, as a time by its name it does."""
+    if evenly and not words.id and _falls_at_once(columns, name):
+        return False
     try:
         values = columns.numbers(name)
     except DataError:

@@ -1,10 +1,7 @@
 """Time columns: what they are measured in, whether they go forward, and the sampling rate that follows."""
 
-import itertools
 import re
 import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,16 +26,11 @@ _YEARS = (1500, 2300)
 _EXCEL_DAYS, _EXCEL_1970 = (20_000, 80_000), 25_569
 # Until when fractions of such days are more likely than seconds with fractions: 2064.
 _EXCEL_NOW = 60_000
-
-# A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
-# stays below it up to 500 Hz, one missing step does not.
-_TOLERANCE = 0.25
+# Numbers that are looked at together.
+_PIECE = 1 << 16
 
 # What a date in text has: a digit, and more than a number would.
 _DIGIT_AND_MORE = re.compile(r"(?=.*\d)(?!\s*[+-]?\d*[.,]?\d*([eE][+-]?\d+)?\s*\Z)", re.DOTALL)
-
-# Times further apart than this many usual steps leave a gap.
-_GAP = 5.0
 
 
 @dataclass(frozen=True)
@@ -231,35 +223,51 @@ def _from_numbers(
 ) -> Clock:
     ending = re.search(r"[_ (\[](ns|us|ms|s|sec|seconds|min|h|d)[)\]]?\Z", name.lower())
     named = {"sec": "s", "seconds": "s"}.get(ending.group(1), ending.group(1)) if ending else None
-    if unit is None and named is None and numbers.size and not np.isnan(numbers).all():
+    there = _there(numbers)
+    if unit is None and named is None and there.size:
         stamps = _numbers_of_dates(columns, numbers, name, form, series)
         if stamps is not None:
             return _of_stamps(stamps, name, zone)
-    size = float(np.nanmedian(np.abs(numbers))) if not np.isnan(numbers).all() else 0.0
+    size = float(np.median(np.abs(there), overwrite_input=True)) if there.size else 0.0
     # Times since 1970 of the years 1973 to 5138, in s, ms, us, ns.
     epoch = next(
         (u for u, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)) if size >= low), None
     )
     chosen = unit or named or epoch or "s"
-    steps = np.diff(numbers)
-    counts = unit is None and named is None and epoch is None and bool(np.all(numbers == np.round(numbers)))
-    forward = steps[steps > 0]
-    counter = counts and (forward.size == 0 or bool(np.median(forward) == 1))
+    counter = unit is None and named is None and epoch is None and _are_whole(numbers)
+    if counter:
+        steps = np.diff(numbers)
+        forward = steps[steps > 0]
+        counter = forward.size == 0 or bool(np.median(forward) == 1)
     # Seconds since 1970 are in universal time, whatever zone the answers are to be in.
     own = ("UTC" if zone is None else zone) if epoch is not None and zone is not None else None
     note = "" if unit or named or epoch or form else _perhaps_days(columns, numbers, name)
-    return Clock(numbers * SECONDS[chosen], counter, epoch is not None, zone=own, note=note)
+    seconds = numbers if chosen == "s" else numbers * SECONDS[chosen]
+    return Clock(seconds, counter, epoch is not None, zone=own, note=note)
+
+
+def _there(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers that are not missing, without a copy where none is."""
+    missing = np.isnan(numbers)
+    return numbers[~missing] if missing.any() else numbers
+
+
+def _are_whole(numbers: np.ndarray) -> bool:
+    """Return whether all are whole numbers; of a long column no copy is made, and mostly its beginning tells."""
+    pieces = (numbers[first : first + _PIECE] for first in range(0, len(numbers), _PIECE))
+    return all(bool((piece == np.round(piece)).all()) for piece in pieces)
 
 
 def _perhaps_days(columns: Columns, numbers: np.ndarray, name: str) -> str:
     """Return a sentence where seconds look like days of a spreadsheet with the time of day as their fraction, else ""."""
-    there = numbers[~np.isnan(numbers)]
-    steps = np.abs(np.diff(there))
-    steps = steps[steps > 0]
-    named = name.lower() in ("s", "sec", "seconds")
-    if named or not steps.size or np.median(steps) >= 1 or (there == np.round(there)).all():
+    there = _there(numbers)
+    if name.lower() in ("s", "sec", "seconds") or not there.size or _are_whole(there):
         return ""
     if there.min() < _EXCEL_DAYS[0] or there.max() > _EXCEL_NOW:
+        return ""
+    steps = np.abs(np.diff(there))
+    steps = steps[steps > 0]
+    if not steps.size or np.median(steps) >= 1:
         return ""
     moment = _stamped(np.round((there[:1] - _EXCEL_1970) * 86_400) * 1000, "ms")[0]
     return (
@@ -278,9 +286,9 @@ def _numbers_of_dates(
     DataError
         If the numbers of a series may be days of a spreadsheet as well as seconds.
     """
-    there = numbers[~np.isnan(numbers)]
+    there = _there(numbers)
     low, high = float(there.min()), float(there.max())
-    whole = bool((there == np.round(there)).all())
+    whole = _are_whole(there)
     dated = bool(_DATE_NAMES.search(name)) or series
     if form == dates.EXCEL or (_EXCEL_DAYS[0] <= low and high <= _EXCEL_DAYS[1] and dated and form is None):
         if form is None and not _DATE_NAMES.search(name):
@@ -296,21 +304,13 @@ def _numbers_of_dates(
         return _of_digits(numbers, "%Y%m%d") if dated or high - low > 100 else None
     if whole and low >= 150001 and high <= 230012 and dated:
         return _of_digits(numbers, "%Y%m")
+    if not (_YEARS[0] <= low and high <= _YEARS[1]):
+        return None
     steps = np.abs(np.diff(there))
-    years = _YEARS[0] <= low and high <= _YEARS[1]
-    if (
-        years
-        and whole
-        and (_YEAR_NAMES.search(name) or (series and steps.size and 1 <= np.median(steps) <= 10))
-    ):
+    if whole and (_YEAR_NAMES.search(name) or (series and steps.size and 1 <= np.median(steps) <= 10)):
         return _stamped((numbers - 1970), "Y")
     months = numbers * 12
-    if (
-        years
-        and dated
-        and (_YEAR_NAMES.search(name) or series)
-        and np.nanmax(np.abs(months - np.round(months))) < 0.06
-    ):
+    if dated and (_YEAR_NAMES.search(name) or series) and np.nanmax(np.abs(months - np.round(months))) < 0.06:
         return _stamped(np.round(months) - 1970 * 12, "M")
     return None
 
@@ -526,74 +526,3 @@ def _of_parts(columns: Columns, names: list[str], years: np.ndarray, who: str) -
             f"{who} make no time at {columns.place(error.row)}: {texts[error.row]}. Correct the cell."
         ) from None
     return stamps
-
-
-def rate_hz(seconds: np.ndarray) -> float | None:
-    """Return the sampling rate of one sequence's times, None if fewer than 3 or irregular."""
-    if len(seconds) < 3:
-        return None
-    step = (seconds[-1] - seconds[0]) / (len(seconds) - 1)
-    if step <= 0:
-        return None
-    grid = seconds[0] + step * np.arange(len(seconds))
-    return float(1 / step) if np.abs(seconds - grid).max() <= _TOLERANCE * step else None
-
-
-def gap(seconds: np.ndarray) -> tuple[int, float] | None:
-    """Return the step before the longest gap, and its seconds; None if no two times are `_GAP` usual steps apart."""
-    steps = np.diff(seconds)
-    if len(steps) < 3:
-        return None
-    widest = int(steps.argmax())
-    return (widest, float(steps[widest])) if steps[widest] > _GAP * float(np.median(steps)) > 0 else None
-
-
-def gap_notes(seconds: np.ndarray, starts: np.ndarray, called: Callable[[int], str], who: str) -> list[str]:
-    """Return a sentence on the longest gap of any sequence, if there is one.
-
-    Parameters
-    ----------
-    seconds : ndarray of shape (rows,)
-        Times of all sequences, one after the other.
-    starts : ndarray of shape (sequences + 1,)
-        First row of each sequence, and the end.
-    called : callable
-        Gives what to call the sequence of a row.
-    who : str
-        Named in the sentence.
-    """
-    found = [
-        (*longest, int(first))
-        for first, last in itertools.pairwise(starts)
-        if (longest := gap(seconds[first:last])) is not None
-    ]
-    if not found:
-        return []
-    step, length, row = max(found, key=lambda one: one[1])
-    return [
-        f"{who}: {len(found)} sequences have gaps in time; the longest is of {length:.3g} s after step {step}"
-        f"{called(row)}. Cut them there, or fill them."
-    ]
-
-
-def common_rate(rates: Sequence[float | None], who: str) -> tuple[list[float | None], list[str]]:
-    """Return each sequence's rate, evened out where only rounding differs, and notes on what is uneven."""
-    known = np.array([rate for rate in rates if rate is not None])
-    notes = []
-    irregular = len(rates) - len(known)
-    if irregular:
-        notes.append(
-            f"{who}: {irregular} of {len(rates)} sequences are sampled irregularly or too short to tell; "
-            "their sampling rate is left open. Resample them if the rate matters."
-        )
-    if not known.size:
-        return list(rates), notes
-    middle = float(np.median(known))
-    if known.max() - known.min() <= 0.01 * middle:
-        same = float(f"{middle:.4g}") if known.max() - known.min() > 1e-6 * middle else float(f"{middle:.6g}")
-        return [None if rate is None else same for rate in rates], notes
-    rounded = [None if rate is None else float(f"{rate:.4g}") for rate in rates]
-    most = Counter(rate for rate in rounded if rate is not None).most_common(4)
-    shown = ", ".join(f"{rate:g} Hz ({count})" for rate, count in most)
-    notes.append(f"{who}: the sequences are sampled at different rates: {shown}. Resample them to one rate.")
-    return rounded, notes
