@@ -8,6 +8,7 @@
 - `files/`: What readers of every kind of file share; knows no format
 - `folder`: A folder of files, one sequence each, becomes records
 - `large/`: Large tables by pyarrow, many tables as one, and sequences on disk
+- `one_file`: One file of a folder becomes one record: a table, an array, a signal, or a text
 - `signals/`: Signal files become records, one file per format
 - `tables/`: Tables, series and texts on disk become records
 - `times/`: Time stamps, the calendar, and the frequency of a series

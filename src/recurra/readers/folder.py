@@ -6,7 +6,6 @@ start, end, label); the two files of an archive's split (``NAME_TRAIN.ts``, ``NA
 column of their own. A ``.txt`` file of words rather than numbers is one text.
 """
 
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,24 +14,22 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from recurra.checks import did_you_mean_file, listing
-from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
+from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.arff import read_arff_pair
-from recurra.readers.arrays import load
 from recurra.readers.files.links import leads_out, note_of
-from recurra.readers.large.tables import is_large, read_columns
-from recurra.readers.signals.signal import COMPANIONS, options_for, read_signal, recordings_of
+from recurra.readers.one_file import ADVICE, LABELS, UNNAMED, of_each_file, read_one
+from recurra.readers.signals.signal import COMPANIONS, options_for, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.signals.stretches import COLUMNS, by_file, holds_stretches, steps_labelled
 from recurra.readers.tables import row_order, texts
 from recurra.readers.tables.columns import Columns, read_delimited
-from recurra.readers.tables.table import from_columns, has_index
-from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions, refuse
+from recurra.readers.tables.table import has_index
+from recurra.readers.tables.table_options import DELIMITED, USUAL_NAMES, TableOptions
 from recurra.readers.times.rates import common_rate
 from recurra.readers.ts import read_ts_pair
 from recurra.records import Dataset, Record
 
 FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy", *SIGNALS)
-LABELS = "labels.csv"
 
 _MAX_NOTES = 10
 
@@ -107,8 +104,9 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
         takes += ["known"] if words.kind == "series" else []
     elif any(file.suffix.lower() in SIGNALS for file in files):
         takes = [*takes, "label"]
-    words.check_given(takes, f"{path}, a folder of files", advice=_ADVICE)
-    return _join([_read(file, path, words, keep_labels=True) for file in files], notes)
+    words.check_given(takes, f"{path}, a folder of files", advice=ADVICE)
+    own = of_each_file(words, keep_labels=True)
+    return _join([read_one(file, path, own) for file in files], notes)
 
 
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
@@ -116,7 +114,6 @@ _OF_A_TABLE = (
     "time", "channels", "sort", "time_unit", "time_format", "time_zone", "sample_rate_hz", "encoding", "delimiter",
     "decimal", "thousands", "header", "static",
 )  # fmt: skip
-_ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 
 
 def _tables(files: Sequence[Path], encoding: str) -> list[Path]:
@@ -160,16 +157,15 @@ def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -
     takes = _words_of(everything, words.encoding)
     if _tables(everything, words.encoding):
         takes = [*takes, "group"]
-    words.check_given(takes, f"{path}, whose folders are the classes", advice=_ADVICE)
+    words.check_given(takes, f"{path}, whose folders are the classes", advice=ADVICE)
+    own = of_each_file(words, keep_labels=False)
     for folder, files, skipped in found:
         notes += skipped
         if not files:
             notes.append(
                 f"{path}: the folder {folder.name!r} has no sequence file; there is no class of this name."
             )
-        for file in files:
-            one = _read(file, path, words, keep_labels=False)
-            read.append(replace(one, records=[replace(one.records[0], label=folder.name)]))
+        read += [read_one(file, path, own, label=folder.name) for file in files]
     if not read and any(
         child.is_dir() and not _hidden(child) for folder in folders for child in folder.iterdir()
     ):
@@ -205,7 +201,10 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
     """Return the sequence files of a folder by name, and a note on those of other kinds and on links out of ``root``."""
     everything = [child for child in folder.iterdir() if not _hidden(child)]
     outside = note_of(root, everything)
-    children = sorted(child for child in everything if child.is_file() and not leads_out(child, root))
+    children = sorted(
+        (child for child in everything if child.is_file() and not leads_out(child, root)),
+        key=lambda child: child.name,
+    )
     known = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
     files = recordings_of(known)
     read = {child.name for child in known}
@@ -220,92 +219,6 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
         [f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."] if others else []
     )
     return files, outside + kinds
-
-
-def _read(file: Path, root: Path, words: TableOptions, *, keep_labels: bool) -> Dataset:
-    """Read one file as one record; the words were checked for the folder, and are not again for what the file is."""
-    grouped = "group" in words.given
-    words = replace(words, given=words.given & {"sort", "time_unit", "time_format", "time_zone"})
-    name = file.relative_to(root).as_posix()
-    if file.suffix.lower() in SIGNALS:
-        return _read_signal(file, name, words if keep_labels else replace(words, label=""))
-    if file.suffix.lower() == ".npy":
-        values = load(file)["X"]
-        if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
-            raise DataError(
-                f"{file}: must hold numbers of shape (time, channels); got {values.dtype} of shape "
-                f"{values.shape}."
-            )
-        if 0 in values.shape:
-            raise DataError(
-                f"{file}: has no time step: its shape is {values.shape}. Remove the file or its label."
-            )
-        values = values.reshape(len(values), -1).astype(
-            np.float64 if values.dtype.kind != "f" else values.dtype, copy=False
-        )
-        return Dataset([Record(values, name=name, sample_rate_hz=words.sample_rate_hz)])
-    if file.suffix.lower() == ".txt" and texts.is_prose(file, encoding=words.encoding):
-        return Dataset([texts.read_file(file, name=name, encoding=words.encoding)], kind="text")
-    header = "maybe" if words.header == "auto" else words.header
-    if is_large(file):
-        with contextlib.suppress(RecurraError):  # the reader of text says it, with the line
-            if (plain := read_columns(file, words, header=header)) is not None:
-                return _of_columns(plain, file, name, words, grouped=grouped, keep_labels=keep_labels)
-    told = {word: getattr(words, word) for word in ("encoding", "delimiter", "decimal", "thousands")}
-    columns = read_delimited(file, **told, header=header)
-    return _of_columns(columns, file, name, words, grouped=grouped, keep_labels=keep_labels)
-
-
-def _of_columns(
-    columns: Columns, file: Path, name: str, words: TableOptions, *, grouped: bool, keep_labels: bool
-) -> Dataset:
-    found: list[str] = []
-    own = replace(words, id="", text="", layout="long", label_per="step" if keep_labels else "auto")
-    if not keep_labels:
-        if grouped and words.group not in columns.names:
-            refuse(["group"], [], f"{file}, which has no column {words.group!r}", advice=_ADVICE)
-        group = words.group if grouped else ""
-        words, found = _with_time(columns, words)
-        own = replace(own, time=words.time, time_unit=words.time_unit)
-        channels = words.channels or _plain_channels(columns, words)
-        own = replace(own, label="", target="", group=group, channels=channels)
-    dataset = from_columns(columns, own)
-    if columns.header_rows == 0 and words.header == "auto":
-        dataset = replace(dataset, notes=(*dataset.notes, _UNNAMED))
-    # Columns found by name and rates are told once for the whole folder.
-    notes = tuple(
-        note
-        for note in (*found, *dataset.notes)
-        if "found by name" not in note and "sampled irregularly" not in note
-    )
-    return replace(dataset, records=[replace(dataset.records[0], name=name)], notes=notes)
-
-
-def _read_signal(file: Path, name: str, words: TableOptions) -> Dataset:
-    dataset = read_signal(file, words)
-    if len(dataset.records) > 1:
-        raise DataError(
-            f"{file}: holds {len(dataset.records)} sequences; in a folder every file holds one. Load it alone."
-        )
-    return replace(dataset, records=[replace(dataset.records[0], name=name)])
-
-
-def _with_time(columns: Columns, words: TableOptions) -> tuple[TableOptions, list[str]]:
-    """Return the words with the time column of a file that calls it in its own way."""
-    usual = any(name.lower() in USUAL_NAMES["time"] for name in columns.names)
-    if usual and words.time is None:
-        return words, []
-    alone = replace(words, id="", text="", label=words.label or "", target=words.target or "")
-    return row_order.with_own_time(columns, alone, steps=True)
-
-
-def _plain_channels(columns: Columns, words: TableOptions) -> list[str]:
-    """Columns of a file in a class folder: what the folder says already, and the time, are no channels."""
-    named = {words.label, words.group, words.time, *row_order.static_names(columns, words)}
-    said = ("label", "group", "id") if words.time == "" else ("label", "group", "time", "id")
-    usual = {name for word in said for name in USUAL_NAMES[word]}
-    left = [n for n in columns.names if n not in named and n.lower() not in usual]
-    return left[1:] if left and has_index(columns, left[0]) and len(left) > 1 else left
 
 
 def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
@@ -350,15 +263,12 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
 
 
 # Stands among the notes of a file whose first row was taken for data, until all files are there.
-_UNNAMED = "the first row is data"
-
-
 def _without_doubt(read: Sequence[Dataset]) -> list[Dataset]:
     """Return what was read of files without names, or raise where all begin with one row of rising whole numbers.
 
     pandas writes such a row where columns have no names: (0, 1) of two; and a table by years has one.
     """
-    unnamed = [one.records[0] for one in read if _UNNAMED in one.notes]
+    unnamed = [one.records[0] for one in read if UNNAMED in one.notes]
     if len(unnamed) == len(read) > 1:
         row = unnamed[0].values[0]
         rising = len(row) > 1 and bool((row == np.round(row)).all() and (np.diff(row) > 0).all())
@@ -368,7 +278,7 @@ def _without_doubt(read: Sequence[Dataset]) -> list[Dataset]:
                 f"{unnamed[0].name}: its first row, {shown}{',...' if len(row) > 4 else ''}, stands in every file of the "
                 "folder and may be the names of the columns. Pass header='first' if it is, header='none' if it is data."
             )
-    return [replace(one, notes=tuple(note for note in one.notes if note != _UNNAMED)) for one in read]
+    return [replace(one, notes=tuple(note for note in one.notes if note != UNNAMED)) for one in read]
 
 
 def _in_order(one: Dataset, names: Sequence[str] | None) -> Record:
@@ -425,11 +335,11 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     parts = _parts(table, part) if part else [None] * len(files)
     static_names = row_order.static_names(table, words)
     static = row_order.static_of_rows(table, static_names)
-    of_files = replace(words.without_given("group"), static=None)
+    of_files = of_each_file(replace(words.without_given("group"), static=None), keep_labels=False)
     used = {column, group, part, *static_names, *targets, *_label_names(table, words, targets)}
     read = []
     for row, file in enumerate(files):
-        one = _read(by_name[str(file)], path, of_files, keep_labels=False)
+        one = read_one(by_name[str(file)], path, of_files)
         record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
         read.append(replace(one, records=[replace(record, static=static[row])]))
     unused = [name for name in table.names if name not in used and not has_index(table, name)]
@@ -467,9 +377,10 @@ def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
             "remove the row."
         )
     read = []
-    for name, own in stretches.items():
-        one = _read(by_name[name], path, words.without_given("group"), keep_labels=False)
-        labels = steps_labelled(own, len(one.records[0].values), f"{table.who}: {name}")
+    of_files = of_each_file(words.without_given("group"), keep_labels=False)
+    for name, parts in stretches.items():
+        one = read_one(by_name[name], path, of_files)
+        labels = steps_labelled(parts, len(one.records[0].values), f"{table.who}: {name}")
         read.append(replace(one, records=[replace(one.records[0], label=labels)]))
     left = [name for name in by_name if name not in stretches]
     notes = [f"{path}: left out what has no labelled stretch: {listing(left, 3)}."] if left else []

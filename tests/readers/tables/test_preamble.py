@@ -3,6 +3,7 @@ import pytest
 
 import recurra
 from recurra.errors import DataError
+from recurra.readers.tables.preamble import find_table
 
 
 def load(tmp_path, text, name="t.csv", **words):
@@ -146,3 +147,29 @@ def test_byte_order_marks_one_before_the_other(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbf" * 2 + b"sep=;\nid;time;x\na;0;1\nb;0;2\n")
     assert [record.name for record in recurra.load(path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x,y\n1,2\n3,4\n",
+        "x,y\n1,2\n3,-4.5e3",
+        "x,y\n1,2\n3,4\n\n\n",
+        "x,y\n\n1,2\n3,4\n",
+        "x,nan\n1,2\n3,4\n",
+        "x,y\n1,2\n3\n",
+        "x,y\n1,2,3\n4\n",
+        "x,y\n1,2\n,\n",
+        "x,y\n1,m\n3,4\n",
+        "x,y\ns,m\n3,4\n5,6\n",
+        "x,y\n# two\n1,2\n",
+        "x,y\n1,2\n\x1a",
+        "x;y,z\n1;2,3\n",
+        "x\n1\n2\n",
+        "x,y\n1,٣\n",
+    ],
+)
+def test_the_plainest_tables_are_what_all_others_are(text, monkeypatch):
+    quick = find_table(text)
+    monkeypatch.setattr("recurra.readers.tables.preamble._PLAINEST_SIZE", -1)
+    assert find_table(text) == quick

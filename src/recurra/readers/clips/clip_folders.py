@@ -242,7 +242,8 @@ def _classes(root: Path, folders: Sequence[Path], top: Path) -> tuple[list[Recor
 
 def _children(folder: Path, top: Path) -> list[Path]:
     """Return what is in a folder, without links that lead out of ``top``."""
-    return [child for child in sorted(folder.iterdir()) if not _hidden(child) and not leads_out(child, top)]
+    children = sorted(folder.iterdir(), key=lambda child: child.name)
+    return [child for child in children if not _hidden(child) and not leads_out(child, top)]
 
 
 def _is_clip_inside(path: Path, top: Path) -> bool:

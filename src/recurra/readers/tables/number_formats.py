@@ -107,7 +107,11 @@ def _plain(cells: np.ndarray) -> np.ndarray | None:
     except (TypeError, ValueError, OverflowError):
         return None
     listed = cells.tolist()
-    if any(isinstance(cell, str) and "_" in cell for cell in listed):  # float() takes 1_000
+    try:
+        underlined = "_" in "".join(listed)
+    except TypeError:  # not all are text
+        underlined = any(isinstance(cell, str) and "_" in cell for cell in listed)
+    if underlined:  # float() takes 1_000
         return None
     too_large = np.isinf(values)
     if too_large.any() and not all(_is_infinite(listed[row]) for row in np.flatnonzero(too_large)):

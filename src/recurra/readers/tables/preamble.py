@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,8 @@ _UNIT = re.compile(
     rf"(?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?(?:[/*·. ](?:{_UNIT_NAMES})(?:(?:\^|\*\*)?-?[0-9²³⁻¹]+)?)*\Z"
 )
 _BRACKETS = re.compile(r"[\[(<{].{0,30}[\])>}]\Z")
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*")
+_PLAINEST_SIZE = 1 << 16
 _TIME_PATTERN = re.compile(r"[yYmMdDhHsSfFTZ:.,/ -]{4,}\Z")
 
 # Units of time as `recurra.readers.tables.time_columns` calls them.
@@ -71,6 +74,8 @@ class FoundTable:
 
 def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -> FoundTable:
     """Find the table in a text whose lines end in line feeds."""
+    if decimal == "." and delimiter in (None, ",") and _is_plainest(text, decimal):
+        return FoundTable(text, ",")
     found = FoundTable(text.rstrip("\x1a"), delimiter or "")
     found = _without_sep_line(found)
     found = _with_delimiter(found, decimal)
@@ -79,6 +84,28 @@ def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -
     found = _without_later_comments(found)
     found = _without_empty_ends(found)
     return _without_units(found, decimal)
+
+
+def _is_plainest(text: str, decimal: str) -> bool:
+    """Whether a small text is names in its first line and, below, nothing but as many plain numbers in every line.
+
+    Nothing need be found in such a table, and a folder may hold a hundred thousand of them.
+    """
+    if len(text) > _PLAINEST_SIZE:
+        return False
+    names = text[: text.find("\n")].split(",")
+    return (
+        len(names) > 1
+        and all(map(_PLAIN_NAME.fullmatch, names))
+        and _is_header(names, decimal)
+        and _plain_rows(len(names)).fullmatch(text, text.find("\n")) is not None
+    )
+
+
+@lru_cache(maxsize=64)
+def _plain_rows(width: int) -> re.Pattern[str]:
+    number = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+    return re.compile(rf"(?:\n{number}(?:,{number}){{{width - 1}}})+\n*")
 
 
 def time_unit(unit: str) -> str | None:
