@@ -89,7 +89,14 @@ def clips(folder):
         file.mux(stream.encode())
 
 
+def gestures(folder):
+    pytest.importorskip("h5py")
+    network = Path(__file__).parent / "data" / "keras" / "lstm.keras"
+    (folder / "gestures.keras").write_bytes(network.read_bytes())
+
+
 FILES = {
+    "gestures.keras": gestures,
     'recordings/"': recordings,
     "recordings/*.parquet": parquet,
     "reports.csv": reports,

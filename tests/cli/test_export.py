@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cli.waves import TINY
-from recurra.export.onnx.write import Runner, padded
+from recurra.export.onnx_file import Runner, padded
 from recurra.runs.predict import predict
 
 
@@ -99,7 +99,7 @@ def test_what_is_refused(cli, trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_forecaster_is_refused_before_its_data_are_read(cli, tmp_path):
+def test_a_forecaster_becomes_a_graph_and_no_c_whatever_became_of_its_data(cli, tmp_path):
     wave = tmp_path / "wave.csv"
     rows = [f"2024-01-01 00:{i // 60:02}:{i % 60:02},{np.sin(i / 3):.4f}" for i in range(120)]
     wave.write_text("\n".join(["time,value", *rows]) + "\n")
@@ -108,5 +108,8 @@ def test_a_forecaster_is_refused_before_its_data_are_read(cli, tmp_path):
     assert cli("train", wave, "-o", run, "--task", "forecast", *small).code == 0
     wave.unlink()
     done = cli("export", run, "-o", tmp_path / "m.onnx")
+    assert done.code == 0
+    assert "outputs: value (batch, 4, 1)" in done.out
+    done = cli("export", run, "--to", "c", "-o", tmp_path / "net")
     assert done.code == 2
-    assert "statistical methods fitted to the whole history" in done.err
+    assert "the season and the calendar of a whole series" in done.err

@@ -6,7 +6,7 @@ import pytest
 import recurra
 from recurra.errors import UsageError
 from recurra.estimators.base import NotFittedError
-from recurra.export.onnx.write import Runner, padded
+from recurra.export.onnx_file import Runner, padded
 
 SMALL = {"hidden_size": 5, "max_epochs": 2, "validation_fraction": 0.0, "random_state": 0, "verbose": 0}
 
@@ -152,20 +152,28 @@ def refused():
     pairs = [a + b for a in "abcdef" for b in "abcd"]
     yield (
         recurra.Forecaster(horizon=4, context=16, **short).fit(wave),
-        "whole history of each series",
+        "the season and the calendar of a whole series",
     )
-    yield recurra.Translator(**SMALL).fit(pairs, [p[::-1] for p in pairs]), "beam search between two networks"
+    yield (
+        recurra.Translator(**SMALL).fit(pairs, [p[::-1] for p in pairs]),
+        "searches for its answer between two networks",
+    )
     yield (
         recurra.AnomalyDetector(window=60, block=4, **short).fit([wave, wave + 1]),
-        "from blocks of the whole series",
+        "depends on blocks of samples",
+    )
+    texts = [["oil leaks out of it", "no power at all"][i % 2] for i in range(12)]
+    yield (
+        recurra.TextClassifier(wide=True, **SMALL).fit(texts, labels(12)),
+        "train with wide=False, or export to ONNX",
     )
 
 
-def test_what_cannot_be_exported_says_why_and_what_to_do(tmp_path):
+def test_what_cannot_become_c_says_why_and_what_to_do(tmp_path):
     pytest.importorskip("tokenizers")
     for estimator, words in refused():
         with pytest.raises(UsageError, match=words):
-            estimator.export(tmp_path / "m.onnx")
+            estimator.export(tmp_path / "net", to="c")
     with pytest.raises(NotFittedError):
         recurra.SequenceClassifier().export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ from recurra.errors import DataError, UsageError
 from recurra.export.model.agreement import random_rows
 from recurra.export.model.boundary import cut
 from recurra.export.onnx.whole import whole_graph
-from recurra.export.onnx.write import Runner, model_bytes, padded
+from recurra.export.onnx_file import Runner, model_bytes, padded
 from recurra.importing.onnx_files import read_onnx
 
 onnx = pytest.importorskip("onnx")

@@ -206,6 +206,9 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         )
         return overlap.told(self, found, sequences, "sequences")
 
+    def _sequences(self, X: Any) -> list[Any]:
+        return read_sequences(X)[0]
+
     def _in_words(self) -> str:
         """Return the network in one sentence."""
         manifest, network = self.model_.manifest, self.model_.manifest["network"]

@@ -162,7 +162,7 @@ class Estimator(BaseEstimator, Seed, Running):
 
         Returns
         -------
-        list of `recurra.export.onnx.write.OnnxFile`, or of `recurra.export.c.write.CFolder`
+        list of `recurra.export.onnx_file.OnnxFile`, or of `recurra.export.c.write.CFolder`
             What was written, and how near it comes.
 
         Raises

@@ -100,6 +100,9 @@ class Translator(TranslatorOptions, Estimator):
         self.source_symbols_ = list(self.model_.source.names)
         self.target_symbols_ = list(self.model_.target.names)
 
+    def _sequences(self, X: Any) -> list[Any]:
+        return list(read_texts(X)[0])
+
     # -------------------------------------------------------------- predict
 
     def predict(

@@ -9,7 +9,8 @@ from recurra.errors import UsageError
 from recurra.export.c.layout import check_c
 from recurra.export.c.write import write_c
 from recurra.export.model.boundary import check_one_step, cut
-from recurra.export.onnx.write import write_onnx
+from recurra.export.onnx_file import write_onnx
+from recurra.serving.models.fitted_model import FittedModel
 
 FORMATS = ("onnx", "c")
 # Option -> the format that it is of.
@@ -28,7 +29,7 @@ def write(
 
     Parameters
     ----------
-    model : FittedModel
+    model : FittedModel, or to ONNX also AnomalyModel, ForecastModel and TranslationModel
     path : path
         The ONNX file, or the folder of C.
     to : {"onnx", "c"}, default="onnx"
@@ -36,7 +37,7 @@ def write(
     sequences : callable
         Gives raw sequences to check on, or None for random ones; asked once it is known that the model can be exported.
     **options
-        Of `recurra.export.onnx.write.write_onnx`: ``step``, ``opset``; of `recurra.export.c.write.write_c`: ``name``,
+        Of `recurra.export.onnx_file.write_onnx`: ``step``, ``opset``; of `recurra.export.c.write.write_c`: ``name``,
         ``longest``, ``weights_file``, ``int8``. None is the default.
 
     Returns
@@ -59,12 +60,13 @@ def write(
             raise UsageError(
                 f"export: {word} is for to='{OPTIONS[word]}'; leave it out, or choose that format."
             )
-    exported = cut(model)
     if to == "c":
-        check_c(exported)
+        check_c(cut(model))
         return [write_c(model, path, sequences=sequences(), **given)]
     if os.path.isdir(path):
         raise UsageError(f"export: an ONNX file needs a name such as model.onnx; {path} is a folder.")
-    if given.get("step"):
-        check_one_step(exported)
+    if isinstance(model, FittedModel):
+        exported = cut(model)
+        if given.get("step"):
+            check_one_step(exported)
     return write_onnx(model, path, sequences=sequences(), **given)

@@ -50,7 +50,7 @@ class OfEachFile:
 def of_each_file(words: TableOptions, *, keep_labels: bool) -> OfEachFile:
     """Return the words for each file of a folder; ``keep_labels`` as there."""
     given = words.given & {"sort", "time_unit", "time_format", "time_zone"}
-    signals = replace(words, given=given, **({} if keep_labels else {"label": ""}))
+    signals = replace(words, given=given, label=words.label if keep_labels else "")
     own = replace(
         words, given=given, id="", text="", layout="long", label_per="step" if keep_labels else "auto"
     )

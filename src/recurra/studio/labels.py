@@ -12,7 +12,7 @@ import numpy as np
 
 from recurra.errors import DataError, UsageError
 from recurra.folder_lock import FolderInUseError, FolderLock
-from recurra.readers.folder import LABELS
+from recurra.readers.one_file import LABELS
 from recurra.readers.signals.stretches import COLUMNS, Stretch, by_file, holds_stretches, steps_labelled
 from recurra.store import write_text
 from recurra.studio.files import Below, is_unicode

@@ -13,7 +13,7 @@ from recurra.export.model.agreement import TOLERANCE, difference, expected, expe
 from recurra.export.model.beside import drawn_beside
 from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.whole import step_graph, whole_graph
-from recurra.export.onnx.write import Runner, model_bytes, padded, write_onnx
+from recurra.export.onnx_file import Runner, model_bytes, padded, write_onnx
 from recurra.kernels.variants import VARIANTS
 
 OPSETS = (14, 17, 22)

@@ -11,19 +11,19 @@ from recurra.features.chain import Chain
 from recurra.features.rows.scaling import Scaling
 from recurra.serving.models.fitted_model import FittedModel
 
-# Why a model of a task cannot be exported, and what to do instead.
+# Why the C that is written cannot hold a model of a task, and what to do instead.
 REFUSED: Mapping[str, str] = {
     "translation": (
-        "export: a translator chooses symbols by beam search between two networks, which one file without loops over "
-        "answers cannot hold; run it with recurra.load_model(path, runtime='light'), which needs no torch."
+        "export: a translator searches for its answer between two networks, for which the C that is written has no place; "
+        "export to ONNX, which gives both as graphs."
     ),
     "forecasting": (
-        "export: a forecast mixes the network with statistical methods fitted to the whole history of each series, which "
-        "an exported file cannot hold; run it with recurra.load_model(path), or recurra predict."
+        "export: a forecast begins with the scale, the season and the calendar of a whole series, which the C that is "
+        "written does not compute; export to ONNX, whose file holds the networks."
     ),
     "anomaly": (
-        "export: the scores of a detector are computed around its network from blocks of the whole series, which an "
-        "exported file cannot hold; run it with recurra.load_model(path), or recurra predict."
+        "export: the score of a step depends on blocks of samples and on scores before and after it, which the C that is "
+        "written, a row at a time, does not keep; export to ONNX."
     ),
 }
 
@@ -65,7 +65,7 @@ class Exported:
 
 
 def cut(model: Any) -> Exported:
-    """Return a model cut where an exported file begins.
+    """Return a model of sequences cut where an exported file begins.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def cut(model: Any) -> Exported:
 
 
 def refusal(task: str) -> UsageError:
-    """Return the error for a model of a task that cannot be exported."""
+    """Return the error for a model of a task that the C that is written cannot hold."""
     reason = f"export: a model of the task {task!r} cannot be exported; run it with recurra.load_model(path)."
     return UsageError(REFUSED.get(task, reason))
 

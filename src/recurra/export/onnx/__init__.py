@@ -8,7 +8,7 @@
 - `recurrence`: Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators
 - `rows`: `Rows`, a ragged batch inside of a graph, and the features of a model over it
 - `scanned_cells`: Layer-normalized LSTM and GRU, for which ONNX has no operator
+- `tasks/`: The graphs of detectors, forecasters and translators
 - `whole`: The graphs of whole sequences and of one step
 - `wide`: The linear part of a model, with the bits of its own kernels
-- `write`: `write_onnx`, the file with its metadata, checked by onnxruntime before it is handed over
 """

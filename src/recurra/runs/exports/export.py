@@ -17,6 +17,11 @@ from recurra.runs.data.new_data import read_unlabelled
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.exports.int8_figures import int8_figures, write_figures
 from recurra.runs.folder.opening import model_file, open_model, open_run
+from recurra.serving.models.anomaly_model import AnomalyModel
+from recurra.serving.models.fitted_model import SERIES_TASKS
+
+# Tasks whose files are checked on random inputs: they read no sequences as they are.
+DRAWN = ("forecasting", "translation")
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,15 @@ def export(
     if not Path(run).is_file():
         open_run(run)
     task = str(store.load(model_file(run))[0].get("task"))
-    if task in REFUSED:
+    if task in REFUSED and to == "c":
         raise refusal(task)
-    model, _ = open_model(run)
+    model = load_model(model_file(run)).model_ if task in SERIES_TASKS else open_model(run)[0]
     note = ""
 
     def sequences() -> Sequence[Any] | None:
         nonlocal note
+        if task in DRAWN:
+            return None
         dataset, note = _dataset(run, data, options)
         return None if dataset is None else _raw(run, model, dataset)
 
@@ -111,9 +118,9 @@ def _dataset(run: Any, data: Any, options: dict[str, Any]) -> tuple[Any, str]:
 
 def _raw(run: Any, model: Any, dataset: Any) -> list[Any]:
     """Return raw sequences as the features of the model read them."""
-    if "video" in model.manifest:
+    if not isinstance(model, AnomalyModel) and "video" in model.manifest:
         return load_model(model_file(run)).frame_features(dataset)
-    if model.features.reads_numbers:
+    if isinstance(model, AnomalyModel) or model.features.reads_numbers:
         return as_sequences(dataset.X, names=dataset.names)
     texts = as_token_lists(dataset) if model.task == "labeling" else as_texts(dataset)
     return texts[0]

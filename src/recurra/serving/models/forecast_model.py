@@ -166,15 +166,21 @@ class ForecastModel:
             known.append(_held(state.known, len(state.tail) + blocks * self.horizon))
         tails, found = [state.tail for state in states], []
         for block in range(blocks):
-            rows = []
-            for state, tail, own in zip(states, tails, known, strict=True):
-                all_rows = self.features.rows(tail, state.scale, own, ahead=self.horizon)
-                rows.append(all_rows[-self.context - self.horizon :])
-            found.append(self.of_windows(rows))
+            windows = zip(states, tails, known, strict=True)
+            found.append(self.of_windows([self._window(*one) for one in windows]))
             if block < blocks - 1:
                 answers = self.point(found[-1]).astype(np.float64)
                 tails = [np.concatenate([tail, answer]) for tail, answer in zip(tails, answers, strict=True)]
         return forecast_mixture.mixed(self, states, np.concatenate(found, axis=1)[:, :steps])
+
+    def windows(self, states: Sequence[SeriesState]) -> list[np.ndarray]:
+        """Return what the networks read of each series before its next steps: (time, input_size), the horizon last."""
+        held = [_held(state.known, len(state.tail) + self.horizon) for state in states]
+        return [self._window(state, state.tail, known) for state, known in zip(states, held, strict=True)]
+
+    def _window(self, state: SeriesState, tail: np.ndarray, known: Known) -> np.ndarray:
+        rows = self.features.rows(tail, state.scale, known, ahead=self.horizon)
+        return rows[-self.context - self.horizon :]
 
     def _rows_ahead(self, state: SeriesState, steps: int, missing: int, freq: str) -> str:
         """Say which rows to append so that what is known in advance reaches as far as the forecast."""

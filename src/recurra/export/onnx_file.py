@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import recurra
 from recurra import store
 from recurra.checks import check_number, missing_extra
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, UsageError
 from recurra.export.model.agreement import (
     TOLERANCE,
     Agreement,
@@ -25,7 +25,12 @@ from recurra.export.model.agreement import (
 from recurra.export.model.boundary import Exported, check_one_step, cut
 from recurra.export.onnx.graph import DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, Graph
 from recurra.export.onnx.ngrams import MEANING
+from recurra.export.onnx.tasks import anomaly, forecasting, translation
+from recurra.export.onnx.tasks.part import Part, Run
 from recurra.export.onnx.whole import step_graph, whole_graph
+from recurra.serving.models.anomaly_model import AnomalyModel
+from recurra.serving.models.forecast_model import ForecastModel
+from recurra.serving.models.translation import TranslationModel
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,10 @@ def write_onnx(
 
     Parameters
     ----------
-    model : FittedModel
+    model : FittedModel, AnomalyModel, ForecastModel or TranslationModel
     path : path
-        The file; the graph of one step is written beside it, with ``-step`` before its ending.
+        The file; the graph of one step is written beside it, with ``-step`` before its ending. A translator always is two
+        graphs: one reads a source, that of one step writes a symbol.
     step : bool, default=False
         Whether the graph of one step is written too.
     opset : int, default=17
@@ -89,25 +95,56 @@ def write_onnx(
         If onnxruntime answers otherwise than recurra; no file is written.
     """
     check_number("export", "opset", opset, integer=True, low=LOWEST_OPSET, high=HIGHEST_OPSET)
-    exported = cut(model)
-    if step:
-        check_one_step(exported)
-    data = model_bytes(exported, whole_graph(exported, opset))
-    made = [(Path(path), data, _checked(exported, data, sequences))]
-    if step:
-        file = Path(path)
-        data = model_bytes(exported, step_graph(exported, opset))
-        beside = file.with_name(f"{file.stem}-step{file.suffix}")
-        made.append((beside, data, _checked_steps(exported, data, sequences)))
+    file, made = Path(path), []
+    for part in _parts(model, step, opset):
+        data = _bytes(part.graph, part.facts)
+        runner = _runner(data)
+        agreement = None if runner is None else _near(part.check(runner, sequences))
+        made.append((file.with_name(f"{file.stem}{part.ending}{file.suffix}"), data, agreement))
     written = []
-    for file, data, agreement in made:
-        store.write_bytes(file, data)
-        written.append(_described(file, data, agreement))
+    for beside, data, agreement in made:
+        store.write_bytes(beside, data)
+        written.append(_described(beside, data, agreement))
     return written
 
 
+def _parts(model: Any, step: bool, opset: int) -> list[Part]:
+    """Return the graphs of a model."""
+    if isinstance(model, TranslationModel):
+        return translation.parts(model, opset)
+    if isinstance(model, AnomalyModel | ForecastModel):
+        if step:
+            what = (
+                "forecast from a whole window"
+                if isinstance(model, ForecastModel)
+                else "score of whole blocks"
+            )
+            raise UsageError(f"export: a step cannot hold a {what}; export without step.")
+        return [
+            anomaly.part(model, opset) if isinstance(model, AnomalyModel) else forecasting.part(model, opset)
+        ]
+    exported = cut(model)
+    facts = metadata(exported)
+
+    def whole(runner: Run, sequences: Sequence[Any] | None) -> Agreement:
+        return _checked(exported, runner, sequences)
+
+    def steps(runner: Run, sequences: Sequence[Any] | None) -> Agreement:
+        return _checked_steps(exported, runner, sequences)
+
+    found = [Part("", whole_graph(exported, opset), facts, whole)]
+    if step:
+        check_one_step(exported)
+        found.append(Part("-step", step_graph(exported, opset), facts, steps))
+    return found
+
+
 def model_bytes(exported: Exported, graph: Graph) -> bytes:
-    """Return a graph as the bytes of an ONNX file, checked by `onnx.checker`."""
+    """Return the graph of a model of sequences as the bytes of an ONNX file, checked by `onnx.checker`."""
+    return _bytes(graph, metadata(exported))
+
+
+def _bytes(graph: Graph, facts: Mapping[str, Any]) -> bytes:
     try:
         from onnx import checker, helper
     except ImportError:
@@ -123,14 +160,16 @@ def model_bytes(exported: Exported, graph: Graph) -> bytes:
         producer_name="recurra",
         producer_version=recurra.__version__,
     )
-    helper.set_model_props(model, metadata(exported))
+    named = {name: fact for name, fact in facts.items() if fact is not None and fact != []}
+    named = {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in named.items()}
+    helper.set_model_props(model, {**named, "recurra": recurra.__version__})
     checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
     return data
 
 
-def metadata(exported: Exported) -> dict[str, str]:
-    """Return what a file says of its model, as strings; what is no string is JSON."""
+def metadata(exported: Exported) -> dict[str, Any]:
+    """Return what a file says of its model."""
     manifest = exported.model.manifest
     facts: dict[str, Any] = {
         "task": exported.model.task,
@@ -140,7 +179,6 @@ def metadata(exported: Exported) -> dict[str, str]:
         "channel_names": exported.channel_names,
         "sample_rate_hz": manifest.get("sample_rate_hz"),
         "missing_values": manifest["params"].get("missing") == "mask",
-        "recurra": recurra.__version__,
         "fingerprint": exported.model.fingerprint,
         "input": "raw sequences" if exported.outside is None else "rows of features",
     }
@@ -150,11 +188,7 @@ def metadata(exported: Exported) -> dict[str, str]:
         facts["static"] = exported.model.static.to_manifest()["columns"]
     if exported.model.wide is not None and exported.model.wide.reads_texts:
         facts["ngrams"] = MEANING
-    return {
-        name: fact if isinstance(fact, str) else json.dumps(fact)
-        for name, fact in facts.items()
-        if fact is not None and fact != []
-    }
+    return facts
 
 
 class Runner:
@@ -196,11 +230,8 @@ def _runner(data: bytes) -> Runner | None:
         return None
 
 
-def _checked(exported: Exported, data: bytes, sequences: Sequence[Any] | None) -> Agreement | None:
+def _checked(exported: Exported, runner: Run, sequences: Sequence[Any] | None) -> Agreement:
     """Return how far onnxruntime is from recurra on batches of sequences."""
-    runner = _runner(data)
-    if runner is None:
-        return None
     parts = batches(exported, sequences)
     beside, told = besides(exported, parts)
     found = Agreement("onnxruntime", of_run=sequences is not None, beside=told)
@@ -210,14 +241,11 @@ def _checked(exported: Exported, data: bytes, sequences: Sequence[Any] | None) -
             each = [one[: len(right)] if right.ndim == outputs[name].ndim - 1 else one
                     for one, right in zip(outputs[name], own, strict=True)]  # fmt: skip
             found = found.with_difference(difference(exported, name, own, each), batch)
-    return _near(found)
+    return found
 
 
-def _checked_steps(exported: Exported, data: bytes, sequences: Sequence[Any] | None) -> Agreement | None:
+def _checked_steps(exported: Exported, runner: Run, sequences: Sequence[Any] | None) -> Agreement:
     """Return how far the graph of one step is from a stream."""
-    runner = _runner(data)
-    if runner is None:
-        return None
     parts = batches(exported, sequences)[0][:3]
     beside, told = besides(exported, [[rows] for rows in parts])
     found = Agreement("onnxruntime, step by step,", of_run=sequences is not None, beside=told)
@@ -230,7 +258,7 @@ def _checked_steps(exported: Exported, data: bytes, sequences: Sequence[Any] | N
             for name, own in right.items():
                 found = found.with_difference(difference(exported, name, [own], list(outputs[name])), [])
         found = found.with_difference(0.0, [rows[:50]])
-    return _near(found)
+    return found
 
 
 def _near(found: Agreement) -> Agreement:
