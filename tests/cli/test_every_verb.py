@@ -38,6 +38,7 @@ VERBS = {
     "explain on data": "explain S D F --index 1",
     "explain a word cloud": "explain S D F --wordcloud O.svg",
     "export": "export S -o O.onnx --data D F",
+    "import": "import S -o O.recurra",
     "compare": "compare S O",
     "compare on data": "compare S O --data D F",
 }
@@ -66,6 +67,7 @@ ANSWERED = {
     "explain on data": ([*SIGNALS, "texts", "scores", "clips", "pairs"],) * 2,
     "explain a word cloud": (["texts", "scores"],) * 2,
     "export": ([*SIGNALS, "words", "texts", "scores", "clips", "novel"],) * 2,
+    "import": ((), ()),  # it is recurra's own already
     # what is normal, and how a novel goes on, is judged as one figure each, of which no test is made
     "compare": ([k for k in KINDS if k not in ("anomalies", "novel")], ()),
     "compare on data": ([k for k in KINDS if k not in ("anomalies", "novel")],) * 2,
@@ -104,6 +106,7 @@ def words_of(pattern, subject, other, data, flags, out):
         "O": [other],
         "O.onnx": [f"{out}.onnx"],
         "O.csv": [f"{out}.csv"],
+        "O.recurra": [f"{out}.recurra"],
         "O.svg": [f"{out}.svg"],
     }
     return [str(word) for part in pattern.split() for word in values.get(part, [part])]

@@ -73,3 +73,123 @@ def test_one_argument_too_many_is_told_where_it_belongs(cli, here):
     done = cli("train", "runs/first", "table.csv")
     assert done.code == 2
     assert "recurra train takes DATA, and where to write with -o; got table.csv as well." in done.err
+
+
+@pytest.mark.parametrize(
+    ("beginning", "told"),
+    [
+        (b"PK\x03\x04\x14\x00rest", "ZIP archive, as spreadsheets (.xlsx) are"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "older office program"),
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
+        (b"\x1f\x8b\x08\x00", "packed by gzip"),
+        (b"\x89PNG\r\n\x1a\n", "ending .png"),
+        (b"PAR1\x15\x04", "ending .parquet"),
+        (bytes(range(1, 256)), "those of a program"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_its_kind(cli, here, beginning, told):
+    (here / "odd.csv").write_bytes(beginning * 20)
+    done = cli("look", "odd.csv")
+    assert done.code == 3
+    assert "odd.csv: is not a text file: it" in done.err
+    assert told in done.err
+    assert "latin-1" not in done.err
+
+
+FOLLOWED = {
+    "the label stands last": "".join(f"{i % 3}.5,{i % 5}.25,{i % 7}.5,{'ab'[i % 2]}\n" for i in range(30)),
+    "one number a line": "".join(f"{i % 7}.5\n" for i in range(30)),
+    "label and text without names": "".join(f"{'ab'[i % 2]}\tthe pump number {i} leaks\n" for i in range(30)),
+    "texts without blanks": "文,評価\n"
+    + "".join(f"すぐに壊れました{i},{'良悪'[i % 2]}い\n" for i in range(30)),
+    "pairs without names": "".join(f"the dog number {i}\tder Hund Nummer {i} da\n" for i in range(30)),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_words_that_a_sentence_names_read_the_file(cli, here, name):
+    file = "data.tsv" if "\t" in FOLLOWED[name] else "data.csv"
+    (here / file).write_text(FOLLOWED[name], encoding="utf-8")
+    done = cli("look", file)
+    assert done.code == 3, done.out
+    flags, layout = [], done.err.replace(", or ", " ").replace(",", "")
+    words = shlex.split(
+        layout.replace("which calls them", "").partition("; if these are names")[0].rstrip(".\n")
+    )
+    for word, value in zip(words, [*words[1:], ""], strict=True):
+        wanted = "--text" if "--text" in words else "--source"
+        if word in (
+            "--header",
+            "--label",
+            "--layout",
+            wanted,
+            *(["--target"] if wanted == "--source" else []),
+        ):
+            flags += [word, value.rstrip(".")]
+    if name == "one number a line":
+        flags = ["--header", "none", "--layout", "long"]
+    done = cli("look", file, *flags)
+    assert done.code == 0, (flags, done.err)
+    assert "30" in done.out.splitlines()[0]
+    if "label" in name or "blanks" in name:
+        assert "Classes:" in done.out
+
+
+def test_classes_beside_texts_are_named(cli, here):
+    lines = "".join(f'{{"text": "pump {i} leaks", "sentiment": "{"ab"[i % 2]}"}}\n' for i in range(20))
+    (here / "texts.jsonl").write_text(lines)
+    assert (
+        "the column 'sentiment' may hold classes; --label sentiment learns them."
+        in cli("look", "texts.jsonl").out
+    )
+
+
+def test_numbers_parted_by_blanks_are_columns(cli, here):
+    rows = [
+        f"  {i % 2 + 1}.0000000e+00  {'  '.join(f'{(i + step) % 5}.5e+00' for step in range(6))}"
+        for i in range(20)
+    ]
+    (here / "Gun_TRAIN.txt").write_text("\n".join(rows) + "\n")
+    done = cli("look", "Gun_TRAIN.txt")
+    assert "20 sequences of 6 steps each" in done.out
+    assert "no names in the first row; the class stands first." in done.out
+    (here / "saved.txt").write_text(
+        "# time x y\n" + "".join(f"{i}.0 {i % 3}.5 {i % 5}e-1\n" for i in range(20))
+    )
+    assert "1 sequence of 20 steps, 2 channels" in cli("look", "saved.txt").out
+    (here / "thousands.csv").write_text("".join(f"1 {i:03}\n" for i in range(20)))
+    assert "2 channels" not in cli("look", "thousands.csv").out
+
+
+@pytest.mark.parametrize("ending", ["csv", "png", "npy"])
+def test_classes_over_persons_are_told_with_the_row_to_write(cli, here, ending):
+    for label in ("run", "walk"):
+        place = here / "data" / label / "anna" / ("clip" if ending == "png" else "")
+        place.mkdir(parents=True)
+        (place / f"1.{ending}").write_text("x\n1\n2\n")
+    done = cli("look", "data")
+    assert done.code == 3
+    row = "run/anna/clip,run,anna." if ending == "png" else f"run/anna/1.{ending},run,anna."
+    assert row in done.err
+
+
+def test_answers_of_a_named_data_set_go_to_one_file(cli, nine):
+    done = cli("predict", nine("classifier"), "japanese-vowels", "-o", "answers/")
+    assert done.code == 2
+    assert "japanese-vowels: is the name of a data set" in done.err
+    assert "-o japanese-vowels.csv" in done.err
+
+
+def test_inputs_known_ahead_ask_for_a_forecast(cli, here):
+    (here / "load.csv").write_text(
+        "date,MW,warm\n" + "".join(f"2024-01-{d:02},{d % 7},{d % 5}\n" for d in range(1, 31))
+    )
+    done = cli("train", "load.csv", "--time", "date", "--target", "MW", "--known", "warm", "-o", "run")
+    assert "--task forecast" in done.err
+
+
+def test_a_quotation_mark_that_is_never_closed_is_found(cli, here):
+    (here / "open.csv").write_text('text,label\ngood,a\n"bad thing,b\n' + "fine,a\n" * 20)
+    done = cli("look", "open.csv", "--text", "text", "--label", "label")
+    assert "'bad thing,b'" in done.err
+    assert "never closed" in done.err

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
+from recurra.cli.main import in_flags
 from recurra.cli.next_steps import after_judging
 from recurra.runs.evaluate import evaluate, page_name, page_path
 
@@ -34,6 +35,6 @@ def command(run: str, data: str | None, name: str | None, as_json: bool, **given
     terminal_output.result(evaluation.summary())
     if evaluation.explainable:
         for finding in evaluation.findings():
-            terminal_output.warn(finding)
+            terminal_output.warn(in_flags(finding))
     terminal_output.result(f"Report: {report}")
     return terminal_output.next_command(*after_judging(run, data, options, evaluation))

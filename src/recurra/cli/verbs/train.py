@@ -100,9 +100,12 @@ def show(run: Run, quiet: bool) -> None:
     terminal_output.result(run.evaluation.summary())
     if run.evaluation.explainable:
         context = run.evaluation.context
-        told = set() if quiet else {*(context.leaks or ()), *context.warnings}
+        # What the estimator warned of was shown as it came; the rest only where it was told on the way.
+        own = f"{type(run.estimator).__name__}: "
+        told = {warning for warning in context.warnings if not quiet or warning.startswith(own)}
+        told |= set() if quiet else set(context.leaks or ())
         for finding in run.evaluation.findings():
             if finding not in told:
-                terminal_output.warn(finding)
+                terminal_output.warn(in_flags(finding))
     terminal_output.result(f"Report: {run.path / REPORT}")
     return terminal_output.next_command(*after_training(run))

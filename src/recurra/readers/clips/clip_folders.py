@@ -166,6 +166,17 @@ def read_clips(
     root = _root(path)
     records, notes = _labelled(root, path)
     if not records:
+        deeper = next(
+            (f for f in sorted(root.glob("*/*/*/*")) if f.suffix.lower() in (*SUFFIXES, *IMAGE_SUFFIXES)),
+            None,
+        )
+        if deeper is not None:
+            clip = (deeper.parent if deeper.suffix.lower() in IMAGE_SUFFIXES else deeper).relative_to(path)
+            raise DataError(
+                f"{path}: its clips lie a folder deeper, such as {clip}, and which folders are classes is not known. "
+                f"Write a table {LABELS} into {path} with the columns file, label and group, a row for each clip, such as "
+                f"{clip},{clip.parts[0]},{clip.parts[1]}."
+            )
         raise DataError(
             f"{path}: holds no clip: neither a video ({', '.join(SUFFIXES)}) nor a folder of images "
             f"({', '.join(IMAGE_SUFFIXES)})."

@@ -31,6 +31,8 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
     """
     if not data.strip():
         raise DataError(f"{who}: the file is empty ({len(data)} bytes). Check that writing it was finished.")
+    if not _marked(data) and (found := _no_text(data)):
+        raise DataError(f"{who}: is not a text file: {found}")
     try:
         text = data.decode(_marked(data) or encoding)
     except LookupError:
@@ -51,6 +53,39 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
             "Check the file's ending, or pass encoding='utf-16-le' if it is text."
         )
     return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+# How files of other programs begin, and what to do with them.
+_BEGINNINGS = {
+    b"PK\x03\x04": "it is a ZIP archive, as spreadsheets (.xlsx) are; save the sheet as CSV, or unpack it.",
+    b"\xd0\xcf\x11\xe0": "it is a file of an older office program, such as .xls; save the sheet as CSV.",
+    b"%PDF": "it is a PDF; save the table in it as CSV.",
+    b"\x1f\x8b": "it is packed by gzip; unpack it first.",
+    b"BZh": "it is packed by bzip2; unpack it first.",
+    b"\x89PNG": "it is a picture (PNG); give it the ending .png.",
+    b"\xff\xd8\xff": "it is a picture (JPEG); give it the ending .jpg.",
+    b"RIFF": "it is a sound or a video (RIFF); give it the ending .wav or .avi.",
+    b"\x89HDF": "it is an HDF5 file; MATLAB's have the ending .mat, of others save the table as CSV.",
+    b"PAR1": "it is a Parquet file; give it the ending .parquet.",
+    b"SQLite format 3": "it is a database of SQLite; save the table as CSV.",
+    b"\x93NUMPY": "it is an array of numpy; give it the ending .npy.",
+}
+# Bytes that no text has but for a zero byte, which is told with its place; so many of the first tell a binary file.
+_CONTROLS = bytes({*range(1, 32)} - {*b"\t\n\v\f\r\x1a\x1b"})
+_LOOKED_AT, _MOST_CONTROLS = 4096, 0.02
+
+
+def _no_text(data: bytes) -> str:
+    """Return what bytes are that are no text, and what to do with them; empty where they may be text."""
+    head = data[:_LOOKED_AT]
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    words = head.isascii() and not controls and b"\0" not in head  # a text may begin with RIFF
+    for beginning, advice in _BEGINNINGS.items():
+        if head.startswith(beginning) and not words:
+            return advice
+    if controls > _MOST_CONTROLS * len(head) and b"\0" not in head[1::2][:8]:
+        return "its bytes are those of a program. Check the file and its ending."
+    return ""
 
 
 def _marked(data: bytes) -> str | None:

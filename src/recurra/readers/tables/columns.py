@@ -557,5 +557,15 @@ def check_full_rows(columns: Columns, *, advice: str = "") -> None:
     if columns.first_short is not None:
         raise DataError(
             f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. Complete the row.{advice}"
+            f"{len(columns.names)}. Complete the row.{_open_quote(columns)}{advice}"
         )
+
+
+def _open_quote(columns: Columns) -> str:
+    """Return that a quotation mark is never closed, where the row goes on over lines to the end of the file."""
+    last = columns[columns.names[-1]][-1] if columns.rows else None
+    cells = [column[-1] for column in columns.arrays if isinstance(column[-1], str)] if columns.rows else []
+    long = next((cell for cell in cells if cell.count("\n") > 1), None)
+    if long is None or last:
+        return ""
+    return f" It begins with {long.partition(chr(10))[0][:30]!r}, behind a quotation mark that is never closed: close it."

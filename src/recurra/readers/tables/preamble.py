@@ -16,6 +16,7 @@ from recurra.readers.tables.number_formats import is_missing
 _SAMPLE = 200
 
 _SEP_LINE = re.compile(r'[ \t]*"?sep=(.)"?[,;|\t ]*(?=\n|\Z)', re.IGNORECASE)
+_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z|nan\Z", re.IGNORECASE)
 _COMMENT = ("#", "%", "//")
 
 _UNIT_NAMES = (
@@ -77,7 +78,7 @@ def find_table(text: str, *, delimiter: str | None = None, decimal: str = ".") -
     if decimal == "." and delimiter in (None, ",") and _is_plainest(text, decimal):
         return FoundTable(text, ",")
     found = FoundTable(text.rstrip("\x1a"), delimiter or "")
-    found = _without_sep_line(found)
+    found = _with_blanks(_without_sep_line(found))
     found = _with_delimiter(found, decimal)
     found = _without_comments(found, decimal)
     found = _without_preamble(found, delimiter is not None, decimal)
@@ -150,9 +151,38 @@ def check_header(cells: list[str], who: str, decimal: str) -> None:
     only = "numbers" if words else "only numbers"
     raise DataError(
         f"{who}: the first row must name the columns; it holds {only} ({listing(numbers, 3)}). "
-        "Add a first row of names, or pass header='none', which calls them column_0 and so on, with label='column_0' and "
-        "layout='wide' where every row is a class and the steps of a sequence; if these are names, pass header='first'."
+        f"{_without_names(names, words)}; if these are names, pass header='first'."
     )
+
+
+def _without_names(names: list[str], words: list[str]) -> str:
+    """Return what to do with a file without names, from its first row: which column may be the class, if any."""
+    if len(names) == 1:
+        return "Add a first row with a name, or pass header='none', which calls the column column_0"
+    label = names.index(words[0]) if len(words) == 1 else 0
+    return (
+        "Add a first row of names, or pass header='none', which calls them column_0 and so on, with "
+        f"label='column_{label}' and layout='wide' where every row is a class and the steps of a sequence"
+    )
+
+
+def _with_blanks(found: FoundTable) -> FoundTable:
+    """Write tabs between columns that only blanks part: every row is as many numbers, as numpy and archives write them."""
+    if found.delimiter:
+        return found
+    sample = [
+        line.split() for line in found.text[:65536].split("\n")[:_SAMPLE] if not line.startswith(_COMMENT)
+    ]
+    sample = [cells for cells in sample if cells]
+    widths = {len(cells) for cells in sample}
+    if len(widths) != 1 or widths == {1} or len(sample) < 2:
+        return found
+    if not all(_PLAIN_NUMBER.match(cell) for cells in sample[1:] for cell in cells):
+        return found
+    if all(re.match(r"\d{3}\Z", cell) for cells in sample[1:] for cell in cells[1:]):  # thousands
+        return found
+    text = "\n".join("\t".join(line.split()) for line in found.text.split("\n"))
+    return replace(found, text=text, delimiter="\t", notes=(*found.notes, "blanks part the columns."))
 
 
 def _without_sep_line(found: FoundTable) -> FoundTable:

@@ -14,6 +14,8 @@ from recurra.readers.tables.preamble import time_unit
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
 from recurra.readers.times import rates
 
+# A table of at most so many columns, none of them labels, is hardly one of whole sequences.
+_NARROW = 3
 # What exports call time beside `USUAL_NAMES`, in small letters; such a column must rise.
 NAMES = {
     *(
@@ -286,6 +288,31 @@ def with_own_time(columns: Columns, words: TableOptions, *, steps: bool) -> tupl
         unit = columns.units.get(words.time) or _parted(words.time)[1]
         words = replace(words, time_unit=time_unit(unit) if unit else None)
     return words, notes
+
+
+def is_narrow(columns: Columns, words: TableOptions) -> bool:
+    """Return whether a table has so few columns, and no labels, that its rows are hardly whole sequences."""
+    named = words.id or words.label or words.target or words.text or words.channels
+    return words.layout == "auto" and not named and len(columns.names) <= _NARROW
+
+
+def with_numbered_rows(columns: Columns, words: TableOptions) -> tuple[TableOptions, list[str]]:
+    """Return words in which a first column that numbers the rows is the id, and a note: it is no step beside t0, t1, ..."""
+    names = [name for name in _free(columns, words) if name != words.time]
+    if words.id is not None or words.time or words.text or words.channels or words.kind == "series":
+        return words, []
+    stems = {re.sub(r"\d+$", "", name) for name in names[1:] if name[-1:].isdigit()}
+    numbered = len(names) > _NARROW and len(stems) == 1 and all(name[-1:].isdigit() for name in names[1:])
+    if not numbered or columns.rows < FEWEST_ROWS or re.sub(r"\d+$", "", names[0]) in stems:
+        return words, []
+    try:
+        values = columns.numbers(names[0])
+    except DataError:
+        return words, []
+    if values[0] not in (0, 1) or not (np.diff(values) == 1).all():
+        return words, []
+    note = f"{columns.who}: found by its values, which number the rows: id={names[0]!r}. Pass id='' to keep it as a step."
+    return replace(words, id=names[0]), [note]
 
 
 def _parted(name: str) -> tuple[str, str]:

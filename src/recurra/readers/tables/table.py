@@ -112,12 +112,12 @@ def _of_the_file(source: Any) -> tuple[str, ...]:
 
 
 def _is_of_the_archives(path: Path, words: TableOptions) -> bool:
-    """Whether a file is ``NAME_TRAIN.tsv`` or ``NAME_TEST.tsv`` of the UCR archive: numbers only, the class first."""
-    if path.suffix.lower() != ".tsv" or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
+    """Whether a file is ``NAME_TRAIN.tsv``, ``.txt`` or ``NAME_TEST`` of the UCR archive: numbers only, the class first."""
+    if path.suffix.lower() not in (".tsv", ".txt") or not path.stem.upper().endswith(("_TRAIN", "_TEST")):
         return False
     if words.header != "auto" or words.label is not None or words.layout != "auto" or words.channels:
         return False
-    cells = text.first_line(path, encoding=words.encoding).split("\t")
+    cells = text.first_line(path, encoding=words.encoding).split()
     return len(cells) > 2 and all(is_number(cell, words.decimal) for cell in cells)
 
 
@@ -148,8 +148,11 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         return replace(pairs_of(columns, words), source=columns.who)
     columns, words, joined = time_columns.one_time_column(columns, words)
     words, notes = _find_usual_names(columns, words)
+    words, own = row_order.with_numbered_rows(columns, words)
+    notes += own
     if words.layout != "wide" and not words.text:
         known = words.layout == "long" or (words.kind != "series" and _guess_layout(columns, words) == "long")
+        known = known or row_order.is_narrow(columns, words)
         words, own = row_order.with_own_time(columns, words, steps=known)
         notes += own
     _check_given(columns, words)
@@ -161,6 +164,12 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     if words.text:
         check_full_rows(columns)
         dataset = _texts(columns, words)
+        if not words.label and not targets:
+            left = text.classes_beside(columns, [words.text, words.id, words.group, *static])
+            notes += [
+                f"{columns.who}: the column {name!r} may hold classes; label={name!r} learns them."
+                for name in left[:1]
+            ]
     elif found := nested_cells.sequence_columns(columns, words.channels):
         words, own = nested_cells.with_label(columns, words, found)
         notes += own
@@ -207,6 +216,8 @@ def _check_given(columns: Columns, words: TableOptions) -> None:
         advice = "If every row is a time step, give layout='long'." if words.layout == "auto" else ""
     if words.target and (words.text or words.kind == "series"):
         idle |= {"label", "channels"}  # the target says already what is to be learned
+    if "known" in words.given and words.kind != "series":
+        advice = "Columns known in advance are of series to forecast: give kind='series'; in training, task='forecast'."
     if not isinstance(words.time, str) or not words.time:
         idle |= {"time_unit", "time_format", "time_zone"}
     elif not _is_numeric(columns, words.time):

@@ -26,6 +26,8 @@ FEWEST_LINES, LINES_OF_A_LABEL = 6, 2
 FEWEST_OF_ONE_LINE = 10
 # Cells of a column that are looked at, and the words or characters of half of them that make them texts.
 _CELLS_LOOKED_AT, _WORDS_OF_A_TEXT, _LETTERS_OF_A_TEXT = 200, 3, 20
+# Thai, kana, Chinese characters and Hangul: so many of them are a text, with or without a blank.
+_WITHOUT_BLANKS, _SIGNS_OF_A_TEXT = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"), 4
 # A column of at most so many different words may hold the classes.
 _MOST_CLASSES = 50
 
@@ -257,6 +259,8 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     numbers = [
         name for name in others if columns[name].dtype.kind in "if" or _is_numbers(str(columns[name][0]))
     ]
+    if any(_is_a_text(name) for name in found):
+        raise DataError(f"{columns.who}: {_without_header(columns, found, classes or numbers)}")
     if not label and len(found) == 1 and numbers:
         label = (
             f", and {listing(numbers, 3)} as label=," if len(numbers) > 1 else f" and label={numbers[0]!r}"
@@ -272,6 +276,26 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     raise DataError(f"{columns.who}: the {what} texts, not numbers. {advice}")
 
 
+def _without_header(columns: Columns, found: Sequence[str], others: Sequence[str]) -> str:
+    """Return the words to give where the first row is one of texts and not of names."""
+    texts = [f"column_{columns.names.index(name)}" for name in found]
+    told = f"The first row holds texts and no names. Give header='none', text={texts[0]!r}"
+    if others:
+        return f"{told} and label='column_{columns.names.index(others[0])}' to learn from them."
+    if len(texts) == 1:
+        return f"{told} to learn from them."
+    return (
+        f"{told} to learn from one column, or header='none', source={texts[0]!r} and target={texts[1]!r} to learn to turn "
+        "one into the other."
+    )
+
+
+def classes_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
+    """Return the columns that no word names and that may hold the classes of texts."""
+    left = [name for name in columns.names if name not in set(taken)]
+    return [name for name in left if columns[name].dtype.kind in "OUT" and _may_be_classes(columns[name])]
+
+
 def _are_texts(column: np.ndarray) -> bool:
     if column.dtype.kind not in "OUT":
         return False
@@ -283,6 +307,8 @@ def _are_texts(column: np.ndarray) -> bool:
 def _is_a_text(cell: str) -> bool:
     if not any(letter.isalpha() for letter in cell) or _is_numbers(cell):
         return False
+    if len(_WITHOUT_BLANKS.findall(cell)) >= _SIGNS_OF_A_TEXT:
+        return True
     return len(cell.split()) >= _WORDS_OF_A_TEXT or (len(cell) >= _LETTERS_OF_A_TEXT and not cell.isascii())
 
 
