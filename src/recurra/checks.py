@@ -294,6 +294,12 @@ def rate_in_words(rate_hz: float) -> str:
     return f"a step every {count:.4g} {unit}s"
 
 
+def duration_in_words(seconds: float) -> str:
+    """Return a time in the longest unit of which there are two: "0.35 seconds", "36 hours", "14 days"."""
+    unit = next((unit for unit, size in list(_UNITS.items())[1:] if seconds >= 2 * size), "second")
+    return f"{seconds / _UNITS[unit]:.3g} {unit}s"
+
+
 def _other_rate(rate_hz: float) -> str:
     return f"{rate_hz:g}" if rate_hz > 0.9 else rate_in_words(rate_hz)
 

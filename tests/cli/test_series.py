@@ -28,7 +28,7 @@ def test_a_forecast_from_a_table_with_dates(table, tmp_path):
         table, "forecast", out=tmp_path / "run", target="MW", time="date", horizon=24, loss="quantile",
         tell=told.append, **SMALL,
     )  # fmt: skip
-    assert any("a step every h" in line for line in told)
+    assert any("a step every hour" in line for line in told)
     assert any("1 steps are missing" in line for line in told)
     assert run.metrics["n_test"] == 48
     assert {"mae", "mae_baseline", "coverage"} <= set(run.metrics)

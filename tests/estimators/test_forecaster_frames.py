@@ -95,10 +95,10 @@ def test_another_frequency_is_refused_in_every_verb():
         other = dated(60, freq, after)
         for verb in (model.predict, model.forecast, model.evaluate, model.update, model.score):
             with pytest.raises(
-                DataError, match="has a step every .* the network was trained on a step every h"
+                DataError, match="has a step every .* the network was trained on a step every hour"
             ):
                 verb(other)
-        with pytest.raises(DataError, match="the network was trained on a step every h"):
+        with pytest.raises(DataError, match="the network was trained on a step every hour"):
             model.backtest(other, test=10)
     finer = dated(240, "15min", "2020-01-01")
     assert model.predict(finer.resample("h").mean()).shape == (3,)

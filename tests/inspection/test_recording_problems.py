@@ -31,8 +31,8 @@ def test_a_channel_that_stands_still_in_one_recording():
     still = waves()
     still[:, 0] = 0.7
     assert recording_problems(data(waves(), still, still.copy())) == [
-        "rec_1: channel 'ecg' never changes in 5 s (1 more recordings have such a channel); a sensor may have been off, "
-        "leave it out."
+        "rec_1: channel 'ecg' never changes in 5 seconds (1 more recordings have such a channel); a sensor may have been "
+        "off, leave it out."
     ]
 
 
@@ -41,7 +41,7 @@ def test_a_burst_of_missing_values():
     missing[100:220, 0] = np.nan
     missing[300, 1] = np.nan
     assert recording_problems(data(missing)) == [
-        "rec_0: channel 'ecg' has no value for 1.2 s from step 100 on; fill the gap, cut the recording there, or use "
+        "rec_0: channel 'ecg' has no value for 1.2 seconds from step 100 on; fill the gap, cut the recording there, or use "
         "missing='mask'."
     ]
     assert any("has no value for 1.2 s" in problem for problem in inspect(data(missing)).problems)

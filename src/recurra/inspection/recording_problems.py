@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from recurra.checks import duration_in_words
 from recurra.findings import PIECE, Findings, Look
 from recurra.inspection.channels import steady_channels
 from recurra.records import Dataset, Record, findings_of
@@ -58,7 +59,7 @@ def _told(found: list[Problem], kind: str, names: Sequence[str] | None) -> str:
 
 def _time(record: Record, steps: int) -> str:
     rate = record.sample_rate_hz
-    return f"{steps} steps" if rate is None else f"{steps / rate:.3g} s"
+    return f"{steps} steps" if rate is None else duration_in_words(steps / rate)
 
 
 def _clipped(pairs: Sequence[Pair]) -> Iterator[Problem]:

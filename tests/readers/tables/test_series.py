@@ -16,7 +16,7 @@ def test_a_table_with_dates_becomes_a_series():
     record = data[0]
     assert (data.kind, record.freq, record.values.shape) == ("series", "h", (48, 1))
     assert record.start == pd.Timestamp("2024-01-01").timestamp()
-    assert any("a step every h" in note for note in data.notes)
+    assert any("a step every hour" in note for note in data.notes)
 
 
 def test_gaps_are_missing_steps_and_named():

@@ -230,7 +230,7 @@ def test_stamps_that_are_late_keep_their_step(freq, seconds):
     grid = read_grid("x", late.delete([7, 8]))
     assert same_step(grid.freq, freq)
     assert grid.places.tolist() == [at for at in range(200) if at not in (7, 8)]
-    assert "beside a step of" in grid.note
+    assert "beside a step every" in grid.note
     ahead = stamps(grid.start, grid.freq, None, 203, 1)[0]
     assert abs(ahead - (times[-1] + 4 * (times[1] - times[0]))) <= pd.Timedelta(seconds=seconds)
 

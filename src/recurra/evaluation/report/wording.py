@@ -35,12 +35,12 @@ def judged_on(n: int, noun: str) -> str:
     return f"Judged on {n:,} test {noun if n == 1 else noun + 's'}"
 
 
-def size_findings(n: int, intervals: Mapping[str, tuple[float, float]]) -> list[str]:
+def size_findings(n: int, intervals: Mapping[str, tuple[float, float]], noun: str = "sequence") -> list[str]:
     """Return a sentence where the test part is small, and one where the accuracy is known badly."""
     out = []
     if n < FEW_SEQUENCES:
         out.append(
-            f"The test part has only {n} {'sequence' if n == 1 else 'sequences'}; another part could give "
+            f"The test part has only {n} {noun if n == 1 else noun + 's'}; another part could give "
             f"quite another figure."
         )
     low, high = intervals.get("accuracy", (0.0, 0.0))

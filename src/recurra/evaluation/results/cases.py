@@ -62,6 +62,15 @@ class CaseEvaluation(Evaluation):
     sequences: Sequence[Any] | None = None
     naive_class: Any = None
 
+    @property
+    def counted(self) -> str:
+        """What one of the things judged on is called: a text, a sentence of labelled words, else `noun`."""
+        if self.noun != "sequence" or self.sequences is None or not len(self.sequences):
+            return self.noun
+        if is_signal(self.sequences[0]):
+            return self.noun
+        return "text" if self.items == "sequences" else "sentence"
+
     # ------------------------------------------------------- what each task says
 
     @abstractmethod
@@ -119,7 +128,7 @@ class CaseEvaluation(Evaluation):
         return [
             *dict.fromkeys(super().findings()),
             *self.task_findings(),
-            *size_findings(self.metrics["n_test"], self.intervals),
+            *size_findings(self.metrics["n_test"], self.intervals, self.counted),
             *training_findings(self.context),
         ]
 
@@ -142,7 +151,7 @@ class CaseEvaluation(Evaluation):
                 sentences=self.sentences(),
                 findings=self.findings(),
                 tiles=self.tiles(),
-                judged=self.noun if self.metrics["n_test"] == 1 else f"{self.noun}s",
+                judged=self.counted if self.metrics["n_test"] == 1 else f"{self.counted}s",
                 has_intervals=bool(self.intervals),
                 naive=self.naive_words(),
                 items=self.items,

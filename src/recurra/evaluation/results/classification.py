@@ -72,7 +72,9 @@ class ClassificationEvaluation(LabelEvaluation):
         few = [r["class"] for r in self.tables["per_class"] if 0 < r["support"] < FEW_OF_A_CLASS]
         if not few:
             return []
-        return [f"Classes with fewer than {FEW_OF_A_CLASS} test sequences, so hardly judged: {listing(few)}."]
+        return [
+            f"Classes with fewer than {FEW_OF_A_CLASS} test {self.counted}s, so hardly judged: {listing(few)}."
+        ]
 
     def worst_words(self) -> str:
         """Say what is listed as the worst mistakes, and what is drawn of them."""

@@ -70,7 +70,7 @@ class LabelEvaluation(CaseEvaluation):
     def sentences(self) -> list[str]:
         """Return on what it was judged, how sure the figure is, and where it is weakest."""
         m = self.metrics
-        n = judged_on(m["n_test"], self.noun)
+        n = judged_on(m["n_test"], self.counted)
         if "n_test_steps" in m:
             n += f" with {m['n_test_steps']:,} time steps"
         low, high = self.intervals.get("accuracy", (0.0, 1.0))
@@ -89,8 +89,9 @@ class LabelEvaluation(CaseEvaluation):
         pairs = charts.confused_pairs(self.confusion, classes=self.classes)
         if pairs:
             true, predicted, n, of = pairs[0]
+            items = f"{self.counted}s" if self.items == "sequences" else self.items
             out.append(
-                f"Most frequent confusion: '{true!s}' taken for '{predicted!s}', {n:,} of {of:,} {self.items}."
+                f"Most frequent confusion: '{true!s}' taken for '{predicted!s}', {n:,} of {of:,} {items}."
             )
         return out
 

@@ -53,7 +53,7 @@ class NumberEvaluation(CaseEvaluation):
     def sentences(self) -> list[str]:
         """Return on what it was judged, how sure the figure is, and how much it explains."""
         m = self.metrics
-        n = judged_on(m["n_test"], self.noun)
+        n = judged_on(m["n_test"], self.counted)
         if "n_test_steps" in m:
             n += f" with {m['n_test_steps']:,} time steps"
         low, high = self.intervals.get("mae", (0.0, 0.0))

@@ -14,7 +14,7 @@ from recurra.evaluation.metrics.paired_tests import Comparison, compare_classifi
 from recurra.evaluation.metrics.scores import accuracy_interval
 from recurra.evaluation.metrics.texts import edit_distance, text_metrics
 from recurra.evaluation.report.context import ReportContext
-from recurra.evaluation.report.page import Case, Picture
+from recurra.evaluation.report.page import N_WORST, Case, Picture
 from recurra.evaluation.report.wording import TOO_FEW, judged_on, percent, span
 from recurra.evaluation.results.cases import CaseEvaluation, closing, name_of
 
@@ -117,10 +117,13 @@ class TranslationEvaluation(CaseEvaluation):
         return None if self.attention is None else Markup(self.attention(position).to_svg())
 
     def inside_pictures(self) -> list[Picture]:
-        """Return where the network looked, for some answers spread over the test part."""
+        """Return where the network looked, for some answers spread over the test part; the worst are drawn already."""
         if self.attention is None:
             return super().inside_pictures()
-        chosen = np.unique(np.linspace(0, len(self.predictions) - 1, N_ATTENTION).astype(int)).tolist()
+        drawn = {row["sequence"] for row in self.worst_rows()[:N_WORST]}
+        left = [i for i, row in enumerate(self.predictions) if row["sequence"] not in drawn]
+        spread = np.linspace(0, len(left) - 1, min(N_ATTENTION, len(left))).astype(int)
+        chosen = [left[i] for i in spread]
         answers = [self.case(self.predictions[i]) for i in chosen]
         return [Picture(a.svg, f"{a.heading}. {a.text}") for a in answers if a.svg is not None]
 

@@ -79,10 +79,17 @@ def explain(
         values=folded(model.features, values, (len(raw), raw.shape[1])),
         static=static,
         input=raw,
-        target=index if model.task == "regression" else estimator.classes_.tolist()[index],
+        target=_named(estimator, model.task, index, outputs.shape[1]),
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
     )
+
+
+def _named(estimator: Fitted, task: str, index: int, outputs: int) -> Any:
+    """Return the class, or which of several numbers; None for the only number there is, which needs no name."""
+    if task != "regression":
+        return estimator.classes_.tolist()[index]
+    return index if outputs > 1 else None
 
 
 def _parted(

@@ -25,6 +25,9 @@ _ALIAS = re.compile(
     r"(?P<count>\d+(?:\.\d+(?:e[+-]?\d+)?)?)?(?P<unit>[A-Za-z]+)(?:-(?P<anchor>[\w-]+))?(?:\+(?P<days>\d+)D)?"
     r"(?P<hours>\[\d\d:\d\d-\d\d:\d\d\])?(?P<local>@local)?\Z"
 )
+_UNITS = {
+    "D": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond", "us": "microsecond", "ns": "nanosecond",
+}  # fmt: skip
 _WORDS = {
     "MS": "start of months", "ME": "end of months", "QS": "start of quarters", "QE": "end of quarters",
     "YS": "start of years", "YE": "end of years", "B": "business days", "BMS": "first business day of months",
@@ -144,7 +147,10 @@ def season_of(freq: str) -> int | None:
 
 
 def in_words(freq: str) -> str:
-    """Return a frequency as messages show it: ``ME (end of months)``."""
+    """Return a frequency as messages show it behind "every": ``day``, ``30 minutes``, ``ME (end of months)``."""
+    if (plain := re.fullmatch(r"(\d*)(D|h|min|s|ms|us|ns)", freq)) is not None:
+        unit = _UNITS[plain[2]]
+        return unit if plain[1] in ("", "1") else f"{plain[1]} {unit}s"
     words = _WORDS.get(split(freq)[1])
     return f"{freq} ({words})" if words else freq
 

@@ -110,8 +110,8 @@ def read_grid(who: str, index: Any) -> Grid:
     note = ""
     if found.beside > 0:
         note = (
-            f"the time stamps lie up to {_span(found.beside)} beside a step of {in_words(found.freq)}; each row was taken "
-            "for the step it is nearest to."
+            f"the time stamps lie up to {_span(found.beside)} beside a step every {in_words(found.freq)}; each row was "
+            "taken for the step it is nearest to."
         )
     gaps = [
         f"{int(found.places[at + 1] - found.places[at] - 1)} missing after {written(seconds[at], zone)}"
