@@ -196,9 +196,9 @@ def test_a_quotation_mark_that_is_never_closed_is_found(cli, here):
 
 
 def test_long_times_are_told_in_days(cli, here):
-    rows = "".join(f"2024-{1 + d // 28:02}-{1 + d % 28:02},{d % 7},5\n" for d in range(56))
+    rows = "".join(f"2024-01-{1 + d:02},{d % 7},5\n" for d in range(28))
     (here / "still.csv").write_text("date,x,off\n" + rows)
-    assert "never changes in 8 weeks" in cli("look", "still.csv").out
+    assert "never changes in 4 weeks" in cli("look", "still.csv").out
 
 
 def test_texts_are_counted_as_texts_and_one_number_has_no_name(cli, nine):
