@@ -89,7 +89,7 @@ def label_leaks(dataset: Dataset, channels: list[Channel]) -> list[str]:
         values = np.stack([record.values[0] for record in dataset.records])
         arrays = [record.values for record in dataset.records]
         looks = (findings_of(dataset) or Findings()).looks(arrays)
-        steady = steady_channels(arrays, looks).all(axis=0)
+        steady = np.all(steady_channels(arrays, looks), axis=0)
     names = [channels[i].name for i in np.flatnonzero(steady) if _equals_label(values[:, i], labels)]
     if not dataset.labels_per_step:
         names += _static_leaks(dataset, labels)

@@ -13,8 +13,8 @@ from recurra.export.onnx_file import Runner, write_onnx
 from recurra.features.series import SeriesFeatures
 from recurra.features.texts.symbols import BEGIN, END, SPECIAL, Symbols
 from recurra.features.windows.sample_blocks import Blocks
-from recurra.serving import decoder, forecasting, prediction
-from recurra.serving.models import calibration, forecast_mixture
+from recurra.serving import decoder, forecast_mixture, forecasting, prediction
+from recurra.serving.models import calibration
 from recurra.serving.models.anomaly_model import AnomalyModel
 from recurra.serving.models.forecast_model import ForecastModel
 from recurra.serving.models.translation import TranslationModel
