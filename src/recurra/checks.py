@@ -296,7 +296,7 @@ def rate_in_words(rate_hz: float) -> str:
 
 def duration_in_words(seconds: float) -> str:
     """Return a time in the longest unit of which there are two: "0.35 seconds", "36 hours", "14 days"."""
-    unit = next((unit for unit, size in list(_UNITS.items())[1:] if seconds >= 2 * size), "second")
+    unit = next((unit for unit, size in _UNITS.items() if unit != "week" and seconds >= 2 * size), "second")
     return f"{seconds / _UNITS[unit]:.3g} {unit}s"
 
 
