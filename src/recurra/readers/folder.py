@@ -169,8 +169,8 @@ def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -
     if not read and any(
         child.is_dir() and not _hidden(child) for folder in folders for child in folder.iterdir()
     ):
-        files = (file for file in sorted(path.glob("*/*/**/*")) if file.suffix.lower() in FILE_SUFFIXES)
-        first = next((file.relative_to(path) for file in files), Path("class", "person", "1.csv"))
+        below = (file for file in sorted(path.glob("*/*/**/*")) if file.suffix.lower() in FILE_SUFFIXES)
+        first = next((file.relative_to(path) for file in below), Path("class", "person", "1.csv"))
         raise DataError(
             f"{path}: its folders hold folders, and which of them are classes is not known. Write a table {LABELS} into "
             f"{path} with the columns file, label and group, a row for each file, such as "

@@ -25,6 +25,9 @@ class Coded:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def __getitem__(self, row: int) -> str | None:
+        return self.known[self.codes[row]]
+
     def cells(self) -> np.ndarray:
         """Return the cells as an object array of shape (rows,)."""
         known = np.empty(len(self.known), dtype=object)
