@@ -117,3 +117,16 @@ def test_version_7_3(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 3])
     assert "cannot be read as a MATLAB file of version 7.3" in message(lambda: read_mat(path), DataError)
+
+
+def test_links_in_version_7_3_lead_nowhere(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "secret.h5", "w") as other:
+        other["X"] = np.arange(6.0)
+    with h5py.File(tmp_path / "m.mat", "w", userblock_size=512) as file:
+        file["own"] = np.ones((2, 5))
+        file["X"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/X")
+        file["val"] = h5py.SoftLink("/own")
+    found = read_mat(tmp_path / "m.mat")
+    assert found.names == ["own"]
+    assert found.recordings[0].values.tolist() == np.ones((5, 2)).tolist()

@@ -197,7 +197,7 @@ def _from_hdf5(path: Path) -> dict[str, Any]:
             found = {
                 name: _hdf5_value(path, name, file[name], file, unfolding)
                 for name in file
-                if not name.startswith("#")
+                if not name.startswith("#") and isinstance(file.get(name, getlink=True), h5py.HardLink)
             }
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         if isinstance(error, DataError):
