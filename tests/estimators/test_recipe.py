@@ -161,6 +161,35 @@ def test_texts_are_told_apart_by_words_and_letters(tmp_path):
         np.testing.assert_array_equal(clf.predict_proba(texts[k : k + 1])[0], clf.predict_proba(texts)[k])
 
 
+def spelled(n=300, seed=0):
+    """Words that are told apart by whether a vowel stands more often than twice."""
+    rng = np.random.default_rng(seed)
+    words = ["".join(rng.choice(list("aeioubcdfghklmnprst"), rng.integers(5, 11))) for _ in range(n)]
+    return words, np.array([str(sum(letter in "aeiou" for letter in word) > 2) for word in words])
+
+
+def test_single_words_are_read_letter_by_letter(tmp_path):
+    words, y = spelled()
+    found = recurra.TextClassifier(random_state=0).fit(words[:240], y[:240])
+    assert "tokens='character'" in found.recipe_
+    assert found.tokens == "word"
+    assert found.model_.manifest["params"]["tokens"] == "character"
+    assert found.score(words[240:], y[240:]) > 0.85
+    found.save(tmp_path / "m.recurra")
+    light = load_light(tmp_path / "m.recurra")
+    np.testing.assert_array_equal(light.predict_proba(words[240:]), found.predict_proba(words[240:]))
+    found.set_params(max_epochs=1)
+    found.fit(words, y, resume=True)
+    assert found.model_.manifest["params"]["tokens"] == "character"
+
+
+@pytest.mark.parametrize("given", [{"tokens": "bpe"}, {"hidden_size": 8}])
+def test_what_is_given_for_single_words_stays(given):
+    words, y = spelled(60)
+    found = recurra.TextClassifier(random_state=0, **given).fit(words, y)
+    assert found.model_.manifest["params"]["tokens"] == given.get("tokens", "word")
+
+
 def test_an_explanation_says_which_part_it_is_of(fitted):
     x = waves(seed=6)[0][1]
     with pytest.warns(RecurraWarning, match=r"gradients tell of the network, which has 20 % of the say"):

@@ -1,13 +1,14 @@
 """What is decided where no option of network and training is given, and the linear part that goes with it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.errors import RecurraWarning
+from recurra.features.texts.ngrams import NGrams, are_single_words
 from recurra.options import (
     Causal,
     Design,
@@ -30,18 +31,33 @@ if (
     from recurra.serving.models.fitted_model import FittedModel
 
 # What a recipe may decide.
-DECIDED = ("wide", "bidirectional", "pooling", "dropout", "max_epochs", "frontend", "cell", "hidden_size")
+DECIDED = (
+    "wide",
+    "bidirectional",
+    "pooling",
+    "dropout",
+    "max_epochs",
+    "frontend",
+    "cell",
+    "hidden_size",
+    "tokens",
+)
 # Of a linear answer in the model's. On the archive files the rule was made on (BasicMotions, ArrowHead, OSULeaf, Japanese
 # vowels) shares from 0.7 to 0.85 were equally good; with more sequences a network learns more than a linear map. On
 # short texts, up to 3,000 of them, 0.8 stayed best.
 SHARE = 0.8
 SHARE_OF_MANY, MANY = 0.5, 2000
+# Of single words, set with the opinion lexicon and words and their syllables in view: on the first more was better, on the
+# second less. Their rows have half the length, so that the linear map may be as much stronger.
+SHARE_OF_SINGLE_WORDS, STRENGTH_OF_SINGLE_WORDS = 0.5, 20.0
 # Beyond these the features do not fit into memory, or their products take too long.
 MOST_SEQUENCES = 20_000
 # A temperature below this would make probabilities of 1 of a training part that parts cleanly.
 LEAST_TEMPERATURE = 0.1
 # Steps that training may read, so that it ends within a minute on two cores.
 STEPS = 4e6
+# Characters of single words that training may read, likewise.
+CHARACTERS = 1.2e6
 # Of a linear map of n-grams to numbers, tried where each of few texts can be left out.
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Of what is drawn for the linear part, beside the seed.
@@ -61,6 +77,8 @@ class Facts:
     task : {"classification", "regression", "labeling"}
     per_step : bool
         Whether there is an answer per step.
+    characters : int, default=0
+        Of texts that are single words: letters of all of them together; 0 of others.
     """
 
     sequences: int
@@ -68,13 +86,21 @@ class Facts:
     texts: bool
     task: str
     per_step: bool
+    characters: int = 0
 
     @classmethod
     def of(cls, given: "Given", target: "Target") -> "Facts":
         """Return those of training data."""
         texts = isinstance(given.sequences[0], str | list)
         steps = sum(len(sequence) for sequence in given.sequences)
-        return cls(len(given.sequences), steps, texts, target.task, target.per_step)
+        characters = characters_of(given.sequences) if texts else 0
+        return cls(len(given.sequences), steps, texts, target.task, target.per_step, characters)
+
+
+def characters_of(texts: Sequence[Any]) -> int:
+    """Return how many characters single words have together, 0 for texts of several words."""
+    single = all(isinstance(text, str) for text in texts) and are_single_words(texts)
+    return sum(map(len, texts)) if single else 0
 
 
 def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
@@ -88,7 +114,7 @@ def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     if wide == "auto":
         wide = _nothing_given(estimator) and _fits(estimator, facts)
         if wide:
-            return {"wide": True, **_network(facts)}
+            return {"wide": True, **_network(facts), **_spelled(estimator, facts)}
     return {"wide": bool(wide)}
 
 
@@ -122,6 +148,14 @@ def _network(facts: Facts) -> dict[str, Any]:
     return found
 
 
+def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
+    """Return options by which single words are read letter by letter: as words, those to come are all unknown."""
+    if not facts.characters or estimator.tokens != "word" or estimator.vectors is not None:
+        return {}
+    epochs = int(np.clip(CHARACTERS // facts.characters, 5, 30))
+    return {"tokens": "character", "hidden_size": 64, "max_epochs": epochs}
+
+
 def _causal(facts: Facts) -> dict[str, Any]:
     """Return options of a network that can stream."""
     found = {**_network(facts), "bidirectional": False}
@@ -134,11 +168,17 @@ def foreseen(estimator: Any, facts: Facts) -> str:
     """Return the sentence of the recipe before anything is trained; empty where there is none."""
     options = decided(estimator, facts)
     return _sentence(
-        options, _share(facts.sequences, texts=facts.texts) if options.get("wide") else None, facts.texts
+        options,
+        _share(facts.sequences, texts=facts.texts, single=facts.characters > 0)
+        if options.get("wide")
+        else None,
+        facts.texts,
     )
 
 
-def _share(sequences: int, *, texts: bool) -> float:
+def _share(sequences: int, *, texts: bool, single: bool) -> float:
+    if single:
+        return SHARE_OF_SINGLE_WORDS
     return SHARE if texts or sequences <= MANY else SHARE_OF_MANY
 
 
@@ -177,11 +217,11 @@ def fit_wide(
     weights : ndarray of shape (sequences,)
         Of each sequence, with those of its class.
     """
-    share = _share(len(given.sequences), texts=not model.features.reads_numbers)
     if not model.features.reads_numbers:
-        return _of_texts(given, target, weights, share)
+        return _of_texts(given, target, weights)
     from recurra.training.closed_form import best_temperature, ridge
 
+    share = _share(len(given.sequences), texts=False, single=False)
     prepared = model.prepare(given.inputs)
     few = len(prepared) <= MANY
     sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
@@ -199,14 +239,14 @@ def fit_wide(
     return WidePart(summary, found.weight, found.bias, share)
 
 
-def _of_texts(given: "Given", target: "Target", weights: np.ndarray, share: float) -> WidePart:
+def _of_texts(given: "Given", target: "Target", weights: np.ndarray) -> WidePart:
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
-    from recurra.features.texts.ngrams import NGrams
-
     texts: list[Any] = given.sequences
     ngrams = NGrams.fit(texts, given.weights)
+    single = not ngrams.of_words.any()
+    share = _share(len(texts), texts=True, single=single)
     entries = [ngrams.entries(text) for text in texts]
     ends = np.cumsum([0, *(len(places) for places, _ in entries)])
     places, values = (np.concatenate([entry[k] for entry in entries]) for k in (0, 1))
@@ -215,7 +255,9 @@ def _of_texts(given: "Given", target: "Target", weights: np.ndarray, share: floa
         numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(texts), -1)
         weight, bias = _linear_numbers(rows, numbers, weights)
         return WidePart(ngrams, weight, bias, share)
-    fitted = LogisticRegression(C=5.0, max_iter=1000).fit(rows, given.y, sample_weight=weights)
+    fitted = LogisticRegression(C=STRENGTH_OF_SINGLE_WORDS if single else 5.0, max_iter=1000).fit(
+        rows, given.y, sample_weight=weights
+    )
     weight, bias = fitted.coef_, fitted.intercept_
     if len(weight) == 1:  # two classes have one row, for the second against the first
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

@@ -37,6 +37,22 @@ def test_weights_are_those_of_scikit_learn(text):
     np.testing.assert_allclose(np.sort(ours[ours > 0]), np.sort(row[row > 0]), rtol=1e-5)
 
 
+def test_of_single_words_the_runs_are_known_and_single_letters():
+    words = ["pump", "oil", "leak", "leaks", "Öl", "a"]
+    found = NGrams.fit(words)
+    assert not found.of_words.any()
+    runs = TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 5)).fit(words)
+    names = runs.get_feature_names_out()
+    assert found.size == len([name for name in names if name != " "])  # every word has its blanks
+    blank = names.tolist().index(" ")
+    for word in [*words, "pumping", "soil"]:
+        row = runs.transform([word]).toarray()[0]
+        row[blank] = 0
+        row /= np.linalg.norm(row)
+        ours = dense(found, word)
+        np.testing.assert_allclose(np.sort(ours[ours > 0]), np.sort(row[row > 0]), rtol=1e-5)
+
+
 def test_a_text_of_weight_two_is_the_text_twice():
     weights = np.ones(len(TEXTS))
     weights[1] = 2

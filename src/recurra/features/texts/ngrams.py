@@ -15,7 +15,8 @@ from recurra.errors import StoreError
 
 WORD = re.compile(r"\w+")
 LETTERS = range(2, 6)  # lengths of the runs
-KINDS = ("word", "letters")
+# Where so many texts are a single word, no other text has the word, and single letters tell something.
+SHARE_OF_SINGLE_WORDS = 0.9
 
 
 class Counted(NamedTuple):
@@ -42,9 +43,17 @@ def counted(text: str) -> Counted:
     return Counted(ids, np.array([grams[i] for i in ids.tolist()], np.int64))
 
 
+def are_single_words(texts: Sequence[str]) -> bool:
+    """Return whether nearly all texts are one word."""
+    single = sum(len(WORD.findall(text)) == 1 for text in texts)
+    return bool(texts) and single >= SHARE_OF_SINGLE_WORDS * len(texts)
+
+
 @dataclass(frozen=True)
 class NGrams:
     """Words, pairs of words and runs of two to five letters of a text, each known by a number.
+
+    Of texts that are single words only the runs are known, those of one letter too.
 
     A count c weighs 1 + log c, times the logarithm of how rare the n-gram is among the training texts; the weights of the
     words, and those of the runs, are scaled to length 1.
@@ -74,8 +83,11 @@ class NGrams:
         counts = np.ones(len(texts)) if weights is None else np.asarray(weights, np.float64)
         found: dict[int, float] = {}
         words: dict[int, bool] = {}
+        left_out = "word" if are_single_words(texts) else "letter"
         for text, weight in zip(texts, counts.tolist(), strict=True):
             for kind, grams in _grams(text).items():
+                if kind == left_out:
+                    continue
                 for gram in grams:
                     found[gram] = found.get(gram, 0.0) + weight
                     words[gram] = kind == "word"
@@ -128,11 +140,12 @@ class NGrams:
 
 
 def _grams(text: str) -> dict[str, Counter[int]]:
-    """Return how often each word or pair of words, and each run of letters, stands in a text."""
+    """Return how often each word or pair of words, each letter and each run of letters stands in a text."""
     words = WORD.findall(unicodedata.normalize("NFKC", text).lower())
     pairs = (f"{first} {second}" for first, second in itertools.pairwise(words))
     return {
         "word": Counter(_ids("w", [*words, *pairs])),
+        "letter": Counter(_ids("l", "".join(words))),
         "letters": Counter(_ids("l", _runs(words))),
     }
 
