@@ -66,7 +66,7 @@ ANSWERED = {
     "explain": ([*SIGNALS, "texts", "scores", "clips", "pairs"], ()),
     "explain on data": ([*SIGNALS, "texts", "scores", "clips", "pairs"],) * 2,
     "explain a word cloud": (["texts", "scores"],) * 2,
-    "export": ([*SIGNALS, "words", "texts", "scores", "clips", "novel"],) * 2,
+    "export": ([k for k in KINDS if k != "anomalies"],) * 2,
     "import": ((), ()),  # it is recurra's own already
     # what is normal, and how a novel goes on, is judged as one figure each, of which no test is made
     "compare": ([k for k in KINDS if k not in ("anomalies", "novel")], ()),

@@ -156,7 +156,7 @@ def test_inputs_known_in_advance_go_by_date():
     np.testing.assert_array_equal(model.states_[0].known.future[-1], known.to_numpy()[-1])
     expected = model.predict()
     np.testing.assert_array_equal(model.predict(known=known[50:]), expected)
-    with pytest.raises(DataError, match="must have a row every D"):
+    with pytest.raises(DataError, match="must have a row every day"):
         model.predict(known=known.set_index(pd.date_range("2019-12-25", periods=80, freq="h")))
 
 

@@ -32,7 +32,7 @@ def test_a_label_per_step_and_what_is_left_out(folder):
         ("a.npy,-1,2,x\n", "whole numbers from 0"),
         ("a.npy,0,5,\n", "line 2: 'label' is empty"),
         (",0,5,x\n", "'file' is empty"),
-        ("c.npy,0,5,x\n", "names 'c.npy', which is not there. Did you mean"),
+        ("c.npy,0,5,x\n", "names 'c.npy', which is not there. Correct the name"),
         ("../a.npy,0,5,x\n", "names '../a.npy', which is not there"),
     ],
 )
