@@ -183,7 +183,7 @@ def test_single_words_are_read_letter_by_letter(tmp_path):
     assert found.model_.manifest["params"]["tokens"] == "character"
 
 
-@pytest.mark.parametrize("given", [{"tokens": "bpe"}, {"hidden_size": 8}])
+@pytest.mark.parametrize("given", [{"tokens": "bpe"}, {"letters": 8}, {"max_tokens": 1}, {"hidden_size": 8}])
 def test_what_is_given_for_single_words_stays(given):
     words, y = spelled(60)
     found = recurra.TextClassifier(random_state=0, **given).fit(words, y)

@@ -58,6 +58,17 @@ LEAST_TEMPERATURE = 0.1
 STEPS = 4e6
 # Characters of single words that training may read, likewise.
 CHARACTERS = 1.2e6
+# Options that say how words are read: where one is given, words are read.
+OF_WORDS = (
+    "tokens",
+    "vectors",
+    "letters",
+    "subwords",
+    "extra_words",
+    "max_tokens",
+    "min_count",
+    "max_vocabulary",
+)
 # Of a linear map of n-grams to numbers, tried where each of few texts can be left out.
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Of what is drawn for the linear part, beside the seed.
@@ -150,7 +161,8 @@ def _network(facts: Facts) -> dict[str, Any]:
 
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options by which single words are read letter by letter: as words, those to come are all unknown."""
-    if not facts.characters or estimator.tokens != "word" or estimator.vectors is not None:
+    defaults = options_of(type(estimator))
+    if not facts.characters or any(getattr(estimator, n) != defaults[n].default for n in OF_WORDS):
         return {}
     epochs = int(np.clip(CHARACTERS // facts.characters, 5, 30))
     return {"tokens": "character", "hidden_size": 64, "max_epochs": epochs}
