@@ -108,6 +108,14 @@ class Facts:
         return cls(len(given.sequences), steps, texts, target.task, target.per_step, characters)
 
 
+def facts_of_part(part: Any, task: str) -> Facts:
+    """Return those of a Dataset of sequences or texts, before an estimator has read it."""
+    texts = part.kind == "text"
+    steps = 0 if texts else sum(len(record.values) for record in part.records)
+    characters = characters_of(part.X) if texts else 0
+    return Facts(len(part), steps, texts, task, bool(part.labels_per_step), characters)
+
+
 def characters_of(texts: Sequence[Any]) -> int:
     """Return how many characters single words have together, 0 for texts of several words."""
     single = all(isinstance(text, str) for text in texts) and are_single_words(texts)

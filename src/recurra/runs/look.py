@@ -12,7 +12,7 @@ from recurra.checks import check_choice
 from recurra.datasets import load_any
 from recurra.errors import DataError
 from recurra.findings import Findings
-from recurra.fitting.recipe import Facts, characters_of, foreseen
+from recurra.fitting.recipe import facts_of_part, foreseen
 from recurra.inspection.inspection import inspect
 from recurra.records import RunData
 from recurra.runs.command_line import as_arguments
@@ -96,12 +96,8 @@ def _recipe(dataset: Any) -> str:
     kind = "label" if train.labels_per_step and classes else "classify" if classes else "regress"
     if dataset.kind not in TASKS[kind]:
         return ""
-    texts = dataset.kind == "text"
     task = {"label": "labeling", "classify": "classification", "regress": "regression"}[kind]
-    steps = 0 if texts else sum(len(record.values) for record in train.records)
-    letters = characters_of(train.X) if texts else 0
-    facts = Facts(len(train), steps, texts, task, bool(train.labels_per_step), letters)
-    return foreseen(options_class(kind, dataset.kind)(), facts)
+    return foreseen(options_class(kind, dataset.kind)(), facts_of_part(train, task))
 
 
 def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]) -> Split | None:

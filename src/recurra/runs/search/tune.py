@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.checks import check_number
 from recurra.errors import DataError, TrainingError, UsageError
-from recurra.fitting.recipe import Facts, characters_of, decided
+from recurra.fitting.recipe import decided, facts_of_part
 from recurra.options import options_of
 from recurra.runs.data.identity import fingerprint
 from recurra.runs.data.sources import divide_options
@@ -248,12 +248,8 @@ class _Work:
         kinds = {"classify": "classification", "regress": "regression", "label": "labeling"}
         if plan.task not in kinds or plan.kind not in ("sequence", "text"):
             return {}
-        texts = plan.kind == "text"
-        steps = 0 if texts else sum(len(record.values) for record in train.records)
-        letters = characters_of(train.X) if texts else 0
-        facts = Facts(len(train), steps, texts, kinds[plan.task], bool(train.labels_per_step), letters)
         known = options_of(options_class(plan.task, plan.kind))
-        found = decided(self.prepared.estimator, facts)
+        found = decided(self.prepared.estimator, facts_of_part(train, kinds[plan.task]))
         return {name: value for name, value in found.items() if name in known}
 
     def _trained(
