@@ -6,6 +6,7 @@ it to the other two. In a program of one's own ``signal.signal(signal.SIGTERM, s
 """
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -42,6 +43,16 @@ def end_on_signals() -> None:
     for number in SIGNALS:
         if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+
+
+def end_at_once(code: int) -> None:
+    """From here on leave the process with this exit code, without a word, when a signal asks for its end.
+
+    For when all is written and said, and Python only takes itself down: an error raised then is printed by whoever met it.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) in (signal.default_int_handler, _end):
+            signal.signal(number, lambda *_: os._exit(code))
 
 
 def is_ignored(number: int) -> bool:

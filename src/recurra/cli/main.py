@@ -20,7 +20,7 @@ import click
 import recurra
 from recurra import errors
 from recurra.cli import standard_streams
-from recurra.interrupts import Interrupted, end_on_signals
+from recurra.interrupts import Interrupted, end_at_once, end_on_signals
 from recurra.runs.workers.team import end_with_agent, follows, is_launched
 
 # Verb -> what it does in a line; the command of the same name lives in `recurra.cli.verbs.<verb>` as ``command``.
@@ -112,6 +112,7 @@ def main() -> None:
         end_with_agent()
         code = run(sys.argv[1:])
         standard_streams.leave()
+        end_at_once(code)
     except KeyboardInterrupt:  # before anything was begun, or after everything was done
         pass
     sys.exit(code)

@@ -1,5 +1,10 @@
 """What the workers of a training agree on, two of them as threads that hand numbers to each other."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -136,3 +141,28 @@ def test_workers_with_other_weights_are_told_so(monkeypatch, steady, make_exampl
     for rank in (0, 1):
         assert isinstance(found[rank][0], UsageError)
         assert "have different data, options or weights" in str(found[rank][0])
+
+
+def test_a_worker_that_waits_for_one_that_never_comes_ends_when_told_to():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    variables = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    code = (
+        "from recurra import interrupts\n"
+        "from recurra.training.distributed.workers import join\n"
+        "interrupts.end_on_signals()\n"
+        "print('waits', flush=True)\n"
+        "join(4)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
+    ) as alone:
+        assert alone.stdout.readline() == "waits\n"
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                alone.wait(1)
+            alone.terminate()
+            assert alone.wait(10) == -signal.SIGTERM
+        finally:
+            alone.kill()

@@ -84,9 +84,11 @@ def launch(command: Sequence[str], workers: int, *, environment: Mapping[str, st
 
 
 def _of_failures(error: ChildFailedError) -> Outcome:
-    """Say what the first failure was; one killed from outside explains the others."""
-    failures = sorted(error.failures.items(), key=lambda item: item[1].exitcode >= 0)
-    rank, first = failures[0]
+    """Say what the first failure was; one killed from outside explains the others, which the agent asked to end."""
+    asked = -signal.SIGTERM
+    rank, first = min(
+        error.failures.items(), key=lambda item: (item[1].exitcode >= 0, item[1].exitcode == asked)
+    )
     if first.exitcode >= 0:
         _, first = error.get_first_failure()
         return Outcome(code=first.exitcode)

@@ -8,6 +8,8 @@ their shards are, so that none waits for what never comes.
 import atexit
 import hashlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -156,9 +158,26 @@ def join(shards: int) -> Workers:
     if shards == 1 or not started_by_torchrun():
         return Workers()
     if not dist.is_initialized():
-        dist.init_process_group("gloo", timeout=timedelta(seconds=SECONDS_TO_WAIT))
+        with _ended_at_once():
+            dist.init_process_group("gloo", timeout=timedelta(seconds=SECONDS_TO_WAIT))
         atexit.register(_leave)
     return Workers(dist.get_rank(), dist.get_world_size())
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Let SIGTERM end this process inside, without a word.
+
+    Nothing has been trained yet, and one that waits for a worker that was killed meanwhile never comes back to Python.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave() -> None:
