@@ -6,6 +6,8 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint con
 export RECURRA_DATA ?= $(wildcard ../shared/data)
 # pip builds the extension in a separate environment that sees only this variable.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+# The tests start hundreds of processes, which would compile the whole package each.
+unexport PYTHONDONTWRITEBYTECODE
 
 BASE := $(VENV)/.base-installed
 ALL := $(VENV)/.all-installed

@@ -162,3 +162,25 @@ def test_a_signal_while_python_takes_itself_down_is_no_error(name):
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("where", ["in_del", "in_callback"])
+def test_a_signal_is_not_lost_where_python_drops_errors(name, where):
+    code = (
+        "import os, signal, time, weakref\n"
+        "from recurra import interrupts\n"
+        "class Thing:\n"
+        "    def __del__(self):\n"
+        f"        {where!r} == 'in_del' and os.kill(os.getpid(), signal.{name})\n"
+        "interrupts.end_on_signals()\n"
+        "thing = Thing()\n"
+        f"dead = weakref.ref(thing, lambda _: {where!r} == 'in_callback' and os.kill(os.getpid(), signal.{name}))\n"
+        "try:\n"
+        "    del thing\n"
+        "    time.sleep(10)\n"
+        "except KeyboardInterrupt as error:\n"
+        f"    print(interrupts.number_of(error) == signal.{name})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -8,6 +8,7 @@ it to the other two. In a program of one's own ``signal.signal(signal.SIGTERM, s
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 # One event comes as several signals (a service manager sends SIGTERM and SIGHUP, a closing terminal SIGHUP twice).
 SECONDS_OF_ONE_EVENT = 1.0
+SECONDS_TO_LEAVE_A_CALLBACK = 0.01
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,6 +45,24 @@ def end_on_signals() -> None:
     for number in SIGNALS:
         if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+    sys.unraisablehook = _ask_again
+
+
+def _ask_again(unraisable: Any) -> None:
+    """Send a signal anew whose KeyboardInterrupt was raised where Python drops errors: in a ``__del__`` or a callback."""
+    error = unraisable.exc_value
+    if not isinstance(error, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    for each in SIGNALS:
+        if signal.getsignal(each) is _deaf:
+            signal.signal(each, _end)
+
+    def send() -> None:
+        time.sleep(SECONDS_TO_LEAVE_A_CALLBACK)
+        os.kill(os.getpid(), number_of(error))
+
+    threading.Thread(target=send, daemon=True).start()
 
 
 def end_at_once(code: int) -> None:
