@@ -102,7 +102,7 @@ FITS = {
     ),
     "forecaster": lambda: recurra.Forecaster(horizon=4, context=16, noise=0.1, members=2, **STACK).fit(wave()),
     **{
-        method: lambda method=method: recurra.AnomalyDetector(**QUICK, window=60, block=4, method=method).fit(
+        f"by {method}": lambda method=method: recurra.AnomalyDetector(**QUICK, window=60, block=4, method=method).fit(
             [np.sin(np.arange(300)[:, None] / 5 + [i, 1.0]) for i in range(2)]
         )
         for method in ("planted", "autoencoder", "forecaster")
@@ -155,6 +155,38 @@ def test_somebody_who_draws_meanwhile_changes_nothing_and_is_not_disturbed(which
         somebody.join()
     torch.manual_seed(3)
     assert all(torch.equal(one, torch.rand(3)) for one in drawn)
+
+
+ANSWERS = {
+    "lstm": lambda fitted: fitted.predict_proba(ragged()),
+    "gru, attention": lambda fitted: fitted.predict_proba(ragged()),
+    "labeler": lambda fitted: np.concatenate(fitted.predict_proba(ragged())),
+    "text": lambda fitted: fitted.predict_proba(words()),
+    "translator": lambda fitted: np.array(fitted.predict(["ab", "cd", "fa"]), dtype=str),
+    "forecaster": lambda fitted: fitted.forecast().point,
+}
+
+
+@pytest.mark.filterwarnings("ignore::recurra.errors.RecurraWarning")  # it learns next to nothing
+@pytest.mark.parametrize("which", ANSWERS)
+def test_one_thread_predicts_while_another_trains(which):
+    fit, answers, over = FITS[which], ANSWERS[which], threading.Event()
+    fitted = fit()
+    alone, expected = bits(fitted), answers(fitted).tobytes()
+
+    def predict():
+        found = [answers(fitted).tobytes()]
+        while not over.is_set():
+            found.append(answers(fitted).tobytes())
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        predicted = [threads.submit(predict) for _ in range(2)]
+        try:
+            assert all(bits(fit()) == alone for _ in range(2))
+        finally:
+            over.set()
+        assert all(found == expected for one in predicted for found in one.result())
 
 
 def test_dropout_is_torchs_with_a_generator_of_its_own():
