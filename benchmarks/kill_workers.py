@@ -46,8 +46,12 @@ def children(process: int) -> list[int]:
 
 
 def killed(command: list[str], after: float, rng: random.Random) -> tuple[int, float, str]:
-    """Run a command, kill one of its workers after so many seconds; return its code, seconds until the end, and words."""
+    """Run a command, kill one of its workers when they are so many seconds old; return its code, seconds, and words."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        victims: list[int] = []
+        while not victims and running.poll() is None:
+            time.sleep(0.1)
+            victims = children(running.pid)
         until = time.monotonic() + after
         while time.monotonic() < until and running.poll() is None:
             time.sleep(0.02)
@@ -74,7 +78,7 @@ def one_round(folder: Path, rng: random.Random, usual_s: float) -> dict[str, obj
         begun = (run / "config.json").exists()
         what = ["resume", str(run)] if begun else ["train", "japanese-vowels", "-o", str(run), *OPTIONS]
         command = [*RECURRA, *what, "--workers", workers]
-        after = rng.uniform(0.1, 0.9) * usual_s if kills < 4 else 1e9
+        after = rng.uniform(0.0, 0.8) * usual_s if kills < 4 else 1e9
         code, seconds, said = killed(command, after, rng)
         codes.append(code)
         if code:  # a moment before the workers are there, or after their end, has nothing to kill

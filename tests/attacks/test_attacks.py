@@ -67,6 +67,15 @@ def test_changed_networks_of_others():
     assert found["same"] > 0
 
 
+def test_changed_recordings():
+    for package in ("edfio", "h5py", "soundfile"):
+        pytest.importorskip(package)
+    found = attack("mutated_recordings.py", "--count", "56", "--seed", "1")
+    assert found["wrong"] == []
+    assert found["read"] + found["refused"] == 56
+    assert found["refused"] > 20
+
+
 def test_changed_clips():
     pytest.importorskip("av")
     found = attack("mutated_clips.py", "--count", "48", "--seed", "1")

@@ -197,11 +197,13 @@ def _from_hdf5(path: Path) -> dict[str, Any]:
             found = {
                 name: _hdf5_value(path, name, file[name], file, unfolding)
                 for name in file
-                if not name.startswith("#") and isinstance(file.get(name, getlink=True), h5py.HardLink)
+                if isinstance(name, str)
+                and not name.startswith("#")
+                and isinstance(file.get(name, getlink=True), h5py.HardLink)
             }
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception as error:  # h5py raises whatever a damaged place leads it to
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(
             f"{path}: cannot be read as a MATLAB file of version 7.3: {reason}. It may be cut."
