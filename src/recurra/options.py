@@ -404,8 +404,7 @@ class Forecasting(Options):
     """From a history to what follows."""
 
     horizon: int = option(1, "Steps ahead that are forecast at once; more are forecast in a closed loop. The forecasts "
-        "then take the place of what is not yet seen; with ``horizon=1`` that is the classical recursive forecast.",
-        low=1)
+        "then take the place of what is not yet seen; with ``horizon=1`` the classical recursive forecast.", low=1)
     context: int | None = option(None, "Last steps the network reads; None is two seasons, at least the horizon and 24. "
         "A shorter series is read as one whose first steps are missing.", low=1)
     season: int | Sequence[int] | None = option(None, "Steps of a season, or of several; None takes what is usual for "
@@ -425,11 +424,17 @@ class Forecasting(Options):
         "each member, another one for each. With one member and no validation there is nothing to judge by, and "
         "intervals stay as they were trained: usually too narrow.")
     stride: int = option(1, "Steps between the training windows of a series.", low=1)
-    noise: float = option(0.0, "Deviation of noise added to the values read while training, in scaled units. It steadies "
-        "a closed loop.", low=0)
+    noise: float = option(0.0, "Deviation of noise added in training, in scaled units: steadies a closed loop.", low=0)
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Anomalies(Options):
+class Windowed(Options):
+    """Pieces of sequences to learn from."""
+
+    window: int | None = option(None, "Time steps of a training window: longer sequences are learned from in such pieces, "
+        "answers read them whole. A detector rounds it up to whole blocks; None learns from whole sequences.", low=2)
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Anomalies(Windowed):
     """What is like the normal, and what is not."""
 
     method: str = option("planted", 'What anomalies are found by: telling planted faults from the normal, undoing them, '
@@ -439,12 +444,9 @@ class Anomalies(Options):
         '"forecaster": it forecasts the next block from those before; the score is the error.',
         choices=("planted", "autoencoder", "forecaster"))
     block: int = option(1, "Time steps the network reads, and writes, at once.", low=1)
-    window: int = option(512, "Time steps of a training window. It is rounded up to whole blocks; shorter sequences are "
-        "taken whole.", low=2)
-    windows: int | None = option(None, "Training windows drawn from all sequences; None draws four times the steps there "
-        "are.", low=1)
-    longest: int | None = option(None, "Steps of the longest fault planted while training; None is a third of the window.",
-        low=1)
+    window: int = 512
+    windows: int | None = option(None, "Training windows drawn from all sequences; None draws each step four times.", low=1)
+    longest: int | None = option(None, "Steps of the longest planted fault; None is a third of the window.", low=1)
     smooth: int = option(0, "Errors are averaged over so many steps on either side.", low=0)
     reach: int = option(0, "A step is as anomalous as the worst within so many steps on either side.", low=0)
     contamination: float | None = option(None, "Share of the training steps called anomalous, in (0, 0.5]; None takes "
@@ -481,7 +483,7 @@ class SequenceRegressorOptions(SequenceLoss, Signals, Budget, Causal, Wide, Pool
     """Options of `SequenceRegressor`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceLabelerOptions(WordVectors, Vocabulary, ClassWeights, Signals, Budget, Causal, SequenceOptions):
+class SequenceLabelerOptions(Windowed, WordVectors, Vocabulary, ClassWeights, Signals, Budget, Causal, SequenceOptions):
     """Options of `SequenceLabeler`; those of words are for sentences given as lists of words."""
 
     crf: bool = option(False, "Choose the labels of a sequence together (conditional random field). For labels that "

@@ -120,6 +120,24 @@ class Examples:
             names=None if self.names is None else [self.names[i] for i in chosen],
         )
 
+    def cut(self, rows: int) -> "Examples":
+        """Return the same rows as examples of at most so many; a longer one is cut into pieces of nearly equal length.
+
+        Only for targets per step: a piece has those of its own rows, and the weight and name of its sequence.
+        """
+        inputs, targets, owners = [], [], []
+        for index in range(len(self)):
+            pieces = -(-int(self.lengths[index]) // rows)
+            inputs += np.array_split(self.inputs[index], pieces)
+            targets += np.array_split(self.targets[index], pieces)
+            owners += [index] * pieces
+        return Examples(
+            inputs=inputs,
+            targets=targets,
+            weights=None if self.weights is None else self.weights[owners],
+            names=None if self.names is None else [self.names[i] for i in owners],
+        )
+
     def plan(self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True) -> list[np.ndarray]:
         """Return the batches of one epoch as indices; see `recurra.batches.bucketing.plan`."""
         return plan(self.lengths, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)

@@ -1,7 +1,7 @@
 """What is decided where no option of network and training is given, and the linear part that goes with it."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,16 @@ LEAST_TEMPERATURE = 0.1
 STEPS = 4e6
 # Characters of single words that training may read, likewise.
 CHARACTERS = 1.2e6
+# Of labels per step: rows of a training window, and how far apart the steps are that the three convolutions see. What is
+# seen at once must fit into a stretch of one label, or the network learns which labels followed one another. Made on the
+# activity of a third of the people, motions and vowels behind one another; what else it was tried on is in
+# docs/results.md.
+WINDOW = 128
+DILATIONS = ((64, (1, 4, 16)), (0, (1, 1, 1)))  # stretches of at least so many steps
+SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions take as much longer
+# What the recipe of labels per step decides beside DECIDED. A network that goes on takes these from the options where
+# they are given.
+DECIDED_OF_STEPS = ("window", "batch_size", "lr_schedule")
 # Options that say how words are read: where one is given, words are read.
 OF_WORDS = (
     "tokens",
@@ -90,6 +100,8 @@ class Facts:
         Whether there is an answer per step.
     characters : int, default=0
         Of texts that are single words: letters of all of them together; 0 of others.
+    stretch : float, default=0.0
+        Of labels per step: mean steps until the label changes or the sequence ends.
     """
 
     sequences: int
@@ -98,6 +110,7 @@ class Facts:
     task: str
     per_step: bool
     characters: int = 0
+    stretch: float = 0.0
 
     @classmethod
     def of(cls, given: "Given", target: "Target") -> "Facts":
@@ -105,7 +118,8 @@ class Facts:
         texts = isinstance(given.sequences[0], str | list)
         steps = sum(len(sequence) for sequence in given.sequences)
         characters = characters_of(given.sequences) if texts else 0
-        return cls(len(given.sequences), steps, texts, target.task, target.per_step, characters)
+        stretch = stretch_of(given.y) if target.task == "labeling" else 0.0
+        return cls(len(given.sequences), steps, texts, target.task, target.per_step, characters, stretch)
 
 
 def facts_of_part(part: Any, task: str) -> Facts:
@@ -113,7 +127,15 @@ def facts_of_part(part: Any, task: str) -> Facts:
     texts = part.kind == "text"
     steps = 0 if texts else sum(len(record.values) for record in part.records)
     characters = characters_of(part.X) if texts else 0
-    return Facts(len(part), steps, texts, task, bool(part.labels_per_step), characters)
+    stretch = stretch_of(part.y) if task == "labeling" else 0.0
+    return Facts(len(part), steps, texts, task, bool(part.labels_per_step), characters, stretch)
+
+
+def stretch_of(labels: Sequence[Any]) -> float:
+    """Return the mean number of steps until a label changes or its sequence ends."""
+    each = [np.asarray(own) for own in labels]
+    stretches = sum(1 + np.count_nonzero(own[1:] != own[:-1]) for own in each if len(own))
+    return sum(map(len, each)) / max(stretches, 1)
 
 
 def characters_of(texts: Sequence[Any]) -> int:
@@ -125,7 +147,7 @@ def characters_of(texts: Sequence[Any]) -> int:
 def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options and values for an estimator to which none of network and training was given; empty otherwise."""
     if not isinstance(estimator, Wide):
-        return _of_steps(estimator) if facts.task == "labeling" else {}
+        return _of_steps(estimator, facts) if facts.task == "labeling" else {}
     wide = estimator.wide
     if isinstance(estimator, Causal) and estimator.causal:
         own = _nothing_given(estimator) and not facts.per_step and estimator.wide == "auto"
@@ -137,20 +159,40 @@ def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     return {"wide": bool(wide)}
 
 
-def _of_steps(estimator: Any) -> dict[str, Any]:
+def _of_steps(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options for a label per step; one that may come late is read from both sides."""
-    if not _nothing_given(estimator) or estimator.crf:
+    if not _nothing_given(estimator) or estimator.crf or estimator.window is not None:
         return {}
-    return {"bidirectional": not estimator.causal, "dropout": 0.3}
+    found = {"bidirectional": not estimator.causal, "dropout": 0.3}
+    if facts.texts:
+        return found
+    dilations = next(own for least, own in DILATIONS if facts.stretch >= least)
+    ends = ("", "_2", "_3")
+    apart = {
+        f"dilation{end}": dilation for end, dilation in zip(ends, dilations, strict=True) if dilation > 1
+    }
+    return found | {
+        "frontend": {"name": "convolutions", **apart} if apart else "convolutions",
+        "hidden_size": 64,
+        "window": WINDOW,
+        "batch_size": 16,
+        "max_epochs": int(np.clip(SHARE_OF_STEPS * STEPS // max(facts.steps, 1), 5, 30)),
+        "lr_schedule": "cosine",
+    }
 
 
 def _nothing_given(estimator: Any) -> bool:
     """Return whether every option of network and training has its default."""
     groups = (Design, Directions, Recurrence, Pooling, Signals, Training)
     names = {name for group in groups if isinstance(estimator, group) for name in options_of(group)}
-    # Missing values are of the data.
-    defaults = options_of(type(estimator))
-    return all(getattr(estimator, name) == defaults[name].default for name in names - {"missing"})
+    names -= {"missing"}  # which is of the data
+    return len(left_to_data(estimator, names)) == len(names)
+
+
+def left_to_data(estimator: Any, names: Iterable[str]) -> list[str]:
+    """Return those of the options that the estimator has and that have their default."""
+    known = options_of(type(estimator))
+    return [name for name in names if name in known and getattr(estimator, name) == known[name].default]
 
 
 def _fits(estimator: Any, facts: Facts) -> bool:

@@ -159,7 +159,10 @@ class SequenceTask(Task):
         if start.fitted is None:
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept = start.fitted.manifest["params"]
-        return {name: kept[name] for name in recipe.DECIDED if name in kept and hasattr(options, name)}
+        decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
+        if kept.get("window") is not None:  # of labels per step
+            decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
+        return {name: kept[name] for name in decided if name in kept}
 
     def prepare(self, options: SequenceOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn target and features from the part that trains, and describe network and model."""
@@ -206,8 +209,9 @@ class SequenceTask(Task):
             first_vectors=learned.first_vectors,
             static_size=beside,
         )
+        window = getattr(options, "window", None)
         return Prepared(
-            examples=examples,
+            examples=examples if window is None else examples.cut(int(window)),
             validation=validation,
             build=build,
             loss=self.loss(
