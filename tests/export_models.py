@@ -9,14 +9,14 @@ from recurra.export.model.agreement import TOLERANCE, difference, expected
 from recurra.features.chain import Chain
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
-from recurra.features.static import StaticColumn, StaticInputs
+from recurra.features.static import StaticColumn, StaticInputs, beside_static
 from recurra.features.texts.ngrams import NGrams
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
 from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
 from recurra.serving.inputs import Inputs
-from recurra.serving.models.fitted_model import FittedModel, beside_static, classes_to_manifest
+from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
 from recurra.serving.models.wide import Wide
 from recurra.serving.prediction import expected_shapes
 from recurra.serving.streams.ensemble import joined, outputs_of

@@ -116,12 +116,6 @@ def option(default: T, doc: str, **facts: Any) -> T:
     return made
 
 
-def options_of(owner: type) -> Mapping[str, Option]:
-    """Return the options of an estimator, or of a class of options, in the order of its constructor."""
-    return _read_options(owner)
-
-
-@functools.cache
 def _read_options(owner: Any) -> Mapping[str, Option]:
     fields = getattr(owner, "__dataclass_fields__", {})
     facts: dict[str, dict[str, Any]] = {name: {} for name in fields}
@@ -132,6 +126,10 @@ def _read_options(owner: Any) -> Mapping[str, Option]:
                 facts[name] |= own[name].metadata
     found = {name: _option(name, one.type, one.default, facts[name]) for name, one in fields.items()}
     return types.MappingProxyType(found)
+
+
+# The options of an estimator, or of a class of options, in the order of its constructor; read off it once.
+options_of: Callable[[Any], Mapping[str, Option]] = functools.cache(_read_options)
 
 
 def _option(name: str, annotation: Any, default: Any, facts: Mapping[str, Any]) -> Option:

@@ -19,6 +19,8 @@ from recurra.records import Dataset, Record, findings_of
 
 # Random tries among which the split nearest to the fraction and to the balance of classes is taken.
 _TRIES = 64
+# Fewer held-out records, or groups in all, are too weak a witness to stop training on; everything is then trained on.
+FEWEST_HELD_OUT = 25
 
 
 def split(
@@ -220,6 +222,26 @@ def k_folds(
 def _in_order(folds: list[Any], order: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     positions = np.asarray(order)
     return [(np.sort(positions[train]), np.sort(positions[test])) for train, test in folds]
+
+
+def held_out(
+    y: Any, keys: Sequence[Any], groups: np.ndarray | None, *, fraction: float, fewest_groups: int, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return which records to learn from and which decide early stopping; None where those are too few.
+
+    Parameters
+    ----------
+    y : ndarray or int
+        Classes of the records, or their number.
+    keys : sequence
+        Equal for records that must stay on one side.
+    """
+    if fraction * len(set(keys)) < FEWEST_HELD_OUT:
+        return None
+    if groups is not None and len(set(groups.tolist())) < fewest_groups:
+        return None
+    train, judges = holdout(y, groups=groups, fraction=fraction, random_state=seed, keys=keys)
+    return (train, judges) if len(judges) else None
 
 
 def record_keys(dataset: Dataset) -> list[bytes]:

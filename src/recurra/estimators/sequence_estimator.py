@@ -189,7 +189,8 @@ class SequenceEstimator(Estimator, SequenceOptions):
         groups = X.groups if isinstance(X, Dataset) and groups is None else groups
         inputs, y = self._labelled("evaluate", X, y, static)
         found = evaluate(self.model_, inputs, y, groups=groups, context=context)
-        contents = self.task.reading.contents(X, list(inputs.sequences))
+        own = self.task.reading.contents
+        contents = list(inputs.sequences) if own is None else own(X, list(inputs.sequences))
         return overlap.told(self, found, contents, static=inputs.static)
 
     def _labelled(self, what: str, X: Any, y: Any, static: Any) -> tuple[Inputs, Any]:

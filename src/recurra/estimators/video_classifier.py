@@ -12,7 +12,7 @@ from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting.inputs import clips
 from recurra.fitting.inputs.backbones import OWN
-from recurra.fitting.tasks.answers import class_loss, class_target
+from recurra.fitting.targets import class_loss, class_target
 from recurra.fitting.tasks.clips import CLIPS
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.options import VideoClassifierOptions

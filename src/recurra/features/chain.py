@@ -8,11 +8,13 @@ import numpy as np
 
 from recurra.checks import did_you_mean, where
 from recurra.errors import DataError, StoreError, UsageError
+from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
 from recurra.features.rows.alignment import Alignment
 from recurra.features.rows.deltas import Deltas
 from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.rows.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.static import beside_static
 from recurra.features.texts.tokens import Words
 from recurra.features.windows.heartbeats import BeatIntervals
 from recurra.features.windows.sliding import Windows
@@ -203,6 +205,45 @@ class Chain:
                     begin += len(own)
                 first, rows = index + 1, 0
         return out
+
+    def rows(
+        self,
+        sequences: Sequence[Any],
+        names: Sequence[str | None] | None = None,
+        beside: np.ndarray | None = None,
+    ) -> Sequence[np.ndarray]:
+        """Return what the network reads of each sequence: what `transform` gives, and what stands beside every row.
+
+        Of many steps the rows are made when they are asked for, see `PreparedRows`.
+
+        Parameters
+        ----------
+        sequences : sequence
+            Raw ones, checked.
+        names : sequence of str, optional
+            For messages.
+        beside : ndarray of float32, shape (sequences, columns), optional
+            Static inputs of each.
+
+        Raises
+        ------
+        DataError
+            Naming the first sequence that gives no row.
+        """
+        columns = self.input_size + (0 if beside is None else beside.shape[1])
+        many = 4 * sum(map(len, sequences)) * columns > KEPT_BYTES
+        if many and self.reads_numbers and self.keeps_steps:
+
+            def make(sequence: np.ndarray, place: int) -> np.ndarray:
+                own = self.transform(sequence)
+                return own if beside is None else beside_static(own, beside[place])
+
+            return PreparedRows(sequences, make)
+        made = self.transform_all(sequences)
+        self.check_rows(made, names)
+        if beside is None:
+            return made
+        return [beside_static(own, code) for own, code in zip(made, beside, strict=True)]
 
     def stream(self) -> ChainStream:
         """Return what takes in a sequence chunk by chunk and gives the same numbers as `transform`."""

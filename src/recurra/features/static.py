@@ -449,3 +449,8 @@ def _of_numbers(name: str, cells: Sequence[Cell], weights: np.ndarray) -> Static
 
 def _warn(message: str) -> None:
     warnings.warn(message, RecurraWarning, stacklevel=2)
+
+
+def beside_static(rows: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return rows (time, channels) with what the network reads of static inputs behind each of them: float32."""
+    return np.concatenate([rows, np.broadcast_to(code, (len(rows), len(code)))], axis=1)

@@ -6,7 +6,7 @@
 - `budget`: what is done with ``budget_s``.
 - `overlap`: what a model was trained on, and what an evaluation says of it.
 - `recipe`: what is decided where no option is given: epochs, pooling, wide part; else `recurra.options` holds.
-- `targets`: classes and numbers as the network learns them.
+- `targets`: one class, one class per step, or numbers as the network learns them, with the loss that teaches it.
 - `frontend`: what ``frontend=`` says.
 - `option_checks`: ranges of options, and options that exclude each other.
 - `resuming`: checkpoints: which one to go on from, and whether it is of the same data and options.

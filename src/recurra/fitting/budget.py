@@ -113,7 +113,14 @@ class Budget:
 
 
 def decide(
-    options: Any, task: Any, data: TrainingData, start: Start, usual: dict[str, Any], *, resume: bool
+    options: Any,
+    task: Any,
+    data: TrainingData,
+    start: Start,
+    usual: dict[str, Any],
+    *,
+    resume: bool,
+    workers: int = 1,
 ) -> tuple[dict[str, Any], Budget]:
     """Return the options of the recipe that did best, and what is left of the budget.
 
@@ -125,10 +132,17 @@ def decide(
         What the recipe decides without a budget.
     resume : bool
         Whether what was decided before is taken from the folder of checkpoints.
+    workers : int
+        Processes that train together.
     """
     seconds = getattr(options, "budget_s", None)
     if seconds is None:
         return usual, Budget(None)
+    if workers > 1:
+        raise UsageError(
+            f"{start.who}: budget_s={seconds!r} chooses by the clock of one process, and {workers} workers must choose "
+            "alike. Leave one of them out."
+        )
     if start.fitted is not None:
         raise UsageError(
             f"{start.who}: budget_s={seconds!r} chooses a recipe and members for a new training, and this one goes on from "
@@ -271,12 +285,16 @@ def _trained(
     options: Any, task: Any, data: TrainingData, start: Start, own: Mapping[str, Any]
 ) -> FittedModel:
     """Return a model of one network trained on a part, without checkpoints, callbacks or a word."""
+    from recurra.training.distributed.workers import Workers
+
     quiet = {"verbose": 0, "callbacks": (), "checkpoint_dir": None}
     before = options.get_params(deep=False)
     options.set_params(**{**own, **quiet})
     try:
         prepared = replace(task.prepare(options, data, start), members=1)
-        return prepared.model([train_member(options, prepared, start, 0, None, resume=False)])
+        return prepared.model(
+            [train_member(options, prepared, start, 0, None, resume=False, workers=Workers())]
+        )
     finally:
         options.set_params(**{name: before[name] for name in {**own, **quiet}})
 

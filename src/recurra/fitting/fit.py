@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from recurra.checks import check_torch
-from recurra.errors import UsageError
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.task import Member, Request, Start
@@ -37,7 +36,9 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     """
     estimator._check_options()
     check_torch(f"{type(estimator).__name__}.fit")
-    workers = _workers(estimator)
+    from recurra.training.distributed.workers import join
+
+    workers = join(estimator.shards)
     found = resuming.find(estimator, resume) if workers.leads else None
     fitted = resuming.fitted_before(estimator, resume)
     seed = workers.shared(resuming.seed_of(resuming.random_state(estimator, found)))
@@ -46,15 +47,20 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     data = task.read(estimator, request, start)
     as_given = estimator.get_params(deep=False)
     usual = task.decide(estimator, data, start)
-    decided, budget = budgets.decide(estimator, task, data, start, usual, resume=resume)
+    decided, budget = budgets.decide(
+        estimator, task, data, start, usual, resume=resume, workers=workers.count
+    )
     estimator.set_params(**decided)
     try:
         start = replace(start, decided=decided, compared=budget.compared)
         prepared = task.prepare(estimator, data, start)
         members: list[Member] = []
         while len(members) < prepared.members or budget.room_for_another(members):
-            budget.begin(len(members))
-            members.append(train_member(estimator, prepared, start, len(members), found, resume=resume))
+            number = len(members)
+            budget.begin(number)
+            members.append(
+                train_member(estimator, prepared, start, number, found, resume=resume, workers=workers)
+            )
         budget.keep()
         estimator.model_ = prepared.model(members)
     finally:
@@ -62,17 +68,3 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     estimator._learned()
     task.remember(estimator, data, start)
     return estimator
-
-
-def _workers(estimator: Any) -> Any:
-    """Return the processes that train together, this one included."""
-    from recurra.training.distributed.workers import join
-
-    workers = join(estimator.shards)
-    budget = getattr(estimator, "budget_s", None)
-    if workers.count > 1 and budget is not None:
-        raise UsageError(
-            f"{type(estimator).__name__}: budget_s={budget!r} chooses by the clock of one process, and {workers.count} "
-            "workers must choose alike. Leave one of them out."
-        )
-    return workers

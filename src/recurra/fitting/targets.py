@@ -1,6 +1,7 @@
-"""What the network learns to answer, per task: classes, numbers, or a class per time step.
+"""What the network learns to answer, per task: classes, numbers, or a class per time step, with the loss that teaches it.
 
-Each target encodes y for training and knows what the model file must keep to turn outputs back.
+Each target encodes y for training and knows what the model file must keep to turn outputs back. A `SequenceTask` is put
+together from the functions below: one that learns a target, and one that gives its loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,8 @@ from sklearn.utils.validation import column_or_1d
 
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.fitting.inputs.sequences import check_labels_present, check_step_labels
+from recurra.fitting.inputs.sequences import Given, check_labels_present, check_step_labels
+from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
 from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
@@ -65,6 +67,10 @@ class Target(Protocol):
         ...
 
 
+# A target and y encoded by it.
+Fitted = tuple[Target, Any]
+
+
 @dataclass(frozen=True)
 class KnownClasses:
     """What targets share that are classes, of sequences or of steps."""
@@ -98,8 +104,8 @@ class ClassTarget(KnownClasses):
     per_step: bool = False
 
     @classmethod
-    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
-        """Learn the classes.
+    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> tuple[Self, np.ndarray]:
+        """Learn the classes; return the target and y encoded by it.
 
         Raises
         ------
@@ -107,11 +113,12 @@ class ClassTarget(KnownClasses):
             If a label is missing or there is one class only.
         """
         labels = _labels(who, y, names)
-        return cls(_two_or_more(who, np.unique(labels)))
+        classes = _two_or_more(who, np.unique(labels))
+        return cls(classes), _indices("y", labels, classes)
 
     def encode(self, y: Any, names: Sequence[str] | None = None) -> np.ndarray:
         """Return class indices: int64 array of shape (sequences,)."""
-        return _indices("y", _labels("y", y, names), self.classes)
+        return _indices("y", _labels("y", _plain("y", y), names), self.classes)
 
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
         """Return the accuracy."""
@@ -127,11 +134,12 @@ class StepTarget(KnownClasses):
     per_step: bool = True
 
     @classmethod
-    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> Self:
-        """Learn the classes over all time steps."""
+    def fit(cls, who: str, y: Any, names: Sequence[str] | None) -> tuple[Self, list[np.ndarray]]:
+        """Learn the classes over all time steps; return the target and y encoded by it."""
         check_step_labels(who, y, names)
-        steps = [_labels(who, labels, None) for labels in y]
-        return cls(_two_or_more(who, np.unique(np.concatenate(steps))))
+        steps = [_labels(who, _plain(who, labels), None) for labels in y]
+        target = cls(_two_or_more(who, np.unique(np.concatenate(steps))))
+        return target, target.encode(y, names)
 
     def encode(self, y: Any, names: Sequence[str] | None = None) -> list[np.ndarray]:
         """Return a list of int64 arrays of shape (time,)."""
@@ -191,9 +199,15 @@ class NumberTarget:
 
     @classmethod
     def fit(
-        cls, who: str, y: Any, lengths: Sequence[int] | None = None, *, quantiles: Sequence[float] = ()
-    ) -> Self:
-        """Learn how many numbers there are; their scaling is learned by `fitted_on`.
+        cls,
+        who: str,
+        y: Any,
+        names: Sequence[str] | None,
+        lengths: Sequence[int] | None = None,
+        *,
+        quantiles: Sequence[float] = (),
+    ) -> tuple[Self, Any]:
+        """Learn how many numbers there are; return the target and y encoded. Their scaling is learned by `fitted_on`.
 
         Parameters
         ----------
@@ -204,7 +218,8 @@ class NumberTarget:
         numbers = _numbers(who, y[0] if per_step else y)
         check_not_tiny([_numbers(who, own) for own in y] if per_step else [numbers], f"{who}: y")
         size = 1 if numbers.ndim == 1 else numbers.shape[1]
-        return cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
+        target = cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
+        return target, target.encode(y, names)
 
     @property
     def output_size(self) -> int:
@@ -277,6 +292,64 @@ def _is_per_step(y: Any, lengths: Sequence[int]) -> bool:
     )
 
 
+def class_target(options: Any, who: str, given: Given) -> Fitted:
+    """Learn the classes of sequences."""
+    return ClassTarget.fit(who, given.y, given.names)
+
+
+def class_loss(options: Any, target: Target, weight_of_class: np.ndarray | None) -> Any:
+    """Return the cross entropy."""
+    from recurra.training import losses
+
+    return losses.cross_entropy(weight_of_class)
+
+
+def step_target(options: SequenceLabelerOptions, who: str, given: Given) -> Fitted:
+    """Learn the classes of steps, which with ``crf`` depend on those before."""
+    if options.crf and options.network is not None:
+        raise UsageError(f"{who}: crf=True stands on this class's own network; leave out network=.")
+    if options.crf and options.members > 1:
+        raise UsageError(
+            f"{who}: crf=True chooses the labels of a sequence with one network; got members={options.members}. Leave one "
+            "of them out."
+        )
+    return (ChainTarget if options.crf else StepTarget).fit(who, given.y, given.names)
+
+
+def step_loss(options: SequenceLabelerOptions, target: Target, weight_of_class: np.ndarray | None) -> Any:
+    """Return the cross entropy of steps, or of the chain."""
+    from recurra.training import losses
+
+    return (losses.chain_cross_entropy if options.crf else losses.cross_entropy)(weight_of_class)
+
+
+def rising_quantiles(options: SequenceLoss | ForecasterOptions, who: str) -> list[float]:
+    """Return the quantiles that the network gives; none unless ``loss`` asks for them."""
+    if options.loss != "quantile":
+        return []
+    quantiles = [float(q) for q in options.quantiles]
+    if not quantiles or quantiles != sorted(set(quantiles)):
+        raise UsageError(f"{who}: quantiles must rise; got {quantiles}.")
+    return quantiles
+
+
+def number_target(options: SequenceLoss, who: str, given: Given) -> Fitted:
+    """Learn how many numbers there are, for a sequence or for each of its steps; a text has no steps of its own."""
+    quantiles = rising_quantiles(options, who)
+    texts = isinstance(given.sequences[0], str)
+    lengths = None if texts else [len(sequence) for sequence in given.sequences]
+    return NumberTarget.fit(who, given.y, given.names, lengths, quantiles=quantiles)
+
+
+def number_loss(options: SequenceLoss, target: Target, weight_of_class: np.ndarray | None) -> Any:
+    """Return what ``loss`` says."""
+    from recurra.training import losses
+
+    if options.loss == "mse":
+        return losses.mean_squared_error
+    return losses.observed(options.loss, getattr(target, "quantiles", ()))
+
+
 def target_from_manifest(task: str, manifest: Mapping[str, Any]) -> Target:
     """Rebuild a target from what the model file keeps."""
     if task == "regression":
@@ -324,8 +397,11 @@ def class_weights(
     return np.array([given.get(label, 1.0) for label in known], dtype=np.float32)
 
 
+def _plain(who: str, y: Any) -> Any:
+    return y if type(y) is np.ndarray else plain(y, f"{who}: y")
+
+
 def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
-    y = y if type(y) is np.ndarray else plain(y, f"{who}: y")
     array = y if isinstance(y, np.ndarray) else _as_array(who, y)
     if array.dtype == object or array.dtype.kind == "f":
         check_labels_present(who, array.reshape(-1).tolist(), names)

@@ -12,8 +12,9 @@ from recurra.fitting import overlap
 if TYPE_CHECKING:
     import torch
 
-    from recurra.training.loop import Score, TrainingResult
     from recurra.training.losses import Loss
+    from recurra.training.run import Score
+    from recurra.training.state import TrainingResult
 
 
 @dataclass(frozen=True)

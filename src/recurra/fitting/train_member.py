@@ -9,29 +9,35 @@ from recurra.fitting.task import Member, Prepared, Start
 
 if TYPE_CHECKING:
     from recurra.training.config import TrainingConfig
+    from recurra.training.distributed.workers import Workers
 
 
 def train_member(
-    options: Any, prepared: Prepared, start: Start, number: int, found: Any, *, resume: bool
+    options: Any,
+    prepared: Prepared,
+    start: Start,
+    number: int,
+    found: Any,
+    *,
+    resume: bool,
+    workers: "Workers",
 ) -> Member:
     """Train one of the networks; the first is what callbacks see, and the only one as a rule."""
     from recurra.nn.networks.sequence_network import to_arrays
-    from recurra.training.distributed.workers import join
     from recurra.training.loop import train
 
     seed = start.seed + number
     examples = prepared.examples if prepared.parts is None else prepared.examples.take(prepared.parts[number])
-    leads = join(options.shards).leads
-    place = resuming.Place(start.who, resuming.folder_of(options, number) if leads else None, seed)
+    config = training_config(options, seed)
+    if prepared.max_epochs is not None:
+        config = replace(config, max_epochs=prepared.max_epochs)
+    place = resuming.Place(start.who, resuming.folder_of(options, number) if workers.leads else None, seed)
     if number:
         found = resuming.newest(place, resume)
     identity = {**prepared.params, **prepared.identity}
     state, keepers = resuming.keep(
         place, found, identity, examples, prepared.validation, fitted=start.fitted is not None
     )
-    config = training_config(options, seed)
-    if prepared.max_epochs is not None:
-        config = replace(config, max_epochs=prepared.max_epochs)
     given: Sequence[Any] = options.callbacks if number == 0 else ()
     network = prepared.build(number)
     result = train(
@@ -44,6 +50,7 @@ def train_member(
         callbacks=[*prepared.callbacks, *given, *keepers],
         start=state,
         shared_generator=prepared.shared_generator,
+        workers=workers,
     )
     return Member(network, to_arrays(network), result)
 

@@ -105,7 +105,8 @@ def initialize(
 
 def _check(recurrent: nn.RNNBase, initialization: str, max_length: int | None) -> None:
     who = "initialize"
-    check_choice(who, "initialization", initialization, INITIALIZATIONS)
+    if initialization not in INITIALIZATIONS:
+        check_choice(who, "initialization", initialization, INITIALIZATIONS)
     if initialization == "chrono":
         if recurrent.mode not in ("LSTM", "GRU"):
             raise UsageError(

@@ -23,7 +23,8 @@ from recurra.training.callbacks import Callback
 from recurra.training.state import TrainingState
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run, TrainingResult
+    from recurra.training.run import Run
+    from recurra.training.state import TrainingResult
 
 SCHEMA = 1
 KEEP = 3  # newest files kept, beside that of the best epoch

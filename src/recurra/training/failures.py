@@ -13,7 +13,7 @@ from recurra.errors import TrainingError
 
 if TYPE_CHECKING:
     from recurra.training.config import TrainingConfig
-    from recurra.training.loop import TrainingResult
+    from recurra.training.state import TrainingResult
 
 # What torch's CPU and CUDA allocators say; the CPU one raises a plain RuntimeError.
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")

@@ -13,7 +13,7 @@ from recurra.nn.networks.hidden_gradients import EXPLODED, Setting, growth, hori
 from recurra.nn.networks.sequence_network import SequenceNetwork
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run
+    from recurra.training.run import Run
 
 # A record costs less than one batch of usual size; one in so many batches keeps it under 3 % of the time.
 BATCHES_APART = 50
@@ -78,7 +78,7 @@ def gradient_warning(history: Sequence[Mapping[str, Any]], setting: Setting) -> 
     Parameters
     ----------
     history : sequence of mapping
-        One row per epoch, see `recurra.training.loop.TrainingResult`.
+        One row per epoch, see `recurra.training.state.TrainingResult`.
     setting : Setting
         Of the training. Only with pooling "last" must a gradient travel the whole length.
     """

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from recurra.batches.bucketing import plan
 from recurra.batches.examples import Batch, Examples
 from recurra.ragged import Ragged
 from recurra.training.distributed.workers import Workers
@@ -49,7 +50,7 @@ def outputs_in_order(
     Tensor of shape (rows, ...)
         One row per sequence, or per time step if targets are per step.
     """
-    batches = examples.plan(batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
+    batches = plan(examples.lengths, batch_size * BATCH_FACTOR, seed=0, epoch=0, shuffle=False)
     workers = workers or Workers()
     parts = {}
     with torch.no_grad():

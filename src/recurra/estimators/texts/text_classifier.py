@@ -2,7 +2,7 @@
 
 from recurra.estimators.sequence_estimator import ClassEstimator
 from recurra.estimators.texts.text_estimator import TextEstimator
-from recurra.fitting.tasks.answers import class_loss, class_target
+from recurra.fitting.targets import class_loss, class_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import TEXTS
 from recurra.options import TextClassifierOptions

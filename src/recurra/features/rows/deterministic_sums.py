@@ -25,6 +25,10 @@ def row_sums(values: np.ndarray) -> np.ndarray:
     return np.add.reduce(np.ascontiguousarray(values), axis=-1)
 
 
+# A channel whose spread is below this share of its magnitude carries rounding noise only; it is centred, not blown up.
+CONSTANT_SHARE = 1e-7
+# Rows looked at together, as many or more.
+_ROWS = 1 << 16
 # Values added at once; numpy halves what is longer, so that halving first changes nothing.
 _AT_ONCE = 1 << 16
 
@@ -106,6 +110,65 @@ def _leaves(count: int) -> Iterator[int]:
     else:
         yield from _leaves(_half(count))
         yield from _leaves(count - _half(count))
+
+
+def zscores(
+    sequences: Sequence[np.ndarray], weights: np.ndarray | None, *, complete: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of every channel, to the bit those of all rows in one array, which they never are.
+
+    Three passes: how many values there are, their sum, and the sum of the squared distances from the mean.
+    """
+    channels = sequences[0].shape[1]
+
+    def present() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Yield, of some rows at a time, the values of each channel that are there, and their weights."""
+        for rows, weight in _portions(sequences, weights):
+            if complete:
+                yield [rows[:, channel] for channel in range(channels)], [weight] * channels
+                continue
+            there = [~np.isnan(rows[:, channel]) for channel in range(channels)]
+            yield [rows[own, c] for c, own in enumerate(there)], [weight[own] for own in there]
+
+    counts, largest = np.zeros(channels, dtype=np.int64), np.zeros(channels)
+    for columns, _ in present():
+        for channel, column in enumerate(columns):
+            counts[channel] += len(column)
+            largest[channel] = max(largest[channel], np.abs(column).max(initial=0.0))
+    sums, totals, squares = ColumnSums(counts), ColumnSums(counts), ColumnSums(counts)
+    for columns, each in present():
+        sums.add([column * weight for column, weight in zip(columns, each, strict=True)])
+        totals.add(each)
+    there, total = counts > 0, totals.totals
+    total[~there] = 1.0
+    center = np.where(there, sums.totals / total, 0.0)
+    for columns, each in present():
+        squares.add([(x - mean) ** 2 * weight for x, mean, weight in zip(columns, center, each, strict=True)])
+    deviations = np.sqrt(squares.totals / total)
+    spreads = [usable(float(own), most) for own, most in zip(deviations, largest, strict=True)]
+    return center, np.where(there, spreads, 1.0)
+
+
+def _portions(
+    sequences: Sequence[np.ndarray], weights: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows of sequences that count, some thousand at a time, with the weight of each."""
+    counted = [i for i in range(len(sequences)) if weights is None or weights[i] > 0]
+    waiting: list[np.ndarray] = []
+    each: list[float] = []
+    rows = 0
+    for place, index in enumerate(counted):
+        waiting.append(sequences[index])
+        each.append(1.0 if weights is None else float(weights[index]))
+        rows += len(sequences[index])
+        if place + 1 == len(counted) or rows >= _ROWS:
+            yield np.concatenate(waiting).astype(np.float64), np.repeat(each, [len(own) for own in waiting])
+            waiting, each, rows = [], [], 0
+
+
+def usable(spread: float, largest: float) -> float:
+    """Return what to divide by: 1 where a spread is rounding noise beside the largest magnitude."""
+    return spread if spread > CONSTANT_SHARE * max(float(largest), 1e-300) else 1.0
 
 
 def convolve(signal: np.ndarray, taps: np.ndarray) -> np.ndarray:

@@ -1,23 +1,16 @@
 """Scaling per channel, learned on the training part only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from recurra.checks import check_choice
-from recurra.features.rows.deterministic_sums import ColumnSums
+from recurra.features.rows.deterministic_sums import usable, zscores
 from recurra.features.rows.streaming import Stateless
 
 KINDS = ("zscore", "robust", "none")
-
-# A channel whose spread is below this share of its magnitude carries rounding noise only; it is centred, not blown up.
-CONSTANT_SHARE = 1e-7
-
-
-# Rows looked at together, as many or more.
-_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -63,13 +56,14 @@ class Scaling:
         complete : bool, default=False
             Whether they are known to miss no value.
         """
-        check_choice("Scaling", "kind", kind, KINDS)
+        if kind not in KINDS:
+            check_choice("Scaling", "kind", kind, KINDS)
         channels = sequences[0].shape[1]
         center, spread = np.zeros(channels), np.ones(channels)
         if kind == "none":
             return cls(kind, center, spread)
         if kind == "zscore":
-            return cls(kind, *_zscores(sequences, weights, complete=complete))
+            return cls(kind, *zscores(sequences, weights, complete=complete))
         lengths = [len(s) for s in sequences]
         rows = np.concatenate(sequences).astype(np.float64)
         counts = (
@@ -112,72 +106,14 @@ class Scaling:
         return cls(str(config["kind"]), arrays["center"], arrays["spread"])
 
 
-def _zscores(
-    sequences: Sequence[np.ndarray], weights: np.ndarray | None, *, complete: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `_zscore` makes of every channel, to the bit, without all rows in one array.
-
-    Three passes: how many values there are, their sum, and the sum of the squared distances from the mean.
-    """
-    channels = sequences[0].shape[1]
-
-    def present() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
-        """Yield, of some rows at a time, the values of each channel that are there, and their weights."""
-        for rows, weight in _portions(sequences, weights):
-            if complete:
-                yield [rows[:, channel] for channel in range(channels)], [weight] * channels
-                continue
-            there = [~np.isnan(rows[:, channel]) for channel in range(channels)]
-            yield [rows[own, c] for c, own in enumerate(there)], [weight[own] for own in there]
-
-    counts, largest = np.zeros(channels, dtype=np.int64), np.zeros(channels)
-    for columns, _ in present():
-        for channel, column in enumerate(columns):
-            counts[channel] += len(column)
-            largest[channel] = max(largest[channel], np.abs(column).max(initial=0.0))
-    sums, totals, squares = ColumnSums(counts), ColumnSums(counts), ColumnSums(counts)
-    for columns, each in present():
-        sums.add([column * weight for column, weight in zip(columns, each, strict=True)])
-        totals.add(each)
-    there, total = counts > 0, totals.totals
-    total[~there] = 1.0
-    center = np.where(there, sums.totals / total, 0.0)
-    for columns, each in present():
-        squares.add([(x - mean) ** 2 * weight for x, mean, weight in zip(columns, center, each, strict=True)])
-    deviations = np.sqrt(squares.totals / total)
-    spreads = [_usable(float(own), most) for own, most in zip(deviations, largest, strict=True)]
-    return center, np.where(there, spreads, 1.0)
-
-
-def _portions(
-    sequences: Sequence[np.ndarray], weights: np.ndarray | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the rows of sequences that count, some thousand at a time, with the weight of each."""
-    counted = [i for i in range(len(sequences)) if weights is None or weights[i] > 0]
-    waiting: list[np.ndarray] = []
-    each: list[float] = []
-    rows = 0
-    for place, index in enumerate(counted):
-        waiting.append(sequences[index])
-        each.append(1.0 if weights is None else float(weights[index]))
-        rows += len(sequences[index])
-        if place + 1 == len(counted) or rows >= _ROWS:
-            yield np.concatenate(waiting).astype(np.float64), np.repeat(each, [len(own) for own in waiting])
-            waiting, each, rows = [], [], 0
-
-
 def _zscore(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     mean = float(np.average(values, weights=counts))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
-    return mean, _usable(deviation, np.abs(values).max())
+    return mean, usable(deviation, np.abs(values).max())
 
 
 def _robust(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], weights=counts, method="inverted_cdf")
     spread = float(high - low) / 1.349
     # Half of the values alike, as in a switch that is mostly off: the range says nothing, the deviation still does.
-    return float(middle), _usable(spread, np.abs(values).max()) if spread > 0 else _zscore(values, counts)[1]
-
-
-def _usable(spread: float, largest: float) -> float:
-    return spread if spread > CONSTANT_SHARE * max(float(largest), 1e-300) else 1.0
+    return float(middle), usable(spread, np.abs(values).max()) if spread > 0 else _zscore(values, counts)[1]

@@ -6,5 +6,4 @@
 - `backbones`: image networks by name, file or module.
 - `pairs`: sources with their targets.
 - `vocabulary`: the vocabulary and pretrained vectors of texts.
-- `validation_split`: which records decide early stopping.
 """

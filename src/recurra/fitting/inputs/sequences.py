@@ -100,8 +100,9 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     the channels are learned, and afterwards channels are found by name, in whatever order they are. A frame of the archives'
     tools, with whole sequences as cells or the index levels instance and time, is a sequence a row or an instance.
     """
-    found = nested_cells.of_the_archives(X)
-    X = X if found is None else found
+    if hasattr(X, "columns"):
+        found = nested_cells.of_the_archives(X)
+        X = X if found is None else found
     if reset:
         estimator.channel_names_in_ = _channel_names(X)
     if isinstance(X, Dataset):

@@ -4,7 +4,6 @@
 - `signals`: reading arrays of shape (time, channels).
 - `texts`: reading texts and sentences.
 - `clips`: reading clips.
-- `answers`: one class, one class per step, or numbers, with the loss that teaches it.
 - `series`: the next steps of series.
 - `anomalies`: what is normal.
 - `pairs`: symbols to symbols.

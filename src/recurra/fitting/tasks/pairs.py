@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.batches.splits import content_keys
+from recurra.batches.splits import content_keys, held_out
 from recurra.features.texts.symbols import Symbols
 from recurra.fitting.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.fitting.inputs.sequences import validation_pair
-from recurra.fitting.inputs.validation_split import held_out
 from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData

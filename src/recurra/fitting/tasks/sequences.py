@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.examples import Examples
+from recurra.batches.splits import content_keys, held_out
 from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.static import StaticInputs
@@ -21,10 +22,9 @@ from recurra.fitting.inputs.sequences import (
     read_training,
     validation_parts,
 )
-from recurra.fitting.inputs.validation_split import held_out
 from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
 from recurra.fitting.own_network import OwnNetwork, built
-from recurra.fitting.targets import Target, class_weights, target_from_manifest
+from recurra.fitting.targets import Fitted, Target, class_weights, target_from_manifest
 from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
 from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.records import Dataset
@@ -53,16 +53,6 @@ class Learned:
     facts: dict[str, Any] | None = None
 
 
-def sequences_themselves(X: Any, sequences: list[Any]) -> list[Any]:
-    """Return the sequences as what tells them apart."""
-    return sequences
-
-
-def as_it_is(options: SequenceOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest to which nothing is added."""
-    return manifest
-
-
 @dataclass(frozen=True)
 class Reading:
     """How X becomes sequences, and sequences rows of numbers: the steps that differ between signals, texts and clips.
@@ -77,10 +67,10 @@ class Reading:
         Learned from the part that trains.
     front : callable (options, learned) -> dict or None
         Describes the trainable layers before the recurrence.
-    contents : callable (X, sequences) -> list
-        What tells the sequences apart, before any feature.
-    told : callable (options, learned, manifest) -> manifest
-        With what the model file keeps of it.
+    contents : callable (X, sequences) -> list, optional
+        What tells the sequences apart, before any feature, where it is not they themselves.
+    told : callable (options, learned, manifest) -> manifest, optional
+        With what the model file keeps of it beside.
     takes_static : bool
         Whether sequences may have static inputs.
     """
@@ -89,8 +79,8 @@ class Reading:
     check: Callable[[Any, Given], None]
     features: Callable[[Any, Given], Learned]
     front: Callable[[Any, Learned], dict[str, Any] | None]
-    contents: Callable[[Any, list[Any]], list[Any]] = sequences_themselves
-    told: Callable[[Any, Learned, dict[str, Any]], dict[str, Any]] = as_it_is
+    contents: Callable[[Any, list[Any]], list[Any]] | None = None
+    told: Callable[[Any, Learned, dict[str, Any]], dict[str, Any]] | None = None
     takes_static: bool = True
 
 
@@ -101,13 +91,13 @@ class SequenceTask(Task):
     Parameters
     ----------
     reading : Reading
-    target : callable (options, who, given) -> Target
-        Learns the classes, or how many numbers there are.
+    target : callable (options, who, given) -> (Target, encoded)
+        Learns the classes, or how many numbers there are, and encodes the labels.
     loss : callable (options, target, weight_of_class) -> Loss
     """
 
     reading: Reading
-    target: Callable[[Any, str, Given], Target]
+    target: Callable[[Any, str, Given], Fitted]
     loss: Callable[[Any, Target, np.ndarray | None], Any]
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
@@ -118,10 +108,13 @@ class SequenceTask(Task):
                 f"{start.who}: static= is for SequenceClassifier, SequenceRegressor and SequenceLabeler; leave it out."
             )
         given = read_training(self.reading.read, estimator, request)
-        contents = self.reading.contents(X, given.sequences)
-        known = None if model is None else target_from_manifest(model.task, model.manifest["target"])
-        target = known or self.target(estimator, start.who, given)
-        encoded = target.encode(given.y, given.names)
+        own = self.reading.contents
+        contents = given.sequences if own is None else own(X, given.sequences)
+        if model is None:
+            target, encoded = self.target(estimator, start.who, given)
+        else:
+            target = target_from_manifest(model.task, model.manifest["target"])
+            encoded = target.encode(given.y, given.names)
         if target.task == "labeling" or target.per_step:
             check_steps(start.who, given.sequences, encoded, given.names)
         # Before merging, which sorts: the message must name the sequence where the user has it.
@@ -177,12 +170,18 @@ class SequenceTask(Task):
         manifest = _manifest(options, target, everything)
         if data.static is not None:
             manifest["static"] = _static(start, data.static, learn).to_manifest()
-        shape_only = FittedModel(self.reading.told(options, learned, manifest), learned.features, {})
+        if self.reading.told is not None:
+            manifest = self.reading.told(options, learned, manifest)
+        shape_only = FittedModel(manifest, learned.features, {})
+        if fitted is not None:  # of other channels, perhaps; what features were learned from has been checked
+            shape_only.check(learn.inputs)
         examples = rows_of(shape_only, learn, target)
-        validation = None if judges is None else rows_of(shape_only, judges, target)
+        validation = None
+        if judges is not None:
+            shape_only.check(judges.inputs)
+            validation = rows_of(shape_only, judges, target)
         of_class = options.class_weight if isinstance(options, ClassWeights) else None
-        beside = shape_only.static_size
-        sizes = (learned.features.input_size + beside, target.output_size)
+        longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None
@@ -205,9 +204,9 @@ class SequenceTask(Task):
             front=self.reading.front(options, learned),
             sizes=sizes,
             pooled=not target.per_step,
-            longest=int(examples.lengths.max()),
+            longest=longest,
             first_vectors=learned.first_vectors,
-            static_size=beside,
+            static_size=0 if data.static is None else shape_only.static_size,
         )
         window = getattr(options, "window", None)
         return Prepared(
@@ -275,7 +274,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
         return given, data.judges
     parts = held_out(
         given.y if target.task == "classification" else len(given.sequences),
-        given.contents(),
+        content_keys(given.sequences, given.static, findings=given.findings),
         given.groups,
         fraction=options.validation_fraction,
         fewest_groups=FEWEST_GROUPS,
@@ -285,20 +284,20 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
 
 
 def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
-    """Return the training examples: prepared sequences, with a target each, or one for each of their rows."""
-    inputs = model.prepare(given.inputs)
+    """Return the training examples: sequences, checked before, as rows; with a target each, or one for each of the rows."""
+    inputs, targets = model.rows(given.inputs), target.scaled(given.y)
     return Examples(
         inputs=inputs,
-        targets=row_targets(model, target, target.scaled(given.y), inputs),
+        targets=targets if not target.per_step else row_targets(model, targets, inputs),
         weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
         names=given.names,
     )
 
 
-def row_targets(model: FittedModel, target: Target, targets: Any, inputs: Sequence[np.ndarray]) -> Any:
-    """Return the targets of the rows the network reads: with a label per step, that in the middle of each row."""
+def row_targets(model: FittedModel, targets: Any, inputs: Sequence[np.ndarray]) -> Any:
+    """Return the targets of the rows the network reads, of labels per step: that in the middle of each row."""
     alignment = model.features.alignment
-    if not target.per_step or model.features.keeps_steps or alignment is None:
+    if model.features.keeps_steps or alignment is None:
         return targets
     return [own[alignment.middles(len(rows))] for own, rows in zip(targets, inputs, strict=True)]
 
@@ -330,6 +329,7 @@ def build_network(
     """
     import torch
 
+    from recurra.nn import GRU, LSTM, RNN
     from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays
 
     fitted = start.fitted
@@ -365,7 +365,10 @@ def build_network(
     if first_vectors is not None and fitted is None:
         with torch.no_grad():
             network.front.words.copy_(torch.from_numpy(first_vectors))
-    _set_memory(network, options.memory if isinstance(options, Scaling) else "full")
+    memory = options.memory if isinstance(options, Scaling) else "full"
+    for layer in network.modules():
+        if isinstance(layer, (RNN, LSTM, GRU)):  # in a network of the user's own, too
+            layer.memory = memory
     return network
 
 
@@ -373,15 +376,6 @@ def _weights_of(model: FittedModel, number: int) -> dict[str, np.ndarray]:
     """Return the weights a member goes on from; one more than there were begins with those of the last."""
     count = count_of(model.manifest)
     return parted(model.weights, count)[min(number, count - 1)]
-
-
-def _set_memory(network: Any, memory: str) -> None:
-    """Tell every recurrent layer of ours what to keep, in a network of the user's own too."""
-    from recurra.nn import GRU, LSTM, RNN
-
-    for layer in network.modules():
-        if isinstance(layer, (RNN, LSTM, GRU)):
-            layer.memory = memory
 
 
 def _model(

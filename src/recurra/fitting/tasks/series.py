@@ -16,8 +16,8 @@ from recurra.fitting import overlap
 from recurra.fitting.forecasts import calibration, continuing, weighing
 from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
 from recurra.fitting.manifest import origin, plain_params, trained_members
+from recurra.fitting.targets import rising_quantiles
 from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
-from recurra.fitting.tasks.answers import rising_quantiles
 from recurra.fitting.train_member import training_config
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import season_of

@@ -116,7 +116,8 @@ class LSTM(torch.nn.LSTM, DropIn):  # type: ignore[misc] # both name properties 
     def reset_parameters(self) -> None:
         """Draw the weights as torch does; gains begin at 1."""
         super().reset_parameters()
-        begin_variant(self)
+        if self.variant is not None:
+            begin_variant(self)
 
     def extra_repr(self) -> str:
         """Return the arguments, as torch shows them."""

@@ -18,6 +18,8 @@ def become_variant(layer: Any, variant: Variant, recurrent_dropout: float) -> No
     UsageError
         If an option has a wrong value, or two do not go together.
     """
+    if variant == Variant(variant.base) and recurrent_dropout == 0:
+        return
     who = type(layer).__name__
     check_choice(who, "reset", variant.reset, ("after", "before"))
     check_choice(who, "recurrent_activation", variant.recurrent_activation, tuple(SLOPES))
@@ -33,8 +35,6 @@ def become_variant(layer: Any, variant: Variant, recurrent_dropout: float) -> No
             f"{who}: zoneout and proj_size do not go together; got zoneout={variant.zoneout} and "
             f"proj_size={layer.proj_size}. Leave one of them out."
         )
-    if variant == Variant(variant.base) and not recurrent_dropout:
-        return
     layer.variant, layer.recurrent_dropout = variant, float(recurrent_dropout)
     like = layer.weight_ih_l0
     for number in range(layer.num_layers):
@@ -52,7 +52,7 @@ def zoneout_rates(who: str, zoneout: Any, words: tuple[str, ...]) -> tuple[float
         raise UsageError(
             f"{who}: zoneout must be a number or {len(words)} of them, {' and '.join(words)}; got {zoneout!r}."
         )
-    for value in pair:
+    for value in (rate for rate in pair if rate != 0):
         check_number(who, "zoneout", value, low=0, high=1)
     hidden, cell = (*map(float, pair), 0.0)[:2]
     return hidden, cell

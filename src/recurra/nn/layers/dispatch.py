@@ -13,20 +13,28 @@ four computes:
 import dataclasses
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._functorch import pyfunctorch
+from torch.fx.experimental import proxy_tensor
+from torch.utils._device import DeviceContext
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused
-from recurra.nn.layers.autograd_bridge import Call, runs_native
+from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
 from recurra.nn.layers.variants import run_variant
 from recurra.nn.random_generators import dropout
+from recurra.ragged import Ragged
+
+# What a layer may keep for its gradients.
+MEMORIES = ("full", "sqrt")
 
 
 def run_module(
@@ -72,7 +80,7 @@ def run_module(
         if isinstance(input, Tensor):
             return torch_compile.run_compiled(who, module, cell, input, hx, lengths, state_sizes)
         return torch_compile.run_uncompiled(run_eager, who, module, input, hx, lengths, cell, state_sizes)
-    if compiling or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
+    if compiling or recording(input) or isinstance(input, torch.fx.Proxy):
         return torch_fused.run_recorded(who, module, input, hx, lengths)
     return run_eager(who, module, input, hx, lengths, cell, state_sizes)
 
@@ -100,7 +108,7 @@ def _run_variant_module(
 
 
 def _run_unrecorded(who: str, module: torch.nn.RNNBase, input: Any, *arguments: Any) -> tuple[Any, States]:
-    if torch.compiler.is_exporting() or torch_fused.recording(input) or isinstance(input, torch.fx.Proxy):
+    if torch.compiler.is_exporting() or recording(input) or isinstance(input, torch.fx.Proxy):
         raise UsageError(
             f"{who}: torch has no layer like {module}, and cannot record it. Run it as it is, or write a fitted model with "
             "recurra export."
@@ -129,7 +137,7 @@ def run_eager(
         output, finals = run_variant(module, variant, batch, states)
         return batch.restore(output), finals if batch.batched else tuple(f.squeeze(1) for f in finals)
     weights = all_weights(module)
-    everything = [*states, *(w for pair in weights for one in pair for w in one)]
+    everything = [*states, *chain.from_iterable(chain.from_iterable(weights))]
     if runs_native(batch.values, everything):
         output, finals = _run_native(module, cell, batch, states, weights)
     else:
@@ -183,7 +191,8 @@ def _run_native(
     values, finals = batch.values, []
     reference = reference_of(cell, batch.steps, batch.batch_first)
     memory = getattr(module, "memory", "full")
-    check_choice(type(module).__name__, "memory", memory, ("full", "sqrt"))
+    if memory not in MEMORIES:
+        check_choice(type(module).__name__, "memory", memory, MEMORIES)
     call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
     for layer, pair in enumerate(weights):
         if layer and module.dropout:
@@ -194,3 +203,33 @@ def _run_native(
     if len(finals) == 1:
         return values, finals[0]
     return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
+
+
+def recording(input: Any) -> bool:
+    """Return whether something writes down, counts or replaces torch's operations, and would miss a kernel's.
+
+    A mode that only watches does not know a Ragged, which cannot be recorded: with numbers of its own it runs as ever.
+    """
+    if isinstance(input, Ragged) and type(input.values) in PLAIN and proxy_tensor.get_proxy_mode() is None:
+        watched = False
+    else:
+        watched = torch._C._len_torch_dispatch_stack() > 0 or (
+            torch._C._len_torch_function_stack() > 0 and _function_mode()
+        )
+    return (
+        watched
+        or torch._C._get_tracing_state() is not None
+        or (torch._C._are_functorch_transforms_active() and _functionalized())
+    )
+
+
+def _function_mode() -> bool:
+    """Return whether a mode over torch's functions is on, other than that of `torch.set_default_device`."""
+    modes = torch.overrides._get_current_function_mode_stack()
+    return any(not isinstance(mode, DeviceContext) for mode in modes)
+
+
+def _functionalized() -> bool:
+    """Return whether `torch.func.functionalize` is on, whose tensors hold no numbers of their own."""
+    levels = pyfunctorch.retrieve_all_functorch_interpreters()
+    return any(level.key() is torch._C._functorch.TransformType.Functionalize for level in levels)

@@ -55,8 +55,9 @@ def read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) -> 
         return _read_packed(who, module, input)
     if isinstance(input, Ragged):
         rows = ragged_values(who, input)
+        steps = Steps(input.lengths, rows.device)
         check_rows(who, module, rows, f"(total_steps, input_size={module.input_size})")
-        return Batch(rows, Steps(input.lengths, rows.device), True, input.replace)
+        return Batch(rows, steps, True, input.replace)
     if not isinstance(input, Tensor):
         raise UsageError(
             f"{who}: input must be a Tensor, PackedSequence or Ragged; got {type(input).__name__}. "

@@ -14,10 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._functorch import pyfunctorch
 from torch.fx.experimental import proxy_tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils._device import DeviceContext
 
 from recurra.errors import UsageError
 from recurra.nn.layers import torch_padded
@@ -205,36 +203,6 @@ class _Stack(torch.autograd.Function):
         if not keep:
             ctx.inside = None
         return (None, None, None, *(next(found) if need else None for need in needed))
-
-
-def recording(input: Any) -> bool:
-    """Return whether something writes down, counts or replaces torch's operations, and would miss a kernel's.
-
-    A mode that only watches does not know a Ragged, which cannot be recorded: with numbers of its own it runs as ever.
-    """
-    if isinstance(input, Ragged) and type(input.values) in PLAIN and proxy_tensor.get_proxy_mode() is None:
-        watched = False
-    else:
-        watched = torch._C._len_torch_dispatch_stack() > 0 or (
-            torch._C._len_torch_function_stack() > 0 and _function_mode()
-        )
-    return (
-        watched
-        or torch._C._get_tracing_state() is not None
-        or (torch._C._are_functorch_transforms_active() and _functionalized())
-    )
-
-
-def _function_mode() -> bool:
-    """Return whether a mode over torch's functions is on, other than that of `torch.set_default_device`."""
-    modes = torch.overrides._get_current_function_mode_stack()
-    return any(not isinstance(mode, DeviceContext) for mode in modes)
-
-
-def _functionalized() -> bool:
-    """Return whether `torch.func.functionalize` is on, whose tensors hold no numbers of their own."""
-    levels = pyfunctorch.retrieve_all_functorch_interpreters()
-    return any(level.key() is torch._C._functorch.TransformType.Functionalize for level in levels)
 
 
 def run_recorded(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, lengths: Any) -> tuple[Any, States]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class NetworkConfig:
         """Channels of the recurrent output: hidden_size for each direction."""
         return self.hidden_size * (2 if self.bidirectional else 1)
 
-    @property
+    @cached_property
     def poolings(self) -> tuple[str, ...]:
         """The poolings whose results the head sees side by side; empty where it sees every step."""
         return () if self.pooling == "none" else split_pooling(self.pooling)

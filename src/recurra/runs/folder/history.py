@@ -1,6 +1,6 @@
 """``history.jsonl``: one flat line per epoch, written while training goes on, so that it can be followed.
 
-Keys are those of `recurra.training.loop.TrainingResult`: ``epoch`` (from 1), ``train_loss``, ``valid_loss`` and
+Keys are those of `recurra.training.state.TrainingResult`: ``epoch`` (from 1), ``train_loss``, ``valid_loss`` and
 ``valid_<figure>`` where a part is held out, ``learning_rate``, ``grad_norm_median``, ``grad_norm_max``,
 ``clipped_share``, ``seconds``, ``steps_per_second``, ``padding_share``; and ``time``, the end of the epoch in UTC.
 """
@@ -14,7 +14,7 @@ from recurra.runs.folder.json_files import plain
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run
+    from recurra.training.run import Run
 
 
 class HistoryFile(Callback):

@@ -16,7 +16,7 @@ from recurra.runs.train import train
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run
+    from recurra.training.run import Run
 
 # Of the training part, for judging trials.
 INNER_SHARE = 0.2

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recurra.checks import check_finite, check_number
+from recurra.features.static import beside_static
 from recurra.serving.inputs import Inputs, Readable
-from recurra.serving.models.fitted_model import FittedModel, beside_static
+from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.ensemble import running
 from recurra.serving.streams.stream import check_causal
 

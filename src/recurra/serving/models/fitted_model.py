@@ -14,7 +14,7 @@ from recurra import store
 from recurra.checks import check_finite, check_same_channels, listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
-from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
+from recurra.features.prepared_rows import PreparedRows
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import StaticInputs, one_row
 from recurra.kernels.heads import crf, pooling
@@ -104,31 +104,16 @@ class FittedModel:
         self,
         X: Readable,
     ) -> Sequence[np.ndarray]:
-        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features.
-
-        Static inputs stand behind every row of their sequence. Of many steps the rows are made when they are asked for,
-        see `PreparedRows`.
-        """
+        """Check raw sequences, of shape (time, channels) where they are numbers, and apply the features."""
         inputs = Inputs.of(X)
         self.check(inputs)
-        sequences, names, codes = inputs.sequences, inputs.names, self.static_codes(inputs.static)
-        steps = self.features.reads_numbers and self.features.keeps_steps
-        if (
-            steps
-            and 4 * sum(map(len, sequences)) * (self.features.input_size + self.static_size) > KEPT_BYTES
-        ):
+        return self.rows(inputs)
 
-            def make(sequence: np.ndarray, place: int) -> np.ndarray:
-                rows = self.features.transform(sequence)
-                return rows if codes is None else beside_static(rows, codes[place])
-
-            prepared: Sequence[np.ndarray] = PreparedRows(sequences, make)
-        else:
-            prepared = self.features.transform_all(sequences)
-            self.features.check_rows(prepared, names)
-            if codes is not None:
-                prepared = [beside_static(rows, code) for rows, code in zip(prepared, codes, strict=True)]
-        check_finite(prepared, names=names, who="X as 32-bit numbers")
+    def rows(self, inputs: Inputs) -> Sequence[np.ndarray]:
+        """Return what the network reads of sequences that are checked, static inputs behind every row; see `Chain.rows`."""
+        codes = self.static_codes(inputs.static)
+        prepared = self.features.rows(inputs.sequences, inputs.names, codes)
+        check_finite(prepared, names=inputs.names, who="X as 32-bit numbers")
         return prepared
 
     @cached_property
@@ -477,11 +462,6 @@ def open_file(path: str | os.PathLike[str]) -> FittedModel | TranslationModel:
         if isinstance(error, StoreError):
             raise StoreError(f"{path}: {error}") from None
         raise StoreError(f"{path}: the manifest is incomplete or makes no sense ({error!r}).") from error
-
-
-def beside_static(rows: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Return rows (time, channels) with what the network reads of static inputs behind each of them: float32."""
-    return np.concatenate([rows, np.broadcast_to(code, (len(rows), len(code)))], axis=1)
 
 
 def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:

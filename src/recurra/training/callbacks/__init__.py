@@ -1,6 +1,6 @@
 """`Callback`: what a user may do at each moment of training, as plain methods that do nothing.
 
-A run (`recurra.training.loop.Run`) tells where training stands: ``run.epoch`` (from 1), ``run.batch``
+A run (`recurra.training.run.Run`) tells where training stands: ``run.epoch`` (from 1), ``run.batch``
 (batches finished in it), ``run.history``, ``run.network``, ``run.config``, ``run.last_loss``,
 ``run.last_grad_norm``. A callback ends training with ``run.ask_to_stop()`` and takes a checkpoint with
 ``run.state()``.
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recurra.batches.examples import Batch
-    from recurra.training.loop import Run, TrainingResult
+    from recurra.training.run import Run
+    from recurra.training.state import TrainingResult
 
 
 class Callback:

@@ -18,7 +18,8 @@ from recurra.store import write_text
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run, TrainingResult
+    from recurra.training.run import Run
+    from recurra.training.state import TrainingResult
 
 # While it waits, how often it looks whether it may go on.
 SECONDS_BETWEEN_LOOKS = 0.1

@@ -11,7 +11,8 @@ from recurra.live_line import SECONDS_BETWEEN_DRAWINGS, LiveLine, TerminalLine, 
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run, TrainingResult
+    from recurra.training.run import Run
+    from recurra.training.state import TrainingResult
 
 logger = logging.getLogger("recurra.training")
 

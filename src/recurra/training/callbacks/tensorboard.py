@@ -10,7 +10,8 @@ from recurra.checks import missing_extra
 from recurra.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Run, TrainingResult
+    from recurra.training.run import Run
+    from recurra.training.state import TrainingResult
 
 
 class TensorBoard(Callback):

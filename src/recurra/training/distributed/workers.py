@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 
 from recurra.errors import UsageError
+from recurra.training.distributed.shards import check_workers
 
 T = TypeVar("T")
 # What torchrun tells each process that it starts.
@@ -154,6 +155,11 @@ def join(shards: int) -> Workers:
     """Return the workers that this process trains with, itself included.
 
     Without torchrun, or where training is not cut into shards, a process is alone.
+
+    Raises
+    ------
+    UsageError
+        If there are more workers than shards.
     """
     if shards == 1 or not started_by_torchrun():
         return Workers()
@@ -161,6 +167,7 @@ def join(shards: int) -> Workers:
         with _ended_at_once():
             dist.init_process_group("gloo", timeout=timedelta(seconds=SECONDS_TO_WAIT))
         atexit.register(_leave)
+    check_workers(dist.get_world_size(), shards)
     return Workers(dist.get_rank(), dist.get_world_size())
 
 
@@ -195,17 +202,15 @@ def _call(collective: Callable[[], Any]) -> None:
 
 
 @contextmanager
-def one_thread(shards: int) -> Iterator[None]:
-    """Compute with one thread inside where a training is cut into shards.
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside, for a training that is cut into shards.
 
     torch's gradients of convolutions and of attention add up in another order on two threads than on one, and how many
     there are differs between machines. Processes are what makes a sharded training fast.
     """
     before = torch.get_num_threads()
-    if shards > 1:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        if shards > 1:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)

@@ -176,6 +176,8 @@ class Schedule:
 def check_schedule(lr_schedule: Any) -> tuple[str, dict[str, Any]]:
     """Return name and options; raise UsageError for one that does not exist or is out of range."""
     who = "TrainingConfig"
+    if isinstance(lr_schedule, str) and lr_schedule in NAMED:
+        return lr_schedule, {}
     options = dict(lr_schedule) if isinstance(lr_schedule, Mapping) else {"name": lr_schedule}
     name = options.pop("name", None)
     check_choice(who, "lr_schedule", name, list(NAMED))
