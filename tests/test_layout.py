@@ -29,6 +29,7 @@ GROUND = frozenset(
 DATA = ("readers", "datasets", "features", "batches")
 ARITHMETIC = ("kernels", "nn")
 SIBLINGS = ("training", "evaluation", "serving")
+ESTIMATING = ("inputs", "recipes", "fitting", "insight")
 INSPECTION = "inspection"  # needs no model: of the data rooms alone
 
 # What each room may import, beside itself and the ground floor.
@@ -41,18 +42,21 @@ BELOW = {
     "nn": {"kernels"},
     INSPECTION: {*DATA},
     **{room: {*DATA, *ARITHMETIC} for room in SIBLINGS},
-    "fitting": {*DATA, *ARITHMETIC, *SIBLINGS},
+    "inputs": {*DATA, *ARITHMETIC, *SIBLINGS},
+    "recipes": {*DATA, *ARITHMETIC, *SIBLINGS, "inputs"},
+    "fitting": {*DATA, *ARITHMETIC, *SIBLINGS, "inputs", "recipes"},
+    "insight": {*DATA, *ARITHMETIC, *SIBLINGS, "inputs"},
     "export": {*DATA, "kernels", "serving"},
-    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, "fitting", "export"},
+    "estimators": {*DATA, *ARITHMETIC, *SIBLINGS, *ESTIMATING, "export"},
     "importing": {*DATA, *ARITHMETIC, "serving", "estimators"},
-    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators"},
-    "studio": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, "fitting", "export", "estimators", "runs"},
+    "runs": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, *ESTIMATING, "export", "estimators"},
+    "studio": {*DATA, *ARITHMETIC, *SIBLINGS, INSPECTION, *ESTIMATING, "export", "estimators", "runs"},
     "cli": {
         *DATA,
         *ARITHMETIC,
         *SIBLINGS,
         INSPECTION,
-        "fitting",
+        *ESTIMATING,
         "export",
         "estimators",
         "runs",

@@ -12,8 +12,9 @@ import torch
 import recurra
 from recurra import Dataset, Record, SequenceClassifier, SequenceLabeler, SequenceRegressor
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.fitting.task import Request, Start
+from recurra.fitting.task import Start
 from recurra.fitting.tasks.sequences import split
+from recurra.inputs.request import Request
 from recurra.nn.heads.pooling import mean as mean_pooling
 
 QUICK = {"hidden_size": 8, "max_epochs": 5, "random_state": 0, "verbose": 0}

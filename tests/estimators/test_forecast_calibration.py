@@ -6,8 +6,8 @@ import pytest
 import recurra
 from recurra import Forecaster, store
 from recurra.errors import RecurraWarning, StoreError
-from recurra.fitting.forecasts.calibration import shares
-from recurra.fitting.inputs.series import read_series
+from recurra.inputs.series import read_series
+from recurra.recipes.calibration import shares
 from recurra.serving.models import calibration
 
 WORDS = {

@@ -11,7 +11,8 @@ from recurra import TextGenerator
 from recurra.errors import DataError, MissingDataError, RecurraWarning, UsageError
 from recurra.features.texts.tokens import Words
 from recurra.fitting.task import Start, TrainingData
-from recurra.fitting.tasks.language import DECIDED, LanguageTask
+from recurra.fitting.tasks.language import LanguageTask
+from recurra.recipes.language import DECIDED
 from recurra.serving.streams import language_model
 
 pytest.importorskip("tokenizers")

@@ -7,7 +7,7 @@ import torch
 import recurra
 from recurra import VideoClassifier
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
-from recurra.fitting.inputs import clips as frame_inputs
+from recurra.inputs import clips as frame_inputs
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("av")

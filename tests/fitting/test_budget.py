@@ -9,8 +9,8 @@ import pytest
 import recurra
 from recurra.errors import StoreError, UsageError
 from recurra.fitting import budget as budgets
-from recurra.fitting import recipe
 from recurra.fitting.budget import FILE
+from recurra.recipes import recipe
 from recurra.training import checkpoints
 
 rng = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_a_candidate_leaves_every_other_option_as_given(monkeypatch):
 
 
 def test_groups_are_never_cut_in_the_folds():
-    from recurra.fitting.inputs.sequences import Given
+    from recurra.inputs.sequences import Given
 
     groups = np.arange(30) // 4
     given = Given(X, np.arange(30) % 2, groups, np.ones(30), None)

@@ -8,7 +8,7 @@ import torch
 
 import recurra
 from recurra.errors import UsageError
-from recurra.fitting import recipe
+from recurra.recipes import recipe
 
 rng = np.random.default_rng(0)
 # Shorter than the kernels, as long, and longer.

@@ -10,14 +10,13 @@ from recurra.checks import check_same_channels
 from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.explanations.traces import Trace, trace
-from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
 from recurra.fitting import overlap
 from recurra.fitting.fit import fit
-from recurra.fitting.inputs.sequences import only_one
-from recurra.fitting.manifest import report_context
-from recurra.fitting.task import Request
 from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
+from recurra.inputs.request import Request
+from recurra.inputs.sequences import only_one
 from recurra.options import AnomalyDetectorOptions
 from recurra.records import Dataset
 from recurra.serving.models.anomaly_model import AnomalyModel

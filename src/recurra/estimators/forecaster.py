@@ -12,12 +12,12 @@ from recurra.estimators.base import Estimator
 from recurra.evaluation.drawing.forecast import Forecast
 from recurra.evaluation.results.backtest import Backtest
 from recurra.fitting import overlap
-from recurra.fitting.evaluating import series as judge
 from recurra.fitting.fit import fit
-from recurra.fitting.forecasts import continuing
-from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
-from recurra.fitting.task import Request
 from recurra.fitting.tasks.series import SeriesTask, encoded
+from recurra.inputs import later_series
+from recurra.inputs.request import Request
+from recurra.inputs.series import Attributes, GivenSeries, read_series
+from recurra.insight.evaluating import series as judge
 from recurra.options import ForecasterOptions
 from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 
@@ -176,7 +176,7 @@ class Forecaster(ForecasterOptions, Estimator):
             coverage=coverage if low is not None else None,
             history=model.features.restored(state.tail, state.scale, phase),
             name=state.name or "",
-            **continuing.dated(model, state, len(point)),
+            **later_series.dated(model, state, len(point)),
             target_names=model.manifest["input"]["channel_names"],
         )
 
@@ -195,12 +195,12 @@ class Forecaster(ForecasterOptions, Estimator):
                 states = [
                     SeriesState(s.scale, s.tail, with_future(s.known, len(s.tail), f, names), s.name)
                     for s, (f, names) in zip(
-                        states, continuing.known_ahead(self.model_, self.states_, known), strict=True
+                        states, later_series.known_ahead(self.model_, self.states_, known), strict=True
                     )
                 ]
             return states, steps, self.one_series_, self.flat_
         given = self._read(X, known, static)
-        continuing.tell_short(self.model_, given)
+        later_series.tell_short(self.model_, given)
         states = [
             self.model_.begin(v, k, n) for v, k, n in zip(given.values, given.known, given.names, strict=True)
         ]
@@ -234,7 +234,7 @@ class Forecaster(ForecasterOptions, Estimator):
             If they are other series, have another step, or begin before the last step seen.
         """
         self._check_fitted()
-        continuing.update(self.model_, self.states_, observed, known)
+        later_series.update(self.model_, self.states_, observed, known)
         return self
 
     # ---------------------------------------------------------------- judge
@@ -295,12 +295,12 @@ class Forecaster(ForecasterOptions, Estimator):
         """
         self._check_fitted()
         later = read_series("Forecaster.evaluate", X, trained=self.model_.manifest["input"])
-        continuing.check_same_series(self.model_, self.states_, "evaluate", later)
+        later_series.check_same_series(self.model_, self.states_, "evaluate", later)
         futures: list[Any] = [own.future for own in later.known]
         if known is not None:
-            futures = [f for f, _ in continuing.known_ahead(self.model_, self.states_, known)]
+            futures = [f for f, _ in later_series.known_ahead(self.model_, self.states_, known)]
         everything = later.values
-        later, futures = continuing.after(self.model_, self.states_, later, futures)
+        later, futures = later_series.after(self.model_, self.states_, later, futures)
         cut = any(len(own) < len(whole) for own, whole in zip(later.values, everything, strict=True))
         found = judge.judge_after(
             self.model_, self.states_, later, futures, horizon=horizon, step=step, context=context

@@ -1,12 +1,12 @@
 """`load_model`: a model file becomes the estimator that wrote it."""
 
-import importlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import recurra
 from recurra import store
 from recurra.checks import check_choice, listing
 from recurra.errors import StoreError, UsageError
@@ -14,23 +14,8 @@ from recurra.export.model.rounding import in_int8
 from recurra.serving.models.fitted_model import FittedModel, open_file
 from recurra.serving.models.torch_free_model import LightModel
 
-# The name in a file chooses from this table and nothing else: loading never imports what a file names.
-ESTIMATORS = {
-    "SequenceClassifier": "recurra.estimators.sequence_classifier",
-    "SequenceLabeler": "recurra.estimators.sequence_labeler",
-    "SequenceRegressor": "recurra.estimators.sequence_regressor",
-    "Translator": "recurra.estimators.translator",
-    "TextClassifier": "recurra.estimators.texts.text_classifier",
-    "TextRegressor": "recurra.estimators.texts.text_regressor",
-    "VideoClassifier": "recurra.estimators.video_classifier",
-    "TextGenerator": "recurra.estimators.text_generator",
-}
-
 # These hold series and how they stand, and read themselves.
-SERIES = {
-    "AnomalyDetector": "recurra.estimators.anomaly_detector",
-    "Forecaster": "recurra.estimators.forecaster",
-}
+SERIES = ("AnomalyDetector", "Forecaster")
 
 RUNTIMES = ("full", "light")
 WEIGHTS = ("float", "int8")
@@ -91,9 +76,10 @@ def load_model(
 
 
 def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] | None) -> Any:
-    from recurra.serving.models.manifest_options import (
-        check_options,  # the table of options, which light models do not need
-    )
+    # The table of options, which light models do not need. The name in a file chooses from its estimators and from
+    # nothing else: loading never imports what a file names.
+    from recurra.options import ESTIMATORS
+    from recurra.serving.models.manifest_options import check_options
 
     manifest, arrays = store.load(path)
     check_options(path, manifest)
@@ -101,14 +87,14 @@ def _estimator(path: str | os.PathLike[str], network: Callable[[int, int], Any] 
     if manifest.get("kind") == "model" and kind in SERIES:
         if network is not None:
             raise UsageError(f"load_model: a {kind} has no own network; leave network out.")
-        return getattr(importlib.import_module(SERIES[kind]), kind)._from_parts(path, manifest, arrays)
+        return getattr(recurra, kind)._from_parts(path, manifest, arrays)
     model = open_file(path)
     name = model.manifest["estimator"]
     if name not in ESTIMATORS:
         raise StoreError(
             f"{path}: was written by {name!r}; this version knows {listing(ESTIMATORS)}. Update recurra."
         )
-    estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
+    estimator = getattr(recurra, name)
     if model.manifest["network"] is not None:
         return estimator._from_model(model, {})
     if network is None or not isinstance(model, FittedModel):

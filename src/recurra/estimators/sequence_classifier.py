@@ -1,9 +1,9 @@
 """One class per sequence."""
 
 from recurra.estimators.sequence_estimator import ClassEstimator
-from recurra.fitting.targets import class_loss, class_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.signals import SIGNALS
+from recurra.inputs.targets import class_loss, class_target
 from recurra.options import SequenceClassifierOptions
 
 

@@ -1,6 +1,7 @@
 """What all sequence estimators share: fit, predict, explain, evaluate, save."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -14,14 +15,14 @@ from recurra.evaluation.explanations.traces import Trace
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.features.texts.tokens import Words
 from recurra.fitting import overlap
-from recurra.fitting.evaluating.sequences import evaluate
-from recurra.fitting.explanations import sequences as insight
 from recurra.fitting.fit import fit
-from recurra.fitting.inputs.sequences import check_answers
 from recurra.fitting.own_network import OwnNetwork
-from recurra.fitting.targets import target_from_manifest
-from recurra.fitting.task import Request
 from recurra.fitting.tasks.sequences import SequenceTask
+from recurra.inputs.request import Request
+from recurra.inputs.sequences import check_answers
+from recurra.inputs.targets import target_from_manifest
+from recurra.insight.evaluating.sequences import evaluate
+from recurra.insight.explanations import sequences as explanations
 from recurra.options import ClassWeights, SequenceOptions
 from recurra.records import Dataset
 from recurra.serving.inputs import Inputs
@@ -186,12 +187,23 @@ class SequenceEstimator(Estimator, SequenceOptions):
             ``.save("report.html")`` writes the report.
         """
         self._check_fitted()
+        X, y, groups = self._readable(X, y, groups)
         groups = X.groups if isinstance(X, Dataset) and groups is None else groups
         inputs, y = self._labelled("evaluate", X, y, static)
+        if shown := self._shown(X, inputs.sequences):
+            context = replace(context or ReportContext(), **shown)
         found = evaluate(self.model_, inputs, y, groups=groups, context=context)
         own = self.task.reading.contents
         contents = list(inputs.sequences) if own is None else own(X, list(inputs.sequences))
         return overlap.told(self, found, contents, static=inputs.static)
+
+    def _readable(self, X: Any, *beside: Any) -> tuple[Any, ...]:
+        """Return X and what belongs to each of its sequences, without those that cannot be read where that is asked for."""
+        return X, *beside
+
+    def _shown(self, X: Any, sequences: Sequence[Any]) -> dict[str, Any]:
+        """Return what the report of an evaluation shows beside its figures, by the names of `ReportContext`."""
+        return {}
 
     def _labelled(self, what: str, X: Any, y: Any, static: Any) -> tuple[Inputs, Any]:
         inputs = self._inputs(X, static)
@@ -208,6 +220,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If there are no labels.
         """
         self._check_fitted()
+        X, y, sample_weight = self._readable(X, y, sample_weight)
         y = X.y if isinstance(X, Dataset) and y is None else y
         if y is None:
             raise DataError(
@@ -259,7 +272,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If method, target, step or an option does not exist.
         """
         self._check_fitted()
-        return insight.explain(
+        return explanations.explain(
             self, x, method=method, target=target, step=step, options=options, static=static
         )
 
@@ -286,7 +299,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             If the network is the user's own.
         """
         self._check_fitted()
-        return insight.trace_of(self, x, name=name, static=static)
+        return explanations.trace_of(self, x, name=name, static=static)
 
     def gradient_flow(self, X: Any, y: Any = None, *, static: Any = None) -> "GradientFlow":
         """Measure how far the gradient of the loss reaches back through the states, on up to 32 sequences.
@@ -307,7 +320,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         target = target_from_manifest(self.model_.task, self.model_.manifest["target"])
         encoded = target.scaled(target.encode(y, inputs.names))
         loss = self.task.loss(self, target, None)
-        return insight.flow_of(self, inputs, encoded, loss)
+        return explanations.flow_of(self, inputs, encoded, loss)
 
     def torch_network(self, member: int = 0) -> Any:
         """Return a trained network as a `torch.nn.Module` in eval mode, a copy of the fitted weights.

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 
 from recurra.estimators.sequence_estimator import SequenceEstimator
-from recurra.fitting.targets import step_loss, step_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import WORDS_OR_SIGNALS
+from recurra.inputs.targets import step_loss, step_target
 from recurra.options import SequenceLabelerOptions
 from recurra.serving.segments import Segment
 

@@ -1,9 +1,9 @@
 """One or several numbers per sequence, or per time step."""
 
 from recurra.estimators.sequence_estimator import NumberEstimator
-from recurra.fitting.targets import number_loss, number_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.signals import SIGNALS
+from recurra.inputs.targets import number_loss, number_target
 from recurra.options import SequenceRegressorOptions
 
 

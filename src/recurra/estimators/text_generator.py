@@ -11,15 +11,14 @@ from recurra.checks import check_number, listing
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.traces import Trace
-from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.text_generation import TextEvaluation
 from recurra.features.texts.tokens import Words
-from recurra.fitting.explanations.sequences import flow_of_language, trace_words
 from recurra.fitting.fit import fit
-from recurra.fitting.manifest import report_context
 from recurra.fitting.resuming import seed_of
-from recurra.fitting.task import Request
 from recurra.fitting.tasks.language import LanguageTask, one_text
+from recurra.inputs.request import Request
+from recurra.insight.explanations.sequences import flow_of_language, trace_words
 from recurra.options import TextGeneratorOptions
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.language_model import Writer, nats

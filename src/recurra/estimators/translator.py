@@ -11,12 +11,12 @@ from recurra.estimators.base import Estimator
 from recurra.evaluation.explanations.attention_map import AttentionMap
 from recurra.evaluation.results.evaluation import Evaluation, ReportContext
 from recurra.fitting import overlap
-from recurra.fitting.evaluating.pairs import judge
 from recurra.fitting.fit import fit
-from recurra.fitting.inputs.pairs import as_text, read_pairs, read_texts
 from recurra.fitting.option_checks import check_params
-from recurra.fitting.task import Request
 from recurra.fitting.tasks.pairs import PairTask
+from recurra.inputs.pairs import as_text, read_pairs, read_texts
+from recurra.inputs.request import Request
+from recurra.insight.evaluating.pairs import judge
 from recurra.options import TranslatorOptions
 from recurra.serving.models.translation import Alignment, Answer, TranslationModel
 

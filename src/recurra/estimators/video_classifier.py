@@ -1,6 +1,7 @@
 """One class per clip: frames through an image network, their features through a recurrent one."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -9,12 +10,11 @@ import numpy as np
 from recurra.estimators.sequence_estimator import ClassEstimator
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace
-from recurra.evaluation.results.evaluation import Evaluation, ReportContext
-from recurra.fitting.inputs import clips
-from recurra.fitting.inputs.backbones import OWN
-from recurra.fitting.targets import class_loss, class_target
 from recurra.fitting.tasks.clips import CLIPS
 from recurra.fitting.tasks.sequences import SequenceTask
+from recurra.inputs import clips
+from recurra.inputs.backbones import OWN
+from recurra.inputs.targets import class_loss, class_target
 from recurra.options import VideoClassifierOptions
 from recurra.records import Dataset
 from recurra.serving.streams.video_stream import VideoStream
@@ -85,9 +85,9 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         if not resume and hasattr(self, "model_"):
             del self.model_  # its image network may be another one
-        X, y, groups, sample_weight = clips.readable(self, X, y, groups, sample_weight)
+        X, y, groups, sample_weight = self._readable(X, y, groups, sample_weight)
         if isinstance(validation, Dataset):
-            (validation,) = clips.readable(self, validation)
+            (validation,) = self._readable(validation)
         beside: dict[str, Any] = {"groups": groups, "sample_weight": sample_weight, "static": static}
         return super().fit(X, y, validation=validation, resume=resume, **beside)
 
@@ -106,33 +106,11 @@ class VideoClassifier(VideoClassifierOptions, ClassEstimator):
         """
         return self._read(X)[0]
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, static: Any = None) -> float:
-        """Return the accuracy; y is not needed where X is a Dataset or the path of a folder with labels."""
-        self._check_fitted()
-        X, y, sample_weight = clips.readable(self, X, y, sample_weight)
-        return super().score(X, y, sample_weight, static=static)
+    def _readable(self, X: Any, *beside: Any) -> tuple[Any, ...]:
+        return clips.readable(self, X, *beside)
 
-    def evaluate(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        groups: Any = None,
-        static: Any = None,
-        context: ReportContext | None = None,
-    ) -> Evaluation:
-        """Judge on labelled clips; the report shows frames with the probability over time.
-
-        Parameters
-        ----------
-        X, y, groups, context
-            As in `SequenceClassifier.evaluate`.
-        """
-        self._check_fitted()
-        X, y, groups = clips.readable(self, X, y, groups)
-        watched = clips.Watched(self, X)
-        context = replace(context or ReportContext(), frames=watched.frames)
-        return super().evaluate(X, y, groups=groups, static=static, context=context)
+    def _shown(self, X: Any, sequences: Sequence[Any]) -> dict[str, Any]:
+        return {"frames": clips.Watched(self, X).frames}
 
     def explain(
         self,

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from recurra.checks import check_torch
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
-from recurra.fitting.task import Member, Request, Start
+from recurra.fitting.task import Member, Start
 from recurra.fitting.train_member import train_member
+from recurra.inputs.request import Request
 
 E = TypeVar("E", bound=Any)
 

@@ -1,16 +1,18 @@
-"""What every model file says of its origin, its options and its training, and what a report tells of it."""
+"""What every model file says of its origin, its options, its training and the data of it."""
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import recurra
-from recurra.evaluation.report.context import ReportContext, installed_versions
+from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
+from recurra.evaluation.report.context import installed_versions
 from recurra.fitting.task import Member, Start
+from recurra.inputs.sequences import Given
+from recurra.inputs.targets import NumberTarget, Target
 
 # Not of a file: they are of the machine, or code.
 NOT_KEPT = ("callbacks", "checkpoint_dir", "network", "device")
@@ -69,35 +71,26 @@ def trained(result: Any) -> dict[str, Any]:
     }
 
 
-def report_context(
-    manifest: Mapping[str, Any], given: ReportContext | None, network: str = "", **more: Any
-) -> ReportContext:
-    """Return what a report tells of a training, with what the caller gave in its place.
+def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict[str, Any]:
+    """Return what the model file keeps of the training part: the naive answer, counts and lengths.
 
     Parameters
     ----------
-    manifest : mapping
-        Of the model file.
-    given : ReportContext or None
-        Of the caller.
-    network : str
-        The network in words.
-    **more
-        What is known beside, by the names of `ReportContext`.
+    given : Given
+        The training part, its labels encoded by ``target``.
+    lengths : sequence of int
+        Steps of each training sequence.
     """
-    training = manifest["training"]
-    known = ReportContext(
-        title=manifest["estimator"],
-        history=training["history"],
-        best_epoch=training["best_epoch"],
-        seed=manifest["seed"],
-        versions=manifest["versions"],
-        network=network,
-        parameters=manifest["params"],
-        **more,
+    encoded, weights = given.y, given.weights
+    # A sequence given twice is one of weight two; it counts twice here as among the classes.
+    times = (
+        weights.astype(int) if (weights == weights.astype(int)).all() else np.ones(len(weights), dtype=int)
     )
-    if given is None:
-        return known
-    default = ReportContext()
-    own = {f.name: getattr(given, f.name) for f in fields(given)}
-    return replace(known, **{name: value for name, value in own.items() if value != getattr(default, name)})
+    facts: dict[str, Any] = {"lengths": np.repeat([int(n) for n in lengths], times).tolist()}
+    if isinstance(target, NumberTarget):
+        return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}
+    flat, each = encoded, weights
+    if target.task == "labeling":
+        flat, each = np.concatenate(encoded), np.repeat(weights, [len(e) for e in encoded])
+    counts = np.bincount(flat, weights=each, minlength=target.output_size)
+    return facts | {"baseline": ClassBaseline(tuple(range(len(counts))), tuple(counts.tolist())).to_dict()}

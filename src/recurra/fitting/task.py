@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.batches.examples import Examples
 from recurra.fitting import overlap
+from recurra.inputs.request import Request
 
 if TYPE_CHECKING:
     import torch
@@ -15,25 +16,6 @@ if TYPE_CHECKING:
     from recurra.training.losses import Loss
     from recurra.training.run import Score
     from recurra.training.state import TrainingResult
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `fit` of an estimator was called with, beside its options.
-
-    Parameters
-    ----------
-    X, y, groups, sample_weight, validation, known, static
-        As the estimator's ``fit`` describes them.
-    """
-
-    X: Any
-    y: Any = None
-    groups: Any = None
-    sample_weight: Any = None
-    validation: Any = None
-    known: Any = None
-    static: Any = None
 
 
 @dataclass(frozen=True)
@@ -160,4 +142,10 @@ class Task(Protocol):
 
     def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
         """Keep in the estimator what a model file does not hold; digests of what was learned from by default."""
-        overlap.remember(estimator, data.contents, resume=start.fitted is not None)
+        overlap.remember(
+            estimator,
+            data.contents,
+            resume=start.fitted is not None,
+            static=data.contents_static,
+            findings=getattr(data.given, "findings", None),
+        )

@@ -1,6 +1,5 @@
 """An imported network as a fitted estimator, where it is one that recurra knows: recurrences, pooling, one linear head."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from torch import nn
 import recurra
 from recurra.checks import listing
 from recurra.errors import UsageError
-from recurra.estimators.loading import ESTIMATORS
 from recurra.features.chain import Chain
 from recurra.nn.cells.gru import GRU
 from recurra.nn.cells.lstm import LSTM
@@ -83,7 +81,7 @@ def as_estimator(network: nn.Module, classes: Sequence[Any] | None) -> Any:
             )
         target = classes_to_manifest(np.arange(size) if classes is None else np.asarray(classes))
     name = NAMES[task]
-    estimator = getattr(importlib.import_module(ESTIMATORS[name]), name)
+    estimator = getattr(recurra, name)
     params = {
         "cell": description["cell"],
         "hidden_size": description["hidden_size"],

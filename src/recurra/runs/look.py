@@ -12,8 +12,8 @@ from recurra.checks import check_choice
 from recurra.datasets import load_any
 from recurra.errors import DataError
 from recurra.findings import Findings
-from recurra.fitting.recipe import facts_of_part, foreseen
 from recurra.inspection.inspection import inspect
+from recurra.recipes.recipe import facts_of_part, foreseen
 from recurra.records import RunData
 from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options

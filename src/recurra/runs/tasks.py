@@ -1,30 +1,30 @@
 """Which estimator learns a task on data of a kind."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import recurra
 from recurra.options import ESTIMATORS, options_of
 
-# Task -> kind of the data (`Dataset.kind`) -> module and class of its estimator.
-TASKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+# Task -> kind of the data (`Dataset.kind`) -> its estimator.
+TASKS: Mapping[str, Mapping[str, str]] = {
     "classify": {
-        "sequence": ("recurra.estimators.sequence_classifier", "SequenceClassifier"),
-        "text": ("recurra.estimators.texts.text_classifier", "TextClassifier"),
-        "video": ("recurra.estimators.video_classifier", "VideoClassifier"),
+        "sequence": "SequenceClassifier",
+        "text": "TextClassifier",
+        "video": "VideoClassifier",
     },
     "regress": {
-        "sequence": ("recurra.estimators.sequence_regressor", "SequenceRegressor"),
-        "text": ("recurra.estimators.texts.text_regressor", "TextRegressor"),
+        "sequence": "SequenceRegressor",
+        "text": "TextRegressor",
     },
     "label": {
-        "sequence": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
-        "tokens": ("recurra.estimators.sequence_labeler", "SequenceLabeler"),
+        "sequence": "SequenceLabeler",
+        "tokens": "SequenceLabeler",
     },
-    "translate": {"pairs": ("recurra.estimators.translator", "Translator")},
-    "forecast": {"series": ("recurra.estimators.forecaster", "Forecaster")},
-    "anomaly": {"sequence": ("recurra.estimators.anomaly_detector", "AnomalyDetector")},
-    "generate": {"text": ("recurra.estimators.text_generator", "TextGenerator")},
+    "translate": {"pairs": "Translator"},
+    "forecast": {"series": "Forecaster"},
+    "anomaly": {"sequence": "AnomalyDetector"},
+    "generate": {"text": "TextGenerator"},
 }
 
 
@@ -34,14 +34,12 @@ WITHOUT_LABELS = ("forecast", "anomaly", "generate")
 
 def estimator_class(task: str, kind: str) -> Any:
     """Return the estimator of a task on data of a kind."""
-    module, name = TASKS[task][kind]
-    return getattr(importlib.import_module(module), name)
+    return getattr(recurra, TASKS[task][kind])
 
 
 def options_class(task: str, kind: str) -> Any:
     """Return the class of an estimator's options, which is quick to import."""
-    _, name = TASKS[task][kind]
-    return ESTIMATORS[name]
+    return ESTIMATORS[TASKS[task][kind]]
 
 
 def defaults(task: str, kind: str) -> dict[str, Any]:

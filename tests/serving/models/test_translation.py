@@ -104,7 +104,7 @@ def test_a_beam_marks_what_does_not_end_as_cut():
 def test_decoding_agrees_with_the_torch_network(variant):
     import torch
 
-    from recurra.fitting.inputs.pairs import Pairs
+    from recurra.inputs.pairs import Pairs
     from recurra.nn.networks.translator_network import TranslatorConfig, translator_from_arrays
     from recurra.ragged import Ragged
 

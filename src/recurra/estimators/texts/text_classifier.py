@@ -2,9 +2,9 @@
 
 from recurra.estimators.sequence_estimator import ClassEstimator
 from recurra.estimators.texts.text_estimator import TextEstimator
-from recurra.fitting.targets import class_loss, class_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import TEXTS
+from recurra.inputs.targets import class_loss, class_target
 from recurra.options import TextClassifierOptions
 
 

@@ -1,14 +1,13 @@
 """What those share that give a class, or numbers, to a text."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from recurra.errors import UsageError
 from recurra.estimators.sequence_estimator import SequenceEstimator
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.explanations.explanation import Explanation
-from recurra.evaluation.results.evaluation import Evaluation, ReportContext
-from recurra.fitting.explanations import words
+from recurra.insight.explanations import words
 from recurra.serving.streams.text_stream import TextStream
 
 
@@ -24,19 +23,8 @@ class TextEstimator(SequenceEstimator):
         self.coverage_ = found["with_vector"] / found["words"]
         self.cut_ = found["cut"]
 
-    def evaluate(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        groups: Any = None,
-        static: Any = None,
-        context: ReportContext | None = None,
-    ) -> Evaluation:
-        """Judge on labelled texts; see `SequenceEstimator.evaluate`. The report shows the clouds of `word_cloud`."""
-        found = super().evaluate(X, y, groups=groups, static=static, context=context)
-        texts = self._read(X)[0]
-        return replace(found, context=replace(found.context, pictures=lambda: words.pictures(self, texts)))
+    def _shown(self, X: Any, sequences: Sequence[Any]) -> dict[str, Any]:
+        return {"pictures": lambda: words.pictures(self, list(sequences))}
 
     def explain(
         self,

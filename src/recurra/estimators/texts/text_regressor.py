@@ -2,9 +2,9 @@
 
 from recurra.estimators.sequence_estimator import NumberEstimator
 from recurra.estimators.texts.text_estimator import TextEstimator
-from recurra.fitting.targets import number_loss, number_target
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.fitting.tasks.texts import TEXTS
+from recurra.inputs.targets import number_loss, number_target
 from recurra.options import TextRegressorOptions
 
 

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib import metadata
 from typing import Any
 
@@ -97,3 +97,37 @@ def installed_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return out
+
+
+def report_context(
+    manifest: Mapping[str, Any], given: ReportContext | None, network: str = "", **more: Any
+) -> ReportContext:
+    """Return what a report tells of a training, with what the caller gave in its place.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Of the model file.
+    given : ReportContext or None
+        Of the caller.
+    network : str
+        The network in words.
+    **more
+        What is known beside, by the names of `ReportContext`.
+    """
+    training = manifest["training"]
+    known = ReportContext(
+        title=manifest["estimator"],
+        history=training["history"],
+        best_epoch=training["best_epoch"],
+        seed=manifest["seed"],
+        versions=manifest["versions"],
+        network=network,
+        parameters=manifest["params"],
+        **more,
+    )
+    if given is None:
+        return known
+    default = ReportContext()
+    own = {f.name: getattr(given, f.name) for f in fields(given)}
+    return replace(known, **{name: value for name, value in own.items() if value != getattr(default, name)})

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 import recurra
-from recurra.export.c import fragments
+from recurra.export.c import cells, fragments
 from recurra.export.c.layout import Layout, Weights
-from recurra.export.c.variant_cells import NORMALIZE, VARIANT_CELLS
 from recurra.kernels.native_calls import GATES
 from recurra.kernels.variants import EPSILON
 
@@ -154,8 +153,8 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         parts.append(fragments.SIGMOID)
     parts.append(fragments.CLEAR)
     if cell.endswith("_norm"):
-        parts.append(NORMALIZE.replace("EPSILON", number(EPSILON)))
-    own = {**fragments.CELLS, "rnn_relu": fragments.CELLS["rnn"], **VARIANT_CELLS}[cell]
+        parts.append(cells.NORMALIZE.replace("EPSILON", number(EPSILON)))
+    own = cells.CELLS["rnn" if cell == "rnn_relu" else cell]
     parts += [own.replace("ACTIVATION", _activation(cell)), _row(layout), *_fronts(layout)]
     if layout.poolings:
         parts.append(_pools(layout))

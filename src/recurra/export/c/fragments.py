@@ -71,59 +71,6 @@ static float sigmoid(float x)
 }
 """
 
-CELLS = {
-    "lstm": """
-/* One step of a layer: gates i, f, g, o. */
-static void cell(const float *w, const layer_t *layer, const float *x, float *h, float *c)
-{
-    float gates[4 * HIDDEN];
-    int j;
-    copy(gates, w + layer->bias, 4 * HIDDEN);
-    add_product(gates, x, w + layer->input, layer->width, 4 * HIDDEN);
-    add_product(gates, h, w + layer->recurrent, HIDDEN, 4 * HIDDEN);
-    for (j = 0; j < HIDDEN; ++j) {
-        const float i = sigmoid(gates[j]);
-        const float f = sigmoid(gates[HIDDEN + j]);
-        const float g = tanh_of(gates[2 * HIDDEN + j]);
-        const float o = sigmoid(gates[3 * HIDDEN + j]);
-        c[j] = f * c[j] + i * g;
-        h[j] = o * tanh_of(c[j]);
-    }
-}
-""",
-    "gru": """
-/* One step of a layer: gates r, z, n; the reset gate acts after the product. */
-static void cell(const float *w, const layer_t *layer, const float *x, float *h)
-{
-    float a[3 * HIDDEN], u[3 * HIDDEN];
-    int j;
-    copy(a, w + layer->bias, 3 * HIDDEN);
-    copy(u, w + layer->bias + 3 * HIDDEN, 3 * HIDDEN);
-    add_product(a, x, w + layer->input, layer->width, 3 * HIDDEN);
-    add_product(u, h, w + layer->recurrent, HIDDEN, 3 * HIDDEN);
-    for (j = 0; j < HIDDEN; ++j) {
-        const float r = sigmoid(a[j] + u[j]);
-        const float z = sigmoid(a[HIDDEN + j] + u[HIDDEN + j]);
-        const float n = tanh_of(a[2 * HIDDEN + j] + r * u[2 * HIDDEN + j]);
-        h[j] = (1.0f - z) * n + z * h[j];
-    }
-}
-""",
-    "rnn": """
-/* One step of a layer. */
-static void cell(const float *w, const layer_t *layer, const float *x, float *h)
-{
-    float a[HIDDEN];
-    int j;
-    copy(a, w + layer->bias, HIDDEN);
-    add_product(a, x, w + layer->input, layer->width, HIDDEN);
-    add_product(a, h, w + layer->recurrent, HIDDEN, HIDDEN);
-    for (j = 0; j < HIDDEN; ++j)
-        h[j] = ACTIVATION;
-}
-""",
-}
-
 # What a raw row goes through: scaling in double, as recurra scales, and missing values.
 ROW = """
 /* Scale a row, and fill what is missing. */

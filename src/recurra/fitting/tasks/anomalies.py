@@ -13,7 +13,8 @@ from recurra.checks import as_sequences, check_finite, check_same_channels
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.manifest import origin, plain_params, trained
-from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
+from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
+from recurra.inputs.request import Request
 from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_not_tiny
 from recurra.ragged import Ragged

@@ -5,10 +5,10 @@ from typing import Any
 
 from recurra.checks import check_finite
 from recurra.features.chain import Chain
-from recurra.fitting.inputs import clips
-from recurra.fitting.inputs.backbones import OWN
-from recurra.fitting.inputs.sequences import Given
 from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.inputs import clips
+from recurra.inputs.backbones import OWN
+from recurra.inputs.sequences import Given
 from recurra.options import VideoClassifierOptions
 
 

@@ -12,22 +12,18 @@ from recurra.checks import as_texts
 from recurra.errors import DataError, MissingDataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
-from recurra.fitting.inputs.vocabulary import warn_of_whole_sentences
 from recurra.fitting.manifest import origin, plain_params, trained
-from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
-from recurra.options import Embedding, Recurrence, TextGeneratorOptions, Training, options_of
+from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
+from recurra.fitting.vocabulary import warn_of_whole_sentences
+from recurra.inputs.request import Request
+from recurra.options import TextGeneratorOptions
 from recurra.readers.files.encodings import read_text
+from recurra.recipes import language
 from recurra.serving.models.fitted_model import FittedModel
 
 # Between two texts, so that one does not run into the next.
 BETWEEN = "\n\n"
 FEWEST_HELD_OUT = 500
-# What the length of a text decides where no option of network and training is given.
-DECIDED = ("batch_size", "tbptt", "max_epochs", "learning_rate", "dropout")
-# Characters that training may read, so that it ends within a minute on two cores; longer texts than leave so many epochs
-# keep the defaults, beside which nothing else was measured.
-CHARACTERS_READ = 2.5e6
-FEWEST_EPOCHS, MOST_EPOCHS = 10, 25
 
 
 def one_text(X: Any, who: str) -> str:
@@ -91,8 +87,12 @@ class LanguageTask(Task):
         """Return the training that the length of the text asks for; a network that goes on is trained as it was."""
         if start.fitted is not None:
             kept = start.fitted.manifest["params"]
-            return {name: kept[name] for name in DECIDED if name in kept and _nothing_given(options)}
-        return _training(len(data.given)) if _nothing_given(options) else {}
+            return {
+                name: kept[name]
+                for name in language.DECIDED
+                if name in kept and language.nothing_given(options)
+            }
+        return language.training_options(len(data.given)) if language.nothing_given(options) else {}
 
     def prepare(self, options: TextGeneratorOptions, data: TrainingData, start: Start) -> Prepared:
         """Split, learn the vocabulary from the part that trains, and describe network and model."""
@@ -139,7 +139,7 @@ class LanguageTask(Task):
                 "channel_names": None,
                 "sample_rate_hz": None,
                 "input": {"n_features_in": None, "feature_names_in": []},
-                "training": trained(member.result) | _said(start),
+                "training": trained(member.result) | language.told(start.decided),
             }
             return FittedModel(manifest, Chain([words], 0), LanguageNetwork.weights_of(member.weights))
 
@@ -151,31 +151,6 @@ class LanguageTask(Task):
             model=model,
             params=params,
         )
-
-
-def _nothing_given(options: TextGeneratorOptions) -> bool:
-    """Return whether every option of network and training has its default, and tokens are characters."""
-    defaults = options_of(type(options))
-    names = {name for group in (Training, Recurrence, Embedding) for name in options_of(group)}
-    names |= {"tbptt", "tokens", "patience", "validation_fraction"}
-    return all(getattr(options, name) == defaults[name].default for name in names)
-
-
-def _training(characters: int) -> dict[str, Any]:
-    """Return options by which a short text is read often and in many small steps; none for a long one."""
-    epochs = int(CHARACTERS_READ // characters)
-    if epochs < FEWEST_EPOCHS:
-        return {}
-    found = {"batch_size": 16, "tbptt": 50, "max_epochs": min(epochs, MOST_EPOCHS)}
-    return found | {"learning_rate": 0.003, "dropout": 0.3}
-
-
-def _said(start: Start) -> dict[str, str]:
-    """Return the sentence that says what was decided; nothing where nothing was."""
-    if not start.decided:
-        return {}
-    own = ", ".join(f"{name}={value!r}" for name, value in start.decided.items())
-    return {"recipe": f"Recipe: {own}, as no option of network or training was given."}
 
 
 def _network(options: TextGeneratorOptions, size: int) -> Any:

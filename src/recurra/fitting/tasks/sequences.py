@@ -12,9 +12,17 @@ from recurra.batches.splits import content_keys, held_out
 from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.static import StaticInputs
-from recurra.fitting import overlap, recipe
-from recurra.fitting.evaluating.sequences import training_facts
-from recurra.fitting.inputs.sequences import (
+from recurra.fitting.manifest import (
+    joined_pooling,
+    origin,
+    plain_params,
+    trained_members,
+    training_facts,
+)
+from recurra.fitting.own_network import OwnNetwork, built
+from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
+from recurra.inputs.request import Request
+from recurra.inputs.sequences import (
     Given,
     check_steps,
     merged,
@@ -22,11 +30,10 @@ from recurra.fitting.inputs.sequences import (
     read_training,
     validation_parts,
 )
-from recurra.fitting.manifest import joined_pooling, origin, plain_params, trained_members
-from recurra.fitting.own_network import OwnNetwork, built
-from recurra.fitting.targets import Fitted, Target, class_weights, target_from_manifest
-from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
+from recurra.inputs.targets import Fitted, Target, class_weights, target_from_manifest
 from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
+from recurra.recipes import recipe
+from recurra.recipes.wide_part import fit_wide
 from recurra.records import Dataset
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.ensemble import count_of, joined, parted
@@ -61,7 +68,7 @@ class Reading:
     ----------
     read : callable (estimator, X, reset) -> (sequences, names)
         ``reset`` in training, where the names of channels are learned.
-    check : callable (options, given)
+    check : callable (options, given) or None
         Raises DataError naming the first raw sequence that cannot be learned from.
     features : callable (options, given) -> Learned
         Learned from the part that trains.
@@ -76,7 +83,7 @@ class Reading:
     """
 
     read: Callable[..., tuple[list[Any], list[str] | None]]
-    check: Callable[[Any, Given], None]
+    check: Callable[[Any, Given], None] | None
     features: Callable[[Any, Given], Learned]
     front: Callable[[Any, Learned], dict[str, Any] | None]
     contents: Callable[[Any, list[Any]], list[Any]] | None = None
@@ -117,8 +124,10 @@ class SequenceTask(Task):
             encoded = target.encode(given.y, given.names)
         if target.task == "labeling" or target.per_step:
             check_steps(start.who, given.sequences, encoded, given.names)
-        # Before merging, which sorts: the message must name the sequence where the user has it.
-        self.reading.check(estimator, given)
+        if (
+            self.reading.check is not None
+        ):  # before merging, which sorts: a message names the sequence where the user has it
+            self.reading.check(estimator, given)
         static, given = read_static(start.who, request, given, model)
         judges = (
             None
@@ -190,7 +199,7 @@ class SequenceTask(Task):
                 each = (
                     everything.weights if own is None else everything.weights * own[np.asarray(everything.y)]
                 )
-                wide = recipe.fit_wide(start.seed, shape_only, everything, target, each)
+                wide = fit_wide(start.seed, shape_only, everything, target, each)
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
             if sentence := " ".join(filter(None, said)):
@@ -223,17 +232,6 @@ class SequenceTask(Task):
             params=shape_only.manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
-        )
-
-    def remember(self, estimator: Any, data: TrainingData, start: Start) -> None:
-        """Keep digests of what was learned from."""
-        resume = start.fitted is not None
-        overlap.remember(
-            estimator,
-            data.contents,
-            resume=resume,
-            static=data.contents_static,
-            findings=data.given.findings,
         )
 
 

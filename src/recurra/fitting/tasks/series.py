@@ -13,14 +13,16 @@ from recurra.checks import where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
 from recurra.fitting import overlap
-from recurra.fitting.forecasts import calibration, continuing, weighing
-from recurra.fitting.inputs.series import Attributes, GivenSeries, read_series
 from recurra.fitting.manifest import origin, plain_params, trained_members
-from recurra.fitting.targets import rising_quantiles
-from recurra.fitting.task import Member, Prepared, Request, Start, Task, TrainingData
+from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.fitting.train_member import training_config
+from recurra.inputs import later_series
+from recurra.inputs.request import Request
+from recurra.inputs.series import Attributes, GivenSeries, read_series
+from recurra.inputs.targets import rising_quantiles
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import season_of
+from recurra.recipes import calibration, weighing
 from recurra.serving.models.forecast_model import ForecastModel, padded
 
 LEAST_CONTEXT = 24
@@ -101,7 +103,7 @@ class SeriesTask(Task):
         ]
         estimator.one_series_, estimator.flat_ = given.one, given.flat
         overlap.remember(estimator, data.contents, resume=start.fitted is not None, series=True)
-        continuing.tell_short(estimator.model_, given)
+        later_series.tell_short(estimator.model_, given)
 
 
 def _build(config: Any, start: Start, number: int) -> Any:

@@ -9,8 +9,8 @@ from recurra.features.registry import make_features, parse_features
 from recurra.features.rows.missing import FILLING
 from recurra.findings import Findings
 from recurra.fitting.frontend import parse_frontend
-from recurra.fitting.inputs.sequences import Given, read_sequences
 from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.inputs.sequences import Given, read_sequences
 from recurra.options import (
     Pooling,
     SequenceClassifierOptions,

@@ -5,10 +5,10 @@ from typing import Any
 from recurra.checks import are_token_lists, as_texts, as_token_lists
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
-from recurra.fitting.inputs import vocabulary
-from recurra.fitting.inputs.sequences import Given
+from recurra.fitting import vocabulary
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
+from recurra.inputs.sequences import Given
 from recurra.options import SequenceLabelerOptions, TextOptions
 
 WordOptions = TextOptions | SequenceLabelerOptions
@@ -17,10 +17,6 @@ WordOptions = TextOptions | SequenceLabelerOptions
 def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] | None]:
     """Return texts, and their names where X is a Dataset."""
     return as_texts(X, who=type(estimator).__name__)
-
-
-def check(options: WordOptions, given: Given) -> None:
-    """Nothing more is asked of a text than `as_texts` has checked."""
 
 
 def features(options: WordOptions, given: Given) -> Learned:
@@ -41,7 +37,7 @@ def told(options: WordOptions, learned: Learned, manifest: dict[str, Any]) -> di
     return manifest | ({"text": learned.facts} if learned.facts else {})
 
 
-TEXTS = Reading(read, check, features, front, told=told, takes_static=False)
+TEXTS = Reading(read, None, features, front, told=told, takes_static=False)
 
 
 # Sentences as lists of words are read as texts are; everything else as signals.

@@ -8,8 +8,8 @@ from typing import Any
 
 from recurra.checks import check_number
 from recurra.errors import DataError, TrainingError, UsageError
-from recurra.fitting.recipe import decided, facts_of_part
 from recurra.options import options_of
+from recurra.recipes.recipe import decided, facts_of_part
 from recurra.runs.data.identity import fingerprint
 from recurra.runs.data.sources import divide_options
 from recurra.runs.execute import Run, Tell, execute

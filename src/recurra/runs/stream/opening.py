@@ -123,7 +123,7 @@ def answering_frames(
 ) -> tuple[Session, RawFrames | ClipFrames, float | None]:
     """Return what answers frames, where they come from, and their rate, None where it is not known."""
     # Not above: it needs rich, which a light install, enough for rows, does not have.
-    from recurra.fitting.inputs.clips import image_size, video_words
+    from recurra.inputs.clips import image_size, video_words
 
     if source != "-" and Path(source).is_dir() and not is_clip(Path(source)):
         raise UsageError(

@@ -1,5 +1,6 @@
 """A look inside a fitted estimator: explanations, traces of gates and states, and how far gradients reach."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -7,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from recurra.checks import as_texts, as_token_lists, check_choice, check_number, check_torch
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.traces import Trace, trace
 from recurra.features.static import StaticInputs, one_row
-from recurra.fitting import recipe
-from recurra.fitting.explanations.input_attribution import folded
-from recurra.fitting.inputs.sequences import only_one, read_sequence
+from recurra.inputs.sequences import only_one, read_sequence
+from recurra.insight.explanations.input_attribution import folded
 from recurra.serving.inputs import Inputs, StaticRows
 from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.wide import Wide
 
 if TYPE_CHECKING:
     from recurra.evaluation.explanations.gradient_flow import GradientFlow
@@ -57,7 +58,7 @@ def explain(
     check_choice(who, "method", method, METHODS)
     check_torch(f"{who}.explain")
     if model.wide is not None and method != "occlusion":
-        recipe.warn_of_one_part(who, model.wide)
+        warn_of_one_part(who, model.wide)
         model = model.of_network
     raw = read_sequence(estimator, x, what="explain")
     beside = model.static_rows(who, one_row(static), 1)
@@ -70,7 +71,7 @@ def explain(
     if getattr(network, "crf", None) is not None:
         network.crf = None  # what is explained are the scores of a step by itself
     if model.wide is not None:
-        network = recipe.both_parts(network, model.wide, probabilities=model.task == "classification")
+        network = both_parts(network, model.wide, probabilities=model.task == "classification")
     own = _own(method, prepared, raw, options, model.static)
     found = _method(method)(network, prepared, target=index, step=row, **own)
     values, static = _parted(model, found.values, beside)
@@ -287,3 +288,31 @@ def _setting(estimator: Any, network: Any) -> Any:
     known = estimator.model_.manifest["params"]
     setting = Setting.of(network, grad_clip=known.get("grad_clip"))
     return replace(setting, initialization=known.get("initialization"))
+
+
+def both_parts(network: Any, wide: Wide, *, probabilities: bool) -> Any:
+    """Return a module that answers as the whole model does; it has no gradients."""
+    import torch
+
+    class BothParts(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, inputs: Any) -> torch.Tensor:
+            outputs = self.network(inputs)
+            rows = np.split(inputs.values.detach().cpu().numpy(), np.cumsum(inputs.lengths)[:-1])
+            found = wide.mixed(outputs.detach().cpu().numpy(), rows, probabilities=probabilities)
+            return torch.from_numpy(found).to(outputs)
+
+    return BothParts()
+
+
+def warn_of_one_part(who: str, wide: Wide) -> None:
+    """Warn that gradients tell what the network sees, not the linear part."""
+    warnings.warn(
+        f"{who}.explain: gradients tell of the network, which has {100 * (1 - wide.share):.0f} % of the say beside the "
+        "linear part; method='occlusion' asks both, and wide=False trains the network alone.",
+        RecurraWarning,
+        stacklevel=4,
+    )

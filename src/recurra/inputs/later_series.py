@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import where
 from recurra.errors import DataError, RecurraWarning, ShapeError
-from recurra.fitting.inputs.series import (
+from recurra.inputs.series import (
     GivenSeries,
     check_step,
     future_of,

@@ -12,7 +12,7 @@ from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
 from recurra.features.frames.cache import FrameCache, content_hash
 from recurra.features.frames.clip_features import FrameNetwork, extract
-from recurra.fitting.inputs.backbones import OWN, Backbone, backbone_of
+from recurra.inputs.backbones import OWN, Backbone, backbone_of
 from recurra.readers.clips.clip_folders import is_clip, read_clips
 from recurra.readers.clips.frame_shape import fitted
 from recurra.readers.clips.video import FrameReader, VideoWords

@@ -8,10 +8,9 @@ import numpy as np
 
 from recurra.checks import check_number, where
 from recurra.errors import DataError
-from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.backtest import Backtest, Origins
-from recurra.fitting.inputs.series import GivenSeries
-from recurra.fitting.manifest import report_context
+from recurra.inputs.series import GivenSeries
 from recurra.readers.times.calendar import stamps
 from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
 

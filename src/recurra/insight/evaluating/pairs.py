@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from recurra.evaluation.explanations.attention_map import AttentionMap
-from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.translation import TranslationEvaluation, evaluate_translation
-from recurra.fitting.inputs.pairs import Pairs, as_text
-from recurra.fitting.manifest import report_context
+from recurra.inputs.pairs import Pairs, as_text
 from recurra.serving.models.translation import TranslationModel
 
 

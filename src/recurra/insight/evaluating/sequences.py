@@ -7,48 +7,20 @@ from typing import Any
 import numpy as np
 
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.report.context import ReportContext
+from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.cases import CaseEvaluation
 from recurra.evaluation.results.classification import evaluate_classification
 from recurra.evaluation.results.labeling import evaluate_labeling
 from recurra.evaluation.results.regression import evaluate_regression
 from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.features.static import Cell
-from recurra.fitting.explanations.sequences import trace_raw
-from recurra.fitting.inputs.sequences import Given
-from recurra.fitting.manifest import report_context
-from recurra.fitting.targets import NumberTarget, Target
+from recurra.insight.explanations.sequences import trace_raw
 from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.ensemble import count_of
 
 # Prefixes whose answers are asked for one drawn mistake: a curve as fine as a screen shows.
 TRACE_POINTS = 120
-
-
-def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict[str, Any]:
-    """Return what the model file keeps of the training part: the naive answer, counts and lengths.
-
-    Parameters
-    ----------
-    given : Given
-        The training part, its labels encoded by ``target``.
-    lengths : sequence of int
-        Steps of each training sequence.
-    """
-    encoded, weights = given.y, given.weights
-    # A sequence given twice is one of weight two; it counts twice here as among the classes.
-    times = (
-        weights.astype(int) if (weights == weights.astype(int)).all() else np.ones(len(weights), dtype=int)
-    )
-    facts: dict[str, Any] = {"lengths": np.repeat([int(n) for n in lengths], times).tolist()}
-    if isinstance(target, NumberTarget):
-        return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}
-    flat, each = encoded, weights
-    if target.task == "labeling":
-        flat, each = np.concatenate(encoded), np.repeat(weights, [len(e) for e in encoded])
-    counts = np.bincount(flat, weights=each, minlength=target.output_size)
-    return facts | {"baseline": ClassBaseline(tuple(range(len(counts))), tuple(counts.tolist())).to_dict()}
 
 
 def evaluate(

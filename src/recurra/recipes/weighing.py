@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.fitting.inputs.series import GivenSeries
+from recurra.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
 from recurra.serving import smoothing
 from recurra.serving.models.forecast_model import ForecastModel

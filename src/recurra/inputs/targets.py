@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 
 from recurra.checks import check_number, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
-from recurra.fitting.inputs.sequences import Given, check_labels_present, check_step_labels
+from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
 from recurra.plain_arrays import check_not_tiny, check_range, plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle

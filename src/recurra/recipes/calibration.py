@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.batches.examples import Examples
 from recurra.errors import RecurraWarning
-from recurra.fitting.inputs.series import GivenSeries
+from recurra.inputs.series import GivenSeries
 from recurra.serving.models import calibration
 from recurra.serving.models.forecast_model import LOG_SPREAD, ForecastModel
 

@@ -9,9 +9,8 @@ import numpy as np
 from recurra.checks import as_texts, check_choice, check_torch
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
-from recurra.fitting import recipe
-from recurra.fitting.explanations.sequences import target_index
-from recurra.fitting.inputs.sequences import only_one
+from recurra.inputs.sequences import only_one
+from recurra.insight.explanations.sequences import target_index, warn_of_one_part
 
 METHODS = ("integrated_gradients", "occlusion")
 MAX_CLOUDS = 4
@@ -31,7 +30,7 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
     texts, _ = as_texts([x], who=who)
     model: Any = estimator.model_
     if model.wide is not None and method != "occlusion":
-        recipe.warn_of_one_part(who, model.wide)
+        warn_of_one_part(who, model.wide)
         model = model.of_network
     outputs = model.outputs(texts)
     index = target_index(estimator, outputs, target)

@@ -30,7 +30,7 @@ from recurra.records import Dataset, Record, findings_of
 from recurra.serving.inputs import Inputs
 
 if TYPE_CHECKING:
-    from recurra.fitting.task import Request
+    from recurra.inputs.request import Request
     from recurra.serving.models.fitted_model import FittedModel
 
 

@@ -1,0 +1,100 @@
+"""The linear part that answers beside a network: how it is learned, in one step."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recurra.features.texts.ngrams import NGrams
+from recurra.recipes.recipe import MANY, STRENGTH_OF_SINGLE_WORDS, share_of
+from recurra.serving.models.wide import Wide as WidePart
+from recurra.serving.summaries import Summary
+
+if TYPE_CHECKING:
+    from recurra.inputs.sequences import Given
+    from recurra.inputs.targets import Target
+    from recurra.serving.models.fitted_model import FittedModel
+
+# A temperature below this would make probabilities of 1 of a training part that parts cleanly.
+LEAST_TEMPERATURE = 0.1
+# Of a linear map of n-grams to numbers, tried where each of few texts can be left out.
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+# Of what is drawn for the linear part, beside the seed.
+APART = 1_000_003
+
+
+def fit_wide(
+    seed: int, model: "FittedModel", given: "Given", target: "Target", weights: np.ndarray
+) -> WidePart:
+    """Return the linear part learned from all training sequences.
+
+    Parameters
+    ----------
+    seed : int
+        Of the estimator.
+    model : FittedModel
+        Whose features and target it shares.
+    given : Given
+        Merged, with encoded labels.
+    weights : ndarray of shape (sequences,)
+        Of each sequence, with those of its class.
+    """
+    if not model.features.reads_numbers:
+        return _of_texts(given, target, weights)
+    from recurra.training.closed_form import best_temperature, ridge
+
+    share = share_of(len(given.sequences), texts=False, single=False)
+    prepared = model.prepare(given.inputs)
+    few = len(prepared) <= MANY
+    sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
+    summary = Summary.fit(prepared, random_state=seed + APART, **sizes)
+    features = np.stack([summary.transform(rows) for rows in prepared])
+    if target.task == "regression":
+        targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
+        found = ridge(features, targets, weights, emphasis=summary.emphasis())
+        return WidePart(summary, found.weight, found.bias, share)
+    codes = np.asarray(given.y)
+    targets = 2.0 * np.eye(target.output_size)[codes] - 1
+    found = ridge(features, targets, weights, counts=given.weights, emphasis=summary.emphasis())
+    warm = max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE)
+    found = found.warmed(warm)
+    return WidePart(summary, found.weight, found.bias, share)
+
+
+def _of_texts(given: "Given", target: "Target", weights: np.ndarray) -> WidePart:
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import LogisticRegression
+
+    texts: list[Any] = given.sequences
+    ngrams = NGrams.fit(texts, given.weights)
+    single = not ngrams.of_words.any()
+    share = share_of(len(texts), texts=True, single=single)
+    entries = [ngrams.entries(text) for text in texts]
+    ends = np.cumsum([0, *(len(places) for places, _ in entries)])
+    places, values = (np.concatenate([entry[k] for entry in entries]) for k in (0, 1))
+    rows = csr_matrix((values, places, ends), shape=(len(entries), ngrams.size))
+    if target.task == "regression":
+        numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(texts), -1)
+        weight, bias = _linear_numbers(rows, numbers, weights)
+        return WidePart(ngrams, weight, bias, share)
+    fitted = LogisticRegression(C=STRENGTH_OF_SINGLE_WORDS if single else 5.0, max_iter=1000).fit(
+        rows, given.y, sample_weight=weights
+    )
+    weight, bias = fitted.coef_, fitted.intercept_
+    if len(weight) == 1:  # two classes have one row, for the second against the first
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    whole, offset = np.zeros((target.output_size, ngrams.size)), np.full(target.output_size, -30.0)
+    whole[fitted.classes_], offset[fitted.classes_] = weight, bias
+    return WidePart(ngrams, whole.astype(np.float32), offset.astype(np.float32), share)
+
+
+def _linear_numbers(rows: Any, numbers: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the linear map of n-grams to numbers; its strength is chosen by leaving each text out where they are few."""
+    from sklearn.linear_model import Ridge, RidgeCV
+
+    few = rows.shape[0] <= MANY
+    fitted = (RidgeCV(alphas=STRENGTHS) if few else Ridge(alpha=1.0, solver="sparse_cg", random_state=0)).fit(
+        rows, numbers, sample_weight=weights
+    )
+    outputs = numbers.shape[1]
+    bias = np.broadcast_to(fitted.intercept_, outputs)
+    return fitted.coef_.reshape(outputs, -1).astype(np.float32), bias.astype(np.float32)
