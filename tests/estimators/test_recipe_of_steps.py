@@ -9,7 +9,7 @@ import torch
 import recurra
 from recurra.batches.examples import Examples
 from recurra.errors import UsageError
-from recurra.fitting import recipe
+from recurra.recipes import recipe
 from recurra.training.callbacks import Callback
 
 LIGHT = partial(recurra.load_model, runtime="light")
@@ -123,7 +123,7 @@ def test_examples_cut_into_windows_hold_every_row_once():
     inputs = [np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32) for n in lengths]
     targets = [np.arange(n) for n in lengths]
     weights = np.arange(5, dtype=np.float32)
-    found = Examples(inputs, targets, weights, list("abcde")).cut(8)
+    found = Examples(inputs, targets, weights, list("abcde")).in_pieces(8)
     assert found.lengths.tolist() == [1, 7, 8, 5, 4, 8, 8, 7, 7]
     assert found.names == list("abcddeeee")
     assert found.weights is not None

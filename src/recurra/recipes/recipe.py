@@ -1,6 +1,5 @@
 """What is decided of sequences and texts where no option of network and training is given."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -94,7 +94,7 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.batches_per_epoch = -(-len(examples.lengths) // config.batch_size)  # as `plan` makes them
+        self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
         self.schedule = self._schedule()
         self.curriculum = None if config.curriculum is None else as_curriculum(config.curriculum)
         self._longest = int(examples.lengths.max())
@@ -286,7 +286,7 @@ class Run:
     def _plan(self) -> list[np.ndarray]:
         lengths, size, seed = self.examples.lengths, self.config.batch_size, self.config.seed
         if self.length_limit == self._longest:
-            return plan(lengths, size, seed=seed, epoch=self.epoch)
+            return self.examples.plan(size, seed=seed, epoch=self.epoch)
         short = up_to(lengths, self.length_limit)
         return [short[part] for part in plan(lengths[short], size, seed=seed, epoch=self.epoch)]
 

@@ -179,8 +179,7 @@ class SequenceTask(Task):
         manifest = _manifest(options, target, everything)
         if data.static is not None:
             manifest["static"] = _static(start, data.static, learn).to_manifest()
-        if self.reading.told is not None:
-            manifest = self.reading.told(options, learned, manifest)
+        manifest = manifest if self.reading.told is None else self.reading.told(options, learned, manifest)
         shape_only = FittedModel(manifest, learned.features, {})
         if fitted is not None:  # of other channels, perhaps; what features were learned from has been checked
             shape_only.check(learn.inputs)
@@ -189,17 +188,10 @@ class SequenceTask(Task):
         if judges is not None:
             shape_only.check(judges.inputs)
             validation = rows_of(shape_only, judges, target)
-        of_class = options.class_weight if isinstance(options, ClassWeights) else None
         longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
-            wide = None
-            if isinstance(options, Wide) and options.wide is True:
-                own = class_weights(start.who, of_class, target, everything.y, everything.weights)
-                each = (
-                    everything.weights if own is None else everything.weights * own[np.asarray(everything.y)]
-                )
-                wide = fit_wide(start.seed, shape_only, everything, target, each)
+            wide = _wide(options, start, shape_only, target, everything)
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
             if sentence := " ".join(filter(None, said)):
@@ -218,21 +210,36 @@ class SequenceTask(Task):
             static_size=0 if data.static is None else shape_only.static_size,
         )
         window = getattr(options, "window", None)
+        weights = class_weights(start.who, _of_class(options), target, learn.y, learn.weights)
         return Prepared(
-            examples=examples if window is None else examples.cut(int(window)),
+            examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=self.loss(
-                options, target, class_weights(start.who, of_class, target, learn.y, learn.weights)
-            ),
-            score=lambda outputs, those: {
-                target.score_name: target.score(outputs, those.targets, those.weights)
-            },
+            loss=self.loss(options, target, weights),
+            score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=shape_only.manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
         )
+
+
+def _of_class(options: SequenceOptions) -> Any:
+    """Return the option ``class_weight`` of estimators that have it."""
+    return options.class_weight if isinstance(options, ClassWeights) else None
+
+
+def _wide(
+    options: SequenceOptions, start: Start, shape_only: FittedModel, target: Target, everything: Given
+) -> Any:
+    """Return the linear part that is learned beside the network, None without one."""
+    if not isinstance(options, Wide) or options.wide is not True:
+        return None
+    weights = everything.weights
+    of_class = class_weights(start.who, _of_class(options), target, everything.y, weights)
+    if of_class is not None:
+        weights = weights * of_class[np.asarray(everything.y)]
+    return fit_wide(start.seed, shape_only, everything, target, weights)
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
