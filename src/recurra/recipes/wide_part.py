@@ -1,11 +1,13 @@
 """The linear part that answers beside a network: how it is learned, in one step."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.features.texts.ngrams import NGrams
 from recurra.recipes.recipe import MANY, STRENGTH_OF_SINGLE_WORDS, share_of
+from recurra.serving.models.wide import SUREST
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import Summary
 
@@ -20,6 +22,8 @@ LEAST_TEMPERATURE = 0.1
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Of what is drawn for the linear part, beside the seed.
 APART = 1_000_003
+# What the linear part of single words may have of the say, and on how many words at least it is decided.
+SHARES, FEWEST_JUDGES = np.linspace(0, 1, 21), 30
 
 
 def fit_wide(
@@ -58,6 +62,30 @@ def fit_wide(
     warm = max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE)
     found = found.warmed(warm)
     return WidePart(summary, found.weight, found.bias, share)
+
+
+def shares_by_judging(wide: WidePart, target: "Target", judges: "Given") -> bool:
+    """Return whether the share of a linear part is to be decided on what neither part learned from: of single words."""
+    single = isinstance(wide.features, NGrams) and not wide.features.of_words.any()
+    return single and target.task == "classification" and len(judges.sequences) >= FEWEST_JUDGES
+
+
+def with_best_share(wide: WidePart, early: WidePart, alone: "FittedModel", judges: "Given") -> WidePart:
+    """Return the linear part with the share under which both answer best to sequences that neither learned from.
+
+    Parameters
+    ----------
+    early : WidePart
+        The linear part as the sequences that the network learned from make it.
+    alone : FittedModel
+        The network without a linear part.
+    """
+    from recurra.training.closed_form import best_share
+
+    outputs = np.log(np.maximum(alone.predict_proba(judges.inputs), SUREST))
+    codes = np.asarray(judges.y)
+    found = best_share(early.scores(judges.sequences), outputs, codes, judges.weights, SHARES)
+    return replace(wide, share=found)
 
 
 def _of_texts(given: "Given", target: "Target", weights: np.ndarray) -> WidePart:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 STRENGTHS = np.logspace(-1, 6, 22)
 TEMPERATURES = np.logspace(-2, 1, 40)
@@ -119,16 +119,22 @@ def best_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray)
 def best_share(
     wide: np.ndarray, deep: np.ndarray, codes: np.ndarray, weights: np.ndarray, shares: np.ndarray
 ) -> float:
-    """Return the share of one answer in the mean of two under which the log loss is least.
+    """Return the share of one answer in the mix of two under which the log loss is least.
+
+    They are mixed as `recurra.serving.models.wide.Wide.mixed` does.
 
     Parameters
     ----------
     wide, deep : array of shape (items, classes)
-        Scores of items that neither learned from.
+        Scores, logarithms of probabilities but for a number in each row, of items that neither learned from.
+    codes : int array of shape (items,)
+        The true classes.
+    weights : array of shape (items,)
     shares : array
         To choose from, of ``wide``; of equal ones the first wins.
     """
     rows = np.arange(len(codes))
-    own = [softmax(scores, axis=1)[rows, codes] for scores in (wide, deep)]
-    losses = [-(weights @ np.log(np.maximum(s * own[0] + (1 - s) * own[1], 1e-12))) for s in shares]
+    losses = [
+        -(weights @ log_softmax(share * wide + (1 - share) * deep, axis=1)[rows, codes]) for share in shares
+    ]
     return float(shares[int(np.argmin(losses))])

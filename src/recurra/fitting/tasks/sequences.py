@@ -33,9 +33,10 @@ from recurra.inputs.sequences import (
 from recurra.inputs.targets import Fitted, Target, class_weights, target_from_manifest
 from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
 from recurra.recipes import recipe
-from recurra.recipes.wide_part import fit_wide
+from recurra.recipes.wide_part import fit_wide, shares_by_judging, with_best_share
 from recurra.records import Dataset
 from recurra.serving.models.fitted_model import FittedModel
+from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.streams.ensemble import count_of, joined, parted
 
 FEWEST_GROUPS = 5
@@ -191,7 +192,13 @@ class SequenceTask(Task):
         longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
-            wide = _wide(options, start, shape_only, target, everything)
+            wide = None
+            if isinstance(options, Wide) and options.wide is True:
+                linear = partial(_linear_part, options, start, shape_only, target)
+                wide = linear(everything)
+                if judges is not None and shares_by_judging(wide, target, judges):
+                    alone = _model(options, shape_only, members, start, {}, None)
+                    wide = with_best_share(wide, linear(learn), alone, judges)
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
             if sentence := " ".join(filter(None, said)):
@@ -210,12 +217,11 @@ class SequenceTask(Task):
             static_size=0 if data.static is None else shape_only.static_size,
         )
         window = getattr(options, "window", None)
-        weights = class_weights(start.who, _of_class(options), target, learn.y, learn.weights)
         return Prepared(
             examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=self.loss(options, target, weights),
+            loss=self.loss(options, target, _of_class(options, start, target, learn)),
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=shape_only.manifest["params"],
@@ -224,22 +230,19 @@ class SequenceTask(Task):
         )
 
 
-def _of_class(options: SequenceOptions) -> Any:
-    """Return the option ``class_weight`` of estimators that have it."""
-    return options.class_weight if isinstance(options, ClassWeights) else None
+def _of_class(options: SequenceOptions, start: Start, target: Target, given: Given) -> np.ndarray | None:
+    """Return the weight of each class, None where all have the same."""
+    asked = options.class_weight if isinstance(options, ClassWeights) else None
+    return class_weights(start.who, asked, target, given.y, given.weights)
 
 
-def _wide(
-    options: SequenceOptions, start: Start, shape_only: FittedModel, target: Target, everything: Given
-) -> Any:
-    """Return the linear part that is learned beside the network, None without one."""
-    if not isinstance(options, Wide) or options.wide is not True:
-        return None
-    weights = everything.weights
-    of_class = class_weights(start.who, _of_class(options), target, everything.y, weights)
-    if of_class is not None:
-        weights = weights * of_class[np.asarray(everything.y)]
-    return fit_wide(start.seed, shape_only, everything, target, weights)
+def _linear_part(
+    options: SequenceOptions, start: Start, shape_only: FittedModel, target: Target, given: Given
+) -> WidePart:
+    """Return the linear part learned from these sequences."""
+    own = _of_class(options, start, target, given)
+    each = given.weights if own is None else given.weights * own[np.asarray(given.y)]
+    return fit_wide(start.seed, shape_only, given, target, each)
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
