@@ -144,3 +144,24 @@ def test_the_grid_is_the_smoothing_of_the_textbook(season):
                 for step in range(1, 7)
             ]  # fmt: skip
             np.testing.assert_allclose(rows[at, place], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("where", [-1, -2, -6])
+def test_an_odd_change_moves_no_forecast_of_changes(where):
+    calm = 0.8 + 0.5 * np.random.default_rng(3).normal(size=160)
+    odd = calm.copy()
+    odd[where] += 9
+    with_it, without = (forecast(values, 4, seasons=[4]) for values in (odd, calm))
+    np.testing.assert_allclose(with_it.point, without.point, atol=0.4)
+    # Its errors at the origins count as they were: the intervals are no narrower than what happened.
+    assert with_it.scale.max() > 2 * without.scale.max()
+
+
+def test_what_is_high_every_season_and_levels_that_jump_are_no_outliers():
+    rng = np.random.default_rng(0)
+    decembers = 10 + rng.normal(size=120)
+    decembers[11::12] += 30
+    expected = np.resize(np.r_[np.full(11, 10.0), 40.0], 12)
+    np.testing.assert_allclose(forecast(decembers, 12, seasons=[12]).point, expected, atol=1.2)
+    level = np.r_[np.zeros(60), np.full(60, 40.0)] + rng.normal(size=120)
+    np.testing.assert_allclose(forecast(level, 4).point, 40, atol=3)

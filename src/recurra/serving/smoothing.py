@@ -28,6 +28,10 @@ SEASONALS = (0.0, 0.1, 0.3, 0.6, 1.0)
 LEAST_CORRELATION = 0.25  # of the differences one season apart, where no frequency tells the season
 MARGIN = 0.9  # the average must err less than this share of what the best simple forecast errs at the origins
 TINY = 1e-12
+# A value further from the median of the seven around it than so many deviations (by the median of all such distances) is
+# an outlier, where neither the value before nor one season before tells so much of a value (its autocorrelation).
+OUTLYING, FOLLOWS, AROUND = 6.0, 0.5, 7
+MOST_SHORT = 30  # steps with which there is no telling
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ def forecast(
         row = simple[found.index(exact[0])][:steps]
         return StatisticalForecast(row, np.zeros(steps), np.zeros(0), _simple_name(exact[0]), exact[0])
     ends = _origins(n, horizon, max(found))
-    forecasts, inside, places = _candidates(values, [n, *ends], reach, found)
+    calm = _without_outliers(values, found)
+    forecasts, inside, places = _candidates(calm, [n, *ends], reach, found)
+    # The simple forecasts are values as they were, and so is what the errors of the answer are taken from below.
+    forecasts[:, -len(found) :], inside[:, -len(found) :] = _simple(values, [n, *ends], reach, found)
     smallest = max(min(inside[0, -len(found) :]), TINY)
     relative = np.minimum(inside[0] / smallest, 3.0)
     if not ends:
@@ -112,13 +119,14 @@ def forecast(
         method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
         return StatisticalForecast(point, spread, np.zeros(0), method, found[-1])
     truth = np.stack([values[end : end + horizon] for end in ends])
-    errors = np.abs(forecasts[1:, :, :horizon] - truth[:, None]).mean(axis=2)
+    usual = np.stack([calm[end : end + horizon] for end in ends])
+    errors = np.abs(forecasts[1:, :, :horizon] - usual[:, None]).mean(axis=2)
     rolled = errors.mean(axis=0)
     naive = len(rolled) - len(found) + int(rolled[-len(found) :].argmin())
     score = rolled / max(rolled[naive], TINY) * min(1.0, 0.4 + 0.1 * len(ends)) + IN_SAMPLE_SHARE * relative
     best = np.argsort(score, kind="stable")[:AVERAGED]
     mean = forecasts[:, best].mean(axis=1)
-    off = float(np.abs(mean[1:, :horizon] - truth).mean())
+    off = float(np.abs(mean[1:, :horizon] - usual).mean())
     if MARGIN * rolled[naive] <= off:
         season = found[naive - len(rolled) + len(found)]
         return _judged(forecasts[:, naive], truth, steps, _simple_name(season), season)
@@ -153,6 +161,29 @@ def interpolated(values: np.ndarray) -> np.ndarray:
     if not len(there):
         return np.zeros(0)
     return np.interp(np.arange(there[0], len(values)), there, values[there])
+
+
+def _without_outliers(values: np.ndarray, seasons: Sequence[int]) -> np.ndarray:
+    """Return a series of changes rather than levels with its outliers drawn in; any other as it is.
+
+    A level that jumps stays where it went, and what is high every December is no outlier; but a change that was odd once
+    (a tax paid early, a strike) says nothing of those to come, and moves every smoothing and autoregression.
+
+    Parameters
+    ----------
+    seasons : sequence of int
+        With 1 for the value before.
+    """
+    centred = values - values.mean()
+    known = max(float((centred[lag:] * centred[:-lag]).sum()) for lag in seasons)
+    if len(values) <= MOST_SHORT or known >= FOLLOWS * float((centred**2).sum()):
+        return values
+    around = np.pad(values, AROUND // 2, mode="reflect")
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(around, AROUND), axis=1)
+    far = values - middle
+    most = OUTLYING * 1.4826 * float(np.median(np.abs(far)))  # the deviation of normal noise
+    found: np.ndarray = middle + np.clip(far, -most, most) if most > 0 else values
+    return found
 
 
 def candidate_seasons(values: np.ndarray, usual: Sequence[int], *, search: bool = True) -> list[int]:
