@@ -447,6 +447,8 @@ class Anomalies(Windowed):
     longest: int | None = option(None, "Steps of the longest planted fault; None is a third of the window.", low=1)
     smooth: int = option(0, "Errors are averaged over so many steps on either side.", low=0)
     reach: int = option(0, "A step is as anomalous as the worst within so many steps on either side.", low=0)
+    neighbours: bool | str = option("auto", "Whether the distance of windows to the nearest normal ones counts beside the "
+        "network. ``\"auto\"`` does so where no option of network, training and method is given.", auto=True)
     contamination: float | None = option(None, "Share of the training steps called anomalous, in (0, 0.5]; None takes "
         "the quantile.", low=0, high=0.5, low_open=True)
     quantile: float = option(0.999, "The threshold is this quantile of the training scores.", **INSIDE)

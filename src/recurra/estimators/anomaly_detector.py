@@ -43,12 +43,17 @@ class Segment:
 class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     """Recurrent network that scores every time step, trained on normal sequences only.
 
+    Where no option of network, training or method is given, the distance of windows to the nearest normal ones counts
+    beside it, see ``neighbours``.
+
     Attributes
     ----------
     model_ : AnomalyModel
         The trained network as data; scores without torch.
     offset_ : float
         ``decision_function`` is ``score_samples`` minus this.
+    recipe_ : str
+        What was decided, in a sentence; empty where nothing was.
 
     References
     ----------
@@ -102,6 +107,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     def _learned(self) -> None:
         super()._learned()
         self.offset_ = -self.model_.threshold
+        self.recipe_ = self.model_.manifest["training"].get("recipe", "")
         self.n_channels_ = self.model_.blocks.n_channels
 
     # --------------------------------------------------------------- scores
@@ -211,10 +217,14 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     def _in_words(self) -> str:
         """Return the network in one sentence."""
         manifest, network = self.model_.manifest, self.model_.manifest["network"]
+        neighbours = self.model_.neighbours
+        beside = (
+            "" if neighbours is None else f", beside distances to {len(neighbours.windows)} normal windows"
+        )
         return (
             f"{manifest['method']}: {network['cell'].upper()} of {network['hidden_size']} units, "
             f"{'both directions' if network['bidirectional'] else 'one direction'}, "
-            f"blocks of {self.model_.blocks.size} steps"
+            f"blocks of {self.model_.blocks.size} steps{beside}"
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """The fitted model as data, and its prediction with numpy and the kernels; never torch.
 
+- `anomalies/`: What finds anomalies beside the network of a detector
 - `beam_search`: How a translator writes: greedy, the best symbol at each step, or beam search
 - `decoder`: `Decoder`, the network of a translator as numpy arrays and kernels: reads sources, gives the next symbol
 - `forecast_mixture`: The network's forecast mixed with the statistical one, as the weight in the manifest says

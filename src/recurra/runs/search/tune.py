@@ -245,6 +245,8 @@ class _Work:
         plan, train = self.prepared.plan, self.prepared.split.train
         if plan.task == "forecast":
             return {"statistical": True} if "statistical" not in self.fixed else {}
+        if plan.task == "anomaly":
+            return {"neighbours": True} if "neighbours" not in self.fixed else {}
         kinds = {"classify": "classification", "regress": "regression", "label": "labeling"}
         if plan.task not in kinds or plan.kind not in ("sequence", "text"):
             return {}

@@ -12,6 +12,7 @@ from recurra.checks import check_finite, check_same_channels
 from recurra.errors import StoreError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.ragged import Ragged
+from recurra.serving.anomalies.neighbours import Neighbours
 from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import AnomalyFile
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
@@ -29,15 +30,19 @@ class AnomalyModel:
     ----------
     manifest : dict
         JSON-able: ``estimator``, ``params``, ``network``, ``method``, ``reach``, ``smooth``, ``error_spread``,
-        ``threshold``, and what is known about training.
+        ``threshold``, and what is known about training; ``neighbours`` where there are some: their ``share``, and
+        ``center`` and ``scale`` that the network's score is moved and divided by beside theirs.
     blocks : Blocks
     weights : mapping of str to ndarray
         The network's state dict, float32.
+    neighbours : Neighbours, optional
+        Normal windows that every sequence is compared with.
     """
 
     manifest: Mapping[str, Any]
     blocks: Blocks
     weights: Mapping[str, np.ndarray]
+    neighbours: Neighbours | None = None
 
     @property
     def threshold(self) -> float:
@@ -68,7 +73,16 @@ class AnomalyModel:
         else:
             scores = errors(outputs, sequence, self.blocks, ahead=method == "forecaster")
             scores = mean_around(scores / float(self.manifest["error_spread"]), int(self.manifest["smooth"]))
+        if self.neighbours is not None:
+            scores = self.mixed(scores, self.neighbours.scores(self.blocks.scaled(sequence)))
         return highest_around(scores, int(self.manifest["reach"]))
+
+    def mixed(self, scores: np.ndarray, distances: np.ndarray) -> np.ndarray:
+        """Return the network's scores and those of distances to normal windows as one."""
+        share, center, scale = (
+            float(self.manifest["neighbours"][name]) for name in ("share", "center", "scale")
+        )
+        return share * distances + (1 - share) * (scores - center) / scale
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; the old file or the new one is there after a crash, whole."""
@@ -80,7 +94,10 @@ class AnomalyModel:
             "blocks": asdict(self.blocks),
         }
         check(manifest)
-        store.save(path, manifest, {f"network.{name}": array for name, array in self.weights.items()})
+        arrays = {f"network.{name}": array for name, array in self.weights.items()}
+        if self.neighbours is not None:
+            arrays |= {f"neighbours.{name}": array for name, array in self.neighbours.to_arrays().items()}
+        store.save(path, manifest, arrays)
 
     @classmethod
     def from_parts(
@@ -104,9 +121,15 @@ class AnomalyModel:
             blocks = Blocks(
                 part.size, *(tuple(map(float, p)) for p in (part.center, part.spread, part.rough))
             )
-            weights = {name.removeprefix("network."): array for name, array in arrays.items()}
-            _check(known, manifest["network"], blocks, weights)
-            return cls({k: v for k, v in manifest.items() if k != "blocks"}, blocks, weights)
+            own, beside = (
+                {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
+                for part in ("network.", "neighbours.")
+            )
+            _check(known, manifest["network"], blocks, own)
+            neighbours = (
+                None if known.neighbours is None else Neighbours.from_arrays(beside, blocks.n_channels)
+            )
+            return cls({k: v for k, v in manifest.items() if k != "blocks"}, blocks, own, neighbours)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, StoreError):
                 raise StoreError(f"{path}: {error}") from None

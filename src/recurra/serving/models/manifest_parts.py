@@ -464,6 +464,14 @@ class BlocksPart(Part):
     rough: Annotated[tuple[Rate, ...], Length(1)]
 
 
+class NeighboursPart(Part):
+    """Distances to normal windows beside the network; the arrays are those of `recurra.serving.anomalies.neighbours`."""
+
+    share: Share
+    center: float
+    scale: Rate
+
+
 class AnomalyFile(ModelFile):
     """An anomaly detector."""
 
@@ -474,3 +482,4 @@ class AnomalyFile(ModelFile):
     smooth: Annotated[int, Range(0, 2**31 - 1)]
     error_spread: Rate
     threshold: float
+    neighbours: NeighboursPart | None = None

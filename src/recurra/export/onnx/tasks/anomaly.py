@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.errors import UsageError
 from recurra.export.model.agreement import MOST_SEQUENCES, MOST_STEPS, Agreement
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.pooling import LOWEST
@@ -16,7 +17,18 @@ from recurra.serving.models.anomaly_model import AnomalyModel
 
 
 def part(model: AnomalyModel, opset: int) -> Part:
-    """Return the one graph of a detector."""
+    """Return the one graph of a detector.
+
+    Raises
+    ------
+    UsageError
+        If distances to normal windows count beside the network.
+    """
+    if model.neighbours is not None:
+        raise UsageError(
+            "export: the distances to normal windows that this detector keeps beside its network have no graph; train with "
+            "neighbours=False to export it."
+        )
     manifest = model.manifest
     facts = {
         "task": "anomaly",

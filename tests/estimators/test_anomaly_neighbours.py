@@ -1,0 +1,129 @@
+"""Distances to normal windows beside a detector's network: what a bare call decides, and what it finds."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.metrics import average_precision_score
+
+import recurra
+from recurra import AnomalyDetector, store
+from recurra.errors import StoreError, UsageError
+from recurra.serving.anomalies.neighbours import USUAL, Neighbours
+
+LIGHT = partial(recurra.load_model, runtime="light")
+
+
+def beats(n=900, seed=0, channels=1):
+    """A signal that repeats itself, never exactly."""
+    rng = np.random.default_rng(seed)
+    phase = np.cumsum(2 * np.pi / (32 + rng.normal(size=n)))
+    wave = np.sin(phase) + 0.6 * np.sin(2 * phase)
+    return np.column_stack([wave * (c + 1) + 0.1 * rng.normal(size=n) for c in range(channels)])
+
+
+def odd_beats(channels=1):
+    """The same with two beats of half the speed, which no faults planted in training are like; and where they are."""
+    values, labels = beats(seed=5, channels=channels), np.zeros(900, dtype=bool)
+    for at in (300, 600):
+        values[at : at + 64] = np.repeat(values[at : at + 32], 2, axis=0)
+        labels[at : at + 64] = True
+    return values, labels
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return AnomalyDetector(random_state=0, verbose=0).fit([beats()])
+
+
+def test_a_bare_call_finds_what_is_like_nothing_normal(fitted):
+    values, labels = odd_beats()
+    alone = AnomalyDetector(random_state=0, verbose=0, neighbours=False).fit([beats()])
+    both, network = (average_precision_score(labels, -d.score_samples([values])[0]) for d in (fitted, alone))
+    assert both > 0.8
+    assert both > network
+    assert (fitted.predict([beats(seed=6)])[0] == -1).mean() < 0.02
+
+
+def test_what_is_decided_is_said_and_by_hand_repeats_the_bits(fitted):
+    assert fitted.recipe_.startswith(
+        "Recipe: the distance to the nearest of 801 normal windows of 25, 50, 100 steps has"
+    )
+    assert fitted.neighbours == "auto"
+    assert fitted.model_.manifest["params"]["neighbours"] is True
+    again = AnomalyDetector(random_state=0, verbose=0, neighbours=True).fit([beats()])
+    assert again.recipe_ == ""
+    np.testing.assert_array_equal(again.score_samples([beats()])[0], fitted.score_samples([beats()])[0])
+    assert again.offset_ == fitted.offset_
+
+
+def test_an_option_of_network_training_or_method_leaves_windows_out():
+    X = [beats(200)]
+    for option in ({"hidden_size": 4}, {"max_epochs": 1}, {"method": "forecaster"}, {"window": 50}):
+        quick = {"max_epochs": 1, **option}
+        assert AnomalyDetector(random_state=0, verbose=0, **quick).fit(X).model_.neighbours is None
+    kept = AnomalyDetector(random_state=0, verbose=0, reach=3, contamination=0.1).fit([beats(300)])
+    assert kept.model_.neighbours is not None
+    # Of fewer than three windows of the shortest length nothing can be said.
+    assert AnomalyDetector(random_state=0, verbose=0).fit([beats(60)]).model_.neighbours is None
+
+
+def test_mates_order_threads_and_files_move_no_bit(fitted, tmp_path):
+    X = [odd_beats()[0], beats(10, seed=3), beats(1, seed=4), beats(6000, seed=7)]
+    whole = fitted.score_samples(X)
+    fitted.save(tmp_path / "d.recurra")
+    before = torch.get_num_threads()
+    for model in (fitted, recurra.load_model(tmp_path / "d.recurra")):
+        for threads in (1, 2):
+            try:
+                torch.set_num_threads(threads)
+                for one, other in zip(model.score_samples(X[::-1])[::-1], whole, strict=True):
+                    np.testing.assert_array_equal(one, other)
+                np.testing.assert_array_equal(model.score_samples(X[:1])[0], whole[0])
+            finally:
+                torch.set_num_threads(before)
+
+
+def test_a_file_whose_windows_make_no_sense_is_refused(fitted, tmp_path):
+    fitted.save(tmp_path / "d.recurra")
+    manifest, arrays = store.load(tmp_path / "d.recurra")
+    odd = {
+        "windows": arrays["neighbours.windows"][:, :, :50],
+        "lengths": arrays["neighbours.lengths"][::-1].copy(),
+        "usual": -arrays["neighbours.usual"],
+    }
+    for name, array in odd.items():
+        for changed in ({f"neighbours.{name}": array}, None):
+            kept = {n: a for n, a in arrays.items() if n != f"neighbours.{name}"} | (changed or {})
+            store.save(tmp_path / "odd.recurra", manifest, kept)
+            with pytest.raises(StoreError):
+                recurra.load_model(tmp_path / "odd.recurra")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_distances_are_those_of_every_window_to_every_kept_one(channels):
+    normal = [beats(400, seed=1, channels=channels), beats(130, seed=2, channels=channels)]
+    found, left_out = Neighbours.fit(normal, seed=0)
+    values = odd_beats(channels)[0][:200].astype(np.float32)
+    expected = []
+    for n, length in enumerate(found.lengths):
+        total = np.zeros(len(values))
+        for channel in range(channels):
+            those = np.lib.stride_tricks.sliding_window_view(values[:, channel], length)
+            least = cdist(those, found.windows[:, channel, :length]).min(axis=1) / found.usual[n, channel]
+            holding = [least[max(t - length + 1, 0) : t + 1].mean() for t in range(len(values))]
+            total += np.square(holding)
+        expected.append(np.sqrt(total))
+    np.testing.assert_allclose(found.scores(values), np.mean(expected, axis=0), rtol=2e-3)
+    # A normal step is not compared with windows that hold it: without that most distances would be 0.
+    assert [len(scores) for scores in left_out] == [400, 130]
+    assert np.median(left_out[0]) > 3 * np.median(found.scores(normal[0]))
+    # What is usual counts as 1, of several channels as the root of how many.
+    assert np.quantile(np.concatenate(left_out), USUAL) == pytest.approx(np.sqrt(channels), rel=0.3)
+
+
+def test_no_graph_is_written(fitted, tmp_path):
+    with pytest.raises(UsageError, match="neighbours=False to export"):
+        fitted.export(tmp_path / "d.onnx")
