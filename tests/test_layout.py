@@ -18,7 +18,7 @@ GROUND = frozenset(
         "options",
         "plain_arrays",
         "records",
-        "findings",
+        "array_summaries",
         "ragged",
         "store",
         "folder_lock",

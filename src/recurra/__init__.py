@@ -7,7 +7,7 @@ before it is needed. The rooms say in their own ``__init__`` what each file is f
 - `checks`: arguments and arrays that cannot be used are refused in one sentence, NaN and infinity among them
 - `plain_arrays`: arrays of any library as plain ones
 - `records`: `Record` and `Dataset`
-- `findings`: what was found in arrays by one look, so that no station looks again
+- `array_summaries`: range, missing and infinite values of arrays, found by one look, so that no station looks again
 - `ragged`: `Ragged`, sequences of unequal length without padding
 - `store`: the file format of models and states; its checksum is verified here
 - `errors`: exceptions and warnings

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings, all_fine
 from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
-from recurra.findings import Findings, all_fine
 from recurra.plain_arrays import (
     LARGEST,
     check_padding,

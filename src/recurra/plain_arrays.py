@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.errors import DataError, ShapeError
-from recurra.findings import Findings
 
 # Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
 LARGEST, SMALLEST = 1e100, 1e-100

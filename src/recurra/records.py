@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.checks import check_number
 from recurra.errors import UsageError
-from recurra.findings import Findings
 
 # Whole numbers as labels are questioned where there are more of them than this, with fewer sequences of each than that.
 MOST_CLASSES, FEWEST_OF_A_CLASS = 20, 10

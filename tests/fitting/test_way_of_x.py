@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import recurra
-import recurra.findings
-from recurra.findings import Findings, look_at, look_at_all
+import recurra.array_summaries
+from recurra.array_summaries import Findings, look_at, look_at_all
 from recurra.inspection.inspection import inspect
 from recurra.records import Dataset, Record, RunData
 
@@ -91,13 +91,13 @@ def test_training_data_are_hashed_at_most_three_times(monkeypatch, tmp_path):
 
 
 def test_a_value_is_looked_at_once(monkeypatch):
-    looked, real_all = [0], recurra.findings.look_at_all
+    looked, real_all = [0], recurra.array_summaries.look_at_all
 
     def counted(arrays):
         looked[0] += sum(array.size for array in arrays)
         return real_all(arrays)
 
-    monkeypatch.setattr(recurra.findings, "look_at_all", counted)
+    monkeypatch.setattr(recurra.array_summaries, "look_at_all", counted)
     data = run_data(60)
     size = sum(x.size for x in data.X)
     for name in ("isnan", "isfinite", "isinf", "abs"):  # a comparison of magnitudes is a look too
@@ -105,7 +105,7 @@ def test_a_value_is_looked_at_once(monkeypatch):
 
         def count(x, *args, _real=real, _name=name, **options):
             asked = sys._getframe(1).f_code.co_filename
-            if asked != recurra.findings.__file__ and np.asarray(x).dtype == np.float64:
+            if asked != recurra.array_summaries.__file__ and np.asarray(x).dtype == np.float64:
                 column = np.ndim(x) == 1 and np.size(x) > 1000 and _name != "abs"
                 looked[0] += np.size(x) if column or np.ndim(x) == 2 else 0
             return _real(x, *args, **options)

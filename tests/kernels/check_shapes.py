@@ -11,13 +11,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import recurra.kernels
 from recurra.kernels import native_calls
+from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cells.cell_variants import variant_forward
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
-from recurra.kernels.cells.variants import variant_forward
 from recurra.kernels.heads import pooling
 from recurra.kernels.networks.stack import StackStep
-from recurra.kernels.variants import VARIANTS
 from strategies import make_case
 
 FORWARD = {"rnn": rnn_forward, "lstm": lstm_forward, "gru": gru_forward}

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.checks import check_choice, check_number
 from recurra.errors import DataError, UsageError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
-from recurra.findings import Findings
 from recurra.readers.times.calendar import step_after
 from recurra.records import Dataset, Record, findings_of
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from recurra import store
+from recurra.array_summaries import Findings
 from recurra.errors import StoreError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
-from recurra.findings import Findings
 from recurra.records import Dataset, findings_of
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from recurra.array_summaries import Findings
 from recurra.batches.training_digests import TrainedOn
-from recurra.findings import Findings
 
 # Beside a model file in a run folder.
 FILE = "trained-on.recurra"

@@ -23,8 +23,6 @@ FREE = (
     "random_state",
     "verbose",
 )
-
-
 # What checkpoints of earlier versions, which do not know these words, were written with.
 BEFORE: Mapping[str, Any] = {"shards": 1}
 

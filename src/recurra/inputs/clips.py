@@ -242,7 +242,7 @@ def readable(estimator: Any, X: Any, *beside: Any) -> tuple[Any, ...]:
     warnings.warn(
         f"{len(broken)} of {len(clips)} clips cannot be decoded and are left out: {listing(broken, 5)}.",
         RecurraWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     kept = [i for i in range(len(clips)) if i not in errors]
     others = (None if values is None else [values[i] for i in kept] for values in beside)

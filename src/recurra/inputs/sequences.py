@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
+from recurra.array_summaries import Findings
 from recurra.batches.splits import content_keys
 from recurra.checks import (
     as_sequence,
@@ -22,7 +23,6 @@ from recurra.checks import (
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
-from recurra.findings import Findings
 from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
 from recurra.readers.tables import nested_cells

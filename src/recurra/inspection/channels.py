@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurra.array_summaries import Findings, Look
 from recurra.checks import check_same_channels
-from recurra.findings import Findings, Look
 from recurra.records import Dataset, findings_of
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.checks import listing, rate_in_words
 from recurra.features.texts.tokens import letters_between_blanks
-from recurra.findings import Findings
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.control_characters import printable
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks

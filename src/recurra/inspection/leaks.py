@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.batches.splits import record_keys
 from recurra.checks import listing
-from recurra.findings import Findings
 from recurra.inspection.channels import Channel, steady_channels
 from recurra.records import Dataset, findings_of
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from recurra.array_summaries import PIECE, Findings, Look
 from recurra.checks import duration_in_words
-from recurra.findings import PIECE, Findings, Look
 from recurra.inspection.channels import steady_channels
 from recurra.records import Dataset, Record, findings_of
 

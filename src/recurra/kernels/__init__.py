@@ -10,7 +10,7 @@ stem in ``native/``. `use` chooses between them, `describe` says what runs and w
 - `native_calls`: Calls of the native kernels with numpy arrays; shapes have been checked by the caller
 - `networks/`: Stacked layers: whole, step by step, with everything inside, and as one call of a stream
 - `step_order`: The order in which the steps of unequal sequences are computed by the numpy reference
-- `variants`: What a layer can do otherwise than the plain LSTM or GRU
+- `cell_variants`: What a layer can do otherwise than the plain LSTM or GRU
 """
 
 from recurra.kernels.dispatch import current, describe, use

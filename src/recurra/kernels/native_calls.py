@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels.cell_variants import EXTRAS, VARIANTS
 from recurra.kernels.dispatch import current, native_module
-from recurra.kernels.variants import EXTRAS, VARIANTS
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
 CODES |= {cell: CODES[variant.base] for cell, variant in VARIANTS.items()}

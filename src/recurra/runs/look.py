@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from recurra.array_summaries import Findings
 from recurra.checks import check_choice
 from recurra.datasets import load_any
 from recurra.errors import DataError
-from recurra.findings import Findings
 from recurra.inspection.inspection import inspect
 from recurra.recipes.recipe import facts_of_part, foreseen
 from recurra.records import RunData

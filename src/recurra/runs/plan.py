@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import Findings
 from recurra.checks import check_choice, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
-from recurra.findings import Findings
 from recurra.fitting.option_checks import check_params
 from recurra.inspection.inspection import KINDS
 from recurra.records import Dataset, RunData

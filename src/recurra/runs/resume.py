@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recurra.array_summaries import Findings
 from recurra.checks import listing
 from recurra.errors import DataError, MissingDataError, StoreError, UsageError
-from recurra.findings import Findings
 from recurra.records import RunData
 from recurra.runs.command_line import SEED
 from recurra.runs.data import sources

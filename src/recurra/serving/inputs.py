@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recurra.array_summaries import Findings
 from recurra.features.static import Cell
-from recurra.findings import Findings
 
 # Static inputs of several sequences, in the columns and kinds of the training.
 StaticRows = Sequence[Sequence[Cell]]

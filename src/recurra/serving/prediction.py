@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels.cell_variants import VARIANTS
 from recurra.kernels.fronts.front import apply_front, front_shapes, recurrent_input_size
 from recurra.kernels.heads import crf
 from recurra.kernels.heads import pooling as heads
 from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import stack_forward
-from recurra.kernels.variants import VARIANTS
 from recurra.ragged import Ragged
 
 # Steps run at once: bounds the memory of a prediction, far above what fills the machine.

@@ -7,10 +7,10 @@ import recurra.kernels
 from oracles import needs_native
 from recurra.errors import ShapeError
 from recurra.kernels import native_calls
-from recurra.kernels.cells.variants import variant_step
+from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cells.cell_variants import variant_step
 from recurra.kernels.networks.activations import stack_inside
 from recurra.kernels.networks.stack import StackStep, stack_states
-from recurra.kernels.variants import VARIANTS
 
 
 def case(cell, seed, dtype=np.float32, *, layers=2, bidirectional=False):

@@ -13,8 +13,8 @@ import recurra.kernels
 from oracles import WHICH, needs_native
 from recurra.errors import UsageError
 from recurra.nn import GRU, LSTM
+from recurra.nn.layers.cell_variants import draw
 from recurra.nn.layers.layouts import Steps
-from recurra.nn.layers.variants import draw
 from recurra.ragged import Ragged
 
 KINDS = {

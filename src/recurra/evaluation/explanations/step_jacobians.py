@@ -23,9 +23,9 @@ References
 
 import numpy as np
 
-from recurra.kernels.cells.variants import variant_step
+from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cells.cell_variants import variant_step
 from recurra.kernels.networks.activations import DirectionInside
-from recurra.kernels.variants import VARIANTS
 
 
 def step_jacobian(inside: DirectionInside, row: int) -> np.ndarray:

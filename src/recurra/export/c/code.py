@@ -9,8 +9,8 @@ import numpy as np
 import recurra
 from recurra.export.c import cells, fragments
 from recurra.export.c.layout import Layout, Weights
+from recurra.kernels.cell_variants import EPSILON
 from recurra.kernels.native_calls import GATES
-from recurra.kernels.variants import EPSILON
 
 
 def number(value: float) -> str:

@@ -13,11 +13,11 @@ from recurra.export.model.rounding import rounded
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.windows.sliding import Windows
+from recurra.kernels.cell_variants import EXTRAS, VARIANTS
 from recurra.kernels.fronts.convolutions import Folded, folded
 from recurra.kernels.fronts.front import front_weights, recurrent_input_size
 from recurra.kernels.heads.pooling import split_pooling
 from recurra.kernels.networks.stack import layer_weights
-from recurra.kernels.variants import EXTRAS, VARIANTS
 
 FRONTS = ("embedding", "patches", "convolution", "convolutions")
 

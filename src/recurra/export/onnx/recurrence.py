@@ -14,8 +14,8 @@ import numpy as np
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows
 from recurra.export.onnx.scanned_cells import scanned
+from recurra.kernels.cell_variants import VARIANTS
 from recurra.kernels.networks.stack import layer_weights
-from recurra.kernels.variants import VARIANTS
 
 # Blocks of torch's gates in ONNX's order.
 GATES: Mapping[str, Sequence[int]] = {

@@ -1,7 +1,7 @@
 """Layer-normalized LSTM and GRU, for which ONNX has no operator: the cell spelled out inside of a Scan over the steps.
 
-Equations in `recurra.kernels.cells.variants`. What does not depend on the state is computed for all steps before. A step
-beyond the end of its sequence hands the state on, so a Scan that goes backwards begins each sequence at its own end.
+Equations in `recurra.kernels.cells.cell_variants`. What does not depend on the state is computed for all steps before. A
+step beyond the end of its sequence hands the state on, so a Scan that goes backwards begins each sequence at its own end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recurra.export.onnx.graph import Graph
-from recurra.kernels.variants import EPSILON, Variant
+from recurra.kernels.cell_variants import EPSILON, Variant
 
 Weights = Mapping[str, np.ndarray]
 

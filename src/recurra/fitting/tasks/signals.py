@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from recurra.array_summaries import Findings
 from recurra.checks import check_finite
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.features.registry import make_features, parse_features
 from recurra.features.rows.missing import FILLING
-from recurra.findings import Findings
 from recurra.fitting.frontend import parse_frontend
 from recurra.fitting.tasks.sequences import Learned, Reading
 from recurra.inputs.sequences import Given, read_sequences

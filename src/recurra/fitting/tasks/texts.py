@@ -41,8 +41,6 @@ TEXTS = Reading(read, None, features, front, told=told, takes_static=False)
 
 
 # Sentences as lists of words are read as texts are; everything else as signals.
-
-
 def read_words(estimator: Any, X: Any, *, reset: bool) -> tuple[list[Any], list[str] | None]:
     """Return sentences or signals; a model reads what it was trained on."""
     tokens = are_token_lists(X)

@@ -3,5 +3,5 @@
 - `gru`: Gated recurrent unit: equations and numpy reference
 - `lstm`: Long short-term memory: equations and numpy reference
 - `rnn`: Elman network: equations and numpy reference
-- `variants`: LSTM and GRU with something more: equations and numpy reference
+- `cell_variants`: LSTM and GRU with something more: equations and numpy reference
 """

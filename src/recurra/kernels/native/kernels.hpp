@@ -72,7 +72,7 @@ template <class T> struct Backward {
   int64_t first, last;  // blocks
 };
 
-// What a layer does otherwise than the plain LSTM or GRU: see ../cells/variants.py.
+// What a layer does otherwise than the plain LSTM or GRU: see ../cells/cell_variants.py.
 struct Variant {
   bool any = false, peephole = false, norm = false, before = false;
   double slope = 0, zone_h = 0, zone_c = 0;  // of a hard sigmoid, or 0; shares of the old states, where nothing is drawn

@@ -77,7 +77,7 @@ struct PyWeights {
 template <> const Weights<float>* PyWeights::get<float>() const { return f.get(); }
 template <> const Weights<double>* PyWeights::get<double>() const { return d.get(); }
 
-// From what Variant.numbers() of ../cells/variants.py gives, or None.
+// From what Variant.numbers() of ../cells/cell_variants.py gives, or None.
 Variant variant_of(nb::handle numbers) {
   Variant v;
   if (numbers.is_none()) return v;
@@ -130,7 +130,7 @@ nb::list py_pack(int cell, bool is_double, int64_t I, int64_t H, int64_t P, nb::
                    : call_pack<float>(cell, I, H, P, directions, back, threads, variant);
 }
 
-// Activated gates (with normalization: see variants.cpp) and cell states of every sample, one block of memory for each
+// Activated gates (with normalization: see variant_units.hpp) and cell states of every sample, one block of memory for each
 // direction.
 struct PySaved {
   Sizes sizes;

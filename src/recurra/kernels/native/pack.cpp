@@ -25,7 +25,7 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   s.variant = variant;
   const bool lstm = cell == Cell::lstm;
   if (variant.norm) {
-    // normalized products of state and input, and four statistics: see variants.cpp
+    // normalized products of state and input, and four statistics: see variant_units.hpp
     s.by_input = s.gates * s.padded;
     s.saved = 2 * s.by_input + (4 + lanes - 1) / lanes * lanes;
     s.sums = (lstm ? 14 : 12) * s.padded;

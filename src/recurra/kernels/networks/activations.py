@@ -14,13 +14,13 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.kernels import native_calls
+from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cells.cell_variants import variant_step
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
-from recurra.kernels.cells.variants import variant_step
 from recurra.kernels.dispatch import current
 from recurra.kernels.networks.stack import CELLS, check_layer, layer_weights
-from recurra.kernels.variants import VARIANTS
 
 # Gates as they lie along the columns of what the kernels save, in torch's order.
 GATE_NAMES: dict[str, tuple[str, ...]] = {

@@ -8,13 +8,13 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
 from recurra.kernels import native_calls
+from recurra.kernels.cell_variants import EXTRAS, VARIANTS
+from recurra.kernels.cells.cell_variants import variant_forward, variant_step
 from recurra.kernels.cells.gru import gru_forward, gru_step
 from recurra.kernels.cells.lstm import lstm_forward, lstm_step
 from recurra.kernels.cells.rnn import rnn_forward, rnn_step
-from recurra.kernels.cells.variants import variant_forward, variant_step
 from recurra.kernels.dispatch import current, native_module
 from recurra.kernels.step_order import as_lengths, check_shapes
-from recurra.kernels.variants import EXTRAS, VARIANTS
 
 CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 _WORDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", *EXTRAS)

@@ -4,5 +4,5 @@
 - `gru`: The gated recurrent unit: the layer
 - `lstm`: The long short-term memory: the layer
 - `rnn`: The plain recurrent network with tanh or ReLU: the layer
-- `variants`: What `LSTM` and `GRU` take beside torch's arguments: checked, and the weights that come with it
+- `cell_variants`: What `LSTM` and `GRU` take beside torch's arguments: checked, and the weights that come with it
 """

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.kernels.variants import Variant
-from recurra.nn.cells.variants import become_variant, begin_variant, shown, zoneout_rates
+from recurra.kernels.cell_variants import Variant
+from recurra.nn.cells.cell_variants import become_variant, begin_variant, shown, zoneout_rates
 from recurra.nn.layers.dispatch import run_module
 from recurra.nn.layers.drop_in import DropIn, state_of_own
 

@@ -10,5 +10,5 @@
 - `torch_compile`: A recurrent layer as one operator of torch's, for `torch.compile`: no loop over time to unroll
 - `torch_fused`: torch's own fused layers: where the native kernels do not run
 - `torch_padded`: unequal lengths by torch's operator over padded sequences
-- `variants`: Layers of LSTM and GRU with something more: masks, the walk over layers, the torch reference
+- `cell_variants`: Layers of LSTM and GRU with something more: masks, the walk over layers, the torch reference
 """

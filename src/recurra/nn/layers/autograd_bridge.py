@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.kernels.cell_variants import EXTRAS, Variant
 from recurra.kernels.dispatch import current, native_module
-from recurra.kernels.variants import EXTRAS, Variant
 from recurra.nn.layers import gradient_checkpointing
 
 CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
@@ -97,9 +97,9 @@ class Call:
         Whether training keeps the gates of every step, or states between segments only: see
         `recurra.nn.layers.gradient_checkpointing`.
     variant : Variant, optional
-        Then there are more weights: those of `recurra.nn.layers.variants.VariantWeights`.
+        Then there are more weights: those of `recurra.nn.layers.cell_variants.VariantWeights`.
     drop, zone : Tensor, optional
-        What `recurra.nn.layers.variants.Masks` holds.
+        What `recurra.nn.layers.cell_variants.Masks` holds.
     """
 
     cell: str

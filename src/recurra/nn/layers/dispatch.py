@@ -27,9 +27,9 @@ from recurra.errors import UsageError
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused
 from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
+from recurra.nn.layers.cell_variants import run_variant
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
-from recurra.nn.layers.variants import run_variant
 from recurra.nn.random_generators import dropout
 from recurra.ragged import Ragged
 

@@ -1,4 +1,4 @@
-"""What a layer can do otherwise than the plain LSTM or GRU; equations in `recurra.kernels.cells.variants`."""
+"""What a layer can do otherwise than the plain LSTM or GRU; equations in `recurra.kernels.cells.cell_variants`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

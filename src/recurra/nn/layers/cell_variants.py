@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.checks import check_choice
-from recurra.kernels.variants import EPSILON, SLOPES, Variant
+from recurra.kernels.cell_variants import EPSILON, SLOPES, Variant
 from recurra.nn.layers import autograd_bridge
 from recurra.nn.layers.layer_input import Batch
 from recurra.nn.layers.layouts import Steps

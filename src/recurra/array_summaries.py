@@ -1,4 +1,4 @@
-"""`Findings`: what was found in the values of a data set, carried with it so that no station looks again."""
+"""Range, missing and infinite values of arrays: `Findings` carries them with a data set, so that no station looks again."""
 
 import weakref
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-r"""LSTM and GRU with something more: equations and numpy reference; what there is stands in `recurra.kernels.variants`.
+r"""LSTM and GRU with something more: equations and numpy reference; what there is stands in `recurra.kernels.cell_variants`.
 
 With :math:`\hat a` for a vector less its mean, over its standard deviation, layer normalization [1]_ is
 
@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
+from recurra.kernels.cell_variants import EPSILON, SLOPES, Variant
 from recurra.kernels.step_order import Steps, sigmoid, state_or_zeros
-from recurra.kernels.variants import EPSILON, SLOPES, Variant
 
 
 def _activation(variant: Variant, x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
-from recurra.kernels.variants import SLOPES, Variant
+from recurra.kernels.cell_variants import SLOPES, Variant
 
 
 def become_variant(layer: Any, variant: Variant, recurrent_dropout: float) -> None:
