@@ -50,6 +50,11 @@ def listing(names: Iterable[object], limit: int = 8) -> str:
     return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with what is counted: ``1 value``, ``2 values``; ``several`` where no s makes the plural."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def check_choice(who: str, word: str, value: object, choices: Sequence[object]) -> None:
     """Raise UsageError unless ``value`` is one of ``choices``."""
     if value in choices:
@@ -283,7 +288,7 @@ _UNITS = {"week": 604_800, "day": 86_400, "hour": 3600, "minute": 60, "second": 
 def rate_in_words(rate_hz: float) -> str:
     """Return how often there is a step: "50 steps a second", "one step a day", "a step every 15 minutes"."""
     if rate_hz > 0.9:
-        return f"{rate_hz:g} steps a second"
+        return f"{rate_hz:g} {'step' if rate_hz == 1 else 'steps'} a second"
     seconds = 1 / rate_hz
     fits = (unit for unit, size in _UNITS.items() if abs(seconds / size - round(seconds / size)) < 0.001)
     unit = next((unit for unit in fits if seconds > 0.9 * _UNITS[unit]), None)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.array_summaries import Findings
-from recurra.checks import check_number
+from recurra.checks import check_number, counted
 from recurra.errors import UsageError
 
 # Whole numbers as labels are questioned where there are more of them than this, with fewer sequences of each than that.
@@ -313,19 +313,15 @@ class Dataset:
 
     def __repr__(self) -> str:
         s = self.summary()
-        parts = [
-            f"{s['n_sequences']} {self.kind}s"
-            if self.kind == "sequence"
-            else f"{s['n_sequences']} {self.kind} records"
-        ]
+        parts = [counted(s["n_sequences"], "sequence" if self.kind == "sequence" else f"{self.kind} record")]
         if "length_min" in s:
             parts.append(f"length {s['length_min']} to {s['length_max']}")
         if "n_channels" in s:
-            parts.append(f"{s['n_channels']} channels")
+            parts.append(counted(s["n_channels"], "channel"))
         if "n_classes" in s:
-            parts.append(f"{s['n_classes']} classes")
+            parts.append(counted(s["n_classes"], "class", "classes"))
         if "n_groups" in s:
-            parts.append(f"{s['n_groups']} groups")
+            parts.append(counted(s["n_groups"], "group"))
         return f"Dataset({', '.join(parts)})"
 
     def _repr_html_(self) -> str:

@@ -57,12 +57,12 @@ def time_mixed(place):
 
 
 def constant(place):
-    return table(place / "old.csv"), [], "1 of 3 channels never change: 'flat'; leave them out."
+    return table(place / "old.csv"), [], "1 of 3 channels never changes: 'flat'; leave it out."
 
 
 def tiny(place):
     path = table(place / "old.csv", label=lambda i: "c" if i < 6 else "ab"[i % 2])
-    return path, [], "1 of 3 classes have fewer than 10 examples: c (6); figures for them say little."
+    return path, [], "1 of 3 classes has fewer than 10 examples: c (6); figures for it say little."
 
 
 KINDS = (same_group, identical, label_in_channel, time_mixed, constant, tiny)

@@ -77,7 +77,7 @@ def test_problems_speak_in_flags(cli, forms, tmp_path):
     rows = (forms / "old.csv").read_text().replace("old3,0.0000,", "old3,,", 1)
     (tmp_path / "gaps.csv").write_text(rows)
     done = cli("look", tmp_path / "gaps.csv", "--id", "recording", "--label", "gesture", "--group", "who")
-    assert "values are missing (kept as NaN); fit with --missing mask, or fill them." in done.out
+    assert "missing (kept as NaN); fit with --missing mask, or fill them." in done.out
     assert "--missing mask" in done.out.splitlines()[-1]
 
 

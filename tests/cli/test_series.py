@@ -29,7 +29,7 @@ def test_a_forecast_from_a_table_with_dates(table, tmp_path):
         tell=told.append, **SMALL,
     )  # fmt: skip
     assert any("a step every hour" in line for line in told)
-    assert any("1 steps are missing" in line for line in told)
+    assert any("1 step is missing" in line for line in told)
     assert run.metrics["n_test"] == 48
     assert {"mae", "mae_baseline", "coverage"} <= set(run.metrics)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["mae"] == run.metrics["mae"]

@@ -63,7 +63,7 @@ def test_a_frame_of_several_columns_is_one_series_of_several_targets():
 def test_gaps_of_an_index_are_missing_steps():
     series = dated(80, "h", "2020-01-01").drop(pd.Timestamp("2020-01-02 03:00"))
     with pytest.warns(
-        RecurraWarning, match="1 steps are missing and are masked: 1 missing after 2020-01-02 02:00:00"
+        RecurraWarning, match="1 step is missing and is masked: 1 missing after 2020-01-02 02:00:00"
     ):
         model = Forecaster(**QUICK).fit(series)
     assert model.model_.manifest["training"]["lengths"] == [80]

@@ -210,7 +210,7 @@ def test_unknown_and_missing_are_said():
     fitted = estimator("classifier", max_epochs=1).fit(X, y, static=static)
     with pytest.warns(RecurraWarning, match="'sensor' that the network does not know, such as 'odd'"):
         fitted.predict(X[:1], static=[{"sensor": "odd", "age": 3}])
-    with pytest.warns(RecurraWarning, match="'age' is missing for 1 of 1 sequences"):
+    with pytest.warns(RecurraWarning, match="'age' is missing for 1 of 1 sequence"):
         fitted.predict(X[:1], static=[{"sensor": "old", "age": None}])
 
 

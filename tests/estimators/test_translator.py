@@ -197,7 +197,7 @@ def test_a_longer_target_than_any_in_training_is_judged_and_never_cut_in_silence
     ((short,),) = fitted.translate(["abc"], max_length=2)
     assert short.cut
     assert short.text == "CB"
-    with pytest.warns(RecurraWarning, match="1 of 1 answers did not end within 1 symbols"):
+    with pytest.warns(RecurraWarning, match="1 of 1 answer did not end within 1 symbol"):
         recurra.Translator(**SMALL | {"max_epochs": 1})._from_model(
             type(fitted.model_)(
                 {**fitted.model_.manifest, "max_length": 1},

@@ -238,7 +238,7 @@ def test_broken_clips(arrays, folder, tmp_path):
         clf.fit([*paths, str(bad)], labels, sample_weight=np.ones(31))
     with pytest.warns(RecurraWarning, match="left out"):
         assert clf.evaluate([*paths, str(bad)], labels).metrics["n_test"] == 30
-    with pytest.raises(DataError, match="none of the 1 clips can be read"):
+    with pytest.raises(DataError, match="none of 1 clip can be read"):
         clf.fit([str(bad)], ["up"])
     with pytest.raises(MissingDataError, match=r"gone\.mp4: there is no such file"):
         clf.fit([*paths, str(tmp_path / "gone.mp4")], labels)

@@ -114,10 +114,10 @@ def test_what_training_did_not_have_is_said():
     with pytest.warns(RecurraWarning) as said:
         columns.tell_unknown(rows)
     assert [str(one.message)[:80] for one in said] == [
-        "static: 'static_0' is missing for 1 of 1 sequences, and was for none in training; the mean stands in its place."[
+        "static: 'static_0' is missing for 1 of 1 sequence, and was for none in training; the mean stands in its place."[
             :80
         ],
-        "static: 1 of 1 sequences have a 'static_1' that the network does not know, such as 'c'; it is read as"[
+        "static: 1 of 1 sequence has a 'static_1' that the network does not know, such as 'c'; it is read as"[
             :80
         ],
     ]

@@ -49,24 +49,22 @@ def test_channels():
     data = change(made(channel_names=["x", "still"]), values=lambda i, r: r.values * [1, 0] + [0, 5])
     found = inspect(data)
     assert found.channels[1].constant
-    assert found.problems == ["1 of 2 channels never change: 'still'; leave them out."]
+    assert found.problems == ["1 of 2 channels never changes: 'still'; leave it out."]
     holes = inspect(change(made(), values=lambda i, r: np.where(i == 3, np.nan, r.values)))
     assert holes.settings["missing"] == "mask"
     assert holes.summary["n_missing"] == 12
     infinite = inspect(change(made(), values=lambda i, r: np.where(i == 3, np.inf, r.values)))
-    assert infinite.problems == ["12 values are infinite; replace them, training refuses them."]
+    assert infinite.problems == ["12 values are infinite; replace them, training refuses infinity."]
     assert json.dumps(infinite.to_dict(), allow_nan=False)
     empty = inspect(change(made(), values=lambda i, r: r.values * [1, np.nan]))
-    assert empty.problems == ["1 channels have no value at all: 'channel 1'; leave them out."]
+    assert empty.problems == ["1 channel has no value at all: 'channel 1'; leave it out."]
 
 
 def test_classes():
     data = made(60, labels="p" * 19 + "q")
     found = inspect(data)
     assert found.settings["class_weight"] == "balanced"
-    assert found.problems == [
-        "1 of 2 classes have fewer than 10 examples: q (3); figures for them say little."
-    ]
+    assert found.problems == ["1 of 2 classes has fewer than 10 examples: q (3); figures for it say little."]
     assert inspect(made(labels="p")).problems == ["There is only one class, 'p'; a classifier needs two."]
     many = inspect(change(made(40), label=lambda i, r: f"p{i}"))
     assert any(problem.startswith("There are 40 classes for 40 sequences;") for problem in many.problems)
@@ -106,7 +104,7 @@ def test_identical_sequences():
     ]
     assert found.remarks[0].startswith("2 sequences are identical to another one, for instance 'r0' and 'r0'")
     other = Dataset([*data.records, change(data, label=lambda i, r: "z")[0]])
-    assert inspect(other).remarks[1] == "1 of them carry different labels, for instance 'r0' and 'r0'."
+    assert inspect(other).remarks[1] == "1 of them carries another label, for instance 'r0' and 'r0'."
 
 
 def test_channel_that_equals_the_label():

@@ -85,7 +85,7 @@ def test_cut_locked_empty_and_absent(tmp_path):
     path.write_bytes(damaged)
     assert "\n" not in message(lambda: recurra.load(path), DataError)
     packed(path, {"readme.md": "hello"})
-    assert "holds 1 files, none that is read" in message(lambda: recurra.load(path), DataError)
+    assert "holds 1 file, none that is read" in message(lambda: recurra.load(path), DataError)
     assert "no file or folder" in message(lambda: recurra.load(tmp_path / "e.zip"), MissingDataError)
 
 

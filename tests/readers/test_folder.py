@@ -46,7 +46,7 @@ def test_folder_per_class(folder):
     assert data.channel_names == ["x", "y"]
     assert data[2].sample_rate_hz == 2.0
     assert data[2].values.tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert any("left out 1 files of other kinds: 'readme.md'" in note for note in data.notes)
+    assert any("left out 1 file of other kinds: 'readme.md'" in note for note in data.notes)
     assert any("the folder 'none' has no sequence file" in note for note in data.notes)
 
 
@@ -101,7 +101,7 @@ def test_pair_of_ts_files(folder):
     ("files", "expected"),
     [
         ({"a/x.csv": "x\n1\n", "b/y.csv": ""}, "y.csv: the file is empty (0 bytes)."),
-        ({"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x\n1\n"}, "b/y.csv: has 1 channels, a/x.csv has 2."),
+        ({"a/x.csv": "x,y\n1,2\n", "b/y.csv": "x\n1\n"}, "b/y.csv: has 1 channel, a/x.csv has 2."),
         (
             {"a/x.csv": "x,y\n1,2\n", "b/y.csv": "z,x\n1,2\n"},
             "b/y.csv: has a column 'z' and none called 'y', which a/x.csv has.",
@@ -233,3 +233,22 @@ def test_the_index_that_pandas_writes_is_no_channel(tmp_path, first):
     assert data[0].values.tolist() == [[1, 2], [3, 4], [5, 6]]
     other = recurra.load(same_files(tmp_path, f"{first},x,y\n0,1,2\n2,3,4\n"))
     assert len(other.channel_names) == 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_labels_stand_in_a_table_of_either_kind(folder, ending):
+    mark = {"csv": ",", "tsv": "\t"}[ending]
+    rows = {f"{i}.tsv": f"a\tb\n{i}\t1\n2\t3\n" for i in range(4)}
+    table = "".join(f"{i}.tsv,{'xy'[i % 2]},p{i}\n" for i in range(4))
+    root = folder({**rows, f"labels.{ending}": f"file,label,group\n{table}".replace(",", mark)})
+    data = read_folder(root)
+    assert (data.names, data.y.tolist()) == (list(rows), ["x", "y", "x", "y"])
+    assert data.groups.tolist() == ["p0", "p1", "p2", "p3"]
+    stretches = "".join(f"{i}.tsv,0,1,up\n" for i in range(4))
+    (root / f"labels.{ending}").write_text(f"file,start,end,label\n{stretches}".replace(",", mark))
+    assert read_folder(root).y[0].tolist() == ["up", "none"]
+
+
+def test_two_tables_of_labels_are_refused(folder):
+    root = folder({"0.csv": "a\n1\n", "labels.csv": "file,label\n0.csv,x\n", "labels.tsv": "file\tlabel\n"})
+    assert message(root).endswith("Move one of them away.")

@@ -38,9 +38,7 @@ def test_classes_unequal_lengths_and_missing_values(write):
     assert data.lengths.tolist() == [3, 1]
     assert data.y.tolist() == ["up", "down"]
     assert data[0].part == "train"
-    assert data.notes[0].endswith(
-        "1 values are missing (kept as NaN); fit with missing='mask', or fill them."
-    )
+    assert data.notes[0].endswith("1 value is missing (kept as NaN); fit with missing='mask', or fill them.")
 
 
 def test_targets_and_no_labels(write):
@@ -134,7 +132,7 @@ def test_time_stamps_are_read_as_those_of_a_table(write, form):
         assert record.sample_rate_hz == (None if rate is None else pytest.approx(rate, rel=1e-3))
         assert record.start == (1_577_836_800.0 if dated else None)
         assert record.part == "test"
-    assert any("1 of 22 values are missing" in note for note in data.notes)
+    assert any("1 of 22 values is missing" in note for note in data.notes)
     assert recurra.load(path, **words).y.tolist() == ["up", "down"]
 
 

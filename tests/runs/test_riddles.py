@@ -63,7 +63,7 @@ def test_a_naive_error_of_rounding_size_gives_no_skill(mae, naive, expected):
     ("seconds", "words"),
     [
         (1 / 50, "50 steps a second"),
-        (1, "1 steps a second"),
+        (1, "1 step a second"),
         (60, "one step a minute"),
         (900, "a step every 15 minutes"),
         (3600, "one step an hour"),

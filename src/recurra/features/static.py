@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing, where
+from recurra.checks import counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.plain_arrays import LARGEST, plain
 
@@ -396,13 +396,14 @@ class StaticInputs:
                 unknown = [str(cell) for cell in cells if cell is not None and cell not in column.categories]
                 if unknown:
                     _warn(
-                        f"static: {len(unknown)} of {len(cells)} sequences have a {column.name!r} that the network does not "
-                        f"know, such as {unknown[0]!r}; it is read as none of {listing(column.categories)}."
+                        f"static: {len(unknown)} of {counted(len(cells), 'sequence')} "
+                        f"{'has' if len(unknown) == 1 else 'have'} a {column.name!r} that the network does not know, such "
+                        f"as {unknown[0]!r}; it is read as none of {listing(column.categories)}."
                     )
             elif not column.marks_missing and (missing := sum(cell is None for cell in cells)):
                 _warn(
-                    f"static: {column.name!r} is missing for {missing} of {len(cells)} sequences, and was for none in "
-                    "training; the mean stands in its place."
+                    f"static: {column.name!r} is missing for {missing} of {counted(len(cells), 'sequence')}, and was for "
+                    "none in training; the mean stands in its place."
                 )
 
     def summed(self, contributions: np.ndarray) -> np.ndarray:

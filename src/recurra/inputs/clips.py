@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, MissingDataError, RecurraWarning, ShapeError, UsageError
 from recurra.features.frames.cache import FrameCache, content_hash
@@ -236,7 +236,7 @@ def readable(estimator: Any, X: Any, *beside: Any) -> tuple[Any, ...]:
         return X, *beside
     if len(errors) == len(clips):
         raise DataError(
-            f"VideoClassifier: none of the {len(clips)} clips can be read; the first: {errors[min(errors)]}"
+            f"VideoClassifier: none of {counted(len(clips), 'clip')} can be read; the first: {errors[min(errors)]}"
         )
     broken = [names[i] if names else str(i) for i in sorted(errors)]
     warnings.warn(

@@ -16,6 +16,7 @@ from recurra.checks import (
     as_sequences,
     check_rate,
     check_same_channels,
+    counted,
     did_you_mean,
     listing,
     where,
@@ -169,8 +170,9 @@ def _tell_padding(estimator: Any, sequences: list[np.ndarray]) -> None:
     count = end_in_nan(sequences) if estimator.missing in FILLING else 0
     if count:
         warnings.warn(
-            f"{type(estimator).__name__}: {count} of {len(sequences)} sequences end in steps without any value, which are "
-            f"read as missing values. If they are padding, load the data with lengths='{PADDING}', or cut them off.",
+            f"{type(estimator).__name__}: {count} of {counted(len(sequences), 'sequence')} "
+            f"{'ends' if count == 1 else 'end'} in steps without any value, which are read as missing values. If they "
+            f"are padding, load the data with lengths='{PADDING}', or cut them off.",
             RecurraWarning,
             stacklevel=3,
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.array_summaries import Findings
-from recurra.checks import listing, rate_in_words
+from recurra.checks import counted, listing, rate_in_words
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.control_characters import printable
@@ -185,19 +185,30 @@ def _static_remarks(dataset: Dataset) -> list[str]:
     return out
 
 
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
 def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
     out = []
     constant = [channel.name for channel in channels if channel.constant]
     if constant:
         out.append(
-            f"{len(constant)} of {len(channels)} channels never change: {listing(constant)}; leave them out."
+            f"{len(constant)} of {counted(len(channels), 'channel')} never {'changes' if len(constant) == 1 else 'change'}: "
+            f"{listing(constant)}; leave {_them(constant)} out."
         )
     empty = [channel.name for channel in channels if channel.low is None]
     if empty:
-        out.append(f"{len(empty)} channels have no value at all: {listing(empty)}; leave them out.")
+        out.append(
+            f"{counted(len(empty), 'channel has', 'channels have')} no value at all: {listing(empty)}; leave {_them(empty)} "
+            "out."
+        )
     infinite = sum(channel.infinite for channel in channels)
     if infinite:
-        out.append(f"{infinite} values are infinite; replace them, training refuses them.")
+        out.append(
+            f"{counted(infinite, 'value is', 'values are')} infinite; replace {'it' if infinite == 1 else 'them'}, training "
+            "refuses infinity."
+        )
     lengths = dataset.lengths
     if channels and len(channels) > 64 and float(np.median(lengths)) * 4 < len(channels):
         out.append(
@@ -226,14 +237,14 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]
     if tiny and len(classes) > 1:
         out.append(
-            f"{len(tiny)} of {len(classes)} classes have fewer than {TINY_CLASS} examples: "
+            f"{len(tiny)} of {len(classes)} classes {'has' if len(tiny) == 1 else 'have'} fewer than {TINY_CLASS} examples: "
             f"{', '.join(tiny[:8])}; "
-            "figures for them say little."
+            f"figures for {_them(tiny)} say little."
         )
     if dataset.many_numbers():
         out.append(
-            f"The labels are {len(classes)} different whole numbers for {len(dataset)} sequences: train with task='regress' "
-            "if they are numbers to predict, with task='classify' if each is a class of its own."
+            f"The labels are {len(classes)} different whole numbers for {counted(len(dataset), 'sequence')}: train with "
+            "task='regress' if they are numbers to predict, with task='classify' if each is a class of its own."
         )
     elif len(classes) > max(20, len(dataset) // 2) and not dataset.labels_per_step:
         out.append(
@@ -307,11 +318,11 @@ def _counts_line(summary: dict[str, Any]) -> str:
         out += f" of {low} {unit}{each}" if low == high else f" of {low} to {high} {unit}"
         out += "" if low == high else f" (median {summary['length_median']:g})"
     if "n_channels" in summary:
-        out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
+        out += f", {counted(summary['n_channels'], 'channel')}"
     if "sample_rate_hz" in summary:
         out += f", {rate_in_words(summary['sample_rate_hz'])}"
     if "n_groups" in summary:
-        out += f", {summary['n_groups']} groups"
+        out += f", {counted(summary['n_groups'], 'group')}"
     return out + "."
 
 
@@ -322,7 +333,7 @@ def _channels_line(channels: Sequence[Channel]) -> str:
     ]
     more = f", and {len(channels) - 12} more" if len(channels) > 12 else ""
     missing = sum(channel.missing for channel in channels)
-    return f"Channels: {', '.join(shown)}{more}; {missing} missing values."
+    return f"Channels: {', '.join(shown)}{more}; {counted(missing, 'missing value')}."
 
 
 def _classes_line(classes: dict[str, int]) -> str:

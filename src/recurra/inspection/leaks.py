@@ -6,7 +6,7 @@ import numpy as np
 
 from recurra.array_summaries import Findings
 from recurra.batches.splits import record_keys
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.inspection.channels import Channel, steady_channels
 from recurra.records import Dataset, findings_of
 
@@ -22,9 +22,8 @@ def duplicates(dataset: Dataset) -> list[str]:
     extra = sum(len(places) - 1 for places in doubled)
     names = dataset.names
     out = [
-        f"{extra} sequences are identical to another one, for instance {names[doubled[0][0]]!r} and "
-        f"{names[doubled[0][1]]!r}; "
-        "a split keeps them on one side."
+        f"{counted(extra, 'sequence is', 'sequences are')} identical to another one, for instance "
+        f"{names[doubled[0][0]]!r} and {names[doubled[0][1]]!r}; a split keeps them on one side."
     ]
     labels = [record.label for record in dataset.records]
     differing = [
@@ -35,7 +34,8 @@ def duplicates(dataset: Dataset) -> list[str]:
     if differing:
         a, b = differing[0][:2]
         out.append(
-            f"{len(differing)} of them carry different labels, for instance {names[a]!r} and {names[b]!r}."
+            f"{len(differing)} of them {'carries another label' if len(differing) == 1 else 'carry different labels'}, for "
+            f"instance {names[a]!r} and {names[b]!r}."
         )
     return out
 
@@ -50,8 +50,8 @@ def split_leaks(train: Dataset, test: Dataset) -> list[str]:
         if shared:
             number = sum(group in shared for group in test.groups.tolist())
             out.append(
-                f"{len(shared)} groups are on both sides of the split, for instance {min(shared, key=str)!r} "
-                f"({number} of {len(test)} test sequences): the test may only show that they are "
+                f"{counted(len(shared), 'group is', 'groups are')} on both sides of the split, for instance "
+                f"{min(shared, key=str)!r} ({number} of {len(test)} test sequences): the test may only show that they are "
                 "recognised. Split by group."
             )
     known = set(record_keys(train))

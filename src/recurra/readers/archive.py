@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from recurra.checks import counted
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.files.unpacked_size import Unfolding
 
@@ -55,7 +56,9 @@ def unpacked(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
                 f"{path}: cannot be read as a zip file: {reason}. It may be cut; get it again."
             ) from None
         if not chosen:
-            raise DataError(f"{path}: holds {len(members)} files, none that is read ({', '.join(suffixes)}).")
+            raise DataError(
+                f"{path}: holds {counted(len(members), 'file')}, none that is read ({', '.join(suffixes)})."
+            )
         yield _top(Path(folder))
 
 

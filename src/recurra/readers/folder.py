@@ -1,9 +1,9 @@
 """A folder of files, one sequence each, becomes records.
 
-Recognised, in this order: ``labels.csv`` beside the files (file, label, group; or, of stretches in time steps, file,
-start, end, label); the two files of an archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``, or ``.arff``); ``train`` and
-``test`` folders of any of these kinds; one sub-folder per class; files without labels, or with a label per time step in a
-column of their own. A ``.txt`` file of words rather than numbers is one text.
+Recognised, in this order: ``labels.csv`` or ``labels.tsv`` beside the files (file, label, group; or, of stretches in time
+steps, file, start, end, label); the two files of an archive's split (``NAME_TRAIN.ts``, ``NAME_TEST.ts``, or ``.arff``);
+``train`` and ``test`` folders of any of these kinds; one sub-folder per class; files without labels, or with a label per
+time step in a column of their own. A ``.txt`` file of words rather than numbers is one text.
 """
 
 import re
@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from recurra.checks import did_you_mean_file, listing
+from recurra.checks import counted, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.arff import read_arff_pair
 from recurra.readers.files.links import leads_out, note_of
-from recurra.readers.one_file import ADVICE, LABELS, UNNAMED, of_each_file, read_one
+from recurra.readers.one_file import ADVICE, LABELS, UNNAMED, labels_in, of_each_file, read_one
 from recurra.readers.signals.signal import COMPANIONS, options_for, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.signals.stretches import COLUMNS, by_file, holds_stretches, steps_labelled
@@ -77,8 +77,9 @@ def read_folder(path: Path, words: TableOptions | None = None) -> Dataset:
 
 def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
     """Read a folder in or at ``root``, out of which no link is followed."""
-    if (path / LABELS).is_file():
-        return _with_labels(path, words)
+    labels = labels_in(path)
+    if labels is not None:
+        return _with_labels(path, labels, words)
     archives = sorted(path.glob("*_TRAIN.ts")), sorted(path.glob("*_TEST.ts"))
     if [len(found) for found in archives] == [1, 1]:
         times = ("time_unit", "time_format", "time_zone", "sort")
@@ -219,7 +220,9 @@ def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], 
             f"{' Links that lead out of it are not followed.' if outside else ''}"
         )
     kinds = (
-        [f"{folder}: left out {len(others)} files of other kinds: {listing(others, 3)}."] if others else []
+        [f"{folder}: left out {counted(len(others), 'file')} of other kinds: {listing(others, 3)}."]
+        if others
+        else []
     )
     return files, outside + kinds
 
@@ -240,7 +243,7 @@ def _join(read: Sequence[Dataset], notes: Sequence[str]) -> Dataset:
         if a.values.shape[1] != b.values.shape[1]:
             turned = " It looks turned round." if b.values.shape[0] == a.values.shape[1] else ""
             raise DataError(
-                f"{b.name}: has {b.values.shape[1]} channels, {a.name} has {a.values.shape[1]}.{turned} "
+                f"{b.name}: has {counted(b.values.shape[1], 'channel')}, {a.name} has {a.values.shape[1]}.{turned} "
                 "Give every file the same columns."
             )
         if (
@@ -305,9 +308,9 @@ def _told_together(read: Sequence[Dataset]) -> list[str]:
     ]
 
 
-def _with_labels(path: Path, words: TableOptions) -> Dataset:
+def _with_labels(path: Path, labels: Path, words: TableOptions) -> Dataset:
     table = read_delimited(
-        path / LABELS,
+        labels,
         encoding=words.encoding,
         delimiter=words.delimiter,
         decimal=words.decimal,
@@ -317,11 +320,11 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
         (name for name in table.names if name.lower() in ("file", "filename", "path", "name")), None
     )
     if column is None:
-        raise DataError(f"{path / LABELS}: has no column 'file'; its columns are {listing(table.names)}.")
+        raise DataError(f"{labels}: has no column 'file'; its columns are {listing(table.names)}.")
     if holds_stretches(table.names):
-        return _with_stretches(path, words, table)
+        return _with_stretches(path, labels, words, table)
     files = table.strings(column)
-    by_name = _labelled_files(path)
+    by_name = _labelled_files(path, labels)
     _check_match(table, column, files, by_name)
     own = ("group", "target", "static") if words.target else ("label", "group", "static")
     takes = [
@@ -329,9 +332,9 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
         *(word for word in DELIMITED if word != "header"),
         *_words_of(list(by_name.values()), words.encoding),
     ]
-    words.check_given(takes, f"{path}, whose {LABELS} gives the labels")
+    words.check_given(takes, f"{path}, whose {labels.name} gives the labels")
     targets = [words.target] if isinstance(words.target, str) and words.target else list(words.target or ())
-    labels = _label_column(table, words, targets)
+    found = _label_column(table, words, targets)
     group = _column(table, words.group, ("group", "subject", "subject_id"), "group")
     groups = table.labels(group) if group else [None] * len(files)
     part = _column(table, None, ("part", "split"), "part")
@@ -343,12 +346,12 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     read = []
     for row, file in enumerate(files):
         one = read_one(by_name[str(file)], path, of_files)
-        record = replace(one.records[0], label=labels[row], group=groups[row], part=parts[row])
+        record = replace(one.records[0], label=found[row], group=groups[row], part=parts[row])
         read.append(replace(one, records=[replace(record, static=static[row])]))
     unused = [name for name in table.names if name not in used and not has_index(table, name)]
     notes = (
         [
-            f"{path / LABELS}: not used: {listing(unused)}. Values of a whole file become static inputs with static=, who "
+            f"{labels}: not used: {listing(unused)}. Values of a whole file become static inputs with static=, who "
             "or what was recorded is named with group=."
         ]
         if unused
@@ -357,7 +360,7 @@ def _with_labels(path: Path, words: TableOptions) -> Dataset:
     return replace(_join(read, notes), static_names=static_names or None)
 
 
-def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
+def _with_stretches(path: Path, labels: Path, words: TableOptions, table: Columns) -> Dataset:
     """Read the recordings of a folder whose labels tell stretches; what has none is left out."""
     named = {name.lower(): name for name in table.names}
     absent = [name for name in COLUMNS if name not in named]
@@ -366,10 +369,10 @@ def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
             f"{table.who}: has start and end and no column {absent[0]!r}; stretches of recordings stand in the columns "
             f"{listing(COLUMNS)}."
         )
-    by_name = _labelled_files(path)
+    by_name = _labelled_files(path, labels)
     words.check_given(
         ["encoding", *_words_of(list(by_name.values()), words.encoding)],
-        f"{path}, whose {LABELS} tells stretches",
+        f"{path}, whose {labels.name} tells stretches",
     )
     places = [f"{table.who}, {table.place(row)}" for row in range(table.rows)]
     stretches = by_file({name: table.words(named[name]) for name in COLUMNS}, places)
@@ -383,14 +386,14 @@ def _with_stretches(path: Path, words: TableOptions, table: Columns) -> Dataset:
     of_files = of_each_file(words.without_given("group"), keep_labels=False)
     for name, parts in stretches.items():
         one = read_one(by_name[name], path, of_files)
-        labels = steps_labelled(parts, len(one.records[0].values), f"{table.who}: {name}")
-        read.append(replace(one, records=[replace(one.records[0], label=labels)]))
+        steps = steps_labelled(parts, len(one.records[0].values), f"{table.who}: {name}")
+        read.append(replace(one, records=[replace(one.records[0], label=steps)]))
     left = [name for name in by_name if name not in stretches]
     notes = [f"{path}: left out what has no labelled stretch: {listing(left, 3)}."] if left else []
     return _join(read, notes)
 
 
-def _labelled_files(path: Path) -> dict[str, Path]:
+def _labelled_files(path: Path, labels: Path) -> dict[str, Path]:
     """Sequence files below the folder by path with forward slashes; links that leave it are not taken."""
     runs = {folder for folder in path.rglob("*") if holds_runs(folder)}
     found = [
@@ -402,7 +405,7 @@ def _labelled_files(path: Path) -> dict[str, Path]:
         file.relative_to(path).as_posix(): file
         for file in recordings_of(found)
         if file.suffix.lower() in FILE_SUFFIXES
-        and file != path / LABELS
+        and file != labels
         and path.resolve() in file.resolve().parents
     }
 

@@ -19,10 +19,28 @@ from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions, refu
 from recurra.records import Dataset, Record
 
 LABELS = "labels.csv"
+LABEL_FILES = (LABELS, "labels.tsv")
 # What to do about a word that says where labels stand.
 ADVICE = f"Labels and groups of whole files stand in a {LABELS} with the columns file, label and group."
 # Noted of a file whose columns have no names.
 UNNAMED = "the first row is data"
+
+
+def labels_in(folder: Path) -> Path | None:
+    """Return the table of labels of a folder, None if there is none.
+
+    Raises
+    ------
+    DataError
+        If there are two.
+    """
+    found = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
+    if len(found) > 1:
+        raise DataError(
+            f"{folder}: holds {' and '.join(path.name for path in found)}, and which of them tells the labels is not known. "
+            "Move one of them away."
+        )
+    return found[0] if found else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean
+from recurra.checks import counted, did_you_mean
 from recurra.errors import DataError, UsageError
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables.columns import Columns
@@ -97,7 +97,10 @@ def read_ts(
         return _with_times(records, stamps, numbers, path, times)
     missing = sum(int(np.isnan(record.values).sum()) for record in records)
     notes = (
-        (f"{path}: {missing} values are missing (kept as NaN); fit with missing='mask', or fill them.",)
+        (
+            f"{path}: {counted(missing, 'value is', 'values are')} missing (kept as NaN); fit with missing='mask', or "
+            "fill them.",
+        )
         if missing
         else ()
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from recurra.errors import DataError, UsageError
 from recurra.folder_lock import FolderInUseError, FolderLock
-from recurra.readers.one_file import LABELS
+from recurra.readers.one_file import LABELS, labels_in
 from recurra.readers.signals.stretches import COLUMNS, Stretch, by_file, holds_stretches, steps_labelled
 from recurra.store import write_text
 from recurra.studio.files import Below, is_unicode
@@ -108,6 +108,11 @@ def _replace(below: Below, recording: Path, own: list[Stretch], read: str) -> No
 
 def _all(below: Below, folder: Path) -> dict[str, list[Stretch]]:
     """Return the stretches of every file of a folder."""
+    found = labels_in(folder)
+    if found is not None and found.name != LABELS:
+        raise DataError(
+            f"studio: the labels of this folder stand in {found.name}; save them as {LABELS}, which studio writes."
+        )
     if not (folder / LABELS).exists():
         return {}
     path = below.path(below.name(folder / LABELS))

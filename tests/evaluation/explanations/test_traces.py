@@ -66,7 +66,7 @@ def test_summary_in_words():
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
         arrays[f"recurrent.{name}"][...] = 0
     assert trace(config, arrays, x).summary() == (
-        "Layer 1: 6 units over 12 time steps; half of what a unit holds is gone after 1 steps in the median, 1 at one "
+        "Layer 1: 6 units over 12 time steps; half of what a unit holds is gone after 1 step in the median, 1 at one "
         "unit in ten, 1 at the longest tenth."
     )
     assert "without gates nothing says how long" in trace(*made("rnn")).summary()

@@ -154,7 +154,7 @@ def test_messages():
     ):
         evaluate_regression([1.0, 2.0], [1.0])
     with pytest.raises(
-        DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 values are not\.$"
+        DataError, match=r"^evaluate_regression: y_true and y_pred must be finite; 1 value is not\.$"
     ):
         evaluate_regression([1.0, 2.0], [1.0, np.inf])
 

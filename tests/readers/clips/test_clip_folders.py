@@ -39,7 +39,7 @@ def test_a_folder_per_class(tmp_path):
         ("run/b.mp4", "run", None, None),
     ]
     assert data[1].values == str(tmp_path / "run" / "a.avi")
-    assert data.notes == (f"{tmp_path / 'jump'}: left out 1 that are no clips: 'notes.txt'.",)
+    assert data.notes == (f"{tmp_path / 'jump'}: left out 1 that is no clip: 'notes.txt'.",)
     assert "length_min" not in data.summary()
 
 
@@ -93,7 +93,7 @@ def test_ucf101_with_its_split(tmp_path):
             (f"Bowl/{names[2]}", "Bowl", "Bowl_g08", "train"),
             (f"Bowl/{names[3]}", "Bowl", "Bowl_g08", "train"),
         ]
-        assert any("Left out 1 clips that the split does not name" in note for note in data.notes)
+        assert any("Left out 1 clip that the split does not name" in note for note in data.notes)
     assert len(read_clips(root, split_number=2)) == 1
     with pytest.raises(DataError, match="has no split number 3"):
         recurra.load(root, split_number=3)
@@ -154,3 +154,27 @@ def test_images_of_other_heights_are_longer_and_shorter_sequences(tmp_path):
     picture(tmp_path / "a" / "0.png", size=(4, 3))
     picture(tmp_path / "b" / "0.png", size=(4, 7))
     assert [len(record.values) for record in recurra.load(tmp_path)] == [3, 7]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_an_empty_folder_beside_those_of_classes_is_told(tmp_path, deep):
+    image = pytest.importorskip("PIL.Image")
+    for label in ("cat", "dog"):
+        for number in range(2):
+            place = tmp_path / label / (str(number) if deep else "")
+            place.mkdir(parents=True, exist_ok=True)
+            image.new("L", (4, 4)).save(place / f"{number}.png")
+    (tmp_path / "cow").mkdir()
+    data = recurra.load(tmp_path)
+    what = "clip" if deep else "image"
+    assert f"{tmp_path}: the folder 'cow' has no {what}; there is no class of this name." in data.notes
+    assert sum("no class of this name" in note for note in data.notes) == 1
+
+
+def test_labels_of_clips_in_tabs(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        image.new("L", (4, 4)).save(tmp_path / str(number) / "0.png")
+    (tmp_path / "labels.tsv").write_text("file\tlabel\n0\tcat\n1\tdog\n")
+    assert recurra.load(tmp_path).y.tolist() == ["cat", "dog"]

@@ -130,3 +130,36 @@ def test_links_in_version_7_3_lead_nowhere(tmp_path):
     found = read_mat(tmp_path / "m.mat")
     assert found.names == ["own"]
     assert found.recordings[0].values.tolist() == np.ones((5, 2)).tolist()
+
+
+@pytest.mark.parametrize("name", ["labels", "label", "Labels", "y", "classes"])
+@pytest.mark.parametrize("signal", ["recordings", "X", "data"])
+def test_a_variable_of_a_usual_name_holds_the_labels(tmp_path, name, signal):
+    cells = np.empty(4, dtype=object)
+    cells[:] = [waves(steps=n) for n in (30, 40, 50, 60)]
+    savemat(tmp_path / "a.mat", {signal: cells, name: np.array([[1.0, 2, 1, 2]])})
+    data = recurra.load(tmp_path / "a.mat")
+    assert data.y.tolist() == [1, 2, 1, 2]
+    assert f"labels are read from the variable {name!r}; label='' leaves it alone." in data.notes[-1]
+    assert recurra.load(tmp_path / "a.mat", label="").y is None
+
+
+@pytest.mark.parametrize("labels", [np.repeat([0.0, 1.0], 250), np.array(["up", "down"] * 250, dtype=object)])
+def test_a_label_for_each_step_of_one_matrix(tmp_path, labels):
+    savemat(tmp_path / "a.mat", {"signal": waves(), "labels": labels})
+    for words in ({}, {"label": "labels"}):
+        data = recurra.load(tmp_path / "a.mat", **words)
+        assert data.labels_per_step
+        assert data.y[0].tolist() == labels.tolist()
+    for folder in ("up", "down"):
+        (tmp_path / "classes" / folder).mkdir(parents=True)
+        savemat(tmp_path / "classes" / folder / "1.mat", {"signal": waves(), "labels": labels})
+    assert recurra.load(tmp_path / "classes").y.tolist() == ["down", "up"]
+
+
+def test_a_variable_of_another_size_is_no_labels(tmp_path):
+    savemat(tmp_path / "a.mat", {"X": waves(), "y": np.arange(7.0)})
+    data = recurra.load(tmp_path / "a.mat")
+    assert data.y is None
+    said = message(lambda: recurra.load(tmp_path / "a.mat", label="y"), DataError)
+    assert said.endswith("must be one text or number for each of 1 sequence, or for each of 500 time steps.")

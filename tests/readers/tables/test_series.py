@@ -60,3 +60,22 @@ def test_order_duplicates_and_mixed_frequencies():
         recurra.load(pd.concat([table.assign(id="a"), daily]), kind="series", time="date", target="MW")
     with pytest.raises(DataError, match="needs a time column"):
         recurra.load(pd.DataFrame({"MW": [1.0, 2.0]}), kind="series")
+
+
+@pytest.mark.parametrize("scale", [1, 100, 1e6])
+def test_a_time_column_of_values_is_refused_with_the_column_of_dates(scale):
+    pd = pytest.importorskip("pandas")
+    values = scale * np.random.default_rng(0).normal(size=40).round(2)
+    frame = pd.DataFrame(
+        {"date": pd.date_range("2024-01-01", periods=40), "MW": values, "warm": values[::-1]}
+    )
+    with pytest.raises(DataError) as caught:
+        recurra.load(frame, kind="series", time="MW", target="warm")
+    assert str(caught.value).endswith(
+        "of 39 steps, so it holds values and no times. 'date' holds dates: give time='date'."
+    )
+    with pytest.raises(DataError, match=r"Name the column of times with time=\."):
+        recurra.load(frame.drop(columns="date"), kind="series", time="MW", target="warm")
+    shuffled = frame.assign(t=np.random.default_rng(1).permutation(40) * 60.0)
+    with pytest.raises(DataError, match=r"Sort the rows by time, or give sort=True"):
+        recurra.load(shuffled[["t", "warm"]], kind="series", time="t", target="warm")

@@ -148,10 +148,9 @@ def test_nan_and_infinity_are_kept_and_counted():
     assert np.isnan(data[0].values[1, 0])
     assert np.isinf(data[0].values[1, 1])
     assert (
-        "t.csv: 1 of 12 values are missing (kept as NaN); fit with missing='mask', or fill them."
-        in data.notes
+        "t.csv: 1 of 12 values is missing (kept as NaN); fit with missing='mask', or fill them." in data.notes
     )
-    assert "t.csv: 1 of 12 values are infinite (kept); replace them before fitting." in data.notes
+    assert "t.csv: 1 of 12 values is infinite (kept); replace them before fitting." in data.notes
 
 
 def test_sequence_without_a_step():

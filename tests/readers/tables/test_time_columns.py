@@ -105,7 +105,7 @@ def test_rates_that_differ_by_rounding_become_one():
 def test_mixed_rates_are_told():
     rates, notes = common_rate([50.0, 100.0, 100.0, None], "t.csv")
     assert rates == [50.0, 100.0, 100.0, None]
-    assert notes[0].startswith("t.csv: 1 of 4 sequences are sampled irregularly or too short to tell")
+    assert notes[0].startswith("t.csv: 1 of 4 sequences is sampled irregularly or too short to tell")
     assert notes[1] == (
         "t.csv: the sequences are sampled at different rates: 100 Hz (2), 50 Hz (1). Resample them to one "
         "rate."
@@ -182,3 +182,15 @@ def test_an_hour_that_comes_twice_in_autumn_is_explained(step, zone):
     with pytest.raises(DataError) as caught:  # any other step back is no change of clocks
         recurra.load(frame.assign(date=[*local[:20].astype(str), *local[:180].astype(str)]), id="id")
     assert "clocks" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("freq", "words"), [("B", "B (business days)"), ("MS", "MS (start of months)")])
+def test_steps_of_the_calendar_are_not_called_irregular(freq, words):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=60, freq=freq), "price": range(60)})
+    assert not any("irregular" in n for n in recurra.load(frame, time="date", layout="long").notes)
+    notes = recurra.load(frame.drop([7, 20]), time="date", layout="long").notes  # holidays
+    assert any(f"a step every {words}, found from the time stamps; it has no rate in Hz." in n for n in notes)
+    assert not any("irregular" in note for note in notes)
+    hours = frame.assign(date=pd.date_range("2024-01-01", periods=60, freq="h")).drop([7])
+    assert any("sampled irregularly" in n for n in recurra.load(hours, time="date", layout="long").notes)

@@ -161,3 +161,24 @@ def test_a_table_of_texts_is_answered_with_the_words_to_give(tmp_path, header, r
     with pytest.raises(DataError) as caught:
         recurra.load(tmp_path / "t.csv")
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(("behind", "column"), [("_", 1), ("_ _", 1), ("B _", 1), ("7 _", 1), ("X{0} _", 2)])
+def test_a_last_column_that_never_changes_holds_no_labels(tmp_path, behind, column):
+    pairs = [zip(w, t, strict=True) for w, t in zip(WORDS, TAGS, strict=True)]
+    rows = ["".join(f"{w} {t} {behind.format(t)}\n" for w, t in pair) for pair in pairs]
+    (tmp_path / "x.conll").write_text("\n".join(rows))
+    found = recurra.load(tmp_path / "x.conll")
+    assert [label.tolist() for label in found.y] == (
+        TAGS if column == 1 else [[f"X{tag}" for tag in own] for own in TAGS]
+    )
+    assert f"labels in 'column_{column}', the last in which" in found.notes[0]
+    last = f"column_{1 + len(behind.split())}"
+    assert set(recurra.load(tmp_path / "x.conll", label=last).class_counts()) == {"_"}
+
+
+def test_labels_that_are_all_one_are_kept(tmp_path):
+    (tmp_path / "x.conll").write_text(columns(" ").replace("DET", "O").replace("NOUN", "O"))
+    assert set(recurra.load(tmp_path / "x.conll").class_counts()) == {"O", "PRON", "VERB"}
+    (tmp_path / "y.conll").write_text("\n".join("".join(f"{w} O\n" for w in words) for words in WORDS))
+    assert set(recurra.load(tmp_path / "y.conll").class_counts()) == {"O"}

@@ -200,7 +200,7 @@ def test_a_cut_answer_is_marked_and_named():
     cut = [a for (a,) in model.translate(list(ALPHABET)) if a.cut]
     assert cut
     assert all(len(a.symbols) == 1 for a in cut)
-    with pytest.warns(RecurraWarning, match=f"{len(cut)} of 8 answers did not end within 1 symbols"):
+    with pytest.warns(RecurraWarning, match=f"{len(cut)} of 8 answers did not end within 1 symbol"):
         model.predict(list(ALPHABET))
 
 

@@ -177,7 +177,7 @@ def streams_of_three():
     ("rows", "names", "kind", "text"),
     [
         ([[1.0, 2.0]], None, UsageError, "needs a dictionary of name to row, or rows and names; got list"),
-        ([[1.0, 2.0]], ["a", "b"], ShapeError, "needs one name per row; got 1 rows, 2 names"),
+        ([[1.0, 2.0]], ["a", "b"], ShapeError, "needs one name per row; got 1 row, 2 names"),
         ({"a": [1.0, 2.0], "b": [1.0]}, None, ShapeError, "every row must have the same shape"),
         ({"a": [1.0, 2.0, 3.0]}, None, ShapeError, r"rows must have shape \(time, 2\)"),
         (

@@ -47,4 +47,4 @@ def test_memory_is_bounded():
 def test_reads_as_a_line():
     latency = Latency()
     latency.record(1e-5)
-    assert repr(latency) == "Latency(1 answers, p50 10.0 us, p99 10.0 us, max 10.0 us)"
+    assert repr(latency) == "Latency(1 answer, p50 10.0 us, p99 10.0 us, max 10.0 us)"

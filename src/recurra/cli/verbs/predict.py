@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from recurra.checks import counted
 from recurra.cli import flags, terminal_output
 from recurra.errors import UsageError
 from recurra.runs.answers.long_form import long_form
@@ -114,7 +115,7 @@ def command(
     write_text(out, text)
     if as_json:
         return terminal_output.flat_json({"n_predicted": len(rows), "output": out})
-    terminal_output.result(f"{len(rows)} predictions in {out}")
+    terminal_output.result(f"{counted(len(rows), 'prediction')} in {out}")
     if found.labelled and len(data) == 1 and data[0] != "-":
         return terminal_output.next_command("recurra", "eval", run, data[0], *as_arguments(options))
     return None
@@ -152,7 +153,7 @@ def _many(
         )
     if as_json:
         return terminal_output.flat_json({"n_files": len(files.answers), "output": out})
-    return terminal_output.result(f"Predictions of {len(files.answers)} files in {out}")
+    return terminal_output.result(f"Predictions of {counted(len(files.answers), 'file')} in {out}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from recurra.checks import counted
 from recurra.cli import flags, terminal_output
 from recurra.cli.verbs.train import show, tell_on_screen
 from recurra.runs.search.tune import tune
@@ -63,5 +64,7 @@ def command(data: str, as_json: bool, quiet: bool, workers: int, **given: Any) -
         return terminal_output.flat_json(found.run.metrics)
     show(found.run, quiet)
     words = ", ".join(f"{name}={value}" for name, value in found.best["parameters"].items()) or "the defaults"
-    terminal_output.result(f"Best of {len(found.trials)} trials: trial {found.best['trial'] + 1}, {words}")
+    terminal_output.result(
+        f"Best of {counted(len(found.trials), 'trial')}: trial {found.best['trial'] + 1}, {words}"
+    )
     return terminal_output.result(f"Search: {found.path / 'search.html'}")

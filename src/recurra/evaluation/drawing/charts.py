@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from recurra.checks import counted
 from recurra.evaluation.drawing.svg import PAGE, render, text_width
 
 # Points of the drawing; a phone shows it at about 80 %, a desk at about 130 %.
@@ -193,7 +194,7 @@ def is_number(value: Any) -> bool:
 
 
 def _learning_words(history: Sequence[Mapping[str, Any]], best_epoch: int | None, score: str | None) -> str:
-    words = f"{len(history)} epochs."
+    words = f"{counted(len(history), 'epoch')}."
     for key, name in (
         ("train_loss", "Training loss"),
         ("valid_loss", "Validation loss"),

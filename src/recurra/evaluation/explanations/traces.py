@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from recurra.checks import check_choice
+from recurra.checks import check_choice, counted
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.charts import SMALL, dress, label, new_figure, number, plain
 from recurra.evaluation.drawing.picture import Drawing, Shown
@@ -123,13 +123,14 @@ class Trace(Shown):
         layer = self.layer(which)
         units = layer.state.shape[1]
         steps = "tokens" if self.words else "time steps"
-        head = f"{layer.name.capitalize()}: {units} units over {len(self.input)} {steps}"
+        head = f"{layer.name.capitalize()}: {counted(units, 'unit')} over {len(self.input)} {steps}"
         if layer.half_life is None:
             return f"{head}; without gates nothing says how long they remember."
         low, middle, high = np.quantile(layer.half_life, [0.1, 0.5, 0.9]).tolist()
         return (
-            f"{head}; half of what a unit holds is gone after {number(middle)} steps in the median, "
-            f"{number(low)} at one unit in ten, {number(high)} at the longest tenth."
+            f"{head}; half of what a unit holds is gone after {number(middle)} "
+            f"{'step' if middle == 1 else 'steps'} in the median, {number(low)} at one unit in ten, {number(high)} at the "
+            "longest tenth."
         )
 
     def plot(self, which: int | str = -1) -> Drawing:

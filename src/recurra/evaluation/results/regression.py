@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from markupsafe import Markup
 
+from recurra.checks import counted
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing import charts, signals
 from recurra.evaluation.drawing.charts import number
@@ -195,7 +196,8 @@ def checked_numbers(who: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.
     both = np.concatenate([true.reshape(-1), pred.reshape(-1)])
     if not np.isfinite(both).all():
         raise DataError(
-            f"{who}: y_true and y_pred must be finite; {int((~np.isfinite(both)).sum())} values are not."
+            f"{who}: y_true and y_pred must be finite; "
+            f"{counted(int((~np.isfinite(both)).sum()), 'value is', 'values are')} not."
         )
     return true.reshape(len(true), -1), pred.reshape(len(true), -1)
 

@@ -301,7 +301,8 @@ class _Plan:
                     spans.append((index, start - max(missing, 0)))
         if short:
             warnings.warn(
-                f"{len(short)} of {len(given)} series have no step before a horizon of {horizon} and teach nothing: "
+                f"{len(short)} of {len(given)} series {'has' if len(short) == 1 else 'have'} no step before a horizon of "
+                f"{horizon} and {'teaches' if len(short) == 1 else 'teach'} nothing: "
                 f"{', '.join(short[:3])}.",
                 RecurraWarning,
                 stacklevel=5,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
 from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.cases import CaseEvaluation
@@ -135,8 +136,8 @@ def describe_network(model: FittedModel) -> str:
     direction = "bidirectional " if network["bidirectional"] else ""
     pooling = "an answer per step" if network["pooling"] == "none" else f"{network['pooling']} pooling"
     static = network.get("static_size", 0)
-    inputs = f"{network['input_size']} inputs{f', {static} of them static' if static else ''}"
+    inputs = f"{counted(network['input_size'], 'input')}{f', {static} of them static' if static else ''}"
     return (
-        f"{several}{layers}{direction}{network['cell'].upper()} with {network['hidden_size']} units, {pooling}, "
-        f"{inputs}, {network['output_size']} outputs, {size:,} weights"
+        f"{several}{layers}{direction}{network['cell'].upper()} with {counted(network['hidden_size'], 'unit')}, {pooling}, "
+        f"{inputs}, {counted(network['output_size'], 'output')}, {size:,} weights"
     )

@@ -1,6 +1,6 @@
 """Folders and tables of clips become records; a record's values are the path of a video or of a folder of images.
 
-Recognised, in this order: ``labels.csv`` (file, label, group) beside the clips; the split files of UCF101
+Recognised, in this order: ``labels.csv`` or ``labels.tsv`` (file, label, group) beside the clips; the split files of UCF101
 (``trainlist01.txt``) and HMDB51 (``CLASS_test_split1.txt``) in the folder or one beside it; ``train`` and ``test``
 folders; one sub-folder per class; clips without labels.
 """
@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from recurra.checks import check_number, did_you_mean_file, listing
+from recurra.checks import check_number, counted, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.clips.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.folder import holds_runs
+from recurra.readers.one_file import LABEL_FILES, LABELS, labels_in
 from recurra.readers.tables.columns import Columns, read_delimited
 from recurra.readers.tables.table_options import refuse
 from recurra.records import Dataset, Record
 
-LABELS = "labels.csv"
 ROW_BY_ROW = "Images are read row by row; a step is a row."
 _TABLES = {".csv", ".tsv", ".npy", ".ts", ".wav", ".flac", ".edf", ".mat", ".hea"}
 _PATH_COLUMNS = ("file", "filename", "path", "clip", "video", "name")
@@ -46,7 +46,9 @@ def media_in(folder: Path) -> str | None:
     level = [folder]
     for depth in range(4):
         children = [child for one in level for child in _children(one, folder)]
-        files = {child.suffix.lower() for child in children if child.is_file() and child.name != LABELS}
+        files = {
+            child.suffix.lower() for child in children if child.is_file() and child.name not in LABEL_FILES
+        }
         if files & set(SUFFIXES):
             return "clips"
         if files & set(IMAGE_SUFFIXES) and not files & _TABLES:  # a chart beside recordings is none of them
@@ -77,18 +79,32 @@ def read_images(path: Path, *, label: str | None = None, group: str | None = Non
     DataError
         If there is no image, or one is wider than another.
     """
-    if (path / LABELS).is_file():
-        dataset = from_table(read_delimited(path / LABELS), path, label=label, group=group)
+    notes = [ROW_BY_ROW]
+    labels = labels_in(path)
+    if labels is not None:
+        dataset = from_table(read_delimited(labels), path, label=label, group=group)
         records = list(dataset.records)
     else:
         _check_given(path, "images", label=label, group=group)
         records = _image_records(path, path)
+        notes += _without(path, records, "image")
     if not records:
         raise DataError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}).")
     rows = read_rows([record.values for record in records])
     _check_one_width(records, rows)
     read = [replace(record, values=values) for record, values in zip(records, rows, strict=True)]
-    return Dataset(read, source=str(path), notes=(ROW_BY_ROW,))
+    return Dataset(read, source=str(path), notes=tuple(notes))
+
+
+def _without(path: Path, records: Sequence[Record], what: str) -> list[str]:
+    """Return sentences on folders beside those of classes from which nothing was read."""
+    classes = {Path(record.values).parent for record in records if record.label is not None}
+    beside = sorted({child for folder in classes for child in folder.parent.iterdir()} - classes)
+    return [
+        f"{path}: the folder {child.relative_to(path).as_posix()!r} has no {what}; there is no class of this name."
+        for child in beside
+        if child.is_dir() and not _hidden(child) and path in child.parents
+    ]
 
 
 def read_image(path: Path) -> Dataset:
@@ -156,15 +172,19 @@ def read_clips(
         check_number("clips", "split_number", split_number, integer=True, low=1)
     if not path.is_dir():
         raise MissingDataError(f"{path}: there is no such folder.")
-    if (path / LABELS).is_file():
+    labels = labels_in(path)
+    if labels is not None:
         refuse(
-            _told(split_number=split_number), ["label", "group"], f"{path}, whose {LABELS} names the clips"
+            _told(split_number=split_number),
+            ["label", "group"],
+            f"{path}, whose {labels.name} names the clips",
         )
-        table = read_delimited(path / LABELS)
+        table = read_delimited(labels)
         return replace(from_table(table, path, label=label, group=group), source=str(path))
     _check_given(path, "clips", label=label, group=group)
     root = _root(path)
     records, notes = _labelled(root, path)
+    notes += _without(path, records, "clip")
     if not records:
         deeper = next(
             (f for f in sorted(root.glob("*/*/*/*")) if f.suffix.lower() in (*SUFFIXES, *IMAGE_SUFFIXES)),
@@ -246,7 +266,10 @@ def _classes(root: Path, folders: Sequence[Path], top: Path) -> tuple[list[Recor
         clips = [child for child in _children(folder, top) if _is_clip_inside(child, top)]
         others = [c.name for c in _children(folder, top) if c not in clips]
         if others and clips:
-            notes.append(f"{folder}: left out {len(others)} that are no clips: {listing(others, 3)}.")
+            notes.append(
+                f"{folder}: left out {len(others)} that {'is no clip' if len(others) == 1 else 'are no clips'}: "
+                f"{listing(others, 3)}."
+            )
         records += [_record(clip, root, folder.name) for clip in clips]
     return records, notes
 
@@ -326,9 +349,11 @@ def _marked(
         raise DataError(f"{place}: its split number {number} names none of the {len(records)} clips.")
     notes = [f"Official split {number} from {place}."]
     if len(kept) < len(records):
-        notes.append(f"Left out {len(records) - len(kept)} clips that the split does not name.")
+        notes.append(f"Left out {counted(len(records) - len(kept), 'clip')} that the split does not name.")
     if missing:
-        notes.append(f"The split names {len(missing)} clips that are not there: {listing(missing, 3)}.")
+        notes.append(
+            f"The split names {counted(len(missing), 'clip that is', 'clips that are')} not there: {listing(missing, 3)}."
+        )
     return kept, notes
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.folder_lock import FolderLock
 from recurra.readers.large.stored import SequenceStore
@@ -98,7 +98,7 @@ def read_tables(
         store = _stored(files, words, folder)
     found = store.dataset(who)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    note = f"{who}: {len(files)} files are read from {size / 1e9:.2f} GB on disk in {folder}, {told}."
+    note = f"{who}: {counted(len(files), 'file is', 'files are')} read from {size / 1e9:.2f} GB on disk in {folder}, {told}."
     return _checked(replace(found, notes=(note, *found.notes)), who)
 
 

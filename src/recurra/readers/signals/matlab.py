@@ -9,12 +9,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from recurra.checks import listing, missing_extra
+from recurra.checks import counted, listing, missing_extra
 from recurra.errors import DataError
 from recurra.readers.files.unpacked_size import Unfolding
 from recurra.readers.signals.recording import Recording, first_bytes, turned
 
 SUFFIXES = (".mat",)
+
+# What a variable of labels is called where nobody says it.
+LABELS = ("label", "labels", "class", "classes", "y")
 
 RATES = ("fs", "sample_rate", "sample_rate_hz", "samplerate", "sampling_rate", "freq")
 
@@ -34,13 +37,17 @@ class MatContent:
         One, or one per cell.
     names : list of str
         One per recording: the variable, and the cell's number from 1.
-    labels : list of str or None
-        Where a cell array of text has as many cells.
+    labels : list of str, int, float or ndarray of shape (time,), or None
+        One per recording: where a cell array of text has as many cells, or a variable of a usual name (`LABELS`) has a
+        value for each recording or, of one matrix, for each time step.
+    label_name : str
+        The variable of a usual name that holds the labels, empty where it was given or there is none.
     """
 
     recordings: list[Recording]
     names: list[str]
     labels: list[Any] | None
+    label_name: str = ""
 
 
 def read_mat(path: Path, *, label: str | None = None, channels_first: bool = False) -> MatContent:
@@ -52,7 +59,7 @@ def read_mat(path: Path, *, label: str | None = None, channels_first: bool = Fal
         Holds a numeric matrix, or a cell array of numeric matrices, each one sequence; and perhaps a cell array of text
         or a vector with a label for each, and a scalar with the sampling rate (`RATES`).
     label : str, optional
-        Variable with the labels.
+        Variable with the labels; "" says there is none.
     channels_first : bool, default=False
         Matrices are (channels, time), as MATLAB's own examples have them.
 
@@ -69,21 +76,53 @@ def read_mat(path: Path, *, label: str | None = None, channels_first: bool = Fal
     if label and given is None:
         raise DataError(f"{path}: has no variable {label!r}; it has {listing(variables)}.")
     rate = _rate(variables)
+    usual = "" if label else _usual_labels(variables, channels_first)
+    found_labels = variables.pop(usual) if usual else None
+    if label is None and usual:
+        given = found_labels
     numbers = {n: v for n, v in variables.items() if isinstance(v, np.ndarray)}
     cells = {n: v for n, v in variables.items() if isinstance(v, list) and _numeric(v)}
     name, found = _only(path, {**numbers, **cells}, variables)
     matrices = found if isinstance(found, list) else [found]
     recordings = [_recording(path, name, m, rate, channels_first) for m in matrices]
     names = [name] if not isinstance(found, list) else [f"{name}{{{i + 1}}}" for i in range(len(found))]
-    if given is None:
+    if given is None and label != "":
         texts = [v for v in variables.values() if isinstance(v, list) and not _numeric(v)]
         given = next((v for v in texts if len(v) == len(matrices)), None)
-    labels = None if given is None else _labels(path, given, len(matrices))
-    return MatContent(recordings, names, labels)
+    labels = None
+    if given is not None:
+        steps = len(recordings[0].values) if len(recordings) == 1 else None
+        labels = _labels(path, given, len(matrices), steps)
+    return MatContent(recordings, names, labels, usual if label is None else "")
 
 
 def _numeric(cells: list[Any]) -> bool:
     return bool(cells) and all(isinstance(cell, np.ndarray) for cell in cells)
+
+
+def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
+    """Return the variable of a usual name that holds a label for each sequence or step beside it, "" if there is none."""
+    for name, value in variables.items():
+        if name.lower() not in LABELS or (isinstance(value, list) and _numeric(value)):
+            continue
+        if not isinstance(value, list | np.ndarray) or (
+            isinstance(value, np.ndarray) and value.size != max(value.shape)
+        ):
+            continue
+        size = len(value) if isinstance(value, list) else value.size
+        others = [v for n, v in variables.items() if n != name and isinstance(v, list | np.ndarray)]
+        sizes = [
+            len(v) if isinstance(v, list) else len(turned(v, channels_first))
+            for v in others
+            if _holds_signals(v)
+        ]
+        if size > 1 and size in sizes:
+            return name
+    return ""
+
+
+def _holds_signals(value: Any) -> bool:
+    return _numeric(value) if isinstance(value, list) else value.ndim == 2 and value.size > 1
 
 
 def _rate(variables: dict[str, Any]) -> float | None:
@@ -125,10 +164,21 @@ def _recording(path: Path, name: str, matrix: np.ndarray, rate: float | None, fi
     return Recording(values, rate, None, (), notes)
 
 
-def _labels(path: Path, given: Any, count: int) -> list[Any]:
+def _labels(path: Path, given: Any, count: int, steps: int | None) -> list[Any]:
     labels = given if isinstance(given, list) else np.asarray(given).reshape(-1).tolist()
+    if (
+        steps is not None
+        and len(labels) == steps > 1
+        and all(isinstance(one, str | int | float) for one in labels)
+    ):
+        array = np.array(labels)
+        whole = array.dtype.kind == "f" and bool((array == np.round(array)).all())
+        return [array.astype(np.int64) if whole else array]
     if len(labels) != count or not all(isinstance(one, str | int | float) for one in labels):
-        raise DataError(f"{path}: the labels must be one text or number for each of {count} sequences.")
+        raise DataError(
+            f"{path}: the labels must be one text or number for each of {counted(count, 'sequence')}"
+            f"{f', or for each of {steps} time steps' if steps is not None else ''}."
+        )
     return [int(one) if isinstance(one, float) and one.is_integer() else one for one in labels]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from recurra.checks import check_number, listing
+from recurra.checks import check_number, counted, listing
 from recurra.errors import DataError
 from recurra.readers.signals import audio, edf, matlab, physionet
 from recurra.readers.signals.recording import Recording, chosen_channels, resampled
@@ -74,7 +74,7 @@ def _offered(recording: Recording, words: TableOptions, who: str) -> list[str]:
     kinds = list(dict.fromkeys(event.text for event in recording.events))
     if words.label is not None or not kinds:
         return []
-    shown = f"{len(recording.events)} annotations ({listing(kinds, 4)})"
+    shown = f"{counted(len(recording.events), 'annotation')} ({listing(kinds, 4)})"
     if recording.sample_rate_hz is None:
         return [
             f"{who}: holds {shown}; give sample_rate_hz=, and label={ANNOTATIONS!r} labels every step with them."
@@ -114,7 +114,7 @@ def _with_rate(recording: Recording, words: TableOptions, who: str) -> Recording
 
 def _from_mat(path: Path, words: TableOptions) -> Dataset:
     who = str(path)
-    content = matlab.read_mat(path, label=words.label or None, channels_first=words.channels_first)
+    content = matlab.read_mat(path, label=words.label, channels_first=words.channels_first)
     found = [_with_rate(one, words, who) for one in content.recordings]
     widths = {one.values.shape[1] for one in found}
     if len(widths) > 1:
@@ -131,6 +131,10 @@ def _from_mat(path: Path, words: TableOptions) -> Dataset:
         for one, label, name in zip(found, labels, content.names, strict=True)
     ]
     notes = [note for one in found for note in one.notes]
+    if content.label_name:
+        notes.append(
+            f"{who}: labels are read from the variable {content.label_name!r}; label='' leaves it alone."
+        )
     return Dataset(records, source=who, notes=tuple(dict.fromkeys(notes)))
 
 

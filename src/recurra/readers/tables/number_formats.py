@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
+
 # Cells of a column of numbers that mean "not known", compared without case and surrounding blanks.
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "<na>", "nan", "-nan", "nat", "null", "none", "?", ".", "-", "--", "---"}
@@ -228,6 +230,10 @@ class _Column:
         return ""
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
     """Say how many values are missing or infinite; they are kept."""
     count: Counter[str] = Counter()
@@ -238,11 +244,12 @@ def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
     notes = []
     if count["missing"]:
         notes.append(
-            f"{who}: {count['missing']} of {total} values are missing (kept as NaN); fit with "
-            "missing='mask', or fill them."
+            f"{who}: {count['missing']} of {counted(total, 'value')} {_are(count['missing'])} missing (kept as NaN); "
+            "fit with missing='mask', or fill them."
         )
     if count["infinite"]:
         notes.append(
-            f"{who}: {count['infinite']} of {total} values are infinite (kept); replace them before fitting."
+            f"{who}: {count['infinite']} of {counted(total, 'value')} {_are(count['infinite'])} infinite (kept); replace "
+            "them before fitting."
         )
     return tuple(notes)

@@ -1,7 +1,7 @@
 """Which rows of a long table make up which sequence, in which order and when; and what belongs to a whole sequence."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import Columns
 from recurra.readers.tables.preamble import time_unit
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
-from recurra.readers.times import rates
+from recurra.readers.times import frequency, rates
+from recurra.readers.times.calendar import step_of
 
 # A table of at most so many columns, none of them labels, is hardly one of whole sequences.
 _NARROW = 3
@@ -42,6 +43,9 @@ JITTER = 0.02
 
 _UNIT = re.compile(r"^(.*?)[\s_]*(?:[\[({<]\s*([^\[\](){}<>]{1,12}?)\s*[\])}>]|/\s*(\w{1,4}))$")
 _WRITTEN_INDEX = ("column_0", "Unnamed: 0")  # of pandas, which is no channel either
+
+# Sequences whose calendar is looked for: a table has a series or a few, not thousands.
+MOST_CALENDARS = 20
 
 # Clocks are put back on a Sunday before this hour, by an hour at most.
 SUNDAY, NIGHT_ENDS, HOUR = 6, 4, 3600
@@ -174,9 +178,23 @@ class RowOrder:
         if self.clock is None or self.clock.counter or self.words.sample_rate_hz is not None:
             return [None] * len(self.names), []
         found = rates.rates_hz(self.seconds, self.starts)
-        even, notes = rates.common_rate(found, self.columns.who)
+        even, notes = rates.common_rate(found, self.columns.who, calendar=self._calendar(found))
         gaps = rates.gap_notes(self.seconds, self.starts, self._of, self.columns.who)
         return even, [*gaps, *notes]
+
+    def _calendar(self, found: Sequence[float | None]) -> str:
+        """Return the step of sequences without a rate, where dates follow one of the calendar, such as business days."""
+        left = [index for index, rate in enumerate(found) if rate is None]
+        if self.clock is None or not self.clock.dates or not left or len(left) > MOST_CALENDARS:
+            return ""
+        freqs: set[str] = set()
+        for index in left:
+            rows = slice(int(self.starts[index]), int(self.starts[index + 1]))
+            stamps = self.clock.index(rows if self.order is None else self.order[rows])
+            rises = len(stamps) > 2 and stamps.is_monotonic_increasing and stamps.is_unique
+            grid = frequency.infer(stamps) if rises else None
+            freqs.add(grid.freq if grid is not None and step_of(grid.freq)[0] not in ("s", "D") else "")
+        return freqs.pop() if len(freqs) == 1 else ""
 
     def first_time(self, index: int) -> float | None:
         """Seconds since 1970 of a sequence's first step, None if the times are no dates."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables import row_order
 from recurra.readers.tables.columns import Columns
@@ -19,6 +19,8 @@ from recurra.records import Dataset, Record
 
 # Gaps named one by one.
 NAMED_GAPS = 5
+# Times that go down at this share of the steps, of so many at least, are values.
+FEWEST_TO_TELL, SHARE_OF_VALUES = 8, 0.2
 # What the index of a frame is called among its columns.
 INDEX = "the index"
 
@@ -49,6 +51,7 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
             f"{columns.who}: needs a time column to be read as series; its columns are {listing(columns.names)}. "
             f"Name it with time={repr(dated[0]) if len(dated) == 1 else ''}{advice}."
         )
+    _check_times(columns, clock, words)
     known, static = list(words.known or ()), row_order.static_names(columns, words)
     for name in known:
         columns.check_name(name, "known")
@@ -83,6 +86,37 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
         kind="series",
         source=columns.who,
         notes=tuple(notes),
+    )
+
+
+def _check_times(columns: Columns, clock: Clock, words: TableOptions) -> None:
+    """Raise DataError where the time column holds values rather than times: they go up and down, and are no dates.
+
+    Which column holds the times is said, where one holds dates.
+    """
+    if (
+        clock.dates
+        or clock.stamps is not None
+        or words.id
+        or words.sort
+        or len(clock.seconds) < FEWEST_TO_TELL
+    ):
+        return
+    down = int((np.diff(clock.seconds) < 0).sum())
+    if down < SHARE_OF_VALUES * len(clock.seconds):
+        return
+    steps = np.diff(np.sort(clock.seconds))
+    if 2 * steps.min() > np.median(steps):  # times whose rows are out of order, of which `read_grid` says so
+        return
+    dated = [name for name in columns.names if name != words.time and holds_dates(columns, name)]
+    hint = (
+        f"{dated[0]!r} holds dates: give time={dated[0]!r}."
+        if dated
+        else "Name the column of times with time=."
+    )
+    raise DataError(
+        f"{columns.who}: the column {words.time!r} goes down at {down} of {len(clock.seconds) - 1} steps, so it holds "
+        f"values and no times. {hint}"
     )
 
 
@@ -162,7 +196,8 @@ def on_grid(
         shown = "; ".join(gaps[:NAMED_GAPS])
         more = f"; and {len(gaps) - NAMED_GAPS} more" if len(gaps) > NAMED_GAPS else ""
         notes.append(
-            f"{who}: {missing} steps are missing and are masked{': ' if shown else ''}{shown}{more}."
+            f"{who}: {counted(missing, 'step is missing and is', 'steps are missing and are')} masked"
+            f"{': ' if shown else ''}{shown}{more}."
         )
     ahead = None
     if future is not None:
@@ -172,7 +207,8 @@ def on_grid(
         ahead = future[np.maximum.accumulate(source)]
         if missing:
             notes.append(
-                f"{who}: what is known in advance of the {missing} missing steps is taken from the step before each."
+                f"{who}: what is known in advance of {'the missing step' if missing == 1 else f'{missing} missing steps'} "
+                "is  taken from the step before each."
             )
     zone = clock.zone if clock.dates else None
     return Record(spread[:length], start=start, freq=freq or None, zone=zone, known=ahead), notes

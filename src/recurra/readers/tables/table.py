@@ -10,6 +10,7 @@ import numpy as np
 from recurra.checks import listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.arrow.coded import factorize
+from recurra.readers.files import subtitles
 from recurra.readers.tables import nested_cells, row_order, time_columns, tokens
 from recurra.readers.tables import texts as text
 from recurra.readers.tables.columns import (
@@ -38,7 +39,7 @@ from recurra.readers.tables.table_options import (
 from recurra.readers.tables.text_pairs import pairs_of
 from recurra.records import Dataset, Record
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES)
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *text.JSON_SUFFIXES, *subtitles.SUFFIXES)
 
 # A long table has a column per channel; more than this is a wide table, or one that was turned round.
 MAX_CHANNELS = 10_000

@@ -10,6 +10,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError
+from recurra.readers.files import subtitles
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables import tokens
 from recurra.readers.tables.columns import Columns
@@ -49,7 +50,7 @@ def _is_numbers(line: str) -> bool:
 
 
 def read_lines(path: Path, words: TableOptions) -> Dataset:
-    """Read one text a line, or between empty lines; or a sentence a line with a label for each word.
+    """Read one text a line, a caption or between empty lines; or a sentence a line with a label for each word.
 
     Parameters
     ----------
@@ -66,6 +67,8 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
         If a line between texts is empty, or there are not as many labels as texts.
     """
     labels, encoding = words.labels, words.encoding
+    if words.layout == "auto" and labels is None and (said := _captions(path, encoding)) is not None:
+        return _read_captions(path, said)
     if words.layout == "paragraphs" or (
         words.layout == "auto" and labels is None and _has_paragraphs(path, encoding)
     ):
@@ -148,6 +151,18 @@ def _read_paragraphs(path: Path, encoding: str) -> Dataset:
     return Dataset(records, kind="text", source=str(path), notes=(note,))
 
 
+def _captions(path: Path, encoding: str) -> list[str] | None:
+    return subtitles.captions(read_text(path, encoding=encoding))
+
+
+def _read_captions(path: Path, said: Sequence[str]) -> Dataset:
+    if not said:
+        raise DataError(f"{path}: holds subtitles without a word. Give a file whose captions say something.")
+    records = [Record(words, name=f"caption {number}") for number, words in enumerate(said, 1)]
+    note = f"{path}: read as subtitles, one text a caption, without numbers and times."
+    return Dataset(records, kind="text", source=str(path), notes=(note,))
+
+
 def _lines(path: Path, encoding: str) -> list[str]:
     lines = [line.strip() for line in read_text(path, encoding=encoding).rstrip().split("\n")]
     empty = next((number for number, line in enumerate(lines, 1) if not line), None)
@@ -204,7 +219,7 @@ def _json_object(line: str, place: str) -> Mapping[str, Any]:
 
 
 def is_one_a_line(path: Path, words: Any, usual_names: Iterable[Sequence[str]]) -> bool:
-    """Return whether a file is no table: said so, or a ``.txt`` of words whose first line names no column."""
+    """Return whether a file is no table: said so, subtitles, or a ``.txt`` of words whose first line names no column."""
     if words.layout != "auto" or words.labels is not None:
         return words.layout in ("lines", "paragraphs") or (
             words.layout == "auto" and words.labels is not None
@@ -219,8 +234,12 @@ def is_one_a_line(path: Path, words: Any, usual_names: Iterable[Sequence[str]]) 
         words.channels,
         words.delimiter,
     )
-    if path.suffix.lower() != ".txt" or any(told) or not is_prose(path, encoding=words.encoding):
+    if path.suffix.lower() in subtitles.SUFFIXES:
+        return True
+    if path.suffix.lower() != ".txt" or any(told):
         return False
+    if not is_prose(path, encoding=words.encoding):  # the captions of subtitles are numbered
+        return _captions(path, words.encoding) is not None
     first = first_line(path, encoding=words.encoding)
     names = {cell.strip().lower() for mark in ",;\t|" for cell in first.split(mark)}
     return not names & {name for usual in usual_names for name in usual}

@@ -97,7 +97,7 @@ def read_columns(path: Path, words: TableOptions) -> Dataset:
     word = _position(path, names, words.text, "text", _word_column(names, sentences))
     label = None
     if width > 1 and words.label != "":
-        usual = names.index("upos") if "upos" in names else width - 1
+        usual = names.index("upos") if "upos" in names else _last_that_changes(sentences, word)
         label = _position(path, names, words.label, "label", usual)
     records = [
         Record(
@@ -111,7 +111,19 @@ def read_columns(path: Path, words: TableOptions) -> Dataset:
     told = f"words in the column {names[word]!r}" + (
         f", labels in {names[label]!r}" if label is not None else ""
     )
+    if label is not None and words.label is None and "upos" not in names and label < width - 1:
+        told += f", the last in which not every word has the same; others are named with label={names[-1]!r} or the like"
     return Dataset(records, kind="tokens", source=str(path), notes=(f"{path}: read as sentences, {told}.",))
+
+
+def _last_that_changes(sentences: Sequence[Sequence[Sequence[str]]], word: int) -> int:
+    """Return the last column behind the words that may hold labels: not one value throughout, as ``_``, and no numbers."""
+    width = len(sentences[0][0])
+    for column in range(width - 1, word, -1):
+        cells = {row[column] for rows in sentences for row in rows}
+        if len(cells) > 1 and not all(is_number(cell, ".") for cell in cells):
+            return column
+    return width - 1
 
 
 def _sentences(

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from recurra.checks import counted
+from recurra.readers.times.calendar import in_words
+
 # A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
 # stays below it up to 500 Hz, one missing step does not.
 _TOLERANCE = 0.25
@@ -60,8 +63,8 @@ def gap_notes(seconds: np.ndarray, starts: np.ndarray, called: Callable[[int], s
         return []
     step, length, row = max(found, key=lambda one: one[1])
     return [
-        f"{who}: {len(found)} sequences have gaps in time; the longest is of {length:.3g} s after step {step}"
-        f"{called(row)}. Cut them there, or fill them."
+        f"{who}: {counted(len(found), 'sequence has', 'sequences have')} gaps in time; the longest is of {length:.3g} s "
+        f"after step {step}{called(row)}. Cut them there, or fill them."
     ]
 
 
@@ -99,15 +102,28 @@ def _gap(seconds: np.ndarray) -> tuple[int, float] | None:
     return (widest, float(steps[widest])) if steps[widest] > _GAP * float(np.median(steps)) > 0 else None
 
 
-def common_rate(rates: Sequence[float | None], who: str) -> tuple[list[float | None], list[str]]:
-    """Return each sequence's rate, evened out where only rounding differs, and notes on what is uneven."""
+def common_rate(
+    rates: Sequence[float | None], who: str, *, calendar: str = ""
+) -> tuple[list[float | None], list[str]]:
+    """Return each sequence's rate, evened out where only rounding differs, and notes on what is uneven.
+
+    Parameters
+    ----------
+    calendar : str, default=""
+        The step of the sequences without a rate, where they follow the calendar: business days are no rate in Hz.
+    """
     known = np.array([rate for rate in rates if rate is not None])
     notes = []
     irregular = len(rates) - len(known)
-    if irregular:
+    if irregular and calendar:
         notes.append(
-            f"{who}: {irregular} of {len(rates)} sequences are sampled irregularly or too short to tell; "
-            "their sampling rate is left open. Resample them if the rate matters."
+            f"{who}: a step every {in_words(calendar)}, found from the time stamps; it has no rate in Hz."
+        )
+    elif irregular:
+        notes.append(
+            f"{who}: {irregular} of {counted(len(rates), 'sequence')} {'is' if irregular == 1 else 'are'} sampled "
+            f"irregularly or too short to tell; {'its' if irregular == 1 else 'their'}"
+            " sampling rate is left open. Resample them if the rate matters."
         )
     if not known.size:
         return list(rates), notes

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from recurra.checks import counted
 from recurra.errors import DataError, UsageError
 from recurra.runs.data.identity import digest, split_keys
 from recurra.runs.data.new_data import read_as_trained, read_unlabelled
@@ -57,8 +58,11 @@ def judged_part(
     dataset = read_as_trained(config, data, options) if labelled else read_unlabelled(config, data, options)
     official = dataset.part("test")
     if len(official) and len(official) < len(dataset):
-        return official, f"The test part of the data's own split: {len(official)} sequences."
-    return dataset, f"All {len(dataset)} sequences of {dataset.source or 'the data'}."
+        return official, f"The test part of the data's own split: {counted(len(official), 'sequence')}."
+    return (
+        dataset,
+        f"{'The one sequence' if len(dataset) == 1 else f'All {len(dataset)} sequences'} of {dataset.source or 'the data'}.",
+    )
 
 
 def own_test_part(folder: RunFolder, config: Mapping[str, Any]) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra.batches.splits import split
-from recurra.checks import as_sequences, check_finite
+from recurra.checks import as_sequences, check_finite, counted
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, RunData, findings_of
 from recurra.runs.data.alignment import aligned
@@ -92,13 +92,17 @@ def divide(
         What a random split goes by, see `recurra.runs.data.identity.split_keys`.
     """
     if test == 0:
-        return Split(data, None, f"Nothing is held out: all {len(data)} sequences train.")
+        return Split(
+            data,
+            None,
+            f"Nothing is held out: {'the one sequence trains' if len(data) == 1 else f'all {len(data)} sequences train'}.",
+        )
     if test is not None and not isinstance(test, float):
         other = aligned(load_like(test, options, {}), data.channel_names)
         found = findings_of(data)
         other = other if found is None else RunData.of(other, found)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
-        how = f"Test part from {name}: {len(other)} sequences; all {len(data)} of the data train."
+        how = f"Test part from {name}: {counted(len(other), 'sequence')}; all {len(data)} of the data train."
         return Split(data, other, how)
     if by is None and data.kind == "series":
         by = "time"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import check_number
+from recurra.checks import check_number, counted
 from recurra.errors import DataError, TrainingError, UsageError
 from recurra.options import options_of
 from recurra.recipes.recipe import decided, facts_of_part
@@ -67,9 +67,7 @@ class Search:
     run: Run | None
 
     def __repr__(self) -> str:
-        return (
-            f"Search({str(self.path)!r}, {self.figure} {self.best['value']:.4g} of {len(self.trials)} trials)"
-        )
+        return f"Search({str(self.path)!r}, {self.figure} {self.best['value']:.4g} of {counted(len(self.trials), 'trial')})"
 
 
 def tune(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
 from recurra.runs.stream.lines import BadLineError, Row
@@ -222,8 +222,8 @@ def _nothing(session: Session | TextSession, lines: Any) -> str:
         )
     if session.rows:
         return (
-            f"stream: nothing was answered: {session.rows} rows are fewer than the network needs for its first answer. "
-            "Give more."
+            f"stream: nothing was answered: {counted(session.rows, 'row is', 'rows are')} fewer than the network needs for "
+            "its first answer. Give more."
         )
     return "stream: nothing was answered: no row came in."
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recurra import store
-from recurra.checks import check_number, listing, where
+from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, RecurraWarning, StoreError
 from recurra.features.texts.symbols import END, Symbols, Text
 from recurra.kernels.dispatch import current
@@ -127,8 +127,8 @@ class TranslationModel:
             pieces = (zip(self._pieces(texts[i]), encoded[i], strict=True) for i in unseen)
             names_of = sorted({str(name) for pairs in pieces for name, number in pairs if not number})
             warnings.warn(
-                f"X: {len(unseen)} of {len(texts)} sources hold symbols never seen in training "
-                f"({listing(names_of, 5)}); they are read as unknown.",
+                f"X: {len(unseen)} of {counted(len(texts), 'source')} {'holds' if len(unseen) == 1 else 'hold'} symbols "
+                f"never seen in training ({listing(names_of, 5)}); they are read as unknown.",
                 RecurraWarning,
                 stacklevel=4,
             )
@@ -227,8 +227,9 @@ class TranslationModel:
         cut = sum(answer.cut for answer in answers)
         if cut:
             warnings.warn(
-                f"predict: {cut} of {len(answers)} answers did not end within {self.max_length} symbols, twice the "
-                "longest of the training, and were cut there; translate() marks which.",
+                f"predict: {cut} of {counted(len(answers), 'answer')} did not end within "
+                f"{counted(self.max_length, 'symbol')}, twice the longest of the training, and "
+                f"{'was' if cut == 1 else 'were'} cut there; translate() marks which.",
                 RecurraWarning,
                 stacklevel=3,
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean
+from recurra.checks import counted, did_you_mean
 from recurra.errors import DataError, ShapeError, StoreError, UsageError
 from recurra.features.rows.streaming import check_state
 from recurra.features.static import one_row
@@ -155,7 +155,7 @@ class Streams:
     def _check(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         if len(values) != len(names):
             raise ShapeError(
-                f"Streams.step: needs one name per row; got {len(values)} rows, {len(names)} names."
+                f"Streams.step: needs one name per row; got {counted(len(values), 'row')}, {counted(len(names), 'name')}."
             )
         if not len(values):
             return values

@@ -2,6 +2,8 @@
 
 import math
 
+from recurra.checks import counted
+
 # Bucket edges grow by 2 %, so that a percentile is known to 2 %; from 100 ns to about 1,000 s.
 _FIRST_SECONDS = 1e-7
 _GROWTH = 1.02
@@ -58,7 +60,9 @@ class Latency:
             return "Latency(no answers yet)"
         figures = self.summary()
         p50, p99, most = (figures[f"{name}_seconds"] * 1e6 for name in ("p50", "p99", "max"))
-        return f"Latency({self.count} answers, p50 {p50:.1f} us, p99 {p99:.1f} us, max {most:.1f} us)"
+        return (
+            f"Latency({counted(self.count, 'answer')}, p50 {p50:.1f} us, p99 {p99:.1f} us, max {most:.1f} us)"
+        )
 
 
 _LOG_GROWTH = math.log(_GROWTH)
