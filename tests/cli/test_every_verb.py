@@ -2,7 +2,12 @@
 
 import io
 import json
+import signal
 import sys
+import threading
+import urllib.error
+import urllib.request
+import webbrowser
 
 import pytest
 
@@ -145,3 +150,42 @@ def test_an_answer_or_a_sentence(cli, nine, subject, tmp_path, monkeypatch, verb
         assert len(line) < 500
         assert line.endswith((".", "?", ")")) or "recurra " in line  # or a command to use
         assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("form", SUBJECTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_studio_shows_a_run_and_refuses_a_model_file(cli, subject, monkeypatch, kind, form):
+    pytest.importorskip("uvicorn")
+    shown, said = [], []
+
+    def browse(url):
+        try:
+            for address in ("", "api/run?run=."):
+                with urllib.request.urlopen(url + address, timeout=150) as answer:
+                    shown.append(answer.read())
+            urllib.request.urlopen(f"{url}api/cases?run=.", timeout=150)
+        except urllib.error.HTTPError as error:  # the data lie elsewhere
+            said.append(json.loads(error.read())["error"])
+        finally:  # as Ctrl-C does
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    monkeypatch.setattr(webbrowser, "open", browse)
+    monkeypatch.setenv("DISPLAY", ":0")
+    own = subject(kind, form)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = cli("studio", own)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert "Traceback" not in done.err
+    if form == "model":
+        assert done.code == 3
+        assert done.err.splitlines()[-1].endswith(
+            "Give a run folder, or the folder that holds the run folders."
+        )
+        return
+    assert done.code == 0
+    assert done.out.startswith("http://127.0.0.1:")
+    assert b"recurra studio" in shown[0]
+    assert json.loads(shown[1])["config"]["estimator"] == KINDS[kind].estimator
+    assert all("outside of" in sentence for sentence in said)

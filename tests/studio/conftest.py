@@ -66,10 +66,12 @@ def serve():
         return served[-1]
 
     yield call
+    from recurra.studio.serving import THREAD
+
     for one in served:
         one.shown.close()
     until = time.monotonic() + 5
-    while any("uvicorn" in t.name.lower() for t in threading.enumerate()) and time.monotonic() < until:
+    while any(thread.name == THREAD for thread in threading.enumerate()) and time.monotonic() < until:
         time.sleep(0.05)
 
 

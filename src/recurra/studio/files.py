@@ -37,6 +37,10 @@ class Below:
     def of(cls, folder: str | os.PathLike[str]) -> "Below":
         """Return what is below a folder, which must be there."""
         path = Path(folder)
+        if path.is_file():
+            raise MissingDataError(
+                f"studio: {path}: is a file. Give a run folder, or the folder that holds the run folders."
+            )
         if not path.is_dir():
             raise MissingDataError(
                 f"studio: {path}: there is no such folder. Give the folder that holds the run folders."

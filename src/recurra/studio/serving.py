@@ -18,6 +18,7 @@ ADDRESS = "127.0.0.1"
 SECONDS_TO_START = 10.0
 SECONDS_TO_END = 3.0
 HEIGHT = 760  # pixels of the page in a notebook
+THREAD = "recurra studio"
 
 
 def serve(
@@ -50,22 +51,34 @@ def serve(
     if browser and _has_screen():
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     # In a thread that is no reason to stay: requests that are answered in threads of it, and may take minutes, end with us.
-    thread = _in_thread(server, place)
+    ended = _in_thread(server, place)
     try:
-        while thread.is_alive():
-            thread.join(1.0)
+        while not ended.wait(1.0):
+            pass
     except KeyboardInterrupt:  # the end that was asked for
         server.should_exit = True
         with contextlib.suppress(KeyboardInterrupt):
-            thread.join(SECONDS_TO_END)
+            ended.wait(SECONDS_TO_END)
     finally:
-        place.close()
+        if ended.is_set():  # a server that still runs would fail at what is closed below it
+            place.close()
 
 
-def _in_thread(server: Any, place: socket.socket) -> threading.Thread:
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
-    thread.start()
-    return thread
+def _in_thread(server: Any, place: socket.socket) -> threading.Event:
+    """Begin to serve; return what is set at the end.
+
+    An interrupted ``Thread.join`` takes the thread for ended (Python up to 3.12), and it cannot be waited for again.
+    """
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            server.run(sockets=[place])
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name=THREAD, daemon=True).start()
+    return ended
 
 
 class Shown:
