@@ -69,7 +69,28 @@ def test_a_pipe_in_a_run_folder_is_not_waited_for(below, run, name):
         below.path(f"a/{name}")
 
 
-def test_events_of_a_training_that_ends(below, run):
+def test_rows_are_sent_seldom_and_before_the_end(below, run):
+    async def told():
+        stream = live.events(below, run)
+        with FolderLock(run.path):
+            add(run, {"epoch": 1})
+            out = [await anext(stream), await anext(stream)]
+            add(run, {"epoch": 2})  # waits for the next look at rows
+            live.steer(below, run, "pause", None)
+            out.append(await anext(stream))
+        (run / "model.recurra").write_bytes(b"x")
+        out += [event async for event in stream]
+        return [event.decode() for event in out]
+
+    events = asyncio.run(asyncio.wait_for(told(), 60))
+    names = [event.split("\n")[0].removeprefix("event: ") for event in events]
+    assert names == ["rows", "status", "status", "rows", "status", "end"]
+    assert '"epoch":2' in events[3]
+
+
+def test_events_of_a_training_that_ends(below, run, monkeypatch):
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_ROWS", 0.0)
+
     async def told():
         out = []
         stream = live.events(below, run)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import os
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from recurra.studio.runs import state_of
 from recurra.studio.words import json_bytes
 
 SECONDS_BETWEEN_LOOKS = 1.0
+# The page draws as seldom; and of the processor, which a training beside may need, reading rows takes this share at most.
+SECONDS_BETWEEN_ROWS, SHARE = 5.0, 0.002
 SECONDS_BETWEEN_SIGNS = 15.0  # of life, where nothing happens
 COMMANDS = ("stop", "pause", "go on", "epochs")
 # Epochs without a lower loss from which the page speaks of it, where training does not end by itself.
@@ -72,13 +75,18 @@ def status(below: Below, run: RunFolder) -> dict[str, Any]:
 
 async def events(below: Below, run: RunFolder) -> AsyncIterator[bytes]:
     """Yield server-sent events: ``rows`` of the history, ``status``, and ``end`` when the run is finished or stopped."""
-    follower, told, quiet = Follower(below, run), "", 0.0
+    follower, told, quiet, due = Follower(below, run), "", 0.0, 0.0
     while True:
         # What the state is comes first: rows written before the end are then sent before it is told.
         now = await run_in_threadpool(status, below, run)
-        anew, rows = await run_in_threadpool(follower.new_rows)
-        if rows or anew:
-            yield _event("rows", {"anew": anew, "rows": rows})
+        rows: list[dict[str, Any]] = []
+        began = time.monotonic()
+        if began >= due or now["state"] in ("finished", "stopped"):
+            anew, rows = await run_in_threadpool(follower.new_rows)
+            if rows or anew:
+                yield _event("rows", {"anew": anew, "rows": rows})
+                ended = time.monotonic()
+                due = ended + max(SECONDS_BETWEEN_ROWS, (ended - began) / SHARE)
         words = json.dumps(now)
         if words != told:
             told = words

@@ -6,9 +6,9 @@ import { linkTo } from "./runs.js";
 
 const SECONDS_BETWEEN_WORRIES = 10;
 const SECONDS_BETWEEN_DRAWINGS = 5;
-const SHARE = 0.01; // of a processor, which a training beside may need
+const SHARE = 0.003; // of a processor, which a training beside may need
 
-// Acts at once, then not before it has rested for a hundred times what it took.
+// Acts at once, then not before it has rested for some hundred times what it took.
 function paced(action) {
   let last = -Infinity, took = 0, timer = 0;
   return () => {
