@@ -97,6 +97,17 @@ def test_one_that_was_killed_goes_on_to_the_same_bits(fitted, tmp_path):
         np.testing.assert_array_equal(again.model_.weights[name], array)
 
 
+def test_a_causal_one_streams_to_the_bits_of_the_whole():
+    X, y = recordings(4)
+    model = bare(causal=True).fit(X, y)
+    kept = model.model_.manifest["params"]
+    assert (kept["bidirectional"], kept["frontend"]["dilation_3"]) == (False, 16)
+    for chunk in (1, 50):
+        stream = model.stream()
+        found = [stream.push(X[2][at : at + chunk]).probabilities for at in range(0, len(X[2]), chunk)]
+        np.testing.assert_array_equal(np.concatenate(found), model.predict_proba(X[2:3])[0])
+
+
 def test_one_that_goes_on_learns_from_the_same_windows():
     X, y = recordings(4)
     model = bare().fit(X, y).fit(X, y, resume=True)
