@@ -102,6 +102,10 @@ def test_a_size_that_is_only_claimed_is_not_allocated(tmp_path):
     data = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117) + b"\n"
     (tmp_path / "a.npy").write_bytes(data)
     assert "a.npy: cannot be read as numpy arrays: " in message(DataError, tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros((4, 2)))
+    data = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(data.replace(b"(4, 2)", b"(4, 2 "))
+    assert "as numpy arrays: EOF in multi-line statement." in message(DataError, tmp_path / "a.npy")
 
 
 def test_unknown_and_missing_arrays(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 import re
+import tokenize
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -276,7 +277,10 @@ def load(path: Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise whatever a damaged place leads them to
-        reason = str(error) or type(error).__name__
+        said = (
+            error.args[0] if isinstance(error, tokenize.TokenError) else error
+        )  # of a header that is no dictionary
+        reason = str(said) or type(error).__name__
         if "pickle" in reason or "object" in reason.lower():
             raise DataError(
                 f"{path}: holds Python objects, which are never loaded. "
