@@ -80,8 +80,6 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     }
     model_: AnomalyModel
 
-    # ------------------------------------------------------------------ fit
-
     def fit(self, X: Any, y: Any = None, *, resume: bool = False) -> Self:
         """Train on normal sequences.
 
@@ -110,8 +108,6 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         self.recipe_ = self.model_.manifest["training"].get("recipe", "")
         self.n_channels_ = self.model_.blocks.n_channels
 
-    # --------------------------------------------------------------- scores
-
     def score_samples(self, X: Any) -> np.ndarray:
         """Return how normal every time step is, as scikit-learn has it: the lower, the more anomalous.
 
@@ -126,10 +122,8 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return ``score_samples`` minus ``offset_``: below 0 for what is called anomalous."""
-        scores = self.score_samples(X)
-        for index in range(len(scores)):
-            scores[index] = scores[index] - self.offset_
-        return scores
+        below: np.ndarray = self.score_samples(X) - self.offset_
+        return below
 
     def predict(self, X: Any) -> np.ndarray:
         """Return 1 for normal time steps and -1 for anomalous ones: object array of int64 arrays of shape (time,)."""

@@ -15,21 +15,14 @@ from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.inputs.request import Request
-from recurra.options import Anomalies, AnomalyDetectorOptions, Recurrence, Training, options_of
+from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_not_tiny
-from recurra.ragged import Ragged
-from recurra.recipes.recipe import left_to_data
+from recurra.recipes import anomalies
 from recurra.records import Dataset
-from recurra.serving.anomalies.neighbours import USUAL, Neighbours
-from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel, errors, highest_around, mean_around
-from recurra.serving.prediction import network_outputs
+from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel
 
 # Windows a training part gives if ``windows`` is not said: each step is in about so many.
 OVERLAP = 4
-# Options that say what is done with scores; given by hand they leave the rest to the data.
-OF_THRESHOLD = {"contamination", "quantile", "reach", "neighbours"}
-# Of the distances to normal windows in the score.
-SHARE = 0.9
 
 
 def read_sequences(X: Any) -> tuple[list[np.ndarray], list[str] | None]:
@@ -57,12 +50,7 @@ class AnomalyTask(Task):
         """Return whether normal windows count beside the network; one that goes on is what it was."""
         if start.fitted is not None:
             return {"neighbours": start.fitted.neighbours is not None}
-        if options.neighbours != "auto":
-            return {}
-        names = {
-            name for group in (Training, Recurrence, Anomalies) for name in options_of(group)
-        } - OF_THRESHOLD
-        return {"neighbours": len(left_to_data(options, names)) == len(names)}
+        return anomalies.decided(options)
 
     def prepare(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
@@ -103,11 +91,13 @@ class AnomalyTask(Task):
                     **trained(member.result),
                 },
             }
-            alone = _with_spread(AnomalyModel(manifest, blocks, member.weights), sequences)
+            alone = anomalies.with_spread(AnomalyModel(manifest, blocks, member.weights), sequences)
             scores = replace(alone, manifest={**alone.manifest, "reach": 0}).scores(sequences)
             if options.neighbours is True:
-                alone, scores = _beside_neighbours(alone, scores, sequences, start)
-            return _with_threshold(alone, scores, options)
+                alone, scores = anomalies.beside_neighbours(
+                    alone, scores, sequences, seed=start.seed, told="neighbours" in start.decided
+                )
+            return anomalies.with_threshold(alone, scores, options)
 
         return Prepared(
             examples=examples,
@@ -160,53 +150,3 @@ def _windows(
             "forecast. Give longer sequences or a smaller block."
         )
     return Examples(inputs, targets)
-
-
-def _with_spread(model: AnomalyModel, sequences: list[np.ndarray]) -> AnomalyModel:
-    """Learn the spread of the errors from the training sequences."""
-    manifest = dict(model.manifest)
-    if manifest["method"] == "planted":
-        return model
-    found = []
-    for sequence in sequences:
-        rows = model.blocks.rows(sequence)
-        out = network_outputs(manifest["network"], model.weights, Ragged(rows, [len(rows)]))
-        found.append(errors(out, sequence, model.blocks, ahead=manifest["method"] == "forecaster"))
-    spread = float(np.concatenate([mean_around(e, 0) for e in found]).std())
-    return replace(model, manifest={**manifest, "error_spread": spread or 1.0})
-
-
-def _beside_neighbours(
-    alone: AnomalyModel, scores: list[np.ndarray], sequences: list[np.ndarray], start: Start
-) -> tuple[AnomalyModel, list[np.ndarray]]:
-    """Return the detector with normal windows beside its network, and the scores of the training sequences.
-
-    The network's scores are brought to the scale of the distances. One that goes on gets its windows anew, of the
-    sequences it goes on with.
-    """
-    found = Neighbours.fit([alone.blocks.scaled(sequence) for sequence in sequences], seed=start.seed)
-    if found is None:
-        return alone, scores
-    neighbours, distances = found
-    center, usual = (float(np.quantile(np.concatenate(scores), share)) for share in (0.5, USUAL))
-    part = {"share": SHARE, "center": center, "scale": max(usual - center, 1e-6)}
-    manifest = {**alone.manifest, "neighbours": part}
-    if "neighbours" in start.decided:
-        sentence = (
-            f"Recipe: the distance to the nearest of {len(neighbours.windows)} normal windows of "
-            f"{', '.join(map(str, neighbours.lengths.tolist()))} steps has {100 * SHARE:.0f} % of the say, the network "
-            "the rest, as no option of network, training or method was given."
-        )
-        manifest["training"] = {**manifest["training"], "recipe": sentence}
-    model = replace(alone, manifest=manifest, neighbours=neighbours)
-    return model, [model.mixed(own, far) for own, far in zip(scores, distances, strict=True)]
-
-
-def _with_threshold(
-    model: AnomalyModel, scores: list[np.ndarray], options: AnomalyDetectorOptions
-) -> AnomalyModel:
-    """Return the detector with a threshold from the scores of the training steps, before their reach."""
-    share = options.quantile if options.contamination is None else 1 - options.contamination
-    reached = [highest_around(own, int(options.reach)) for own in scores]
-    threshold = float(np.quantile(np.concatenate(reached), share))
-    return replace(model, manifest={**model.manifest, "threshold": threshold})
