@@ -57,8 +57,7 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         prepared = task.prepare(estimator, data, start)
         members: list[Member] = []
         while len(members) < prepared.members or budget.room_for_another(members):
-            number = len(members)
-            budget.begin(number)
+            budget.begin(number := len(members))
             members.append(
                 train_member(estimator, prepared, start, number, found, resume=resume, workers=workers)
             )
