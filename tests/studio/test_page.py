@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import json
 import os
 import re
 import shutil
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 
 import recurra
+from recurra.folder_lock import FolderLock
 from studio.browser import check_looks, expect, opened
 from studio.conftest import QUICK, READ
+from studio.test_runs import many
 
 
 def test_runs_are_sorted_filtered_noted_and_put_side_by_side(page, served):
@@ -168,6 +171,30 @@ def test_everything_is_exported(page, served, tmp_path):
     with page.expect_popup() as popup:
         page.get_by_role("link", name="Report", exact=True).click()
     popup.value.get_by_text("accuracy").first.wait_for()
+
+
+def test_what_there_is_to_worry_about_and_other_parts_are_told_in_words(page, serve, tmp_path):
+    many(tmp_path, 3)
+    run = tmp_path / "group1" / "run1"
+    lines = [
+        json.dumps({"epoch": i + 1, "train_loss": 1.0, "valid_loss": 0.5 + (i > 0), "seconds": 2.0})
+        for i in range(14)
+    ]
+    (run / "history.jsonl").write_text("\n".join(lines) + "\n")
+    (run / "model.recurra").unlink()
+    (run / "training.json").write_text('{"state": "training", "max_epochs": 74, "patience": null}')
+    one = serve(tmp_path, read_only=True)
+    with FolderLock(run):
+        opened(page, one, "#run=group1%2Frun1")
+        page.get_by_text("The training loss has hardly fallen").wait_for()
+        page.get_by_text("not been lower for 13 epochs").wait_for()
+        left = page.locator(".tile", has_text="Time left")
+        expect(left).to_contain_text("2 min 0 s")
+        for name in ("Stop and keep the best", "Pause", "Set the last epoch", "Save the notes"):
+            expect(page.get_by_role("button", name=name)).to_be_disabled()
+    opened(page, one, "#page=compare&run=group1%2Frun1&run=group2%2Frun2")
+    page.get_by_text("were not judged on the same part").wait_for()
+    assert not (run / "control.txt").exists()
 
 
 def test_a_name_with_html_in_it_is_text(page, serve, tmp_path):

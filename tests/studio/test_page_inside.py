@@ -70,7 +70,7 @@ def test_where_a_translator_looks(page, kinds):
     said = page.locator("main p strong")
     said.wait_for()
     page.get_by_role("button", name="Explain").click()
-    table = page.get_by_role("table", name="The darker, the more it looked")
+    table = page.get_by_role("table", name="The stronger the colour, the more it looked")
     table.wait_for()
     source = table.locator("thead th").all_inner_texts()[1:]
     assert "".join(source) == f"(begin){page.get_by_label('Edit the text').input_value()}(end)"

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,12 @@ def listing(below: Below, folder: str) -> dict[str, Any]:
 
 
 def looked_at(below: Below, file: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `recurra.look` finds in data, and settings to begin with."""
+    """Return what `recurra.look` finds in data, and settings to begin with; the command stands on the page already."""
     path = below.path(file)
     _check(options)
     found = look(path, **{name: value for name, value in options.items() if name in DATA_OPTIONS})
     return {
-        "lines": found.lines(),
+        "lines": replace(found, next_command="").lines(),
         "problems": found.problems,
         "settings": found.settings,
         "ready": bool(found.next_command),

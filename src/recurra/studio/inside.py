@@ -17,7 +17,7 @@ from recurra.runs.data.alignment import labelled_for
 from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.folder.files import CONFIG, MODEL, RunFolder
 from recurra.studio.files import Below
-from recurra.studio.recordings import extremes_between
+from recurra.studio.recordings import extremes_between, unnamed
 
 MOST_KEPT = 4
 MOST_CASES = 2000
@@ -141,7 +141,7 @@ def case(judged: Judged, index: int) -> dict[str, Any]:
     per_step = np.ndim(record.label) == 1 and len(record.label) == len(values)
     labels = np.asarray(record.label) if per_step else np.array([])
     truth = [] if labels.dtype.kind == "f" else stretches(labels)
-    names = [str(name) for name in judged.data.channel_names or range(values.shape[1])]
+    names = [str(name) for name in judged.data.channel_names or unnamed(values.shape[1])]
     return out | {
         "channels": names,
         "signal": signal(values),
@@ -259,7 +259,7 @@ def explanation(judged: Judged, index: int, method: str) -> dict[str, Any]:
         return out | {"values": found.per_step, "frames": pictures(found.input)}
     return out | {
         "heat": heat(values, around_zero=True),
-        "channels": list(found.channel_names or range(values.shape[1])),
+        "channels": list(found.channel_names or unnamed(values.shape[1])),
     }
 
 

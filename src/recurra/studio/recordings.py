@@ -100,8 +100,13 @@ def _read(path: Path) -> Recording:
         raise DataError(
             f"studio: {path.name} must hold numbers of shape (time, channels); got {values.shape}."
         )
-    channels = [str(name)[:80] for name in names or range(values.shape[1])]
+    channels = [str(name)[:80] for name in names or unnamed(values.shape[1])]
     return Recording(values, channels, rate, block_extremes(values))
+
+
+def unnamed(n_channels: int) -> list[str]:
+    """Return what channels without names are called, as `look` and the figures call them."""
+    return [f"channel {number}" for number in range(n_channels)]
 
 
 def _mapped(path: Path) -> np.ndarray:

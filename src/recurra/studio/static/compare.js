@@ -30,7 +30,7 @@ export async function comparePage(main, words) {
     el("section", {}, el("h2", {}, "Settings that differ"), differ.length
       ? el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Settings that differ" }, el("table", {},
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Setting"), names.map((name) => el("th", { scope: "col" }, name)))),
-        el("tbody", {}, differ.map((key) => el("tr", {}, el("th", { scope: "row" }, titled(key)), found.runs.map((row) => el("td", {}, row.params[key] ?? "–")))))))
+        el("tbody", {}, differ.map((key) => el("tr", {}, el("th", { scope: "row" }, key.replaceAll("_", " ")), found.runs.map((row) => el("td", {}, row.params[key] ?? "–")))))))
       : el("p", {}, "None; the runs differ in their seed or data.")),
     el("section", {}, el("h2", {}, "One sequence, seen by each"), el("p", {}, el("a", { href: linkTo("inside", names) }, "Look inside these runs, one below the other"), ".")));
   judge(test, names);

@@ -42,7 +42,17 @@ export function seconds(value) {
   return `${Math.floor(value / 3600)} h ${Math.round((value % 3600) / 60)} min`;
 }
 
-export const titled = (name) => name.replace(/^valid_/, "").replaceAll("_", " ");
+// What a figure is called, as in the report of a run; others by their key.
+const FIGURES = {
+  macro_f1: "Macro F1", segment_f1: "Segment F1", bleu: "BLEU", rmse: "RMSE", mae: "Mean absolute error", r2: "R²", mase: "MASE",
+  exact_match: "Exactly right", character_error_rate: "Characters to edit", symbol_error_rate: "Symbols to edit",
+  n_test: "Judged on", n_train: "Trained on", n_trained_on: "Judged on after training on them", train_seconds: "Seconds of training",
+};
+
+export function titled(key) {
+  const name = key.replace(/^valid_/, "");
+  return FIGURES[name] ?? (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
+}
 
 export function labelled(text, control) {
   return el("label", {}, text, control);

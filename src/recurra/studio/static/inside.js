@@ -32,7 +32,7 @@ export async function insidePage(main, words) {
         names.length > 1 ? el("h3", {}, run) : null,
         ["network", "unrolled"].map((which) => el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": `Diagram: ${which}` }, el("img", { class: "diagram", loading: "lazy", alt: `${which === "network" ? "The whole network" : "The recurrent layers unrolled"} of ${run}, with shapes and parameters`, src: address("diagram", { run, which }) })))]))),
     el("div", { class: "two" },
-      el("section", {}, el("h2", {}, "Worst mistakes first"), el("div", { class: "tall", tabindex: "0", role: "region", "aria-label": "Sequences" }, list)), place));
+      el("section", {}, el("h2", {}, found.cases.some((one) => one.wrong) ? "Worst mistakes first" : "All of them right"), el("div", { class: "tall", tabindex: "0", role: "region", "aria-label": "Sequences" }, list)), place));
   if (index !== undefined) choose(index);
 }
 
@@ -189,7 +189,7 @@ function explained(place, why, found) {
 function attention(place, why) {
   const rows = why.target.map((symbol, t) => el("tr", {}, el("th", { scope: "row" }, symbol), why.weights[t].map((weight) =>
     el("td", { title: number(weight, 2), style: { background: `color-mix(in srgb, var(--blue) ${Math.round(100 * weight)}%, transparent)` } }, ""))));
-  fill(place, el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Attention" }, el("table", {}, el("caption", {}, el("span", {}, "The darker, the more it looked at the symbol above while it wrote the one at the left.")),
+  fill(place, el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": "Attention" }, el("table", {}, el("caption", {}, el("span", {}, "The stronger the colour, the more it looked at the symbol above while it wrote the one at the left.")),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "wrote"), why.source.map((symbol) => el("th", { scope: "col" }, symbol)))), el("tbody", {}, rows))));
 }
 

@@ -21,7 +21,7 @@ export async function runsPage(main, words, about) {
   const body = el("tbody"), head = el("tr"), count = el("p", { class: "muted", role: "status" });
   const compare = button("Side by side", () => { location.hash = linkTo("compare", [...chosen]); }, { class: "main" });
   const filter = el("input", { type: "search", value: view.filter, placeholder: "gru, finished, seed …", oninput: (event) => { view.filter = event.target.value; rows(); } });
-  const columns = () => [...KNOWN, ...found.differ.slice(0, MOST_SETTINGS).map((name) => [name, titled(name), (r) => numeric(r.params[name])])];
+  const columns = () => [...KNOWN, ...found.differ.slice(0, MOST_SETTINGS).map((name) => [name, name.replaceAll("_", " "), (r) => numeric(r.params[name])])];
 
   function heads() {
     fill(head, el("th", { scope: "col" }, "Side by side"), columns().map(([key, title, , n]) => {
