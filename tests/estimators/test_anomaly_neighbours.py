@@ -86,6 +86,15 @@ def test_mates_order_threads_and_files_move_no_bit(fitted, tmp_path):
                 torch.set_num_threads(before)
 
 
+def test_an_absurd_value_spoils_the_windows_that_hold_it_and_no_others(fitted):
+    values = odd_beats()[0]
+    odd = values.copy()
+    odd[200] = 9.96921e36  # what netCDF writes where a value is missing
+    found, usual = (fitted.model_.neighbours.scores(x) for x in (odd, values))
+    np.testing.assert_array_equal(found[300:], usual[300:])
+    assert found[200] > 1e30
+
+
 def test_a_file_whose_windows_make_no_sense_is_refused(fitted, tmp_path):
     fitted.save(tmp_path / "d.recurra")
     manifest, arrays = store.load(tmp_path / "d.recurra")

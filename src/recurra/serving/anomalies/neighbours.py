@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.errors import StoreError
 from recurra.kernels.heads import pooling
+from recurra.serving.anomalies.moving_sums import moving_sums
 
 LENGTHS = (25, 50, 100)  # steps of the windows that are compared
 MOST_WINDOWS = 1000  # normal ones that are kept
@@ -189,7 +190,6 @@ def _distances(rows: np.ndarray, closest: np.ndarray) -> np.ndarray:
 
 def _mean_of_windows(values: np.ndarray, length: int) -> np.ndarray:
     """Return for each step the mean over the windows that hold it: shape (windows + length - 1,)."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
     steps = np.arange(len(values) + length - 1)
     first, last = np.maximum(steps - length + 1, 0), np.minimum(steps + 1, len(values))
-    return (total[last] - total[first]) / (last - first)
+    return moving_sums(values, length) / (last - first)

@@ -12,6 +12,7 @@ from recurra.checks import check_finite, check_same_channels
 from recurra.errors import StoreError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.ragged import Ragged
+from recurra.serving.anomalies.moving_sums import moving_sums
 from recurra.serving.anomalies.neighbours import Neighbours
 from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import AnomalyFile
@@ -174,10 +175,11 @@ def errors(outputs: np.ndarray, sequence: np.ndarray, blocks: Blocks, *, ahead: 
 
 def mean_around(scores: np.ndarray, steps: int) -> np.ndarray:
     """Return the mean of each score and those up to ``steps`` steps on either side."""
-    total = np.concatenate([[0.0], np.cumsum(scores)])
-    places = np.arange(len(scores))
-    first, last = np.maximum(places - steps, 0), np.minimum(places + steps + 1, len(scores))
-    return (total[last] - total[first]) / (last - first)
+    n = len(scores)
+    steps = min(steps, n)
+    places = np.arange(n)
+    first, last = np.maximum(places - steps, 0), np.minimum(places + steps + 1, n)
+    return moving_sums(scores, 2 * steps + 1)[steps : steps + n] / (last - first)
 
 
 def highest_around(scores: np.ndarray, steps: int) -> np.ndarray:
