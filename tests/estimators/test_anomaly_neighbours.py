@@ -1,5 +1,7 @@
 """Distances to normal windows beside a detector's network: what a bare call decides, and what it finds."""
 
+import copy
+import pickle
 from functools import partial
 
 import numpy as np
@@ -84,6 +86,13 @@ def test_mates_order_threads_and_files_move_no_bit(fitted, tmp_path):
                 np.testing.assert_array_equal(model.score_samples(X[:1])[0], whole[0])
             finally:
                 torch.set_num_threads(before)
+
+
+def test_a_detector_that_has_answered_is_copied_and_pickled(fitted):
+    X = [odd_beats()[0]]
+    whole = fitted.score_samples(X)[0]
+    for twin in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(twin.score_samples(X)[0], whole)
 
 
 def test_an_absurd_value_spoils_the_windows_that_hold_it_and_no_others(fitted):

@@ -1,6 +1,8 @@
 """Decoding: the same answers alone and in a batch, greedy a beam of one, and a file that is data."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -293,3 +295,10 @@ def test_a_file_from_before_scores_were_divided_is_refused_not_misread(tmp_path)
     store.save(path, manifest, arrays)
     with pytest.raises(StoreError, match="not divided by the root of its width.* Train it anew"):
         open_file(path)
+
+
+def test_a_translator_that_has_answered_is_copied_and_pickled():
+    model = random_model(0)
+    whole = model.predict(["abc"])
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin.predict(["abc"]) == whole

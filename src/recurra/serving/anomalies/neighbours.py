@@ -95,6 +95,10 @@ class Neighbours:
                 out[n, channel] = max(float(np.quantile(found, USUAL)), LEAST_USUAL)
         return out
 
+    def __getstate__(self) -> dict[str, np.ndarray]:
+        """Return what a copy or a pickle takes along: the compiled maps are made anew."""
+        return self.to_arrays()
+
     @cached_property
     def _maps(self) -> list[tuple[int, int, pooling.Linear]]:
         """Length, channel, and what maps windows to their product with each kept one less half its square."""

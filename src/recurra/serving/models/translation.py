@@ -105,6 +105,10 @@ class TranslationModel:
         """Most symbols of an answer: twice as many as the longest target of the training had."""
         return int(self.manifest["max_length"])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle takes along: decoders, which hold compiled weights, are made anew."""
+        return self.__dict__ | {"_decoders": {}}
+
     @property
     def decoder(self) -> Decoder:
         """The network as it runs now, on the native kernels or the reference."""
