@@ -60,7 +60,10 @@ def _ask_again(unraisable: Any) -> None:
 
     def send() -> None:
         time.sleep(SECONDS_TO_LEAVE_A_CALLBACK)
-        os.kill(os.getpid(), number_of(error))
+        if hasattr(signal, "pthread_kill"):  # so that it wakes whatever the main thread waits for
+            signal.pthread_kill(threading.main_thread().ident or 0, number_of(error))
+        else:
+            signal.raise_signal(number_of(error))
 
     threading.Thread(target=send, daemon=True).start()
 

@@ -177,10 +177,11 @@ def _ended_at_once() -> Iterator[None]:
 
     Nothing has been trained yet, and one that waits for a worker that was killed meanwhile never comes back to Python.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # it ends the process already, or is ignored
         return
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
     finally:
