@@ -186,7 +186,7 @@ def test_a_series_shorter_than_the_context_is_read_as_one_with_missing_steps():
         pytest.warns(RecurraWarning, match="are shorter than the 16 steps"),
         pytest.warns(
             RecurraWarning,
-            match=r"1 of 2 series have no step before a horizon of 3 and teach nothing: sequence 1",
+            match=r"1 of 2 series has no step before a horizon of 3 and teaches nothing: sequence 1",
         ),
     ):
         Forecaster(horizon=3, **QUICK).fit([wave(60), wave(3)])

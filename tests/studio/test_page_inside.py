@@ -64,7 +64,7 @@ def test_the_worst_mistake_is_chosen_and_others_by_the_list(page, served):
     assert (first.get_attribute("aria-current"), last.get_attribute("aria-current")) == (None, "true")
 
 
-@pytest.mark.filterwarnings("ignore:predict. .* answers did not end")  # also in the thread that serves
+@pytest.mark.filterwarnings("ignore:predict. .* answers? did not end")  # also in the thread that serves
 def test_where_a_translator_looks(page, kinds):
     opened(page, kinds, "#page=inside&run=runs%2Fpairs")
     said = page.locator("main p strong")

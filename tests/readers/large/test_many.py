@@ -179,7 +179,7 @@ def test_an_index_is_lines_of_json(folder, tmp_path):
 
 
 def test_trains_to_the_same_bits(folder, monkeypatch):
-    from recurra.serving.models import fitted_model
+    from recurra.features import chain
 
     def fitted(data):
         made = recurra.SequenceClassifier(hidden_size=4, max_epochs=2, random_state=0, wide=False)
@@ -187,7 +187,7 @@ def test_trains_to_the_same_bits(folder, monkeypatch):
 
     memory, disk = (recurra.load(folder, on_disk=word) for word in ("never", "always"))
     one = fitted(memory)
-    monkeypatch.setattr(fitted_model, "KEPT_BYTES", 0)
+    monkeypatch.setattr(chain, "KEPT_BYTES", 0)
     other = fitted(disk)
     assert {name: own.tobytes() for name, own in one.model_.weights.items()} == {
         name: own.tobytes() for name, own in other.model_.weights.items()
