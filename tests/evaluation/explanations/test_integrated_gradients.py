@@ -62,6 +62,21 @@ def test_one_step_of_a_labelled_sequence_ignores_what_comes_later():
     assert found.details["step"] == 4
 
 
+class Step(torch.nn.Module):
+    """Of sequences of one value: rises by one in a short stretch of the way, which 32 points nearly miss."""
+
+    def forward(self, ragged):
+        return torch.sigmoid(400 * (ragged.values - 0.51))
+
+
+def test_without_a_number_points_are_doubled_until_little_is_missed():
+    network, x = Step(), np.ones((1, 1), np.float32)
+    assert abs(integrated_gradients(network, x, points=32).error) > 0.05
+    found = integrated_gradients(network, x)
+    assert found.details["points"] > 32
+    assert abs(found.error) <= 0.05
+
+
 def test_points_in_batches_give_the_same(monkeypatch):
     import recurra.evaluation.explanations.integrated_gradients as module
 
