@@ -1,5 +1,7 @@
 """A plan: the task that data say, where the run stands, and the command that repeats it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,11 @@ def test_what_cannot_be_trained_is_told_by_what_the_data_are(tmp_path, lines, wo
     data.write_text(lines * 6)
     with pytest.raises(RecurraError, match=said):
         recurra.train(data, out=tmp_path / "run", **words)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("big/*.parquet", "big"), ("a/b/**/x*.csv", "b"), ("a/b.csv", "b"), ("a/data", "data")],
+)
+def test_a_run_is_called_after_its_data_also_where_a_pattern_names_them(source, name):
+    assert default_folder(source) == Path("runs") / name

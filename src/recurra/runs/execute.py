@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.batches.training_digests import TrainedOn
+from recurra.checks import counted
 from recurra.errors import RecurraWarning
 from recurra.inspection.inspection import inspect
 from recurra.interrupts import Interrupted
@@ -124,14 +125,15 @@ def _sizes(summary: Mapping[str, Any]) -> str:
         kind, "sequences"
     )
     unit = {"pairs": "characters", "text": "characters", "tokens": "words"}.get(kind, "steps")
-    out = f"{summary['n_sequences']} {items}"
+    out = counted(summary["n_sequences"], items[:-1], items)
     if "length_min" in summary:
-        out += f" of {summary['length_min']} to {summary['length_max']} {unit}"
+        least, most = summary["length_min"], summary["length_max"]
+        out += f" of {counted(least, unit[:-1])}" if least == most else f" of {least} to {most} {unit}"
     if "n_channels" in summary:
-        out += f", {summary['n_channels']} channel{'s' if summary['n_channels'] != 1 else ''}"
+        out += f", {counted(summary['n_channels'], 'channel')}"
     if "n_classes" in summary:
         out += f", {summary['n_classes']} classes"
-    return out + (f", {summary['n_groups']} groups" if "n_groups" in summary else "")
+    return out + (f", {counted(summary['n_groups'], 'group')}" if "n_groups" in summary else "")
 
 
 @contextmanager

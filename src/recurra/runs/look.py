@@ -19,7 +19,7 @@ from recurra.runs.command_line import as_arguments
 from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
 from recurra.runs.folder.task_names import TASK_NAMES
-from recurra.runs.plan import as_task_reads, choose_task, told_as_classes, why_not
+from recurra.runs.plan import as_task_reads, choose_task, name_of, told_as_classes, why_not
 from recurra.runs.tasks import TASKS, defaults, options_class
 
 
@@ -118,7 +118,7 @@ def _divided(dataset: Any, test: Any, by: str | None, options: Mapping[str, Any]
 def _next(source: Any, dataset: Any, task: str, options: Mapping[str, Any]) -> str:
     """Return the command that trains on the data, read the same way, with the suggested settings among the options."""
     named = str(source) if isinstance(source, str | Path) else "DATA"
-    command = ["recurra", "train", named, "-o", _free_place(Path(os.path.abspath(named)).stem or "first")]
+    command = ["recurra", "train", named, "-o", _free_place(name_of(named) or "first")]
     if task != choose_task(dataset):
         command += ["--task", task]
     return shlex.join(command + as_arguments(options))

@@ -1,5 +1,6 @@
 """What is decided before training starts, and the data and the estimator it leads to."""
 
+import glob
 import os
 import shlex
 from collections.abc import Mapping
@@ -239,8 +240,16 @@ def told_as_classes(dataset: Dataset) -> list[str]:
 def default_folder(data: Any) -> Path:
     """Return the folder of a run for which none is given: ``runs/`` and the name of the data."""
     source = str(data) if isinstance(data, str | Path) else getattr(data, "source", "")
-    # In full, so that "." has a name too.
-    return Path("runs") / (Path(os.path.abspath(source)).stem if source else "run")
+    return Path("runs") / (name_of(source) if source else "run")
+
+
+def name_of(source: str) -> str:
+    """Return what data are called by their path: of a pattern the last folder that holds no sign of one."""
+    path = Path(os.path.abspath(source))  # in full, so that "." has a name too
+    if not path.exists():
+        while glob.has_magic(path.name):
+            path = path.parent
+    return path.stem
 
 
 def seed_of(seed: int | None, random_state: int | None) -> int:

@@ -1,5 +1,6 @@
 """A Parquet file opened and checked before its rows are read, and its columns as arrays."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,14 @@ import numpy as np
 from recurra.errors import DataError, MissingDataError, MissingExtraError
 from recurra.readers.files.unpacked_size import Unfolding
 
+# What pandas calls an index without a name in the file.
+_INDEX = re.compile(r"__index_level_\d+__")
 
-def open_parquet(path: Path) -> tuple[Any, list[str]]:
-    """Return a Parquet file whose rows are not read yet, and the names of its columns.
+
+def open_parquet(path: Path) -> tuple[Any, dict[str, str]]:
+    """Return a Parquet file whose rows are not read yet, and what its columns are called in the file and here.
+
+    As of a DataFrame, an index without a name is no column, but one of times is called "time".
 
     Raises
     ------
@@ -35,9 +41,24 @@ def open_parquet(path: Path) -> tuple[Any, list[str]]:
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     _check_parquet(path, file.metadata)
-    names = [str(name) for name in file.schema_arrow.names]
-    check_frame(names, file.metadata.num_rows, str(path))
-    return file, names
+    names = _names(file.schema_arrow)
+    check_frame([name for _, name in names], file.metadata.num_rows, str(path))
+    return file, dict(names)
+
+
+def _names(schema: Any) -> list[tuple[str, str]]:
+    """Return the columns of a schema as they are called in the file and here, in order."""
+    from pyarrow import types
+
+    found = []
+    for field in schema:
+        name = str(field.name)
+        if _INDEX.fullmatch(name) and (b"pandas" in (schema.metadata or {})):
+            if not types.is_temporal(field.type) or "time" in schema.names:
+                continue
+            name = "time"
+        found.append((field.name, name))
+    return found
 
 
 def arrow_cells(column: Any) -> np.ndarray:

@@ -26,23 +26,22 @@ def read(path: Path, apart: Sequence[str]) -> Columns | None:
     DataError, MissingDataError, MissingExtraError
         As `recurra.readers.tables.columns.read_parquet`.
     """
-    file, names = open_parquet(path)
-    kinds = [
-        _kind(field.type, name.lower() in apart) for name, field in zip(names, file.schema_arrow, strict=True)
-    ]
+    file, called = open_parquet(path)
+    stored, names = list(called), list(called.values())
+    kinds = [_kind(file.schema_arrow.field(own).type, name.lower() in apart) for own, name in called.items()]
     numbers = [j for j, kind in enumerate(kinds) if kind == "number"]
     words = [j for j, kind in enumerate(kinds) if kind == "words"]
     others = [j for j, kind in enumerate(kinds) if kind == "other"]
     filling = Filling(file.metadata.num_rows, numbers=numbers, alone=(), words=words)
-    read_first = [file.schema_arrow.names[j] for j in (*numbers, *words)]
+    read_first = [stored[j] for j in (*numbers, *words)]
     try:
         for batch in file.iter_batches(batch_size=_ROWS, columns=read_first) if read_first else ():
-            filling.add(_Placed(batch, file.schema_arrow.names, set(words)))
+            filling.add(_Placed(batch, stored, set(words)))
     except NotPlainError:
         return None
     found = filling.columns()
     if others:
-        table = file.read(columns=[file.schema_arrow.names[j] for j in others])
+        table = file.read(columns=[stored[j] for j in others])
         found |= {j: arrow_cells(column) for j, column in zip(others, table.columns, strict=True)}
     return Columns(
         str(path),

@@ -498,10 +498,10 @@ def read_parquet(path: Path) -> Columns:
     """Read a Parquet file with pyarrow; see `open_parquet` for the errors."""
     file, names = open_parquet(path)
     try:
-        table = file.read()
+        table = file.read(columns=list(names))
     except (ArithmeticError, ValueError, OSError) as error:  # pyarrow's own derive from these
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return Columns(str(path), names, [arrow_cells(column) for column in table.columns])
+    return Columns(str(path), list(names.values()), [arrow_cells(column) for column in table.columns])
 
 
 def is_frame(source: Any) -> bool:
