@@ -172,9 +172,11 @@ def test_an_index_of_pandas_without_a_name_is_no_channel_but_times_are(times, tm
 
     frame = pd.DataFrame({"ax": np.sin(np.arange(40.0)), "ay": np.cos(np.arange(40.0))})
     frame.index = pd.date_range("2024-01-01", periods=40, freq="h") if times else np.arange(3, 43)
+    if not times:
+        frame["time"] = np.arange(40) / 10
     frame.to_parquet(tmp_path / "a.parquet")
     for read in (table.read_table, tables.read_table):
         monkeypatch.setattr(tables, "LARGE_BYTES", 0)
         found = read(tmp_path / "a.parquet")
         assert found.channel_names == ["ax", "ay"]
-        assert found.records[0].sample_rate_hz == (pytest.approx(1 / 3600) if times else None)
+        assert found.records[0].sample_rate_hz == pytest.approx(1 / 3600 if times else 10)
