@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 
@@ -108,6 +109,7 @@ def test_auto_is_a_value_where_an_option_says_so():
     class Some(Options):
         units: int | str = option("auto", "Units.", low=1, auto=True)
         way: str = option("auto", "Way.", choices=("up", "down"), auto=True)
+        whether: bool | str = option("auto", "Whether.", auto=True)
 
     own = options_of(Some)
     assert own["units"].shown_type == 'int or "auto"'
@@ -119,6 +121,11 @@ def test_auto_is_a_value_where_an_option_says_so():
         check_params("Some", {"units": "automatic"}, own)
     with pytest.raises(UsageError, match=r"way must be one of 'up', 'down', 'auto'; got 'left'"):
         check_params("Some", {"way": "left"}, own)
+    check_params("Some", {"whether": np.True_}, own)
+    with pytest.raises(UsageError, match="whether must be one of True, False, 'auto'; got 'yes'"):
+        check_params("Some", {"whether": "yes"}, own)
+    with pytest.raises(UsageError, match="whether must be True, False or 'auto'; got 1"):
+        check_params("Some", {"whether": 1}, own)
 
 
 def test_options_of_a_users_own_class_come_beside():

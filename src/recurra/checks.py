@@ -109,7 +109,7 @@ def _check_value(who: str, option: "Option", value: Any) -> None:
             check_choice(who, name, one, [way for way in option.choices if "+" not in way])
         return
     if option.auto and isinstance(value, str) and option.kind != "choice":
-        check_choice(who, name, value, ("auto",))
+        check_choice(who, name, value, (*[True, False] * (option.kind == "bool"), "auto"))
         return
     if number in ("int", "float"):
         many = isinstance(value, list | tuple)
@@ -127,7 +127,8 @@ def _check_value(who: str, option: "Option", value: Any) -> None:
                 high_open=option.high_open,
             )
     elif option.kind == "bool" and type(value).__name__ not in ("bool", "bool_"):
-        raise UsageError(f"{who}: {name} must be True or False; got {value!r}.")
+        rule = "True, False or 'auto'" if option.auto else "True or False"
+        raise UsageError(f"{who}: {name} must be {rule}; got {value!r}.")
     elif option.kind == "choice":
         check_choice(who, name, value, (*option.choices, *["auto"] * option.auto, *[None] * option.none))
 

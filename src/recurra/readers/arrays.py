@@ -277,9 +277,8 @@ def load(path: Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise whatever a damaged place leads them to
-        said = (
-            error.args[0] if isinstance(error, tokenize.TokenError) else error
-        )  # of a header that is no dictionary
+        # Where a header is no dictionary, Python's tokenizer gives a sentence and a place.
+        said = error.args[0] if isinstance(error, tokenize.TokenError) else error
         reason = str(said) or type(error).__name__
         if "pickle" in reason or "object" in reason.lower():
             raise DataError(

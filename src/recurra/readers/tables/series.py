@@ -208,7 +208,7 @@ def on_grid(
         if missing:
             notes.append(
                 f"{who}: what is known in advance of {'the missing step' if missing == 1 else f'{missing} missing steps'} "
-                "is  taken from the step before each."
+                "is taken from the step before each."
             )
     zone = clock.zone if clock.dates else None
     return Record(spread[:length], start=start, freq=freq or None, zone=zone, known=ahead), notes
