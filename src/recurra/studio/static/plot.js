@@ -139,7 +139,10 @@ export function plot({ height = 220, label, xTitle = "epoch", view }) {
     }
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const x of ticks(lowX, highX, Math.min(8, width / 90))) context.fillText(number(x), px(x), bottom + 5);
+    for (const x of ticks(lowX, highX, Math.min(8, width / 90))) {
+      const half = context.measureText(number(x)).width / 2; // the last one would be cut at the edge
+      context.fillText(number(x), Math.min(px(x), width - half), bottom + 5);
+    }
     context.textAlign = "right";
     context.fillText(xTitle, right, bottom + 19);
     for (const { y, dashed = true } of levels) {
