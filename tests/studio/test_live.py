@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from recurra.errors import DataError, UsageError
@@ -49,6 +51,47 @@ def test_a_history_that_begins_anew_is_told_whole(below, run):
     assert follower.new_rows() == (True, [{"epoch": 1}])
 
 
+def test_a_follower_goes_on_from_where_another_stood(below, run):
+    add(run, {"epoch": 1}, {"epoch": 2})
+    first = live.Follower(below, run)
+    first.new_rows()
+    add(run, {"epoch": 3})
+    assert live.Follower(below, run, first.read).new_rows() == (False, [{"epoch": 3}])
+    for read in ("", "7", "x-1", "1-2-3", "-1-0", first.read + "0000000"):
+        assert live.Follower(below, run, read).new_rows()[1] == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+    run.write_history([{"epoch": 1}])
+    assert live.Follower(below, run, first.read).new_rows() == (True, [{"epoch": 1}])
+
+
+@pytest.mark.parametrize(("rows", "most"), [(7, 3), (1, 3), (3, 3), (1000, 3), (0, 3)])
+def test_of_many_new_rows_some_are_read_and_the_last(below, run, rows, most):
+    add(run, {"epoch": 0})
+    follower = live.Follower(below, run)
+    follower.new_rows(most)
+    if rows:
+        add(run, *({"epoch": n} for n in range(1, rows + 1)))
+    found = [row["epoch"] for row in follower.new_rows(most)[1]]
+    assert found[-1:] == [rows][: len(found)]
+    assert min(rows, 2) <= len(found) <= most
+    steps = set(np.diff(found).tolist())
+    assert len(steps) <= 1
+    assert follower.new_rows(most) == (False, [])
+
+
+def test_of_very_many_rows_those_with_the_extremes_are_sent():
+    rng = np.random.default_rng(0)
+    rows = [{"epoch": n, "time": "t", "a": float(rng.normal()), "b": n % 7} for n in range(1, 50_001)]
+    rows[12_345]["a"], rows[23_456]["a"] = 1e9, -1e9
+    found = live.thinned(rows)
+    assert len(found) < 2500
+    assert [row["epoch"] for row in found] == sorted({row["epoch"] for row in found})
+    assert all(row is rows[row["epoch"] - 1] for row in found)
+    assert found[0] == rows[0]
+    assert found[-live.LAST_ROWS :] == rows[-live.LAST_ROWS :]
+    assert {rows[12_345]["epoch"], rows[23_456]["epoch"]} <= {row["epoch"] for row in found}
+    assert live.thinned(rows[: live.MOST_ROWS]) == rows[: live.MOST_ROWS]
+
+
 def test_a_history_larger_than_any_is_not_read(below, run):
     with (run / "history.jsonl").open("wb") as file:
         file.truncate(LARGEST_TEXT + 1)  # takes no place on the disk
@@ -86,6 +129,14 @@ def test_rows_are_sent_seldom_and_before_the_end(below, run):
     names = [event.split("\n")[0].removeprefix("event: ") for event in events]
     assert names == ["rows", "status", "status", "rows", "status", "end"]
     assert '"epoch":2' in events[3]
+    told = re.search(r"^id: (.+)$", events[0], re.MULTILINE)[1]
+
+    async def later():
+        return [event.decode() async for event in live.events(below, run, told)]
+
+    rows = asyncio.run(asyncio.wait_for(later(), 60))[0]
+    assert rows.startswith("event: rows\nid: ")
+    assert json.loads(rows.split("data: ")[1]) == {"anew": False, "rows": [{"epoch": 2}]}
 
 
 def test_events_of_a_training_that_ends(below, run, monkeypatch):

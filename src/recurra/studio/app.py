@@ -73,6 +73,8 @@ def _runs(studio: Studio, words: Words) -> Any:
 def _run(studio: Studio, words: Words) -> Any:
     below, run = studio.below, studio.below.run(words.text("run"))
     config = below.json_of(run, CONFIG)
+    follower = live.Follower(below, run)
+    rows = follower.new_rows()[1]
     shown = (
         "command",
         "data",
@@ -93,7 +95,10 @@ def _run(studio: Studio, words: Words) -> Any:
         "status": live.status(below, run),
         "notes": below.text_of(run, NOTES)[: runs.LONGEST_NOTE],
         "report": (run / REPORT).is_file(),
-        "rows": live.Follower(below, run).new_rows()[1],
+        "rows": live.thinned(rows),
+        "epochs": len(rows),
+        "read": follower.read,
+        "warnings": live.warnings_of(rows),
     }
 
 
@@ -108,7 +113,8 @@ def _compare(studio: Studio, words: Words) -> Any:
     rows = {row["id"]: row for row in studio.table.rows()}
     alike = runs.judged_alike(rows[name] for name in names if name in rows)
     curves = {
-        name: live.Follower(studio.below, run).new_rows()[1] for name, run in zip(names, chosen, strict=True)
+        name: live.thinned(live.Follower(studio.below, run).new_rows()[1])
+        for name, run in zip(names, chosen, strict=True)
     }
     return {"runs": [rows[name] for name in names if name in rows], "alike": alike, "curves": curves}
 
@@ -319,11 +325,14 @@ def _bundled(name: str) -> Response:
 
 async def _events(request: Request) -> Response:
     studio: Studio = request.app.state.studio
+    words = _words(request)
     try:
-        run = await run_in_threadpool(studio.below.run, _words(request).text("run"))
+        run = await run_in_threadpool(studio.below.run, words.text("run"))
+        # A browser that comes back tells the id of the last event.
+        read = request.headers.get("last-event-id") or words.text("read", "")
     except RecurraError as error:
         return _failed(404, str(error))
-    return StreamingResponse(live.events(studio.below, run), media_type="text/event-stream")
+    return StreamingResponse(live.events(studio.below, run, read), media_type="text/event-stream")
 
 
 async def _asked(request: Request) -> Response:

@@ -193,16 +193,17 @@ def check_name(name: str) -> str:
 def rows_in(content: bytes) -> list[dict[str, Any]]:
     """Return the rows of a piece of ``history.jsonl``; lines that are cut or no rows are left out."""
     rows = []
-    for line in content.splitlines():
+    for line in content.decode(errors="replace").split("\n"):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and type(row.get("epoch")) is int:
-            rows.append({str(k)[:60]: v for k, v in row.items() if is_plain(v)})
+            rows.append({key[:60]: value for key, value in row.items() if is_plain(value)})
     return rows
 
 
 def is_plain(value: Any) -> bool:
     """Whether JSON can hold a value as what it is: a text, a truth value or a finite number."""
-    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    kind = type(value)
+    return math.isfinite(value) if kind is float else kind is int or kind is str or kind is bool

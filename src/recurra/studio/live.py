@@ -4,10 +4,12 @@ import asyncio
 import json
 import math
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from recurra.errors import UsageError
@@ -20,12 +22,15 @@ from recurra.studio.words import json_bytes
 SECONDS_BETWEEN_LOOKS = 1.0
 # The page draws as seldom; and of the processor, which a training beside may need, reading rows takes this share at most.
 SECONDS_BETWEEN_ROWS, SHARE = 5.0, 0.002
+MOST_NEW_ROWS = 500  # at once, of a training with hundreds of epochs a second
 SECONDS_BETWEEN_SIGNS = 15.0  # of life, where nothing happens
 COMMANDS = ("stop", "pause", "go on", "epochs")
 # Epochs without a lower loss from which the page speaks of it, where training does not end by itself.
 WAITED = 10
 CLIPPED = 0.9
 VANISHED = 0.5
+# Beyond so many rows a page is sent those with the least and the greatest figures of so many stretches, and the last ones.
+MOST_ROWS, STRETCHES, LAST_ROWS = 20_000, 300, 100
 
 
 class Follower:
@@ -37,14 +42,22 @@ class Follower:
         The folder.
     run : RunFolder
         In it.
+    read : str
+        `read` of another follower, to go on from there; the beginning without it, or where the file is another by now.
     """
 
-    def __init__(self, below: Below, run: RunFolder) -> None:
+    def __init__(self, below: Below, run: RunFolder, read: str = "") -> None:
         self._below, self._run = below, run
-        self._place, self._file = 0, -1
+        found = re.fullmatch(r"([0-9]{1,20})-([0-9]{1,15})", read, re.ASCII)
+        self._file, self._place = (int(found[1]), int(found[2])) if found else (-1, 0)
 
-    def new_rows(self) -> tuple[bool, list[dict[str, Any]]]:
-        """Return whether the history begins anew, and its new rows."""
+    @property
+    def read(self) -> str:
+        """How far the history was read."""
+        return f"{self._file}-{self._place}" if self._file >= 0 else ""
+
+    def new_rows(self, most: int | None = None) -> tuple[bool, list[dict[str, Any]]]:
+        """Return whether the history begins anew, and its new rows; of more than ``most`` so many, evenly, and the last."""
         try:
             with self._below.file_of(self._run, HISTORY).open("rb") as file:
                 found = os.fstat(file.fileno())
@@ -59,6 +72,9 @@ class Follower:
             return False, []
         whole = content[: content.rfind(b"\n") + 1]
         self._place += len(whole)
+        if most is not None and not anew:
+            lines = whole.splitlines(keepends=True)
+            whole = b"".join(lines[::-1][:: -(-len(lines) // most) or 1][::-1])
         return anew, rows_in(whole)
 
 
@@ -73,18 +89,21 @@ def status(below: Below, run: RunFolder) -> dict[str, Any]:
     return {"state": state_of(below, run), "asked": below.text_of(run, CONTROL)[:200].strip(), **known}
 
 
-async def events(below: Below, run: RunFolder) -> AsyncIterator[bytes]:
-    """Yield server-sent events: ``rows`` of the history, ``status``, and ``end`` when the run is finished or stopped."""
-    follower, told, quiet, due = Follower(below, run), "", 0.0, 0.0
+async def events(below: Below, run: RunFolder, read: str = "") -> AsyncIterator[bytes]:
+    """Yield server-sent events: ``rows`` of the history, ``status``, and ``end`` when the run is finished or stopped.
+
+    Rows are those after what a page has ``read``, which each event of rows tells as its id.
+    """
+    follower, told, quiet, due = Follower(below, run, read), "", 0.0, 0.0
     while True:
         # What the state is comes first: rows written before the end are then sent before it is told.
         now = await run_in_threadpool(status, below, run)
         rows: list[dict[str, Any]] = []
         began = time.monotonic()
         if began >= due or now["state"] in ("finished", "stopped"):
-            anew, rows = await run_in_threadpool(follower.new_rows)
+            anew, rows = await run_in_threadpool(follower.new_rows, MOST_NEW_ROWS)
             if rows or anew:
-                yield _event("rows", {"anew": anew, "rows": rows})
+                yield _event("rows", {"anew": anew, "rows": thinned(rows)}, follower.read)
                 ended = time.monotonic()
                 due = ended + max(SECONDS_BETWEEN_ROWS, (ended - began) / SHARE)
         words = json.dumps(now)
@@ -101,8 +120,24 @@ async def events(below: Below, run: RunFolder) -> AsyncIterator[bytes]:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _event(name: str, content: Any) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + json_bytes(content) + b"\n\n"
+def _event(name: str, content: Any, own_id: str = "") -> bytes:
+    told = f"id: {own_id}\n" if own_id else ""
+    return f"event: {name}\n{told}data: ".encode() + json_bytes(content) + b"\n\n"
+
+
+def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all rows of a history, or of very many those with the least and the greatest figures of each stretch."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    kept = {0, *range(len(rows) - LAST_ROWS, len(rows))}
+    for stretch in np.array_split(np.arange(len(rows)), STRETCHES):
+        figures: dict[str, list[tuple[float, int]]] = {}
+        for place in stretch.tolist():
+            for key, value in rows[place].items():
+                if _is_number(value):
+                    figures.setdefault(key, []).append((value, place))
+        kept |= {end[1] for found in figures.values() for end in (min(found), max(found))}
+    return [rows[place] for place in sorted(kept)]
 
 
 def steer(below: Below, run: RunFolder, command: str, epochs: int | None) -> dict[str, Any]:

@@ -80,6 +80,13 @@ def sendable(value: Any, depth: int = 12) -> Any:
     """Return a value as JSON can hold it: numpy's as Python's, what is no finite number as None, the rest as text."""
     if depth == 0:
         return None
+    kind = type(value)  # the commonest first: of a long history there are a million
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is str or kind is int:
+        return value
+    if kind is dict:
+        return {str(key): sendable(entry, depth - 1) for key, entry in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):

@@ -96,17 +96,18 @@ export async function runPage(main, words, about) {
 
   // The answer says how things stood before the training looked; how they stand is told by the events alone.
   const steer = (command, more = {}) => attempt(async () => { await post("steer", { run: id, command, ...more }); say("Written into control.txt; the training looks after every batch."); });
-  const epochs = el("input", { type: "number", min: 1, value: (status.max_epochs || rows.length || 10) + 10, style: { width: "7em" } });
+  const epochs = el("input", { type: "number", min: 1, value: (status.max_epochs || found.epochs || 10) + 10, style: { width: "7em" } });
   fill(buttons, button("Stop and keep the best", () => steer("stop"), { class: "main" }), button("Pause", () => steer("pause"), { "data-in": "training" }),
     button("Go on", () => steer("go on"), { "data-in": "paused" }), labelled("Last epoch", epochs), button("Set the last epoch", () => steer("epochs", { epochs: Number(epochs.value) })));
 
   // Seldom: the whole history is read for it, and a training beside must not be slowed.
-  let looked = -Infinity;
+  let looked = performance.now();
+  const worried = (sentences) => fill(care, sentences.map((sentence) => el("p", { class: "care" }, sentence)));
   async function worry() {
-    if (performance.now() - looked < SECONDS_BETWEEN_WORRIES * 1000 + 10 * rows.length) return;
+    const last = rows.length ? rows[rows.length - 1].epoch : 0;
+    if (performance.now() - looked < SECONDS_BETWEEN_WORRIES * 1000 + 10 * last) return;
     looked = performance.now();
-    const { warnings } = await get("warnings", { run: id });
-    fill(care, warnings.map((sentence) => el("p", { class: "care" }, sentence)));
+    worried((await get("warnings", { run: id })).warnings);
   }
 
   fill(main,
@@ -114,15 +115,16 @@ export async function runPage(main, words, about) {
       tiles, buttons, care),
     el("section", {}, el("h2", {}, "Curves"), el("div", { class: "row" },
       labelled("Smoothing", el("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: 0, oninput: (event) => { shown.smooth = Number(event.target.value); draw(); } })),
-      check("Logarithmic axis", false, (on) => { shown.log = on; draw(); })), plots),
+      check("Logarithmic axis", false, (on) => { shown.log = on; draw(); })),
+      found.epochs > rows.length ? el("p", { class: "muted" }, `Of ${number(found.epochs)} epochs ${number(rows.length)} are drawn: those with the least and the greatest figures of each stretch.`) : null, plots),
     results(found, id), notes(found, id, about));
   draw();
   tell();
-  attempt(worry);
+  worried(found.warnings);
 
   if (["finished", "stopped"].includes(status.state)) return undefined;
   const grown = paced(() => { draw(); tell(); attempt(worry); });
-  const source = new EventSource(address("events", { run: id }));
+  const source = new EventSource(address("events", { run: id, read: found.read }));
   source.addEventListener("rows", (event) => {
     const { anew, rows: more } = JSON.parse(event.data);
     rows = anew ? more : rows.concat(more);

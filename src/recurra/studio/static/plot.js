@@ -57,7 +57,8 @@ function logTicks(low, high) {
       if (at >= low && at <= high) found.push(at);
     }
   }
-  return found;
+  // Between two of these there may be none: then those of the numbers themselves.
+  return found.length ? found : ticks(10 ** low, 10 ** high, 3).filter((at) => at > 0).map(Math.log10);
 }
 
 // Exponential smoothing that is not pulled towards zero at the beginning.
