@@ -103,7 +103,12 @@ def test_what_is_not_said_again_stays_that_of_the_group():
 
 
 def test_auto_is_a_value_where_an_option_says_so():
-    assert [one.name for one in OPTIONS.values() if one.auto] == ["wide", "neighbours", "statistical"]
+    assert [one.name for one in OPTIONS.values() if one.auto] == [
+        "wide",
+        "neighbours",
+        "quantile",
+        "statistical",
+    ]
 
     @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
     class Some(Options):

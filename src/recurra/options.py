@@ -451,7 +451,9 @@ class Anomalies(Windowed):
         "network. ``\"auto\"`` does so where no option of network, training and method is given.", auto=True)
     contamination: float | None = option(None, "Share of the training steps called anomalous, in (0, 0.5]; None takes "
         "the quantile.", low=0, high=0.5, low_open=True)
-    quantile: float = option(0.999, "The threshold is this quantile of the training scores.", **INSIDE)
+    quantile: float | str = option("auto", "The threshold is this quantile of the training scores. ``\"auto\"`` is 0.999; "
+        "but where unusual stretches of the training part alone lie as high, six deviations (of the median) above the "
+        "median, though not below the quantile 0.95.", auto=True, **INSIDE)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Ensemble(Options):

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 import recurra
 from recurra import AnomalyDetector, store
 from recurra.errors import StoreError, UsageError
+from recurra.recipes.anomalies import with_threshold
 from recurra.serving.anomalies.neighbours import USUAL, Neighbours
 
 LIGHT = partial(recurra.load_model, runtime="light")
@@ -145,3 +146,42 @@ def test_distances_are_those_of_every_window_to_every_kept_one(channels):
 def test_no_graph_is_written(fitted, tmp_path):
     with pytest.raises(UsageError, match="neighbours=False to export"):
         fitted.export(tmp_path / "d.onnx")
+
+
+def test_what_happened_once_in_training_does_not_hide_the_faults():
+    train, (values, labels) = beats(3000), odd_beats()
+    train[1000:1040] += 6.0
+    shares = {}
+    for quantile in ("auto", 0.999):
+        detector = AnomalyDetector(random_state=0, verbose=0, quantile=quantile).fit([train])
+        called = detector.predict([values])[0] == -1
+        shares[quantile] = called[labels].mean(), called[~labels].mean()
+    assert shares[0.999] == (0, 0)
+    assert shares["auto"][0] > 0.5
+    assert shares["auto"][1] < 0.1
+
+
+@pytest.mark.parametrize("odd", [0, 40, 400])
+def test_the_threshold_lies_above_what_is_usual(odd):
+    scores = np.random.default_rng(0).normal(size=1000)
+    scores[:odd] += 100
+    model = AnomalyDetector(random_state=0, verbose=0, max_epochs=1).fit([beats(300)]).model_
+    found = with_threshold(model, [scores], AnomalyDetector()).threshold
+    low, high = np.quantile(scores, (0.95, 0.999))
+    assert low <= found <= high
+    assert found == pytest.approx({0: high, 40: 6, 400: low}[odd], abs=0.7)
+
+
+def test_windows_asked_for_need_sequences_that_hold_them():
+    with pytest.raises(UsageError, match=r"must have at least 75 steps; it has 74\. Give longer"):
+        AnomalyDetector(random_state=0, verbose=0, neighbours=True).fit([beats(74), beats(20)])
+    assert AnomalyDetector(random_state=0, verbose=0, max_epochs=1).fit([beats(74)]).model_.neighbours is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_detector_that_goes_on_does_what_is_asked(asked):
+    detector = AnomalyDetector(random_state=0, verbose=0, max_epochs=1, neighbours=not asked).fit(
+        [beats(300)]
+    )
+    detector.set_params(neighbours=asked).fit([beats(300)], resume=True)
+    assert (detector.model_.neighbours is not None) == asked

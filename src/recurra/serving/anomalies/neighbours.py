@@ -6,11 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from recurra.errors import StoreError
+from recurra.errors import StoreError, UsageError
 from recurra.kernels.heads import pooling
 from recurra.serving.anomalies.moving_sums import moving_sums
 
 LENGTHS = (25, 50, 100)  # steps of the windows that are compared
+APART = 3  # windows of each length lie in the longest sequence without touching, at least
 MOST_WINDOWS = 1000  # normal ones that are kept
 MOST_VALUES = 2_000_000  # numbers that are kept
 JUDGED = 500  # normal windows that say what is usual
@@ -18,6 +19,16 @@ USUAL = 0.95  # quantile of their distances that counts as 1
 LEAST_USUAL = 1e-3  # in deviations: a signal that repeats itself exactly has distances of rounding size
 NOWHERE = -(10**9)  # a place that no window overlaps
 CHUNK = 4096  # windows compared at once
+
+
+def check_long_enough(sequences: Sequence[np.ndarray], who: str) -> None:
+    """Raise UsageError unless windows of the shortest length can be compared."""
+    longest = max(len(sequence) for sequence in sequences)
+    if longest < APART * LENGTHS[0]:
+        raise UsageError(
+            f"{who}: neighbours=True compares windows of {LENGTHS[0]} steps or more, so the longest sequence must have "
+            f"at least {APART * LENGTHS[0]} steps; it has {longest}. Give longer sequences, or leave neighbours out."
+        )
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,7 @@ class Neighbours:
         with windows that lie elsewhere: with its own it would be all too normal.
         """
         longest = max(len(sequence) for sequence in sequences)
-        # At least three windows of each length that do not touch lie in the longest sequence.
-        lengths = [length for length in LENGTHS if 3 * length <= longest]
+        lengths = [length for length in LENGTHS if APART * length <= longest]
         if not lengths:
             return None
         steps, channels = lengths[-1], sequences[0].shape[1]
