@@ -11,7 +11,7 @@ before it is needed. The rooms say in their own ``__init__`` what each file is f
 - `ragged`: `Ragged`, sequences of unequal length without padding
 - `store`: the file format of models and states; its checksum is verified here
 - `errors`: exceptions and warnings
-- `folder_lock`: who owns a folder
+- `folder_lock`: one owner of a folder at a time, a second process is refused
 - `interrupts`: Ctrl-C, SIGTERM and SIGHUP
 - `live_line`: progress that is drawn over, on a terminal or in a notebook
 """

@@ -6,8 +6,8 @@
 - `budget`: what is done with ``budget_s``.
 - `overlap`: what a model was trained on, and what an evaluation says of it.
 - `frontend`: what ``frontend=`` says.
-- `vocabulary`: the vocabulary and pretrained vectors of texts, and the layers that read them.
 - `option_checks`: ranges of options, and options that exclude each other.
+- `text_inputs`: the options of texts handed to `Words`, pretrained vectors, and the layers that read them.
 - `resuming`: checkpoints: which one to go on from, and whether it is of the same data and options.
 - `manifest`: what every model file says of its origin.
 - `own_network`: networks of the user's own.

@@ -1,4 +1,4 @@
-"""Weights of Keras and MATLAB as layers of `recurra.nn`, gates in torch's order."""
+"""Layers of `recurra.nn` from matrices whose gates stand in the order that is said, of Keras and MATLAB."""
 
 from collections.abc import Sequence
 from typing import Any

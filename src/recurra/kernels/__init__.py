@@ -11,6 +11,16 @@ stem in ``native/``. `use` chooses between them, `describe` says what runs and w
 - `networks/`: Stacked layers: whole, step by step, with everything inside, and as one call of a stream
 - `step_order`: The order in which the steps of unequal sequences are computed by the numpy reference
 - `cell_variants`: What a layer can do otherwise than the plain LSTM or GRU
+
+The native code, in ``native/``:
+
+- One time step of a cell for some rows: ``lstm.cpp``, ``gru.cpp``, ``rnn.cpp``, ``variant_*.cpp``; compiled once for each
+  instruction set (``kernels.hpp``, ``vector.hpp``), of which ``isa.cpp`` takes one.
+- A layer through time: ``forward.cpp``, ``backward.cpp``, ``recurrence.hpp``; who runs which sequence: ``slots.cpp``.
+- Products and layout of weights: ``multiply.cpp``, ``pack.cpp``; threads and memory: ``pool.cpp``, ``memory.cpp``.
+- At prediction: a step of a stack (``step.cpp``), a whole network of one stream (``running.hpp``), ``heads.cpp``,
+  ``random_kernels.cpp``.
+- ``module.cpp``: what Python calls.
 """
 
 from recurra.kernels.dispatch import current, describe, use

@@ -5,5 +5,5 @@
 - `wide_part`: the linear part that answers beside a network.
 - `anomalies`: normal windows beside the network of a detector, and its threshold.
 - `weighing`: the weight of the statistical forecast.
-- `calibration`: how wide the intervals of forecasts are.
+- `interval_calibration`: how wide the intervals of forecasts are.
 """

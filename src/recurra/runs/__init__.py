@@ -6,7 +6,7 @@
 - `command_line`: options as the command line and ``config.json`` write them.
 - `train`: `recurra.train`, a new run.
 - `resume`: a run that was interrupted or killed goes on.
-- `execute`: training, judging and writing as planned, for both.
+- `execute`: training, judging and writing as planned, for both, and the words after Ctrl-C.
 - `evaluate`: `recurra.evaluate`, the network of a run judged anew.
 - `predict`: rows of predictions of a run.
 - `explain`: which values speak for a prediction, as files beside a run.

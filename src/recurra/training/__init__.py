@@ -1,8 +1,8 @@
 """Training: the loop, losses, schedules, stopping, progress. Scores come in as functions.
 
 - `callbacks/`: `Callback`, what a user may do at each moment of training, as plain methods that do nothing
-- `checkpoints`: `Checkpoints`, where training stands, kept in a folder while it goes on; `newest`, what to go on from
-- `closed_form`: A linear map found in one step: ridge regression, its strength chosen by leaving each sequence out
+- `checkpoints`: `Checkpoints`, where training stands, kept every so often, after each epoch and at Ctrl-C; `newest`
+- `closed_form`: A linear map found in one step, by ridge regression, and the temperature its class scores are divided by
 - `config`: `TrainingConfig`, everything that decides how a network is trained
 - `distributed/`: One training on several processes, its gradients added in a fixed order
 - `failures`: Why training could not go on, in words: a number that is not finite, or no memory left

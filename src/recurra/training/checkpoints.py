@@ -1,4 +1,4 @@
-"""`Checkpoints`: where training stands, kept in a folder while it goes on; `newest`, what to go on from.
+"""`Checkpoints`: where training stands, kept every so often, after each epoch and at Ctrl-C; `newest`.
 
 A checkpoint is a file of `recurra.store`, like a model file: weights, the best weights so far, the state of
 optimizer, schedule and early stopping, the place in the order of the data, the history. The random numbers of

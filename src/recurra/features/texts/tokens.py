@@ -1,4 +1,6 @@
-"""`Words`: a text becomes one row per token: its number or its vector, and its letters.
+"""`Words`: a text becomes one row per token; the vocabulary is counted and cut here.
+
+A row is the token's number or its vector, and its letters.
 
 Tokens are words, characters, byte-pair pieces, or the entries of a list given in place of a text. The vocabulary is learned
 on the training part and kept in the model file as the JSON of the ``tokenizers`` library.

@@ -14,7 +14,7 @@ from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
-from recurra.fitting.vocabulary import warn_of_whole_sentences
+from recurra.fitting.text_inputs import warn_of_whole_sentences
 from recurra.inputs.request import Request
 from recurra.options import TextGeneratorOptions
 from recurra.readers.files.encodings import read_text

@@ -12,7 +12,7 @@ from recurra.batches.splits import content_keys, held_out
 from recurra.features.texts.symbols import Symbols
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
-from recurra.fitting.vocabulary import warn_of_whole_sentences
+from recurra.fitting.text_inputs import warn_of_whole_sentences
 from recurra.inputs.pairs import Pairs, as_text, read_pairs
 from recurra.inputs.request import Request
 from recurra.inputs.sequences import validation_pair

@@ -22,7 +22,7 @@ from recurra.inputs.series import Attributes, GivenSeries, read_series
 from recurra.inputs.targets import rising_quantiles
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import season_of
-from recurra.recipes import calibration, weighing
+from recurra.recipes import interval_calibration, weighing
 from recurra.serving.models.forecast_model import ForecastModel, padded
 
 LEAST_CONTEXT = 24
@@ -78,7 +78,7 @@ class SeriesTask(Task):
                 for number, member in enumerate(members)
                 for name, array in member.weights.items()
             }
-            manifest["calibration"] = calibration.learn(manifest, features, weights, held)
+            manifest["calibration"] = interval_calibration.learn(manifest, features, weights, held)
             return ForecastModel(manifest, features, weights)
 
         return Prepared(
@@ -150,7 +150,7 @@ def _held(
         return None, []
     if judge is not None:
         return None, [(range(members), judge)]
-    shares = calibration.shares(spans, given, members, int(options.horizon)) if members > 1 else None
+    shares = interval_calibration.shares(spans, given, members, int(options.horizon)) if members > 1 else None
     if shares is None:
         return None, []
     held = [([number], learn.take(left)) for number, (_, left) in enumerate(shares) if len(left)]

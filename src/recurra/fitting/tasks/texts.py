@@ -5,7 +5,7 @@ from typing import Any
 from recurra.checks import are_token_lists, as_texts, as_token_lists
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
-from recurra.fitting import vocabulary
+from recurra.fitting import text_inputs
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
 from recurra.inputs.sequences import Given
@@ -22,14 +22,14 @@ def read(estimator: Any, X: Any, *, reset: bool) -> tuple[list[str], list[str] |
 def features(options: WordOptions, given: Given) -> Learned:
     """Learn the vocabulary from the part that trains."""
     texts: list[Any] = given.sequences
-    found, rows, facts = vocabulary.fit_words(options, texts, given.weights)
+    found, rows, facts = text_inputs.fit_words(options, texts, given.weights)
     return Learned(Chain([found], 0), rows, facts)
 
 
 def front(options: WordOptions, learned: Learned) -> dict[str, Any] | None:
     """Describe the layers that read words."""
     first: Any = learned.features.steps[0]
-    return vocabulary.front(options, first, learned.first_vectors)
+    return text_inputs.front(options, first, learned.first_vectors)
 
 
 def told(options: WordOptions, learned: Learned, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stacked layers in one or both directions, from weights with torch's names; whole or step by step."""
+"""Stacked layers from weights with torch's names; whole, or step by step with states kept (`StackStep`)."""
 
 from collections.abc import Mapping
 from typing import Any

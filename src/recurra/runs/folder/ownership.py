@@ -1,4 +1,4 @@
-"""Who writes into a run folder, and how a new run takes the place of an earlier one.
+"""When a run folder is locked, and how a new run takes the place of an earlier one.
 
 Whoever trains into a run folder owns it, see `owned`. Where a run is replaced, the new one grows beside it as
 ``.NAME.new``, and for the moment of the change the earlier one is called ``.NAME.old``.

@@ -1,4 +1,4 @@
-"""The network as a running computation: its state, and what it answers after the steps so far."""
+"""Front end, layers, pooling and head as one network that goes on step by step; what it answers after the steps so far."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Loss and gradient of a batch, shard by shard: the same bits for any number of workers.
+"""Loss and gradient of a batch, summed over the shards of all workers: the same bits for any number of workers.
 
 The outputs of all shards are gathered, and the loss is that of the whole batch, whatever its weights are; its gradient
 with respect to the outputs goes back through each shard alone. The gradients of the shards are added in the order of a

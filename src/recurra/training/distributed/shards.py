@@ -1,4 +1,4 @@
-"""How a batch is cut into shards, which worker has which, and the binary tree in which their gradients are added.
+"""The plan alone: how a batch is cut into shards, which worker has which, in which order gradients are added.
 
 All of it follows from lengths and counts alone, so that every worker knows it of every other without a message.
 """

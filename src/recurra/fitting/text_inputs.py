@@ -1,4 +1,4 @@
-"""How texts become numbers: the vocabulary, pretrained vectors, and the layers that read them."""
+"""The options of texts handed to `Words`, pretrained vectors, and the layers that read them."""
 
 import logging
 import warnings
