@@ -79,7 +79,7 @@ def with_threshold(
     elif options.quantile == "auto":
         threshold = _above_the_usual(reached)
     else:
-        threshold = np.quantile(reached, options.quantile)
+        threshold = np.quantile(reached, float(options.quantile))
     return replace(model, manifest={**model.manifest, "threshold": float(threshold)})
 
 
