@@ -73,41 +73,75 @@ def table() -> list[str]:
     return lines
 
 
+COLOURS = {
+    "equal lengths, padded": "#4477aa",
+    "unequal lengths, padded": "#228833",
+    "unequal lengths, packed": "#ccbb44",
+}
+BARS = {
+    ("train equal", "torch padded"): "equal lengths, padded",
+    ("train ragged", "torch padded"): "unequal lengths, padded",
+    ("train ragged", "torch packed"): "unequal lengths, packed",
+}
+AROUND = {"embedding": "embedding", "convolution": "convolution", "loader": "2 loaders"}
+
+
+def loops(cell: str) -> dict[str, dict[str, float]]:
+    """Return by row of `bench_loop` in 32 bits, and kind of batch, how many times as fast as torch a whole loop is."""
+    out: dict[str, dict[str, float]] = {}
+    for row in results("bench_loop")["rows"]:
+        if row["cell"] != cell or row["around"] in ("autocast", "bfloat16"):
+            continue
+        name = ",".join(str(row[key]) for key in ("batch", "time", "inputs", "hidden"))
+        name += " ×2, both ways" if row["both"] else ""
+        name += f", {AROUND[row['around']]}" if row["around"] else ""
+        lengths = "unequal lengths" if row["ragged"] else "equal lengths"
+        for against in ("padded", "packed"):
+            if f"{against}_ratio" in row:
+                out.setdefault(name, {})[f"{lengths}, {against}"] = row[f"{against}_ratio"]
+    return out
+
+
+def layers_alone(cell: str) -> dict[str, dict[str, float]]:
+    """Return the same of the layer alone, ours and torch's in turns without rests in one process."""
+    out: dict[str, dict[str, float]] = {}
+    for (kind, against), bar in BARS.items():
+        for shape, ratio in ratios(f"{cell}_no_rests", kind, against).items():
+            out.setdefault(shape, {})[bar] = ratio
+    return out
+
+
 def figure() -> None:
-    """Draw training speed by shape: ours as a multiple of torch's."""
-    shapes = [",".join(map(str, shape)) for shape in measure.SHAPES]
-    fig, panels = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
-    for panel, cell in zip(panels, TARGETS, strict=True):
-        bars = [
-            ("train equal", "torch padded"),
-            ("train ragged", "torch padded"),
-            ("train ragged", "torch packed"),
-        ]
-        for k, (kind, against) in enumerate(bars):
-            found = ratios(cell, kind, against)
-            at = [j + (k - 1) * 0.27 for j in range(len(shapes))]
-            lengths = "equal lengths" if kind.endswith("equal") else "unequal lengths"
-            panel.bar(
-                at, [found[s] - 1 for s in shapes], 0.25, bottom=1, color=("#4477aa", "#228833", "#ccbb44")[k],
-                label=f"{lengths}, {against}",
-            )  # fmt: skip
-        panel.axhline(1, color="#444444", linewidth=0.8)
-        panel.set_yscale("log")
-        panel.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["½", "1", "2", "5", "10", "20", "50"])
-        panel.minorticks_off()
-        panel.set_xticks(range(len(shapes)), shapes, rotation=35, ha="right", fontsize=7)
-        panel.set_title(cell.upper())
-        panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("times as fast as torch")
-    panels[1].set_xlabel("batch, steps, inputs, units", fontsize=8)
-    fig.legend(*panels[0].get_legend_handles_labels(), fontsize=8, frameon=False, loc="lower center", ncols=3)
-    about = results("bench_lstm")["machine"]
+    """Draw training speed as a multiple of torch's: a whole loop above, the layer alone below."""
+    fig, grid = plt.subplots(2, 3, figsize=(10, 6.6), sharey=True)
+    titles = ("a user's whole loop", "the layer alone")
+    for title, found_of, panels in zip(titles, (loops, layers_alone), grid, strict=True):
+        for panel, cell in zip(panels, TARGETS, strict=True):
+            found = found_of(cell)
+            for at, bars in enumerate(found.values()):
+                for k, (bar, colour) in enumerate(COLOURS.items()):
+                    if bar in bars:
+                        panel.bar(at + (k - 1) * 0.27, bars[bar] - 1, 0.25, bottom=1, color=colour)
+            panel.axhline(1, color="#444444", linewidth=0.8)
+            panel.set_yscale("log")
+            panel.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["½", "1", "2", "5", "10", "20", "50"])
+            panel.minorticks_off()
+            panel.set_xticks(
+                range(len(found)), found, rotation=40, ha="right", rotation_mode="anchor", fontsize=7
+            )
+            panel.set_title(f"{cell.upper()}, {title}", fontsize=10)
+            panel.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("times as fast as torch")
+    marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
+    labels = [bar.replace(", ", ", torch ") for bar in COLOURS]
+    fig.legend(marks, labels, fontsize=8, frameon=False, loc="lower center", ncols=3)
+    about = results("bench_loop")["machine"]
     fig.suptitle(
-        f"Training a layer, {about['threads']} threads of an {about['processor']} "
-        f"({about['kernels']['isa']}), torch {about['torch']}",
+        f"Training, {about['threads']} threads of an {about['processor']} ({about['kernels']['isa']}), "
+        f"torch {about['torch']}; batch, steps, inputs, units",
         fontsize=9,
-    )  # fmt: skip
-    fig.tight_layout(rect=(0, 0.06, 1, 1))
+    )
+    fig.tight_layout(rect=(0, 0.03, 1, 1))
     fig.savefig(ROOT / "docs" / "images" / "speed.png", dpi=150)
 
 
