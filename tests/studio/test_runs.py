@@ -107,6 +107,13 @@ def test_a_run_that_replaces_another_is_shown_beside_it(tmp_path):
     assert found == {"group0/run0": "finished", "group0/.run0.new": "training"}
 
 
+@pytest.mark.parametrize("name", [".hidden", ".git", "__pycache__"])
+def test_hidden_folders_are_not_looked_into(tmp_path, name):
+    write_run(tmp_path / name / "run")
+    write_run(tmp_path / "a")
+    assert [row["id"] for row in Table(Below.of(tmp_path)).rows()] == ["a"]
+
+
 def test_the_folder_may_be_a_run(tmp_path):
     write_run(tmp_path / "a")
     assert [row["id"] for row in Table(Below.of(tmp_path / "a")).rows()] == ["."]
