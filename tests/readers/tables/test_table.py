@@ -218,8 +218,8 @@ def test_irregular_and_mixed_sampling_are_told():
     assert any("sampled at different rates" in note for note in mixed.notes)
 
 
-def test_a_million_columns():
-    width = 1_000_000
+def test_a_hundred_thousand_columns():
+    width = 100_000
     text = "time," + ",".join(f"c{i}" for i in range(width)) + "\n" + ",".join(["1"] * (width + 1)) + "\n"
     assert message(text) == (
         f"t.csv: has {width + 1} columns; a long table has one column per channel, at most {MAX_CHANNELS}. "
