@@ -129,7 +129,7 @@ def test_two_signals_at_once_leave_no_trace_on_the_screen():
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
         "    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
-        "    time.sleep(10)\n"
+        "    time.sleep(100)\n"
         "except KeyboardInterrupt:\n"
         "    print('ended')"
     )
@@ -178,7 +178,7 @@ def test_a_signal_is_not_lost_where_python_drops_errors(name, where):
         f"dead = weakref.ref(thing, lambda _: {where!r} == 'in_callback' and os.kill(os.getpid(), signal.{name}))\n"
         "try:\n"
         "    del thing\n"
-        "    time.sleep(10)\n"
+        "    time.sleep(100)\n"
         "except KeyboardInterrupt as error:\n"
         f"    print(interrupts.number_of(error) == signal.{name})"
     )

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -191,14 +192,26 @@ def strange_child(monkeypatch, tmp_path):
             "sys.stdout.buffer.write(b'{\"shape\": [2'); sys.stdout.flush(); os._exit(3)",
             "the decoder crashed on it",
         ),
-        ("time.sleep(60)", "decoding it takes longer than timeout_seconds"),
+        ("open(ASLEEP, 'w').close(); time.sleep(600)", "decoding it takes longer than timeout_seconds"),
     ],
 )
-def test_the_child_dies_alone(strange_child, ramp, tmp_path, misbehaviour, message):
-    strange_child(misbehaviour)
+def test_the_child_dies_alone(strange_child, ramp, tmp_path, monkeypatch, misbehaviour, message):
+    asleep, receive = tmp_path / "asleep", video._Child.receive
+
+    def receive_soon(child, seconds):
+        """Wait five seconds for a child that sleeps, and as long as is allowed for one that is at work."""
+        while child._answers.empty() and not asleep.exists():
+            time.sleep(0.01)
+        found = receive(child, 5 if asleep.exists() else seconds)
+        if found == (None, None):
+            asleep.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(video._Child, "receive", receive_soon)
+    strange_child(misbehaviour.replace("ASLEEP", repr(str(asleep))))
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(ramp.read_bytes())
-    with FrameReader(VideoWords(frames=2, size=8, timeout_seconds=15)) as reader:
+    with FrameReader(VideoWords(frames=2, size=8)) as reader:
         found = list(reader.read_all([ramp, bad, ramp, ramp]))
     assert [type(f) for f in found] == [Clip, DataError, Clip, Clip]
     with pytest.raises(DataError, match=message):

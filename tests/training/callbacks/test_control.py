@@ -90,6 +90,8 @@ def test_pause_waits_and_is_no_part_of_the_seconds(run, path):
         path.write_text("pause\n")
 
         def go_on():
+            while not status.exists() or json.loads(status.read_text())["state"] != "paused":
+                time.sleep(0.01)
             time.sleep(0.5)
             seen.append(json.loads(status.read_text()))
             path.unlink()
