@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurra.datasets import load_any
-from recurra.errors import RecurraError
+from recurra.errors import DataError, RecurraError
 from recurra.readers.large import delimited, tables
 from recurra.readers.tables import table
 from recurra.readers.tables.table_options import TableOptions
@@ -180,3 +180,33 @@ def test_an_index_of_pandas_without_a_name_is_no_channel_but_times_are(times, tm
         found = read(tmp_path / "a.parquet")
         assert found.channel_names == ["ax", "ay"]
         assert found.records[0].sample_rate_hz == pytest.approx(1 / 3600 if times else 10)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_levels_of_an_index_without_a_name(stored, order, tmp_path):
+    import pandas as pd
+
+    def load(*levels, names=None):
+        index = pd.MultiIndex.from_arrays(
+            [levels[i] for i in order], names=names and [names[i] for i in order]
+        )
+        frame = pd.DataFrame({"ax": np.sin(np.arange(40.0)), "ay": np.arange(40) % 7}, index=index)
+        if stored:
+            frame.to_parquet(tmp_path / "a.parquet")
+        return load_any(tmp_path / "a.parquet" if stored else frame)
+
+    times = [*pd.date_range("2024-01-01", periods=20, freq="h")] * 2
+    one = pd.date_range("2024-01-01", periods=40, freq="h")
+    for own in (["a"] * 20 + ["b"] * 20, pd.Categorical(["un"] * 20 + ["né"] * 20)):
+        data = load(own, times)
+        assert (data.channel_names, [len(x) for x in data.X]) == (["ax", "ay"], [20, 20])
+        assert data[1].sample_rate_hz == pytest.approx(1 / 3600)
+    data = load(np.arange(40), one, names=(None, "time"))
+    assert (data.channel_names, len(data)) == (["ax", "ay"], 1)
+    who = "a.parquet" if stored else "DataFrame"
+    with pytest.raises(DataError) as caught:
+        load(one, one + pd.Timedelta("30D"))
+    assert f"{who}: 2 levels of the index hold times and have no name, so which" in str(caught.value)
+    with pytest.raises(DataError, match=r"column 'level_0' must hold numbers; row 0 has '.'\. .* with.* id="):
+        load(list("ab") * 20, list("cd") * 20)

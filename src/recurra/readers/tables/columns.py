@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import counted, did_you_mean, listing
 from recurra.errors import DataError
 from recurra.readers.arrow.coded import Coded, factorize
-from recurra.readers.arrow.parquet_file import arrow_cells, check_frame, open_parquet
+from recurra.readers.arrow.parquet_file import arrow_cells, check_frame, open_parquet, unnamed_levels
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables.number_formats import NotANumberError, Numerals, is_missing
 from recurra.readers.tables.preamble import (
@@ -284,7 +284,7 @@ class Columns:
             cell: n for cell, n in zip(known, counts, strict=True) if cell is not None and is_missing(cell)
         }
         if odd:
-            shown = ", ".join(f"{cell!r} ({count} cells)" for cell, count in sorted(odd.items()))
+            shown = ", ".join(f"{cell!r} ({counted(count, 'cell')})" for cell, count in sorted(odd.items()))
             self._note(
                 f"{self.who}: the column {name!r} holds {shown}, read as what stands there; leave cells empty where it is "
                 "not known."
@@ -511,21 +511,13 @@ def is_frame(source: Any) -> bool:
 
 
 def from_frame(frame: Any, *, numerals: Numerals | None = None) -> Columns:
-    """Take the columns of a DataFrame or a table of Arrow; a named pandas index, or one of times, counts as columns.
+    """Take the columns of a DataFrame or a table of Arrow.
 
-    Names of two levels are joined: ``("acc", "x")`` is ``acc_x``.
+    The levels of an index of pandas count as columns: those with a name, and others as `unnamed_levels` says. Names of
+    columns of two levels are joined: ``("acc", "x")`` is ``acc_x``.
     """
     if type(frame).__module__.startswith("pandas"):
-        times = type(frame.index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
-        if times and frame.index.name is None and "time" not in frame:
-            frame = frame.rename_axis("time")
-    if type(frame).__module__.startswith("pandas") and any(name is not None for name in frame.index.names):
-        doubled = [name for name in frame.index.names if name is not None and name in frame.columns]
-        if doubled:
-            raise DataError(
-                f"DataFrame: both a column and the index are called {doubled[0]!r}. Rename one: frame.rename_axis('row')."
-            )
-        frame = frame.reset_index()
+        frame = _with_index(frame)
     pandas = hasattr(frame, "iloc")
     if hasattr(frame, "column_names"):  # Arrow
         names, arrays = list(frame.column_names), [_cells(column) for column in frame.columns]
@@ -535,6 +527,39 @@ def from_frame(frame: Any, *, numerals: Numerals | None = None) -> Columns:
         arrays = [_cells(frame.iloc[:, i] if pandas else frame.to_series(i)) for i in count]
     check_frame(names, len(frame), "DataFrame")
     return Columns("DataFrame", names, arrays, numerals=numerals or Numerals())
+
+
+def _with_index(frame: Any) -> Any:
+    """Return a frame of pandas with the levels of its index that are columns among them."""
+    index = frame.index
+    levels = [index.get_level_values(level) for level in range(index.nlevels)]
+    kinds = {
+        number: "times" if _of_times(level) else "numbers" if _of_numbers(level) else "texts"
+        for number, level in enumerate(levels)
+        if level.name is None
+    }
+    called = unnamed_levels("DataFrame", kinds, several=len(levels) > 1, taken=frame.columns)
+    names = list(index.names)
+    for number, name in zip(kinds, called, strict=True):
+        names[number] = name
+    doubled = [name for name in index.names if name is not None and name in frame.columns]
+    if doubled:
+        raise DataError(
+            f"DataFrame: both a column and the index are called {doubled[0]!r}. Rename one: frame.rename_axis('row')."
+        )
+    counting = [number for number, name in enumerate(names) if name is None]
+    if len(counting) == len(levels):
+        return frame
+    named = frame.rename_axis(index=names)
+    return (named.droplevel(counting) if counting else named).reset_index()
+
+
+def _of_times(index: Any) -> bool:
+    return type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
+
+
+def _of_numbers(index: Any) -> bool:
+    return getattr(index.dtype, "kind", "O") in "iufb"
 
 
 def _cells(column: Any) -> np.ndarray:
@@ -557,15 +582,5 @@ def check_full_rows(columns: Columns, *, advice: str = "") -> None:
     if columns.first_short is not None:
         raise DataError(
             f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
-            f"{len(columns.names)}. Complete the row.{_open_quote(columns)}{advice}"
+            f"{len(columns.names)}. Complete the row.{advice}"
         )
-
-
-def _open_quote(columns: Columns) -> str:
-    """Return that a quotation mark is never closed, where the row goes on over lines to the end of the file."""
-    last = columns[columns.names[-1]][-1] if columns.rows else None
-    cells = [column[-1] for column in columns.arrays if isinstance(column[-1], str)] if columns.rows else []
-    long = next((cell for cell in cells if cell.count("\n") > 1), None)
-    if long is None or last:
-        return ""
-    return f" It begins with {long.partition(chr(10))[0][:30]!r}, behind a quotation mark that is never closed: close it."

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError
 from recurra.readers.tables.columns import Columns, from_frame, is_frame
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
@@ -42,8 +42,8 @@ def sequences(columns: Columns, channels: Sequence[str]) -> list[np.ndarray]:
         if len(set(lengths)) > 1:
             odd = next(i for i, length in enumerate(lengths) if length != lengths[0])
             raise DataError(
-                f"{columns.who}: the channels of a sequence must be equally long; in {columns.place(row)} "
-                f"{channels[0]!r} has {lengths[0]} steps, {channels[odd]!r} {lengths[odd]}. Cut or fill them."
+                f"{columns.who}: the channels of a sequence must be equally long; in {columns.place(row)} {channels[0]!r} "
+                f"has {counted(lengths[0], 'step')}, {channels[odd]!r} {lengths[odd]}. Cut or fill them."
             )
         out.append(np.column_stack(cells))
     return out
@@ -86,7 +86,9 @@ def with_label(
 def _is_of_instances(frame: Any) -> bool:
     """Return whether the index of a frame has two levels, the second of times: more may be meant by any other pair."""
     index: Any = getattr(frame, "index", None)
-    if getattr(index, "nlevels", 1) != 2:
+    if getattr(index, "nlevels", 1) != 2 or (
+        index.names[0] is None and index.get_level_values(0).dtype.kind in "mM"
+    ):
         return False
     return index.get_level_values(1).dtype.kind in "mM" or "time" in str(index.names[1]).lower()
 
