@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import recurra
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.tables import columns as cols
 
@@ -196,4 +197,18 @@ def test_polars():
 def test_frame_without_rows():
     pd = pytest.importorskip("pandas")
     text = message(DataError, cols.from_frame, pd.DataFrame({"a": []}))
-    assert text == "DataFrame: has 1 columns and 0 rows; a table needs at least one of each."
+    assert text == "DataFrame: has 1 column and 0 rows; a table needs at least one of each."
+
+
+@pytest.mark.parametrize("row", ['a,"1,up', 'a,1,"up', '"a,1,up'])
+@pytest.mark.parametrize("behind", [1, 30])
+def test_a_quotation_mark_that_is_never_closed_is_told_with_its_line(tmp_path, row, behind):
+    (tmp_path / "t.csv").write_text("id,x,label\na,0,up\n" + row + "\n" + "b,2,down\n" * behind)
+    with pytest.raises(DataError) as caught:
+        recurra.load(tmp_path / "t.csv")
+    begin = row[row.index('"') + 1 :]
+    assert f"line 3 has a quotation mark that is never closed, before {begin!r}: the lines" in str(
+        caught.value
+    )
+    (tmp_path / "t.csv").write_text('id,x,label\na,0,up\na,1,"up"\nb,3," 5"" pipe"\n')
+    assert recurra.load(tmp_path / "t.csv").y.tolist() == ["up", '5" pipe']
