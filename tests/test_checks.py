@@ -9,6 +9,7 @@ from recurra.checks import (
     check_finite,
     check_number,
     check_same_channels,
+    counted,
     did_you_mean,
     missing_extra,
 )
@@ -115,3 +116,8 @@ def test_missing_extra_names_the_command():
 def test_a_name_is_found_whatever_its_capitals(name):
     assert did_you_mean(name, ["rnn", "lstm", "GRU"]) == " Did you mean 'lstm'?"
     assert did_you_mean("gru", ["rnn", "lstm", "GRU"]) == " Did you mean 'GRU'?"
+
+
+def test_one_has_its_singular():
+    assert [counted(n, "step") for n in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]
+    assert [counted(n, "class", "classes") for n in (1, 3)] == ["1 class", "3 classes"]

@@ -229,9 +229,9 @@ def check_same_channels(
     for index, sequence in enumerate(sequences):
         if sequence.shape[1] != channels:
             rule = (
-                f"the fitted network expects {channels} channels"
+                f"the fitted network expects {counted(channels, 'channel')}"
                 if expected is not None
-                else f"{where(0, names)} has {channels} channels"
+                else f"{where(0, names)} has {counted(channels, 'channel')}"
             )
             looks_turned = sequence.shape[0] == channels and sequence.shape[1] > 1
             turned = " It looks turned round: pass the transpose." if looks_turned else ""

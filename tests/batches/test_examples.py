@@ -52,7 +52,7 @@ def test_take_keeps_the_parts_together():
 def test_disagreeing_parts_are_named():
     with pytest.raises(ShapeError, match=r"targets must have one entry per sequence \(3\); got 2"):
         make(np.array([0, 1]))
-    with pytest.raises(ShapeError, match=r"sequence 1 \('b'\) has 1 time steps but 2 targets"):
+    with pytest.raises(ShapeError, match=r"sequence 1 \('b'\) has 1 time step but 2 targets"):
         make([np.zeros(3), np.zeros(2), np.zeros(2)], names=["a", "b", "c"])
     with pytest.raises(DataError, match="at least one sequence"):
         Examples(inputs=[], targets=np.zeros(0))

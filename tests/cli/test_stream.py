@@ -104,7 +104,7 @@ BAD = [
     ("[1, true]", "line 2: 'True' is not a number."),
     ("[" * 9000, "line 2: it is not JSON: '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[['."),
     ('{"ax": 1}', "line 2: it lacks the channel 'ay'."),
-    ('{"row": 7}', "line 2: it has 1 numbers, the network reads 2."),
+    ('{"row": 7}', "line 2: it has 1 number, the network reads 2."),
     ('"text"', "line 2: it must be a list of 2 numbers; got 'text'."),
     (
         "[1, null]",
@@ -138,7 +138,7 @@ def test_bad_lines_of_csv(cli, make, tmp_path):
     done = cli("stream", path, tmp_path / "bad.csv")
     assert done.err.splitlines()[:3] == [
         "Skipped line 2: 'x' is not a number.",
-        "Skipped line 3: it has 1 cells; 2 are expected.",
+        "Skipped line 3: it has 1 cell; 2 are expected.",
         "Skipped line 4: it is not UTF-8.",
     ]
     assert [a["step"] for a in answers(done)] == [0, 1]

@@ -59,7 +59,7 @@ def test_messages():
     features = SeriesFeatures(n_known=1, known_center=(0.0,), known_spread=(1.0,))
     with pytest.raises(DataError, match="must be known for 5 steps, those ahead among them; got 3 rows"):
         check_known(Known(np.zeros((3, 1))), steps=5, features=features, index=0, name=None)
-    with pytest.raises(ShapeError, match="must have 1 columns known in advance; got 2"):
+    with pytest.raises(ShapeError, match="must have 1 column known in advance; got 2"):
         check_known(Known(np.zeros((9, 2))), steps=5, features=features, index=0, name=None)
     with pytest.raises(ValueError, match="transform must be one of"):
         SeriesFeatures.from_manifest({"transform": "root"})

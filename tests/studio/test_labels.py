@@ -184,3 +184,12 @@ def test_a_name_that_is_no_text_is_refused(below):
     np.save(below.root / name, np.zeros((9, 1)))
     with pytest.raises(DataError, match="is not UTF-8, and a table of labels is"):
         save(below, name, [stretch(0, 5, "x")], 9)
+
+
+def test_labels_in_a_table_by_tabs_are_told_of_and_no_second_table_is_written(below):
+    (below.root / "labels.tsv").write_text("file\tstart\tend\tlabel\na.npy\t0\t10\trest\n")
+    with pytest.raises(
+        DataError, match=r"stand in labels\.tsv; save them as labels\.csv, which studio writes\."
+    ):
+        save(below, "a.npy", [stretch(0, 10, "walk")], 50)
+    assert not (below.root / "labels.csv").exists()

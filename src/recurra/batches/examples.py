@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from recurra.batches.bucketing import plan
-from recurra.checks import where
+from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
 from recurra.ragged import Ragged
 
@@ -77,8 +77,8 @@ class Examples:
         for index, (steps, target) in enumerate(zip(self.lengths, self.targets, strict=True)):
             if len(target) != steps:
                 raise ShapeError(
-                    f"Examples: {where(index, self.names)} has {steps} time steps but {len(target)} targets. "
-                    "Give one target for each time step."
+                    f"Examples: {where(index, self.names)} has {counted(steps, 'time step')} but "
+                    f"{counted(len(target), 'target')}. Give one target for each time step."
                 )
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recurra.checks import check_same_channels
+from recurra.checks import check_same_channels, counted
 from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.explanations.traces import Trace, trace
@@ -193,7 +193,8 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
             context = replace(context or ReportContext(), **told)
         if y is not None and len(y) != len(sequences):
             raise DataError(
-                f"{type(self).__name__}: evaluate needs labels for each of {len(sequences)} sequences; got {len(y)}."
+                f"{type(self).__name__}: evaluate needs labels for each of {counted(len(sequences), 'sequence')}; got "
+                f"{len(y)}."
             )
         found = AnomalyEvaluation.made(
             sequences,

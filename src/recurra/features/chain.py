@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from recurra.checks import did_you_mean, where
+from recurra.checks import counted, did_you_mean, where
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
 from recurra.features.rows.alignment import Alignment
@@ -159,8 +159,8 @@ class Chain:
         for index, sequence in enumerate(sequences):
             if len(sequence) < alignment.window:
                 raise DataError(
-                    f"features: {where(index, names)} has {len(sequence)} steps, fewer than the {alignment.window} of the "
-                    "first row. Leave it out, or choose a shorter window."
+                    f"features: {where(index, names)} has {counted(len(sequence), 'step')}, fewer than the "
+                    f"{alignment.window} of the first row. Leave it out, or choose a shorter window."
                 )
 
     def check_rows(self, rows: Sequence[np.ndarray], names: Sequence[str | None] | None) -> None:

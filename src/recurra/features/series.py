@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from recurra.checks import listing, where
+from recurra.checks import counted, listing, where
 from recurra.errors import DataError, ShapeError
 
 TRANSFORMS = ("none", "log")
@@ -379,12 +379,13 @@ def check_known(
     found = 0 if known.future is None else known.future.shape[1]
     if found != features.n_known:
         raise ShapeError(
-            f"known: {place} must have {features.n_known} columns known in advance; got {found}. "
-            "Give the columns the network was trained with."
+            f"known: {place} must have {counted(features.n_known, 'column')} known in advance; got {found}. Give the "
+            "columns the network was trained with."
         )
     if known.future is not None and len(known.future) < steps:
         raise DataError(
-            f"known: {place} must be known for {steps} steps, those ahead among them; got {len(known.future)} rows.{ahead}"
+            f"known: {place} must be known for {counted(steps, 'step')}, those ahead among them; got "
+            f"{counted(len(known.future), 'row')}.{ahead}"
         )
     if known.future is not None and not np.isfinite(known.future[:steps]).all():
         odd = ~np.isfinite(known.future[:steps])

@@ -347,8 +347,8 @@ class StaticInputs:
         width = len(table.rows[0]) if table.rows else len(self.columns)
         if width != len(self.columns):
             raise ShapeError(
-                f"{who}: static must have {len(self.columns)} columns, {listing(self.names)}; got {width}. Give those the "
-                "network was trained with."
+                f"{who}: static must have {counted(len(self.columns), 'column')}, {listing(self.names)}; got {width}. Give "
+                "those the network was trained with."
             )
         return list(range(width))
 

@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 import recurra
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.nn.cells.gru import GRU
@@ -77,7 +77,7 @@ def as_estimator(network: nn.Module, classes: Sequence[Any] | None) -> Any:
         size = description["output_size"]
         if classes is not None and len(classes) != size:
             raise UsageError(
-                f"import_weights: the network has {size} classes; classes= gives {len(classes)}."
+                f"import_weights: the network has {counted(size, 'class', 'classes')}; classes= gives {len(classes)}."
             )
         target = classes_to_manifest(np.arange(size) if classes is None else np.asarray(classes))
     name = NAMES[task]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from recurra.checks import counted
 from recurra.errors import DataError
 from recurra.nn.imported.stages import OverSteps, OverTime, Recurrence, Stage
 
@@ -75,7 +76,9 @@ def _check_sizes(stages: Stages) -> None:
         )
         reads, gives = _sizes(stage)
         if size is not None and reads is not None and reads != size:
-            raise DataError(f"layer {name!r} reads {reads} channels, and the one before gives {size}.")
+            raise DataError(
+                f"layer {name!r} reads {counted(reads, 'channel')}, and the one before gives {size}."
+            )
         size = gives if gives is not None else size
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recurra.checks import missing_extra
+from recurra.checks import counted, missing_extra
 from recurra.errors import DataError, RecurraError
 from recurra.importing.containers import reason
 from recurra.nn.imported.graph import READ_BY_LAYERS, Body, ImportedGraph, Node, evaluated
@@ -291,7 +291,8 @@ def _most(given: Sequence[Tensor | None]) -> int:
 def recurrences(module: nn.Module) -> list[str]:
     """Return a line for each recurrent layer of a module, such as ``lstm: LSTM, 12 channels, 64 units, both directions``."""
     return [
-        f"{name or 'the layer'}: {type(layer).__name__}, {layer.input_size} channels, {layer.hidden_size} units"
+        f"{name or 'the layer'}: {type(layer).__name__}, {counted(layer.input_size, 'channel')}, "
+        f"{counted(layer.hidden_size, 'unit')}"
         + (f", {layer.num_layers} layers" if layer.num_layers > 1 else "")
         + (", both directions" if layer.bidirectional else "")
         for name, layer in module.named_modules()

@@ -240,7 +240,8 @@ def readable(estimator: Any, X: Any, *beside: Any) -> tuple[Any, ...]:
         )
     broken = [names[i] if names else str(i) for i in sorted(errors)]
     warnings.warn(
-        f"{len(broken)} of {len(clips)} clips cannot be decoded and are left out: {listing(broken, 5)}.",
+        f"{len(broken)} of {counted(len(clips), 'clip')} cannot be decoded and {'is' if len(broken) == 1 else 'are'} left "
+        f"out: {listing(broken, 5)}.",
         RecurraWarning,
         stacklevel=4,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import where
+from recurra.checks import counted, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.inputs.series import (
     GivenSeries,
@@ -34,9 +34,9 @@ def tell_short(model: ForecastModel, given: GivenSeries) -> None:
     if short:
         length = len(given.values[short[0]])
         warnings.warn(
-            f"Forecaster: {len(short)} of {len(given)} series are shorter than the {model.context} steps the network reads, "
-            f"such as {where(short[0], given.names)} of {length}; the steps before are read as missing. Give a longer "
-            "history, or train with a smaller context.",
+            f"Forecaster: {len(short)} of {len(given)} series {'is' if len(short) == 1 else 'are'} shorter than the "
+            f"{counted(model.context, 'step')} the network reads, such as {where(short[0], given.names)} of {length}; the "
+            "steps before are read as missing. Give a longer history, or train with a smaller context.",
             RecurraWarning,
             stacklevel=4,
         )
@@ -225,8 +225,8 @@ def after(
         ahead.append(future)
     if seen:
         warnings.warn(
-            f"Forecaster.evaluate: {seen} of {len(later)} series begin with steps the network was trained on or has seen; "
-            "they are left out, only what came after is judged.",
+            f"Forecaster.evaluate: {seen} of {len(later)} series {'begins' if seen == 1 else 'begin'} with steps the "
+            "network was trained on or has seen; they are left out, only what came after is judged.",
             RecurraWarning,
             stacklevel=3,
         )

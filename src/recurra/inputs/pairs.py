@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import where
+from recurra.checks import counted, where
 from recurra.errors import DataError
 from recurra.features.texts.symbols import END, Symbols, Text, as_sides
 from recurra.records import Dataset
@@ -123,8 +123,8 @@ def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pai
     for word, values in (("y", targets), ("groups", groups), ("sample_weight", sample_weight)):
         if values is not None and len(values) != len(sources):
             raise DataError(
-                f"{who}: X and {word} must have one entry per pair; got {len(sources)} sources in X and {len(values)} "
-                f"entries in {word}. Give one entry per source."
+                f"{who}: X and {word} must have one entry per pair; got {counted(len(sources), 'source')} in X and "
+                f"{len(values)} entries in {word}. Give one entry per source."
             )
     for side, texts in (("source", sources), ("target", targets)):
         for index, text in enumerate(texts):

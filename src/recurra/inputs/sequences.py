@@ -333,7 +333,8 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         if values is not None and len(values) != len(sequences):
             raise DataError(
                 f"{who}: X and {word} must have one entry per sequence, found inconsistent numbers of samples: "
-                f"{len(sequences)} sequences in X, {len(values)} entries in {word}. Give one entry per sequence."
+                f"{counted(len(sequences), 'sequence')} in X, {counted(len(values), 'entry', 'entries')} in {word}. Give "
+                "one entry per sequence."
             )
     weights = _check_sample_weight(
         sample_weight, np.empty(len(sequences)), dtype=np.float64, ensure_non_negative=True
@@ -494,8 +495,8 @@ def check_answers(estimator: Any, what: str, y: Any, sequences: Any, names: Sequ
         check_collection(f"{who}: y", y, len(sequences))
     if y is None or len(y) != len(sequences):
         raise DataError(
-            f"{who} needs one label per sequence; got {len(sequences)} sequences and "
-            f"{'no labels' if y is None else f'{len(y)} labels'}."
+            f"{who} needs one label per sequence; got {counted(len(sequences), 'sequence')} and "
+            f"{'no labels' if y is None else counted(len(y), 'label')}."
         )
     if isinstance(estimator, SequenceLabelerOptions):
         check_step_labels(who, y, names)
@@ -514,8 +515,8 @@ def check_collection(who: str, y: Any, count: int) -> None:
     axes = y.ndim if hasattr(y, "ndim") else 1 if hasattr(y, "__len__") else np.asarray(y).ndim
     if isinstance(y, str | bytes) or axes == 0:
         raise DataError(
-            f"{who} must have one entry per sequence; got the single value {y!r:.60} for {count} sequences. Give a list of "
-            f"{count}."
+            f"{who} must have one entry per sequence; got the single value {y!r:.60} for {counted(count, 'sequence')}. Give "
+            f"a list of {count}."
         )
 
 
@@ -537,6 +538,6 @@ def check_steps(
     for index, (sequence, own) in enumerate(zip(sequences, labels, strict=True)):
         if len(own) != len(sequence):
             raise DataError(
-                f"{who}: y: {where(index, names)} must have one label per time step; "
-                f"got {len(own)} labels for {len(sequence)} steps."
+                f"{who}: y: {where(index, names)} must have one label per time step; got {counted(len(own), 'label')} for "
+                f"{counted(len(sequence), 'step')}."
             )

@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from recurra.checks import check_number, listing, where
+from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
@@ -238,7 +238,7 @@ class NumberTarget:
         if columns.shape[1] != len(self.center):
             what = "time step" if self.per_step else "sequence"
             raise ShapeError(
-                f"{who}: must have {len(self.center)} numbers per {what}; got {columns.shape[1]}."
+                f"{who}: must have {counted(len(self.center), 'number')} per {what}; got {columns.shape[1]}."
             )
         return columns
 

@@ -248,8 +248,8 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
         )
     elif len(classes) > max(20, len(dataset) // 2) and not dataset.labels_per_step:
         out.append(
-            f"There are {len(classes)} classes for {len(dataset)} sequences; if their column is an id or a group, give "
-            "another as label=."
+            f"There are {len(classes)} classes for {counted(len(dataset), 'sequence')}; if their column is an id or a "
+            "group, give another as label=."
         )
     return out
 

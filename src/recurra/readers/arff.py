@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import counted, did_you_mean, listing
 from recurra.errors import DataError
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables.columns import Columns
@@ -212,8 +212,8 @@ def _channels(
         ]
         if found and len(values) != len(found[0]):
             raise DataError(
-                f"{path}: line {numbers[row]} has {len(values)} channels, line {numbers[0]} has {len(found[0])}. Give every "
-                "sequence the same channels."
+                f"{path}: line {numbers[row]} has {counted(len(values), 'channel')}, line {numbers[0]} has {len(found[0])}. "
+                "Give every sequence the same channels."
             )
         found.append(_without_padding(values))
     out = []

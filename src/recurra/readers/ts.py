@@ -277,7 +277,7 @@ def _check_channels(records: list[Record], path: Path) -> None:
     for record in records:
         if record.values.shape[1] != channels:
             raise DataError(
-                f"{path}: {record.name!r} has {record.values.shape[1]} channels, {records[0].name!r} has "
+                f"{path}: {record.name!r} has {counted(record.values.shape[1], 'channel')}, {records[0].name!r} has "
                 f"{channels}. "
                 "Give every sequence the same channels."
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
 from recurra.serving import smoothing
@@ -92,8 +93,9 @@ def decide(
         if errors[less] < GAIN * errors[weight]:
             weight = less
     why = (
-        f"at {len(trial.places)} origins inside the history the statistical forecast alone erred by {errors[1.0]:.3g}, "
-        f"the network alone by {errors[0.0]:.3g} and the mix by {errors[weight]:.3g} of the last value's error"
+        f"at {counted(len(trial.places), 'origin')} inside the history the statistical forecast alone erred by "
+        f"{errors[1.0]:.3g}, the network alone by {errors[0.0]:.3g} and the mix by {errors[weight]:.3g} of the last value's "
+        "error"
     )
     return {"weight": weight, **part, "sentence": _sentence(given, horizon, part, weight, why)}
 

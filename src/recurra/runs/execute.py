@@ -132,7 +132,7 @@ def _sizes(summary: Mapping[str, Any]) -> str:
     if "n_channels" in summary:
         out += f", {counted(summary['n_channels'], 'channel')}"
     if "n_classes" in summary:
-        out += f", {summary['n_classes']} classes"
+        out += f", {counted(summary['n_classes'], 'class', 'classes')}"
     return out + (f", {counted(summary['n_groups'], 'group')}" if "n_groups" in summary else "")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import load_model
 from recurra.runs.data.alignment import labelled_for
@@ -370,6 +371,6 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list | tuple | np.ndarray):
         if len(value) > 8:
-            return f"{len(value)} labels"
+            return counted(len(value), "label")
         return ", ".join(_short(entry) for entry in value)
     return str(value)[:200]

@@ -68,4 +68,4 @@ def test_rows_are_scaled_over_the_training_words_and_zero_where_there_is_none():
     rows, found = scaled_rows(words, ["[UNK]", "a", "b", "c", "d"], ["a", "b", "d"])
     np.testing.assert_allclose(rows, [[0, 0], [-1, 0], [1, 0], [3, 8], [0, 0]])
     assert found == {"words": 3, "with_vector": 2}
-    assert "none of the 1 words" in message(lambda: scaled_rows(words, ["x"], ["x"]))
+    assert "none of the 1 word " in message(lambda: scaled_rows(words, ["x"], ["x"]))

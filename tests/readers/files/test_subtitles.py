@@ -30,6 +30,11 @@ STYLE
 
 NOTE nobody reads this
 
+NOTE
+nor a caption that is left out:
+00:00.000 --> 00:00.500
+Was anybody there?
+
 00:01.000 --> 00:02.500 align:start
 Nobody was there.
 

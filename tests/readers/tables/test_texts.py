@@ -25,7 +25,7 @@ def test_more_labels_than_texts(tmp_path):
     texts.write_text("one text\n")
     labels.write_text("a\nb\n")
     assert message(lambda: recurra.load(texts, labels=labels)) == (
-        f"{labels}: must hold one label for each line of {texts}; it has 2 labels for 1 texts. "
+        f"{labels}: must hold one label for each line of {texts}; it has 2 labels for 1 text. "
         "Remove the labels of no text, or check that both files are of the same data."
     )
 

@@ -98,7 +98,7 @@ def test_documents_are_groups_that_no_split_cuts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words", "text"),
     [
-        ("x.conll", "a A\nb\n\nc C\n", {}, "line 2 has 1 columns, the others have 2"),
+        ("x.conll", "a A\nb\n\nc C\n", {}, "line 2 has 1 column, the others have 2"),
         ("x.conll", "a A\n", {"label": "upos"},
          "has no column 'upos' (given as label); its columns are 'column_0', 'column_1'"),
         ("x.conllu", universal(), {"label": "uposs"}, "Did you mean 'upos'?"),

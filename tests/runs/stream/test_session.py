@@ -34,8 +34,8 @@ def answered(model, text, *, strict=False):
 def test_a_line_that_holds_no_row_is_told_of_and_left_out(model):
     steps, told, _ = answered(model, "[1, 2]\n[1]\n[3, 4]\n")
     assert steps == [0, 1]
-    assert told == ["Skipped line 2: it has 1 numbers, the network reads 2."]
-    with pytest.raises(DataError, match=r"stream: line 2: it has 1 numbers, the network reads 2\."):
+    assert told == ["Skipped line 2: it has 1 number, the network reads 2."]
+    with pytest.raises(DataError, match=r"stream: line 2: it has 1 number, the network reads 2\."):
         answered(model, "[1, 2]\n[1]\n", strict=True)
 
 
@@ -56,3 +56,17 @@ def test_columns_that_nobody_reads_are_warned_of():
     assert warned == [
         "not read: who. All rows are one sequence; if a column names the recording of a row, give --name COLUMN."
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["ax", "ay"], "it has 3 cells; 2, 'ax', 'ay', are expected."),
+        (None, "it has 3 cells; 2 are expected."),
+        (["ax"], "it has 3 cells; 1, 'ax', is expected."),
+    ],
+)
+def test_a_line_of_another_width_is_told_which_channels_are_read(names, told):
+    lines = Lines(len(names or "ab"), names, kind="csv", name=None)
+    bad = list(lines.read(io.BytesIO(b"0.1,2,3\n0.2,4,5\n")))
+    assert [str(line) for line in bad] == [f"line 1: {told}", f"line 2: {told}"]

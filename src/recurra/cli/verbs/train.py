@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from recurra.checks import counted
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.cli.next_steps import after_training
@@ -91,7 +92,7 @@ def show(run: Run, quiet: bool) -> None:
     training = run.estimator.model_.manifest["training"]
     if not quiet:
         terminal_output.say(
-            f"Trained {training['epochs']} epochs in {training['seconds']:.1f} s, seed {run.metrics['seed']}."
+            f"Trained {counted(training['epochs'], 'epoch')} in {training['seconds']:.1f} s, seed {run.metrics['seed']}."
         )
     if run.evaluation is None:
         terminal_output.result("Trained on everything; nothing was held out to judge it on.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from recurra.checks import check_choice, check_number
+from recurra.checks import check_choice, check_number, counted
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.sketch import Sketch, written_width
@@ -118,7 +118,7 @@ def _panel(sketch: Sketch, module: torch.nn.RNNBase, left: float, rows: int) -> 
     gates = max(1, len(GATE_NAMES[cell]))
     kinds = f"{gates} blocks of weights" if gates > 1 else "1 block of weights"
     sketch.text(left + 2, y, kinds, size=14, role="muted")
-    sizes = f"{module.input_size} in, {module.hidden_size} units: {count:,}"
+    sizes = f"{module.input_size} in, {counted(module.hidden_size, 'unit')}: {count:,}"
     sketch.text(left + 2, y + 19, sizes, size=14, role="muted")
 
 

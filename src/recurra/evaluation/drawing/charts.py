@@ -351,8 +351,8 @@ def length_histogram(
         ax.set_xlim((max(low - 4, -0.5)) * scale, (high + 4) * scale)
     legend(ax)
     words = " ".join(
-        f"{name}: {len(v):,} sequences, {number(float(v.min()))} to {number(float(v.max()))} {unit}, "
-        f"median {number(float(np.median(v)))}."
+        f"{name}: {len(v):,} {'sequence' if len(v) == 1 else 'sequences'}, {number(float(v.min()))} to "
+        f"{number(float(v.max()))} {unit}, median {number(float(np.median(v)))}."
         for name, v in parts.items()
     )
     return render(figure, title="Sequence lengths", description=words)
@@ -393,7 +393,7 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> s
     label(ax, x="Sure, in %", y="Right, in %")
     legend(ax)
     words = f"Expected calibration error {100 * error:.1f} points. " + " ".join(
-        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({int(b['n'])} items)."
+        f"About {100 * b['confidence']:.0f} % sure: {100 * b['accuracy']:.0f} % right ({counted(int(b['n']), 'item')})."
         for b in bins
     )
     return render(figure, title="Reliability curve", description=words)

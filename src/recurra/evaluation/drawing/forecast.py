@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from recurra.checks import counted
 from recurra.evaluation.drawing import series_charts
 from recurra.evaluation.drawing.picture import Drawing, Shown
 
@@ -125,10 +126,10 @@ class Forecast(Shown):
 
     def _words(self, target: int) -> str:
         first, last = self.point[0, target], self.point[-1, target]
-        return f"{len(self.point)} steps ahead, from {first:g} to {last:g}."
+        return f"{counted(len(self.point), 'step')} ahead, from {first:g} to {last:g}."
 
     def __repr__(self) -> str:
-        return f"Forecast({len(self.point)} steps of {self.name or 'one series'})"
+        return f"Forecast({counted(len(self.point), 'step')} of {self.name or 'one series'})"
 
 
 def _offset(seconds: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.cells import TITLES, cell_of
 from recurra.evaluation.drawing.picture import Drawing
@@ -276,7 +276,7 @@ def _recurrent(
     kind = "both directions" if module.bidirectional else "forward in time"
     for layer in range(module.num_layers):
         own = [p for n, p in module.named_parameters() if n.removesuffix("_reverse").endswith(f"_l{layer}")]
-        note = f"{module.hidden_size} units, {kind}"
+        note = f"{counted(module.hidden_size, 'unit')}, {kind}"
         number = f" {layer + 1}" if module.num_layers > 1 else ""
         dropout = f" after dropout {module.dropout:g}" if layer and module.dropout else ""
         title = f"{name}{cell}{number}{dropout}"
@@ -308,7 +308,7 @@ def _input(model: Any, unit: str) -> Iterator[_Block]:
     if hasattr(model, "blocks"):
         blocks = model.blocks
         yield _Block("Input", f"time × {blocks.n_channels}", 0)
-        note = f"{blocks.size} steps each, scaled, with their roughness"
+        note = f"{counted(blocks.size, 'step')} each, scaled, with their roughness"
         yield _Block("Blocks", f"blocks × {blocks.input_size}", 0, note)
         return
     chain, params = model.features, model.manifest["params"]
@@ -337,7 +337,7 @@ def _said(step: Any, params: Mapping[str, Any]) -> str:
         return f"{params['scaling']} scaling" if params.get("scaling", "none") != "none" else ""
     if step.name == "windows":
         parts = ", ".join(part.name.replace("_", " ") for part in step.parts)
-        return f"{parts} of windows of {step.window} steps"
+        return f"{parts} of windows of {counted(step.window, 'step')}"
     return FEATURES.get(step.name, step.name.replace("_", " "))
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from recurra.checks import counted
 from recurra.evaluation.drawing.charts import (
     SMALL,
     WIDTH,
@@ -217,7 +218,9 @@ def worst_mistake(
         _draw_upright(axes[0], sequence)
     else:
         draw_signal(axes[0], sequence, channel_names=channel_names, sample_rate_hz=sample_rate_hz)
-    words = f"Sequence {name}: {len(sequence)} time steps, {sequence.shape[1]} channels."
+    words = (
+        f"Sequence {name}: {counted(len(sequence), 'time step')}, {counted(sequence.shape[1], 'channel')}."
+    )
     words += f" True: {true}, predicted: {predicted}."
     times, axis_name = time_axis(len(sequence), sample_rate_hz)
     if trace is not None and with_trace:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.evaluation.drawing.charts import WIDTH, label, new_figure, step_ticks
 from recurra.evaluation.drawing.signals import draw_trace
 from recurra.evaluation.drawing.svg import render
@@ -58,7 +59,7 @@ def frame_strip(
     axes[0].tick_params(length=0)
     for side in axes[0].spines.values():
         side.set_visible(False)
-    words = f"Clip {name}: {len(frames)} frames. True: {true}, predicted: {predicted}."
+    words = f"Clip {name}: {counted(len(frames), 'frame')}. True: {true}, predicted: {predicted}."
     if trace is not None and with_trace:
         times = np.arange(len(frames))
         words += draw_trace(axes[1], trace, times=times, classes=classes, true=true, predicted=predicted)

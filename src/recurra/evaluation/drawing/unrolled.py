@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from recurra.checks import check_number
+from recurra.checks import check_number, counted
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.cells import CLASSES, TITLES, cell_of, module_of
 from recurra.evaluation.drawing.picture import Drawing
@@ -213,11 +213,11 @@ def _shape(tensor: torch.Tensor) -> str:
 def _rows(parts: _Parts) -> list[tuple[str, str, str, str]]:
     """Symbol, name, shape and colour of everything drawn."""
     module = parts.recurrent
-    state = f"{module.hidden_size} numbers" + (
+    state = f"{counted(module.hidden_size, 'number')}" + (
         " and cell state c, as many" if cell_of(module) == "lstm" else ""
     )
     both = ", twice: forward and backward" if module.bidirectional else ""
-    rows = [("x_{t}", "input of a step", f"{module.input_size} numbers", "ink")]
+    rows = [("x_{t}", "input of a step", counted(module.input_size, "number"), "ink")]
     for layer in range(module.num_layers):
         for suffix in ("", "_reverse") if module.bidirectional else ("",):
             for symbol, word, role in (("W_{ih}", "weight_ih", "blue"), ("W_{hh}", "weight_hh", "orange")):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from recurra.checks import counted
 from recurra.evaluation.drawing.charts import FONT, SMALL, dress, label, number, plain
 from recurra.evaluation.drawing.picture import Drawing, Shown
 from recurra.evaluation.drawing.svg import ROLES, element, fit, text_width
@@ -107,7 +108,7 @@ class AttentionMap(Shown):
         }
 
     def __repr__(self) -> str:
-        return f"AttentionMap({len(self.target)} symbols written, {len(self.source)} read)"
+        return f"AttentionMap({counted(len(self.target), 'symbol')} written, {len(self.source)} read)"
 
     def _draw(self, colours: Any) -> Figure:
         source, target = ([_shown(s) for s in side] for side in (self.source, self.target))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from recurra.checks import counted
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.charts import SMALL, label, legend, log_axis, new_figure, number
 from recurra.evaluation.drawing.picture import Drawing, Shown
@@ -154,7 +155,7 @@ class GradientFlow(Shown):
         return figure
 
     def __repr__(self) -> str:
-        return f"GradientFlow({self.verdict}, horizon {_steps(self.horizon)}, {len(self.layers)} layers)"
+        return f"GradientFlow({self.verdict}, horizon {_steps(self.horizon)}, {counted(len(self.layers), 'layer')})"
 
 
 _TITLES = (

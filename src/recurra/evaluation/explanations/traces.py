@@ -168,7 +168,7 @@ class Trace(Shown):
         return figure
 
     def __repr__(self) -> str:
-        return f"Trace({len(self.input)} steps, {', '.join(layer.name for layer in self.layers)})"
+        return f"Trace({counted(len(self.input), 'step')}, {', '.join(layer.name for layer in self.layers)})"
 
 
 def trace(
@@ -308,7 +308,7 @@ def _heat(
     )
     ax.set_yticks([])
     ax.set_title(f"{NAMES[symbol]}  ({words})", fontsize=SMALL, color=colours["ink"], loc="left", pad=3)
-    label(ax, y=f"{units} units", colours=colours)
+    label(ax, y=counted(units, "unit"), colours=colours)
 
 
 def _thinned(values: np.ndarray, most: int = 1500) -> np.ndarray:

@@ -117,14 +117,14 @@ class AnomalyEvaluation(Evaluation):
         m = self.metrics
         if "average_precision" in m:
             return f"Average precision {number(m['average_precision'])}"
-        return f"{m['n_segments']:,} segments are anomalous"
+        return f"{m['n_segments']:,} {'segment is' if m['n_segments'] == 1 else 'segments are'} anomalous"
 
     def sentences(self) -> list[str]:
         """Return what was found, and how well."""
         m = self.metrics
         found = (
-            f"{m['n_segments']:,} segments, {100 * m['share_anomalous']:.1f} % of {m['n_test_steps']:,} steps, are called "
-            "anomalous."
+            f"{m['n_segments']:,} {'segment' if m['n_segments'] == 1 else 'segments'}, {100 * m['share_anomalous']:.1f} % "
+            f"of {m['n_test_steps']:,} steps, are called anomalous."
         )
         if "average_precision" not in m:
             return [found]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from markupsafe import Markup
 
+from recurra.checks import counted
 from recurra.evaluation.drawing import charts, series_charts
 from recurra.evaluation.drawing.charts import is_number, number
 from recurra.evaluation.drawing.picture import Drawing
@@ -168,7 +169,7 @@ class Backtest(Evaluation):
         if "coverage" in m:
             words += f" The {100 * m['coverage_nominal']:.0f} % interval holds {100 * m['coverage']:.1f} % of the truth."
         count = f"{m['n_origins']:,} origin{'s' if m['n_origins'] > 1 else ''}"
-        return [f"{words} {count}, {len(self.by_horizon)} steps ahead."]
+        return [f"{words} {count}, {counted(len(self.by_horizon), 'step')} ahead."]
 
     def plot(self, origin: int = 0, *, target: int = 0) -> Drawing:
         """Return a figure of the forecast from one origin, with history and truth."""
@@ -322,7 +323,7 @@ class Backtest(Evaluation):
         return [Table(f"Mean absolute error of each series{more}{self._unit()}", columns, shown)]
 
     def _sizes(self) -> str:
-        return f"{self.metrics['n_origins']} origins"
+        return counted(self.metrics["n_origins"], "origin")
 
 
 # Errors below this share of the values are those of rounding.

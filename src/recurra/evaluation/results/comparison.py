@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.metrics.paired_tests import ALPHA, Comparison, compare_regression
 from recurra.evaluation.results.backtest import Backtest
@@ -73,7 +74,7 @@ def _compare_forecasts(evaluations: Mapping[str, Backtest], *, alpha: float) -> 
 
 def _steps_of(found: Backtest) -> str:
     origins, horizon = found.origins.truth.shape[:2]
-    return f"{origins} times {horizon} steps"
+    return f"{origins} times {counted(horizon, 'step')}"
 
 
 def _check_same(first_name: str, first: CaseEvaluation, name: str, other: CaseEvaluation) -> None:

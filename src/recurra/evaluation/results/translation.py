@@ -71,7 +71,8 @@ class TranslationEvaluation(CaseEvaluation):
         unit = "symbols" if "symbol_error_rate" in m else "characters"
         return [
             n + ".",
-            f"{wrong:,} answers differ from the true one; {percent(rate, 1)} of all {unit} need an edit.",
+            f"{wrong:,} {'answer differs' if wrong == 1 else 'answers differ'} from the true one; {percent(rate, 1)} of all "
+            f"{unit} need an edit.",
         ]
 
     def naive_words(self) -> Markup | None:

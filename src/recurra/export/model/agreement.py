@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.export.model.beside import Beside, drawn_beside
 from recurra.export.model.boundary import Exported
 from recurra.kernels.heads.pooling import softmax
@@ -59,8 +60,8 @@ class Agreement:
     def __str__(self) -> str:
         whose = "of the run" if self.of_run else "drawn at random"
         return (
-            f"Checked: {self.who} gives recurra's answers on {self.sequences} sequences {whose} of {self.shortest} to "
-            f"{self.longest} rows{self.beside}; largest difference {self.largest:.1e}."
+            f"Checked: {self.who} gives recurra's answers on {counted(self.sequences, 'sequence')} {whose} of "
+            f"{self.shortest} to {counted(self.longest, 'row')}{self.beside}; largest difference {self.largest:.1e}."
         )
 
 

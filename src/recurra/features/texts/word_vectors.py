@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from recurra.checks import check_number, did_you_mean, listing
+from recurra.checks import check_number, counted, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, UsageError
 
 GLOVE = "glove-6b-50d"
@@ -217,8 +217,8 @@ def scaled_rows(
     known = [word for word in seen if word in vectors]
     if not known:
         raise DataError(
-            f"vectors: none of the {len(seen)} words of the training texts has a vector, such as {listing(seen, 3)}. "
-            "Give vectors of the language of the texts."
+            f"vectors: none of the {counted(len(seen), 'word')} of the training texts has a vector, such as "
+            f"{listing(seen, 3)}. Give vectors of the language of the texts."
         )
     basis = vectors.vectors[[vectors.index[word] for word in known]].astype(np.float64)
     center, spread = basis.mean(axis=0), basis.std(axis=0)

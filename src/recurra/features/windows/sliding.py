@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recurra.checks import check_choice, check_number
+from recurra.checks import check_choice, check_number, counted
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.rows.alignment import Alignment
 from recurra.features.windows.block import TAPERS, Block, Part
@@ -85,7 +85,7 @@ class Windows:
         rows = self.alignment.rows(len(sequence))
         if not rows:
             raise DataError(
-                f"features: a sequence has {len(sequence)} steps, fewer than the {self.window} of a window "
+                f"features: a sequence has {counted(len(sequence), 'step')}, fewer than the {self.window} of a window "
                 f"({self.window / self.rate_hz:g} s). Leave it out, or choose a shorter window."
             )
         return self.rows_of(sequence, rows)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recurra.checks import check_choice
+from recurra.checks import check_choice, counted
 from recurra.errors import UsageError
 from recurra.features.rows.deterministic_sums import row_sums
 from recurra.features.windows.block import Block
@@ -87,7 +87,7 @@ class Motion(_Plain):
         if channels not in (3, 6):
             raise UsageError(
                 f"features: motion needs the three channels of an accelerometer, and the three of a gyroscope where there "
-                f"is one, in this order; got {channels} channels. Choose them with channels=."
+                f"is one, in this order; got {counted(channels, 'channel')}. Choose them with channels=."
             )
 
     def output_size(self, channels: int, window: int, rate_hz: float) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from recurra.batches.examples import Examples
 from recurra.batches.splits import content_keys
 from recurra.batches.synthetic_faults import plant
-from recurra.checks import as_sequences, check_finite, check_same_channels
+from recurra.checks import as_sequences, check_finite, check_same_channels, counted
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.manifest import origin, plain_params, trained
@@ -149,7 +149,7 @@ def _windows(
             targets.append(goal.reshape(len(goal), -1).astype(np.float32))
     if not inputs:
         raise DataError(
-            f"{type(options).__name__}: no sequence is longer than a block of {blocks.size} steps; nothing can be "
-            "forecast. Give longer sequences or a smaller block."
+            f"{type(options).__name__}: no sequence is longer than a block of {counted(blocks.size, 'step')}; nothing can "
+            "be forecast. Give longer sequences or a smaller block."
         )
     return Examples(inputs, targets)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_texts
+from recurra.checks import as_texts, counted
 from recurra.errors import DataError, MissingDataError
 from recurra.features.chain import Chain
 from recurra.features.texts.tokens import Words
@@ -38,8 +38,8 @@ def one_text(X: Any, who: str) -> str:
     """
     if isinstance(X, str) and "\n" in X.strip():
         raise DataError(
-            f"{who}: X must be a list of texts, or the path of a text file; got one str of {len(X.splitlines())} lines. "
-            "Pass [text] for a single text."
+            f"{who}: X must be a list of texts, or the path of a text file; got one str of "
+            f"{counted(len(X.splitlines()), 'line')}. Pass [text] for a single text."
         )
     texts: Iterable[str] = (
         [_of_file(Path(X), who)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.examples import Examples
-from recurra.checks import where
+from recurra.checks import counted, where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
 from recurra.fitting import overlap
@@ -220,8 +220,8 @@ class _Plan:
         for lag in lags:
             if lag < horizon:
                 raise UsageError(
-                    f"{who}: lags must be at least the horizon of {horizon} steps, or they would reach what is not yet "
-                    f"seen; got {lag}."
+                    f"{who}: lags must be at least the horizon of {counted(horizon, 'step')}, or they would reach what is "
+                    f"not yet seen; got {lag}."
                 )
         shortest = max(1, int(options.level), int(options.highway))
         context = options.context
@@ -310,8 +310,8 @@ class _Plan:
         if not inputs[0]:
             longest = max(len(v) for v in given.values)
             raise DataError(
-                f"Forecaster: no series gives a window to learn from: the longest has {longest} steps, the horizon is "
-                f"{horizon}. Give longer series or a smaller horizon."
+                f"Forecaster: no series gives a window to learn from: the longest has {counted(longest, 'step')}, the "
+                f"horizon is {horizon}. Give longer series or a smaller horizon."
             )
         learn, judge = (Examples(i, np.stack(t)) if i else None for i, t in zip(inputs, targets, strict=True))
         assert learn is not None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from recurra.checks import counted
 from recurra.evaluation.explanations.attention_map import AttentionMap
 from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.translation import TranslationEvaluation, evaluate_translation
@@ -67,7 +68,7 @@ def describe(model: TranslationModel) -> str:
     direction = "bidirectional " if network["bidirectional"] else ""
     feeding = ", input feeding" if network["input_feeding"] else ""
     return (
-        f"{layers}{direction}{network['cell'].upper()} encoder and decoder with {network['hidden_size']} units, "
+        f"{layers}{direction}{network['cell'].upper()} encoder and decoder with {counted(network['hidden_size'], 'unit')}, "
         f"{network['attention']} attention{feeding}, {network['source_size']:,} source and {network['target_size']:,} "
         f"target symbols, {size:,} weights"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import check_number, where
+from recurra.checks import check_number, counted, where
 from recurra.errors import DataError
 from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.backtest import Backtest, Origins
@@ -30,7 +30,7 @@ def backtest(
     for index, values in enumerate(given.values):
         if len(values) <= test:
             raise DataError(
-                f"Forecaster.backtest: {where(index, given.names)} must be longer than the {test} steps tested; "
+                f"Forecaster.backtest: {where(index, given.names)} must be longer than the {counted(test, 'step')} tested; "
                 f"got {len(values)}."
             )
     scales = [
@@ -136,8 +136,8 @@ def _in_words(model: ForecastModel) -> str:
     size = sum(int(w.size) for w in model.weights.values())
     words = (
         f"{manifest['members']} member{'s' if manifest['members'] > 1 else ''}: {network['cell'].upper()} encoder and "
-        f"decoder of {network['hidden_size']} units, context {manifest['context']}, horizon {network['horizon']}, "
-        f"{size:,} weights"
+        f"decoder of {counted(network['hidden_size'], 'unit')}, context {manifest['context']}, horizon "
+        f"{network['horizon']}, {size:,} weights"
     )
     if manifest.get("calibration"):
         words += f"; intervals calibrated on {manifest['calibration']['windows']:,} windows held out"

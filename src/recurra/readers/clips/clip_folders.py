@@ -118,7 +118,7 @@ def _check_one_width(records: Sequence[Record], rows: Sequence[np.ndarray]) -> N
     for record, values in zip(records, rows, strict=True):
         if values.shape[1] != rows[0].shape[1]:
             raise DataError(
-                f"{record.values}: its rows have {values.shape[1]} values, those of {records[0].values} "
+                f"{record.values}: its rows have {counted(values.shape[1], 'value')}, those of {records[0].values} "
                 f"{rows[0].shape[1]}; images read row by row must all be as wide, and all grey or all in colours. Bring "
                 "them to one width, or put each into a folder of its own in its class folder: then they are clips, whose "
                 "size an image network does not mind."
@@ -346,7 +346,9 @@ def _marked(
     here = {Path(record.values).name for record in records}
     missing = [name for name in sides if name not in here]
     if not kept:
-        raise DataError(f"{place}: its split number {number} names none of the {len(records)} clips.")
+        raise DataError(
+            f"{place}: its split number {number} names none of the {counted(len(records), 'clip')}."
+        )
     notes = [f"Official split {number} from {place}."]
     if len(kept) < len(records):
         notes.append(f"Left out {counted(len(records) - len(kept), 'clip')} that the split does not name.")

@@ -158,8 +158,8 @@ def _recording(path: Path, name: str, matrix: np.ndarray, rate: float | None, fi
     notes: tuple[str, ...] = ()
     if not first and values.shape[1] > max(64, 4 * values.shape[0]):
         notes = (
-            f"{path}: {name} was read as {values.shape[0]} time steps of {values.shape[1]} channels; if it is turned "
-            "round, give channels_first=True.",
+            f"{path}: {name} was read as {values.shape[0]} time steps of {counted(values.shape[1], 'channel')}; if it is "
+            "turned round, give channels_first=True.",
         )
     return Recording(values, rate, None, (), notes)
 

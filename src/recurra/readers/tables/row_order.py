@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables import time_columns
 from recurra.readers.tables.columns import Columns
@@ -116,8 +117,8 @@ class RowOrder:
                 "sort=True."
             )
         self.notes.append(
-            f"{self.columns.who}: the rows of {len(self.names)} sequences stand in {len(self.blocks)} "
-            "pieces; they were joined by id."
+            f"{self.columns.who}: the rows of {counted(len(self.names), 'sequence')} stand in {len(self.blocks)} pieces; "
+            "they were joined by id."
         )
 
     def _check_forward(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.arrow.coded import factorize
 from recurra.readers.files import subtitles
@@ -436,8 +436,8 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
     """One record per value of the id column, or one in all."""
     if len(channels) > MAX_CHANNELS:
         raise DataError(
-            f"{columns.who}: has {len(columns.names)} columns; a long table has one column per channel, at "
-            f"most {MAX_CHANNELS}. Pick the channels with channels=."
+            f"{columns.who}: has {counted(len(columns.names), 'column')}; a long table has one column per channel, at most "
+            f"{MAX_CHANNELS}. Pick the channels with channels=."
             f"{_if_wide(words)}"
         )
     rows = row_order.RowOrder(columns, words)
@@ -511,7 +511,7 @@ def _long_labels(
         note = f"{columns.who}: {name!r} varies within sequences: read as one label per time step."
         if 0 < varying.size < FEW_VARYING * len(rows.names):  # a slip of the pen looks like this
             note = (
-                f"{columns.who}: {name!r} varies within {varying.size} of {len(rows.names)} sequences, such as "
+                f"{columns.who}: {name!r} varies within {varying.size} of {counted(len(rows.names), 'sequence')}, such as "
                 f"{rows.names[varying[0]]!r}: read as one label per time step. Correct these if each sequence has one label."
             )
         return pieces, [note]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError
 from recurra.readers.files import subtitles
 from recurra.readers.files.encodings import read_text
@@ -86,9 +86,9 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
         wanted = _lines(Path(labels), encoding)
         if len(wanted) != len(texts):
             raise DataError(
-                f"{labels}: must hold one label for each line of {path}; it has {len(wanted)} labels for {len(texts)} "
-                f"texts. {'Remove the labels' if len(wanted) > len(texts) else 'Add the labels'} of no text, or check "
-                "that both files are of the same data."
+                f"{labels}: must hold one label for each line of {path}; it has {counted(len(wanted), 'label')} for "
+                f"{counted(len(texts), 'text')}. {'Remove the labels' if len(wanted) > len(texts) else 'Add the labels'} of "
+                "no text, or check that both files are of the same data."
             )
         if own and (sentences := tokens.labelled(texts, wanted)):
             return _sentences(path, sentences)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import counted, did_you_mean, listing
 from recurra.errors import DataError
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables.number_formats import is_missing
@@ -148,8 +148,8 @@ def _sentences(
             document += 1
         elif len(cells) != width:
             raise DataError(
-                f"{path}: line {number} has {len(cells)} columns, the others have {width}. Write a word a line with the "
-                "same columns everywhere, and an empty line between sentences."
+                f"{path}: line {number} has {counted(len(cells), 'column')}, the others have {width}. Write a word a line "
+                "with the same columns everywhere, and an empty line between sentences."
             )
         elif header is None and sentences == [[]] and words.text in cells:
             header = cells
@@ -314,9 +314,9 @@ def _record(path: Path, number: int, one: Any, word: str, label: str, words: Tab
     assert isinstance(sentence, list)
     labels = one.get(label) if label else None
     if label and (not isinstance(labels, list) or len(labels) != len(sentence)):
-        count = f"{len(labels)} labels" if isinstance(labels, list) else repr(labels)[:40]
+        count = counted(len(labels), "label") if isinstance(labels, list) else repr(labels)[:40]
         raise DataError(
-            f"{place}: {label!r} must hold a label for each of {len(sentence)} words; got {count}."
+            f"{place}: {label!r} must hold a label for each of {counted(len(sentence), 'word')}; got {count}."
         )
     return Record(
         sentence,

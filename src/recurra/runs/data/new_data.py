@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.readers.clips.clip_folders import is_clip, media_in, read_clips
 from recurra.readers.clips.video import IMAGE_SUFFIXES
@@ -137,7 +137,7 @@ def _several(config: Mapping[str, Any], paths: tuple[Any, ...], options: Mapping
             replace(record, name=file if single else f"{file}/{name}")
             for record, name in zip(one.records, one.names, strict=True)
         ]
-    return replace(read[0], records=records, source=f"{len(paths)} files")
+    return replace(read[0], records=records, source=f"{counted(len(paths), 'file')}")
 
 
 def _named_by_file(data: Dataset, source: Any) -> Dataset:

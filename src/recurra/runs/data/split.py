@@ -123,8 +123,8 @@ def divide(
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
         raise DataError(
-            f"train: {share:.0%} of {len(data)} sequences leaves nothing to train or to test on. "
-            "Give a test file with test=, or 0 to hold nothing out."
+            f"train: {share:.0%} of {counted(len(data), 'sequence')} leaves nothing to train or to test on. Give a test "
+            "file with test=, or 0 to hold nothing out."
         )
     return Split(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import did_you_mean_file
+from recurra.checks import counted, did_you_mean_file
 from recurra.datasets import catalog
 from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
 from recurra.runs.folder.opening import model_file
@@ -139,7 +139,8 @@ def predict_files(
     if failed:
         source, why = next(iter(failed.items()))
         raise DataError(
-            f"predict: {len(failed)} of {len(files.answers)} files have no answers; the first is {source}: {why}"
+            f"predict: {len(failed)} of {counted(len(files.answers), 'file')} {'has' if len(failed) == 1 else 'have'} no "
+            f"answers; the first is {source}: {why}"
         )
     return rows
 

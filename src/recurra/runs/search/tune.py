@@ -204,7 +204,7 @@ class _Work:
         best = study.best()
         if best is None:
             raise TrainingError(
-                f"tune: none of {len(study.rows())} trials gave a figure; see {folder / 'trials'}."
+                f"tune: none of {counted(len(study.rows()), 'trial')} gave a figure; see {folder / 'trials'}."
             )
         run = self._trained(folder, study, best, base)
         importances = study.importances()

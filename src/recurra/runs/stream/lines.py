@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from recurra.checks import listing
+from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.number_formats import NotANumberError, Numerals
 
@@ -198,9 +198,11 @@ class Lines:
 
     def _one(self, content: Any) -> list[float]:
         if not isinstance(content, list):
-            raise self._bad(f"it must be a list of {self._channels} numbers; got {str(content)[:40]!r}")
+            raise self._bad(
+                f"it must be a list of {counted(self._channels, 'number')}; got {str(content)[:40]!r}"
+            )
         if len(content) != self._channels:
-            raise self._bad(f"it has {len(content)} numbers, the network reads {self._channels}")
+            raise self._bad(f"it has {counted(len(content), 'number')}, the network reads {self._channels}")
         row = []
         for value in content:
             if value is None:
@@ -235,7 +237,7 @@ class Lines:
                 )
             self._columns, self._width = list(range(self._channels)), self._channels
         if len(cells) != self._width:
-            raise self._bad(f"it has {len(cells)} cells; {self._width} are expected")
+            raise self._bad(f"it has {counted(len(cells), 'cell')}; {self._expected()} expected")
         row = []
         for column in self._columns:
             value = self._number(cells[column])
@@ -254,6 +256,11 @@ class Lines:
             return float(self._numerals.read(np.array([cell], dtype=object))[0][0])
         except NotANumberError:
             return None
+
+    def _expected(self) -> str:
+        """Return how many cells a row has, and of which channels where no header names them."""
+        named = f", {listing(self._names)}," if self._names and self._width == self._channels else ""
+        return f"{self._width}{named} {'is' if self._width == 1 else 'are'}"
 
     def _cell(self, cell: str) -> float | str | None:
         """Return a static input: a number where it is one, text, or None where it is missing."""
@@ -292,7 +299,7 @@ class Lines:
         else:
             known = f" ({', '.join(self._names)})" if self._names else ""
             raise UsageError(
-                f"stream: the network reads {self._channels} channels{known}, the columns are {_shown(cells)}. "
+                f"stream: the network reads {counted(self._channels, 'channel')}{known}, the columns are {_shown(cells)}. "
                 "Name them as in training, or leave the others out."
             )
         self._width = len(cells)

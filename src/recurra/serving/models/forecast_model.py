@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra import store
-from recurra.checks import check_number, listing
+from recurra.checks import check_number, counted, listing
 from recurra.errors import ShapeError, StoreError, UsageError
 from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_known
 from recurra.ragged import Ragged
@@ -195,7 +195,7 @@ class ForecastModel:
             begin, end = (written(s, state.known.zone) for s in seconds_of(dates[[0, -1]]))
             days = f", {begin} to {end}," if missing > 1 else f", {begin},"
         rows = f"{missing} rows" if missing > 1 else "1 row"
-        return f" To forecast {steps} steps append {rows}{days} to the end, {filled}{empty}."
+        return f" To forecast {counted(steps, 'step')} append {rows}{days} to the end, {filled}{empty}."
 
     def of_windows(self, windows: list[np.ndarray]) -> np.ndarray:
         """Return the mean over the members, its quantiles calibrated: (windows, horizon, n_targets, n_outputs)."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_sequences, as_texts, as_token_lists
+from recurra.checks import as_sequences, as_texts, as_token_lists, counted
 from recurra.errors import ShapeError, UsageError
 from recurra.features.texts.symbols import as_sides
 from recurra.records import Dataset
@@ -111,7 +111,7 @@ class LightModel:
             )
 
     def __repr__(self) -> str:
-        return f"LightModel({self.estimator}, {self.n_channels_} channels)"
+        return f"LightModel({self.estimator}, {counted(self.n_channels_, 'channel')})"
 
 
 class LightTranslator:

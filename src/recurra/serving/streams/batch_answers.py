@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.errors import UsageError
 from recurra.kernels.heads import pooling
 
@@ -75,4 +76,4 @@ class Answers:
         return {name: index for index, name in enumerate(self.names)}
 
     def __repr__(self) -> str:
-        return f"Answers({len(self)} rows of {len(set(self.names))} streams)"
+        return f"Answers({counted(len(self), 'row')} of {counted(len(set(self.names)), 'stream')})"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.checks import counted
 from recurra.errors import StoreError, UsageError
 from recurra.features.static import one_row
 from recurra.serving.inputs import Inputs
@@ -133,8 +134,8 @@ class LookAheadStream:
         found = stream_state.described(stream_state.LookAheadState, manifest)
         if found.look_ahead != self._ahead:
             raise StoreError(
-                f"{stream_state.WHO}: has a look-ahead of {found.look_ahead} rows, this stream of "
-                f"{self._ahead}. Restore it in a stream with the same."
+                f"{stream_state.WHO}: has a look-ahead of {counted(found.look_ahead, 'row')}, this stream of {self._ahead}. "
+                "Restore it in a stream with the same."
             )
         static = None
         if found.static is not None:
