@@ -1,5 +1,6 @@
 """Bytes on disk become records, one file per kind of file.
 
+- `alike`: Small files of one folder that are alike: what the first one's columns are is decided once
 - `archive`: Zipped data sets: the files inside are unpacked for the time of reading, within limits
 - `arff`: The ``.arff`` files of Weka and of the time-series archives become records
 - `arrow/`: What readers of tables know of Arrow's columns, before there is a table

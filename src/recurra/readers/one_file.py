@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, RecurraError
+from recurra.readers.alike import Alike
 from recurra.readers.arrays import load
+from recurra.readers.files.encodings import read_text
 from recurra.readers.large.tables import is_large, read_columns
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.readers.signals.signal import read_signal
 from recurra.readers.tables import row_order, texts
-from recurra.readers.tables.columns import Columns, read_delimited
+from recurra.readers.tables.columns import Columns, parse
+from recurra.readers.tables.number_formats import Numerals
 from recurra.readers.tables.table import from_columns, has_index
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions, refuse
 from recurra.records import Dataset, Record
@@ -57,12 +60,15 @@ class OfEachFile:
         Whether a column was said to hold the group.
     keep_labels : bool
         Whether labels per time step may stand in the files.
+    alike : Alike
+        What was found in files read before.
     """
 
     words: TableOptions
     signals: TableOptions
     grouped: bool
     keep_labels: bool
+    alike: Alike
 
 
 def of_each_file(words: TableOptions, *, keep_labels: bool) -> OfEachFile:
@@ -74,7 +80,7 @@ def of_each_file(words: TableOptions, *, keep_labels: bool) -> OfEachFile:
     )
     if not keep_labels:
         own = replace(own, label=own.label or "", target=own.target or "")
-    return OfEachFile(own, signals, "group" in words.given, keep_labels)
+    return OfEachFile(own, signals, "group" in words.given, keep_labels, Alike(own))
 
 
 def read_one(file: Path, root: Path, own: OfEachFile, *, label: Any = None) -> Dataset:
@@ -89,12 +95,25 @@ def read_one(file: Path, root: Path, own: OfEachFile, *, label: Any = None) -> D
                 if (plain := read_columns(file, words, header=header)) is not None:
                     return _of_columns(plain, file, name, own, label)
         if not prose:
-            told = {word: getattr(words, word) for word in ("encoding", "delimiter", "decimal", "thousands")}
-            return _of_columns(read_delimited(file, **told, header=header), file, name, own, label)
+            return _read_table(file, name, own, label, header)
     dataset = _read_other(file, name, own)
     if label is None:
         return dataset
     return replace(dataset, records=[replace(dataset.records[0], label=label)])
+
+
+def _read_table(file: Path, name: str, own: OfEachFile, label: Any, header: str) -> Dataset:
+    words = own.words
+    text = read_text(file, encoding=words.encoding)
+    same = file.suffix.lower() == ".csv"
+    if same and (found := own.alike.read(text, file, name=name, label=label)) is not None:
+        return found
+    numerals = Numerals(words.decimal, words.thousands)
+    columns = parse(text, who=str(file), delimiter=words.delimiter, numerals=numerals, header=header)
+    read = _of_columns(columns, file, name, own, label)
+    if same:
+        own.alike.learn(columns, read)
+    return read
 
 
 def _read_other(file: Path, name: str, own: OfEachFile) -> Dataset:

@@ -92,14 +92,22 @@ def _is_plainest(text: str, decimal: str) -> bool:
 
     Nothing need be found in such a table, and a folder may hold a hundred thousand of them.
     """
-    if len(text) > _PLAINEST_SIZE:
-        return False
+    names = plainest_names(text, decimal)
+    return names is not None and plainest_rows(text, len(names))
+
+
+def plainest_names(text: str, decimal: str = ".") -> list[str] | None:
+    """Return the names that the first line of a text holds, None where it may be anything else than plain names."""
     names = text[: text.find("\n")].split(",")
+    plain = len(names) > 1 and all(map(_PLAIN_NAME.fullmatch, names)) and _is_header(names, decimal)
+    return names if plain else None
+
+
+def plainest_rows(text: str, width: int) -> bool:
+    """Whether a small text holds, below its first line, nothing but so many plain numbers in every line."""
     return (
-        len(names) > 1
-        and all(map(_PLAIN_NAME.fullmatch, names))
-        and _is_header(names, decimal)
-        and _plain_rows(len(names)).fullmatch(text, text.find("\n")) is not None
+        len(text) <= _PLAINEST_SIZE
+        and _plain_rows(width).fullmatch(text, max(text.find("\n"), 0)) is not None
     )
 
 
