@@ -33,12 +33,12 @@ class Look:
     @property
     def complete(self) -> bool:
         """Whether nothing is missing."""
-        return not self.missing.any()
+        return not np.count_nonzero(self.missing)
 
     @property
     def finite(self) -> bool:
         """Whether every value is a finite number."""
-        return not self.missing.any() and not self.infinite.any()
+        return not np.count_nonzero(self.missing) and not np.count_nonzero(self.infinite)
 
     @property
     def top(self) -> float:
@@ -91,7 +91,7 @@ class Findings:
     """
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, int], tuple[Callable[[], Any], Any]] = {}
+        self._found: dict[str, dict[int, tuple[Callable[[], Any], Any]]] = {}
 
     def of(
         self, what: str, arrays: Sequence[np.ndarray], find: Callable[[Sequence[np.ndarray]], Sequence[T]]
@@ -104,9 +104,10 @@ class Findings:
             Name of what is found.
         """
         found: list[Any] = [None] * len(arrays)
+        known = self._found.setdefault(what, {})
         new = []
         for index, array in enumerate(arrays):
-            kept = self._found.get((what, id(array)))
+            kept = known.get(id(array))
             if kept is not None and kept[0]() is array:  # else another one has got its place in memory
                 found[index] = kept[1]
             else:
@@ -115,7 +116,7 @@ class Findings:
             unknown = [arrays[index] for index in new]
             for index, array, own in zip(new, unknown, find(unknown), strict=True):
                 found[index] = own
-                self._found[what, id(array)] = (weakref.ref(array), own)
+                known[id(array)] = (weakref.ref(array), own)
         return found
 
     def looks(self, arrays: Sequence[np.ndarray]) -> list[Look]:

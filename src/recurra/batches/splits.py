@@ -284,8 +284,12 @@ def _content_key(value: Any) -> bytes:
     if isinstance(value, list) and value and isinstance(value[0], str):
         return hashlib.blake2b(b"tokens" + repr(value).encode(), digest_size=16).digest()
     array = np.ascontiguousarray(value)
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.blake2b(head + array.tobytes(), digest_size=16).digest()
+    key = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
+    # objects are told apart by address, as ever
+    key.update(
+        array.tobytes() if array.dtype.hasobject or not array.size else array.reshape(-1).view(np.uint8)
+    )
+    return key.digest()
 
 
 def _units(keys: Sequence[bytes], groups: Sequence[Any] | np.ndarray | None) -> np.ndarray:

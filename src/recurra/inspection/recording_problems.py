@@ -97,7 +97,10 @@ def _at_edges(pairs: Sequence[Pair]) -> Iterator[tuple[int, int]]:
 
 
 def _pressed(pairs: Sequence[Pair]) -> np.ndarray:
-    """Return in which channels so many samples stand at an edge, in stretches or not: bool (recordings, channels)."""
+    """Return in which channels so many samples may stand at an edge in stretches: bool (recordings, channels).
+
+    A stretch of n samples has n - 1 pairs of neighbours; a signal that only touches its edge has none.
+    """
     arrays = [record.values for record, _ in pairs]
     lengths = np.array([len(values) for values in arrays])
     joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
@@ -105,8 +108,10 @@ def _pressed(pairs: Sequence[Pair]) -> np.ndarray:
     found = np.array([look.infinite > 0 for _, look in pairs])  # whose edges a look leaves out
     for edges in ([look.low for _, look in pairs], [look.high for _, look in pairs]):
         equal = joined == (edges[0] if len(arrays) == 1 else np.repeat(np.array(edges), lengths, axis=0))
-        steps = np.add.reduceat(equal, begins, axis=0, dtype=np.int64)
-        found |= steps >= CLIPPED_SHARE * lengths[:, None]
+        equal[:-1] &= equal[1:]
+        neighbours = np.add.reduceat(equal, begins, axis=0, dtype=np.int64)
+        least = CLIPPED_SHARE * (_CLIPPED_STRETCH - 1) / _CLIPPED_STRETCH
+        found |= neighbours >= least * lengths[:, None]
     return found
 
 

@@ -238,6 +238,8 @@ def odd_values(who: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
     """Say how many values are missing or infinite; they are kept."""
     count: Counter[str] = Counter()
     for array in arrays:
+        if np.isfinite(array).all():
+            continue
         count["missing"] += int(np.isnan(array).sum())
         count["infinite"] += int(np.isinf(array).sum())
     total = sum(array.size for array in arrays)
