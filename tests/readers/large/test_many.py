@@ -178,14 +178,28 @@ def test_an_index_is_lines_of_json(folder, tmp_path):
     assert store.rows * 2 * 8 == (kept / "values.float64").stat().st_size
 
 
-def test_trains_to_the_same_bits(folder, monkeypatch):
+@pytest.mark.parametrize("kind", ["SequenceClassifier", "SequenceRegressor", "SequenceLabeler"])
+def test_trains_to_the_same_bits(kind, folder, monkeypatch):
     from recurra.features import chain
 
-    def fitted(data):
-        made = recurra.SequenceClassifier(hidden_size=4, max_epochs=2, random_state=0, wide=False)
-        return made.fit(data)
+    words = {}
+    if kind == "SequenceLabeler":
+        for number in range(3):
+            write(folder, number, per_step=True)
+    if kind == "SequenceRegressor":
+        for path in folder.iterdir():
+            table = parquet.read_table(path)
+            means = table.group_by("id", use_threads=False).aggregate([("x", "mean")])
+            of_each = dict(zip(means["id"].to_pylist(), means["x_mean"].to_pylist(), strict=True))
+            target = pa.array([of_each[name] for name in table["id"].to_pylist()])
+            parquet.write_table(table.drop_columns("label").append_column("target", target), path)
+        words = {"target": "target"}
 
-    memory, disk = (recurra.load(folder, on_disk=word) for word in ("never", "always"))
+    def fitted(data):
+        alone = {} if kind == "SequenceLabeler" else {"wide": False}
+        return getattr(recurra, kind)(hidden_size=4, max_epochs=2, random_state=0, **alone).fit(data)
+
+    memory, disk = (recurra.load(folder, on_disk=word, **words) for word in ("never", "always"))
     one = fitted(memory)
     monkeypatch.setattr(chain, "KEPT_BYTES", 0)
     other = fitted(disk)
@@ -193,7 +207,9 @@ def test_trains_to_the_same_bits(folder, monkeypatch):
         name: own.tobytes() for name, own in other.model_.weights.items()
     }
     monkeypatch.undo()
-    assert one.predict_proba(memory).tobytes() == other.predict_proba(disk).tobytes()
+    answers = "predict_proba" if kind == "SequenceClassifier" else "predict"
+    for a, b in zip(getattr(one, answers)(memory), getattr(other, answers)(disk), strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
 def test_a_run_on_a_pattern(folder, tmp_path, monkeypatch):
