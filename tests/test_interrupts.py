@@ -184,3 +184,28 @@ def test_a_signal_is_not_lost_where_python_drops_errors(name, where):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_signal_is_sent_anew_only_where_it_is_heard():
+    """On a busy machine the thread that sends it is through before the main thread has left the hook."""
+    code = (
+        "import os, signal, threading, time\n"
+        "from recurra import interrupts\n"
+        "class Slow(threading.Thread):\n"
+        "    def start(self):\n"
+        "        super().start()\n"
+        "        time.sleep(0.3)\n"
+        "class Thing:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "interrupts.end_on_signals()\n"
+        "threading.Thread = Slow\n"
+        "thing = Thing()\n"
+        "try:\n"
+        "    del thing\n"
+        "    time.sleep(100)\n"
+        "except KeyboardInterrupt as error:\n"
+        "    print(interrupts.number_of(error) == signal.SIGTERM)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -54,18 +54,30 @@ def _ask_again(unraisable: Any) -> None:
     if not isinstance(error, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
-    for each in SIGNALS:
-        if signal.getsignal(each) is _deaf:
-            signal.signal(each, _end)
+    main = threading.main_thread().ident or 0
 
     def send() -> None:
-        time.sleep(SECONDS_TO_LEAVE_A_CALLBACK)
+        while _is_asking(main):  # an error raised in there would be dropped as well
+            time.sleep(SECONDS_TO_LEAVE_A_CALLBACK)
         if hasattr(signal, "pthread_kill"):  # so that it wakes whatever the main thread waits for
-            signal.pthread_kill(threading.main_thread().ident or 0, number_of(error))
+            signal.pthread_kill(main, number_of(error))
         else:
             signal.raise_signal(number_of(error))
 
     threading.Thread(target=send, daemon=True).start()
+    for each in SIGNALS:
+        if signal.getsignal(each) is _deaf:
+            signal.signal(each, _end)
+
+
+def _is_asking(thread: int) -> bool:
+    """Whether a thread is inside `_ask_again`."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code is _ask_again.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def end_at_once(code: int) -> None:
