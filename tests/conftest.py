@@ -41,6 +41,15 @@ def ctrl_c_works():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def no_charts():
+    """Leave the charts out of the reports of what a test trains and judges, see `charts`."""
+    from charts import charts
+
+    with charts(drawn=False):
+        yield
+
+
 @pytest.fixture(scope="session")
 def warm_command(tmp_path_factory):
     """Return the words before ``recurra`` or a script that make it a process of its own in no time, see `warm_command`."""

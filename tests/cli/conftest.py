@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import recurra
+from charts import charts
 from cli.nine import KINDS, write_data
 from cli.waves import FORMS, TINY, source, waves, write_forms
 from recurra.cli.main import run
@@ -41,7 +42,8 @@ def trained(forms, tmp_path_factory):
     def get(form):
         if form not in runs:
             data, words, _ = FORMS[form]
-            runs[form] = recurra.train(source(forms, data), out=root / form, seed=1, **words, **TINY)
+            with charts(drawn=True):
+                runs[form] = recurra.train(source(forms, data), out=root / form, seed=1, **words, **TINY)
         return runs[form]
 
     return get
@@ -60,10 +62,11 @@ def nine(tmp_path_factory):
             place = root / kind.replace(" ", "-") / name
             about = KINDS[kind]
             training = list(about.training)
-            if name != "run":  # another network on the same test part
+            if name != "run":  # another network on the same test part, whose report nobody reads
                 training += ["--learning-rate", "0.02"]
             command = ["train", str(folder / about.data), "-o", str(place), *about.flags, *training, "-q"]
-            assert run(command) == 0, command
+            with charts(drawn=name == "run"):
+                assert run(command) == 0, command
             runs[kind, name] = place
         return runs[kind, name]
 

@@ -15,6 +15,8 @@ from recurra.interrupts import Interrupted
 from recurra.runs.compare import compare
 from recurra.training.callbacks import Callback
 
+pytestmark = pytest.mark.usefixtures("no_charts")
+
 SMALL = {"hidden_size": 3, "max_epochs": 2, "verbose": 0, "seed": 3}
 
 

@@ -20,6 +20,8 @@ from recurra.interrupts import Interrupted
 from recurra.runs.folder.files import RunFolder
 from recurra.training.callbacks import Callback
 
+pytestmark = pytest.mark.usefixtures("no_charts")
+
 
 class StopAt(Callback):
     def __init__(self, epoch):

@@ -98,6 +98,7 @@ def test_one_series_without_a_task_is_told_how_to_forecast(tmp_path, words, targ
             recurra.train(tmp_path / "x.csv", out=tmp_path / "run", **words, **SMALL)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_what_needs_no_labels_is_not_told_how_to_learn_classes(tmp_path):
     said = []
     X = [np.random.default_rng(i).normal(size=(60, 1)) for i in range(8)]
@@ -126,6 +127,7 @@ def test_anomalies_of_arrays(tmp_path):
     assert {row["prediction"] for row in rows} <= {-1, 1}
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_stream_names_predict_for_networks_of_whole_series(cli, table, tmp_path):
     run = tmp_path / "a run"
     recurra.train(table, "forecast", out=run, target="MW", time="date", horizon=24, **SMALL)
@@ -136,6 +138,7 @@ def test_stream_names_predict_for_networks_of_whole_series(cli, table, tmp_path)
         assert "runtime" not in done.err
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_stream_names_predict_for_detectors(cli, tmp_path):
     X = [np.sin(np.arange(80)[:, None] / 4 + i) for i in range(10)]
     recurra.train(X, "anomaly", out=tmp_path / "run", window=40, method="autoencoder", **SMALL)

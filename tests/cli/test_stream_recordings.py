@@ -36,6 +36,7 @@ def sounds(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_sound_is_streamed_as_it_is_predicted(cli, sounds, tmp_path):
     run = sounds / "run"
     assert cli("train", sounds / "data", "-o", run, *QUICK, "-q").code == 0
@@ -58,6 +59,7 @@ def test_sound_is_streamed_as_it_is_predicted(cli, sounds, tmp_path):
     assert "name and --format are for lines" in done.err or "name and format are for lines" in done.err
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_recording_led_in_as_lines_is_never_exit_code_0(cli, sounds, monkeypatch):
     import sys
 
@@ -73,6 +75,7 @@ def test_a_recording_led_in_as_lines_is_never_exit_code_0(cli, sounds, monkeypat
         assert len([line for line in done.err.splitlines() if line.startswith("Error: ")]) == 1
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_decimal_comma_of_the_run_is_kept_in_every_verb(cli, nine, tmp_path, monkeypatch):
     import sys
 

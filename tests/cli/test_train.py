@@ -47,6 +47,7 @@ def test_forms_of_the_same_numbers_give_the_same_network(trained):
         assert folder.metrics[name] == pytest.approx(ts.metrics[name], rel=1e-12)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_config_repeats_the_run(cli, forms, trained, tmp_path):
     import shlex
 
@@ -67,6 +68,7 @@ def test_config_repeats_the_run(cli, forms, trained, tmp_path):
     assert again == first
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_json_is_one_flat_object_and_nothing_else(cli, forms, tmp_path):
     done = cli("train", forms / "old.ts", "-o", tmp_path / "run", "--json", "--seed", 0, *TINY_FLAGS[:-1])
     assert done.code == 0
@@ -78,6 +80,7 @@ def test_json_is_one_flat_object_and_nothing_else(cli, forms, tmp_path):
     assert "Split:  20% are held out at random, classes in balance: 2" in done.err
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_last_line_is_the_next_command_and_it_runs(cli, forms, tmp_path):
     done = cli("train", forms / "old.ts", "-o", tmp_path / "run", "--seed", 0, *TINY_FLAGS)
     assert done.code == 0
@@ -87,6 +90,7 @@ def test_the_last_line_is_the_next_command_and_it_runs(cli, forms, tmp_path):
     assert cli(*last[1:]).code == 0
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_new_seed_is_drawn_and_written_down(cli, forms, tmp_path):
     for name in "ab":
         assert (
@@ -112,6 +116,7 @@ def test_an_existing_run_is_refused_and_untouched(cli, forms, trained):
     assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_force_replaces_and_failing_force_does_not(cli, forms, tmp_path):
     out = tmp_path / "run"
     assert cli("train", forms / "old", "-o", out, "--seed", 0, *TINY_FLAGS).code == 0
@@ -204,6 +209,7 @@ def test_nothing_held_out(cli, forms, tmp_path):
     assert "the run held nothing out; give the data to judge on: recurra eval RUN DATA." in done.err
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_test_file_is_judged_on_and_found_again(cli, forms, tmp_path):
     done = cli(
         "train",
@@ -235,6 +241,7 @@ def test_leaks_are_named_on_the_screen_and_in_the_report(cli, forms, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_verbose_2_writes_a_line_per_epoch(cli, forms, tmp_path):
     import logging
 
