@@ -176,14 +176,14 @@ def test_a_constant_series_is_forecast_as_it_is():
 
 
 def test_a_series_shorter_than_the_context_is_read_as_one_with_missing_steps():
-    short = "1 of 2 series are shorter than the 16 steps the network reads, such as sequence 1 of 9"
+    short = "1 of 2 series is shorter than the 16 steps the network reads, such as sequence 1 of 9"
     with pytest.warns(RecurraWarning, match=short):
         model = Forecaster(horizon=3, **QUICK).fit([wave(60), wave(9)])
     assert [p.shape for p in model.predict()] == [(3,), (3,)]
-    with pytest.warns(RecurraWarning, match="1 of 1 series are shorter than the 16 steps"):
+    with pytest.warns(RecurraWarning, match="1 of 1 series is shorter than the 16 steps"):
         assert model.predict([wave(2)])[0].shape == (3,)
     with (
-        pytest.warns(RecurraWarning, match="are shorter than the 16 steps"),
+        pytest.warns(RecurraWarning, match="shorter than the 16 steps"),
         pytest.warns(
             RecurraWarning,
             match=r"1 of 2 series has no step before a horizon of 3 and teaches nothing: sequence 1",

@@ -113,7 +113,7 @@ def test_evaluate_leaves_out_what_was_trained_on():
     series = dated(80, "h", "2020-01-01")
     model = Forecaster(**QUICK).fit(series[:60])
     expected = model.evaluate(series[60:]).metrics
-    with pytest.warns(RecurraWarning, match="1 of 1 series begin with steps the network was trained on"):
+    with pytest.warns(RecurraWarning, match="1 of 1 series begins with steps the network was trained on"):
         found = model.evaluate(series)
     # The wave repeats, so its steps are counted by content on both sides.
     own = {name: value for name, value in found.metrics.items() if name != "n_trained_on"}

@@ -137,7 +137,7 @@ def test_length_histogram(rate, lengths):
         {"training": lengths, "test": lengths[:1], "nothing": []}, sample_rate_hz=rate
     )
     assert f"Length in {'seconds' if rate else 'time steps'}" in texts(svg)
-    assert f"training: {len(lengths)} sequences" in described(svg)
+    assert f"training: {len(lengths)} sequence{'' if len(lengths) == 1 else 's'}," in described(svg)
     assert_nothing_is_cut(svg)
 
 

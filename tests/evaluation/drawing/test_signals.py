@@ -3,6 +3,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from recurra.checks import counted
 from recurra.evaluation.drawing.charts import new_figure
 from recurra.evaluation.drawing.signals import (
     draw_signal,
@@ -57,7 +58,7 @@ def test_signals_of_any_shape(shape):
     svg = worst_mistake(
         np.zeros(shape), true=1, predicted=2, name="x", trace=np.full((shape[0], 2), 0.5), classes=[1, 2]
     )
-    assert f"{shape[0]} time steps, {shape[1]} channels" in described(svg)
+    assert f"{counted(shape[0], 'time step')}, {counted(shape[1], 'channel')}." in described(svg)
     assert len(svg) < 300_000
 
 

@@ -104,7 +104,7 @@ def test_documents_are_groups_that_no_split_cuts(tmp_path):
         ("x.conllu", universal(), {"label": "uposs"}, "Did you mean 'upos'?"),
         ("x.conll", "# only a comment\n", {}, "holds no sentence"),
         ("x.jsonl", '{"tokens": ["a"], "tags": ["A", "B"]}\n', {},
-         "line 1: 'tags' must hold a label for each of 1 words; got 2 labels"),
+         "line 1: 'tags' must hold a label for each of 1 word; got 2 labels"),
         ("x.jsonl", '{"tokens": ["a"]}\n{"tokens": 3}\n', {}, "line 2: 'tokens' must be a list of words; got '3'"),
         ("x.csv", "text,tags\na b,A\nc d,A B\n", {"label": "tags", "label_per": "step"},
          "must have as many labels as 'text' has words"),

@@ -73,7 +73,7 @@ def test_each_file_has_an_output_and_what_is_done_is_left_alone(run, big, tmp_pa
 
 def test_a_file_that_cannot_be_read_is_named_when_all_others_are_done(run, big, tmp_path):
     (big / "d0" / "a.csv").write_text("recording,t,x\nr,0,much\n")
-    with pytest.raises(DataError, match=r"1 of 5 files have no answers; the first is .*a\.csv"):
+    with pytest.raises(DataError, match=r"1 of 5 files has no answers; the first is .*a\.csv"):
         predict(run, big, tmp_path / "out")
     assert len(names(tmp_path / "out")) == 12
     with pytest.raises(MissingDataError, match=r"nothing/\*\.csv: there is no such file"):
