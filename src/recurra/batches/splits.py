@@ -287,7 +287,7 @@ def _content_key(value: Any) -> bytes:
     key = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
     # objects are told apart by address, as ever
     key.update(
-        array.tobytes() if array.dtype.hasobject or not array.size else array.reshape(-1).view(np.uint8)
+        array.tobytes() if array.dtype.hasobject or not array.size else array.reshape(-1).view(np.uint8).data
     )
     return key.digest()
 

@@ -99,13 +99,13 @@ def network(estimator: Any) -> Drawing:
         what = repr(estimator) if isinstance(estimator, str) else type(estimator).__name__
         raise UsageError(f"{who}: needs a fitted estimator or a network; got {what}.{more}")
     model = getattr(estimator, "model_", None)
-    counted = _Parameters(module)
-    blocks = list(_blocks(model, module, counted))
-    if counted.rest:
-        blocks.append(_Block("Other parameters", "", counted.rest, role="green"))
+    parameters = _Parameters(module)
+    blocks = list(_blocks(model, module, parameters))
+    if parameters.rest:
+        blocks.append(_Block("Other parameters", "", parameters.rest, role="green"))
     blocks += _linear_part(model)
     blocks += _answer(model, blocks)
-    return _drawn(blocks, _sum(model, counted.total))
+    return _drawn(blocks, _sum(model, parameters.total))
 
 
 def _sum(model: Any, total: int) -> str:
@@ -164,24 +164,24 @@ def _cut(note: str, room: float) -> str:
 # ------------------------------------------------------------------ parts of each kind of network
 
 
-def _blocks(model: Any, module: torch.nn.Module, counted: _Parameters) -> Iterator[_Block]:
+def _blocks(model: Any, module: torch.nn.Module, parameters: _Parameters) -> Iterator[_Block]:
     """Yield the parts from the input to the last one that has parameters."""
     if isinstance(module, SequenceNetwork):
-        yield from _of_sequences(model, module, counted)
+        yield from _of_sequences(model, module, parameters)
     elif isinstance(module, ForecastNetwork):
-        yield from _of_series(model, module, counted)
+        yield from _of_series(model, module, parameters)
     elif isinstance(module, TranslatorNetwork):
-        yield from _of_pairs(module, counted)
+        yield from _of_pairs(module, parameters)
     else:
         recurrent = [m for m in module.modules() if isinstance(m, torch.nn.RNNBase)]
         if model is not None:
             yield from _input(model, _unit(model))
         elif recurrent:
             yield _Block("Input", f"time × {recurrent[0].input_size}", 0)
-        yield from _of_own(module, counted)
+        yield from _of_own(module, parameters)
 
 
-def _of_sequences(model: Any, module: SequenceNetwork, counted: _Parameters) -> Iterator[_Block]:
+def _of_sequences(model: Any, module: SequenceNetwork, parameters: _Parameters) -> Iterator[_Block]:
     config, unit = module.config, _unit(model)
     if model is None:
         yield _Block("Input", f"{unit} × {config.input_size}", 0)
@@ -190,24 +190,26 @@ def _of_sequences(model: Any, module: SequenceNetwork, counted: _Parameters) -> 
     if module.front is not None:
         title = FRONTS.get(type(module.front).__name__, type(module.front).__name__)
         note = _front_note(config.front or {}, model)
-        yield _Block(title, f"{unit} × {module.front.output_size}", counted.of(module.front), note, "purple")
+        yield _Block(
+            title, f"{unit} × {module.front.output_size}", parameters.of(module.front), note, "purple"
+        )
     yield from _static(model, module, unit)
-    yield from _recurrent(module.recurrent, counted, unit)
+    yield from _recurrent(module.recurrent, parameters, unit)
     per_step = config.pooling == "none"
     if not per_step:
         both = config.pooling == "last" and config.bidirectional
         names = " and ".join(POOLINGS[name] for name in config.poolings)
         words = "last state of each direction" if both else names
-        yield _Block("Pooling", f"{module.head.in_features}", counted.of(module.pooling), words, "purple")
+        yield _Block("Pooling", f"{module.head.in_features}", parameters.of(module.pooling), words, "purple")
     dropout = f"after dropout {config.dropout:g}" if config.dropout else ""
     shape = f"{unit} × {config.output_size}" if per_step else f"{config.output_size}"
-    yield _Block("Linear", shape, counted.of(module.head), dropout, "green")
+    yield _Block("Linear", shape, parameters.of(module.head), dropout, "green")
     if module.crf is not None:
         note = "how likely one label follows another"
-        yield _Block("Conditional random field", shape, counted.of(module.crf), note, "green")
+        yield _Block("Conditional random field", shape, parameters.of(module.crf), note, "green")
 
 
-def _of_series(model: Any, module: ForecastNetwork, counted: _Parameters) -> Iterator[_Block]:
+def _of_series(model: Any, module: ForecastNetwork, parameters: _Parameters) -> Iterator[_Block]:
     c = module.config
     context = f"{model.context}" if model is not None else "context"
     targets = "1 series" if c.n_targets == 1 else f"{c.n_targets} series together"
@@ -215,43 +217,43 @@ def _of_series(model: Any, module: ForecastNetwork, counted: _Parameters) -> Ite
     yield _Block(
         "Features", f"{context} × {c.input_size}", 0, "scaled, with what was missing and what is known"
     )
-    yield from _recurrent(module.encoder, counted, context, name="Encoder, ")
-    yield from _recurrent(module.decoder, counted, f"{c.horizon}", name="Decoder, ")
+    yield from _recurrent(module.encoder, parameters, context, name="Encoder, ")
+    yield from _recurrent(module.decoder, parameters, f"{c.horizon}", name="Decoder, ")
     shape = f"{c.horizon} × {c.n_targets * c.n_outputs}"
     outputs = "" if c.n_outputs == 1 else f"{c.n_outputs} numbers for each step: a distribution"
-    yield _Block("Linear", shape, counted.of(module.head), outputs, "green")
+    yield _Block("Linear", shape, parameters.of(module.head), outputs, "green")
     if module.highway is not None:
         note = f"the last {c.highway} steps in a straight line"
-        yield _Block("Linear path", shape, counted.of(module.highway), note, "green")
+        yield _Block("Linear path", shape, parameters.of(module.highway), note, "green")
 
 
-def _of_pairs(module: TranslatorNetwork, counted: _Parameters) -> Iterator[_Block]:
+def _of_pairs(module: TranslatorNetwork, parameters: _Parameters) -> Iterator[_Block]:
     c = module.config
     yield _Block("Source", "symbols", 0, f"{c.source_size:,} different symbols")
-    yield _Block("Embedding", f"symbols × {c.embedding_size}", counted.of(module.source), "", "purple")
-    yield from _recurrent(module.encoder, counted, "symbols", name="Encoder, ")
+    yield _Block("Embedding", f"symbols × {c.embedding_size}", parameters.of(module.source), "", "purple")
+    yield from _recurrent(module.encoder, parameters, "symbols", name="Encoder, ")
     note = "the encoder's last state begins the decoder"
-    yield _Block("Bridge", f"{c.hidden_size}", counted.of(module.bridge), note, "green")
+    yield _Block("Bridge", f"{c.hidden_size}", parameters.of(module.bridge), note, "green")
     note = f"{c.target_size:,} different symbols" + (", output's matrix too" if c.tie_embeddings else "")
     shape = f"answer × {c.embedding_size}"
-    yield _Block("Embedding of the answer", shape, counted.of(module.target), note, "purple")
-    yield from _recurrent(module.decoder, counted, "answer", name="Decoder, ")
+    yield _Block("Embedding of the answer", shape, parameters.of(module.target), note, "purple")
+    yield from _recurrent(module.decoder, parameters, "answer", name="Decoder, ")
     note = f"{c.attention}, over the source at each symbol"
-    yield _Block("Attention", f"answer × {c.memory_size}", counted.of(module.attention), note, "purple")
+    yield _Block("Attention", f"answer × {c.memory_size}", parameters.of(module.attention), note, "purple")
     shape = f"answer × {c.attended_size}"
-    yield _Block("Combined", shape, counted.of(module.combine), "state and attended source", "green")
-    yield _Block("Linear", f"answer × {c.target_size}", counted.of(module.head), "", "green")
+    yield _Block("Combined", shape, parameters.of(module.combine), "state and attended source", "green")
+    yield _Block("Linear", f"answer × {c.target_size}", parameters.of(module.head), "", "green")
 
 
-def _of_own(module: torch.nn.Module, counted: _Parameters) -> Iterator[_Block]:
+def _of_own(module: torch.nn.Module, parameters: _Parameters) -> Iterator[_Block]:
     """Yield the parts of a network of the user's own, as deep as its recurrent layers lie."""
     if isinstance(module, torch.nn.RNNBase):
-        yield from _recurrent(module, counted, "time")
+        yield from _recurrent(module, parameters, "time")
         return
     for part in module.children():
         if any(isinstance(one, torch.nn.RNNBase) for one in part.modules()):
-            yield from _of_own(part, counted)
-        elif count := counted.of(part):
+            yield from _of_own(part, parameters)
+        elif count := parameters.of(part):
             yield _Block(type(part).__name__, _shape(part), count, role="green")
 
 
@@ -268,7 +270,7 @@ def _static(model: Any, module: SequenceNetwork, unit: str) -> Iterator[_Block]:
 
 
 def _recurrent(
-    module: torch.nn.RNNBase, counted: _Parameters, unit: str, *, name: str = ""
+    module: torch.nn.RNNBase, parameters: _Parameters, unit: str, *, name: str = ""
 ) -> Iterator[_Block]:
     cell = TITLES[cell_of(module)]
     directions = 2 if module.bidirectional else 1
@@ -280,7 +282,7 @@ def _recurrent(
         number = f" {layer + 1}" if module.num_layers > 1 else ""
         dropout = f" after dropout {module.dropout:g}" if layer and module.dropout else ""
         title = f"{name}{cell}{number}{dropout}"
-        yield _Block(title, f"{unit} × {out}", counted.of(*own), note, "blue")
+        yield _Block(title, f"{unit} × {out}", parameters.of(*own), note, "blue")
 
 
 # ------------------------------------------------------------------ input, linear part and answer

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from importlib import metadata
 from typing import Any
 
@@ -86,6 +87,16 @@ class ReportContext:
     inside: Callable[[int, str], tuple[str, str]] | None = None
     pictures: Callable[[], Sequence[tuple[str, str]]] | None = None
     frames: Callable[[int], np.ndarray] | None = None
+
+    @cached_property
+    def learning_curves(self) -> str:
+        """The chart of losses by epoch, as an SVG element; empty where no loss is known."""
+        from recurra.evaluation.drawing import charts
+
+        if not any(charts.is_number(row.get("train_loss")) for row in self.history):
+            return ""
+        score = charts.find_score(self.history)
+        return charts.learning_curves(self.history, best_epoch=self.best_epoch, score=score)
 
 
 def installed_versions() -> dict[str, str]:

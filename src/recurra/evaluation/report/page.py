@@ -191,19 +191,14 @@ def learning_pictures(context: ReportContext) -> list[Picture]:
     """Return the charts of how the training went."""
     history = context.history
     out = []
-    if any(is_number(row.get("train_loss")) for row in history):
-        score = charts.find_score(history)
+    if curves := context.learning_curves:
         caption = "Loss of the training part" + (
             " and of the validation part" if any("valid_loss" in r for r in history) else ""
         )
         caption += ", by epoch." + (
             " The weights of the marked epoch were kept." if context.best_epoch is not None else ""
         )
-        out.append(
-            Picture(
-                Markup(charts.learning_curves(history, best_epoch=context.best_epoch, score=score)), caption
-            )
-        )
+        out.append(Picture(Markup(curves), caption))
     if any(is_number(row.get("grad_norm_median")) and row["grad_norm_median"] > 0 for row in history):
         clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
         caption = (

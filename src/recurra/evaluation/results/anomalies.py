@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from recurra.checks import where
 from recurra.errors import DataError
-from recurra.evaluation.drawing import charts, signals
-from recurra.evaluation.drawing.charts import is_number, label, legend, new_figure, number
+from recurra.evaluation.drawing import signals
+from recurra.evaluation.drawing.charts import label, legend, new_figure, number
 from recurra.evaluation.drawing.svg import PAGE, render
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
@@ -138,9 +138,8 @@ class AnomalyEvaluation(Evaluation):
         """Return svg, caption and width of every chart of the report."""
         highest = np.argsort([-float(s.max()) for s in self.scores], kind="stable")[:DRAWN]
         out = [Picture(Markup(self._drawing(int(i))), self._caption(int(i))) for i in highest]
-        if any(is_number(row.get("train_loss")) for row in self.context.history):
-            svg = charts.learning_curves(self.context.history, best_epoch=self.context.best_epoch)
-            out.append(Picture(Markup(svg), "Loss by epoch."))
+        if curves := self.context.learning_curves:
+            out.append(Picture(Markup(curves), "Loss by epoch."))
         return out
 
     def _caption(self, index: int) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from recurra.checks import counted
-from recurra.evaluation.drawing import charts, series_charts
-from recurra.evaluation.drawing.charts import is_number, number
+from recurra.evaluation.drawing import series_charts
+from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
@@ -228,10 +228,8 @@ class Backtest(Evaluation):
             bars["seasonal naive"] = self.metrics["mae_seasonal_naive"]
         svg = series_charts.error_bars(bars, figure_name="Mean absolute error")
         out.append(Picture(Markup(svg), "The error beside those of the naive forecasts."))
-        history = self.context.history
-        if any(is_number(row.get("train_loss")) for row in history):
-            svg = charts.learning_curves(history, best_epoch=self.context.best_epoch)
-            out.append(Picture(Markup(svg), "Loss by epoch."))
+        if curves := self.context.learning_curves:
+            out.append(Picture(Markup(curves), "Loss by epoch."))
         return out
 
     def _stamps(self, origin: int) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -147,8 +148,9 @@ class LabelEvaluation(CaseEvaluation):
 
     def figures(self) -> dict[str, str]:
         """Return the drawings that a run's folder keeps, SVG by name."""
-        return {"confusion": self._confusion_chart()}
+        return {"confusion": self._confusion_chart}
 
+    @cached_property
     def _confusion_chart(self) -> str:
         return charts.confusion_chart(self.confusion, classes=self.classes, items=self.items)
 
@@ -160,7 +162,7 @@ class LabelEvaluation(CaseEvaluation):
                 f"Each row holds the {self.items} of one true class: blue where predicted right, orange where taken "
                 "for another."
             )
-            out.append(Picture(Markup(self._confusion_chart()), caption, wide=len(self.classes) > 12))
+            out.append(Picture(Markup(self._confusion_chart), caption, wide=len(self.classes) > 12))
         if bins := self.tables.get("reliability"):
             error = self.metrics["calibration_error"]
             caption = (

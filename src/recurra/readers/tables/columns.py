@@ -21,6 +21,7 @@ from recurra.readers.arrow.parquet_file import arrow_cells, check_frame, open_pa
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables.number_formats import NotANumberError, Numerals, is_missing
 from recurra.readers.tables.preamble import (
+    check_closed,
     check_header,
     find_table,
     is_row_of_numbers,
@@ -446,7 +447,7 @@ def _body(text: str, start: int, names: list[str], delimiter: str, who: str) -> 
     """
     width = len(names)
     least = max((i + 1 for i, name in enumerate(names) if name.strip()), default=width)
-    _check_closed(text, start, delimiter, who)
+    check_closed(text, start, delimiter, who)
     stream = io.StringIO(text, newline="")
     stream.seek(start)
     try:
@@ -483,20 +484,6 @@ def _body(text: str, start: int, names: list[str], delimiter: str, who: str) -> 
     table = np.empty((len(rows), width), dtype=object)
     table[:] = [cells[:width] + [""] * (width - len(cells)) for cells in rows]
     return table, first_short
-
-
-def _check_closed(text: str, start: int, delimiter: str, who: str) -> None:
-    """Raise DataError where a quotation mark is never closed, so that all lines behind it are one cell."""
-    if text.count('"', start) % 2 == 0:
-        return
-    *_, last = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter)
-    lines = last[-1].rstrip("\n").split("\n")
-    if len(lines) > 1 and any(delimiter in line for line in lines[1:]):
-        number = text.rstrip("\n").count("\n") + 2 - len(lines)
-        raise DataError(
-            f"{who}: line {number} has a quotation mark that is never closed, before {_short(lines[0])!r}: the lines behind "
-            "it would all be one cell. Close it, or remove it."
-        )
 
 
 def _is_empty_line(cells: list[str], width: int) -> bool:

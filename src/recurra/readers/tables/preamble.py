@@ -1,4 +1,4 @@
-"""What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units, empty columns."""
+"""What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units, empty columns; a quotation mark left open."""
 
 import csv
 import io
@@ -477,3 +477,17 @@ def without_empty_columns(names: list[str], table: np.ndarray) -> tuple[list[int
     if not gone or not kept:
         return list(range(len(names))), []
     return kept, [f"left out {gone} column{'' if gone == 1 else 's'} without a name and without a value."]
+
+
+def check_closed(text: str, start: int, delimiter: str, who: str) -> None:
+    """Raise DataError where a quotation mark is never closed, so that all lines behind it are one cell."""
+    if text.count('"', start) % 2 == 0:
+        return
+    *_, last = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter)
+    lines = last[-1].rstrip("\n").split("\n")
+    if len(lines) > 1 and any(delimiter in line for line in lines[1:]):
+        number = text.rstrip("\n").count("\n") + 2 - len(lines)
+        raise DataError(
+            f"{who}: line {number} has a quotation mark that is never closed, before {lines[0][:40]!r}: the lines behind "
+            "it would all be one cell. Close it, or remove it."
+        )

@@ -10,16 +10,15 @@ def write_results(run: RunFolder, estimator: Any, evaluation: Any, metrics: Mapp
     """Write the results; the model file comes last and says that the run is whole."""
     if evaluation is not None:
         evaluation.save(run.to_write(REPORT))
-        write_figures(run, evaluation, estimator)
+        write_figures(run, evaluation)
     run.write_json(METRICS, metrics)
     estimator.trained_on_.save(run.to_write(TRAINED_ON))
     run.settle_history()
     estimator.save(run.to_write(MODEL))
 
 
-def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
-    """Write learning curves and the chart of the mistakes as SVG."""
-    from recurra.evaluation.drawing import charts
+def write_figures(run: RunFolder, evaluation: Any) -> None:
+    """Write learning curves and the chart of the mistakes as SVG, as they stand in the report."""
     from recurra.evaluation.drawing.picture import Drawing
 
     run.to_write(FIGURES).mkdir(exist_ok=True)
@@ -27,9 +26,7 @@ def write_figures(run: RunFolder, evaluation: Any, estimator: Any) -> None:
     def save(svg: str, name: str) -> None:
         Drawing.of_chart(svg).save(run.to_write(f"{FIGURES}/{name}.svg"))
 
-    if estimator.history_:
-        score = charts.find_score(estimator.history_)
-        svg = charts.learning_curves(estimator.history_, best_epoch=estimator.best_epoch_, score=score)
-        save(svg, "learning-curves")
+    if evaluation.context.learning_curves:
+        save(evaluation.context.learning_curves, "learning-curves")
     for name, svg in evaluation.figures().items():
         save(svg, name)
