@@ -48,6 +48,7 @@ def test_data_of_another_kind_are_judged_alike(forms, trained):
     assert archive.metrics["log_loss"] == pytest.approx(table.metrics["log_loss"], rel=1e-12)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_changed_data_are_not_taken_for_the_test_part(forms, tmp_path):
     import shutil
 

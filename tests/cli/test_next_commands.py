@@ -12,7 +12,10 @@ pytest.importorskip("PIL.Image")
 pytest.importorskip("av")
 pytest.importorskip("tokenizers")
 # A warning of ours is a line on standard error, as for users.
-pytestmark = pytest.mark.filterwarnings("default::recurra.errors.RecurraWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("default::recurra.errors.RecurraWarning"),
+    pytest.mark.usefixtures("no_charts"),
+]
 
 # Training as suggested takes longer than a test may: it is told to be brief. Image networks of others are not here.
 BRIEF = ("--max-epochs", "1", "-q")

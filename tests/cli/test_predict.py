@@ -120,6 +120,7 @@ def test_a_model_file_alone(forms, trained, tmp_path):
     assert predict(tmp_path / "alone.recurra", tmp_path / "turned.csv", id="recording") == rows
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_numbers_and_labels_per_step(tmp_path):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(rng.integers(3, 6), 1)) for _ in range(20)]

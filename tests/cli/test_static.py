@@ -54,6 +54,7 @@ def test_train_and_eval(cli, table, tmp_path):
     assert "--static sensor --static age" in config["command"]
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_without_them_it_is_chance(cli, table, tmp_path):
     words = ("--channels", "x", "--max-epochs", 10, "--hidden-size", 16)
     done = cli("train", table, "-o", tmp_path / "run", *words, "--json")

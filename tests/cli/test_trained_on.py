@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import recurra
+from charts import charts
 from cli.waves import waves, write_forms
 
 SMALL = {"hidden_size": 3, "max_epochs": 1, "verbose": 0, "seed": 3}
@@ -44,13 +45,15 @@ def test_the_training_table_itself(cli, table):
         assert json.loads((run.path / f"{name}.json").read_text())["n_trained_on"] == n
         page = re.sub(r"\s+", " ", html.unescape((run.path / f"{name}.html").read_text()))
         assert 0 < page.index(says) < page.index('class="headline"')
-        shown = cli("eval", run.path, *arguments, "--json")
+        with charts(drawn=False):
+            shown = cli("eval", run.path, *arguments, "--json")
         assert json.loads(shown.out)["n_trained_on"] == n
         assert shown.err.startswith(f"Warning: {says}")
     for arguments in ([], [place / "new.csv"]):
-        done = judged(cli, run.path, *arguments)
-        assert "trained on" not in done.out
-        assert json.loads(cli("eval", run.path, *arguments, "--json").out)["n_trained_on"] == 0
+        with charts(drawn=False):
+            done = judged(cli, run.path, *arguments)
+            assert "trained on" not in done.out
+            assert json.loads(cli("eval", run.path, *arguments, "--json").out)["n_trained_on"] == 0
     assert run.metrics["n_trained_on"] == 0
 
 
@@ -77,6 +80,7 @@ def test_first_rows_other_files_and_other_channels(cli, table, tmp_path):
         assert found.metrics["n_trained_on"] == run.metrics["n_train"], data
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_part_of_a_long_sequence(tmp_path):
     rng = np.random.default_rng(0)
     X = [rng.normal(i % 2, size=(200, 2)) for i in range(12)]
@@ -93,6 +97,7 @@ def test_part_of_a_long_sequence(tmp_path):
     assert found.summary().startswith("2 of 4 sequences were trained on (2 of them in part): the figures")
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_what_stands_still_is_not_recognized(tmp_path):
     """Stretches of nothing, and signals of few values, come again by chance."""
     rng = np.random.default_rng(0)
@@ -106,6 +111,7 @@ def test_what_stands_still_is_not_recognized(tmp_path):
         assert found.metrics["n_trained_on"] == 0
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_texts_and_pairs(cli, tmp_path):
     rows = [f"{'good fine' if i % 2 else 'bad poor'} number {i},{'ab'[i % 2]}" for i in range(30)]
     (tmp_path / "texts.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
@@ -125,6 +131,7 @@ def test_texts_and_pairs(cli, tmp_path):
     assert done.out.startswith(f"{run.metrics['n_train']} of 30 sources were trained on")
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_clips(cli, tmp_path):
     image = pytest.importorskip("PIL.Image")
     pytest.importorskip("av")
@@ -187,6 +194,7 @@ def test_in_python_too(table, tmp_path):
     assert found.metrics["n_trained_on"] == run.metrics["n_train"]
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_compare_says_it(cli, table):
     place, run = table
     shutil.copytree(run.path, place / "other", dirs_exist_ok=True)
@@ -196,6 +204,7 @@ def test_compare_says_it(cli, table):
     assert done.err.startswith(f"Warning: run was trained on {n} of what all runs are judged on.")
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_damaged_file_is_named(cli, table):
     place, run = table
     shutil.copytree(run.path, place / "damaged", dirs_exist_ok=True)

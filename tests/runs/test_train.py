@@ -47,6 +47,7 @@ def test_labels_choose_the_task(tmp_path):
         recurra.train(steps(), "classify", out=tmp_path / "x", **TINY)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_objects_of_python_are_judged_again_only_when_given(tmp_path):
     run = recurra.train(numbers(), out=tmp_path / "run", seed=0, **TINY)
     with pytest.raises(UsageError, match="was trained on objects of Python; give the data to judge on"):
@@ -55,6 +56,7 @@ def test_objects_of_python_are_judged_again_only_when_given(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "kind"), [(np.inf, "infinity"), (np.nan, "NaN")])
+@pytest.mark.usefixtures("no_charts")
 def test_a_value_that_cannot_be_judged_is_refused_before_training(tmp_path, value, kind):
     data, test = numbers(), numbers(8)
     test[3].values[1, 0] = value
@@ -74,6 +76,7 @@ def test_a_value_that_cannot_be_judged_is_refused_before_training(tmp_path, valu
         )
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_seed_and_random_state_are_one_word(tmp_path):
     assert seed_of(None, 3) == seed_of(3, None) == 3
     with pytest.raises(UsageError, match="seed and random_state are the same word; got 1 and 2"):

@@ -11,6 +11,7 @@ from recurra.runs.folder.files import RunFolder
 from recurra.training.callbacks import Callback
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_documented_keys_are_the_keys(tmp_path):
     grown = []
 
@@ -33,6 +34,7 @@ PAGE = Path(recurra.__file__).parents[2] / "docs" / "history.md"
 
 @pytest.mark.filterwarnings("ignore:train. gradients vanish")  # two units learn little in nine epochs
 @pytest.mark.skipif(not PAGE.exists(), reason="the pages are not beside the installed package")
+@pytest.mark.usefixtures("no_charts")
 def test_the_page_names_every_key(tmp_path):
     words = {
         "hidden_size": 2,
