@@ -1,6 +1,7 @@
 """The rules of ARCHITECTURE.md, read off every file, function-local imports included."""
 
 import ast
+import functools
 import re
 from collections import Counter
 from pathlib import Path
@@ -73,9 +74,14 @@ EXCEPTIONS = {("records.py", "batches")}
 FRONT_DOOR = {"__init__.py", "__main__.py"}
 
 
+@functools.cache  # several rules read each file
+def parsed(text):
+    return ast.parse(text)
+
+
 def imports(text):
     """Yield (line, dotted module) of every import in a source text."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -189,7 +195,7 @@ def import_graph(texts):
     modules = {module_of(path): path for path in texts}
     graph = {path: {} for path in texts}
     for path, text in texts.items():
-        for node in seen_when_run(ast.parse(text)):
+        for node in seen_when_run(parsed(text)):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -253,7 +259,7 @@ def test_a_folder_has_a_dozen_files_at_most():
 
 def private_imports(path, text):
     """Yield (name, line) of every private name taken from another file of ours, by import or through its module."""
-    tree = ast.parse(text)
+    tree = parsed(text)
     ours = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "recurra":
@@ -300,7 +306,7 @@ def lines_of_code(function):
 def test_functions_fit_on_a_screen():
     found = {}
     for path, text in TEXTS.items():
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of_code(node) > MOST_LINES:
                 found[f"{path}: {node.name}"] = (
                     f"  {path}:{node.lineno}: {node.name} has {lines_of_code(node)} lines"
@@ -333,7 +339,7 @@ def missing_in_index(texts):
     for folder in {Path(path).parent for path in texts} - {Path(".")}:
         inside = {Path(path).relative_to(folder) for path in texts if Path(path).is_relative_to(folder)}
         stems = [f"{p.parts[0]}/" if len(p.parts) > 1 else p.stem for p in inside if p.name != "__init__.py"]
-        index = ast.get_docstring(ast.parse(texts.get(f"{folder}/__init__.py", ""))) or ""
+        index = ast.get_docstring(parsed(texts.get(f"{folder}/__init__.py", ""))) or ""
         named = re.findall(r"^- `([\w/]+)`: \S", index, flags=re.MULTILINE)
         if sorted(named) != sorted(set(stems)):
             missing, odd = set(stems) - set(named), set(named) - set(stems)
