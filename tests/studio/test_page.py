@@ -93,13 +93,6 @@ def test_numbers_that_differ_by_rounding_alone_have_ticks(page, served):
     assert len(page.evaluate(ticks)) <= 1
 
 
-def late(route):
-    """Let an answer come when the page has long been told what became of its request."""
-    answer = route.fetch()
-    time.sleep(1.5)
-    route.fulfill(response=answer)
-
-
 @pytest.fixture
 def ended(served):
     """Stop what was begun, where a test failed before it did."""
@@ -127,9 +120,17 @@ def test_a_training_is_begun_watched_paused_and_stopped(page, served, ended):
     page.get_by_text("of 100,000").wait_for()
     page.get_by_role("button", name="Pause").click()
     page.locator("span.state.paused").wait_for()
-    page.route("**/api/steer*", late)
+    # The answer comes when the page has been told already what became of its request.
+    late = []
+    page.route("**/api/steer*", lambda route: late.append((route, route.fetch())))
+    page.get_by_role("button", name="Go on").click()
+    page.locator("span.state.training").wait_for()
+    while not late:
+        page.wait_for_timeout(20)
     with page.expect_response("**/api/steer*"):
-        page.get_by_role("button", name="Go on").click()
+        ((route, answer),) = late
+        route.fulfill(response=answer)
+    page.unroute("**/api/steer*")
     page.wait_for_timeout(100)
     assert page.locator("span.state").get_attribute("class") == "state training"
     page.get_by_label("Smoothing").fill("0.9")
