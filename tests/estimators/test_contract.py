@@ -38,8 +38,8 @@ print(json.dumps([[r["check_name"], r["status"], repr(r["exception"])] for r in 
 @pytest.mark.parametrize(
     ("estimator", "options", "fewest"),
     [
-        ("SequenceClassifier", {"hidden_size": 8}, 55),
-        ("SequenceRegressor", {"hidden_size": 48, "learning_rate": 0.01}, 52),
+        ("SequenceClassifier", {"hidden_size": 8, "max_epochs": 15, "learning_rate": 0.03}, 55),
+        ("SequenceRegressor", {"hidden_size": 24, "max_epochs": 25, "learning_rate": 0.03}, 52),
         pytest.param("SequenceClassifier", {}, 55, marks=pytest.mark.slow),  # with the recipe: a minute each
         pytest.param("SequenceRegressor", {}, 52, marks=pytest.mark.slow),
     ],
