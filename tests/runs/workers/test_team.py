@@ -37,7 +37,7 @@ def test_a_team_gets_the_usual_number_of_shards_and_no_more_workers(worker):
 
 
 def test_a_worker_ends_with_the_process_that_started_it(monkeypatch):
-    code = "from recurra.runs.workers.team import end_with_agent as e; import time; e(); time.sleep(60)"
+    code = "from recurra.runs.workers.team import end_with_agent as e; import time; e(); time.sleep(600)"
     environment = {**os.environ, team.AGENT: "1"}  # which is not its parent
-    ended = subprocess.run([sys.executable, "-c", code], env=environment, timeout=30, check=False)
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, timeout=300, check=False)
     assert ended.returncode == 4
