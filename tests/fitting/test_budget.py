@@ -43,7 +43,8 @@ def assert_same_weights(one, other):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Let networks be trained for 5 epochs and two members be enough, so that no outcome depends on the clock."""
+    """Let two folds, 5 epochs and two members be enough, so that no outcome depends on the clock."""
+    monkeypatch.setattr(budgets, "FOLDS", 2)
     monkeypatch.setattr(recipe, "STEPS", 1)
     monkeypatch.setattr(budgets, "MOST_MEMBERS", 2)
 
@@ -124,9 +125,10 @@ def test_a_candidate_leaves_every_other_option_as_given(monkeypatch):
     )
 
 
-def test_groups_are_never_cut_in_the_folds():
+def test_groups_are_never_cut_in_the_folds(monkeypatch):
     from recurra.inputs.sequences import Given
 
+    monkeypatch.setattr(budgets, "FOLDS", 3)
     groups = np.arange(30) // 4
     given = Given(X, np.arange(30) % 2, groups, np.ones(30), None)
     for stratified in (True, False):
@@ -222,7 +224,7 @@ def test_a_budget_for_fitted_weights_is_refused():
 def test_time_used_and_left_is_shown_where_training_shows_how_far_it_is(capsys):
     make(verbose=2).fit(X, CLASSES)
     shown = capsys.readouterr().err
-    assert "budget: fold 1 of 3, recipe 1 of 4, loss" in shown
+    assert "budget: fold 1 of 2, recipe 1 of 4, loss" in shown
     assert "budget: member 1, " in shown
     assert "of 1000 s used, " in shown
     assert " s left" in shown
