@@ -217,9 +217,9 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
             "" if neighbours is None else f", beside distances to {len(neighbours.windows)} normal windows"
         )
         return (
-            f"{manifest['method']}: {network['cell'].upper()} of {network['hidden_size']} units, "
+            f"{manifest['method']}: {network['cell'].upper()} of {counted(network['hidden_size'], 'unit')}, "
             f"{'both directions' if network['bidirectional'] else 'one direction'}, "
-            f"blocks of {self.model_.blocks.size} steps{beside}"
+            f"blocks of {counted(self.model_.blocks.size, 'step')}{beside}"
         )
 
     @classmethod

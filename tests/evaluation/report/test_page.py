@@ -112,6 +112,11 @@ def test_the_other_tasks(make):
     assert "How to repeat it" in page.words()
 
 
+def test_no_line_of_the_command_ends_within_an_option(full):
+    assert '<span class="word">--bidirectional</span> <span class="word">--seed</span>' in full
+    assert ".word { display: inline-block;" in full
+
+
 def test_nothing_is_loaded_and_nothing_runs(full):
     page = Page(full)
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(page.tags)

@@ -250,3 +250,4 @@ def test_data_are_told_in_words():
     ]
     equal = {"n_sequences": 1, "length_min": 16, "length_max": 16, "length_median": 16.0}
     assert data_rows(equal) == [("sequences", "1"), ("lengths", "16 time steps each")]
+    assert data_rows(equal | {"kind": "tokens"}) == [("sentences", "1"), ("lengths", "16 words each")]

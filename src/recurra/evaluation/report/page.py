@@ -150,7 +150,9 @@ def figure_tiles(
 
 
 # What the counts of `Dataset.summary` are called, of each kind of data.
-COUNTED = {"text": "texts", "pairs": "pairs", "video": "clips", "series": "series"}
+COUNTED = {"text": "texts", "pairs": "pairs", "tokens": "sentences", "video": "clips", "series": "series"}
+# What the steps of a sequence are, where they are no time steps.
+STEPS = {"text": "characters", "pairs": "characters", "tokens": "words"}
 
 
 def data_rows(data: Mapping[str, Any], *, said: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -165,11 +167,10 @@ def data_rows(data: Mapping[str, Any], *, said: Sequence[str] = ()) -> list[tupl
     """
     rest = {k: v for k, v in data.items() if k != "class_counts" and v not in (None, "", [], ())}
     kind = str(rest.pop("kind", "sequence"))
-    written = kind in ("text", "pairs")
     out = []
     if "n_sequences" in rest:
         out.append((COUNTED.get(kind, "sequences"), cell(rest.pop("n_sequences"))))
-    unit = "characters" if written else "time steps"
+    unit = STEPS.get(kind, "time steps")
     if "total_steps" in rest:
         out.append((f"{unit} in all", cell(rest.pop("total_steps"))))
     if "length_min" in rest and "length_max" in rest:

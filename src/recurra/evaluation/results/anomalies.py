@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from recurra.checks import where
 from recurra.errors import DataError
@@ -146,7 +146,8 @@ class AnomalyEvaluation(Evaluation):
         called, steps = int((self.scores[index] > self.threshold).sum()), len(self.scores[index])
         segments = self._segments(index)
         where_to = f", in {segments:,} segment{'s' if segments > 1 else ''}" if segments else ""
-        return f"{self.names[index]}: {called:,} of {steps:,} steps are called anomalous (shaded){where_to}."
+        shaded = " (shaded)" if called else ""
+        return f"{self.names[index]}: {called:,} of {steps:,} steps are called anomalous{shaded}{where_to}."
 
     def _segments(self, index: int) -> int:
         return int((np.diff((self.scores[index] > self.threshold).astype(np.int8), prepend=0) == 1).sum())
@@ -174,6 +175,7 @@ class AnomalyEvaluation(Evaluation):
         )
         label(below, x="Seconds" if rate else "Time step", y="Score")
         below.yaxis.set_major_locator(MaxNLocator(3))
+        below.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v, 10))))
         legend(ax, columns=2)
         legend(below)
         return render(figure, title="Anomalies", description=self._caption(index))

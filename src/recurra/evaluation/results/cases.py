@@ -228,9 +228,11 @@ class CaseEvaluation(Evaluation):
 
     def _unit(self) -> tuple[str, str]:
         """Return what a length counts, and what has it."""
+        kind = str(self.context.data.get("kind"))
         if self.sequences is None or not len(self.sequences) or is_signal(self.sequences[0]):
-            return "time steps", "sequences"
-        return "tokens", "texts"
+            own = {"pairs": ("symbols", "sources"), "video": ("frames", "clips")}
+            return own.get(kind, ("time steps", "sequences"))
+        return ("words", "sentences") if kind == "tokens" else ("tokens", "texts")
 
     def _one_length(self) -> int | None:
         """Return the length that every sequence has, None where they differ or none is known."""
