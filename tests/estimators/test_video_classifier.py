@@ -233,11 +233,13 @@ def test_broken_clips(arrays, folder, tmp_path):
         clf.fit([*paths, str(bad)], labels)
     clf.set_params(broken="skip")
     with pytest.warns(
-        RecurraWarning, match=r"1 of 31 clips cannot be decoded and are left out: '.*bad\.mp4'"
+        RecurraWarning, match=r"1 of 31 clips cannot be decoded and is left out: '.*bad\.mp4'"
     ):
         clf.fit([*paths, str(bad)], labels, sample_weight=np.ones(31))
     with pytest.warns(RecurraWarning, match="left out"):
         assert clf.evaluate([*paths, str(bad)], labels).metrics["n_test"] == 30
+    with pytest.raises(DataError, match=r"it cannot be decoded .* Remove the file, or replace it\.$"):
+        clf.predict([str(bad)])
     with pytest.raises(DataError, match="none of 1 clip can be read"):
         clf.fit([str(bad)], ["up"])
     with pytest.raises(MissingDataError, match=r"gone\.mp4: there is no such file"):

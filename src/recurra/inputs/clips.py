@@ -184,9 +184,8 @@ def sequences_of(estimator: Any, X: Any) -> tuple[list[np.ndarray], list[str] | 
     if errors:
         first = errors[min(errors)]
         more = f" ({len(errors)} of {len(clips)} clips cannot be read.)" if len(errors) > 1 else ""
-        advice = (
-            " To leave such clips out of training, use broken='skip'." if isinstance(first, DataError) else ""
-        )
+        training = isinstance(first, DataError) and not hasattr(estimator, "model_")
+        advice = " To leave such clips out of training, use broken='skip'." if training else ""
         raise type(first)(f"{first}{more}{advice}")
     return [f for f in features if f is not None], names
 

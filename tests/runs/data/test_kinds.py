@@ -91,3 +91,11 @@ def test_a_model_file_that_translates_asks_for_the_columns_of_a_table(place):
     with pytest.raises(UsageError, match=r"pairs\.csv: .* with source=, .* with target="):
         predict(place / "pairs.recurra", str(place / "pairs.csv"))
     assert len(predict(place / "pairs.recurra", str(place / "pairs.csv"), source="from")) == 8
+
+
+def test_a_table_is_no_clip(place, tmp_path):
+    (tmp_path / "a.csv").write_text("recording,ax\nr0,1\nr0,2\n")
+    with pytest.raises(
+        DataError, match=r"a\.csv: is a table; the network was trained on clips\. Give a video"
+    ):
+        predict(place / "video.recurra", str(tmp_path / "a.csv"))

@@ -37,11 +37,24 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             f"{data}: the network reads pairs of texts; name the column of what it reads with source=, and to judge the "
             "answers that of the true ones with target=."
         )
-    if config.get("data_kind") == "folder" and _is_recording(data) and not {"id", "layout"} & set(options):
-        with _folder_of(Path(data)) as folder, _named(folder, str(data)):
-            dataset = replace(load_like(folder, stored, options), source=str(data))
-        return as_trained(dataset, config)
-    return as_trained(load_like(data, stored, options), config)
+    try:
+        if (
+            config.get("data_kind") == "folder"
+            and _is_recording(data)
+            and not {"id", "layout"} & set(options)
+        ):
+            with _folder_of(Path(data)) as folder, _named(folder, str(data)):
+                dataset = replace(load_like(folder, stored, options), source=str(data))
+        else:
+            dataset = load_like(data, stored, options)
+    except DataError:
+        if config.get("kind") != "video" or not is_table(data):
+            raise
+        name = data if isinstance(data, str | Path) else "the data"
+        raise DataError(
+            f"{name}: is a table; the network was trained on clips. Give a video, a folder of images, or a folder of such."
+        ) from None
+    return as_trained(dataset, config)
 
 
 def _folder_of_clips(data: Any) -> Dataset | None:
