@@ -178,3 +178,10 @@ def test_labels_of_clips_in_tabs(tmp_path):
         image.new("L", (4, 4)).save(tmp_path / str(number) / "0.png")
     (tmp_path / "labels.tsv").write_text("file\tlabel\n0\tcat\n1\tdog\n")
     assert recurra.load(tmp_path).y.tolist() == ["cat", "dog"]
+
+
+def test_labels_of_videos_in_tabs(tmp_path):
+    touch(tmp_path, "a.avi", "b.avi")
+    (tmp_path / "labels.tsv").write_text("file\tlabel\na.avi\tcat\nb.avi\tdog\n")
+    data = recurra.load(tmp_path)
+    assert (data.kind, data.y.tolist()) == ("video", ["cat", "dog"])

@@ -72,3 +72,8 @@ def test_subtitles_without_a_word(tmp_path):
     (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n\n")
     with pytest.raises(recurra.errors.DataError, match=r"holds subtitles without a word\. Give a file whose"):
         recurra.load(tmp_path / "a.srt")
+
+
+def test_paragraphs_that_were_asked_for_keep_their_numbers(tmp_path):
+    (tmp_path / "a.srt").write_text(SRT)
+    assert recurra.load(tmp_path / "a.srt", layout="paragraphs").X[0].startswith("1\n00:00:01,000 --> ")

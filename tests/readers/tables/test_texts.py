@@ -28,6 +28,8 @@ def test_more_labels_than_texts(tmp_path):
         f"{labels}: must hold one label for each line of {texts}; it has 2 labels for 1 text. "
         "Remove the labels of no text, or check that both files are of the same data."
     )
+    texts.write_text("one text\nand\nmore\n")
+    assert "Add those that are missing, or check" in message(lambda: recurra.load(texts, labels=labels))
 
 
 def test_an_empty_line_between_texts(tmp_path):

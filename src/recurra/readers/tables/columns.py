@@ -535,11 +535,7 @@ def _with_index(frame: Any) -> Any:
     """Return a frame of pandas with the levels of its index that are columns among them."""
     index = frame.index
     levels = [index.get_level_values(level) for level in range(index.nlevels)]
-    kinds = {
-        number: "times" if _of_times(level) else "numbers" if _of_numbers(level) else "texts"
-        for number, level in enumerate(levels)
-        if level.name is None
-    }
+    kinds = {number: _kind(level) for number, level in enumerate(levels) if level.name is None}
     called = unnamed_levels("DataFrame", kinds, several=len(levels) > 1, taken=frame.columns)
     names = list(index.names)
     for number, name in zip(kinds, called, strict=True):
@@ -556,12 +552,10 @@ def _with_index(frame: Any) -> Any:
     return (named.droplevel(counting) if counting else named).reset_index()
 
 
-def _of_times(index: Any) -> bool:
-    return type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
-
-
-def _of_numbers(index: Any) -> bool:
-    return getattr(index.dtype, "kind", "O") in "iufb"
+def _kind(index: Any) -> str:
+    if type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex"):
+        return "times"
+    return "numbers" if getattr(index.dtype, "kind", "O") in "iufb" else "texts"
 
 
 def _cells(column: Any) -> np.ndarray:

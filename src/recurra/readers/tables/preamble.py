@@ -484,8 +484,8 @@ def check_closed(text: str, start: int, delimiter: str, who: str) -> None:
     if text.count('"', start) % 2 == 0:
         return
     *_, last = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter)
-    lines = last[-1].rstrip("\n").split("\n")
-    if len(lines) > 1 and any(delimiter in line for line in lines[1:]):
+    lines = "".join(last[-1:]).rstrip("\n").split("\n")
+    if any(delimiter in line for line in lines[1:]):
         number = text.rstrip("\n").count("\n") + 2 - len(lines)
         raise DataError(
             f"{who}: line {number} has a quotation mark that is never closed, before {lines[0][:40]!r}: the lines behind "

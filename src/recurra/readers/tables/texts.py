@@ -87,8 +87,9 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
         if len(wanted) != len(texts):
             raise DataError(
                 f"{labels}: must hold one label for each line of {path}; it has {counted(len(wanted), 'label')} for "
-                f"{counted(len(texts), 'text')}. {'Remove the labels' if len(wanted) > len(texts) else 'Add the labels'} of "
-                "no text, or check that both files are of the same data."
+                f"{counted(len(texts), 'text')}. "
+                f"{'Remove the labels of no text' if len(wanted) > len(texts) else 'Add those that are missing'}, or check "
+                "that both files are of the same data."
             )
         if own and (sentences := tokens.labelled(texts, wanted)):
             return _sentences(path, sentences)
