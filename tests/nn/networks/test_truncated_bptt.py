@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from recurra.nn import GRU, LSTM
+from recurra.nn.networks import truncated_bptt
 from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.ragged import Ragged
 
@@ -37,3 +38,24 @@ def test_one_piece_is_the_whole():
         call()[0].values.square().sum().backward()
         grads.append(ragged.values.grad.clone())
     torch.testing.assert_close(grads[0], grads[1])
+
+
+@pytest.mark.parametrize("kind", [GRU, LSTM])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_pieces_computed_again_have_the_same_bits(kind, num_layers, monkeypatch):
+    torch.manual_seed(0)
+    layer = kind(3, 8, num_layers=num_layers)
+    lengths = np.array([7, 1, 12, 5])
+    values = torch.randn(int(lengths.sum()), 3)
+    found, calls = [], []
+    layer.register_forward_hook(lambda *_: calls.append(1))
+    for most in (1 << 28, 0):
+        monkeypatch.setattr(truncated_bptt, "_MOST_KEPT", most)
+        own = values.clone().requires_grad_()
+        layer.zero_grad()
+        output, _ = in_pieces(layer, Ragged(own, lengths), 5)
+        (output.values.square().sum()).backward()
+        gradients = [p.grad.clone() for p in layer.parameters()]
+        found.append([output.values.detach(), own.grad, *gradients])
+    assert len(calls) == 3 + 6
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

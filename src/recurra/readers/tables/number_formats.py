@@ -20,6 +20,7 @@ MISSING = frozenset(
 _ALIKE = str.maketrans({**dict.fromkeys("\u00a0\u202f\u2009\u2007", " "), "\u2019": "'", "\u2212": "-"})
 
 _INFINITE = re.compile(r"[+-]?inf(inity)?\Z", re.IGNORECASE)
+_NUMBERS = {int, float, bool, type(None)}
 _GROUP_MARKS = (",", ".", " ", "'")
 _RIVAL = {".": ",", ",": "."}
 
@@ -112,7 +113,9 @@ def _plain(cells: np.ndarray) -> np.ndarray | None:
     try:
         underlined = "_" in "".join(listed)
     except TypeError:  # not all are text
-        underlined = any(isinstance(cell, str) and "_" in cell for cell in listed)
+        underlined = not set(map(type, listed)) <= _NUMBERS and any(
+            isinstance(cell, str) and "_" in cell for cell in listed
+        )
     if underlined:  # float() takes 1_000
         return None
     too_large = np.isinf(values)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def read_json_lines(path: Path, *, encoding: str = "utf-8") -> Columns:
     for number, line in enumerate(read_text(path, encoding=encoding).split("\n"), 1):
         if line.strip():
             rows.append(_json_object(line, f"{path}: line {number}"))
-    names = list(dict.fromkeys(key for row in rows for key in row))
+    names = list(dict.fromkeys(chain.from_iterable(rows)))
     if not names:
         raise DataError(
             f"{path}: its objects have no keys. Write objects such as {{'text': ..., 'label': ...}}."
@@ -213,7 +214,8 @@ def _json_object(line: str, place: str) -> Mapping[str, Any]:
         raise DataError(
             f"{place} must hold a JSON object; got {type(found).__name__}. Write one object a line."
         )
-    nested = [key for key, value in found.items() if isinstance(value, list | dict)]
+    may_nest = "[" in line or line.find("{") < line.rfind("{")
+    nested = [key for key, value in found.items() if isinstance(value, list | dict)] if may_nest else []
     if nested:
         raise DataError(f"{place}: {listing(nested)} must be text or a number; got a list or an object.")
     return found
