@@ -232,9 +232,7 @@ def test_broken_clips(arrays, folder, tmp_path):
     with pytest.raises(DataError, match=r"bad\.mp4: it cannot be decoded .* broken='skip'"):
         clf.fit([*paths, str(bad)], labels)
     clf.set_params(broken="skip")
-    with pytest.warns(
-        RecurraWarning, match=r"1 of 31 clips cannot be decoded and is left out: '.*bad\.mp4'"
-    ):
+    with pytest.warns(RecurraWarning, match=r"1 of 31 clips cannot be decoded and is left out: '.*bad\.mp4'"):
         clf.fit([*paths, str(bad)], labels, sample_weight=np.ones(31))
     with pytest.warns(RecurraWarning, match="left out"):
         assert clf.evaluate([*paths, str(bad)], labels).metrics["n_test"] == 30

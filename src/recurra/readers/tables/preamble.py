@@ -1,4 +1,4 @@
-"""What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units, empty columns; a quotation mark left open."""
+"""What programs write around a table in a text file: a ``sep=`` line, comments, a preamble, units, open quotation marks."""
 
 import csv
 import io
