@@ -381,6 +381,7 @@ def test_out_of_memory_in_one_batch_names_the_batch_size_that_fits(tmp_path):
     rng = np.random.default_rng(0)
     arrays = rng.normal(size=(64, 1600, 2)).astype(np.float32)
     np.savez(tmp_path / "data.npz", X=arrays, y=np.arange(64) % 2)
+    np.savez(tmp_path / "few.npz", X=arrays[:4], y=np.arange(4) % 2)
     out = tmp_path / "run"
     # The limit is set once everything is loaded: 256 MB on top of that.
     code = f"""
@@ -388,7 +389,7 @@ import resource, sys
 from recurra.cli.main import run
 import recurra
 words = dict(hidden_size=128, max_epochs=1, verbose=0, seed=0, test=0.0, validation_fraction=0.0)
-recurra.train({str(tmp_path / "data.npz")!r}, out={str(tmp_path / "warm")!r}, force=True, batch_size=2, **words)
+recurra.train({str(tmp_path / "few.npz")!r}, out={str(tmp_path / "warm")!r}, force=True, batch_size=2, **words)
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**28, size + 2**28))
 flags = "--hidden-size 128 --max-epochs 1 -q --seed 0 --test 0 --validation-fraction 0 --batch-size 64".split()

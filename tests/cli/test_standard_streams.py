@@ -181,7 +181,7 @@ def ignoring(*names):
     ],
 )
 def test_training_says_first_how_to_stop_where_ctrl_c_is_ignored(places, tmp_path, ignored, text):
-    words = f"--hidden-size 4 --max-epochs 1 --seed 0 -o {tmp_path / 'run'}"
+    words = f"--hidden-size 4 --max-epochs 1 --seed 0 --test 0 -o {tmp_path / 'run'}"  # no report is drawn
     done = shell(f"exec {WARM} train DATA {words}", places, preexec_fn=ignoring(*ignored))
     assert done.returncode == 0
     first = done.stderr.splitlines()[0]
