@@ -138,7 +138,7 @@ def test_the_report_draws_the_segments(fitted, tmp_path):
     assert page.count("<svg") >= 2
     unlabelled = fitted.evaluate([values])
     assert "average_precision" not in unlabelled.metrics
-    assert "segments" in unlabelled.summary()
+    assert "segment" in unlabelled.summary()
     outlier_marks = fitted.evaluate([values], [np.where(labels == 1, -1, 1)])
     assert outlier_marks.metrics["share_labelled"] == pytest.approx(labels.mean())
 

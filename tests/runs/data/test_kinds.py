@@ -94,7 +94,7 @@ def test_a_model_file_that_translates_asks_for_the_columns_of_a_table(place):
 
 
 def test_a_table_is_no_clip(place, tmp_path):
-    (tmp_path / "a.csv").write_text("recording,ax\nr0,1\nr0,2\n")
+    (tmp_path / "a.csv").write_text("who,ax\nr0,1\nr0,2\n")
     with pytest.raises(
         DataError, match=r"a\.csv: is a table; the network was trained on clips\. Give a video"
     ):
