@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.errors import UsageError
+from recurra.errors import DataError, UsageError
 from recurra.runs.folder.files import RunFolder
 from recurra.studio import begin, inside, labels
 from recurra.studio.files import Below
@@ -48,6 +48,17 @@ def test_a_sequence_with_what_was_thought_over_time(judged):
     middle = len(over["steps"]) // 2
     cut = judged.estimator.predict_proba([x[: over["steps"][middle] + 1]])[0]
     assert np.asarray(over["values"])[:, middle] == pytest.approx(cut)
+
+
+def test_another_run_shows_the_same_sequence(judged):
+    turned = inside.replace(judged, data=judged.data.take(np.arange(len(judged.data))[::-1]))
+    for index in range(len(judged.data)):
+        place = inside.same_sequence(judged, index, turned)
+        assert turned.data[place].name == judged.data[index].name
+        assert inside.same_sequence(judged, index, judged) == index
+    fewer = inside.replace(judged, data=judged.data.take(np.arange(1)))
+    with pytest.raises(DataError, match="is not in the part that this run was judged on"):
+        inside.same_sequence(judged, 1, fewer)
 
 
 def test_explanation_and_trace_are_those_of_the_estimator(judged):

@@ -75,7 +75,9 @@ def test_of_many_new_rows_some_are_read_and_the_last(below, run, rows, most):
     assert min(rows, 2) <= len(found) <= most
     steps = set(np.diff(found).tolist())
     assert len(steps) <= 1
+    assert follower.left_out == rows - len(found)
     assert follower.new_rows(most) == (False, [])
+    assert follower.left_out == 0
 
 
 def test_of_very_many_rows_those_with_the_extremes_are_sent():
@@ -113,6 +115,8 @@ def test_a_pipe_in_a_run_folder_is_not_waited_for(below, run, name):
 
 
 def test_rows_are_sent_seldom_and_before_the_end(below, run):
+    run.write_json("training.json", {"state": "training"})
+
     async def told():
         stream = live.events(below, run)
         with FolderLock(run.path):
@@ -136,7 +140,7 @@ def test_rows_are_sent_seldom_and_before_the_end(below, run):
 
     rows = asyncio.run(asyncio.wait_for(later(), 60))[0]
     assert rows.startswith("event: rows\nid: ")
-    assert json.loads(rows.split("data: ")[1]) == {"anew": False, "rows": [{"epoch": 2}]}
+    assert json.loads(rows.split("data: ")[1]) == {"anew": False, "rows": [{"epoch": 2}], "left_out": 0}
 
 
 def test_events_of_a_training_that_ends(below, run, monkeypatch):
@@ -169,6 +173,7 @@ def test_events_of_a_training_that_ends(below, run, monkeypatch):
     ],
 )  # fmt: skip
 def test_the_file_that_steers(below, run, commands, content):
+    run.write_json("training.json", {"state": "training"})
     with FolderLock(run.path):
         for command in commands:
             live.steer(below, run, command, 50)
@@ -178,6 +183,13 @@ def test_the_file_that_steers(below, run, commands, content):
 def test_a_run_that_does_not_train_is_not_steered(below, run):
     with pytest.raises(UsageError, match="is not being trained"):
         live.steer(below, run, "stop", None)
+    with FolderLock(run.path):  # it is being read, or judged
+        assert live.status(below, run) == {"state": "training", "steerable": False, "asked": ""}
+        with pytest.raises(UsageError, match="is not being trained just now"):
+            live.steer(below, run, "stop", None)
+        run.write_json("training.json", {"state": "training"})
+        assert live.status(below, run)["steerable"]
+    assert not live.status(below, run)["steerable"]
     assert not (run / "control.txt").exists()
 
 

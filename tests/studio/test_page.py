@@ -87,6 +87,21 @@ def tab_to(page, name, back=False):
         reached.append(tabbed(page, back))
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1234, 1234.5, 1235], ["1,234", "1,234.5", "1,235"]),
+        ([0.69315, 0.6932, 0.69325], ["0.69315", "0.6932", "0.69325"]),
+        ([0, 0.5, 1], ["0", "0.5", "1"]), ([1e-5, 1e-4, 1e-3], ["1.00e-5", "1.00e-4", "0.001"]), ([0.002], ["0.002"]),
+        ([-20, 0, 20], ["-20", "0", "20"]), ([2e6, 2.00001e6], ["2.00000e+6", "2.00001e+6"]), ([], []),
+    ],
+)  # fmt: skip
+def test_ticks_are_told_apart(page, served, values, names):
+    opened(page, served)
+    told = "async (values) => (await import(new URL('./static/dom.js', location.href))).tickNames(values)"
+    assert page.evaluate(told, values) == names
+
+
 def test_numbers_that_differ_by_rounding_alone_have_ticks(page, served):
     opened(page, served, "")
     ticks = "async () => (await import(new URL('./static/plot.js', location.href))).ticks(0.01, 0.010000000000000002, 4)"

@@ -133,7 +133,10 @@ def _cases(studio: Studio, words: Words) -> Any:
 
 def _case(studio: Studio, words: Words) -> Any:
     with studio.inside.lock:
-        return inside.case(studio.judged(words), words.whole("index"))
+        judged, index = studio.judged(words), words.whole("index")
+        if (first := words.text("of", "")) not in ("", words.text("run")):
+            index = inside.same_sequence(studio.inside.judged(studio.below.run(first)), index, judged)
+        return inside.case(judged, index)
 
 
 def _explanation(studio: Studio, words: Words) -> Any:

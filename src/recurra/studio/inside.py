@@ -119,6 +119,29 @@ def cases(judged: Judged) -> dict[str, Any]:
     }
 
 
+def same_sequence(first: Judged, index: int, judged: Judged) -> int:
+    """Return the place in a run's test part of the sequence that another one has at ``index``.
+
+    Raises
+    ------
+    DataError
+        If it is not there.
+    """
+    record = _record(first, index)
+    near = [index, *range(len(judged.data))] if index < len(judged.data) else range(len(judged.data))
+    for place in near:
+        other = judged.data[place]
+        if other.name == record.name and (record.name or _alike(other.values, record.values)):
+            return place
+    raise DataError(
+        f"studio: {record.name or f'sequence {index}'} is not in the part that this run was judged on."
+    )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
+
+
 def case(judged: Judged, index: int) -> dict[str, Any]:
     """Return one sequence: its signal, words or pairs, and what the network thought over time."""
     record, kind = _record(judged, index), judged.data.kind
@@ -128,6 +151,8 @@ def case(judged: Judged, index: int) -> dict[str, Any]:
         "name": record.name or f"sequence {index}",
         "rate": record.sample_rate_hz,
     }
+    if str(judged.estimator.model_.task) == "generation":
+        return out | {"why_not": "How well running text is foretold is in the report of the run."}
     if kind in ("text", "tokens", "pairs"):
         return out | {
             "text": _joined(record.values),

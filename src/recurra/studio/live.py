@@ -50,6 +50,7 @@ class Follower:
         self._below, self._run = below, run
         found = re.fullmatch(r"([0-9]{1,20})-([0-9]{1,15})", read, re.ASCII)
         self._file, self._place = (int(found[1]), int(found[2])) if found else (-1, 0)
+        self.left_out = 0
 
     @property
     def read(self) -> str:
@@ -57,7 +58,11 @@ class Follower:
         return f"{self._file}-{self._place}" if self._file >= 0 else ""
 
     def new_rows(self, most: int | None = None) -> tuple[bool, list[dict[str, Any]]]:
-        """Return whether the history begins anew, and its new rows; of more than ``most`` so many, evenly, and the last."""
+        """Return whether the history begins anew, and its new rows; of more than ``most`` so many, evenly, and the last.
+
+        How many were not read then is `left_out`.
+        """
+        self.left_out = 0
         try:
             with self._below.file_of(self._run, HISTORY).open("rb") as file:
                 found = os.fstat(file.fileno())
@@ -74,7 +79,8 @@ class Follower:
         self._place += len(whole)
         if most is not None and not anew:
             lines = whole.splitlines(keepends=True)
-            whole = b"".join(lines[::-1][:: -(-len(lines) // most) or 1][::-1])
+            kept = lines[::-1][:: -(-len(lines) // most) or 1][::-1]
+            whole, self.left_out = b"".join(kept), len(lines) - len(kept)
         return anew, rows_in(whole)
 
 
@@ -86,7 +92,15 @@ def status(below: Below, run: RunFolder) -> dict[str, Any]:
         for name in ("max_epochs", "batches_per_epoch", "patience")
         if type(told.get(name)) is int
     }
-    return {"state": state_of(below, run), "asked": below.text_of(run, CONTROL)[:200].strip(), **known}
+    state = state_of(below, run)
+    # There are no batches after which it would look: it is still being read, or already judged.
+    steerable = state in ("training", "paused") and "state" in told
+    return {
+        "state": state,
+        "steerable": steerable,
+        "asked": below.text_of(run, CONTROL)[:200].strip(),
+        **known,
+    }
 
 
 async def events(below: Below, run: RunFolder, read: str = "") -> AsyncIterator[bytes]:
@@ -103,7 +117,11 @@ async def events(below: Below, run: RunFolder, read: str = "") -> AsyncIterator[
         if began >= due or now["state"] in ("finished", "stopped"):
             anew, rows = await run_in_threadpool(follower.new_rows, MOST_NEW_ROWS)
             if rows or anew:
-                yield _event("rows", {"anew": anew, "rows": thinned(rows)}, follower.read)
+                yield _event(
+                    "rows",
+                    {"anew": anew, "rows": thinned(rows), "left_out": follower.left_out},
+                    follower.read,
+                )
                 ended = time.monotonic()
                 due = ended + max(SECONDS_BETWEEN_ROWS, (ended - began) / SHARE)
         words = json.dumps(now)
@@ -148,8 +166,10 @@ def steer(below: Below, run: RunFolder, command: str, epochs: int | None) -> dic
     UsageError
         If nothing trains there.
     """
-    if state_of(below, run) not in ("training", "paused"):
-        raise UsageError(f"studio: {below.name(run.path)} is not being trained, so it cannot be steered.")
+    if not status(below, run)["steerable"]:
+        raise UsageError(
+            f"studio: {below.name(run.path)} is not being trained just now, so it cannot be steered."
+        )
     kept = [line for line in below.text_of(run, CONTROL).splitlines() if line.startswith("epochs")][-1:]
     if command == "epochs":
         kept = [f"epochs {epochs}"]

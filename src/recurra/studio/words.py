@@ -51,7 +51,7 @@ class Words:
     def whole(self, name: str, default: int | None = None, *, low: int = 0, high: int = 2**53) -> int:
         """Return a whole number in a range."""
         value = self._first(name, default)
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 20:
+        if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) < 20:
             value = int(value)
         if type(value) is not int or not low <= value <= high:
             raise UsageError(f"studio: {name} must be a whole number in {low}..{high}; got {_shown(value)}.")

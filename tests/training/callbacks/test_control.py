@@ -1,5 +1,6 @@
 """A training obeys a file after every batch, and ends with the weights of the same steps without it."""
 
+import contextlib
 import json
 import threading
 import time
@@ -106,6 +107,36 @@ def test_pause_waits_and_is_no_part_of_the_seconds(run, path):
     assert seen[0]["max_epochs"] == 4
     plain, _ = run(control=False)
     assert same(weights(paused), weights(plain))
+
+
+def test_more_epochs_told_while_it_waits_leave_it_waiting(run, path):
+    status, seen = path.with_name("training.json"), []
+
+    def told(wanted):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError, ValueError):
+                if all(
+                    (found := json.loads(status.read_text()))[key] == value for key, value in wanted.items()
+                ):
+                    seen.append(found)
+                    return
+            time.sleep(0.01)
+
+    def pause(training):
+        path.write_text("pause\n")
+
+        def go_on():
+            told({"state": "paused"})
+            path.write_text("epochs 6\npause\n")
+            told({"state": "paused", "max_epochs": 6})
+            path.write_text("epochs 6\n")
+
+        threading.Thread(target=go_on).start()
+
+    _, result = run(At(3, pause))
+    assert [found["max_epochs"] for found in seen] == [4, 6]
+    assert len(result.history) == 6
 
 
 def test_stop_ends_a_pause(run, path):

@@ -6,6 +6,7 @@ import { linkTo } from "./runs.js";
 
 export async function comparePage(main, words) {
   const names = words.getAll("run").slice(0, 8);
+  if (!names.length) { location.hash = ""; return; }
   const found = await get("compare", { run: names });
   const shown = { figure: "valid_loss", log: false };
   const figures = [...new Set(Object.values(found.curves).flat().flatMap((row) => Object.keys(row)))]

@@ -35,6 +35,18 @@ export function number(value, digits = 4) {
   return size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(digits)));
 }
 
+// What stands at the ticks of an axis: as many decimals as tell one from the next.
+export function tickNames(values) {
+  const step = Math.min(...values.slice(1).map((value, i) => Math.abs(value - values[i])).filter((gap) => gap > 0));
+  if (!Number.isFinite(step)) return values.map((value) => number(value));
+  const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  return values.map((value) => {
+    const size = Math.abs(value);
+    if (size === 0 || (size >= 1e-3 && size < 1e6)) return value.toLocaleString("en", { maximumFractionDigits: decimals });
+    return value.toExponential(Math.min(12, Math.max(2, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step)))));
+  });
+}
+
 export function seconds(value) {
   if (typeof value !== "number") return "–";
   if (value < 60) return `${value.toFixed(value < 10 ? 1 : 0)} s`;

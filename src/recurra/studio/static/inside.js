@@ -9,6 +9,7 @@ const SHOWN_CLASSES = 8;
 
 export async function insidePage(main, words) {
   const names = words.getAll("run").slice(0, 4);
+  if (!names.length) { location.hash = ""; return; }
   const found = await get("cases", { run: names[0] });
   const list = el("ul", { class: "list" }), place = el("div");
   let index = words.has("index") ? Number(words.get("index")) : found.cases[0]?.index;
@@ -19,7 +20,7 @@ export async function insidePage(main, words) {
       if (Number(node.dataset.index) === index) node.setAttribute("aria-current", "true");
       else node.removeAttribute("aria-current");
     });
-    fill(place, names.map((run) => panel(run, index, names.length > 1)));
+    fill(place, names.map((run) => panel(run, index, names)));
   }
 
   fill(list, found.cases.map((one) => el("li", {}, button([
@@ -32,16 +33,22 @@ export async function insidePage(main, words) {
         names.length > 1 ? el("h3", {}, run) : null,
         ["network", "unrolled"].map((which) => el("div", { class: "hold", tabindex: "0", role: "region", "aria-label": `Diagram: ${which}` }, el("img", { class: "diagram", loading: "lazy", alt: `${which === "network" ? "The whole network" : "The recurrent layers unrolled"} of ${run}, with shapes and parameters`, src: address("diagram", { run, which }) })))]))),
     el("div", { class: "two" },
-      el("section", {}, el("h2", {}, found.cases.some((one) => one.wrong) ? "Worst mistakes first" : "All of them right"), el("div", { class: "tall", tabindex: "0", role: "region", "aria-label": "Sequences" }, list)), place));
+      el("section", {}, el("h2", {}, heading(found.cases)), el("div", { class: "tall", tabindex: "0", role: "region", "aria-label": "Sequences" }, list)), place));
   if (index !== undefined) choose(index);
 }
 
-function panel(run, index, several) {
+function heading(cases) {
+  if (cases.some((one) => one.wrong)) return "Worst mistakes first";
+  return cases.length && cases.every((one) => one.predicted && one.true) ? "All of them right" : "Sequences";
+}
+
+// Of several runs each shows the sequence that the first one has at this place.
+function panel(run, index, runs) {
   const section = el("section", {}, el("p", { class: "muted", role: "status" }, "Reading …"));
   attempt(async () => {
     try {
-      const found = await get("case", { run, index });
-      fill(section, el("h2", {}, several ? `${found.name}, seen by ${run}` : found.name), ...view(run, index, found));
+      const found = await get("case", { run, index, of: runs[0] });
+      fill(section, el("h2", {}, runs.length > 1 ? `${found.name}, seen by ${run}` : found.name), ...view(run, found.index, found));
     } catch (error) {
       fill(section, el("h2", {}, run), el("p", { class: "care" }, error.message));
     }

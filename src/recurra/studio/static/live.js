@@ -26,10 +26,10 @@ function paced(action) {
 export async function runPage(main, words, about) {
   const id = words.get("run");
   const found = await get("run", { run: id });
-  let rows = found.rows, status = found.status;
+  let rows = found.rows, status = found.status, left = 0;
   const shown = { smooth: 0, log: false };
   const state = el("span"), tiles = el("div", { class: "tiles" }), buttons = el("div", { class: "row" });
-  const plots = el("div", { class: "plots" }), care = el("div"), drawn = new Map();
+  const plots = el("div", { class: "plots" }), care = el("div"), drawn = new Map(), skipped = el("p", { class: "muted" });
 
   const column = (key) => rows.map((row) => (typeof row[key] === "number" ? row[key] : null));
   // Some figures are taken every few epochs alone; their points are joined.
@@ -63,7 +63,8 @@ export async function runPage(main, words, about) {
       }));
     }
     drawn.forEach((node) => node.redraw());
-    if (!rows.length) fill(plots, el("p", { class: "muted" }, "The first epoch has not ended yet."));
+    if (!rows.length) fill(plots, el("p", { class: "muted" }, ["training", "paused"].includes(status.state) ? "The first epoch has not ended yet." : "No epoch can be read."));
+    fill(skipped, left ? `While the training is faster than the page, ${number(left)} epochs are left out of the curves.` : "");
   }
 
   function best() {
@@ -83,14 +84,14 @@ export async function runPage(main, words, about) {
   function tell() {
     const last = rows[rows.length - 1] || {};
     state.className = `state ${status.state}`;
-    state.textContent = status.state + (status.asked.includes("stop") ? ", stops after this batch" : "");
-    const left = timeLeft();
+    const open = status.steerable && !about.read_only;
+    state.textContent = status.state + (status.steerable && status.asked.includes("stop") ? ", stops after this batch" : "");
+    const more = timeLeft();
     const all = [["Epoch", status.max_epochs && status.state !== "finished" ? `${number(last.epoch || 0)} of ${number(status.max_epochs)}` : number(last.epoch ?? 0)],
       ["Training loss", number(last.train_loss)], ["Validation loss", number(last.valid_loss)],
       ["Learning rate", number(last.learning_rate)], ["Steps a second", number(Math.round(last.steps_per_second ?? 0))],
-      left === null ? null : [status.patience ? "Time left, at most" : "Time left", seconds(left)]].filter(Boolean);
+      more === null ? null : [status.patience ? "Time left, at most" : "Time left", seconds(more)]].filter(Boolean);
     fill(tiles, all.map(([name, value]) => el("div", { class: "tile" }, el("div", { class: "name" }, name), el("div", { class: "value" }, value))));
-    const open = ["training", "paused"].includes(status.state) && !about.read_only;
     buttons.querySelectorAll("button").forEach((node) => { node.disabled = !open || (node.dataset.in && node.dataset.in !== status.state); });
   }
 
@@ -116,7 +117,7 @@ export async function runPage(main, words, about) {
     el("section", {}, el("h2", {}, "Curves"), el("div", { class: "row" },
       labelled("Smoothing", el("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: 0, oninput: (event) => { shown.smooth = Number(event.target.value); draw(); } })),
       check("Logarithmic axis", false, (on) => { shown.log = on; draw(); })),
-      found.epochs > rows.length ? el("p", { class: "muted" }, `Of ${number(found.epochs)} epochs ${number(rows.length)} are drawn: those with the least and the greatest figures of each stretch.`) : null, plots),
+      found.epochs > rows.length ? el("p", { class: "muted" }, `Of ${number(found.epochs)} epochs ${number(rows.length)} are drawn: those with the least and the greatest figures of each stretch.`) : null, skipped, plots),
     results(found, id), notes(found, id, about));
   draw();
   tell();
@@ -126,11 +127,18 @@ export async function runPage(main, words, about) {
   const grown = paced(() => { draw(); tell(); attempt(worry); });
   const source = new EventSource(address("events", { run: id, read: found.read }));
   source.addEventListener("rows", (event) => {
-    const { anew, rows: more } = JSON.parse(event.data);
+    const { anew, rows: more, left_out: without } = JSON.parse(event.data);
     rows = anew ? more : rows.concat(more);
+    left = anew ? 0 : left + without;
     grown();
   });
   source.addEventListener("status", (event) => { status = JSON.parse(event.data); tell(); });
+  source.addEventListener("error", () => {
+    state.className = "state stopped";
+    state.textContent = "studio does not answer; what is below is as it was";
+    buttons.querySelectorAll("button").forEach((node) => { node.disabled = true; });
+  });
+  source.addEventListener("open", tell);
   source.addEventListener("end", () => { source.close(); say("The training has ended."); setTimeout(() => dispatchEvent(new Event("hashchange")), 300); });
   return () => source.close();
 }
@@ -146,7 +154,7 @@ function results(found, id) {
   if (found.status.state !== "finished") return null;
   return el("section", {}, el("h2", {}, "Result"),
     el("div", { class: "tiles" }, metrics.map(([key, value]) => el("div", { class: "tile" }, el("div", { class: "name" }, titled(key)),
-      el("div", { class: "value" }, number(value)), `${key}_baseline` in found.metrics ? el("div", { class: "beside" }, `naive answer ${number(found.metrics[`${key}_baseline`])}`) : null))),
+      el("div", { class: "value" }, key === "seed" ? String(value) : number(value)), `${key}_baseline` in found.metrics ? el("div", { class: "beside" }, `naive answer ${number(found.metrics[`${key}_baseline`])}`) : null))),
     el("div", { class: "row" }, el("a", { href: linkTo("inside", id) }, "Look inside"),
       found.report ? el("a", { href: address("report", { run: id }), target: "_blank", rel: "noopener" }, "Report") : null,
       el("a", { href: address("model", { run: id }), download: "" }, "Model file"), button("Export as ONNX", saved("onnx")), button("Export as C", saved("c"))),

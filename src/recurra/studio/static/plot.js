@@ -1,5 +1,5 @@
 // Curves, signals and heat maps on a canvas: own small drawing code. Every plot is drawn anew when its width or the colours change.
-import { el, number } from "./dom.js";
+import { el, number, tickNames } from "./dom.js";
 
 const COLOURS = ["blue", "orange", "green", "purple"];
 
@@ -131,13 +131,15 @@ export function plot({ height = 220, label, xTitle = "epoch", view }) {
     context.lineWidth = 1;
     context.textAlign = "right";
     context.textBaseline = "middle";
-    for (const y of log ? logTicks(lowY, highY) : ticks(lowY, highY, 5)) {
+    const rows = log ? logTicks(lowY, highY) : ticks(lowY, highY, 5);
+    const names = tickNames(log ? rows.map((y) => 10 ** y) : rows);
+    rows.forEach((y, i) => {
       context.beginPath();
       context.moveTo(left, py(y));
       context.lineTo(right, py(y));
       context.stroke();
-      context.fillText(number(log ? 10 ** y : y, 3), left - 6, py(y));
-    }
+      context.fillText(names[i], left - 6, py(y));
+    });
     context.textAlign = "center";
     context.textBaseline = "top";
     for (const x of ticks(lowX, highX, Math.min(8, width / 90))) {

@@ -104,11 +104,15 @@ export async function runsPage(main, words, about) {
   const timer = setInterval(async () => {
     if (document.hidden || main.querySelector("textarea")) return;
     const next = await get("runs").catch(() => null);
-    if (!next || JSON.stringify(next) === JSON.stringify(found)) return;
+    if (!next) { count.textContent = "studio does not answer; the table is as it was"; return; }
+    if (JSON.stringify(next) === JSON.stringify(found)) return;
     const fresh = !found.runs.length;
     found = next;
     if (fresh) { clearInterval(timer); dispatchEvent(new Event("hashchange")); return; }
-    if (!body.contains(document.activeElement)) { heads(); rows(); }
+    const held = body.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+    heads();
+    rows();
+    if (held) body.querySelector(`[aria-label="${CSS.escape(held)}"]`)?.focus();
   }, LOOK_AGAIN);
   return () => clearInterval(timer);
 }

@@ -62,9 +62,11 @@ class ControlFile(Callback):
         """Look for the file, and wait for as long as it says so."""
         if not self._look(run):
             return
-        self._tell(run, "paused")
-        while self._look(run):
+        waits = True
+        while waits:
+            self._tell(run, "paused")  # anew where more epochs were told meanwhile
             run.rest(SECONDS_BETWEEN_LOOKS)
+            waits = self._look(run)
         self._tell(run, "training")
 
     def on_epoch_end(self, run: "Run") -> None:
