@@ -67,6 +67,11 @@ def test_the_help_shows_the_default_and_the_flag_takes_it(word):
         assert shown == (",".join(str(number) for number in default) or "nothing")
         assert parsed(flag_of(word), "5,6")[word] == [5, 6]
         return
+    if default == "auto" and not OPTIONS[word].is_flag:
+        assert shown == "auto"
+        assert parsed(flag_of(word), "auto") == {word: "auto"}
+        assert parsed(flag_of(word), "0.25") == {word: 0.25}
+        return
     if default == "auto":  # neither --wide nor --no-wide
         assert shown == "auto"
         for flag, value in ((flag_of(word), True), ("--no-" + flag_of(word)[2:], False)):

@@ -138,7 +138,7 @@ def test_bad_lines_of_csv(cli, make, tmp_path):
     done = cli("stream", path, tmp_path / "bad.csv")
     assert done.err.splitlines()[:3] == [
         "Skipped line 2: 'x' is not a number.",
-        "Skipped line 3: it has 1 cell; 2 are expected.",
+        "Skipped line 3: it has 1 cell; 2, 'ax', 'ay', are expected.",
         "Skipped line 4: it is not UTF-8.",
     ]
     assert [a["step"] for a in answers(done)] == [0, 1]
