@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ def run(tmp_path):
 @pytest.fixture
 def below(tmp_path):
     return Below.of(tmp_path)
+
+
+def finished(coroutine):
+    """Return what a coroutine returns; in a thread of its own, since a browser of other tests has a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def add(run, *rows, end="\n"):
@@ -129,7 +136,7 @@ def test_rows_are_sent_seldom_and_before_the_end(below, run):
         out += [event async for event in stream]
         return [event.decode() for event in out]
 
-    events = asyncio.run(asyncio.wait_for(told(), 60))
+    events = finished(asyncio.wait_for(told(), 60))
     names = [event.split("\n")[0].removeprefix("event: ") for event in events]
     assert names == ["rows", "status", "status", "rows", "status", "end"]
     assert '"epoch":2' in events[3]
@@ -138,7 +145,7 @@ def test_rows_are_sent_seldom_and_before_the_end(below, run):
     async def later():
         return [event.decode() async for event in live.events(below, run, told)]
 
-    rows = asyncio.run(asyncio.wait_for(later(), 60))[0]
+    rows = finished(asyncio.wait_for(later(), 60))[0]
     assert rows.startswith("event: rows\nid: ")
     assert json.loads(rows.split("data: ")[1]) == {"anew": False, "rows": [{"epoch": 2}], "left_out": 0}
 
@@ -158,7 +165,7 @@ def test_events_of_a_training_that_ends(below, run, monkeypatch):
         out += [event async for event in stream]
         return [event.decode().split("\n")[0] for event in out], b"".join(out).decode()
 
-    names, content = asyncio.run(asyncio.wait_for(told(), 20))
+    names, content = finished(asyncio.wait_for(told(), 20))
     assert names == ["event: rows", "event: status", "event: rows", "event: status", "event: end"]
     assert '"state":"training"' in content
     assert content.rstrip().endswith('"asked":""}')
