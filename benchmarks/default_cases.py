@@ -283,7 +283,7 @@ def faults(name: str, data: Path) -> Case:
     return Case("anomaly", name, train, None, test, _column(paths[1], 2).astype(bool))
 
 
-def _heart(number: int) -> tuple[np.ndarray, np.ndarray]:
+def heart_halves(number: int) -> tuple[np.ndarray, np.ndarray]:
     """Return both halves of a normal recording at 100 Hz."""
     found = recurra.load("cinc2017-validation")
     normal = [i for i, label in enumerate(found.y) if str(label).lower().startswith("n")]
@@ -292,7 +292,7 @@ def _heart(number: int) -> tuple[np.ndarray, np.ndarray]:
     return values[: len(values) // 2], values[len(values) // 2 :]
 
 
-def _steps_of(person: int) -> tuple[np.ndarray, np.ndarray]:
+def steps_of(person: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what a person did at 50 Hz, and the last three recordings."""
     found = recurra.load("smartphone-activity")
     people = sorted(set(np.asarray(found.groups).tolist()))
@@ -307,11 +307,11 @@ def _weeks() -> tuple[np.ndarray, np.ndarray]:
 
 # Name -> normal part and part that gets faults, steps that repeat themselves, seed.
 PLANTED: dict[str, tuple[Callable[[], tuple[np.ndarray, np.ndarray]], int, int]] = {
-    "heart, planted faults": (lambda: _heart(0), 80, 0),
+    "heart, planted faults": (lambda: heart_halves(0), 80, 0),
     "demand, planted faults": (_weeks, 48, 0),
     # These were left aside while the rule was made.
-    "another heart, planted faults": (lambda: _heart(5), 80, 5),
-    "activity, planted faults": (lambda: _steps_of(7), 50, 7),
+    "another heart, planted faults": (lambda: heart_halves(5), 80, 5),
+    "activity, planted faults": (lambda: steps_of(7), 50, 7),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from recurra.options import Anomalies, AnomalyDetectorOptions, Recurrence, Training, options_of
 from recurra.ragged import Ragged
 from recurra.recipes.recipe import left_to_data
-from recurra.serving.anomalies.neighbours import USUAL, Neighbours
+from recurra.serving.anomalies.neighbours import USUAL, Neighbours, check_long_enough
 from recurra.serving.models.anomaly_model import AnomalyModel, errors, highest_around, mean_around
 from recurra.serving.prediction import network_outputs
 
@@ -21,10 +21,19 @@ SHARE = 0.9
 QUANTILE, DEVIATIONS, LEAST_QUANTILE = 0.999, 6.0, 0.95
 
 
-def decided(options: AnomalyDetectorOptions) -> dict[str, Any]:
-    """Return whether normal windows count beside the network, where that is left to the data."""
+def decided(
+    options: AnomalyDetectorOptions, sequences: list[np.ndarray], fitted: AnomalyModel | None, who: str
+) -> dict[str, Any]:
+    """Return whether normal windows count beside the network, where that is left to the data.
+
+    A ``fitted`` detector that goes on is what it was.
+    """
+    if options.neighbours is True:
+        check_long_enough(sequences, who)
     if options.neighbours != "auto":
         return {}
+    if fitted is not None:
+        return {"neighbours": fitted.neighbours is not None}
     names = {name for group in (Training, Recurrence, Anomalies) for name in options_of(group)} - OF_THRESHOLD
     return {"neighbours": len(left_to_data(options, names)) == len(names)}
 

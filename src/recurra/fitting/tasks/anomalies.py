@@ -19,7 +19,6 @@ from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_not_tiny
 from recurra.recipes import anomalies
 from recurra.records import Dataset
-from recurra.serving.anomalies.neighbours import check_long_enough
 from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel
 
 # Windows a training part gives if ``windows`` is not said: each step is in about so many.
@@ -48,12 +47,8 @@ class AnomalyTask(Task):
         return TrainingData(sequences, sequences)
 
     def decide(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return whether normal windows count beside the network, where no one said; one that goes on is what it was."""
-        if options.neighbours is True:
-            check_long_enough(data.given, start.who)
-        if start.fitted is not None and options.neighbours == "auto":
-            return {"neighbours": start.fitted.neighbours is not None}
-        return anomalies.decided(options)
+        """Return whether normal windows count beside the network, where no one said."""
+        return anomalies.decided(options, data.given, start.fitted, start.who)
 
     def prepare(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
