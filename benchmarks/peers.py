@@ -127,13 +127,15 @@ def windows_of(sequence: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(edged, ANOMALY_WINDOW, axis=0).reshape(len(sequence), -1)
 
 
+def described(sequence: np.ndarray) -> np.ndarray:
+    """Return the window around every step, with its mean, deviation and range."""
+    windows = windows_of(sequence)
+    return np.column_stack([windows, windows.mean(axis=1), windows.std(axis=1), np.ptp(windows, axis=1)])
+
+
 def isolated_windows(request: Any) -> np.ndarray:
     """Isolation forest on windows of samples and their mean and deviation; the higher, the more anomalous."""
     from sklearn.ensemble import IsolationForest
-
-    def described(sequence: np.ndarray) -> np.ndarray:
-        windows = windows_of(sequence)
-        return np.column_stack([windows, windows.mean(axis=1), windows.std(axis=1), np.ptp(windows, axis=1)])
 
     train = np.vstack([described(s) for s in unpacked(request, "train")])
     model = IsolationForest(n_estimators=200, random_state=int(request["seed"])).fit(train)
