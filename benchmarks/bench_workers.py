@@ -26,7 +26,7 @@ import torch
 from recurra.batches.examples import Examples
 from recurra.nn.networks.sequence_network import NetworkConfig, build
 from recurra.training import optimizers
-from recurra.training.distributed.launch import launch
+from recurra.training.distributed.agent import launch
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers, join
 from recurra.training.losses import cross_entropy

@@ -8,7 +8,7 @@ from recurra import Forecaster, store
 from recurra.errors import RecurraWarning, StoreError
 from recurra.inputs.series import read_series
 from recurra.recipes.interval_calibration import shares
-from recurra.serving.models import interval_calibration
+from recurra.serving.models import interval_factors
 
 WORDS = {
     "horizon": 4, "context": 12, "members": 2, "hidden_size": 24, "max_epochs": 20, "batch_size": 8,
@@ -102,12 +102,12 @@ def test_series_too_short_to_leave_a_part_out():
 def test_factors_by_hand():
     truth = np.arange(-50.0, 51.0)  # 101 values around a median of 0
     narrow = np.stack([np.full(101, -10.0), np.zeros(101), np.full(101, 10.0)], axis=1)
-    factors = interval_calibration.quantile_factors(narrow, np.zeros(101), truth, [0.1, 0.5, 0.9])
+    factors = interval_factors.quantile_factors(narrow, np.zeros(101), truth, [0.1, 0.5, 0.9])
     assert factors == [pytest.approx(4.1), 1.0, pytest.approx(4.1)]  # the 92nd of 101 lies at 41
-    wide = interval_calibration.moved(narrow, narrow[:, 1], factors)
+    wide = interval_factors.moved(narrow, narrow[:, 1], factors)
     assert np.mean((truth >= wide[:, 0]) & (truth <= wide[:, 2])) == pytest.approx(0.82, abs=0.01)
     normal = np.random.default_rng(0).normal(size=100_000)
-    np.testing.assert_allclose(interval_calibration.spread_factors(2 * normal), 2, rtol=0.03)
-    assert interval_calibration.widened(0.9, [2.0] * len(interval_calibration.LEVELS)) == pytest.approx(
+    np.testing.assert_allclose(interval_factors.spread_factors(2 * normal), 2, rtol=0.03)
+    assert interval_factors.widened(0.9, [2.0] * len(interval_factors.LEVELS)) == pytest.approx(
         2 * 1.28155, rel=1e-4
     )

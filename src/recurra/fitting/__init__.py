@@ -7,7 +7,7 @@
 - `overlap`: what a model was trained on, and what an evaluation says of it.
 - `frontend`: what ``frontend=`` says.
 - `option_checks`: ranges of options, and options that exclude each other.
-- `text_inputs`: the options of texts handed to `Words`, pretrained vectors, and the layers that read them.
+- `text_inputs`: options of texts, once they are decided, handed to `Words`; pretrained vectors; layers that read them.
 - `resuming`: checkpoints: which one to go on from, and whether it is of the same data and options.
 - `manifest`: what every model file says of its origin.
 - `own_network`: networks of the user's own.

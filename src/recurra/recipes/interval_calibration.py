@@ -9,7 +9,7 @@ import numpy as np
 from recurra.batches.examples import Examples
 from recurra.errors import RecurraWarning
 from recurra.inputs.series import GivenSeries
-from recurra.serving.models import interval_calibration
+from recurra.serving.models import interval_factors
 from recurra.serving.models.forecast_model import LOG_SPREAD, ForecastModel
 
 # With so many series a member leaves out whole ones, with fewer stretches of time of each.
@@ -108,10 +108,8 @@ def learn(
         return None
     if manifest["loss"] == "gaussian":
         spread = np.exp(np.clip(numbers[:, 1], *LOG_SPREAD))
-        factors = interval_calibration.spread_factors((true - numbers[:, 0]) / spread)
+        factors = interval_factors.spread_factors((true - numbers[:, 0]) / spread)
     else:
         bare = ForecastModel(manifest, features, weights)
-        factors = interval_calibration.quantile_factors(
-            numbers, bare.point(numbers), true, manifest["quantiles"]
-        )
+        factors = interval_factors.quantile_factors(numbers, bare.point(numbers), true, manifest["quantiles"])
     return {"factors": factors, "windows": sum(len(examples) for _, examples in held)}

@@ -14,7 +14,7 @@ from recurra.features.series import SeriesFeatures
 from recurra.features.texts.symbols import BEGIN, END, SPECIAL, Symbols
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.serving import decoder, forecast_mixture, forecasting, prediction
-from recurra.serving.models import interval_calibration
+from recurra.serving.models import interval_factors
 from recurra.serving.models.anomaly_model import AnomalyModel
 from recurra.serving.models.forecast_model import ForecastModel
 from recurra.serving.models.translation import TranslationModel
@@ -65,7 +65,7 @@ def random_forecaster(rng):
         "level": int(rng.integers(0, 4)), "highway": int(rng.integers(0, 4)),
     }  # fmt: skip
     members = int(rng.integers(1, 3))
-    factors = rng.uniform(0.5, 2, len(quantiles) or len(interval_calibration.LEVELS)).tolist()
+    factors = rng.uniform(0.5, 2, len(quantiles) or len(interval_factors.LEVELS)).tolist()
     manifest = {
         "estimator": "Forecaster", "network": network, "members": members, "context": 20, "loss": loss,
         "quantiles": quantiles, "calibration": {"factors": factors} if rng.integers(2) else None, "input": {},

@@ -12,7 +12,7 @@ import recurra
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.runs.many_files.predicting import CLAIMS, Files, predict_files
 from recurra.runs.predict import Wanted
-from recurra.runs.workers.claims import claim
+from recurra.runs.workers.work_locks import claim
 
 
 def table(path, names, rng):
@@ -83,7 +83,9 @@ def test_a_file_that_cannot_be_read_is_named_when_all_others_are_done(run, big, 
 def test_a_file_that_another_process_has_is_left_to_it(run, big, tmp_path):
     out = tmp_path / "out"
     target = out / CLAIMS / "d0" / "f0.csv.jsonl"
-    code = "import sys, time; from pathlib import Path; from recurra.runs.workers.claims import claim as c\n"
+    code = (
+        "import sys, time; from pathlib import Path; from recurra.runs.workers.work_locks import claim as c\n"
+    )
     code += "lock = c(Path(sys.argv[1])); print('has it', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(target)], stdout=subprocess.PIPE, text=True

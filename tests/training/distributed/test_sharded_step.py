@@ -10,7 +10,7 @@ import torch
 
 from every_task import TASKS
 from recurra.training.config import TrainingConfig
-from recurra.training.distributed.launch import launch
+from recurra.training.distributed.agent import launch
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers
 from recurra.training.loop import train

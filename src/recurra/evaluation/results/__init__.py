@@ -3,7 +3,7 @@
 - `anomalies`: `AnomalyEvaluation`, scores per time step, the segments they give, and how well they find what is labelled
 - `backtest`: `Backtest`, forecasts from rolling origins beside what came true and beside the naive forecasts
 - `cases`: `CaseEvaluation`, a result case by case, beside a naive answer
-- `classification`: One label a sequence: its result, `ClassificationEvaluation`, and how it is judged
+- `classification`: One label a sequence: its result, `ClassificationEvaluation`, how it is judged, and the worst mistakes
 - `comparison`: Two or more runs on the same test sequences: is the difference more than noise?
 - `evaluation`: `Evaluation`, what the result of every task can say, show and write
 - `label_evaluation`: `LabelEvaluation`, what classification and labeling share

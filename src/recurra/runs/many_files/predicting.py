@@ -16,8 +16,8 @@ from recurra.datasets import catalog
 from recurra.errors import DataError, MissingDataError, RecurraError, UsageError
 from recurra.runs.folder.opening import model_file
 from recurra.runs.predict import Wanted, predicted
-from recurra.runs.workers.claims import claim
 from recurra.runs.workers.replicas import is_replica
+from recurra.runs.workers.work_locks import claim
 from recurra.store import write_text
 
 # What the predictions in a folder are of, and where files that are being read are claimed.

@@ -1,4 +1,7 @@
-"""The folder of a search: its trials in a journal that many processes write, on one machine or on several."""
+"""The folder of a search: its trials in a journal that many processes write, on one machine or on several.
+
+A process takes what one that died left behind before it draws new options.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,7 +11,7 @@ from typing import Any
 
 from recurra.errors import MissingExtraError, StoreError, UsageError
 from recurra.folder_lock import FolderLock
-from recurra.runs.workers.claims import claim, in_turn
+from recurra.runs.workers.work_locks import claim, in_turn
 from recurra.store import write_text
 
 SEARCH, JOURNAL, TRIALS, CLAIMS, BEST, PAGE = (

@@ -22,8 +22,8 @@ from recurra.runs.search.space import Range, space
 from recurra.runs.search.study import BEST, CLAIMS, PAGE, SEARCH, Claimed, Study
 from recurra.runs.search.trial import StopEarly, attempted, run_trial
 from recurra.runs.tasks import options_class
-from recurra.runs.workers.claims import claim
 from recurra.runs.workers.replicas import is_replica
+from recurra.runs.workers.work_locks import claim
 
 # Task -> the figure that decides, and whether less of it is better.
 FIGURES: Mapping[str, tuple[str, bool]] = {

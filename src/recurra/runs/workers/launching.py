@@ -1,4 +1,4 @@
-"""A command of recurra run by several workers on this machine, and what became of them."""
+"""`recurra train --workers`: a command run by several workers, and the sentence to the user where one was lost."""
 
 import os
 import shlex
@@ -33,7 +33,7 @@ def launch_workers(arguments: Sequence[str], workers: int, folder: Path) -> int:
         If a worker was killed before there was.
     """
     check_number("train", "workers", workers, integer=True, low=1)
-    from recurra.training.distributed.launch import launch
+    from recurra.training.distributed.agent import launch
 
     outcome = launch(
         [sys.executable, "-m", "recurra", *arguments], workers, environment={AGENT: str(os.getpid())}

@@ -4,7 +4,7 @@
 - `chunked`: A model that reads long sequences in chunks: little memory, a place to tell how far it is, the same bits
 - `fitted_model`: `FittedModel`, a trained network as data, what the model file holds, and the one path that predicts
 - `forecast_model`: `ForecastModel`, a trained forecaster as data, and `SeriesState`, where a series stands
-- `interval_calibration`: Intervals as wide as the errors on what was held out say
+- `interval_factors`: Intervals widened by factors of errors: how they are computed, applied and checked
 - `manifest_check`: `check`, a model file's manifest checked whole by its typed description, before anything is built
 - `manifest_options`: The options in a model file, checked by `recurra.options` before an estimator is made of them
 - `manifest_parts`: The schema of a model file's manifest, a typed description for each part

@@ -18,7 +18,7 @@ from recurra.readers.times.calendar import seconds_of, split, stamps, start_of, 
 from recurra.readers.times.dates import check_zone
 from recurra.serving import forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
-from recurra.serving.models import interval_calibration
+from recurra.serving.models import interval_factors
 from recurra.serving.models.manifest_check import check
 from recurra.serving.models.manifest_parts import ForecastFile, SeriesStanding
 from recurra.serving.prediction import portions
@@ -211,7 +211,7 @@ class ForecastModel:
             assert total is not None
             mean = total / np.float32(self.manifest["members"])
             if found is not None and self.manifest["loss"] == "quantile":
-                mean = interval_calibration.moved(mean, self.point(mean), found["factors"])
+                mean = interval_factors.moved(mean, self.point(mean), found["factors"])
             out.append(mean)
         return np.concatenate(out)
 
@@ -235,10 +235,10 @@ class ForecastModel:
         if loss == "gaussian":
             spread = np.exp(np.clip(outputs[..., 1:], *LOG_SPREAD))
             factors = (self.manifest.get("calibration") or {}).get(
-                "factors", [1.0] * len(interval_calibration.LEVELS)
+                "factors", [1.0] * len(interval_factors.LEVELS)
             )
             return outputs[..., :1] + spread * np.array(
-                [interval_calibration.widened(q, factors) for q in quantiles]
+                [interval_factors.widened(q, factors) for q in quantiles]
             )
         if loss != "quantile":
             raise UsageError(
@@ -392,7 +392,7 @@ def _check(
                 raise StoreError(f"the weight '{member}.{name}' must be float32 of shape {shape}.")
     if len(weights) != known.members * len(shapes):
         raise StoreError("it holds weights that do not belong to this network.")
-    interval_calibration.check(manifest)
+    interval_factors.check(manifest)
 
 
 def _read_states(

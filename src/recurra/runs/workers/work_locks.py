@@ -1,4 +1,4 @@
-"""Which process has which piece of work; what one that died left behind is taken up by another.
+"""Locks on pieces of work, given back however a process ends; `search/study`, `many_files/predicting` take up the rest.
 
 A process holds a lock on a folder of each piece it works at (`recurra.folder_lock`), which the system gives back however
 the process ends. A piece that has begun, has not ended, and whose lock is free was left behind.

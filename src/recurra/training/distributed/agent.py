@@ -1,4 +1,4 @@
-"""Starts workers on this machine with torchrun's agent, and says what became of them."""
+"""torchrun's agent: starts workers on this machine, and returns which of them was lost."""
 
 import logging
 import os
