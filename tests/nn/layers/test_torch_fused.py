@@ -1,4 +1,4 @@
-"""Where the kernels do not run, torch's own fused layers do: ragged, with every gradient, and torch's dtypes."""
+"""16 bits by the kernels in float32, or by torch's own fused layers: ragged, with every gradient, and torch's dtypes."""
 
 import copy
 
@@ -49,11 +49,19 @@ def no_loop(monkeypatch):
     monkeypatch.setattr("recurra.nn.layers.reference.scan", never)
 
 
+@pytest.fixture(params=["kernels", "torch"])
+def computed_by(request, monkeypatch):
+    """Let the kernels compute, or torch's operators as on other devices and without the extension."""
+    if request.param == "torch":
+        monkeypatch.setattr("recurra.nn.layers.autograd_bridge.current", lambda: "reference")
+    return request.param
+
+
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("form", ["padded", "batch_first", "ragged"])
 @pytest.mark.parametrize("name", OURS)
-def test_ragged_batches_are_each_sequence_alone(name, form, dtype, bidirectional, no_loop):
+def test_ragged_batches_are_each_sequence_alone(name, form, dtype, bidirectional, computed_by, no_loop):
     options = {"num_layers": 2, "bidirectional": bidirectional}
     plain, ours = pair(name, dtype, **options)
     ours.batch_first = form == "batch_first"
@@ -101,7 +109,7 @@ def test_without_the_extension_torch_runs(name, no_loop, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "options"), [("LSTM", {}), ("LSTM", {"proj_size": 2}), ("GRU", {}), ("RNN", {})]
 )
-def test_autocast_gives_torchs_dtypes(name, options, inputs, weights, packed, no_loop):
+def test_autocast_gives_torchs_dtypes(name, options, inputs, weights, packed, computed_by, no_loop):
     plain, ours = pair(name, weights, num_layers=2, bidirectional=True, **options)
     x = torch.randn(5, 3, 3).to(inputs)
     if packed:
@@ -203,8 +211,8 @@ def test_dropout_is_torchs():
     torch.manual_seed(3)
     expected = plain(x)[0]
     torch.manual_seed(3)
-    assert torch.equal(ours(x)[0], expected)
-    assert torch.equal(ours.eval()(x)[0], plain.eval()(x)[0])
+    torch.testing.assert_close(ours(x)[0], expected, **TOLERANCE[torch.bfloat16])
+    torch.testing.assert_close(ours.eval()(x)[0], plain.eval()(x)[0], **TOLERANCE[torch.bfloat16])
 
 
 def test_no_steps_still_give_every_gradient():
@@ -220,7 +228,7 @@ def test_no_steps_still_give_every_gradient():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("name", OURS)
-def test_what_stands_past_the_end_moves_nothing(name, bidirectional, no_loop):
+def test_what_stands_past_the_end_moves_nothing(name, bidirectional, computed_by, no_loop):
     _, ours = pair(name, torch.bfloat16, num_layers=2, bidirectional=bidirectional, batch_first=True)
     found = []
     for past in (0.0, 7.0, float("nan")):
@@ -247,3 +255,54 @@ def test_the_cell_state_is_held_to_the_end_of_the_longest(dtype, monkeypatch):
     _, (_, c_n) = ours(x, lengths=[3, 400])
     _, (_, alone) = plain(x[:3, :1])
     torch.testing.assert_close(c_n[:, :1], alone)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize(
+    ("name", "units", "lengths", "matrix_units", "by_torch"),
+    [
+        ("LSTM", 128, None, True, True),
+        ("LSTM", 128, None, False, False),
+        ("LSTM", 128, [3, 1], True, False),
+        ("LSTM", 127, None, True, False),
+        ("GRU", 128, None, True, False),
+        ("GRU", 512, None, True, True),
+        ("RNN", 512, [3, 3], True, True),
+        ("RNN", 512, [2, 2], True, False),
+    ],
+)
+def test_who_computes_16_bits(name, units, lengths, matrix_units, by_torch, autocast, monkeypatch):
+    operators = {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn_tanh"}
+    operator, called = getattr(torch._VF, operators[name]), []
+    monkeypatch.setattr(
+        torch._VF, operators[name], lambda *a: called.append(1) or operator(*a), raising=False
+    )
+    monkeypatch.setattr("recurra.nn.layers.widened._matrix_units", lambda: matrix_units)
+    layer = OURS[name](3, units, batch_first=True)
+    x = torch.randn(2, 3, 3)
+    if not autocast:
+        layer, x = layer.bfloat16(), x.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        layer(x, lengths=lengths)  # what autocast gives is asked once, and kept
+        called.clear()
+        output, _ = layer(x, lengths=lengths)
+    assert bool(called) == by_torch
+    assert output.shape == (2, 3, units)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", OURS)
+def test_the_kernels_are_nearer_to_double_than_torch_in_16_bits(name, dtype):
+    torch.manual_seed(4)
+    plain = getattr(torch.nn, name)(6, 40, num_layers=2, bidirectional=True)
+    x = torch.randn(30, 8, 6)
+    lower, ours, exact = copy.deepcopy(plain).to(dtype), copy.deepcopy(plain).to(dtype), copy.deepcopy(plain)
+    exact = exact.double()
+    exact.load_state_dict({k: v.double() for k, v in lower.state_dict().items()})
+    recurra.accelerate(ours)
+    grads = []
+    for layer in (exact, lower, ours):
+        loss = layer(x.to(dtype).to(next(layer.parameters()).dtype))[0].double().pow(2).sum()
+        grads.append([g.double() for g in torch.autograd.grad(loss, list(layer.parameters()))])
+    error = [sum((a - b).pow(2).sum() for a, b in zip(found, grads[0], strict=True)) for found in grads[1:]]
+    assert error[1] < 0.6 * error[0]

@@ -10,5 +10,6 @@
 - `torch_compile`: A recurrent layer as one operator of torch's, for `torch.compile`: no loop over time to unroll
 - `torch_fused`: torch's own fused layers: where the native kernels do not run
 - `torch_padded`: unequal lengths by torch's operator over padded sequences
+- `widened`: 16 bits on a CPU: the kernels compute in float32, and round what comes out
 - `cell_variants`: Layers of LSTM and GRU with something more: masks, the walk over layers, the torch reference
 """

@@ -36,13 +36,16 @@ PER_DIRECTION = 5
 
 def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
     """Return whether the kernels take a layer with these tensors; otherwise torch's own operations compute it."""
-    if not values.is_cpu or values.dtype not in DTYPES:
+    if values.dtype not in DTYPES or torch.is_autocast_enabled("cpu"):
         return False
-    if current() != "native" or torch.is_autocast_enabled("cpu") or transformed():
+    return all([t is None or t.dtype is values.dtype for t in others]) and in_memory(values, others)
+
+
+def in_memory(values: Tensor, others: Sequence[Tensor | None]) -> bool:
+    """Return whether the kernels find the numbers of these tensors in the memory of this machine, whatever their dtypes."""
+    if not values.is_cpu or current() != "native" or transformed():
         return False
-    return _has_numbers(values) and all(
-        [t is None or (t.is_cpu and t.dtype is values.dtype and _has_numbers(t)) for t in others]
-    )
+    return _has_numbers(values) and all([t is None or (t.is_cpu and _has_numbers(t)) for t in others])
 
 
 def _has_numbers(tensor: Tensor) -> bool:

@@ -1,9 +1,10 @@
 """What the `forward` of RNN, LSTM and GRU calls: it chooses who computes, and walks over the layers.
 
 `run_module` reads the input (`recurra.nn.layers.layer_input`) and gives the result back in its form. Between the two, one of
-four computes:
+five computes:
 
 - the native kernels (`recurra.nn.layers.autograd_bridge`), a layer in all its directions, padded or ragged;
+- the same in float32, where 16 bits are asked for on a CPU (`recurra.nn.layers.widened`);
 - torch's own fused layer (`recurra.nn.layers.torch_fused`), where the kernels do not take a dtype or device, and while
   something records the operations;
 - the reference (`recurra.nn.layers.reference`): a loop over time in torch operations;
@@ -25,7 +26,7 @@ from torch.utils._device import DeviceContext
 from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.kernels.dispatch import asked_for_reference
-from recurra.nn.layers import autograd_bridge, torch_fused
+from recurra.nn.layers import autograd_bridge, torch_fused, widened
 from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.cell_variants import run_variant
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
@@ -140,6 +141,14 @@ def run_eager(
     everything = [*states, *chain.from_iterable(chain.from_iterable(weights))]
     if runs_native(batch.values, everything):
         output, finals = _run_native(module, cell, batch, states, weights)
+    elif widened.takes(cell, batch.steps, batch.time, batch.values, everything):
+
+        def in_float32(values: Tensor, states: States, weights: Any) -> tuple[Tensor, States]:
+            return _run_native(module, cell, dataclasses.replace(batch, values=values), states, weights)
+
+        output, finals = widened.run(
+            in_float32, cell, batch.steps, batch.batch_first, batch.values, states, weights
+        )
     else:
         states = states or zeros(module, batch.values, count, state_sizes)
         output, finals = _run_elsewhere(module, cell, batch, states, weights)

@@ -27,6 +27,11 @@ class Batch:
     restore: Callable[[Tensor], Any]
     batch_first: bool | None = None  # None: ragged rows
 
+    @property
+    def time(self) -> int | None:
+        """Steps of a padded tensor."""
+        return None if self.batch_first is None else self.values.shape[1 if self.batch_first else 0]
+
 
 def all_weights(module: torch.nn.RNNBase) -> list[list[Weights]]:
     """Weights of every layer, in each of its directions."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from recurra.kernels.dispatch import asked_for_reference
-from recurra.nn.layers import autograd_bridge, torch_fused
+from recurra.nn.layers import autograd_bridge, torch_fused, widened
 from recurra.nn.layers.layer_input import all_weights, check_rows, read_states, zeros
 from recurra.nn.layers.layouts import Steps, as_lengths, autocasts
 from recurra.nn.layers.reference import States, stack_reference
@@ -54,7 +54,12 @@ def run_compiled(
         dtype = c_dtype = values.dtype
         if autocast is not None:
             weight, projected = flat[0].dtype, pair[0].weight_hr is not None
-            dtype, c_dtype = _dtypes(cell, device, autocast, dtype, weight, projected, where is not None)
+            unequal = (
+                where is not None and device != "cpu"
+            )  # packed there, which autocast leaves in its dtype
+            dtype, c_dtype = _dtypes(
+                cell, device, autocast, dtype, weight, True, projected=projected, unequal=unequal
+            )
         # Made contiguous out here, where autograd sees it: inside of an operator it does not.
         values, h_n, c_n = opaque_layer(
             values.contiguous(),
@@ -75,31 +80,8 @@ def run_compiled(
 
 
 @torch._dynamo.assume_constant_result
-def _dtypes(
-    cell: str,
-    device: str,
-    autocast: torch.dtype,
-    dtype: torch.dtype,
-    weight: torch.dtype,
-    projected: bool,
-    ragged: bool,
-) -> tuple[torch.dtype, torch.dtype]:
-    """Return the dtypes of output and c_n under autocast, by asking torch with tensors of one number."""
-    gates = autograd_bridge.GATES[cell]
-    like: dict[str, Any] = {"device": device, "dtype": weight}
-    hidden = 2 if projected else 1
-    shapes = [(gates * hidden, 1), (gates * hidden, 1), (gates * hidden,), (gates * hidden,)]
-    weights = [torch.zeros(shape, **like) for shape in shapes]
-    weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
-    x = torch.zeros(2, 2, 1, device=device, dtype=dtype)
-    states = tuple(
-        torch.zeros(1, 2, s, device=device, dtype=dtype) for s in (1, hidden)[: 2 if cell == "lstm" else 1]
-    )
-    steps = Steps(as_lengths("", [2, 1] if ragged else None, batch=2, time=2), x.device)
-    stack = torch_fused.Stack(cell, steps, True, bias=True, num_layers=1, bidirectional=False, dropout=0.0)
-    with torch.no_grad(), torch.autocast(device, autocast):
-        output, finals = stack.forward(x, states, [[weights]])
-    return output.dtype, finals[-1].dtype
+def _dtypes(*arguments: Any, **words: bool) -> tuple[torch.dtype, torch.dtype]:
+    return widened.autocast_dtypes(*arguments, **words)
 
 
 def _grouped(weights: Sequence[Tensor], directions: int, bias: bool) -> list[list[Tensor | None]]:
@@ -130,10 +112,16 @@ def _run(
     who = f"{cell.split('_')[0].upper()}.forward"
     steps = Steps(as_lengths(who, lengths, batch=batch, time=time), x.device)
     grouped = _grouped(weights, directions, bias)
+    call = autograd_bridge.Call(cell, steps.lengths, batch_first, None)
     with torch.autocast(x.device.type, autocast) if autocast is not None else contextlib.nullcontext():
         if autograd_bridge.runs_native(x, [*states, *weights]):
-            call = autograd_bridge.Call(cell, steps.lengths, batch_first, None)
             return autograd_bridge.layer(call, x, states, grouped)
+        if widened.takes(cell, steps, time, x, [*states, *weights]):
+
+            def in_float32(x: Tensor, states: States, given: Any) -> tuple[Tensor, States]:
+                return autograd_bridge.layer(call, x, states, given[0])
+
+            return widened.run(in_float32, cell, steps, batch_first, x, tuple(states), [grouped])
         reference = stack_reference(cell, steps, batch_first, None)
         if asked_for_reference() or not steps.total:
             return reference(x, tuple(states), [grouped])

@@ -1,8 +1,9 @@
 """torch's own fused layers: where the native kernels do not run, and while something records the operations.
 
-bfloat16, half, autocast, CUDA, MPS, an install without the extension: there `run` calls the operator that `torch.nn`'s
-layer calls. Unequal lengths are sorted, packed, run and unpacked, without the sequences that have no step, where that is
-fast: on CUDA, and in double. Elsewhere torch's operator over padded sequences is (`recurra.nn.layers.torch_padded`).
+CUDA, MPS, an install without the extension, and 16 bits that `recurra.nn.layers.widened` leaves to it: there `run` calls
+the operator that `torch.nn`'s layer calls. Unequal lengths are sorted, packed, run and unpacked, without the sequences that
+have no step, where that is fast: on CUDA, and in double. Elsewhere torch's operator over padded sequences is
+(`recurra.nn.layers.torch_padded`).
 
 A recorder (`torch.jit.trace`, `make_fx`, export, functionalization, fake tensors) sees torch's operations only, and
 would take what a kernel writes for memory that nobody wrote. There `run_recorded` calls torch's layer as a whole.

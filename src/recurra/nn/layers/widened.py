@@ -1,0 +1,117 @@
+"""16 bits on a CPU, the caller's or autocast's: the kernels compute in float32, and round what comes out.
+
+That is at least as exact as torch's operators in 16 bits, and faster, but for large layers over equal lengths on a processor
+with matrix units for bfloat16. There torch's operator runs (`recurra.nn.layers.torch_fused`).
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.nn.layers import torch_fused
+from recurra.nn.layers.autograd_bridge import GATES, DirectionWeights, in_memory
+from recurra.nn.layers.layouts import Steps, as_lengths, autocasts
+from recurra.nn.layers.reference import States
+
+LOWER = (torch.bfloat16, torch.float16)
+# From so many units torch's operator with matrix units is faster over equal lengths (2 cores, batches of 32 to 128).
+LARGE = {"lstm": 128, "gru": 512, "rnn": 512, "rnn_relu": 512}
+
+
+def takes(cell: str, steps: Steps, time: int | None, values: Tensor, others: Sequence[Tensor | None]) -> bool:
+    """Return whether a layer of these tensors is to be computed here.
+
+    Parameters
+    ----------
+    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    steps : Steps
+    time : int or None
+        Steps of a padded batch.
+    values : Tensor
+    others : sequence of Tensor or None
+        Initial states, if any, and all weights.
+    """
+    dtypes = {values.dtype, *(t.dtype for t in others if t is not None)}
+    if not dtypes <= {torch.float32, *LOWER} or (dtypes == {torch.float32} and not autocasts("cpu")):
+        return False
+    if not in_memory(values, others):
+        return False
+    equal = time is not None and bool((steps.lengths == time).all())
+    units = max(t.shape[0] for t in others if t is not None and t.ndim == 2) // GATES[cell]
+    return not (equal and units >= LARGE[cell] and _matrix_units())
+
+
+def run(
+    compute: Callable[..., tuple[Tensor, States]],
+    cell: str,
+    steps: Steps,
+    batch_first: bool | None,
+    values: Tensor,
+    states: States,
+    weights: Sequence[Sequence[DirectionWeights]],
+) -> tuple[Tensor, States]:
+    """Run ``compute(values, states, weights)`` in float32; return its results in the dtypes that torch gives."""
+    dtype = c_dtype = values.dtype
+    if autocasts("cpu"):
+        weight_ih, _, _, _, projection = weights[0][0]
+        assert weight_ih is not None
+        dtype, c_dtype = autocast_dtypes(
+            cell,
+            "cpu",
+            torch.get_autocast_dtype("cpu"),
+            dtype,
+            weight_ih.dtype,
+            batch_first,
+            projected=projection is not None,
+            unequal=batch_first is None and bool((steps.lengths != steps.lengths[0]).any()),
+        )
+    with torch.autocast("cpu", enabled=False):
+        wide = [[[None if w is None else w.float() for w in one] for one in pair] for pair in weights]
+        output, finals = compute(values.float(), tuple(s.float() for s in states), wide)
+    return output.to(dtype), tuple(f.to(d) for f, d in zip(finals, (dtype, c_dtype), strict=False))
+
+
+@functools.lru_cache(maxsize=256)
+def autocast_dtypes(
+    cell: str,
+    device: str,
+    autocast: torch.dtype,
+    dtype: torch.dtype,
+    weight: torch.dtype,
+    batch_first: bool | None,
+    *,
+    projected: bool,
+    unequal: bool = False,
+) -> tuple[torch.dtype, torch.dtype]:
+    """Return the dtypes of output and last final state under autocast, by asking torch with tensors of one number.
+
+    Those of h_n are the output's. ``batch_first`` is None of flat rows, which torch packs.
+    """
+    like: dict[str, Any] = {"device": device, "dtype": weight}
+    gates, hidden = GATES[cell], 2 if projected else 1
+    shapes = [(gates * hidden, 1), (gates * hidden, 1), (gates * hidden,), (gates * hidden,)]
+    weights = [torch.zeros(shape, **like) for shape in shapes]
+    weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
+    sizes = (1, hidden)[: 2 if cell == "lstm" else 1]
+    states = tuple(torch.zeros(1, 2, size, device=device, dtype=dtype) for size in sizes)
+    x = torch.zeros(
+        (3 if unequal else 4, 1) if batch_first is None else (2, 2, 1), device=device, dtype=dtype
+    )
+    steps = Steps(as_lengths("", [2, 1 if unequal else 2], batch=2, time=2), x.device)
+    stack = torch_fused.Stack(
+        cell, steps, batch_first, bias=True, num_layers=1, bidirectional=False, dropout=0.0
+    )
+    with torch.no_grad(), torch.autocast(device, autocast):
+        output, finals = stack.forward(x, states, [[weights]])
+    return output.dtype, finals[-1].dtype
+
+
+@functools.cache
+def _matrix_units() -> bool:
+    """Return whether the processor multiplies matrices in bfloat16."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch before 2.11
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
