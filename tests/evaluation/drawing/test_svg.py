@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from recurra.evaluation.drawing.charts import label, legend, new_figure, plain
-from recurra.evaluation.drawing.svg import PAGE, ROLES, render, text_width
+from recurra.evaluation.drawing.svg import PAGE, ROLES, _renderer, fit, render, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -126,3 +127,26 @@ def test_width_of_text_is_not_estimated_too_small():
         assert 0.9 * true < text_width(text) < 1.3 * true
     assert text_width("日本") == 2.0
     assert np.isclose(text_width(""), 0)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_every_label_is_inside_and_the_room_is_used(seed):
+    rng = np.random.default_rng(seed)
+    rows = (1,) if seed % 3 else (2, 1)
+    figure, axes = new_figure(rng.uniform(200, 400), width=rng.uniform(150, 500), rows=rows)
+    for ax in axes:
+        x = np.linspace(0, 1, 30) * rng.uniform(1, 9) * 10.0 ** rng.integers(-2, 8)
+        ax.plot(x, np.cumsum(rng.normal(size=(30, 2)), axis=0) * 10.0 ** rng.integers(-6, 9))
+        ax.set_xlim(x[0], x[-1])
+        label(ax, x="time in steps", y="value\nof two lines" if seed % 2 else "value")
+    fit(figure)
+    width, height = figure.get_size_inches() * 72
+    renderer = _renderer(width, height, io.StringIO())
+    boxes = [ax.get_tightbbox(renderer) for ax in axes]
+    margins = [
+        min(b.x0 for b in boxes),
+        min(b.y0 for b in boxes),
+        width - max(b.x1 for b in boxes),
+        height - max(b.y1 for b in boxes),
+    ]
+    np.testing.assert_allclose(margins, 4, atol=1.5)

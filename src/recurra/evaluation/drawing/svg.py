@@ -141,18 +141,24 @@ def fit(figure: Figure, *, pad: float = 4.0) -> None:
     """Set the margins so that every label is inside; ``pad`` in points."""
     width, height = figure.get_size_inches() * 72
     figure.set_dpi(72)
-    for _ in range(2):  # ticks, and so label widths, may change once the axes have moved
-        renderer = _renderer(width, height, io.StringIO())
+    renderer = _renderer(width, height, io.StringIO())
+    for _ in range(2):
         boxes = [box for axes in figure.axes if (box := axes.get_tightbbox(renderer)) is not None]
         left, bottom = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
         right, top = max(b.x1 for b in boxes), max(b.y1 for b in boxes)
-        now = figure.subplotpars
+        now, before = figure.subplotpars, _ticks(figure)
         figure.subplots_adjust(
             left=now.left + (pad - left) / width,
             bottom=now.bottom + (pad - bottom) / height,
             right=now.right - (right - (width - pad)) / width,
             top=now.top - (top - (height - pad)) / height,
         )
+        if _ticks(figure) == before:  # else labels are others, and as wide as they are, now that the axes have moved
+            return
+
+
+def _ticks(figure: Figure) -> list[list[float]]:
+    return [axis.get_ticklocs().tolist() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
 
 
 def _renderer(width: float, height: float, buffer: io.StringIO) -> Any:
