@@ -17,6 +17,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ LINKS = {"1 Gbit/s": (1e-4, 0.117e9), "10 Gbit/s": (5e-5, 1.17e9), "100 Gbit/s":
 MACHINES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 
 
-def setting(hidden: int) -> tuple[torch.nn.Module, Examples]:
+def setting(hidden: int, size: int = BATCH) -> tuple[torch.nn.Module, Examples]:
     """Return a network and a batch for it."""
     rng = np.random.default_rng(0)
-    inputs = [rng.normal(size=(TIME, CHANNELS)).astype(np.float32) for _ in range(BATCH)]
-    examples = Examples(inputs, rng.integers(0, CLASSES, BATCH))
+    inputs = [rng.normal(size=(TIME, CHANNELS)).astype(np.float32) for _ in range(size)]
+    examples = Examples(inputs, rng.integers(0, CLASSES, size))
     config = NetworkConfig(cell="lstm", input_size=CHANNELS, hidden_size=hidden, output_size=CLASSES)
     return build(config, seed=0), examples
 
@@ -64,17 +65,19 @@ def fastest(step: Any, workers: Workers) -> dict[str, float]:
     return {"clock_s": max(workers.all(min(clock))), "processor_s": max(workers.all(min(processor)))}
 
 
-def of_workers(workers: Workers) -> dict[str, dict[str, Any]]:
+def of_workers(
+    workers: Workers, units: Sequence[int] = HIDDEN, batch: int = BATCH, shards: int = SHARDS
+) -> dict[str, dict[str, Any]]:
     """Return what a step and an exchange take at each network."""
     found = {}
     torch.set_num_threads(1)
     loss = cross_entropy()
-    for hidden in HIDDEN:
-        network, examples = setting(hidden)
+    for hidden in units:
+        network, examples = setting(hidden, batch)
         sharded = ShardedStep(
             network,
             examples,
-            shards=SHARDS,
+            shards=shards,
             workers=workers,
             seeded=torch.manual_seed,
             device=torch.device("cpu"),
@@ -89,7 +92,7 @@ def of_workers(workers: Workers) -> dict[str, dict[str, Any]]:
             optimizer.step()
 
         def step(sharded: ShardedStep = sharded, update: Any = update) -> None:
-            outputs, targets, _ = sharded.forward(np.arange(BATCH), 0)
+            outputs, targets, _ = sharded.forward(np.arange(batch), 0)
             loss(outputs, torch.from_numpy(targets), None).backward()
             sharded.backward()
             update()
@@ -113,13 +116,13 @@ def of_workers(workers: Workers) -> dict[str, dict[str, Any]]:
     return found
 
 
-def unsharded() -> dict[str, dict[str, float]]:
+def unsharded(units: Sequence[int] = HIDDEN, size: int = BATCH) -> dict[str, dict[str, float]]:
     """Return what a step of one process with two threads takes at each network."""
     found, loss = {}, cross_entropy()
     torch.set_num_threads(2)
-    for hidden in HIDDEN:
-        network, examples = setting(hidden)
-        batch = examples.batch(np.arange(BATCH))
+    for hidden in units:
+        network, examples = setting(hidden, size)
+        batch = examples.batch(np.arange(size))
         optimizer = optimizers.make_optimizer(
             "adam", network.parameters(), learning_rate=1e-3, weight_decay=0
         )
