@@ -79,7 +79,7 @@ def of_workers(
             examples,
             shards=shards,
             workers=workers,
-            seeded=torch.manual_seed,
+            seeded=torch.default_generator.manual_seed,
             device=torch.device("cpu"),
         )
         optimizer = optimizers.make_optimizer(

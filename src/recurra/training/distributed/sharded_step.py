@@ -61,6 +61,10 @@ class ShardedStep:
         self._dtype = max((p.dtype for p in self._parameters), key=lambda dtype: dtype.itemsize)
         self._columns: tuple[int, ...] | None = None
         self._under_way: dict[int, tuple[torch.Tensor, list[torch.Tensor]]] = {}
+        # A vector for each own shard, as long as pieces of one length for all workers are; kept, since fresh memory is slow.
+        self._piece = -(-self._size // workers.count)
+        width = self._piece * workers.count
+        self._vectors = torch.zeros(self._own[1] - self._own[0], width, dtype=self._dtype)
 
     def forward(self, indices: np.ndarray, seed: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray | None]:
         """Return outputs of all shards, one after the other, with their targets and weights.
@@ -97,18 +101,17 @@ class ShardedStep:
         slope = self._outputs.grad
         assert slope is not None
         begins = np.cumsum([0, *self._rows])
-        vectors: dict[int, torch.Tensor] = {}
-        for shard in range(*self._own):
-            vectors[shard] = torch.zeros(self._size, dtype=self._dtype)
+        for shard, vector in zip(range(*self._own), self._vectors, strict=True):
             if shard not in self._under_way:
+                vector.zero_()
                 continue
             outputs, buffers = self._under_way.pop(shard)
             self._seeded(int(self._seeds[shard, 1]))
             for parameter in self._parameters:
                 parameter.grad = None
             outputs.backward(slope[begins[shard] : begins[shard + 1]])
-            self._write(vectors[shard], buffers, self._parts[shard])
-        self._read(self._sum(vectors))
+            self._write(vector, buffers, self._parts[shard])
+        self._read(self._sum())
 
     def _choose(self, part: np.ndarray | None) -> None:
         """Tell a network that keeps something of each sequence which ones come next."""
@@ -135,40 +138,35 @@ class ShardedStep:
         """Write the gradients of a shard into a vector, and behind them its share of the buffers."""
         place = 0
         for parameter in self._parameters:
-            if parameter.grad is not None:
-                vector[place : place + parameter.numel()] = parameter.grad.reshape(-1)
+            own = vector[place : place + parameter.numel()]
+            own.zero_() if parameter.grad is None else own.copy_(parameter.grad.reshape(-1))
             place += parameter.numel()
         shards = sum(1 for each in self._parts if len(each))
-        for own, buffer in zip(self._buffers.values(), buffers, strict=True):
+        for before, buffer in zip(self._buffers.values(), buffers, strict=True):
             share = buffer.to("cpu", self._dtype) / shards
-            if any(own is other for other in self._of_sequences):
+            if any(before is other for other in self._of_sequences):
                 share = torch.zeros_like(share)
                 rows = torch.from_numpy(part)
                 share[:, rows] = buffer[:, rows].cpu()
-            vector[place : place + own.numel()] = share.reshape(-1)
-            place += own.numel()
+            vector[place : place + before.numel()] = share.reshape(-1)
+            place += before.numel()
 
-    def _sum(self, vectors: dict[int, torch.Tensor]) -> torch.Tensor:
-        """Return the sum of the vectors of all shards, wherever they are, in the order of the tree."""
+    def _sum(self) -> torch.Tensor:
+        """Return the sum of the vectors of all shards, wherever they are, in the order of the tree; they are used up."""
 
         def single(node: Node) -> torch.Tensor | None:
-            return vectors[node[0]] if node[1] - node[0] == 1 else None
+            return self._vectors[node[0] - self._own[0]] if node[1] - node[0] == 1 else None
 
         workers, own = self._workers, self._nodes[self._workers.rank]
         sums = [added(node, single, torch.Tensor.add_) for node in own]
         if workers.count == 1:
-            return sums[0]
-        piece = -(-self._size // workers.count)
-        sent = torch.zeros(len(own), workers.count * piece, dtype=self._dtype)
-        for row, vector in zip(sent, sums, strict=True):
-            row[: self._size] = vector
-        found = workers.pieces(
-            sent.view(len(own), workers.count, piece), [len(nodes) for nodes in self._nodes]
-        )
+            return sums[0].clone()  # gradients are views of it, and its memory is written to again
+        sent = torch.stack(sums).view(len(own), workers.count, self._piece)
+        found = workers.pieces(sent, [len(nodes) for nodes in self._nodes])
         known: dict[Any, torch.Tensor] = dict(
             zip([node for nodes in self._nodes for node in nodes], found, strict=True)
         )
-        return workers.joined(added((0, self._shards), known.get, torch.Tensor.add_))[: self._size]
+        return workers.joined(added((0, self._shards), known.get, torch.Tensor.add_))
 
     def _read(self, vector: torch.Tensor) -> None:
         """Take gradients and buffers from a sum of vectors."""
