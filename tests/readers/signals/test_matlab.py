@@ -77,7 +77,7 @@ def test_several_matrices_none_of_a_usual_name(tmp_path):
     savemat(tmp_path / "a.mat", {"first": waves(), "second": waves()})
     said = message(lambda: read_mat(tmp_path / "a.mat"), DataError)
     assert "holds several matrices, 'first', 'second'" in said
-    assert said.endswith("Save one of them alone, or call it X.")
+    assert said.endswith("Save one of them alone, call it X, or name the one that holds labels with label=.")
 
 
 def test_cut_and_damaged_files_give_a_sentence(tmp_path):
@@ -162,4 +162,60 @@ def test_a_variable_of_another_size_is_no_labels(tmp_path):
     data = recurra.load(tmp_path / "a.mat")
     assert data.y is None
     said = message(lambda: recurra.load(tmp_path / "a.mat", label="y"), DataError)
-    assert said.endswith("must be one text or number for each of 1 sequence, or for each of 500 time steps.")
+    assert said.endswith(
+        "must be one text or number for each of 1 sequence, or for each of 500 time steps; there are 7."
+    )
+
+
+def steps_of(kind, size, start):
+    """Labels of the steps of one sequence, as a program of MATLAB's may have saved them, and what they are."""
+    numbers = (np.arange(size) + start) // 7 % 2
+    texts = np.where(numbers, "walk", "rest").astype(object)
+    return {
+        "column": (numbers[:, None].astype(float), numbers),
+        "row": (numbers[None].astype(float), numbers),
+        "cellstr": (texts[None], texts),
+        "chars": (texts.astype(str), texts),
+        "fractions": (numbers[None] + 0.25, numbers + 0.25),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["column", "row", "cellstr", "chars", "fractions"])
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize(("signal", "name"), [("X", "Y"), ("XTrain", "labels"), ("XTrain", "YTrain")])
+def test_a_label_for_each_step_of_several_sequences(tmp_path, kind, across, signal, name):
+    sizes = (30, 41, 52)
+    cells, labels = np.empty((1, 3), dtype=object), np.empty((1, 3), dtype=object)
+    made = [steps_of(kind, size, size) for size in sizes]
+    for i, size in enumerate(sizes):
+        cells[0, i] = waves(steps=size).T if across else waves(steps=size)
+        labels[0, i] = made[i][0]
+    savemat(tmp_path / "a.mat", {signal: cells, name: labels})
+    words = {"channels_first": True} if across else {}
+    if name == "YTrain":
+        if kind in ("column", "row", "fractions"):  # texts can only be labels
+            said = message(lambda: recurra.load(tmp_path / "a.mat", **words), DataError)
+            assert "name the one that holds labels with label=" in said
+        words["label"] = name
+    data = recurra.load(tmp_path / "a.mat", **words)
+    assert data.labels_per_step
+    assert [one.tolist() for one in data.y] == [one[1].tolist() for one in made]
+    assert data.lengths.tolist() == list(sizes)
+    if name != "YTrain":
+        assert recurra.load(tmp_path / "a.mat", **{**words, "label": ""}).y is None
+
+
+def test_labels_per_step_of_several_sequences_that_do_not_fit(tmp_path):
+    cells, labels = np.empty(2, dtype=object), np.empty(2, dtype=object)
+    cells[:] = [waves(steps=30), waves(steps=40)]
+    labels[:] = [np.ones(30), np.ones(39)]
+    savemat(tmp_path / "a.mat", {"X": cells, "marks": labels})
+    said = message(lambda: recurra.load(tmp_path / "a.mat", label="marks"), DataError)
+    assert said.endswith("X{2} has 40 time steps and 39 labels; a label per step needs as many.")
+    cells[:] = [waves(steps=30).T, waves(steps=30).T]
+    labels[:] = [np.ones(30), np.ones(30)]
+    savemat(tmp_path / "a.mat", {"X": cells, "labels": labels})
+    said = message(lambda: recurra.load(tmp_path / "a.mat"), DataError)
+    assert said.endswith(
+        "30 labels; a label per step needs as many. If channels come first in the file, give channels_first=True."
+    )

@@ -39,7 +39,7 @@ class MatContent:
         One per recording: the variable, and the cell's number from 1.
     labels : list of str, int, float or ndarray of shape (time,), or None
         One per recording: where a cell array of text has as many cells, or a variable of a usual name (`LABELS`) has a
-        value for each recording or, of one matrix, for each time step.
+        value for each recording or for each time step: of several, a cell with a vector or a cell array for each.
     label_name : str
         The variable of a usual name that holds the labels, empty where it was given or there is none.
     """
@@ -89,10 +89,7 @@ def read_mat(path: Path, *, label: str | None = None, channels_first: bool = Fal
     if given is None and label != "":
         texts = [v for v in variables.values() if isinstance(v, list) and not _numeric(v)]
         given = next((v for v in texts if len(v) == len(matrices)), None)
-    labels = None
-    if given is not None:
-        steps = len(recordings[0].values) if len(recordings) == 1 else None
-        labels = _labels(path, given, len(matrices), steps)
+    labels = None if given is None else _labels(path, given, names, recordings)
     return MatContent(recordings, names, labels, usual if label is None else "")
 
 
@@ -103,22 +100,43 @@ def _numeric(cells: list[Any]) -> bool:
 def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
     """Return the variable of a usual name that holds a label for each sequence or step beside it, "" if there is none."""
     for name, value in variables.items():
-        if name.lower() not in LABELS or (isinstance(value, list) and _numeric(value)):
+        if name.lower() not in LABELS:
             continue
-        if not isinstance(value, list | np.ndarray) or (
-            isinstance(value, np.ndarray) and value.size != max(value.shape)
+        beside = [v for n, v in variables.items() if n != name and isinstance(v, list | np.ndarray)]
+        beside = [v for v in beside if _holds_signals(v)]
+        if _is_cells_of_steps(value):
+            sizes = [_size(cell) for cell in value]
+            if any(
+                isinstance(v, list)
+                and len(v) == len(sizes)
+                and all(n in m.shape for n, m in zip(sizes, v, strict=True))
+                for v in beside
+            ):
+                return name
+        elif isinstance(value, list) or (
+            isinstance(value, np.ndarray) and value.size == max(value.shape, default=0)
         ):
-            continue
-        size = len(value) if isinstance(value, list) else value.size
-        others = [v for n, v in variables.items() if n != name and isinstance(v, list | np.ndarray)]
-        sizes = [
-            len(v) if isinstance(v, list) else len(turned(v, channels_first))
-            for v in others
-            if _holds_signals(v)
-        ]
-        if size > 1 and size in sizes:
-            return name
+            counts = [len(v) if isinstance(v, list) else len(turned(v, channels_first)) for v in beside]
+            if _size(value) > 1 and _size(value) in counts:
+                return name
     return ""
+
+
+def _is_cells_of_steps(value: Any) -> bool:
+    """Return whether every cell is a row of labels itself: a vector of numbers, or a cell array or matrix of texts."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(cell, list)
+            or (isinstance(cell, np.ndarray) and cell.size == max(cell.shape, default=0))
+            for cell in value
+        )
+    )
+
+
+def _size(labels: Any) -> int:
+    return int(labels.size) if isinstance(labels, np.ndarray) else len(labels)
 
 
 def _holds_signals(value: Any) -> bool:
@@ -147,7 +165,7 @@ def _only(path: Path, candidates: dict[str, Any], variables: dict[str, Any]) -> 
         raise DataError(f"{path}: holds no numeric matrix and no cell array of such; {held}.")
     raise DataError(
         f"{path}: holds several matrices, {listing(large)}, and it is not known which is the signal. "
-        "Save one of them alone, or call it X."
+        "Save one of them alone, call it X, or name the one that holds labels with label=."
     )
 
 
@@ -164,22 +182,46 @@ def _recording(path: Path, name: str, matrix: np.ndarray, rate: float | None, fi
     return Recording(values, rate, None, (), notes)
 
 
-def _labels(path: Path, given: Any, count: int, steps: int | None) -> list[Any]:
+def _labels(path: Path, given: Any, names: list[str], recordings: list[Recording]) -> list[Any]:
+    count, steps = len(recordings), [len(one.values) for one in recordings]
+    if _is_cells_of_steps(given) and len(given) == count:
+        return [_of_steps(path, *each) for each in zip(given, names, recordings, strict=True)]
     labels = given if isinstance(given, list) else np.asarray(given).reshape(-1).tolist()
-    if (
-        steps is not None
-        and len(labels) == steps > 1
-        and all(isinstance(one, str | int | float) for one in labels)
-    ):
-        array = np.array(labels)
-        whole = array.dtype.kind == "f" and bool((array == np.round(array)).all())
-        return [array.astype(np.int64) if whole else array]
-    if len(labels) != count or not all(isinstance(one, str | int | float) for one in labels):
+    plain = all(isinstance(one, str | int | float) for one in labels)
+    if count == 1 and plain and len(labels) == steps[0] > 1:
+        return [_as_array(labels)]
+    if len(labels) != count or not plain:
+        each = f"for each of {steps[0]} time steps" if count == 1 else "a cell for each with one a time step"
         raise DataError(
-            f"{path}: the labels must be one text or number for each of {counted(count, 'sequence')}"
-            f"{f', or for each of {steps} time steps' if steps is not None else ''}."
+            f"{path}: the labels must be one text or number for each of {counted(count, 'sequence')}, or {each}; "
+            f"there are {len(labels)}."
         )
     return [int(one) if isinstance(one, float) and one.is_integer() else one for one in labels]
+
+
+def _of_steps(path: Path, given: Any, name: str, recording: Recording) -> np.ndarray:
+    """Return the labels of the steps of one sequence among several."""
+    labels = given if isinstance(given, list) else given.reshape(-1).tolist()
+    steps, width = recording.values.shape
+    if len(labels) != steps:
+        turn = (
+            " If channels come first in the file, give channels_first=True." if len(labels) == width else ""
+        )
+        raise DataError(
+            f"{path}: {name} has {counted(steps, 'time step')} and {counted(len(labels), 'label')}; a label per step "
+            f"needs as many.{turn}"
+        )
+    if not all(isinstance(one, str | int | float) for one in labels):
+        raise DataError(
+            f"{path}: the labels of {name} must be a text or a number for each of its time steps."
+        )
+    return _as_array(labels)
+
+
+def _as_array(labels: list[Any]) -> np.ndarray:
+    array = np.array(labels)
+    whole = array.dtype.kind == "f" and bool((array == np.round(array)).all())
+    return array.astype(np.int64) if whole else array
 
 
 def _variables(path: Path) -> dict[str, Any]:
