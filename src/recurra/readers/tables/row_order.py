@@ -298,9 +298,12 @@ def with_own_time(columns: Columns, words: TableOptions, *, steps: bool) -> tupl
         if name is None and steps:
             name, how = _by_values(columns, words), "its values, which rise evenly"
         if name is None:
+            name, how = _by_dates(columns, words), "its values, which are dates"
+        if name is None:
             return words, []
         words = replace(words, time=name)
-        notes = [f"{columns.who}: found by {how}: time={name!r}. Pass time='' to keep it as a channel."]
+        kept = "" if how.endswith("dates") else " Pass time='' to keep it as a channel."
+        notes = [f"{columns.who}: found by {how}: time={name!r}.{kept}"]
     else:
         notes = []
     if words.time and words.time_unit is None and words.time in columns.names:
@@ -362,6 +365,14 @@ def _by_values(columns: Columns, words: TableOptions) -> str | None:
     if len(free) < 2 or free[0] in _WRITTEN_INDEX or columns.rows < FEWEST_ROWS:
         return None
     return free[0] if _rises(columns, free[0], words, evenly=True) else None
+
+
+def _by_dates(columns: Columns, words: TableOptions) -> str | None:
+    """Return the first column that no word names where it holds dates: as a channel it could not be read."""
+    free = _free(columns, words)
+    if not free or len(columns.names) < 2 or not time_columns.holds_dates(columns, free[0]):
+        return None
+    return free[0]
 
 
 def _falls_at_once(columns: Columns, name: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from recurra.checks import counted
+from recurra.checks import counted, duration_in_words
 from recurra.readers.times.calendar import in_words
 
 # A grid is regular if no time stamp is further from it than this share of a step: rounding to milliseconds
@@ -63,8 +63,8 @@ def gap_notes(seconds: np.ndarray, starts: np.ndarray, called: Callable[[int], s
         return []
     step, length, row = max(found, key=lambda one: one[1])
     return [
-        f"{who}: {counted(len(found), 'sequence has', 'sequences have')} gaps in time; the longest is of {length:.3g} s "
-        f"after step {step}{called(row)}. Cut them there, or fill them."
+        f"{who}: {counted(len(found), 'sequence has', 'sequences have')} gaps in time; the longest is of "
+        f"{duration_in_words(length)} after step {step}{called(row)}. Cut them there, or fill them."
     ]
 
 
