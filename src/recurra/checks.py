@@ -284,6 +284,8 @@ def check_finite(
 
 # Units of time in seconds, the longest first.
 _UNITS = {"week": 604_800, "day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+# Those of the calendar are of unequal length: the mean over 400 years, of which a series of some years is within 1 %.
+_CALENDAR = {"year": 31_556_952, "month": 2_629_746}
 
 
 def rate_in_words(rate_hz: float) -> str:
@@ -291,6 +293,12 @@ def rate_in_words(rate_hz: float) -> str:
     if rate_hz > 0.9:
         return f"{rate_hz:g} {'step' if rate_hz == 1 else 'steps'} a second"
     seconds = 1 / rate_hz
+    whole_days = abs(seconds / 86_400 - round(seconds / 86_400)) < 0.001
+    for unit, size in _CALENDAR.items():
+        count = round(seconds / size)
+        near = 0.001 if whole_days and unit == "month" else 0.003
+        if count and abs(seconds / (count * size) - 1) < near:
+            return f"one step a {unit}" if count == 1 else f"a step every {count} {unit}s"
     fits = (unit for unit, size in _UNITS.items() if abs(seconds / size - round(seconds / size)) < 0.001)
     unit = next((unit for unit in fits if seconds > 0.9 * _UNITS[unit]), None)
     unit = unit or next(unit for unit, size in _UNITS.items() if seconds >= size)
@@ -306,6 +314,17 @@ def duration_in_words(seconds: float) -> str:
     return f"{seconds / _UNITS[unit]:.3g} {unit}s"
 
 
+# How many times as fast steps are than they seem where their times count these units, and were read as seconds.
+_COUNTED_IN = {"ms": 1e3, "us": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
+_COUNTED_IN_WORDS = {
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+    "min": "minutes",
+    "h": "hours",
+}
+
+
 def _other_rate(rate_hz: float) -> str:
     return f"{rate_hz:g}" if rate_hz > 0.9 else rate_in_words(rate_hz)
 
@@ -314,9 +333,17 @@ def check_rate(who: str, fitted_hz: float | None, given_hz: float | None) -> Non
     """Raise DataError if data are sampled at another rate than those a network was trained on, by more than 1 %."""
     if fitted_hz is None or given_hz is None or abs(given_hz - fitted_hz) <= 0.01 * fitted_hz:
         return
+    unit = next(
+        (unit for unit, times in _COUNTED_IN.items() if abs(given_hz * times / fitted_hz - 1) <= 0.01), None
+    )
+    advice = (
+        ""
+        if unit is None
+        else f"If the times of the table count {_COUNTED_IN_WORDS[unit]}, give time_unit='{unit}'. Else resample "
+    )
     raise DataError(
-        f"{who}: the network was trained on {rate_in_words(fitted_hz)}, these data have {_other_rate(given_hz)}. Resample "
-        f"them to {fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
+        f"{who}: the network was trained on {rate_in_words(fitted_hz)}, these data have {_other_rate(given_hz)}. "
+        f"{advice or 'Resample '}them to {fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
     )
 
 
