@@ -121,11 +121,15 @@ def _tell_data(prepared: Prepared, tell: Tell) -> _Problems:
 
 def _sizes(summary: Mapping[str, Any]) -> str:
     kind = summary["kind"]
-    items = {"pairs": "pairs", "video": "clips", "text": "texts", "tokens": "sentences"}.get(
-        kind, "sequences"
-    )
+    items = {
+        "pairs": "pairs",
+        "video": "clips",
+        "text": "texts",
+        "tokens": "sentences",
+        "series": "series",
+    }.get(kind, "sequences")
     unit = {"pairs": "characters", "text": "characters", "tokens": "words"}.get(kind, "steps")
-    out = counted(summary["n_sequences"], items[:-1], items)
+    out = counted(summary["n_sequences"], "series" if kind == "series" else items[:-1], items)
     if "length_min" in summary:
         least, most = summary["length_min"], summary["length_max"]
         out += f" of {counted(least, unit[:-1])}" if least == most else f" of {least} to {most} {unit}"

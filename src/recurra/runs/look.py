@@ -20,7 +20,7 @@ from recurra.runs.data.sources import check_data_options
 from recurra.runs.data.split import Split, check_by, divide, test_of
 from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.plan import as_task_reads, choose_task, name_of, told_as_classes, why_not
-from recurra.runs.tasks import TASKS, defaults, options_class
+from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, options_class
 
 
 def look(
@@ -71,13 +71,16 @@ def look(
     }
     sentence = _recipe(dataset if divided is None else divided.train)
     remarks = [*found.remarks, *([] if task else told_as_classes(dataset)), *([sentence] if sentence else [])]
-    task = task or _task(dataset)
+    asked, task = task, task or _task(dataset)
     hindrance = why_not(dataset, task, divided, test=test_of(test), by=by, options=options)
     known = defaults(task, dataset.kind) if dataset.kind in TASKS[task] else {}
     settings = {word: value for word, value in found.settings.items() if word in known}
     hindrance = hindrance.removeprefix("train: ")
     blocked = bool(hindrance) or len(found.class_counts) == 1
-    problems = [*found.problems, *([hindrance] if hindrance and not _told(hindrance, found.problems) else [])]
+    told = found.problems
+    if asked in WITHOUT_LABELS:  # what to do to learn classes is beside the point
+        told = [problem for problem in told if not problem.startswith("There are no labels")]
+    problems = [*told, *([hindrance] if hindrance and not _told(hindrance, told) else [])]
     command = "" if blocked else _next(data, dataset, task, {**options, **given, **settings})
     return replace(found, problems=problems, remarks=remarks, settings=settings, next_command=command)
 
