@@ -3,8 +3,10 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
+import ast
 import errno
 import importlib
+import json
 import os
 import re
 import shlex
@@ -161,6 +163,15 @@ def in_flags(message: str) -> str:
         quoted = shlex.quote(value) if any(sign.isalnum() for sign in value) else f"'{value}'"
         return f"{FLAG_OF[word]} {quoted}"
 
+    def as_json(found: re.Match[str]) -> str:
+        try:
+            value = ast.literal_eval(found.group(2))
+        except (ValueError, SyntaxError):
+            return found.group(0)
+        word = found.group(1)
+        return f"{FLAG_OF[word]} {shlex.quote(json.dumps(value))}" if word in FLAG_OF else found.group(0)
+
+    message = re.sub(r"(?<![\w.\[(])([a-z_]+)=(\{[^{}]*\})", as_json, message)
     return re.sub(
         r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message
     )

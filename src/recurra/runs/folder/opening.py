@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,14 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
         If there is no such folder, or it holds no run; runs nearby are named.
     """
     folder = Path(path)
-    if folder.name == MODEL and folder.is_file():
+    if folder.name == MODEL and (folder.is_file() or (folder.parent / CONFIG).is_file()):
         folder = folder.parent
     settle_to_read(folder)
     if (folder / MODEL).is_file():
         return RunFolder(folder)
     if (folder / CONFIG).is_file():
         raise MissingDataError(
-            f"{folder}: the run was not finished: it has no {MODEL}. Go on with: recurra resume {folder}"
+            f"{folder}: the run was not finished: it has no {MODEL}. Go on with: recurra resume {shlex.quote(str(folder))}"
         )
     if folder.exists():
         raise MissingDataError(
@@ -197,7 +198,7 @@ def check_free(folder: Path, *, force: bool) -> None:
         return
     whole = (folder / MODEL).exists()
     state = "holds a run" if whole else "holds a run that was not finished"
-    more = "" if whole else f", or go on with: recurra resume {folder}"
+    more = "" if whole else f", or go on with: recurra resume {shlex.quote(str(folder))}"
     raise UsageError(
         f"train: {folder} {state}; give another folder, or replace it with force=True{more or '.'}"
     )
