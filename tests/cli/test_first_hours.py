@@ -1,10 +1,15 @@
 """What newcomers type in their first hour, mistakes too: each is answered from the facts of the call."""
 
+import json
+import re
 import shlex
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from recurra.checks import duration_in_words
+from recurra.checks import duration_in_words, rate_in_words
+from recurra.cli.main import in_flags
 
 WORDS = "id,x,label\n" + "".join(f"{i // 5},{i % 7},{'ab'[i // 5 % 2]}\n" for i in range(100))
 
@@ -215,3 +220,114 @@ def test_texts_are_counted_as_texts_and_one_number_has_no_name(cli, nine):
     assert "test texts" in cli("eval", nine("texts")).out
     assert "test sentences" in cli("eval", nine("words")).out
     assert "to '0'" not in cli("explain", nine("regressor")).out
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (pd.date_range("1991-07-01", periods=90, freq="MS").strftime("%Y %b"), "one step a month"),
+        ([f"{1970 + i // 4} Q{i % 4 + 1}" for i in range(90)], "a step every 3 months"),
+        (pd.date_range("2022-01-01", periods=90).strftime("%Y-%m-%d"), "one step a day"),
+        (pd.date_range("2022-01-31", periods=90).strftime("%d/%m/%Y"), "one step a day"),
+        ([f"{1900 + i}-01-01" for i in range(90)], "one step a year"),
+    ],
+)
+@pytest.mark.parametrize("header", ["Monat,x", "a day,x"])
+def test_a_first_column_of_dates_is_the_time_whatever_its_name(cli, here, rows, told, header):
+    (here / "s.csv").write_text(f"{header}\n" + "".join(f"{row},{i % 7}\n" for i, row in enumerate(rows)))
+    name = shlex.quote(header.split(",")[0])
+    done = cli("look", "s.csv")
+    assert done.code == 0, done.err
+    assert f"1 sequence of 90 steps, 1 channel, {told}." in done.out
+    assert f"found by its values, which are dates: --time {name}.\n" in done.out  # dates are never a channel
+    for target in ([], ["--target", "x"]):
+        ahead = cli("look", "s.csv", "--task", "forecast", *target)
+        assert "1 series of 90 steps, 1 channel" in ahead.out
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        *((30.44, "one step a month"), (365.25, "one step a year"), (91.3, "a step every 3 months")),
+        *((30, "a step every 30 days"), (31, "a step every 31 days"), (28, "a step every 4 weeks")),
+        *((364, "a step every 52 weeks"), (7, "one step a week"), (60, "a step every 60 days")),
+    ],
+)
+def test_steps_of_the_calendar_are_told_by_the_calendar(days, told):
+    assert rate_in_words(1 / (days * 86_400)) == told
+
+
+def test_a_decimal_comma_in_the_column_of_times_is_told_as_one(cli, here):
+    rows = "".join(f"P{i // 9};{i % 9 / 10:.1f};{i / 7:.2f}\n".replace(".", ",") for i in range(90))
+    (here / "excel.csv").write_text(f"sep=;\nid;Zeit;p [bar]\n{rows}")
+    said = cli("look", "excel.csv", "--id", "id").err
+    assert "the time column 'Zeit' must hold numbers or dates; line 3 has '0,0'." in said
+    assert "If the comma is the decimal mark, pass --decimal ','." in said
+    assert cli("look", "excel.csv", "--id", "id", "--decimal", ",").code == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_second", "counted"),
+    [("ms", 1000, "milliseconds"), ("us", 1e6, "microseconds"), ("min", 1 / 60, "minutes")],
+)
+def test_times_in_another_unit_are_told_before_resampling(cli, here, unit, per_second, counted):
+    rng = np.random.default_rng(0)
+    for sort in ("up", "down"):
+        (here / "data" / sort).mkdir(parents=True)
+        for number in range(4):
+            with (here / "data" / sort / f"{number}.csv").open("w") as file:
+                file.write(f"Time [{unit}],x\n")
+                file.writelines(f"{i * per_second / 50:.9g},{rng.normal():.3f}\n" for i in range(20))
+    trained = cli("train", "data", "-o", "run", "--max-epochs", "1", "--hidden-size", "2", "--no-wide", "-q")
+    assert trained.code == 0, trained.err
+    new = (here / "data" / "up" / "1.csv").read_text()
+    (here / "new.csv").write_text(new.replace(f" [{unit}]", ""))
+    said = cli("predict", "run", "new.csv").err
+    assert f"If the times of the table count {counted}, give --time-unit {unit}." in said
+    assert cli("predict", "run", "new.csv", "--time-unit", unit).code == 0
+
+
+def test_several_series_are_no_groups_that_leak(cli, here):
+    rows = "".join(f"{shop},2024-01-{day:02d},{day * 2}\n" for shop in "abc" for day in range(1, 29))
+    (here / "shops.csv").write_text("shop,day,x\n" + rows)
+    done = cli("look", "shops.csv", "--task", "forecast", "--id", "shop", "--target", "x")
+    assert done.code == 0, done.err
+    assert "3 series of 28 steps each" in done.out
+    assert "Problem:" not in done.out
+
+
+def test_classes_are_not_asked_for_where_the_task_has_none(cli, here):
+    (here / "pump.csv").write_text("id,x\n" + "".join(f"{i // 50},{i % 7}\n" for i in range(500)))
+    assert "There are no labels" in cli("look", "pump.csv").out
+    assert "There are no labels" not in cli("look", "pump.csv", "--task", "anomaly").out
+
+
+def test_a_recipe_in_the_words_of_the_command_line_is_json_there(cli, here):
+    rows = "".join(f"{i // 90},{i * 7 % 11},{'ab'[i // 60 % 2]}\n" for i in range(900))
+    (here / "steps.csv").write_text("id,x,label\n" + rows)
+    said = cli("look", "steps.csv").out
+    (told,) = re.findall(r"--frontend ('\{.*?\}')", said) or [None]
+    assert "frontend={" not in said
+    assert told is None or json.loads(shlex.split(told)[0])["name"] == "convolutions"
+    assert in_flags("with frontend={'name': 'convolutions', 'size': 4}, dropout=0.3, as") == (
+        """with --frontend '{"name": "convolutions", "size": 4}', --dropout 0.3, as"""
+    )
+
+
+def test_a_run_that_was_not_finished_is_told_with_a_command_that_can_be_typed(cli, here):
+    run = here / "runs" / "my first"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    for typed in ("runs/my first", "runs/my first/model.recurra"):
+        said = cli("predict", typed, "new.csv").err
+        assert said.endswith("Go on with: recurra resume 'runs/my first'\n"), said
+
+
+def test_days_ahead_are_dated_without_an_hour(cli, here):
+    for freq, told in (("D", "2024-03-31"), ("MS", "2031-07-01"), ("h", "2024-01-04T18:00:00")):
+        times = pd.date_range("2024-01-01", periods=90, freq=freq)
+        rows = "".join(f"{time},{i % 7}\n" for i, time in enumerate(times))
+        (here / f"{freq}.csv").write_text(f"time,x\n{rows}")
+        done = cli("train", f"{freq}.csv", "--task", "forecast", "--horizon", "2", "-o", freq, "-q")
+        assert done.code == 0, done.err
+        assert f",1,{told}," in cli("predict", freq, f"{freq}.csv").out

@@ -65,13 +65,17 @@ class Forecast(Shown):
         return universal.tz_localize("UTC").tz_convert(self.zone)
 
     def stamps(self) -> list[str] | None:
-        """Return the time stamps of the steps ahead as text in ISO 8601, with offset where there is a zone."""
+        """Return the time stamps of the steps ahead as text in ISO 8601, with offset where there is a zone.
+
+        Days alone where no stamp of history and forecast has a time of day.
+        """
         if self.times is None:
             return None
         first = len(self.times) - len(self.point)
-        texts = [str(stamp) for stamp in self.times[first:]]
         if self.utc_offsets is None:
-            return texts
+            days = self.times.astype("datetime64[D]")
+            return [str(stamp) for stamp in (days if (days == self.times).all() else self.times)[first:]]
+        texts = [str(stamp) for stamp in self.times[first:]]
         return [
             text + _offset(int(ahead)) for text, ahead in zip(texts, self.utc_offsets[first:], strict=True)
         ]
