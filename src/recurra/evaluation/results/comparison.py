@@ -51,16 +51,17 @@ def _compare_forecasts(evaluations: Mapping[str, Backtest], *, alpha: float) -> 
     """Compare forecasts of the same steps, origin by origin: the steps after one origin err together."""
     (first_name, first), *others = evaluations.items()
     for name, other in others:
-        same = all(
-            np.array_equal(
-                getattr(first.origins, what), getattr(other.origins, what), equal_nan=what == "truth"
-            )
-            for what in ("series", "places", "truth")
-        )
-        if not same:
+        if first.origins.truth.shape != other.origins.truth.shape:
             raise DataError(
                 f"compare: runs {first_name!r} and {name!r} forecast other steps: {_steps_of(first)}, {_steps_of(other)}. "
                 "Train both on the same series with one horizon, or evaluate both on one file."
+            )
+        if not np.array_equal(_spacing(first), _spacing(other)) or not np.array_equal(
+            first.origins.truth, other.origins.truth, equal_nan=True
+        ):
+            raise DataError(
+                f"compare: runs {first_name!r} and {name!r} were judged on other values, {_steps_of(first)} each. Train "
+                "both on the same series, or evaluate both on one file."
             )
     truth = first.origins.truth
     there = np.isfinite(truth)
@@ -70,6 +71,16 @@ def _compare_forecasts(evaluations: Mapping[str, Backtest], *, alpha: float) -> 
     runs: list[dict[str, Any]] = [{"name": name, **e.metrics} for name, e in evaluations.items()]
     runs.sort(key=lambda run: run["rmse"])
     return Comparison(runs, pairs)
+
+
+def _spacing(found: Backtest) -> np.ndarray:
+    """Return series and place of each origin, shape (origins, 2), places counted from the first of a series.
+
+    How many steps stand before that one depends on how much of the history a network keeps.
+    """
+    series, places = found.origins.series, found.origins.places
+    first = {one: places[series == one].min() for one in np.unique(series).tolist()}
+    return np.stack([series, places - np.array([first[one] for one in series.tolist()])], axis=1)
 
 
 def _steps_of(found: Backtest) -> str:
