@@ -20,7 +20,15 @@ from recurra.inspection.inspection import KINDS
 from recurra.records import Dataset, RunData
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
-from recurra.runs.data.split import Split, check_by, check_classes_left, check_values, divide, test_of
+from recurra.runs.data.split import (
+    Split,
+    check_by,
+    check_classes_left,
+    check_steps_ahead,
+    check_values,
+    divide,
+    test_of,
+)
 from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, estimator_class
 
@@ -169,6 +177,8 @@ def checked(prepared: Prepared) -> Prepared:
     plan, split = prepared.plan, prepared.split
     if plan.task == "classify":
         check_classes_left(prepared.dataset, split)
+    if plan.task == "forecast":
+        check_steps_ahead(split, prepared.estimator.horizon)
     if plan.kind == "sequence" and split.test is not None:
         check_values(split.test, allow_nan=getattr(prepared.estimator, "missing", "error") in FILLING)
     return prepared
@@ -289,6 +299,13 @@ def _check_options(task: str | None, kind: str | None, options: Mapping[str, Any
             if {"causal"} == {*foreign} and "bidirectional" in known
             else ""
         )
+        takers = [
+            other
+            for other in TASKS
+            if all(any(name in defaults(other, each) for each in TASKS[other]) for name in foreign)
+        ]
+        if not instead and not data and takers:
+            instead = f" Leave {'it' if len(foreign) == 1 else 'them'} out, or train with task={takers[0]!r}."
         raise UsageError(f"train: the task {task!r} takes no {listing(foreign)}{data}.{instead}")
 
 

@@ -82,7 +82,14 @@ def _of_the_run(error: DataError, words: Sequence[str]) -> DataError:
     for word in words:
         if f"(given as {word})" in message:
             message = message.replace(f"(given as {word})", f"(the {word} of the training)")
-            return DataError(f"{message} Name the column of these data with {word}=.")
+            # A network reads, and answers, by the names it was trained on.
+            by_name = word in ("channels", "target", "known", "static")
+            advice = (
+                "Rename the column of these data."
+                if by_name
+                else f"Name the column of these data with {word}=."
+            )
+            return DataError(f"{message} {advice}")
     return error
 
 

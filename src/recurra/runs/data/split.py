@@ -1,5 +1,6 @@
 """Which records train and which are kept for judging: the official split, a file, or a share held out."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -161,3 +162,16 @@ def check_values(test: Dataset, *, allow_nan: bool) -> None:
     """Raise DataError where judging would, before the time for training is spent."""
     sequences = as_sequences(test.X, names=test.names)
     check_finite(sequences, names=test.names, allow_nan=allow_nan, findings=findings_of(test))
+
+
+def check_steps_ahead(divided: Split, horizon: int) -> None:
+    """Raise DataError if no series that is held out has as many steps as are forecast, which could not be judged."""
+    if divided.test is None or (most := max(len(one.values) for one in divided.test.records)) >= horizon:
+        return
+    whole = most + max(len(one.values) for one in divided.train.records)
+    share = math.ceil(100 * horizon / whole) / 100
+    more = f"Hold out more with test={share:g}, nothing" if 2 * horizon < whole else "Hold nothing out"
+    raise DataError(
+        f"train: the part held out has {counted(most, 'step')} of a series at most, fewer than the horizon of {horizon}, so "
+        f"that no forecast can be judged. {more} with test=0, or give a smaller horizon."
+    )
