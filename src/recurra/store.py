@@ -234,6 +234,18 @@ def make_lasting(path: str | os.PathLike[str]) -> None:
         os.fsync(file.fileno())
 
 
+def check_place(path: str | os.PathLike[str] | None) -> None:
+    """Raise FileNotFoundError if the folder a file is to be written into is not there, before the work for it is done.
+
+    Parameters
+    ----------
+    path : path or None
+        None is no file.
+    """
+    if path is not None and not Path(path).parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file; see `write_bytes`."""
     write_bytes(path, text.encode())

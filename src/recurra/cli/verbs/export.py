@@ -8,6 +8,7 @@ from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.cli.next_steps import to_answer
 from recurra.runs.exports.export import export
+from recurra.store import check_place
 
 
 @click.command(
@@ -50,6 +51,8 @@ def command(run: str, out: str, to: str, data: str | None, as_json: bool, **give
     """
     how = {word: given.pop(word) for word in ("step", "opset", "name", "longest", "weights_file", "int8")}
     options = flags.given(given)
+    if to == "onnx":  # of C the folder is made
+        check_place(out)
     written = export(run, out, to=to, data=data, how=how, **options)
     if written.note:
         terminal_output.warn(in_flags(written.note))

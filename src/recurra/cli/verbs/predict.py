@@ -15,12 +15,12 @@ import click
 from recurra.checks import counted
 from recurra.cli import flags, terminal_output
 from recurra.errors import UsageError
-from recurra.runs.answers.long_form import long_form
+from recurra.runs.answers.long_form import SEGMENT_COLUMNS, long_form
 from recurra.runs.command_line import as_arguments
 from recurra.runs.many_files.predicting import Files, predict_files
 from recurra.runs.predict import Wanted, predicted
 from recurra.runs.workers.replicas import replicated
-from recurra.store import write_text
+from recurra.store import check_place, write_text
 
 FORMATS = ("csv", "jsonl")
 # Of files that are written; a device or a pipe has no suffix.
@@ -104,12 +104,13 @@ def command(
             f"predict: answers are written as CSV or JSON lines; got {out!r}. Give a name that ends in .csv, which "
             "spreadsheets open, or in .jsonl, or say which with --format."
         )
+    check_place(out)
     by_name = "jsonl" if suffix in JSON_SUFFIXES else "csv"
     progress = terminal_output.progress if sys.stderr.isatty() else None
     wanted = Wanted(proba, segments, min_duration_s, chunk, horizon, progress, beam_size, n_best)
     found = predicted(run, data, wanted, options)
     rows = found.rows
-    text = as_text(rows, form or by_name)
+    text = as_text(rows, form or by_name, segments=segments)
     if out is None:
         return terminal_output.data(text)
     write_text(out, text)
@@ -148,7 +149,7 @@ def _many(
             Path(out),
             wanted=wanted,
             options=options,
-            as_text=lambda rows: as_text(rows, form),
+            as_text=lambda rows: as_text(rows, form, segments=wanted.segments),
             told=told,
         )
     if as_json:
@@ -161,15 +162,14 @@ def _no_progress(count: int, what: str) -> Iterator[Callable[[int], None]]:
     yield lambda done: None
 
 
-def as_text(rows: list[dict[str, Any]], kind: str) -> str:
-    """Return rows as CSV, one table whatever was answered, or as JSON lines."""
+def as_text(rows: list[dict[str, Any]], kind: str, *, segments: bool = False) -> str:
+    """Return rows as CSV, one table whatever was answered, or as JSON lines; of no segment the names of its columns."""
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     flat = long_form(rows)
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        out, fieldnames=list(flat[0]) if flat else ["name", "prediction"], lineterminator="\n"
-    )
+    names = list(flat[0]) if flat else list(SEGMENT_COLUMNS if segments else ("name", "prediction"))
+    writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return out.getvalue()

@@ -32,6 +32,7 @@ from recurra.runs.stream.opening import (
 )
 from recurra.runs.stream.recorded import Recorded, is_recorded
 from recurra.runs.stream.session import answer_lines
+from recurra.store import check_place
 
 
 @click.command(
@@ -97,6 +98,7 @@ def command(
     """
     options = flags.given(given)
     asked = {"name": name, "look_ahead": look_ahead, "state": state, "realtime": realtime}
+    check_place(state)
     session, lines, known = _answering(run, file, kind, proba, frame_size, asked, options)
     rate_hz = rate_of(known, file, realtime, sample_rate_hz)
     restore_state(session, state)

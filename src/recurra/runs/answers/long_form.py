@@ -8,6 +8,9 @@ each target of a forecast, and what is known beside it.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+# What every segment has, of labels or of anomalies.
+SEGMENT_COLUMNS = ("name", "start", "end", "label", "start_s", "end_s")
+
 
 def long_form(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of `recurra.runs.predict.predict` as rows of one table, all with the same columns.
