@@ -294,11 +294,11 @@ def rate_in_words(rate_hz: float) -> str:
         return f"{rate_hz:g} {'step' if rate_hz == 1 else 'steps'} a second"
     seconds = 1 / rate_hz
     whole_days = abs(seconds / 86_400 - round(seconds / 86_400)) < 0.001
-    for unit, size in _CALENDAR.items():
-        count = round(seconds / size)
-        near = 0.001 if whole_days and unit == "month" else 0.003
-        if count and abs(seconds / (count * size) - 1) < near:
-            return f"one step a {unit}" if count == 1 else f"a step every {count} {unit}s"
+    for long, size in _CALENDAR.items():
+        times = round(seconds / size)
+        near = 0.001 if whole_days and long == "month" else 0.003
+        if times and abs(seconds / (times * size) - 1) < near:
+            return f"one step a {long}" if times == 1 else f"a step every {times} {long}s"
     fits = (unit for unit, size in _UNITS.items() if abs(seconds / size - round(seconds / size)) < 0.001)
     unit = next((unit for unit in fits if seconds > 0.9 * _UNITS[unit]), None)
     unit = unit or next(unit for unit, size in _UNITS.items() if seconds >= size)

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cli.nine import KINDS
 from recurra.checks import duration_in_words, rate_in_words
 from recurra.cli.main import in_flags
+from recurra.cli.verbs.predict import as_text
 
 WORDS = "id,x,label\n" + "".join(f"{i // 5},{i % 7},{'ab'[i // 5 % 2]}\n" for i in range(100))
 
@@ -331,3 +333,101 @@ def test_days_ahead_are_dated_without_an_hour(cli, here):
         done = cli("train", f"{freq}.csv", "--task", "forecast", "--horizon", "2", "-o", freq, "-q")
         assert done.code == 0, done.err
         assert f",1,{told}," in cli("predict", freq, f"{freq}.csv").out
+
+
+def test_the_other_decimal_mark_among_times_is_told_too(cli, here):
+    (here / "a.csv").write_text("id;Zeit;p\n" + "".join(f"P{i // 9};{i % 9 / 10};1,5\n" for i in range(90)))
+    said = cli("look", "a.csv", "--id", "id", "--decimal", ",").err
+    assert "has '0.1'. If the point is the decimal mark, pass --decimal ." in said or "--decimal '.'" in said
+
+
+def test_two_forecasts_of_the_same_steps_are_compared_whatever_history_they_keep(cli, here):
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2010-01-01", periods=120, freq="MS")
+    rows = "".join(
+        f"{t:%Y-%m-%d},{10 + i % 12 + rng.normal():.2f},{rng.normal():.2f}\n" for i, t in enumerate(times)
+    )
+    (here / "s.csv").write_text("month,x,z\n" + rows)
+    common = ("--task", "forecast", "--horizon", "4", "-q")
+    net = (*common, "--target", "x", "--max-epochs", "1", "--hidden-size", "4")
+    for run, words in (
+        ("whole", (*common, "--target", "x")),  # a statistical forecast, which keeps the history
+        ("short", (*net, "--context", "12")),
+        ("other", (*net, "--context", "24")),
+        ("values", (*net[:-6], "--target", "z", *net[-4:])),
+        ("further", (*net[:2], "--horizon", "6", *net[4:])),
+    ):
+        done = cli("train", "s.csv", *words, "-o", run)
+        assert done.code == 0, done.err
+    done = cli("compare", "whole", "short", "other")
+    assert done.code == 0, done.err
+    assert "forecast other steps: 6 times 4 steps, 4 times 6 steps." in cli("compare", "short", "further").err
+    assert "were judged on other values, 6 times 4 steps each." in cli("compare", "short", "values").err
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [(40, "Hold out more with --test 0.3, nothing with --test 0"), (19, "Hold nothing out with --test 0")],
+)
+def test_too_little_held_out_to_judge_a_horizon_is_told_before_training(cli, here, rows, told):
+    table = "".join(
+        f"2024-01-{i % 31 + 1:02d},{i % 7}\n" if i < 31 else f"2024-02-{i - 30:02d},1\n" for i in range(rows)
+    )
+    (here / "s.csv").write_text("day,x\n" + table)
+    done = cli("train", "s.csv", "--task", "forecast", "--horizon", "12", "-o", "run")
+    assert done.code == 3
+    assert told in done.err
+    assert "Recipe" not in done.err
+    again = told.split("--test ")[1].split(",")[0].split()[0]
+    whole = cli("train", "s.csv", "--task", "forecast", "--horizon", "12", "-o", "again", "--test", again)
+    assert whole.code == 0 or rows == 19, whole.err
+
+
+def test_of_no_segment_the_columns_are_those_of_segments():
+    none, one = (
+        [{"name": "a", "segments": []}],
+        {"start": 0, "end": 3, "label": "x", "start_s": 0.0, "end_s": 1.0},
+    )
+    assert as_text(none, "csv", segments=True) == "name,start,end,label,start_s,end_s\n"
+    assert as_text([{"name": "a", "segments": [one]}], "csv", segments=True).startswith(
+        as_text(none, "csv", segments=True)
+    )
+
+
+@pytest.mark.parametrize("verb", ["predict {run} {data} -o gone/a.csv", "export {run} -o gone/a.onnx"])
+def test_a_folder_that_is_not_there_is_told_before_the_work(cli, here, nine, monkeypatch, verb):
+    for place in ("recurra.cli.verbs.predict.predicted", "recurra.cli.verbs.export.export"):
+        monkeypatch.setattr(place, lambda *_, **__: pytest.fail("worked for nothing"))
+    typed = verb.format(run=nine("classifier"), data=nine.folder / KINDS["classifier"].data)
+    said = cli(*shlex.split(typed)).err
+    assert "Make the folder gone first, or give another place." in said
+
+
+def test_the_state_of_a_stream_needs_its_folder_before_the_first_row(cli, here, nine):
+    said = cli("stream", nine("classifier"), nine.folder / KINDS["classifier"].data, "--state", "gone/s.bin")
+    assert "Make the folder gone first, or give another place." in said.err
+    assert "step" not in said.out
+
+
+def test_a_column_of_the_training_that_is_not_there_is_renamed_where_names_decide(cli, here):
+    rows = "".join(f"2024-01-{i + 1:02d},{i % 7}\n" for i in range(31))
+    (here / "s.csv").write_text("day,x\n" + rows)
+    (here / "t.csv").write_text("day,y\n" + rows)
+    words = ("--task", "forecast", "--target", "x", "--horizon", "2", "-q")
+    assert cli("train", "s.csv", "--time", "day", *words, "-o", "run").code == 0
+    assert cli("predict", "run", "t.csv").err.endswith("Rename the column of these data.\n")
+    (here / "u.csv").write_text("tag,x\n" + rows)
+    assert cli("predict", "run", "u.csv").err.endswith("Name the column of these data with --time.\n")
+    assert cli("predict", "run", "u.csv", "--time", "tag").code == 0
+
+
+def test_an_option_of_another_task_names_the_task(cli, here):
+    (here / "a.csv").write_text(WORDS)
+    said = cli("train", "a.csv", "--id", "id", "--label", "label", "--horizon", "3").err
+    assert "takes no 'horizon'. Leave it out, or train with --task forecast." in said
+
+
+def test_a_series_that_never_changes_is_not_to_be_left_out(cli, here):
+    (here / "s.csv").write_text("day,x\n" + "".join(f"2024-01-{i + 1:02d},7\n" for i in range(31)))
+    said = cli("look", "s.csv", "--task", "forecast").out
+    assert "Problem: 'x' never changes: there is nothing to learn." in said

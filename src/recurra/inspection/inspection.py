@@ -196,6 +196,8 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
         out.append(
             f"{len(constant)} of {counted(len(channels), 'channel')} never {'changes' if len(constant) == 1 else 'change'}: "
             f"{listing(constant)}; leave {_them(constant)} out."
+            if len(constant) < len(channels)
+            else f"{listing(constant)} never {'changes' if len(constant) == 1 else 'change'}: there is nothing to learn."
         )
     empty = [channel.name for channel in channels if channel.low is None]
     if empty:

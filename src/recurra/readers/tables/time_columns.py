@@ -352,10 +352,11 @@ def _from_text(columns: Columns, name: str, form: str | None, zone: str | None) 
         if form is None and 2 * sum(numbers) > len(numbers):  # the odd one is what is no number
             odd = (row for row, cell in enumerate(cells) if cell is not None and not is_number(cell))
             error.row, why = next(odd, error.row), ""
-        if form is None and columns.numerals.decimal == "." and is_number(str(cells[error.row]), ","):
+        mark, called = (",", "comma") if columns.numerals.decimal == "." else (".", "point")
+        if form is None and is_number(str(cells[error.row]), mark):
             raise DataError(
                 f"{columns.who}: the time column {name!r} must hold numbers or dates; {columns.place(error.row)} has "
-                f"{str(cells[error.row])[:40]!r}. If the comma is the decimal mark, pass decimal=','."
+                f"{str(cells[error.row])[:40]!r}. If the {called} is the decimal mark, pass decimal={mark!r}."
             ) from None
         raise DataError(
             f"{columns.who}: the time column {name!r} must hold numbers or dates like 2024-05-31 12:30:00; "
