@@ -246,3 +246,22 @@ def test_the_page_may_show_the_pictures_it_holds():
         "img-src": "data:",
         "style-src": "'unsafe-inline'",
     }
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2, 5])
+def test_one_epoch_is_no_curve(epochs):
+    history = [
+        {"epoch": i + 1, "train_loss": 1 / (i + 1), "grad_norm_median": 1.0, "grad_norm_max": 2.0}
+        for i in range(epochs)
+    ]
+    context = ReportContext(history=history, best_epoch=epochs or None)
+    classes = ["a", "b"]
+    html = evaluate_classification(
+        classes,
+        np.eye(2),
+        classes=classes,
+        baseline=ClassBaseline.fit(classes, classes=classes),
+        context=context,
+    ).to_html()
+    for told in ("Learning curves", "How it learned", "Norm of the gradient"):
+        assert (told in html) == (epochs > 1), told

@@ -90,10 +90,10 @@ class ReportContext:
 
     @cached_property
     def learning_curves(self) -> str:
-        """The chart of losses by epoch, as an SVG element; empty where no loss is known."""
+        """The chart of losses by epoch, as an SVG element; empty where fewer than two are known, which make no curve."""
         from recurra.evaluation.drawing import charts
 
-        if not any(charts.is_number(row.get("train_loss")) for row in self.history):
+        if sum(charts.is_number(row.get("train_loss")) for row in self.history) < 2:
             return ""
         score = charts.find_score(self.history)
         return charts.learning_curves(self.history, best_epoch=self.best_epoch, score=score)

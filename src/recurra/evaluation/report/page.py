@@ -200,7 +200,8 @@ def learning_pictures(context: ReportContext) -> list[Picture]:
             " The weights of the marked epoch were kept." if context.best_epoch is not None else ""
         )
         out.append(Picture(Markup(curves), caption))
-    if any(is_number(row.get("grad_norm_median")) and row["grad_norm_median"] > 0 for row in history):
+    norms = [row["grad_norm_median"] for row in history if is_number(row.get("grad_norm_median"))]
+    if len(norms) > 1 and max(norms) > 0:
         clipped = [row["clipped_share"] for row in history if is_number(row.get("clipped_share"))]
         caption = (
             "Norm of the gradient before clipping, by epoch. Steady is good; a climbing maximum means "
