@@ -7,6 +7,7 @@ import torch
 from recurra.errors import ShapeError, UsageError
 from recurra.evaluation.explanations.integrated_gradients import integrated_gradients
 from recurra.nn import NetworkConfig, build
+from recurra.ragged import Ragged
 
 
 class Polynomial(torch.nn.Module):
@@ -62,19 +63,79 @@ def test_one_step_of_a_labelled_sequence_ignores_what_comes_later():
     assert found.details["step"] == 4
 
 
-class Step(torch.nn.Module):
-    """Of sequences of one value: rises by one in a short stretch of the way, which 32 points nearly miss."""
+class Jumps(torch.nn.Module):
+    """Rises and falls by sizes in channel 0 plus a smooth share of channel 1: sigmoids of a slope too steep to meet."""
+
+    def __init__(self, jumps, slope):
+        super().__init__()
+        self.jumps, self.slope = jumps, slope
 
     def forward(self, ragged):
-        return torch.sigmoid(400 * (ragged.values - 0.51))
+        x = ragged.values.double()
+        rises = sum(size * torch.sigmoid(self.slope * (x[:, :1] - place)) for place, size in self.jumps)
+        return rises + torch.tanh(x[:, 1:])
 
 
-def test_without_a_number_points_are_doubled_until_little_is_missed():
-    network, x = Step(), np.ones((1, 1), np.float32)
-    assert abs(integrated_gradients(network, x, points=32).error) > 0.05
+# Where along the way and by how much; the last is steeper than 32-bit numbers can tell from a step.
+JUMPS = [
+    ([(0.51, 1.0)], 400),
+    ([(0.37123, 3.4)], 17_000),
+    ([(0.2, 2.0), (0.7001, -5.0)], 17_000),
+    ([(0.01, 1.0), (0.43, 1.0), (0.435, -2.5), (0.99, 4.0)], 100_000),
+    ([(0.61803, 3.4)], 1_000_000),
+]
+
+
+@pytest.mark.parametrize(("jumps", "slope"), JUMPS)
+def test_a_jump_on_the_way_is_found(jumps, slope):
+    """Attributions against integrals by scipy, which is told where the jumps are."""
+    from scipy.integrate import quad
+
+    network, x = Jumps(jumps, slope), np.array([[1.0, 0.8]])
     found = integrated_gradients(network, x)
-    assert found.details["points"] > 32
-    assert abs(found.error) <= 0.05
+    assert abs(found.error) <= 0.01 * abs(found.details["change"])
+    assert 32 < found.details["points"] <= 2048
+
+    def steep(share):
+        each = [
+            size / np.cosh(np.clip(slope * (share - place) / 2, -300, 300)) ** 2 / 4 for place, size in jumps
+        ]
+        return slope * sum(each)
+
+    near = sorted(
+        place + side / slope for place, _ in jumps for side in (-40, 0, 40) if 0 < place + side / slope < 1
+    )
+    first = quad(steep, 0, 1, points=near, limit=500)[0]
+    second = quad(lambda share: 0.8 / np.cosh(0.8 * share) ** 2, 0, 1)[0]
+    allowed = 0.01 * abs(found.details["change"])
+    np.testing.assert_allclose(found.values, [[first, second]], atol=allowed)
+    ends = network(Ragged(torch.from_numpy(np.concatenate([x, 0 * x])), [1, 1])).tolist()
+    assert found.details["change"] == pytest.approx(ends[0][0] - ends[1][0])
+
+
+def test_evenly_placed_points_miss_a_jump_and_state_it():
+    places = (np.polynomial.legendre.leggauss(512)[0] + 1) / 2
+    between = float(places[200:202].mean())  # farthest from any place where the slope is taken
+    network, x = Jumps([(between, 3.4)], 17_000), np.array([[1.0, 0.8]])
+    found = integrated_gradients(network, x, points=512)
+    assert found.error == pytest.approx(-3.4, abs=0.05)
+    assert found.details["points"] == 512
+
+
+def test_a_step_without_slope_ends_the_search_and_is_stated():
+    class Hard(torch.nn.Module):
+        def forward(self, ragged):
+            return (ragged.values > 0.3).to(ragged.values) + 0.01 * ragged.values
+
+    found = integrated_gradients(Hard(), np.ones((1, 1), np.float32))
+    assert found.error == pytest.approx(-1, abs=1e-3)
+    assert found.details["points"] < 1000
+
+
+def test_a_smooth_way_takes_no_more_points():
+    network = build(NetworkConfig("gru", 3, 16, 4), seed=0)
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    assert integrated_gradients(network, x, target=1).details["points"] == 32
 
 
 def test_points_in_batches_give_the_same(monkeypatch):
