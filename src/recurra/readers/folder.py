@@ -16,6 +16,7 @@ import numpy as np
 from recurra.checks import counted, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.arff import read_arff_pair
+from recurra.readers.files.encodings import read_text
 from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.one_file import ADVICE, LABELS, UNNAMED, labels_in, of_each_file, read_one
 from recurra.readers.signals.signal import COMPANIONS, options_for, recordings_of
@@ -105,9 +106,51 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
         takes += ["known"] if words.kind == "series" else []
     elif any(file.suffix.lower() in SIGNALS for file in files):
         takes = [*takes, "label"]
+    if _are_prose(files, words.encoding):
+        if words.layout == "lines":
+            words.check_given([*takes, "layout"], f"{path}, a folder of texts")
+            return _lines_of_files(path, [(file, file.stem) for file in files], words, notes)
+        notes += _if_lines(path, files, words.encoding)
     words.check_given(takes, f"{path}, a folder of files", advice=ADVICE)
     own = of_each_file(words, keep_labels=True)
     return _join([read_one(file, path, own) for file in files], notes)
+
+
+def _are_prose(files: Sequence[Path], encoding: str) -> bool:
+    """Return whether a folder holds nothing but texts."""
+    return all(file.suffix.lower() == ".txt" and texts.is_prose(file, encoding=encoding) for file in files)
+
+
+def _lines_of_files(
+    path: Path, files: Sequence[tuple[Path, str]], words: TableOptions, notes: Sequence[str]
+) -> Dataset:
+    """Read one text a line, of the class that stands with each file."""
+    records = [
+        record
+        for file, label in files
+        for record in texts.read_lines_of(
+            file, name=file.relative_to(path).as_posix(), label=label, encoding=words.encoding
+        )
+    ]
+    if all(label == file.stem for file, label in files):
+        notes = [*notes, f"{path}: read as one text a line, the name of its file as label."]
+    return Dataset(records, kind="text", notes=tuple(notes))
+
+
+# From so many lines a file on, all of them short, files are asked about that may hold one text a line.
+_LINES_OF_A_FILE, _SHORT = 5, 40
+
+
+def _if_lines(path: Path, files: Sequence[Path], encoding: str) -> list[str]:
+    """Return what to give if files read as one text each hold one text a line, as lists of names do."""
+    lines = [read_text(file, encoding=encoding).strip().split("\n") for file in files]
+    if len(files) < 2 or not all(
+        len(own) >= _LINES_OF_A_FILE and max(map(len, own)) <= _SHORT for own in lines
+    ):
+        return []
+    return [
+        f"{path}: each file is read as one text; layout='lines' reads one text a line, the name of its file as label."
+    ]
 
 
 # The words that act on a table of numbers in a folder, where its layout says what the whole table is.
@@ -158,7 +201,12 @@ def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -
     takes = _words_of(everything, words.encoding)
     if _tables(everything, words.encoding):
         takes = [*takes, "group"]
+    lines = words.layout == "lines" and bool(everything) and _are_prose(everything, words.encoding)
+    takes = [*takes, "layout"] if lines else takes
     words.check_given(takes, f"{path}, whose folders are the classes", advice=ADVICE)
+    if lines:
+        named = [(file, folder.name) for folder, files, _ in found for file in files]
+        return _lines_of_files(path, named, words, [*notes, *(n for _, _, own in found for n in own)])
     own = of_each_file(words, keep_labels=False)
     for folder, files, skipped in found:
         notes += skipped

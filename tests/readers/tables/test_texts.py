@@ -138,3 +138,90 @@ def test_a_tab_that_parts_no_label_stays_in_the_text(tmp_path, lines):
     data = recurra.load(file)
     assert lines == data.X
     assert data.y is None
+
+
+NAMES = [
+    ("Mancini", "it"),
+    ("Rossi", "it"),
+    ("Nowak", "pl"),
+    ("Zając", "pl"),
+    ("O'Neill", "ie"),
+    ("De Luca", "it"),
+]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "advice"),
+    [
+        (
+            "name,language",
+            NAMES,
+            "the column 'name' holds words, not numbers. Give text='name' and label='language' ",
+        ),
+        (
+            "decimal,roman",
+            [(4, "IV"), (1, "I"), (9, "IX"), (12, "XII")],
+            "the column 'roman' holds words, not numbers. Give text='roman' and label='decimal' to learn the number of a "
+            "word, or source='decimal' and target='roman' to learn to turn one into the other.",
+        ),
+        (
+            "english,german",
+            [("dog", "Hund"), ("cat", "Katze"), ("tree", "Baum")],
+            "the columns 'english', 'german' hold words, not numbers. Give text='english' to learn from one of them, or "
+            "source='english' and target='german' to learn to turn one into the other.",
+        ),
+    ],
+)
+def test_a_table_of_words_is_told_what_to_give(tmp_path, header, rows, advice):
+    path = tmp_path / "words.csv"
+    path.write_text(f"{header}\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    assert advice in message(lambda: recurra.load(path))
+    first, second = header.split(",")
+    assert len(recurra.load(path, text=first, label=second)) == len(rows)
+    assert recurra.load(path, source=first, target=second).kind == "pairs"
+
+
+def test_a_name_beside_numbers_is_still_asked_about(tmp_path):
+    path = tmp_path / "steps.csv"
+    path.write_text("who,a,b,c\nAnn,1,2,3\nBob,4,5,6\nEve,4,5,7\n")
+    assert "column 'who' must hold numbers" in message(lambda: recurra.load(path))
+
+
+def test_numbers_beside_texts_are_named(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text("row,text,price\n" + "".join(f"{i},a fine day of {i},{i % 3}.5\n" for i in range(9)))
+    assert f"{path}: the column 'price' holds numbers; label='price' learns them." in recurra.load(path).notes
+    assert recurra.load(path, label="price").y.tolist()[:3] == [0.5, 1.5, 2.5]
+
+
+def test_files_of_a_line_a_text(tmp_path):
+    for name, words in {"de": "Müller Weber Koch Klein Wolf", "it": "Rossi Russo Greco Conti Costa"}.items():
+        (tmp_path / f"{name}.txt").write_text("\n".join(words.split()) + "\n", encoding="utf-8")
+    whole = recurra.load(tmp_path)
+    assert len(whole) == 2
+    assert whole.notes == (
+        f"{tmp_path}: each file is read as one text; layout='lines' reads one text a line, the name of its file as "
+        "label.",
+    )
+    lines = recurra.load(tmp_path, layout="lines")
+    assert lines.X[:2] == ["Müller", "Weber"]
+    assert lines.y.tolist() == ["de"] * 5 + ["it"] * 5
+    assert lines.names[0] == "de.txt, line 1"
+    assert "does not apply" in message(lambda: recurra.load(tmp_path, layout="long"), UsageError)
+
+
+def test_class_folders_of_a_line_a_text(tmp_path):
+    for label, words in {"good": ("fine day", "very nice"), "bad": ("awful rain", "so cold")}.items():
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.txt").write_text("\n".join(words) + "\n")
+    lines = recurra.load(tmp_path, layout="lines")
+    assert (lines.X, lines.y.tolist()) == (
+        ["awful rain", "so cold", "fine day", "very nice"],
+        ["bad", "bad", "good", "good"],
+    )
+
+
+def test_long_texts_of_a_folder_are_not_asked_about(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("A paragraph of many words that goes on and on for long.\n" * 9)
+    assert recurra.load(tmp_path).notes == ()

@@ -1,6 +1,7 @@
 """Bytes of a text file become text: byte-order marks, encodings, line ends."""
 
 import codecs
+import contextlib
 import re
 from pathlib import Path
 
@@ -42,11 +43,17 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{who}: is not {encoding} text: byte {error.start} is 0x{data[error.start]:02x}. "
-            f"Pass encoding='{'utf-8' if _is_utf8(data) else 'latin-1'}', or save it as UTF-8."
+            f"{_advice_on_encoding(data)}, or save it as UTF-8."
         ) from None
     single_byte = re.match(r"(latin|iso8859|cp125)", codecs.lookup(_marked(data) or encoding).name)
     if single_byte and not data.isascii() and _is_utf8(data):  # no text of these looks like UTF-8 by chance
         raise DataError(f"{who}: is UTF-8 text, not {encoding}. Pass encoding='utf-8'.")
+    if codecs.lookup(encoding).name == "iso8859-1" and not _marked(data) and _likely(data) == "cp1252":
+        place = next(number for number, byte in enumerate(data) if byte in _SIGNS_OF_CP1252)
+        raise DataError(
+            f"{who}: is not {encoding} text: byte {place} is 0x{data[place]:02x}, a control character there. "
+            "Pass encoding='cp1252'."
+        )
     if "\0" in text:
         raise DataError(
             f"{who}: is not a text file: it holds a zero byte at position {text.index(chr(0))}. "
@@ -97,6 +104,41 @@ def _marked(data: bytes) -> str | None:
         b"\xfe\xff": "utf-16",
     }
     return next((codec for mark, codec in marks.items() if data.startswith(mark)), None)
+
+
+# Bytes that are quotation marks, dashes or the euro sign as Windows writes them, and control characters in Latin-1.
+_SIGNS_OF_CP1252 = bytes(range(0x80, 0xA0))
+# More of the letters than this are no ASCII: not a Western language. So many kana among the rest: Japanese.
+_MOST_ACCENTED, _KANA = 1 / 3, 0.2
+
+
+def _likely(data: bytes) -> str | None:
+    """Return the encoding that bytes are likely to be in; None where the languages of several come into question."""
+    if _is_utf8(data):
+        return "utf-8"
+    high = sum(byte >= 0x80 for byte in data)
+    letters = high + sum(bytes([byte]).isalpha() for byte in data)
+    if high > _MOST_ACCENTED * letters:
+        for name in ("cp932", "euc_jp"):
+            with contextlib.suppress(UnicodeDecodeError):
+                signs = [sign for sign in data.decode(name) if not sign.isascii()]
+                if sum("\u3040" <= sign <= "\u30ff" for sign in signs) > _KANA * len(signs):
+                    return name
+        return None
+    with contextlib.suppress(UnicodeDecodeError):
+        data.decode("cp1252")
+        return "cp1252" if any(byte in _SIGNS_OF_CP1252 for byte in data) else "latin-1"
+    return "latin-1"
+
+
+def _advice_on_encoding(data: bytes) -> str:
+    found = _likely(data)
+    if found is not None:
+        return f"Pass encoding='{found}'"
+    return (
+        "Most of its letters are of no Western language. Pass the encoding= of the program that wrote it, such as 'cp932' "
+        "(Japanese), 'gb18030' (Chinese), 'cp949' (Korean) or 'cp1251' (Cyrillic)"
+    )
 
 
 def _is_utf8(data: bytes) -> bool:

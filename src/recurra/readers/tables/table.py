@@ -171,6 +171,12 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
                 f"{columns.who}: the column {name!r} may hold classes; label={name!r} learns them."
                 for name in left[:1]
             ]
+            if not left:
+                left = text.numbers_beside(columns, [words.text, words.id, words.time, words.group, *static])
+                notes += [
+                    f"{columns.who}: {_columns_of_numbers(left)} numbers; label={name!r} learns them."
+                    for name in left[:1]
+                ]
     elif found := nested_cells.sequence_columns(columns, words.channels):
         words, own = nested_cells.with_label(columns, words, found)
         notes += own
@@ -192,6 +198,10 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     if static:
         dataset = replace(dataset, static_names=static)
     return replace(dataset, source=columns.who, notes=_together(notes, columns, dataset))
+
+
+def _columns_of_numbers(names: Sequence[str]) -> str:
+    return f"the column {names[0]!r} holds" if len(names) == 1 else f"the columns {listing(names, 3)} hold"
 
 
 def _together(notes: Sequence[str], columns: Columns, dataset: Dataset) -> tuple[str, ...]:

@@ -173,6 +173,12 @@ def _lines(path: Path, encoding: str) -> list[str]:
     return lines
 
 
+def read_lines_of(path: Path, *, name: str, label: Any, encoding: str = "utf-8") -> list[Record]:
+    """Read each line of a file as one text of the same class."""
+    lines = enumerate(_lines(path, encoding), 1)
+    return [Record(text, label=label, name=f"{name}, line {number}") for number, text in lines]
+
+
 def read_file(path: Path, *, name: str, label: Any = None, encoding: str = "utf-8") -> Record:
     """Read a whole file as one text."""
     return Record(read_text(path, encoding=encoding).strip(), label=label, name=name)
@@ -272,6 +278,10 @@ def text_cells(columns: Columns, name: str) -> list[str]:
 def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     """Raise DataError, with the words to give, if columns that would be read as numbers hold texts."""
     found = [name for name in names if _are_texts(columns[name])]
+    if not found and len([name for name in names if not _are_words(columns[name])]) <= 1:
+        # Nothing but words, and at most one number beside them: no sequence of numbers stands in a row.
+        found = [n for n in names if _are_words(columns[n]) and not _may_be_classes(columns[n])]
+        found = found if len(names) > 1 or len(columns.names) > 1 else []
     if not found:
         return
     usual = [name for name in columns.names if name.lower() in USUAL_NAMES["label"]]
@@ -283,11 +293,17 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     ]
     if any(_is_a_text(name) for name in found):
         raise DataError(f"{columns.who}: {_without_header(columns, found, classes or numbers)}")
-    if not label and len(found) == 1 and numbers:
+    numbered = not label and len(found) == 1 and bool(numbers)
+    if numbered:
         label = (
             f", and {listing(numbers, 3)} as label=," if len(numbers) > 1 else f" and label={numbers[0]!r}"
         )
-    if len(found) == 1 or label:
+    if numbered and not _are_texts(columns[found[0]]):
+        advice = (
+            f"Give text={found[0]!r}{label} to learn the number of a word, or source={numbers[0]!r} and "
+            f"target={found[0]!r} to learn to turn one into the other."
+        )
+    elif len(found) == 1 or label:
         advice = f"Give text={found[0]!r}{label} to learn from them."
     else:
         advice = (
@@ -295,7 +311,8 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
             "turn one into the other."
         )
     what = f"column {found[0]!r} holds" if len(found) == 1 else f"columns {listing(found)} hold"
-    raise DataError(f"{columns.who}: the {what} texts, not numbers. {advice}")
+    kind = "texts" if any(_are_texts(columns[name]) for name in found) else "words"
+    raise DataError(f"{columns.who}: the {what} {kind}, not numbers. {advice}")
 
 
 def _without_header(columns: Columns, found: Sequence[str], others: Sequence[str]) -> str:
@@ -318,12 +335,33 @@ def classes_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
     return [name for name in left if columns[name].dtype.kind in "OUT" and _may_be_classes(columns[name])]
 
 
+def numbers_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
+    """Return the columns that no word names and that hold numbers, but for one that counts the rows."""
+    left = [name for name in columns.names if name not in set(taken)]
+    return [name for name in left if _may_be_targets(columns[name])]
+
+
+def _may_be_targets(column: np.ndarray) -> bool:
+    cells = [cell for cell in column.tolist() if cell is not None and cell == cell and str(cell).strip()]
+    if not cells or not all(_NUMBER.fullmatch(str(cell).strip()) for cell in cells):
+        return False
+    return len(cells) < 2 or not bool((np.diff([float(cell) for cell in cells]) == 1).all())
+
+
 def _are_texts(column: np.ndarray) -> bool:
     if column.dtype.kind not in "OUT":
         return False
     cells = [cell for cell in column[:_CELLS_LOOKED_AT].tolist() if isinstance(cell, str) and cell.strip()]
     texts = [cell for cell in cells if _is_a_text(cell)]
     return len(cells) > 0 and 2 * len(texts) > len(cells)
+
+
+def _are_words(column: np.ndarray) -> bool:
+    """Return whether a column of words has letters in every cell: no dates, codes or numbers with a mark of their own."""
+    if column.dtype.kind not in "OUT":
+        return False
+    cells = [cell for cell in column[:_CELLS_LOOKED_AT].tolist() if isinstance(cell, str) and cell.strip()]
+    return len(cells) > 0 and all(re.fullmatch(r"[^\W\d_]+(?:[ '’.-]+[^\W\d_]+)*\.?", cell) for cell in cells)
 
 
 def _is_a_text(cell: str) -> bool:
