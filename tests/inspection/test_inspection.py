@@ -103,6 +103,12 @@ def test_identical_sequences():
         "2 of 2 test sequences are also in the training part, for instance 'r0'. Remove them from one side."
     ]
     assert found.remarks[0].startswith("2 sequences are identical to another one, for instance 'r0' and 'r0'")
+    texts = Dataset([Record(words, label="a", name=words) for words in ("one", "two", "one")], kind="text")
+    assert (
+        inspect(texts)
+        .remarks[0]
+        .startswith("1 text is identical to another one, for instance 'one' and 'one'")
+    )
     other = Dataset([*data.records, change(data, label=lambda i, r: "z")[0]])
     assert inspect(other).remarks[1] == "1 of them carries another label, for instance 'r0' and 'r0'."
 

@@ -14,6 +14,7 @@ from recurra.checks import counted, listing, rate_in_words
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.control_characters import printable
+from recurra.inspection.kinds import KINDS
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
 from recurra.records import Dataset, RunData, findings_of
@@ -298,15 +299,6 @@ def _next_command(dataset: Dataset, settings: dict[str, Any]) -> str:
         else "DATA"
     )
     return f"recurra train {source} -o runs/first {flags}".rstrip()
-
-
-KINDS = {
-    "text": "texts",
-    "tokens": "sentences",
-    "pairs": "pairs of texts",
-    "video": "clips",
-    "series": "series",
-}
 
 
 def _counts_line(summary: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from recurra.array_summaries import Findings
 from recurra.batches.splits import record_keys
 from recurra.checks import counted, listing
 from recurra.inspection.channels import Channel, steady_channels
+from recurra.inspection.kinds import KINDS
 from recurra.records import Dataset, findings_of
 
 
@@ -21,8 +22,10 @@ def duplicates(dataset: Dataset) -> list[str]:
         return []
     extra = sum(len(places) - 1 for places in doubled)
     names = dataset.names
+    many = KINDS.get(dataset.kind, "sequences")
+    one = "pair of texts" if dataset.kind == "pairs" else "series" if many == "series" else many[:-1]
     out = [
-        f"{counted(extra, 'sequence is', 'sequences are')} identical to another one, for instance "
+        f"{counted(extra, f'{one} is', f'{many} are')} identical to another one, for instance "
         f"{names[doubled[0][0]]!r} and {names[doubled[0][1]]!r}; a split keeps them on one side."
     ]
     labels = [record.label for record in dataset.records]

@@ -16,7 +16,7 @@ from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.fitting.option_checks import check_params
-from recurra.inspection.inspection import KINDS
+from recurra.inspection.kinds import KINDS
 from recurra.records import Dataset, RunData
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 import recurra
 from recurra import TextClassifier, WordVectors
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, RecurraWarning, UsageError
 
 pytest.importorskip("tokenizers")
 TEXTS = ["oil leaks out", "it is leaking oil", "no power at all", "the power is gone"] * 6
@@ -167,3 +167,14 @@ def test_words_that_do_not_go_together():
         make(letters=-1).fit(TEXTS, LABELS)
     with pytest.raises(DataError, match="X and y must have one entry per sequence"):
         make().fit(TEXTS, [*LABELS, "leak"])
+
+
+def test_a_linear_part_without_a_say_is_not_warned_of(recwarn):
+    from recurra.insight.explanations.sequences import warn_of_one_part
+    from recurra.serving.models.wide import Wide
+
+    parts = [Wide(None, np.zeros((2, 0), np.float32), np.zeros(2, np.float32), share) for share in (0.0, 0.2)]
+    warn_of_one_part("TextClassifier", parts[0])
+    assert not recwarn.list
+    warn_of_one_part("TextClassifier", parts[1])
+    assert "has 80 % of the say" in str(recwarn.pop(RecurraWarning).message)

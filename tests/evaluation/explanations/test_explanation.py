@@ -72,6 +72,14 @@ def test_summary_names_the_strongest_parts_and_the_error():
     assert "to 'b' (output 1.25)" in e.summary()
 
 
+@pytest.mark.parametrize(
+    ("level", "unit"), [("character", "characters"), ("bpe", "tokens"), ("word", "words")]
+)
+def test_summary_names_the_parts_of_a_text_as_they_were_cut(level, unit):
+    one = Explanation(np.ones(2), input=["a", "b"], method="occlusion", kind="text", details={"level": level})
+    assert f"strongest {unit}: a, b" in one.summary()
+
+
 def test_summary_does_not_blame_gradient_times_input_for_what_it_never_promised():
     text = of_sequence(target="b", output=1.25, error=-0.5, method="gradient_times_input").summary()
     assert text.endswith(

@@ -135,6 +135,12 @@ def test_messages(vowels):
     e = evaluate_classification(**vowels()[0])
     other = evaluate_classification(["a", "b"], np.eye(2), classes=["a", "b"])
     renamed = evaluate_classification(["a", "b"], np.eye(2), classes=["a", "b"], names=["p", "q"])
+    strangers = evaluate_classification(["c", "d"], np.eye(2), classes=["c", "d"])
+    with pytest.raises(DataError) as caught:
+        compare({"x": other, "y": strangers})
+    assert str(caught.value) == (
+        "compare: runs 'x' and 'y' tell apart other classes, 'a', 'b' and 'c', 'd'; give runs that learn the same."
+    )
     swapped = evaluate_classification(["b", "a"], np.eye(2), classes=["a", "b"])
     with pytest.raises(
         UsageError, match=r"^compare: needs at least two runs of one task; got 1 of classification\.$"

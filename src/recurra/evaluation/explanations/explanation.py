@@ -106,7 +106,10 @@ class Explanation(Shown):
         if self.output is not None:
             parts += f" (output {number(self.output)})"
         strongest = np.argsort(-np.abs(self.per_step), kind="stable")[:3]
-        unit = {"sequence": "time steps", "text": "words", "video": "frames"}[self.kind]
+        unit = {"sequence": "time steps", "video": "frames"}.get(self.kind) or {
+            "character": "characters",
+            "bpe": "tokens",
+        }.get(str(self.details.get("level")), "words")
         named = [str(self.input[int(i)]) if self.kind == "text" else str(int(i)) for i in strongest]
         parts += f"; strongest {unit}: {', '.join(named)}"
         if self.static:

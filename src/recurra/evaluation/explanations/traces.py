@@ -122,6 +122,7 @@ class Trace(Shown):
         """Say how long the units of a layer remember."""
         layer = self.layer(which)
         units = layer.state.shape[1]
+        step = "token" if self.words else "step"
         steps = "tokens" if self.words else "time steps"
         head = f"{layer.name.capitalize()}: {counted(units, 'unit')} over {len(self.input)} {steps}"
         if layer.half_life is None:
@@ -129,7 +130,7 @@ class Trace(Shown):
         low, middle, high = np.quantile(layer.half_life, [0.1, 0.5, 0.9]).tolist()
         return (
             f"{head}; half of what a unit holds is gone after {number(middle)} "
-            f"{'step' if middle == 1 else 'steps'} in the median, {number(low)} at one unit in ten, {number(high)} at the "
+            f"{step if middle == 1 else step + 's'} in the median, {number(low)} at one unit in ten, {number(high)} at the "
             "longest tenth."
         )
 

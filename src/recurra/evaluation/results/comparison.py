@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import counted
+from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.metrics.paired_tests import ALPHA, Comparison, compare_regression
 from recurra.evaluation.results.backtest import Backtest
@@ -89,7 +89,14 @@ def _steps_of(found: Backtest) -> str:
 
 
 def _check_same(first_name: str, first: CaseEvaluation, name: str, other: CaseEvaluation) -> None:
-    if [row["name"] for row in first.predictions] != [row["name"] for row in other.predictions]:
+    classes = [getattr(found, "classes", None) for found in (first, other)]
+    if None not in classes and not set(classes[0]) & set(classes[1]):
+        raise DataError(
+            f"compare: runs {first_name!r} and {name!r} tell apart other classes, {listing(classes[0], 3)} and "
+            f"{listing(classes[1], 3)}; give runs that learn the same."
+        )
+    names, others = ([row["name"] for row in found.predictions] for found in (first, other))
+    if names != others:
         raise DataError(
             f"compare: runs {first_name!r} and {name!r} were not judged on the same test sequences; "
             f"evaluate both on one file."

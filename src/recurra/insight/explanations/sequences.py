@@ -309,7 +309,9 @@ def both_parts(network: Any, wide: Wide, *, probabilities: bool) -> Any:
 
 
 def warn_of_one_part(who: str, wide: Wide) -> None:
-    """Warn that gradients tell what the network sees, not the linear part."""
+    """Warn that gradients tell what the network sees, not the linear part, where that has a say."""
+    if wide.share == 0:
+        return
     warnings.warn(
         f"{who}.explain: gradients tell of the network, which has {100 * (1 - wide.share):.0f} % of the say beside the "
         "linear part; method='occlusion' asks both, and wide=False trains the network alone.",

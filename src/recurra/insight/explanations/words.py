@@ -53,7 +53,7 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
         target=index if model.task == "regression" else estimator.classes_.tolist()[index],
         output=whole,
         error=error,
-        details=details,
+        details={**details, "level": model.features.steps[0].level},
     )
 
 
