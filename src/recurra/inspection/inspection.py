@@ -17,8 +17,11 @@ from recurra.inspection.control_characters import printable
 from recurra.inspection.kinds import KINDS
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
+from recurra.readers.clips.clip_folders import ROW_BY_ROW
 from recurra.records import Dataset, RunData, findings_of
 
+# How the sentence begins that says where labels of clips and pictures are to stand.
+OF_PICTURES = "There are no labels"
 # A class with fewer members than this has no part in a test of 20 % that says anything.
 TINY_CLASS = 10
 # The largest class may be this many times the smallest before class weights are suggested.
@@ -193,7 +196,7 @@ def _them(names: Sequence[str]) -> str:
 def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
     out = []
     constant = [channel.name for channel in channels if channel.constant]
-    if constant:
+    if constant and ROW_BY_ROW not in dataset.notes:  # the margins of pictures
         out.append(
             f"{len(constant)} of {counted(len(channels), 'channel')} never {'changes' if len(constant) == 1 else 'change'}: "
             f"{listing(constant)}; leave {_them(constant)} out."
@@ -230,7 +233,9 @@ def _shape_problems(dataset: Dataset, channels: list[Channel]) -> list[str]:
 
 def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
     out = []
-    if dataset.y is None and dataset.kind in ("sequence", "video"):
+    if dataset.y is None and (dataset.kind == "video" or ROW_BY_ROW in dataset.notes):
+        out.append(_unlabelled_pictures(dataset))
+    elif dataset.y is None and dataset.kind == "sequence":
         out.append(
             "There are no labels. To learn classes, name their column with label=, or put the files of each class in a "
             "folder of its own."
@@ -255,6 +260,19 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
             "group, give another as label=."
         )
     return out
+
+
+def _unlabelled_pictures(dataset: Dataset) -> str:
+    one, many = ("clip", "clips") if dataset.kind == "video" else ("picture", "pictures")
+    if len(dataset) == 1:
+        return (
+            f"{OF_PICTURES}, and it is one {one}: to learn classes, give a folder that holds a folder of {many} for each "
+            "class; a trained network answers for this one with predict."
+        )
+    return (
+        f"{OF_PICTURES}: to learn classes, put the {many} of each class into a folder of its own, or name them in a "
+        "labels.csv with the columns file and label."
+    )
 
 
 def _features_to_try(dataset: Dataset) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.array_summaries import Findings
-from recurra.checks import check_choice
+from recurra.checks import check_choice, counted
 from recurra.datasets import load_any
 from recurra.errors import DataError
-from recurra.inspection.inspection import inspect
+from recurra.inspection.inspection import OF_PICTURES, inspect
+from recurra.readers.clips.decodable import undecodable
 from recurra.recipes.recipe import facts_of_part, foreseen
 from recurra.records import RunData
 from recurra.runs.command_line import as_arguments
@@ -21,6 +22,9 @@ from recurra.runs.data.split import Split, check_by, divide, test_of
 from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.plan import as_task_reads, choose_task, name_of, told_as_classes, why_not
 from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, options_class
+
+# Clips that cannot be decoded are named, so many of them.
+_MOST_NAMED = 5
 
 
 def look(
@@ -76,18 +80,46 @@ def look(
     known = defaults(task, dataset.kind) if dataset.kind in TASKS[task] else {}
     settings = {word: value for word, value in found.settings.items() if word in known}
     hindrance = hindrance.removeprefix("train: ")
-    blocked = bool(hindrance) or len(found.class_counts) == 1
+    broken, opened = _broken_clips(dataset)
+    if broken:
+        settings["broken"] = "skip"
+    blocked = bool(hindrance) or len(found.class_counts) == 1 or len(broken) == len(dataset)
     told = found.problems
     if asked in WITHOUT_LABELS:  # what to do to learn classes is beside the point
         told = [problem for problem in told if not problem.startswith("There are no labels")]
-    problems = [*told, *([hindrance] if hindrance and not _told(hindrance, told) else [])]
+    own = [hindrance] if hindrance and not _told(hindrance, told) else []
+    problems = [*_on_broken(broken, opened, len(dataset)), *told, *own]
     command = "" if blocked else _next(data, dataset, task, {**options, **given, **settings})
     return replace(found, problems=problems, remarks=remarks, settings=settings, next_command=command)
 
 
 def _told(hindrance: str, problems: Sequence[str]) -> bool:
     """Return whether what keeps training from beginning is among the problems already, in other words."""
+    unlabelled = " has no labels." in hindrance or " holds one sequence, " in hindrance
+    if unlabelled and any(problem.startswith(OF_PICTURES) for problem in problems):
+        return True
     return any(problem in hindrance or hindrance in problem for problem in problems)
+
+
+def _broken_clips(dataset: Any) -> tuple[dict[str, str], int]:
+    """Return the clips that cannot be decoded, with what is wrong, and how many were opened."""
+    paths = [str(record.values) for record in dataset.records if isinstance(record.values, str | Path)]
+    if dataset.kind != "video" or not paths:
+        return {}, 0
+    return undecodable(paths)
+
+
+def _on_broken(broken: Mapping[str, str], opened: int, clips: int) -> list[str]:
+    """Return a sentence on the clips that cannot be decoded, none where there is none."""
+    if not broken:
+        return []
+    them = "them" if len(broken) > 1 else "it"
+    shown = " ".join(list(broken.values())[:_MOST_NAMED])
+    more = f" And {len(broken) - _MOST_NAMED} more." if len(broken) > _MOST_NAMED else ""
+    those = "" if opened == clips else f" that were opened, of {clips},"
+    return [
+        f"{len(broken)} of {counted(opened, 'clip')}{those} cannot be decoded: {shown}{more} Replace {them}, or leave {them} out with broken='skip'."
+    ]
 
 
 def _recipe(dataset: Any) -> str:

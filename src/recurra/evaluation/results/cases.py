@@ -65,11 +65,20 @@ class CaseEvaluation(Evaluation):
     @property
     def counted(self) -> str:
         """What one of the things judged on is called: a text, a sentence of labelled words, else `noun`."""
+        if self.noun == "sequence" and self.context.data.get("kind") == "video":
+            return "clip"
         if self.noun != "sequence" or self.sequences is None or not len(self.sequences):
             return self.noun
         if is_signal(self.sequences[0]):
             return self.noun
         return "text" if self.items == "sequences" else "sentence"
+
+    @property
+    def counted_items(self) -> str:
+        """What the items of the figures are called: as `counted`, or the words of sentences where steps are judged."""
+        if self.items == "sequences":
+            return f"{self.counted}s"
+        return "words" if self.counted == "sentence" else self.items
 
     # ------------------------------------------------------- what each task says
 

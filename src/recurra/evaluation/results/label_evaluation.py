@@ -62,7 +62,7 @@ class LabelEvaluation(CaseEvaluation):
     def headline(self) -> str:
         """Return the share that is right beside that of guessing."""
         m = self.metrics
-        unit = "" if self.items == "sequences" else f" of the {self.items}"
+        unit = "" if self.items == "sequences" else f" of the {self.counted_items}"
         text = f"{percent(m['accuracy'])}{unit} right"
         return text + (
             f" where guessing gives {percent(m['accuracy_baseline'])}" if "accuracy_baseline" in m else ""
@@ -73,7 +73,7 @@ class LabelEvaluation(CaseEvaluation):
         m = self.metrics
         n = judged_on(m["n_test"], self.counted)
         if "n_test_steps" in m:
-            n += f" with {m['n_test_steps']:,} time steps"
+            n += f" with {m['n_test_steps']:,} {self.counted_items}"
         low, high = self.intervals.get("accuracy", (0.0, 1.0))
         n += f" (95 % interval {span(low, high, 1)})" if "accuracy" in self.intervals else TOO_FEW
         return [n + ".", *self._weakest()]
@@ -90,7 +90,7 @@ class LabelEvaluation(CaseEvaluation):
         pairs = charts.confused_pairs(self.confusion, classes=self.classes)
         if pairs:
             true, predicted, n, of = pairs[0]
-            items = f"{self.counted}s" if self.items == "sequences" else self.items
+            items = self.counted_items
             out.append(
                 f"Most frequent confusion: '{true!s}' taken for '{predicted!s}', {n:,} of {of:,} {items}."
             )
@@ -152,14 +152,14 @@ class LabelEvaluation(CaseEvaluation):
 
     @cached_property
     def _confusion_chart(self) -> str:
-        return charts.confusion_chart(self.confusion, classes=self.classes, items=self.items)
+        return charts.confusion_chart(self.confusion, classes=self.classes, items=self.counted_items)
 
     def failure_pictures(self) -> list[Picture]:
         """Return the confusion chart and the reliability curve."""
         out = []
         if len(self.classes) > 1:
             caption = (
-                f"Each row holds the {self.items} of one true class: blue where predicted right, orange where taken "
+                f"Each row holds the {self.counted_items} of one true class: blue where predicted right, orange where taken "
                 "for another."
             )
             out.append(Picture(Markup(self._confusion_chart), caption, wide=len(self.classes) > 12))
@@ -179,8 +179,12 @@ class LabelEvaluation(CaseEvaluation):
         parts = {"test": test}
         if counts := self.context.train_counts:
             parts = {"training": {str(k): v for k, v in counts.items()}, "test": test}
-        svg = charts.class_balance(parts, items=self.items)
-        return [Picture(Markup(svg), f"How the {self.items} are spread over the classes.{self.fitted_on()}")]
+        svg = charts.class_balance(parts, items=self.counted_items)
+        return [
+            Picture(
+                Markup(svg), f"How the {self.counted_items} are spread over the classes.{self.fitted_on()}"
+            )
+        ]
 
 
 def check_proba(who: str, proba: np.ndarray, *, items: int, classes: int) -> None:

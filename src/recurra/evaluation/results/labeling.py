@@ -45,6 +45,8 @@ class LabelingEvaluation(LabelEvaluation):
 
     def worst_words(self) -> str:
         """Say what is listed as the worst mistakes."""
+        if self.counted == "sentence":
+            return "The sentences with the largest share of wrong words."
         return "The sequences with the largest share of wrong steps; the marks between the two ribbons are the wrong ones."
 
     def worst_rows(self) -> list[dict[str, Any]]:
@@ -54,8 +56,9 @@ class LabelingEvaluation(LabelEvaluation):
 
     def case(self, row: Mapping[str, Any]) -> Case:
         """Return heading and sentence of a sequence."""
-        heading = f"{row['steps_wrong']:,} of {row['length']:,} time steps wrong"
-        return self.shown(row, heading, f"{percent(row['share_correct'])} of its steps are right.")
+        heading = f"{row['steps_wrong']:,} of {row['length']:,} {self.counted_items} wrong"
+        steps = "words" if self.counted == "sentence" else "steps"
+        return self.shown(row, heading, f"{percent(row['share_correct'])} of its {steps} are right.")
 
     def drawing(self, position: int) -> Markup | None:
         """Draw the signal between the ribbons of true and predicted labels."""
