@@ -162,3 +162,44 @@ def test_a_novel_is_judged_on_its_end(nine):
     metrics = json.loads((nine("novel") / "metrics.json").read_text())
     assert metrics["bits_per_character"] < metrics["bits_per_character_baseline"] + 3
     assert "What it writes" in (nine("novel") / "report.html").read_text()
+
+
+def test_a_label_beside_a_tab_is_no_part_of_the_text(typed, nine, tmp_path):
+    """What `look` and `train` read as a label was read as words by `predict` and `stream`."""
+    path = nine("texts")
+    texts = ["oil leaks at the pump of 3", "no power in the saw of 4"] * 4
+    labels = ["leak", "power"] * 4
+    model = load_model(path / "model.recurra")
+    expected = [f"{share:.7f}"[:6] for share in model.predict_proba(texts)[:, 0].tolist()]
+
+    def shares(done):
+        assert done.code == 0, done.err
+        if done.out.startswith("{"):
+            return [f"{json.loads(row)['probabilities']['leak']:.7f}"[:6] for row in done.out.splitlines()]
+        return [f"{float(row.split(',')[2]):.7f}"[:6] for row in done.out.splitlines()[1:]]
+
+    for sides in (zip(texts, labels, strict=True), zip(labels, texts, strict=True)):
+        given = "".join(f"{left}\t{right}\n" for left, right in sides)
+        (tmp_path / "new.txt").write_text(given)
+        for verb in ("predict", "stream"):
+            assert shares(typed("", verb, path, tmp_path / "new.txt", "--proba")) == expected
+            assert shares(typed(given, verb, path, "-", "--proba")) == expected
+    other = "oil leaks\tat the pump\n"  # a tab in a text stays
+    assert shares(typed(other, "predict", path, "-", "--proba")) == [
+        f"{model.predict_proba([other.strip()])[0, 0]:.7f}"[:6]
+    ]
+
+
+def test_tags_beside_words_are_no_words(typed, nine, tmp_path):
+    path = nine("words")
+    expected = typed("the cat sleeps\na dog runs\n", "predict", path, "-").out
+    streamed = typed("the cat sleeps\na dog runs\n", "stream", path).out
+    assert len(expected.splitlines()) == 7
+    for given in (
+        "the cat sleeps\tDET NOUN VERB\na dog runs\tDET NOUN VERB\n",
+        "the/DET cat/NOUN sleeps/VERB\na/DET dog/NOUN runs/VERB\n",
+    ):
+        (tmp_path / "new.txt").write_text(given)
+        assert typed("", "predict", path, tmp_path / "new.txt").out == expected
+        assert typed(given, "predict", path, "-").out == expected
+        assert typed(given, "stream", path, "-").out == streamed

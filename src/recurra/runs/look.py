@@ -118,7 +118,8 @@ def _on_broken(broken: Mapping[str, str], opened: int, clips: int) -> list[str]:
     more = f" And {len(broken) - _MOST_NAMED} more." if len(broken) > _MOST_NAMED else ""
     those = "" if opened == clips else f" that were opened, of {clips},"
     return [
-        f"{len(broken)} of {counted(opened, 'clip')}{those} cannot be decoded: {shown}{more} Replace {them}, or leave {them} out with broken='skip'."
+        f"{len(broken)} of {counted(opened, 'clip')}{those} cannot be decoded: {shown}{more} "
+        f"Replace {them}, or leave {them} out with broken='skip'."
     ]
 
 

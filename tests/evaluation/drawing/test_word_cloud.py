@@ -44,8 +44,9 @@ def test_signs_that_no_font_has_are_named(monkeypatch):
     monkeypatch.setattr(word_cloud, "_installed", list)  # a computer with matplotlib's own fonts alone
     with pytest.warns(
         RecurraWarning, match=r"no installed font has the signs '日', '本'; .*such as Noto Sans CJK"
-    ):
-        word_cloud.word_clouds({"a": {"日本": 1.0, "oil": 0.5}})
+    ) as said:
+        word_cloud.word_clouds({"a": {"日": 1.0, "oil": 0.5}, "b": {"日本": 1.0}})
+    assert len(said) == 1
     word_cloud.word_clouds({"a": {"Öl": 1.0, "масло": 0.5, "λάδι": 0.2}})  # warnings are errors
 
 
@@ -57,3 +58,19 @@ def test_an_installed_font_that_has_the_signs_is_taken(monkeypatch):
     assert word_cloud._font_for(["日本", "a"]) == "large.ttf"
     assert word_cloud._font_for(["日"]) == "small.ttf"
     assert word_cloud._font_for(["a"]).endswith("DejaVuSans.ttf")
+
+
+def test_a_font_of_last_resort_has_no_sign_of_a_script():
+    """matplotlib brings one whose only picture of kanji is a box with one kanji in it, and says it has them all."""
+    from pathlib import Path
+
+    import matplotlib
+    from matplotlib.ft2font import FT2Font
+
+    folder = Path(matplotlib.get_data_path(), "fonts/ttf")
+    (path,) = (str(path) for path in folder.glob("LastResort*"))
+    assert {*map(ord, "日本か")} <= set(FT2Font(path).get_charmap())
+    assert not {*map(ord, "日本かа")} & word_cloud._signs_of(path)
+    own = word_cloud._signs_of(str(folder / "DejaVuSans.ttf"))
+    assert {*map(ord, "aÖжλ0–")} <= own
+    assert len(own) > 0.98 * len(FT2Font(str(folder / "DejaVuSans.ttf")).get_charmap())

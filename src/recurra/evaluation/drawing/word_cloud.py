@@ -1,6 +1,7 @@
 """Word clouds: the words that speak for a class, sized by how far, laid out by the ``wordcloud`` library."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,8 @@ MAX_WORDS = 60
 # The library lays out whole pixels: at twice the drawn size the words keep their proportions.
 _SCALE = 2
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+# Signs that look alike share a picture, so many of them at most.
+_SIGNS_OF_A_PICTURE = 20
 # Parts of the names of fonts that have Chinese, Japanese or Korean signs.
 MANY_SCRIPTS = (
     "cjk",
@@ -61,6 +64,11 @@ def word_clouds(
         If no word of a cloud has a score above 0.
     MissingExtraError
         If the package wordcloud is not installed.
+
+    Warns
+    -----
+    RecurraWarning
+        Naming signs that no installed font has; they are drawn as boxes.
     """
     check_number("word_clouds", "max_words", max_words, integer=True, low=1)
     figure = Figure(
@@ -70,15 +78,26 @@ def word_clouds(
     figure.subplots_adjust(
         left=0.01, right=0.99, bottom=4 / tall, top=1 - 22 / tall, hspace=24 / (HEIGHT - 24)
     )
+    missing: set[int] = set()
     for place, (heading, own) in enumerate(scores.items()):
         chosen = {word: score for word, score in own.items() if score > 0}
         if not chosen:
             raise DataError(f"word_clouds: no word speaks for {heading!r}. Give more texts.")
         ax = figure.add_subplot(len(scores), 1, place + 1)
         colour = COLOURS[place % len(COLOURS)]
-        font = _font_for(sorted(chosen, key=lambda word: (-chosen[word], word))[:max_words])
+        words = sorted(chosen, key=lambda word: (-chosen[word], word))[:max_words]
+        font = _font_for(words)
+        missing |= _needed(words) - _signs_of(font)
         _draw(ax, _layout(chosen, max_words, font), colours[colour], font)
         ax.set_title(heading, fontsize=SMALL + 2, color=colours["ink"], loc="left", pad=3)
+    if missing:
+        shown = listing(sorted(map(chr, missing)), 5)
+        warnings.warn(
+            f"word_clouds: no installed font has the signs {shown}; they are drawn as boxes. Install a font of this "
+            "script, such as Noto Sans CJK.",
+            RecurraWarning,
+            stacklevel=3,
+        )
     return figure
 
 
@@ -120,31 +139,21 @@ def _layout(
 
 
 def _font_for(words: Sequence[str]) -> str:
-    """Return the path of a font that has the signs of the words, the one of matplotlib where it has them.
-
-    Warns
-    -----
-    RecurraWarning
-        Naming signs that no installed font has; they are drawn as boxes.
-    """
+    """Return the path of the font that has most of the signs of the words, the one of matplotlib where it has them."""
     own = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
-    needed = {ord(sign) for word in words for sign in word if not sign.isspace()}
-    best, missing = own, needed - _signs_of(own)
+    best, missing = own, _needed(words) - _signs_of(own)
     for path in _installed() if missing else ():
-        left = needed - _signs_of(path)
+        left = _needed(words) - _signs_of(path)
         if len(left) < len(missing):
             best, missing = path, left
         if not missing:
             break
-    if missing:
-        shown = listing(sorted(map(chr, missing)), 5)
-        warnings.warn(
-            f"word_clouds: no installed font has the signs {shown}; they are drawn as boxes. Install a font of this "
-            "script, such as Noto Sans CJK.",
-            RecurraWarning,
-            stacklevel=4,
-        )
     return best
+
+
+def _needed(words: Sequence[str]) -> set[int]:
+    """Return the numbers of the signs of words."""
+    return {ord(sign) for word in words for sign in word if not sign.isspace()}
 
 
 def _installed() -> list[str]:
@@ -155,11 +164,16 @@ def _installed() -> list[str]:
 
 @lru_cache(maxsize=512)
 def _signs_of(path: str) -> frozenset[int]:
-    """Return the numbers of the signs that a font has; none where it cannot be read."""
+    """Return the numbers of the signs that a font has; none where it cannot be read.
+
+    A font of last resort, as matplotlib brings one, has one picture for all signs of a script: it has none of them.
+    """
     try:
-        return frozenset(FT2Font(path).get_charmap())
+        pictures = FT2Font(path).get_charmap()
     except (RuntimeError, OSError):
         return frozenset()
+    signs = Counter(pictures.values())
+    return frozenset(sign for sign, picture in pictures.items() if signs[picture] <= _SIGNS_OF_A_PICTURE)
 
 
 def _draw(

@@ -80,8 +80,10 @@ class ClassificationEvaluation(LabelEvaluation):
         """Say what is listed as the worst mistakes, and what is drawn of them."""
         worst = self.worst_positions(1)
         drawn = self.trace is not None and worst and self.signal(worst[0]) is not None
-        below = "; below each signal, how sure it was of the true and of the predicted class after the steps seen so far"
-        return f"The sequences on which the network was most surely wrong{below if drawn else ''}."
+        parts = ("the frames", "frames") if self.counted == "clip" else ("each signal", "steps")
+        below = f"; below {parts[0]}, how sure it was of the true and of the predicted class after the {parts[1]} seen "
+        below += "so far"
+        return f"The {self.counted}s on which the network was most surely wrong{below if drawn else ''}."
 
     def worst_rows(self) -> list[dict[str, Any]]:
         """Return the wrong ones, the most surely wrong first."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,24 @@ def _labels_by_tab(lines: Sequence[str]) -> tuple[list[str], list[Any], str] | N
     labels = [label.strip() for label in sides[named[0]]]
     texts = [text.strip() for text in sides[1 - named[0]]]
     return texts, labels, "behind" if named[0] else "before"
+
+
+def without_label(line: str, classes: Collection[str] | None) -> tuple[str, str | None]:
+    """Return the text of a line, and its label where one of these classes stands on one side of a tab.
+
+    Without classes a number is taken for a label.
+    """
+    halves = [half.strip() for half in line.split("\t")]
+    if len(halves) != 2 or not all(halves):
+        return line, None
+    named = [_is_number(half) if classes is None else half in classes for half in halves]
+    if named[1] and not named[0]:
+        return halves[0], halves[1]
+    return (halves[1], halves[0]) if named[0] and not named[1] else (line, None)
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def _paragraphs(path: Path, encoding: str) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +237,19 @@ def in_lines(lines: Sequence[str]) -> list[Record] | None:
         )
         for number, line in enumerate(pairs, 1)
     ]
+
+
+def parted(line: str, classes: Collection[str]) -> tuple[list[str], np.ndarray | None]:
+    """Return the words of a line, and their labels behind a tab or at each word, where they are of these classes."""
+    words, *behind = line.split("\t")
+    labels = words_of(behind[0]) if len(behind) == 1 else []
+    if len(labels) == len(words_of(words)) and set(labels) <= set(classes):
+        return words_of(words), np.array(labels)
+    found = [_TAGGED.fullmatch(word) for word in words_of(line)]
+    if found and all(one is not None and one.group(2) in classes for one in found):
+        tagged = [one for one in found if one is not None]
+        return [one.string[: one.start(1)] for one in tagged], np.array([one.group(2) for one in tagged])
+    return words_of(line), None
 
 
 def labelled(

@@ -17,7 +17,7 @@ from recurra.readers.clips.clip_folders import is_clip, media_in, read_clips
 from recurra.readers.clips.video import IMAGE_SUFFIXES
 from recurra.readers.folder import FILE_SUFFIXES
 from recurra.readers.signals.signal import SUFFIXES
-from recurra.readers.tables import tokens
+from recurra.readers.tables import texts, tokens
 from recurra.records import Dataset, Record
 from recurra.runs.data.alignment import as_trained
 from recurra.runs.data.sources import is_table, load_like
@@ -204,11 +204,23 @@ def _texts(config: Mapping[str, Any], given: bytes, options: Mapping[str, Any], 
             path.write_bytes(given)
             with _named(path, source):
                 return replace(_read_unlabelled(config, str(path), options), source=source)
+    read = [text_of_line(config, line) for line in lines]
+    named = all(label is not None for _, label in read)
     records = [
-        Record(tokens.words_of(line) if kind == "tokens" else line, name=f"line {number}")
-        for number, line in enumerate(lines, 1)
+        Record(words, label=label if named else None, name=f"line {number}")
+        for number, (words, label) in enumerate(read, 1)
     ]
     return Dataset(records, kind=kind, source=source)
+
+
+def text_of_line(config: Mapping[str, Any], line: str) -> tuple[Any, Any]:
+    """Return the text or the words of a line, and the label that stands beside it as in a file to train on, if any."""
+    kind, classes = config.get("kind"), config.get("classes", [])
+    if kind == "tokens":
+        return tokens.parted(line, classes)
+    if kind == "text" and (classes or config.get("task") == "regress"):
+        return texts.without_label(line, classes or None)
+    return line, None
 
 
 def _is_text_file(data: Any) -> bool:

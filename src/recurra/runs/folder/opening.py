@@ -98,7 +98,11 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
-    known = {"channel_names": model.manifest.get("channel_names")}
+    labels = (model.manifest.get("target") or {}).get("classes", [])
+    known = {
+        "channel_names": model.manifest.get("channel_names"),
+        "classes": [str(label) for label in labels],
+    }
     return model, {**known, **config, "sample_rate_hz": model.manifest.get("sample_rate_hz")}
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.clips.clip_folders import is_clip
 from recurra.readers.clips.video import FrameReader
-from recurra.runs.data.new_data import read_unlabelled, with_static
+from recurra.runs.data.new_data import read_unlabelled, text_of_line, with_static
 from recurra.runs.folder.opening import model_file, task_of
 from recurra.runs.stream.frames import ClipFrames, RawFrames, size_of
 from recurra.runs.stream.lines import Lines
@@ -105,7 +106,9 @@ def answering_texts(
     check_of_lines(options, (*WRITTEN, "text", "source"))
     words = {**config.get("data_words", {}), **options}
     encoding = str(words.get("encoding") or "utf-8")
-    return session, TextLines(kind=kind, column=words.get("source") or words.get("text"), encoding=encoding)
+    column = words.get("source") or words.get("text")
+    parted = partial(text_of_line, config)
+    return session, TextLines(kind=kind, column=column, encoding=encoding, parted=parted)
 
 
 def check_of_lines(options: Mapping[str, Any], takes: Sequence[str] = WRITTEN) -> None:

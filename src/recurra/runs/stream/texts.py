@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, ClassVar
 
 from recurra.errors import UsageError
@@ -22,6 +22,8 @@ class TextLines:
         Key of the text in an object; ``text`` if nobody says.
     encoding : str, default="utf-8"
         Of the lines.
+    parted : function, optional
+        Of a line: its text, or its words, and a label that stands beside it and is not answered on.
 
     Attributes
     ----------
@@ -31,8 +33,16 @@ class TextLines:
 
     unit: ClassVar[str] = "line"
 
-    def __init__(self, *, kind: str = "auto", column: str | None = None, encoding: str = "utf-8") -> None:
+    def __init__(
+        self,
+        *,
+        kind: str = "auto",
+        column: str | None = None,
+        encoding: str = "utf-8",
+        parted: Callable[[str], tuple[Any, Any]] | None = None,
+    ) -> None:
         check_encoding(encoding)
+        self._parted = parted
         self.number = 0
         self._encoding = encoding
         self._kind, self._column = kind, column or "text"
@@ -56,7 +66,7 @@ class TextLines:
         if self._kind == "auto":
             self._kind = "jsonl" if line.startswith("{") else "text"
         if self._kind == "text":
-            return Row(line)
+            return Row(line if self._parted is None else self._parted(line)[0])
         try:
             content = json.loads(line)
         except (ValueError, RecursionError):
