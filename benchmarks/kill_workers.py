@@ -4,7 +4,8 @@
 
 Each round trains a small LSTM on the Japanese vowels with 2 to 4 workers, kills one (or the agent) after a random time,
 and goes on with another number of workers, of which one may be killed too, until the run is finished. A command that takes
-longer than `LIMIT_S` after its kill counts as hanging.
+longer than `LIMIT_S` after its kill counts as hanging; moments in which this program itself was not let run for more than a
+second (a frozen or starved machine) are taken off and written beside it.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +28,24 @@ from recurra import store
 LIMIT_S = 30.0
 OPTIONS = ["--hidden-size", "8", "--max-epochs", "20", "--seed", "0", "--shards", "4", "--bidirectional"]
 RECURRA = [sys.executable, "-m", "recurra"]
+
+
+class Awake:
+    """Seconds in which this program was let run: a thread that ticks sees how long it was not."""
+
+    def __init__(self) -> None:
+        self.lost_s = 0.0
+        threading.Thread(target=self._tick, daemon=True).start()
+
+    def _tick(self) -> None:
+        while True:
+            before = time.monotonic()
+            time.sleep(0.1)
+            gap = time.monotonic() - before
+            self.lost_s += gap if gap > 1.0 else 0.0
+
+
+AWAKE = Awake()
 
 
 def digest(run: Path) -> str:
@@ -56,7 +76,7 @@ def killed(command: list[str], after: float, rng: random.Random) -> tuple[int, f
         while time.monotonic() < until and running.poll() is None:
             time.sleep(0.02)
         victims = children(running.pid)
-        struck = time.monotonic()
+        struck, lost = time.monotonic(), AWAKE.lost_s
         if victims and running.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rng.choice(victims), signal.SIGKILL)
@@ -65,7 +85,8 @@ def killed(command: list[str], after: float, rng: random.Random) -> tuple[int, f
         except subprocess.TimeoutExpired:
             running.kill()
             return -1, 10 * LIMIT_S, "hangs"
-        return running.returncode, time.monotonic() - struck, said
+        took = time.monotonic() - struck - (AWAKE.lost_s - lost)
+        return running.returncode, took, said
 
 
 def one_round(folder: Path, rng: random.Random, usual_s: float) -> dict[str, object]:
@@ -125,6 +146,7 @@ def main() -> None:
                 "codes": sorted({code for each in rounds for code in each["codes"]}),  # type: ignore[attr-defined]
                 "after_a_checkpoint": sum(each["codes"].count(4) for each in rounds),  # type: ignore[attr-defined]
                 "usual_s": usual_s,
+                "frozen_s": AWAKE.lost_s,
                 "rounds": rounds,
             }
             args.out.write_text(json.dumps(result, indent=1) + "\n")

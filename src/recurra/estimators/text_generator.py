@@ -132,7 +132,7 @@ class TextGenerator(TextGeneratorOptions, Estimator):
         written = [self.generate(length=length, random_state=seed) for seed in range(samples)]
         context = report_context(self.model_.manifest, context)
         return TextEvaluation(
-            metrics=metrics, samples=written, history=self.history_, title=context.title, context=context
+            metrics=metrics, samples=written, nats=own, history=self.history_, context=context
         )
 
     def trace(self, x: Any, *, name: str = "") -> Trace:

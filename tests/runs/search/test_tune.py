@@ -1,11 +1,13 @@
 import json
+import multiprocessing
 
 import numpy as np
 import pytest
 
 import recurra
-from recurra.errors import DataError, UsageError
+from recurra.errors import DataError, StoreError, UsageError
 from recurra.runs.search.study import Study
+from recurra.runs.search.trial import StopEarly
 from recurra.runs.search.tune import FIGURES
 from recurra.runs.tasks import TASKS
 
@@ -76,6 +78,92 @@ def test_the_best_is_trained_again_and_judged_once_and_a_second_call_does_nothin
     again = recurra.tune(dataset, **words)
     assert again.run is None
     assert again.trials == found.trials
+
+
+def separable(n):
+    rng = np.random.default_rng(0)
+    data = [rng.normal(loc=i % 2, scale=0.6, size=(5, 2)) for i in range(n)]
+    return recurra.load(data, labels=[f"c{i % 2}" for i in range(n)])
+
+
+# Two epochs at the usual learning rate learn little, at these nearly everything.
+FASTER = {"max_epochs": 2, "hidden_size": 8, "search": ["learning_rate=0.05..0.1"], "verbose": 0}
+
+
+def test_a_trial_that_is_better_by_more_than_chance_takes_the_place_of_the_default(tmp_path):
+    found = recurra.tune(separable(200), out=tmp_path / "s", trials=3, **FASTER)
+    assert found.best["trial"] > 0
+    assert found.best["value"] < found.trials[0]["value"]
+    assert found.why.startswith(
+        f"Trial {found.best['trial'] + 1} was better than the default by more than chance: log_loss"
+    )
+    assert found.why.endswith(").")
+    kept = recurra.load_model(tmp_path / "s" / "best" / "model.recurra").params
+    assert kept["learning_rate"] == found.best["parameters"]["learning_rate"]
+
+
+def test_the_default_stays_where_no_trial_is_better_by_more_than_chance(tmp_path):
+    words = {"trials": 3, "max_epochs": 2, "search": ["hidden_size=6..8"], "verbose": 0}
+    found = recurra.tune(separable(40), out=tmp_path / "s", **words)
+    assert found.best["trial"] == 0
+    assert found.why.startswith("No setting was better than the default")
+    assert found.why in (tmp_path / "s" / "search.html").read_text().replace("&#39;", "'")
+    plain = recurra.train(separable(40), out=tmp_path / "plain", max_epochs=2, verbose=0, seed=0)
+    assert found.run.metrics["log_loss"] == plain.metrics["log_loss"]
+    mine, theirs = (run.estimator.model_.weights for run in (found.run, plain))
+    assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_what_is_chosen_stands_however_often_a_search_is_killed_and_whoever_asks(tmp_path, monkeypatch):
+    words = {"out": tmp_path / "s", "trials": 3, **FASTER}
+    data = separable(200)
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recurra.runs.search.tune.execute", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recurra.tune(data, **words)
+    content = json.loads((tmp_path / "s" / "choice.json").read_text())
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        told = pool.map(asked, [words] * 2)
+    assert {(trial, why) for trial, why, _ in told} == {(content["trial"], content["why"])}
+    assert sum(trained for _, _, trained in told) == 1
+    (tmp_path / "s" / "choice.json").unlink()  # as when it was killed before
+    assert asked(words)[:2] == (content["trial"], content["why"])
+    (tmp_path / "s" / "choice.json").write_text('{"trial": 7, "why": "x"}')
+    with pytest.raises(StoreError, match=r"choice\.json: is damaged\. Remove it to decide again\."):
+        asked(words)
+
+
+def asked(words):
+    found = recurra.tune(separable(200), **words)
+    return found.best["trial"], found.why, found.run is not None
+
+
+def test_the_first_trial_is_never_stopped_early():
+    class Told:
+        def __init__(self, number):
+            self.number = number
+
+        def report(self, value, step):
+            pass
+
+        def should_prune(self):
+            return True
+
+    class Training:
+        history = ({"valid_loss": 1.0, "epoch": 5},)
+        asked = False
+
+        def ask_to_stop(self):
+            self.asked = True
+
+    for number in (0, 1):
+        stop, training = StopEarly(Told(number), float("inf")), Training()
+        stop.on_epoch_end(training)
+        assert (stop.pruned, training.asked) == (bool(number), bool(number))
 
 
 def test_every_task_has_a_figure():

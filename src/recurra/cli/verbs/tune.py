@@ -49,6 +49,8 @@ from recurra.runs.workers.replicas import replicated
 def command(data: str, as_json: bool, quiet: bool, workers: int, **given: Any) -> None:
     """Search for options with which a network on DATA does better, train the best again, and judge it once.
 
+    The first trial has the defaults; another is the best only where it is better than that by more than chance.
+
     Trials are judged inside the training part. The same command goes on with a search that was ended, and joins one that is
     under way, from another machine too where that sees the folder.
     """
@@ -65,6 +67,6 @@ def command(data: str, as_json: bool, quiet: bool, workers: int, **given: Any) -
     show(found.run, quiet)
     words = ", ".join(f"{name}={value}" for name, value in found.best["parameters"].items()) or "the defaults"
     terminal_output.result(
-        f"Best of {counted(len(found.trials), 'trial')}: trial {found.best['trial'] + 1}, {words}"
+        f"Trained again, of {counted(len(found.trials), 'trial')}: trial {found.best['trial'] + 1}, {words}. {found.why}"
     )
     return terminal_output.result(f"Search: {found.path / 'search.html'}")

@@ -80,6 +80,28 @@ class Pair:
         return f"{values}: the difference of {size} {verdict} ({self.detail})."
 
 
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """What each item adds to the totals from which a figure of one run is computed.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (items, columns)
+    cases : ndarray of shape (items,)
+        To which sequence, origin of a forecast or piece of text an item belongs.
+    figure : callable
+        From totals (any number, columns) and items (any number,) to the figure of each.
+    """
+
+    columns: np.ndarray
+    cases: np.ndarray
+    figure: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def value(self) -> float:
+        """Return the figure of all items."""
+        return float(self.figure(self.columns.sum(axis=0)[None], np.array([float(len(self.cases))]))[0])
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Runs side by side.
@@ -190,9 +212,6 @@ def compare_regression(
     }
     rmse = {name: float(np.sqrt(s.mean(axis=0)).mean()) for name, s in squares.items()}
 
-    def mean_root(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sqrt(totals / n[:, None]).mean(axis=1))
-
     pairs = []
     for first, second in itertools.combinations(squares, 2):
         clusters = np.arange(len(true)) if groups is None else groups
@@ -202,6 +221,44 @@ def compare_regression(
         pairs.append((first, second, rmse[first], rmse[second], None, p, how))
     runs = [{"name": name, "rmse": rmse[name]} for name in sorted(rmse, key=lambda name: rmse[name])]
     return Comparison(runs, _finish(pairs, figure="rmse", n=len(true), alpha=alpha))
+
+
+def mean_root(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the root of the mean square of each target, and of these the mean, from totals of squares."""
+    return np.asarray(np.sqrt(totals / n[:, None]).mean(axis=1))
+
+
+def chance_of_difference(
+    first: Totals, second: Totals, *, groups: Any = None, tries: int = 1
+) -> tuple[float, str]:
+    """Return the chance of so large a difference in a figure between two equally good runs, and how it was found.
+
+    Parameters
+    ----------
+    first, second : Totals
+        Of the same items.
+    groups : array of shape (cases,), optional
+        Cases of one group are not independent.
+    tries : int, default=1
+        Of how many runs ``second`` is the best: chance had as many tries, and the p-value is as many times larger
+        (Bonferroni).
+
+    Raises
+    ------
+    DataError
+        If the items are not the same.
+    """
+    if not np.array_equal(first.cases, second.cases) or first.columns.shape != second.columns.shape:
+        raise DataError(
+            f"chance_of_difference: both runs must be judged on the same items; got {len(first.cases)} and "
+            f"{len(second.cases)}."
+        )
+    clusters = first.cases if groups is None else cluster_codes(groups)[first.cases]
+    # The least p-value that drawn swaps can give must be far below the limit after the correction.
+    n_swaps = max(N_SWAPS, math.ceil(4 * tries / ALPHA))
+    _, p, how = _swap_test((first.columns, second.columns), clusters, first.figure, n_swaps=n_swaps)
+    of_many = f", the best of {tries}" if tries > 1 else ""
+    return min(1.0, p * tries), how + of_many
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -223,6 +280,7 @@ def _swap_test(
     figure: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     random_state: int = 0,
+    n_swaps: int = N_SWAPS,
 ) -> tuple[tuple[float, float] | None, float, str]:
     """Interval of the difference between two runs, p-value, and how they were found.
 
@@ -247,7 +305,7 @@ def _swap_test(
     totals, change = sums.sum(axis=0), sums[:, width:-1] - sums[:, :width]
     observed = abs(float(difference(totals[None])[0]))
     further, n = 0, 0
-    for swap in _swaps(len(sums), random_state):
+    for swap in _swaps(len(sums), random_state, n_swaps=n_swaps, width=width):
         moved = swap @ change
         swapped = np.hstack(
             [totals[:width] + moved, totals[width:-1] - moved, np.full((len(swap), 1), totals[-1])]
@@ -256,21 +314,21 @@ def _swap_test(
         further += int((np.abs(difference(swapped)) >= observed * (1 - 1e-9)).sum())
         n += len(swap)
     # Among drawn swaps the one that was observed counts as well, so that no p-value is exactly zero.
-    p = further / n if n < N_SWAPS else (further + 1) / (n + 1)
+    p = further / n if len(sums) <= math.log2(N_SWAPS) else (further + 1) / (n + 1)
     return difference_interval(sums, difference), p, f"swap test over {len(sums)} sequences or groups"
 
 
-def _swaps(clusters: int, random_state: int) -> Iterator[np.ndarray]:
-    """Which clusters change sides, float arrays of shape (some, clusters): all ways if they are few, else N_SWAPS
+def _swaps(clusters: int, random_state: int, *, n_swaps: int, width: int) -> Iterator[np.ndarray]:
+    """Which clusters change sides, float arrays of shape (some, clusters): all ways if they are few, else ``n_swaps``
     drawn.
     """
     if clusters <= math.log2(N_SWAPS):
         yield np.array(list(itertools.product((0.0, 1.0), repeat=clusters)))
         return
     generator = np.random.default_rng(random_state)
-    rows = max(1, MAX_SWAPS // clusters)
-    for first in range(0, N_SWAPS, rows):
-        yield generator.integers(0, 2, size=(min(rows, N_SWAPS - first), clusters)).astype(float)
+    rows = max(1, MAX_SWAPS // max(clusters, width))
+    for first in range(0, n_swaps, rows):
+        yield generator.integers(0, 2, size=(min(rows, n_swaps - first), clusters)).astype(float)
 
 
 def _finish(pairs: Sequence[tuple], *, figure: str, n: int, alpha: float) -> list[Pair]:

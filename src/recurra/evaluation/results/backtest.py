@@ -11,6 +11,7 @@ from recurra.checks import counted
 from recurra.evaluation.drawing import series_charts
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.drawing.picture import Drawing
+from recurra.evaluation.metrics.paired_tests import Totals
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.series_page import Table, series_page, series_tiles
@@ -146,6 +147,13 @@ class Backtest(Evaluation):
             context=context,
             times=times,
         )
+
+    def figure_totals(self) -> Totals:
+        """Return the absolute error of each value forecast; the steps after one origin err together."""
+        errors = np.abs(self.origins.truth - self.origins.point)
+        there = np.isfinite(errors)
+        origins = np.broadcast_to(np.arange(len(errors))[:, None, None], errors.shape)
+        return Totals(errors[there][:, None], origins[there], lambda totals, n: totals[:, 0] / n)
 
     def headline(self) -> str:
         """Return the skill."""

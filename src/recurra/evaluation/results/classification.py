@@ -12,7 +12,7 @@ from recurra.checks import listing
 from recurra.evaluation.drawing import signals, strips
 from recurra.evaluation.metrics.baselines import ClassBaseline
 from recurra.evaluation.metrics.intervals import cluster_codes
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_classification
 from recurra.evaluation.metrics.scores import (
     as_objects,
     classification_metrics,
@@ -131,6 +131,12 @@ class ClassificationEvaluation(LabelEvaluation):
             frames = self.context.frames(position)
             return Markup(strips.frame_strip(frames, name=axes["name"], **answers))
         return Markup(signals.worst_mistake(values, **answers, **axes))
+
+    def figure_totals(self) -> Totals:
+        """Return the log loss of each sequence."""
+        given = np.array([row["true_probability"] for row in self.predictions])
+        losses = -np.log(np.clip(given, np.finfo(np.float64).eps, 1.0))
+        return Totals(losses[:, None], np.arange(len(losses)), lambda totals, n: totals[:, 0] / n)
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare the labels that several runs gave."""

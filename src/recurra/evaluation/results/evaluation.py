@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from recurra.evaluation.metrics.paired_tests import Totals
 from recurra.evaluation.report.context import ReportContext, installed_versions
 from recurra.evaluation.report.notebook import notebook_view
 from recurra.store import write_text
@@ -64,6 +65,10 @@ class Evaluation(ABC):
     def worst_positions(self, n: int = 6) -> list[int]:
         """Return the positions of the sequences on which the model errs most; empty where none is known."""
         return []
+
+    def figure_totals(self) -> Totals | None:
+        """Return what each item adds to the figure by which searches judge trials; None where there is no such figure."""
+        return None
 
     def summary(self) -> str:
         """Say in a few sentences how good, compared with what, and where it is weakest."""

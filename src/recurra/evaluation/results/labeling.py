@@ -11,9 +11,10 @@ from recurra.errors import ShapeError
 from recurra.evaluation.drawing import signals
 from recurra.evaluation.metrics.baselines import ClassBaseline
 from recurra.evaluation.metrics.intervals import cluster_codes
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_classification
 from recurra.evaluation.metrics.scores import (
     as_objects,
+    encode,
     join,
     labeling_metrics,
 )
@@ -69,6 +70,23 @@ class LabelingEvaluation(LabelEvaluation):
         return Markup(
             signals.labelled_signal(values, classes=self.classes, **answers, **self.axes_of(position))
         )
+
+    def figure_totals(self) -> Totals:
+        """Return of each sequence how many steps are of a class, said to be of it, and both, from which macro F1 follows."""
+        n, k = len(self.y_true), len(self.classes)
+        columns = np.zeros((n, 3, k))
+        for i, (true, predicted) in enumerate(zip(self.y_true, self.y_pred, strict=True)):
+            codes, said = encode(true, self.classes), encode(predicted, self.classes)
+            for row, which in enumerate((codes, said, codes[codes == said])):
+                columns[i, row] = np.bincount(which, minlength=k)
+
+        def macro_f1(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
+            support, claimed, hits = totals.reshape(-1, 3, k).transpose(1, 0, 2)
+            there = support + claimed > 0
+            f1 = np.where(there, 2 * hits / np.where(there, support + claimed, 1.0), 0.0)
+            return np.asarray(f1.sum(axis=1) / there.sum(axis=1))
+
+        return Totals(columns.reshape(n, -1), np.arange(n), macro_f1)
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare the labels that several runs gave, sequence by sequence or by groups."""

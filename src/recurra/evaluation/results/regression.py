@@ -17,7 +17,7 @@ from recurra.evaluation.metrics.intervals import (
     error_interval,
     sum_by_cluster,
 )
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_regression
+from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_regression, mean_root
 from recurra.evaluation.metrics.scores import per_target_table, regression_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, Picture, cell
@@ -44,6 +44,11 @@ class NumberEvaluation(CaseEvaluation):
     compared_by = "rmse"
     less_is_better: ClassVar[bool] = True
     item: ClassVar[str] = "sequence"
+
+    def figure_totals(self) -> Totals:
+        """Return the squared errors of each item."""
+        cases = np.array([row["sequence"] for row in self.predictions])
+        return Totals((self.y_pred - self.y_true) ** 2, cases, mean_root)
 
     def headline(self) -> str:
         """Return the mean absolute error beside that of the median."""

@@ -3,9 +3,15 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
+from recurra.evaluation.metrics.paired_tests import Totals
 from recurra.evaluation.report.page import figure_tiles, learning_pictures
 from recurra.evaluation.report.series_page import series_page
 from recurra.evaluation.results.evaluation import Evaluation
+
+# Pieces of a text that are taken as independent of one another, where two networks are compared, and their least tokens.
+PIECES, TOKENS_OF_A_PIECE = 100, 50
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -19,6 +25,8 @@ class TextEvaluation(Evaluation):
         frequent as in training whatever stands before.
     samples : list of str
         What it writes.
+    nats : ndarray of shape (tokens,)
+        What each token foretold takes.
     history : list of dict
         Of the training.
     title : str
@@ -28,8 +36,20 @@ class TextEvaluation(Evaluation):
     task: ClassVar[str] = "generation"
 
     samples: list[str]
+    nats: np.ndarray = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, Any]] = field(default_factory=list)
     title: str = "TextGenerator"
+
+    def figure_totals(self) -> Totals | None:
+        """Return the bits of each piece of the text, for each character foretold."""
+        pieces = min(PIECES, len(self.nats) // TOKENS_OF_A_PIECE)
+        if not pieces:
+            return None
+        of_piece = np.arange(len(self.nats)) * pieces // len(self.nats)
+        sums = np.bincount(of_piece, weights=self.nats)
+        # Nats for each bit a character: the logarithm of two, and the characters foretold.
+        foretold = float(self.nats.sum() / self.metrics["bits_per_character"])
+        return Totals(sums[:, None], np.arange(pieces), lambda totals, n: totals[:, 0] / foretold)
 
     def headline(self) -> str:
         """Return how many bits a character takes."""

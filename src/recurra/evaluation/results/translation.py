@@ -10,7 +10,7 @@ from markupsafe import Markup
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.explanations.attention_map import AttentionMap
-from recurra.evaluation.metrics.paired_tests import Comparison, compare_classification
+from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_classification
 from recurra.evaluation.metrics.scores import accuracy_interval
 from recurra.evaluation.metrics.texts import edit_distance, text_metrics
 from recurra.evaluation.report.context import ReportContext
@@ -127,6 +127,12 @@ class TranslationEvaluation(CaseEvaluation):
         chosen = [left[i] for i in spread]
         answers = [self.case(self.predictions[i]) for i in chosen]
         return [Picture(a.svg, f"{a.heading}. {a.text}") for a in answers if a.svg is not None]
+
+    def figure_totals(self) -> Totals:
+        """Return of each source the edits its answer needs and the characters of the true one."""
+        pairs = list(zip(self.y_true, self.y_pred, strict=True))
+        columns = np.array([(edit_distance(t, p), len(t)) for t, p in pairs], dtype=float)
+        return Totals(columns, np.arange(len(pairs)), lambda totals, n: totals[:, 0] / totals[:, 1])
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare by exact answers, which are labels of their own."""

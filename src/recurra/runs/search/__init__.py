@@ -1,5 +1,6 @@
 """`recurra.tune`: options searched for by training with many, several processes at one search.
 
+- `choice`: Which trial is trained again: the best, or the default where none is better by more than chance
 - `page`: What mattered in a search, as a page of HTML
 - `space`: Which options are searched, and where, by default and as a user says
 - `study`: The folder of a search: its trials in a journal; which is next, first those of a process that died

@@ -22,6 +22,7 @@ table {border-collapse: collapse; width: 100%} th, td {text-align: left; padding
 <h1>Search {{ name }}</h1>
 <p>{{ trials|length }} trials, {{ complete }} of them to their end, {{ pruned }} stopped early. Judged by {{ figure }} on a
 share of the training part; the test part was read once, by the run in <a href="best/report.html">best</a>.</p>
+<p>{{ why }}</p>
 <h2>What mattered</h2>
 {% if importances %}<table><tr><th>Option</th><th>Searched</th><th>Share of the differences it explains</th></tr>
 {% for option, share in importances.items() %}<tr><td>{{ option }}</td><td>{{ ranges[option] }}</td>
@@ -36,7 +37,9 @@ share of the training part; the test part was read once, by the run in <a href="
 """
 
 
-def write_page(path: Path, search: "Search", ranges: Mapping[str, "Range"]) -> None:
+def write_page(
+    path: Path, search: "Search", ranges: Mapping[str, "Range"], *, smaller_is_better: bool
+) -> None:
     """Write the page of a search.
 
     Parameters
@@ -47,11 +50,11 @@ def write_page(path: Path, search: "Search", ranges: Mapping[str, "Range"]) -> N
         At its end.
     ranges : mapping
         What was searched.
+    smaller_is_better : bool
+        Of the figure that decides.
     """
     whole = [row for row in search.trials if row["state"] == "complete"]
-    ends = [row["value"] for row in whole]
-    down = search.best["value"] == min(ends)
-    whole.sort(key=lambda row: row["value"] if down else -row["value"])
+    whole.sort(key=lambda row: row["value"] if smaller_is_better else -row["value"])
     rest = [row for row in search.trials if row["state"] != "complete"]
     page = Environment(autoescape=True).from_string(_PAGE)
     text = page.render(
@@ -60,6 +63,7 @@ def write_page(path: Path, search: "Search", ranges: Mapping[str, "Range"]) -> N
         complete=len(whole),
         pruned=sum(row["state"] == "pruned" for row in rest),
         figure=search.figure,
+        why=search.why,
         importances=search.importances,
         ranges={name: str(where) for name, where in ranges.items()},
         rows=[_shown(row) for row in [*whole, *rest]],

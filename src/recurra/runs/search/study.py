@@ -43,6 +43,11 @@ class Claimed:
     lock: FolderLock
 
 
+def trial_folder(folder: Path, number: int) -> Path:
+    """Return the run folder of a trial of the search in a folder."""
+    return folder / TRIALS / f"{number:04d}"
+
+
 class Study:
     """The trials of a search.
 
@@ -128,7 +133,7 @@ class Study:
             return self._claimed(trial, lock)
 
     def _claimed(self, trial: Any, lock: FolderLock) -> Claimed:
-        return Claimed(trial.number, trial, self.folder / TRIALS / f"{trial.number:04d}", lock)
+        return Claimed(trial.number, trial, trial_folder(self.folder, trial.number), lock)
 
     def _claims(self, number: int) -> Path:
         return self.folder / CLAIMS / f"{number:04d}"

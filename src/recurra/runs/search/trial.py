@@ -25,6 +25,8 @@ INNER_SHARE = 0.2
 class StopEarly(Callback):
     """Ends a trial whose losses are worse than those of the others were, or when time is up.
 
+    The first trial, the default, is never ended because of its losses: the others are compared with it.
+
     Parameters
     ----------
     trial : optuna.Trial
@@ -42,7 +44,7 @@ class StopEarly(Callback):
         row = run.history[-1]
         if "valid_loss" in row:
             self._trial.report(row["valid_loss"], row["epoch"])
-            if self._trial.should_prune():
+            if self._trial.number and self._trial.should_prune():
                 self.pruned = True
         if self.pruned or time.monotonic() > self._until:
             run.ask_to_stop()

@@ -10,17 +10,20 @@ from recurra.checks import check_number, counted
 from recurra.errors import DataError, TrainingError, UsageError
 from recurra.options import options_of
 from recurra.recipes.recipe import decided, facts_of_part
+from recurra.records import Dataset
 from recurra.runs.data.identity import fingerprint
 from recurra.runs.data.sources import divide_options
+from recurra.runs.data.split import divide
 from recurra.runs.execute import Run, Tell, execute
 from recurra.runs.folder.opening import check_place, open_run
 from recurra.runs.folder.ownership import owned, unfinished
 from recurra.runs.plan import Prepared, default_folder, prepare
 from recurra.runs.resume import resume_run
+from recurra.runs.search.choice import choose
 from recurra.runs.search.page import write_page
 from recurra.runs.search.space import Range, space
 from recurra.runs.search.study import BEST, CLAIMS, PAGE, SEARCH, Claimed, Study
-from recurra.runs.search.trial import StopEarly, attempted, run_trial
+from recurra.runs.search.trial import INNER_SHARE, StopEarly, attempted, run_trial
 from recurra.runs.tasks import options_class
 from recurra.runs.workers.replicas import is_replica
 from recurra.runs.workers.work_locks import claim
@@ -51,7 +54,10 @@ class Search:
     figure : str
         What decided, judged on a share held out of the training part.
     best : dict
-        That of ``trials`` that did best.
+        That of ``trials`` that is trained again: that with the best figure, where it is better than the first, which has the
+        defaults, by more than chance; else the first.
+    why : str
+        Says so in a sentence.
     importances : dict of str to float
         Which share of the differences each option explains; empty where too few trials tell.
     run : Run or None
@@ -63,6 +69,7 @@ class Search:
     trials: list[dict[str, Any]]
     figure: str
     best: dict[str, Any]
+    why: str
     importances: dict[str, float]
     run: Run | None
 
@@ -87,8 +94,9 @@ def tune(
     """Search for options that do better, train the best again, and judge it once.
 
     Each trial is an ordinary run that learns from four fifths of the training part and is judged on the rest; the test
-    part is read by none. Calls with the same folder and the same words work on one search, at the same time, on machines
-    that share the folder, or one after the other: a trial whose process died is taken up where it stood.
+    part is read by none. The first has the defaults, and is trained again unless another is better by more than chance.
+    Calls with the same folder and the same words work on one search, at the same time, on machines that share the folder,
+    or one after the other: a trial whose process died is taken up where it stood.
 
     Parameters
     ----------
@@ -206,22 +214,52 @@ class _Work:
             raise TrainingError(
                 f"tune: none of {counted(len(study.rows()), 'trial')} gave a figure; see {folder / 'trials'}."
             )
-        run = self._trained(folder, study, best, base)
-        importances = study.importances()
-        search = Search(folder, study.rows(), figure, best, importances, run)
+        rows = study.rows()
+        choice = choose(
+            folder,
+            rows,
+            best["trial"],
+            part=self._inner_part(),
+            task=self.prepared.plan.task,
+            figure=figure,
+        )
+        best = rows[choice.trial]
+        run = self._trained(folder, best, base)
+        search = Search(folder, rows, figure, best, choice.why, study.importances(), run)
         if run is not None:
-            write_page(folder / PAGE, search, ranges)
+            write_page(folder / PAGE, search, ranges, smaller_is_better=smaller_is_better)
         return search
+
+    def _by(self) -> str | None:
+        """How the share is held out on which trials are judged."""
+        return self.prepared.plan.by or ("time" if self.prepared.plan.kind == "series" else None)
+
+    def _inner_part(self) -> Dataset:
+        """Return the share of the training part on which every trial is judged."""
+        found = divide(
+            self.prepared.split.train,
+            test=INNER_SHARE,
+            by=self._by(),
+            seed=self.prepared.plan.seed,
+            options={},
+        )
+        assert found.test is not None
+        return found.test
 
     def _work(self, study: Study, claimed: Claimed, base: Mapping[str, Any], trials: int) -> None:
         """Train and judge a trial."""
         plan, tried = self.prepared.plan, study.parameters(claimed)
         stop = StopEarly(claimed.trial, self.began + (self.budget or float("inf")))
         given = {**(base if tried else {}), **self.fixed, **tried}
-        by = plan.by or ("time" if plan.kind == "series" else None)
         metrics, why = attempted(
             lambda: run_trial(
-                claimed.folder, self.prepared.split.train, given, stop, task=plan.task, by=by, seed=plan.seed
+                claimed.folder,
+                self.prepared.split.train,
+                given,
+                stop,
+                task=plan.task,
+                by=self._by(),
+                seed=plan.seed,
             )
         )
         figure, _ = FIGURES[plan.task]
@@ -252,9 +290,7 @@ class _Work:
         found = decided(self.prepared.estimator, facts_of_part(train, kinds[plan.task]))
         return {name: value for name, value in found.items() if name in known}
 
-    def _trained(
-        self, folder: Path, study: Study, best: Mapping[str, Any], base: Mapping[str, Any]
-    ) -> Run | None:
+    def _trained(self, folder: Path, best: Mapping[str, Any], base: Mapping[str, Any]) -> Run | None:
         """Train the best options on the whole training part and judge them, unless another process does or has."""
         lock = None if is_replica() else claim(folder / CLAIMS / BEST)
         if lock is None:
