@@ -98,7 +98,7 @@ def test_a_trial_that_is_better_by_more_than_chance_takes_the_place_of_the_defau
         f"Trial {found.best['trial'] + 1} was better than the default by more than chance: log_loss"
     )
     assert found.why.endswith(").")
-    kept = recurra.load_model(tmp_path / "s" / "best" / "model.recurra").params
+    kept = found.run.estimator.get_params()
     assert kept["learning_rate"] == found.best["parameters"]["learning_rate"]
 
 
