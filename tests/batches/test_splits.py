@@ -218,3 +218,12 @@ def test_k_folds(case, seed):
     assert [sorted(contents[order[i]] for i in test) for _, test in moved] == [
         sorted(contents[i] for i in test) for _, test in folds
     ]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "Z", "é", "10", "9"]), min_size=4, max_size=40), st.integers(0, 9))
+def test_classes_that_are_words_are_split_as_any_others(labels, seed):
+    """The short way for words chooses what counting class by class does."""
+    keys = [bytes([i]) for i in range(len(labels))]
+    lists = [np.array([label], dtype=object) for label in labels]  # a label per time step, of one step
+    words, others = (holdout(own, fraction=0.3, random_state=seed, keys=keys) for own in (labels, lists))
+    assert [part.tolist() for part in words] == [part.tolist() for part in others]

@@ -76,10 +76,14 @@ def said(read, path, words):
         return f"{type(error).__name__}: {error}"
 
 
+@pytest.mark.parametrize(
+    "portion", [500, 11]
+)  # bytes: a table in a dozen portions, and lines longer than one
 @pytest.mark.parametrize("case", [*PLAIN, *ODD])
-def test_says_what_the_reader_of_text_says(case, tmp_path, monkeypatch):
+def test_says_what_the_reader_of_text_says(case, portion, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "LARGE_BYTES", 0)
-    monkeypatch.setattr(delimited, "_PORTION", 500)  # bytes: a table is read in a dozen portions
+    for name in ("_PORTION", "_CHUNK"):
+        monkeypatch.setattr(delimited, name, portion)
     path = tmp_path / "data.csv"
     content = {**PLAIN, **ODD}[case]
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -105,6 +109,19 @@ def test_is_read_by_pyarrow(case, tmp_path):
     assert columns is not None
     assert columns.block is not None
     assert columns.rows == sum(bool(line.strip()) for line in PLAIN[case].splitlines()) - 1
+
+
+@pytest.mark.parametrize("portion", [1, 7, 64, 1000, 1 << 20])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_portions_are_the_file_in_whole_lines(portion, end, tmp_path, monkeypatch):
+    """Seen to fail with the rest of a portion put behind the next one."""
+    lines = [b"x" * (i * 37 % 211) for i in range(200)]
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"\n".join(lines) + end.encode())
+    monkeypatch.setattr(delimited, "_PORTION", portion)
+    found = [bytes(text) for text in delimited._portions(path)]
+    assert b"".join(found).rstrip(b"\n") == path.read_bytes().rstrip(b"\n")
+    assert all(text.endswith(b"\n") for text in found[:-1])
 
 
 def test_nothing_is_kept_of_other_kinds(tmp_path, monkeypatch):

@@ -135,11 +135,14 @@ class _Doubt:
         """Look at the values of a batch; False if they are not plain numbers."""
         if values.dtype.kind == "f":
             self.points |= str(column.type) == "double"
-            if np.isnan(values).sum() != column.null_count:
+            if column.null_count and np.isnan(values).sum() != column.null_count:
                 return False
         if not len(values) or column.null_count == len(values):
             return True
-        top = float(np.nanmax(np.abs(values)))
+        # NaN by a word that is none for "not known" is the largest, and refused below.
+        ends = (np.nanmin, np.nanmax) if column.null_count else (np.min, np.max)
+        low, high = (float(end(values)) for end in ends)
+        top = max(-low, high) if low == low else low
         if not top <= 2.0**53:
             return False
         if not self.settled and self.points:
