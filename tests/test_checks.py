@@ -3,17 +3,10 @@
 import numpy as np
 import pytest
 
-from recurra.checks import (
-    as_sequences,
-    check_choice,
-    check_finite,
-    check_number,
-    check_same_channels,
-    counted,
-    did_you_mean,
-    missing_extra,
-)
+from recurra.array_summaries import check_finite
+from recurra.checks import check_choice, check_number, counted, did_you_mean, missing_extra
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.plain_arrays import as_sequences, check_same_channels
 
 
 def message(error, function, *args, **kwargs):

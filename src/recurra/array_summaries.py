@@ -1,4 +1,7 @@
-"""Range, missing and infinite values of arrays: `Findings` carries them with a data set, so that no station looks again."""
+"""Range, missing and infinite values of arrays, and the checks that judge by them.
+
+`Findings` carries what was found with a data set, so that no station looks again.
+"""
 
 import weakref
 from collections.abc import Callable, Sequence
@@ -7,10 +10,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from recurra.checks import where
+from recurra.errors import DataError
+
 T = TypeVar("T")
 
 # Rows looked at together: many short arrays cost no call each.
 PIECE = 1 << 14
+# Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
+LARGEST, SMALLEST = 1e100, 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +59,14 @@ class Look:
         return np.where(self.low <= self.high, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
 
 
-def all_fine(looks: Sequence[Look], largest: float) -> bool:
-    """Return whether every value is a finite number of at most this magnitude, without a call for each look."""
-    low, high = (np.concatenate([getattr(look, name) for look in looks]) for name in ("low", "high"))
-    odd = [np.concatenate([getattr(look, name) for look in looks]) for name in ("missing", "infinite")]
-    return not any(count.any() for count in odd) and bool((low >= -largest).all() and (high <= largest).all())
+def together(looks: Sequence[Look]) -> Look:
+    """Return what looks at several arrays of as many channels tell of all of them."""
+    return Look(
+        np.min([look.low for look in looks], axis=0),
+        np.max([look.high for look in looks], axis=0),
+        np.sum([look.missing for look in looks], axis=0),
+        np.sum([look.infinite for look in looks], axis=0),
+    )
 
 
 def look_at(values: np.ndarray) -> Look:
@@ -170,3 +181,69 @@ def _may_be_joined(array: np.ndarray, others: Sequence[np.ndarray]) -> bool:
         and array.dtype.kind == "f"
         and (array.dtype, array.shape[1]) == (like.dtype, like.shape[1])
     )
+
+
+def check_finite(
+    sequences: Sequence[np.ndarray],
+    *,
+    names: Sequence[str | None] | None = None,
+    allow_nan: bool = False,
+    who: str = "X",
+    advice: str = "Fill it, or use missing='mask', which tells the network so, or beside features= missing='fill'.",
+    findings: Findings | None = None,
+) -> None:
+    """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
+
+    ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well. With
+    ``findings`` a sequence is not looked at that has been.
+    """
+    looks = None if findings is None else findings.looks(sequences)
+    if looks and (all_of_them := together(looks)).finite and all_of_them.top <= LARGEST:
+        return
+    for index, sequence in enumerate(sequences):
+        wide = sequence.dtype == np.float64
+        if looks is not None and looks[index].finite and not (wide and looks[index].top > LARGEST):
+            continue
+        if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
+            continue
+        if wide:
+            check_range(sequence, f"{who}: {where(index, names)}")
+        bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
+        if bad.any():
+            step, channel = np.argwhere(bad)[0]
+            kind = "infinity" if np.isinf(sequence[step, channel]) else "NaN"
+            raise DataError(
+                f"{who}: {where(index, names)} contains {kind} at step {step}, channel {channel} "
+                f"({int(bad.sum())} such values in it). {advice if kind == 'NaN' else 'Replace it.'}"
+            )
+
+
+def check_range(array: np.ndarray, who: str) -> None:
+    """Raise DataError if a number is so large that no sum of squares could hold it; NaN and infinity are left to others."""
+    odd = np.isfinite(array) & (np.abs(array) > LARGEST)
+    if odd.any():
+        raise DataError(
+            f"{who} holds {array[odd].flat[0]:.3g}; values must be below {LARGEST:g} in magnitude. Give them in a larger "
+            "unit, or leave out what stands for no value."
+        )
+
+
+def check_not_tiny(arrays: Sequence[np.ndarray], who: str, findings: Findings | None = None) -> None:
+    """Raise DataError if all numbers of a channel are so small that squares of them cannot be told from 0.
+
+    Parameters
+    ----------
+    arrays : list of ndarray of shape (time, channels) or (n,)
+        All there is to learn from: a number near 0 is fine beside larger ones.
+    findings : Findings, optional
+        What is known of them.
+    """
+    looks = (findings or Findings()).looks(arrays)
+    wide = [look for look, array in zip(looks, arrays, strict=True) if array.dtype == np.float64]
+    largest = together(wide).largest if wide else np.zeros(1)
+    tiny = (largest > 0) & (largest < SMALLEST)
+    if tiny.any():
+        raise DataError(
+            f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
+            f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
+        )

@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.array_summaries import Findings, all_fine
-from recurra.errors import DataError, MissingExtraError, ShapeError, UsageError
-from recurra.plain_arrays import (
-    LARGEST,
-    check_padding,
-    check_range,
-    floats,
-    plain,
-    plain_sequences,
-    without_na,
-)
+from recurra.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from recurra.options import Option
@@ -157,131 +147,6 @@ def where(index: int, names: Sequence[str | None] | None = None) -> str:
     return f"sequence {index}" + (f" ({name!r})" if name else "")
 
 
-def as_sequence(
-    value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X"
-) -> np.ndarray:
-    """Return one sequence as a float array of shape (time, channels); a 1-D array becomes one channel.
-
-    Raises
-    ------
-    DataError
-        If it holds text or complex numbers, has no time step, or is no array that `recurra.plain_arrays.plain` reads.
-    ShapeError
-        If it has more than two dimensions.
-    """
-    value = plain(value, f"{who}: {where(index, names)}")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ShapeError(
-            f"{who}: {where(index, names)} must have as many values at every step; its rows differ in length."
-        ) from None
-    if array.dtype.kind == "O" and array.ndim < 2 and array.size and _is_row(array.flat[0]):
-        # rows as objects of their own: the list of them says whether they are alike
-        return as_sequence(array.tolist(), index=index, names=names, who=who)
-    if array.dtype.kind == "O":
-        try:
-            array = without_na(array).astype(np.float64)
-        except (TypeError, ValueError, OverflowError):
-            array = array.astype(str)
-    if array.dtype.kind in "USmM":
-        sample = str(array.reshape(-1)[0])[:40] if array.size else ""
-        raise DataError(
-            f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
-            f"Convert it to numbers first{', or use TextClassifier for text' if ' ' in sample else ''}."
-        )
-    if array.dtype.kind == "c":
-        raise DataError(
-            f"{who}: {where(index, names)} must hold real numbers. Complex data not supported; "
-            "pass real and imaginary parts as two channels."
-        )
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2:
-        raise ShapeError(
-            f"{who}: {where(index, names)} must have shape (time, channels); got {array.shape}. "
-            "Pass one two-dimensional array per sequence."
-        )
-    if array.shape[0] == 0:
-        raise DataError(
-            f"{who}: {where(index, names)} has no time step; a sequence needs at least one. Remove it or its label."
-        )
-    if array.shape[1] == 0:
-        raise ShapeError(
-            f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
-        )
-    return floats(array, f"{who}: {where(index, names)}")
-
-
-def _is_row(cell: Any) -> bool:
-    return isinstance(cell, list | tuple) or (hasattr(cell, "__array__") and np.ndim(cell) > 0)
-
-
-def check_same_channels(
-    sequences: Sequence[np.ndarray],
-    *,
-    names: Sequence[str | None] | None = None,
-    expected: int | None = None,
-    who: str = "X",
-) -> int:
-    """Return the number of channels all sequences share; raise ShapeError naming the first that differs."""
-    channels = expected if expected is not None else sequences[0].shape[1]
-    for index, sequence in enumerate(sequences):
-        if sequence.shape[1] != channels:
-            rule = (
-                f"the fitted network expects {counted(channels, 'channel')}"
-                if expected is not None
-                else f"{where(0, names)} has {counted(channels, 'channel')}"
-            )
-            looks_turned = sequence.shape[0] == channels and sequence.shape[1] > 1
-            turned = " It looks turned round: pass the transpose." if looks_turned else ""
-            if expected is not None and sequence.shape[1] == 1:
-                turned = (
-                    f" If {who} is one sequence, pass [{who}]: "
-                    f"a two-dimensional {who} is read as one univariate sequence a row."
-                )
-            raise ShapeError(
-                f"{who}: {rule}, but {where(index, names)} has {sequence.shape[1]} (shape {sequence.shape}, "
-                f"read as (time, channels)).{turned} Give every sequence the same channels."
-            )
-    return channels
-
-
-def check_finite(
-    sequences: Sequence[np.ndarray],
-    *,
-    names: Sequence[str | None] | None = None,
-    allow_nan: bool = False,
-    who: str = "X",
-    advice: str = "Fill it, or use missing='mask', which tells the network so, or beside features= missing='fill'.",
-    findings: Findings | None = None,
-) -> None:
-    """Raise DataError naming sequence, step and channel of the first NaN (unless allowed) or infinity.
-
-    ``advice`` is what to do about a NaN. Values whose squares leave the numbers of 64 bits are refused as well. With
-    ``findings`` a sequence is not looked at that has been.
-    """
-    looks = None if findings is None else findings.looks(sequences)
-    if looks and all_fine(looks, LARGEST):
-        return
-    for index, sequence in enumerate(sequences):
-        wide = sequence.dtype == np.float64
-        if looks is not None and looks[index].finite and not (wide and looks[index].top > LARGEST):
-            continue
-        if (np.abs(sequence) <= LARGEST).all() if wide else np.isfinite(sequence).all():
-            continue
-        if wide:
-            check_range(sequence, f"{who}: {where(index, names)}")
-        bad = np.isinf(sequence) if allow_nan else ~np.isfinite(sequence)
-        if bad.any():
-            step, channel = np.argwhere(bad)[0]
-            kind = "infinity" if np.isinf(sequence[step, channel]) else "NaN"
-            raise DataError(
-                f"{who}: {where(index, names)} contains {kind} at step {step}, channel {channel} "
-                f"({int(bad.sum())} such values in it). {advice if kind == 'NaN' else 'Replace it.'}"
-            )
-
-
 # Units of time in seconds, the longest first.
 _UNITS = {"week": 604_800, "day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 # Those of the calendar are of unequal length: the mean over 400 years, of which a series of some years is within 1 %.
@@ -345,51 +210,6 @@ def check_rate(who: str, fitted_hz: float | None, given_hz: float | None) -> Non
         f"{who}: the network was trained on {rate_in_words(fitted_hz)}, these data have {_other_rate(given_hz)}. "
         f"{advice or 'Resample '}them to {fitted_hz:g} Hz, for signal files with resample_hz={fitted_hz:g}."
     )
-
-
-def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str = "X") -> list[np.ndarray]:
-    """Return a list of float arrays of shape (time, channels).
-
-    Parameters
-    ----------
-    X : list or object array of arrays, array of shape (sequences, time, channels), or of (sequences, time)
-        A two-dimensional array holds one univariate sequence a row.
-
-    Raises
-    ------
-    DataError, ShapeError
-        Naming the sequence that cannot be used.
-    """
-    if isinstance(X, np.ma.MaskedArray) or (hasattr(X, "__array__") and not hasattr(X, "columns")):
-        X = plain(X, f"{who}:")
-        check_padding(X, who)
-    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
-        raise ShapeError(
-            f"{who}: expected several sequences, got one array of shape {X.shape}. "
-            f"Reshape your data: pass [{who}] for a single sequence, or shape (sequences, time, channels)."
-        )
-    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
-        raise DataError(
-            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}."
-        )
-    if len(X) == 0:
-        raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
-    if isinstance(X[0], str):
-        raise DataError(
-            f"{who}: expected sequences of numbers; got texts such as {X[0]!r:.40}. Texts are read by TextClassifier, "
-            "TextRegressor, TextGenerator and Translator, lists of words by SequenceLabeler."
-        )
-    single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
-    if single and not (isinstance(X, np.ndarray) and X.dtype != object):
-        raise ShapeError(
-            f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
-            f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."
-        )
-    made = plain_sequences(X)
-    return [
-        as_sequence(x, index=i, names=names, who=who) if own is None else own
-        for i, (x, own) in enumerate(zip(X, made, strict=True))
-    ]
 
 
 def are_token_lists(X: Any) -> bool:

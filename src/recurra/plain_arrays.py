@@ -5,11 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recurra.array_summaries import Findings
+from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
-
-# Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
-LARGEST, SMALLEST = 1e100, 1e-100
 
 PADDING = "nan"  # what `lengths=` says where sequences end before their last steps without a value
 
@@ -200,38 +197,6 @@ def spread_of_known(values: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.sqrt(mean_of_known((values - center) ** 2, 0)))
 
 
-def check_range(array: np.ndarray, who: str) -> None:
-    """Raise DataError if a number is so large that no sum of squares could hold it; NaN and infinity are left to others."""
-    odd = np.isfinite(array) & (np.abs(array) > LARGEST)
-    if odd.any():
-        raise DataError(
-            f"{who} holds {array[odd].flat[0]:.3g}; values must be below {LARGEST:g} in magnitude. Give them in a larger "
-            "unit, or leave out what stands for no value."
-        )
-
-
-def check_not_tiny(arrays: Sequence[np.ndarray], who: str, findings: Findings | None = None) -> None:
-    """Raise DataError if all numbers of a channel are so small that squares of them cannot be told from 0.
-
-    Parameters
-    ----------
-    arrays : list of ndarray of shape (time, channels) or (n,)
-        All there is to learn from: a number near 0 is fine beside larger ones.
-    findings : Findings, optional
-        What is known of them.
-    """
-    largest = np.zeros(1)
-    for array, look in zip(arrays, (findings or Findings()).looks(arrays), strict=True):
-        if array.size and array.dtype == np.float64:
-            largest = np.maximum(largest, look.largest)
-    tiny = (largest > 0) & (largest < SMALLEST)
-    if tiny.any():
-        raise DataError(
-            f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
-            f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
-        )
-
-
 def padded_lengths(array: np.ndarray) -> np.ndarray:
     """Return for each sequence of an array (sequences, time, ...) the steps up to the last with a value: int64."""
     if array.dtype.kind != "f":
@@ -289,3 +254,138 @@ def end_in_nan(sequences: Sequence[np.ndarray]) -> int:
                 return 0
             count += 1
     return count
+
+
+def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str = "X") -> list[np.ndarray]:
+    """Return a list of float arrays of shape (time, channels).
+
+    Parameters
+    ----------
+    X : list or object array of arrays, array of shape (sequences, time, channels), or of (sequences, time)
+        A two-dimensional array holds one univariate sequence a row.
+
+    Raises
+    ------
+    DataError, ShapeError
+        Naming the sequence that cannot be used.
+    """
+    if isinstance(X, np.ma.MaskedArray) or (hasattr(X, "__array__") and not hasattr(X, "columns")):
+        X = plain(X, f"{who}:")
+        check_padding(X, who)
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+        raise ShapeError(
+            f"{who}: expected several sequences, got one array of shape {X.shape}. "
+            f"Reshape your data: pass [{who}] for a single sequence, or shape (sequences, time, channels)."
+        )
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise DataError(
+            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}."
+        )
+    if len(X) == 0:
+        raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
+    if isinstance(X[0], str):
+        raise DataError(
+            f"{who}: expected sequences of numbers; got texts such as {X[0]!r:.40}. Texts are read by TextClassifier, "
+            "TextRegressor, TextGenerator and Translator, lists of words by SequenceLabeler."
+        )
+    single = not isinstance(X[0], list | tuple) and np.ndim(X[0]) == 0
+    if single and not (isinstance(X, np.ndarray) and X.dtype != object):
+        raise ShapeError(
+            f"{who}: expected several sequences, got a list of single values such as {X[0]!r}. "
+            f"Pass [{who}] for a single sequence. Reshape your data to (sequences, time, channels)."
+        )
+    made = plain_sequences(X)
+    return [
+        as_sequence(x, index=i, names=names, who=who) if own is None else own
+        for i, (x, own) in enumerate(zip(X, made, strict=True))
+    ]
+
+
+def as_sequence(
+    value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X"
+) -> np.ndarray:
+    """Return one sequence as a float array of shape (time, channels); a 1-D array becomes one channel.
+
+    Raises
+    ------
+    DataError
+        If it holds text or complex numbers, has no time step, or is no array that `recurra.plain_arrays.plain` reads.
+    ShapeError
+        If it has more than two dimensions.
+    """
+    value = plain(value, f"{who}: {where(index, names)}")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{who}: {where(index, names)} must have as many values at every step; its rows differ in length."
+        ) from None
+    if array.dtype.kind == "O" and array.ndim < 2 and array.size and _is_row(array.flat[0]):
+        # rows as objects of their own: the list of them says whether they are alike
+        return as_sequence(array.tolist(), index=index, names=names, who=who)
+    if array.dtype.kind == "O":
+        try:
+            array = without_na(array).astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
+            array = array.astype(str)
+    if array.dtype.kind in "USmM":
+        sample = str(array.reshape(-1)[0])[:40] if array.size else ""
+        raise DataError(
+            f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
+            f"Convert it to numbers first{', or use TextClassifier for text' if ' ' in sample else ''}."
+        )
+    if array.dtype.kind == "c":
+        raise DataError(
+            f"{who}: {where(index, names)} must hold real numbers. Complex data not supported; "
+            "pass real and imaginary parts as two channels."
+        )
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ShapeError(
+            f"{who}: {where(index, names)} must have shape (time, channels); got {array.shape}. "
+            "Pass one two-dimensional array per sequence."
+        )
+    if array.shape[0] == 0:
+        raise DataError(
+            f"{who}: {where(index, names)} has no time step; a sequence needs at least one. Remove it or its label."
+        )
+    if array.shape[1] == 0:
+        raise ShapeError(
+            f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
+        )
+    return floats(array, f"{who}: {where(index, names)}")
+
+
+def _is_row(cell: Any) -> bool:
+    return isinstance(cell, list | tuple) or (hasattr(cell, "__array__") and np.ndim(cell) > 0)
+
+
+def check_same_channels(
+    sequences: Sequence[np.ndarray],
+    *,
+    names: Sequence[str | None] | None = None,
+    expected: int | None = None,
+    who: str = "X",
+) -> int:
+    """Return the number of channels all sequences share; raise ShapeError naming the first that differs."""
+    channels = expected if expected is not None else sequences[0].shape[1]
+    for index, sequence in enumerate(sequences):
+        if sequence.shape[1] != channels:
+            rule = (
+                f"the fitted network expects {counted(channels, 'channel')}"
+                if expected is not None
+                else f"{where(0, names)} has {counted(channels, 'channel')}"
+            )
+            looks_turned = sequence.shape[0] == channels and sequence.shape[1] > 1
+            turned = " It looks turned round: pass the transpose." if looks_turned else ""
+            if expected is not None and sequence.shape[1] == 1:
+                turned = (
+                    f" If {who} is one sequence, pass [{who}]: "
+                    f"a two-dimensional {who} is read as one univariate sequence a row."
+                )
+            raise ShapeError(
+                f"{who}: {rule}, but {where(index, names)} has {sequence.shape[1]} (shape {sequence.shape}, "
+                f"read as (time, channels)).{turned} Give every sequence the same channels."
+            )
+    return channels

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recurra.checks import check_same_channels, counted
+from recurra.checks import counted
 from recurra.errors import DataError
 from recurra.estimators.base import Estimator, OutlierMixin
 from recurra.evaluation.explanations.traces import Trace, trace
@@ -18,6 +18,7 @@ from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
 from recurra.inputs.request import Request
 from recurra.inputs.sequences import only_one
 from recurra.options import AnomalyDetectorOptions
+from recurra.plain_arrays import check_same_channels
 from recurra.records import Dataset
 from recurra.serving.models.anomaly_model import AnomalyModel
 from recurra.serving.models.fitted_model import per_sequence

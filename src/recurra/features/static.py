@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import LARGEST
 from recurra.checks import counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
-from recurra.plain_arrays import LARGEST, plain
+from recurra.plain_arrays import plain
 
 # One value of one sequence: a number, a category, or None where it is missing.
 Cell = float | str | None

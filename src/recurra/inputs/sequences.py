@@ -11,21 +11,20 @@ from sklearn.utils.validation import _check_sample_weight, check_array, validate
 
 from recurra.array_summaries import Findings
 from recurra.batches.splits import content_keys
-from recurra.checks import (
-    as_sequence,
-    as_sequences,
-    check_rate,
-    check_same_channels,
-    counted,
-    did_you_mean,
-    listing,
-    where,
-)
+from recurra.checks import check_rate, counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import Cell, StaticInputs, as_table, cells_key
 from recurra.options import SequenceLabelerOptions
-from recurra.plain_arrays import PADDING, check_padding, end_in_nan, plain
+from recurra.plain_arrays import (
+    PADDING,
+    as_sequence,
+    as_sequences,
+    check_padding,
+    check_same_channels,
+    end_in_nan,
+    plain,
+)
 from recurra.readers.tables import nested_cells
 from recurra.records import Dataset, Record, findings_of
 from recurra.serving.inputs import Inputs

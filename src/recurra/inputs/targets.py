@@ -15,11 +15,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from recurra.array_summaries import check_not_tiny, check_range
 from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
-from recurra.plain_arrays import check_not_tiny, check_range, plain
+from recurra.plain_arrays import plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
 

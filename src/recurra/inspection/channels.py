@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.array_summaries import Findings, Look
-from recurra.checks import check_same_channels
+from recurra.plain_arrays import check_same_channels
 from recurra.records import Dataset, findings_of
 
 

@@ -10,9 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_sequence, check_same_channels, did_you_mean, listing
+from recurra.checks import did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, ShapeError
-from recurra.plain_arrays import PADDING, padded_lengths, padding_note, plain
+from recurra.plain_arrays import (
+    PADDING,
+    as_sequence,
+    check_same_channels,
+    padded_lengths,
+    padding_note,
+    plain,
+)
 from recurra.readers.files.unpacked_size import Unfolding
 from recurra.records import Dataset, Record
 

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from recurra.checks import as_sequences, as_texts, as_token_lists
+from recurra.checks import as_texts, as_token_lists
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import SERIES, load_model
+from recurra.plain_arrays import as_sequences
 from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast_rows, label_segments
 from recurra.runs.data.new_data import read_unlabelled, stamp_of, with_static
 from recurra.runs.data.sources import check_data_options

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.checks import as_sequence, check_number
+from recurra.checks import check_number
 from recurra.errors import ShapeError
 from recurra.evaluation.explanations.explanation import Explanation
+from recurra.plain_arrays import as_sequence
 from recurra.ragged import Ragged
 
 Network = Callable[[Ragged], torch.Tensor]

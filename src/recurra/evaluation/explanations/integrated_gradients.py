@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.checks import as_sequence, check_number
+from recurra.checks import check_number
 from recurra.errors import ShapeError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.gradients import evaluation_mode, kind_of_weights, outputs_at
+from recurra.plain_arrays import as_sequence
 
 # Where no number is given the way is cut into so many pieces with so many points each. A piece over which the output
 # changes otherwise than its slopes say is halved, until the pieces' errors together are this share of the output's change

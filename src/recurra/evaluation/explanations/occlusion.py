@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.checks import as_sequence, check_number
+from recurra.checks import check_number
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.evaluation.explanations.gradients import evaluation_mode, kind_of_weights, outputs_at
 from recurra.evaluation.explanations.integrated_gradients import STEPS_AT_ONCE, as_baseline
+from recurra.plain_arrays import as_sequence
 
 # Stretches a sequence is cut into where no window is given.
 STRETCHES = 20

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import check_finite, check_not_tiny
 from recurra.batches.examples import Examples
 from recurra.batches.splits import content_keys
 from recurra.batches.synthetic_faults import plant
-from recurra.checks import as_sequences, check_finite, check_same_channels, counted
+from recurra.checks import counted
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.manifest import origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.inputs.request import Request
 from recurra.options import AnomalyDetectorOptions
-from recurra.plain_arrays import check_not_tiny
+from recurra.plain_arrays import as_sequences, check_same_channels
 from recurra.recipes import anomalies
 from recurra.records import Dataset
 from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel

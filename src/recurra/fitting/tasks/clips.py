@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from recurra.checks import check_finite
+from recurra.array_summaries import check_finite
 from recurra.features.chain import Chain
 from recurra.fitting.tasks.sequences import Learned, Reading
 from recurra.inputs import clips

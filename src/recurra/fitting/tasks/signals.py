@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from recurra.array_summaries import Findings
-from recurra.checks import check_finite
+from recurra.array_summaries import Findings, check_finite, check_not_tiny
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.features.registry import make_features, parse_features
@@ -17,7 +16,6 @@ from recurra.options import (
     SequenceLabelerOptions,
     SequenceRegressorOptions,
 )
-from recurra.plain_arrays import check_not_tiny
 
 SignalOptions = SequenceClassifierOptions | SequenceRegressorOptions | SequenceLabelerOptions
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recurra.array_summaries import check_finite
 from recurra.batches.splits import split
-from recurra.checks import as_sequences, check_finite, counted
+from recurra.checks import counted
 from recurra.errors import DataError, UsageError
+from recurra.plain_arrays import as_sequences
 from recurra.records import Dataset, RunData, findings_of
 from recurra.runs.data.alignment import aligned
 from recurra.runs.data.sources import load_like

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from recurra import store
-from recurra.checks import as_sequences, as_texts, as_token_lists
+from recurra.checks import as_texts, as_token_lists
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.estimators.loading import load_model
 from recurra.export.formats import write
 from recurra.export.model.boundary import REFUSED, refusal
+from recurra.plain_arrays import as_sequences
 from recurra.runs.data.evaluation_data import judged_part
 from recurra.runs.data.new_data import read_unlabelled
 from recurra.runs.data.sources import check_data_options

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from recurra import store
-from recurra.checks import check_finite, check_same_channels
+from recurra.array_summaries import check_finite
 from recurra.errors import StoreError
 from recurra.features.windows.sample_blocks import Blocks
+from recurra.plain_arrays import check_same_channels
 from recurra.ragged import Ragged
 from recurra.serving.anomalies.moving_sums import moving_sums
 from recurra.serving.anomalies.neighbours import Neighbours

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from recurra.checks import check_finite, check_number
+from recurra.array_summaries import check_finite
+from recurra.checks import check_number
 from recurra.features.static import beside_static
 from recurra.serving.inputs import Inputs, Readable
 from recurra.serving.models.fitted_model import FittedModel

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from recurra import store
-from recurra.checks import check_finite, check_same_channels, listing
+from recurra.array_summaries import check_finite
+from recurra.checks import listing
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.prepared_rows import PreparedRows
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import StaticInputs, one_row
 from recurra.kernels.heads import crf, pooling
+from recurra.plain_arrays import check_same_channels
 from recurra.ragged import Ragged
 from recurra.records import Dataset
 from recurra.serving.inputs import Inputs, Readable, StaticRows

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import as_sequences, as_texts, as_token_lists, counted
+from recurra.checks import as_texts, as_token_lists, counted
 from recurra.errors import ShapeError, UsageError
 from recurra.features.texts.symbols import as_sides
+from recurra.plain_arrays import as_sequences
 from recurra.records import Dataset
 from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel, open_file
