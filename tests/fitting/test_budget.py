@@ -130,14 +130,19 @@ def test_groups_are_never_cut_in_the_folds(monkeypatch):
 
     monkeypatch.setattr(budgets, "FOLDS", 3)
     groups = np.arange(30) // 4
-    given = Given(X, np.arange(30) % 2, groups, np.ones(30), None)
+    given = Given(sequences=X, y=np.arange(30) % 2, groups=groups, weights=np.ones(30))
     for stratified in (True, False):
         parts = budgets._folds(given, stratified, 0)
         assert len(parts) == budgets.FOLDS
         for learn, held in parts:
             assert not set(groups[learn]) & set(groups[held])
             assert sorted([*learn, *held]) == list(range(30))
-    assert budgets._folds(Given(X, np.arange(30) % 2, groups // 4, np.ones(30), None), True, 0) == []
+    assert (
+        budgets._folds(
+            Given(sequences=X, y=np.arange(30) % 2, groups=groups // 4, weights=np.ones(30)), True, 0
+        )
+        == []
+    )
 
 
 def _stop_after(monkeypatch, count, where=checkpoints.Checkpoints):

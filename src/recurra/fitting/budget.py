@@ -303,13 +303,13 @@ def loss_of(model: FittedModel, target: Any, held: Any) -> np.ndarray:
     """Return the loss of each sequence held out: minus the logarithm of the true class, or the squared error."""
     if target.task == "regression":
         true = target.encode(held.y) if target.per_step else np.asarray(held.y)
-        found = model.predict(held.inputs)
+        found = model.predict(held)
         if target.per_step:
             return np.array(
                 [np.mean((np.ravel(a) - np.ravel(b)) ** 2) for a, b in zip(true, found, strict=True)]
             )
         return ((found.reshape(len(true), -1) - true.reshape(len(true), -1)) ** 2).mean(axis=1)
-    proba = model.predict_proba(held.inputs)
+    proba = model.predict_proba(held)
     if target.task == "classification":
         return -np.log(np.maximum(proba[np.arange(len(proba)), held.y], 1e-6))
     return np.array(

@@ -14,7 +14,7 @@ from recurra.batches.splits import content_keys
 from recurra.checks import check_rate, counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.rows.missing import FILLING
-from recurra.features.static import Cell, StaticInputs, as_table, cells_key
+from recurra.features.static import StaticInputs, as_table, cells_key
 from recurra.options import SequenceLabelerOptions
 from recurra.plain_arrays import (
     PADDING,
@@ -26,65 +26,48 @@ from recurra.plain_arrays import (
     plain,
 )
 from recurra.readers.tables import nested_cells
-from recurra.records import Dataset, Record, findings_of
-from recurra.serving.inputs import Inputs
+from recurra.records import Dataset, Record, RunData
+from recurra.serving.inputs import Inputs, StaticRows
 
 if TYPE_CHECKING:
     from recurra.inputs.request import Request
     from recurra.serving.models.fitted_model import FittedModel
 
 
-@dataclass(frozen=True)
-class Given:
-    """Training data as read: lists of equal length.
+@dataclass(frozen=True, kw_only=True)
+class Given(Inputs):
+    """Training data as read: what a model reads, and what it is to learn of each sequence.
 
     Parameters
     ----------
-    sequences : list of ndarray of shape (time, channels)
-        Raw values.
     y : array or list
         As given, not yet encoded.
-    groups : ndarray of object or None
-        What a split must not cut.
     weights : ndarray of float64, shape (sequences,)
         Sample weights.
-    names : list of str or None
-        For messages.
+    groups : ndarray of object or None
+        What a split must not cut.
     sample_rate_hz : float or None
         Time steps per second, where the data say so.
-    static : list of tuple or None
-        Static inputs of each sequence, in the columns of `recurra.features.static.StaticInputs`.
-    findings : Findings or None
-        What was found in the sequences so far, where the data carry it.
     """
 
-    sequences: list[np.ndarray]
+    sequences: list[Any]
     y: Any
-    groups: np.ndarray | None
     weights: np.ndarray
-    names: list[str] | None
+    groups: np.ndarray | None = None
     sample_rate_hz: float | None = None
-    static: Sequence[Sequence[Cell]] | None = None
-    findings: Findings | None = None
 
     def take(self, indices: np.ndarray) -> "Given":
         """Return these rows, in this order."""
         chosen = indices.tolist()
-        return Given(
-            [self.sequences[i] for i in chosen],
-            self.y[indices] if isinstance(self.y, np.ndarray) else [self.y[i] for i in chosen],
-            None if self.groups is None else self.groups[indices],
-            self.weights[indices],
-            None if self.names is None else [self.names[i] for i in chosen],
-            self.sample_rate_hz,
-            None if self.static is None else [self.static[i] for i in chosen],
-            self.findings,
+        return replace(
+            self,
+            sequences=[self.sequences[i] for i in chosen],
+            y=self.y[indices] if isinstance(self.y, np.ndarray) else [self.y[i] for i in chosen],
+            weights=self.weights[indices],
+            groups=None if self.groups is None else self.groups[indices],
+            names=None if self.names is None else [self.names[i] for i in chosen],
+            static=None if self.static is None else [self.static[i] for i in chosen],
         )
-
-    @property
-    def inputs(self) -> Inputs:
-        """What a fitted model reads of them."""
-        return Inputs(self.sequences, self.names, self.static, self.findings)
 
     def contents(self) -> list[bytes]:
         """Return 16 bytes for each sequence, equal for equal content."""
@@ -298,21 +281,26 @@ def _is_table(X: Any) -> bool:
     return hasattr(X, "__array__") and np.asarray(X).ndim in (0, 2)
 
 
-def read_training(read: Callable[..., Any], estimator: Any, request: "Request") -> Given:
-    """Return the training data checked for agreeing lengths.
+def read_training(
+    read: Callable[..., Any], estimator: Any, request: "Request", model: "FittedModel | None"
+) -> tuple[Given, StaticInputs | None]:
+    """Return the training data checked for agreeing lengths, and how static inputs are read, where there are some.
 
     Parameters
     ----------
     read : callable (estimator, X, reset) -> (sequences, names)
         Of the task.
+    model : FittedModel or None
+        The one that goes on, whose static inputs they must have.
 
     Raises
     ------
     DataError
         If y is missing, of another length than X, or no sequence has a positive weight.
+    DataError, ShapeError, UsageError
+        If what is given as static inputs is none, or has not those of the model.
     """
-    who, X, sample_weight = type(estimator).__name__, request.X, request.sample_weight
-    y, groups = request.y, request.groups
+    who, X, y, groups = type(estimator).__name__, request.X, request.y, request.groups
     if isinstance(X, Dataset):
         y = X.y if y is None else y
         groups = X.groups if groups is None else groups
@@ -321,13 +309,11 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         raise DataError(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
+    y, groups = plain(y, f"{who}: y"), plain(groups, f"{who}: groups")
     _check_one_target(who, y, len(sequences), steps=isinstance(estimator, SequenceLabelerOptions))
     check_collection(f"{who}: y", y, len(sequences))
-    y = plain(y, f"{who}: y")
     y = np.asarray(y) if hasattr(y, "__array__") else y
-    if groups is not None:
-        groups = plain(groups, f"{who}: groups")
-        groups = np.asarray(groups) if hasattr(groups, "__array__") else groups
+    groups = np.asarray(groups) if hasattr(groups, "__array__") else groups
     for word, values in (("y", y), ("groups", groups)):
         if values is not None and len(values) != len(sequences):
             raise DataError(
@@ -335,8 +321,25 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
                 f"{counted(len(sequences), 'sequence')} in X, {counted(len(values), 'entry', 'entries')} in {word}. Give "
                 "one entry per sequence."
             )
-    weights = _check_sample_weight(
-        sample_weight, np.empty(len(sequences)), dtype=np.float64, ensure_non_negative=True
+    weights = _weights(who, request.sample_weight, len(sequences))
+    static, rows = _read_static(who, request, len(sequences), names, model)
+    given = Given(
+        sequences=sequences,
+        names=names,
+        static=rows,
+        y=y,
+        weights=weights,
+        groups=None if groups is None else np.fromiter(groups, dtype=object, count=len(sequences)),
+        sample_rate_hz=X.sample_rate_hz if isinstance(X, Dataset) else None,
+        findings=X.findings if isinstance(X, RunData) else Findings(),
+    )
+    return given, static
+
+
+def _weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
+    """Return sample weights, checked, as float64 of shape (count,)."""
+    weights: np.ndarray = _check_sample_weight(
+        sample_weight, np.empty(count), dtype=np.float64, ensure_non_negative=True
     )
     if not (weights > 0).any():
         raise DataError(
@@ -346,12 +349,7 @@ def read_training(read: Callable[..., Any], estimator: Any, request: "Request") 
         raise DataError(
             f"{who}: sample_weight must be at most 1e30; got {weights.max():.3g}. Divide all by it."
         )
-    kept = None
-    if groups is not None:
-        kept = np.empty(len(sequences), dtype=object)
-        kept[:] = list(groups)
-    rate = X.sample_rate_hz if isinstance(X, Dataset) else None
-    return Given(sequences, y, kept, weights, names, rate, findings=findings_of(X) or Findings())
+    return weights
 
 
 def _check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:
@@ -385,28 +383,21 @@ def _check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:
         )
 
 
-def read_static(
-    who: str, request: "Request", given: Given, model: "FittedModel | None"
-) -> tuple[StaticInputs | None, Given]:
-    """Return which static inputs there are, those of the network that goes on, and the data with them.
-
-    Raises
-    ------
-    DataError, ShapeError, UsageError
-        If they are no static inputs, or not those of the network.
-    """
-    count = len(given.sequences)
+def _read_static(
+    who: str, request: "Request", count: int, sequences: list[str] | None, model: "FittedModel | None"
+) -> tuple[StaticInputs | None, StaticRows | None]:
+    """Return which static inputs there are, those of the network that goes on, and their values."""
     if model is not None:
-        rows = model.static_rows(who, request.static, count, names=given.names, data=request.X)
-        return model.static, replace(given, static=rows)
+        rows = model.static_rows(who, request.static, count, names=sequences, data=request.X)
+        return model.static, rows
     static, names = request.static, None
     if static is None and isinstance(request.X, Dataset):
         static, names = request.X.static, request.X.static_names
     if static is None:
-        return None, given
-    table = as_table(who, static, count, sequences=given.names, names=names)
+        return None, None
+    table = as_table(who, static, count, sequences=sequences, names=names)
     columns = StaticInputs.of(who, table)
-    return columns, replace(given, static=columns.of_table(who, table, given.names))
+    return columns, columns.of_table(who, table, sequences)
 
 
 def validation_pair(who: str, validation: Any) -> tuple[Any, Any]:

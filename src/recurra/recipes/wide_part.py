@@ -47,7 +47,7 @@ def fit_wide(
     from recurra.training.closed_form import best_temperature, ridge
 
     share = share_of(len(given.sequences), texts=False, single=False)
-    prepared = model.prepare(given.inputs)
+    prepared = model.prepare(given)
     few = len(prepared) <= MANY
     sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
     summary = Summary.fit(prepared, random_state=seed + APART, **sizes)
@@ -82,7 +82,7 @@ def with_best_share(wide: WidePart, early: WidePart, alone: "FittedModel", judge
     """
     from recurra.training.closed_form import best_share
 
-    outputs = np.log(np.maximum(alone.predict_proba(judges.inputs), SUREST))
+    outputs = np.log(np.maximum(alone.predict_proba(judges), SUREST))
     codes = np.asarray(judges.y)
     found = best_share(early.scores(judges.sequences), outputs, codes, judges.weights, SHARES)
     return replace(wide, share=found)

@@ -26,7 +26,6 @@ from recurra.inputs.sequences import (
     Given,
     check_steps,
     merged,
-    read_static,
     read_training,
     validation_parts,
 )
@@ -115,7 +114,7 @@ class SequenceTask(Task):
             raise UsageError(
                 f"{start.who}: static= is for SequenceClassifier, SequenceRegressor and SequenceLabeler; leave it out."
             )
-        given = read_training(self.reading.read, estimator, request)
+        given, static = read_training(self.reading.read, estimator, request, model)
         own = self.reading.contents
         contents = given.sequences if own is None else own(X, given.sequences)
         if model is None:
@@ -129,7 +128,6 @@ class SequenceTask(Task):
             self.reading.check is not None
         ):  # before merging, which sorts: a message names the sequence where the user has it
             self.reading.check(estimator, given)
-        static, given = read_static(start.who, request, given, model)
         judges = (
             None
             if request.validation is None
@@ -148,7 +146,7 @@ class SequenceTask(Task):
                 f"{who}: validation must hold one label per sequence; got {len(sequences)} sequences and {len(encoded)} "
                 "labels."
             )
-        judges = Given(sequences, encoded, None, np.ones(len(sequences)), names)
+        judges = Given(sequences=sequences, names=names, y=encoded, weights=np.ones(len(sequences)))
         if static is None:
             return judges
         columns = None
@@ -183,11 +181,11 @@ class SequenceTask(Task):
         manifest = manifest if self.reading.told is None else self.reading.told(options, learned, manifest)
         shape_only = FittedModel(manifest, learned.features, {})
         if fitted is not None:  # of other channels, perhaps; what features were learned from has been checked
-            shape_only.check(learn.inputs)
+            shape_only.check(learn)
         examples = rows_of(shape_only, learn, target)
         validation = None
         if judges is not None:
-            shape_only.check(judges.inputs)
+            shape_only.check(judges)
             validation = rows_of(shape_only, judges, target)
         longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
@@ -293,7 +291,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
 
 def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
     """Return the training examples: sequences, checked before, as rows; with a target each, or one for each of the rows."""
-    inputs, targets = model.rows(given.inputs), target.scaled(given.y)
+    inputs, targets = model.rows(given), target.scaled(given.y)
     return Examples(
         inputs=inputs,
         targets=targets if not target.per_step else row_targets(model, targets, inputs),
