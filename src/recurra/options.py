@@ -65,7 +65,7 @@ class Option:
     default: Any
     doc: str = ""
     kind: str = "object"
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     low: float | None = None
     high: float | None = None
     low_open: bool = False

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from recurra.errors import RecurraError, UsageError
 from recurra.export.formats import write
-from recurra.fitting.option_checks import check_params, from_file
+from recurra.fitting.option_checks import from_file
 from recurra.fitting.task import Task
 from recurra.options import Running, Seed, options_of
 
@@ -71,10 +71,6 @@ class Estimator(BaseEstimator, Seed, Running):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         _document(cls)
-
-    def _check_options(self) -> None:
-        """Raise UsageError at the first option whose value is out of its range."""
-        check_params(type(self).__name__, self.get_params(deep=False), options_of(type(self)))
 
     def _learned(self) -> None:
         """Set the attributes that ``fit`` learned from ``model_``."""

@@ -125,7 +125,10 @@ class Chain:
             steps.append(MissingMask())
         if rows is not None:
             steps.append(rows)
-        return cls(steps, channels)
+        found = cls(steps, channels)
+        if rows is not None:  # what is computed before has been checked
+            found.check_lengths(sequences, names)
+        return found
 
     @property
     def alignment(self) -> Alignment | None:
@@ -230,7 +233,9 @@ class Chain:
         DataError
             Naming the first sequence that gives no row.
         """
-        columns = self.input_size + (0 if beside is None else beside.shape[1])
+        only_scaled = self.only_scaling is not None
+        columns = self.n_channels if only_scaled else self.input_size
+        columns += 0 if beside is None else beside.shape[1]
         many = 4 * sum(map(len, sequences)) * columns > KEPT_BYTES
         if many and self.reads_numbers and self.keeps_steps:
 
@@ -240,7 +245,8 @@ class Chain:
 
             return PreparedRows(sequences, make)
         made = self.transform_all(sequences)
-        self.check_rows(made, names)
+        if not only_scaled:
+            self.check_rows(made, names)
         if beside is None:
             return made
         return [beside_static(own, code) for own, code in zip(made, beside, strict=True)]

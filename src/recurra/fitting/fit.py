@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 from recurra.checks import check_torch
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
+from recurra.fitting.option_checks import check_params
 from recurra.fitting.task import Member, Start
 from recurra.fitting.train_member import train_member
 from recurra.inputs.request import Request
+from recurra.options import options_of
 
 E = TypeVar("E", bound=Any)
 
@@ -35,18 +37,15 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     MissingExtraError
         If torch is not installed.
     """
-    estimator._check_options()
-    check_torch(f"{type(estimator).__name__}.fit")
+    who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
+    check_torch(f"{who}.fit")
+    check_params(who, as_given, options_of(type(estimator)))
     from recurra.training.distributed.workers import join
 
     workers = join(estimator.shards)
-    found = resuming.find(estimator, resume) if workers.leads else None
-    fitted = resuming.fitted_before(estimator, resume)
-    seed = workers.shared(resuming.seed_of(resuming.random_state(estimator, found)))
-    start = Start(type(estimator).__name__, seed, fitted)
-    task = estimator.task
+    seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
+    start = Start(who, workers.shared(seed), fitted)
     data = task.read(estimator, request, start)
-    as_given = estimator.get_params(deep=False)
     usual = task.decide(estimator, data, start)
     decided, budget = budgets.decide(
         estimator, task, data, start, usual, resume=resume, workers=workers.count

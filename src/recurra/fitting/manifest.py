@@ -43,14 +43,24 @@ def plain_params(estimator: Any) -> dict[str, Any]:
         if name == "class_weight" and isinstance(value, dict):
             value = {str(label): float(weight) for label, weight in value.items()}
         if name == "pooling":
-            value = joined_pooling(value)
+            value = value if isinstance(value, str) else "+".join(value)  # ("mean", "max") is "mean+max"
         out[name] = list(value) if isinstance(value, tuple) else value
     return out
 
 
-def joined_pooling(pooling: str | Sequence[str]) -> str:
-    """Return several poolings as one name: ``("mean", "max")`` is ``"mean+max"``."""
-    return pooling if isinstance(pooling, str) else "+".join(pooling)
+def begun(options: Any, target: Target, given: Given) -> dict[str, Any]:
+    """Return what the model file says of sequences before anything is trained."""
+    return {
+        "params": plain_params(options),
+        "task": target.task,
+        "target": target.to_manifest(),
+        "channel_names": getattr(options, "channel_names_in_", None),
+        "sample_rate_hz": given.sample_rate_hz,
+        "input": {
+            "n_features_in": getattr(options, "n_features_in_", None),
+            "feature_names_in": list(map(str, getattr(options, "feature_names_in_", []))),
+        },
+    }
 
 
 def trained_members(members: Sequence[Member]) -> dict[str, Any]:

@@ -55,26 +55,34 @@ def folder_of(options: Any, member: int) -> Any:
     return folder
 
 
-def fitted_before(estimator: Any, resume: bool) -> Any:
-    """Return the model that training goes on from; None for first weights.
+def begin(estimator: Any, resume: bool, *, leads: bool) -> tuple[int, Any, Any]:
+    """Return the seed of a training, the model that it goes on from, and its newest checkpoint; None for what is not.
+
+    Parameters
+    ----------
+    leads : bool
+        Whether this process looks for checkpoints, see `recurra.training.distributed.workers`.
 
     Raises
     ------
     NotFittedError
         If training is to go on, and there is neither a model nor a folder of checkpoints.
+    UsageError
+        If ``random_state`` is none, or training is to begin anew where another one has not come to its end.
     """
+    folder = estimator.checkpoint_dir
+    found = newest(Place(type(estimator).__name__, folder, 0), resume) if leads else None
+    fitted = None
     if resume:
-        if estimator.checkpoint_dir is None:
+        if folder is None:
             estimator._check_fitted()
-        return getattr(estimator, "model_", None)
-    if estimator.checkpoint_dir is not None and hasattr(estimator, "model_"):
+        fitted = getattr(estimator, "model_", None)
+    elif folder is not None and hasattr(estimator, "model_"):
         del estimator.model_  # should this training be interrupted, it is the one to go on with
-    return None
-
-
-def find(estimator: Any, resume: bool) -> Any:
-    """Return the newest checkpoint in ``checkpoint_dir``, None where training begins anew; see `newest`."""
-    return newest(Place(type(estimator).__name__, estimator.checkpoint_dir, 0), resume)
+    random_state = estimator.random_state
+    if found is not None and not isinstance(random_state, int | np.integer):
+        random_state = found.identity.get("seed")  # the option would draw a new one at every call
+    return seed_of(random_state), fitted, found
 
 
 def newest(place: Place, resume: bool) -> Any:
@@ -156,12 +164,6 @@ def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
             f"{who}: the data are not those that {found.path} was written with. "
             "Give the same data to go on, or another checkpoint_dir to begin anew."
         )
-
-
-def random_state(estimator: Any, found: Any) -> Any:
-    """Return the estimator's word, or the checkpoint's seed where the word draws a new one at every call."""
-    word = estimator.random_state
-    return word if found is None or isinstance(word, int | np.integer) else found.identity.get("seed")
 
 
 def seed_of(random_state: Any) -> int:

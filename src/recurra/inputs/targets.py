@@ -19,7 +19,7 @@ from recurra.array_summaries import check_not_tiny, check_range
 from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
-from recurra.options import ForecasterOptions, SequenceLabelerOptions, SequenceLoss
+from recurra.options import ClassWeights, ForecasterOptions, SequenceLabelerOptions, SequenceLoss
 from recurra.plain_arrays import plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
@@ -366,36 +366,34 @@ def target_from_manifest(task: str, manifest: Mapping[str, Any]) -> Target:
     return (ChainTarget if manifest.get("chain") else StepTarget)(classes_from_manifest(manifest))
 
 
-def class_weights(
-    who: str, given: Any, target: Target, encoded: Any, weights: np.ndarray
-) -> np.ndarray | None:
-    """Return one loss weight per class, float32, or None.
+def class_weights(who: str, options: Any, target: Target, given: Given) -> np.ndarray | None:
+    """Return one loss weight per class, float32, or None where all have the same.
 
     Parameters
     ----------
-    given : None, "balanced" or dict of class to weight
-        The constructor's word; classes a dictionary leaves out weigh 1.
-    encoded : ndarray or list of ndarray
-        Class indices of the training part.
-    weights : ndarray of shape (sequences,)
-        Sample weights of the training part.
+    options : estimator
+        Classes that a dictionary as ``class_weight`` leaves out weigh 1.
+    given : Given
+        The training part, its labels encoded by ``target``.
     """
-    if given is None or not isinstance(target, KnownClasses):
+    asked = options.class_weight if isinstance(options, ClassWeights) else None
+    if asked is None or not isinstance(target, KnownClasses):
         return None
     size = target.output_size
-    if isinstance(given, str):
+    if isinstance(asked, str):
+        encoded, weights = given.y, given.weights
         flat, each = (encoded, weights) if isinstance(target, ClassTarget) else _flat(encoded, weights)
         present = np.unique(flat)
         out = np.ones(size)
         out[present] = compute_class_weight("balanced", classes=present, y=flat, sample_weight=each)
         return out.astype(np.float32)
     known = target.classes.tolist()
-    unknown = [label for label in given if label not in known]
+    unknown = [label for label in asked if label not in known]
     if unknown:
         raise UsageError(f"{who}: class_weight names {listing(unknown)}, the classes are {listing(known)}.")
-    for label, weight in given.items():
+    for label, weight in asked.items():
         check_number(who, f"class_weight of {listing([label])}", weight, low=0)
-    return np.array([given.get(label, 1.0) for label in known], dtype=np.float32)
+    return np.array([asked.get(label, 1.0) for label in known], dtype=np.float32)
 
 
 def _plain(who: str, y: Any) -> Any:

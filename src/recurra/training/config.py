@@ -6,14 +6,19 @@ from typing import Any
 
 import torch
 
-from recurra.checks import check_choice, check_number, check_values, did_you_mean, listing
+from recurra.checks import check_values, did_you_mean, listing
 from recurra.errors import UsageError
-from recurra.options import OPTIMIZERS, OPTIONS, SCHEDULES
+from recurra.options import OPTIMIZERS, OPTIONS, SCHEDULES, Option
 from recurra.training.optimizers import check_optimizer
 from recurra.training.schedules.curriculum import Curriculum, as_curriculum
 from recurra.training.schedules.learning_rate import check_schedule
 
-_NUMBERS = ("max_epochs", "batch_size", "learning_rate", "weight_decay", "grad_clip", "patience")
+# Ranges; what is not here has a check of its own.
+_OPTIONS = ("max_epochs", "batch_size", "learning_rate", "weight_decay", "grad_clip", "patience", "shards")
+_RANGES = {name: OPTIONS[name] for name in _OPTIONS} | {
+    "seed": Option("seed", 0, kind="int", low=0, high=2**63 - 1),
+    "verbose": Option("verbose", 0, kind="choice", choices=(0, 1, 2)),
+}
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,8 @@ class TrainingConfig:
     verbose: int = 0  # 0 silent, 1 a live line on a terminal, 2 a log line an epoch
 
     def __post_init__(self) -> None:
-        who = "TrainingConfig"
         check_device(self.device)
-        check_values(who, {name: getattr(self, name) for name in _NUMBERS}, OPTIONS)
-        check_number(who, "shards", self.shards, integer=True, low=1)
-        check_number(who, "seed", self.seed, integer=True, low=0, high=2**63 - 1)
-        check_choice(who, "verbose", self.verbose, [0, 1, 2])
+        check_values("TrainingConfig", vars(self), _RANGES)
         if self.optimizer not in OPTIMIZERS:
             check_optimizer(self.optimizer, weight_decay=self.weight_decay)
         if self.lr_schedule not in SCHEDULES:

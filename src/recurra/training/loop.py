@@ -7,12 +7,10 @@ import torch
 
 from recurra.batches.examples import Examples
 from recurra.interrupts import held_back_interrupt
-from recurra.training import failures
 from recurra.training.callbacks import Callback
 from recurra.training.callbacks.progress import make_progress
 from recurra.training.config import TrainingConfig
 from recurra.training.distributed.workers import Workers, join, one_thread
-from recurra.training.gradient_record import warn_of_gradients
 from recurra.training.losses import Loss
 from recurra.training.run import Run, Score
 from recurra.training.state import TrainingResult, TrainingState
@@ -103,31 +101,4 @@ def train(
             run.restore(start)
         if workers.count > 1:  # the fingerprint is a digest of all data
             workers.check_same(run.fingerprint, run.network)
-        return _carry_out(run)
-
-
-def _carry_out(run: Run) -> TrainingResult:
-    """Run to the end, whatever the end is, and leave good weights behind."""
-    try:
-        for callback in run.callbacks:
-            callback.on_train_begin(run)
-        stopped = run.all_epochs()
-        result = run.result(stopped, state=run.state())
-        run.leave_best_weights()
-        warn_of_gradients(result.history, run.network, run.config.grad_clip)
-        for callback in run.callbacks:
-            callback.on_train_end(run, result)
-        return result
-    except KeyboardInterrupt:
-        for callback in run.callbacks:
-            callback.on_interrupt(run)
-        run.leave_best_weights()
-        raise
-    except Exception as error:
-        run.whole = False
-        run.leave_best_weights()
-        if isinstance(error, failures.FailedTrainingError):
-            error.result = run.result(error.reason, state=None)
-        for callback in run.callbacks:
-            callback.on_error(run, error)
-        raise
+        return run.to_the_end()

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from recurra.batches.bucketing import padding_share, plan
+from recurra.batches.bucketing import batches_of, padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.interrupts import Interrupt
@@ -26,7 +26,7 @@ from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers
-from recurra.training.gradient_record import GradientRecord
+from recurra.training.gradient_record import GradientRecord, warn_of_gradients
 from recurra.training.losses import Loss
 from recurra.training.schedules.curriculum import as_curriculum, up_to
 from recurra.training.schedules.learning_rate import Schedule
@@ -84,6 +84,9 @@ class Run:
         self.config, self.callbacks = config, callbacks
         self._loss, self._score, self._interrupt = loss, score, interrupt
         self._workers = workers
+        # Best weights with validation, else those of the last finished epoch; at first those training began
+        # with.
+        self._kept = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
         self.device = torch.device(config.device)
         self._generator = torch.Generator(self.device)
         # an optimizer of the user's own may draw as well
@@ -94,8 +97,10 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
-        self.schedule = self._schedule()
+        self.batches_per_epoch = batches_of(len(examples.lengths), config.batch_size)
+        self.schedule = Schedule(
+            config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
+        )
         self.curriculum = None if config.curriculum is None else as_curriculum(config.curriculum)
         self._longest = int(examples.lengths.max())
         self._gradients = GradientRecord(self.batches_per_epoch, self.examples.lengths)
@@ -108,9 +113,6 @@ class Run:
         self._asked_to_stop = False
         self._seconds_before = 0.0
         self._began = time.perf_counter()
-        # Best weights with validation, else those of the last finished epoch; at first those training began
-        # with.
-        self._kept = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
         self._sharded = None
         if config.shards > 1:
             self._sharded = ShardedStep(
@@ -131,13 +133,8 @@ class Run:
     def extend(self, max_epochs: int) -> None:
         """Go on to another last epoch, and with the learning rate on the course planned for that many."""
         if max_epochs != self.config.max_epochs:
-            before, self.config = self.schedule.state(), replace(self.config, max_epochs=max_epochs)
-            self.schedule = self._schedule()
-            self.schedule.restore(before)
-
-    def _schedule(self) -> Schedule:
-        config, steps = self.config, self.batches_per_epoch
-        return Schedule(config.lr_schedule, steps_per_epoch=steps, max_epochs=config.max_epochs)
+            self.config = replace(self.config, max_epochs=max_epochs)
+            self.schedule.max_epochs = max_epochs
 
     def rest(self, seconds: float) -> None:
         """Let time pass that is no part of training; Ctrl-C ends it."""
@@ -224,6 +221,32 @@ class Run:
 
     # What `train` is made of.
 
+    def to_the_end(self) -> TrainingResult:
+        """Train to the end, whatever the end is, and leave good weights behind."""
+        try:
+            for callback in self.callbacks:
+                callback.on_train_begin(self)
+            stopped = self.all_epochs()
+            result = self.result(stopped, state=self.state())
+            self.leave_best_weights()
+            warn_of_gradients(result.history, self.network, self.config.grad_clip)
+            for callback in self.callbacks:
+                callback.on_train_end(self, result)
+            return result
+        except KeyboardInterrupt:
+            for callback in self.callbacks:
+                callback.on_interrupt(self)
+            self.leave_best_weights()
+            raise
+        except Exception as error:
+            self.whole = False
+            self.leave_best_weights()
+            if isinstance(error, failures.FailedTrainingError):
+                error.result = self.result(error.reason, state=None)
+            for callback in self.callbacks:
+                callback.on_error(self, error)
+            raise
+
     def all_epochs(self) -> str:
         """Train until the end and return why it is the end."""
         while True:
@@ -286,7 +309,7 @@ class Run:
     def _plan(self) -> list[np.ndarray]:
         lengths, size, seed = self.examples.lengths, self.config.batch_size, self.config.seed
         if self.length_limit == self._longest:
-            return self.examples.plan(size, seed=seed, epoch=self.epoch)
+            return plan(lengths, size, seed=seed, epoch=self.epoch)
         short = up_to(lengths, self.length_limit)
         return [short[part] for part in plan(lengths[short], size, seed=seed, epoch=self.epoch)]
 

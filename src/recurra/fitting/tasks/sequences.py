@@ -13,9 +13,8 @@ from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.static import StaticInputs
 from recurra.fitting.manifest import (
-    joined_pooling,
+    begun,
     origin,
-    plain_params,
     trained_members,
     training_facts,
 )
@@ -30,7 +29,7 @@ from recurra.inputs.sequences import (
     validation_parts,
 )
 from recurra.inputs.targets import Fitted, Target, class_weights, target_from_manifest
-from recurra.options import ClassWeights, Pooling, Scaling, SequenceOptions, Signals, Wide
+from recurra.options import Scaling, SequenceOptions, Signals, Wide
 from recurra.recipes import recipe
 from recurra.recipes.wide_part import fit_wide, shares_by_judging, with_best_share
 from recurra.records import Dataset
@@ -169,13 +168,14 @@ class SequenceTask(Task):
         """Split, learn target and features from the part that trains, and describe network and model."""
         everything, fitted = data.given, start.fitted
         learn, judges = split(options, data, start.seed)
-        target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
         learned = (
             self.reading.features(options, learn)
             if fitted is None
             else Learned(fitted.features, facts=fitted.manifest.get("text"))
         )
-        manifest = _manifest(options, target, everything)
+        target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
+        loss = self.loss(options, target, class_weights(start.who, options, target, learn))
+        manifest = begun(options, target, everything)
         if data.static is not None:
             manifest["static"] = _static(start, data.static, learn).to_manifest()
         manifest = manifest if self.reading.told is None else self.reading.told(options, learned, manifest)
@@ -209,7 +209,7 @@ class SequenceTask(Task):
             start,
             front=self.reading.front(options, learned),
             sizes=sizes,
-            pooled=not target.per_step,
+            pooling="none" if target.per_step else manifest["params"]["pooling"],
             longest=longest,
             first_vectors=learned.first_vectors,
             static_size=0 if data.static is None else shape_only.static_size,
@@ -219,7 +219,7 @@ class SequenceTask(Task):
             examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=self.loss(options, target, _of_class(options, start, target, learn)),
+            loss=loss,
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=shape_only.manifest["params"],
@@ -228,17 +228,11 @@ class SequenceTask(Task):
         )
 
 
-def _of_class(options: SequenceOptions, start: Start, target: Target, given: Given) -> np.ndarray | None:
-    """Return the weight of each class, None where all have the same."""
-    asked = options.class_weight if isinstance(options, ClassWeights) else None
-    return class_weights(start.who, asked, target, given.y, given.weights)
-
-
 def _linear_part(
     options: SequenceOptions, start: Start, shape_only: FittedModel, target: Target, given: Given
 ) -> WidePart:
     """Return the linear part learned from these sequences."""
-    own = _of_class(options, start, target, given)
+    own = class_weights(start.who, options, target, given)
     each = given.weights if own is None else given.weights * own[np.asarray(given.y)]
     return fit_wide(start.seed, shape_only, given, target, each)
 
@@ -256,21 +250,6 @@ def _of_budget(options: Any, members: int) -> str:
     if seconds is None:
         return ""
     return f"Within the budget of {seconds:g} s: {members} member{'s' if members > 1 else ''}."
-
-
-def _manifest(options: SequenceOptions, target: Target, given: Given) -> dict[str, Any]:
-    """Return what the model file says before anything is trained."""
-    return {
-        "params": plain_params(options),
-        "task": target.task,
-        "target": target.to_manifest(),
-        "channel_names": getattr(options, "channel_names_in_", None),
-        "sample_rate_hz": given.sample_rate_hz,
-        "input": {
-            "n_features_in": getattr(options, "n_features_in_", None),
-            "feature_names_in": [str(n) for n in getattr(options, "feature_names_in_", [])],
-        },
-    }
 
 
 def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Given, Given | None]:
@@ -315,7 +294,7 @@ def build_network(
     *,
     front: dict[str, Any] | None,
     sizes: tuple[int, int],
-    pooled: bool,
+    pooling: str,
     longest: int,
     first_vectors: np.ndarray | None,
     static_size: int = 0,
@@ -326,8 +305,8 @@ def build_network(
     ----------
     sizes : (int, int)
         Numbers a row has, and outputs.
-    pooled : bool
-        Whether there is one answer per sequence.
+    pooling : str
+        See `NetworkConfig`.
     longest : int
         Rows of the longest training sequence.
     static_size : int
@@ -352,7 +331,7 @@ def build_network(
             output_size=sizes[1],
             num_layers=int(options.num_layers),
             bidirectional=bool(options.bidirectional),
-            pooling=joined_pooling(options.pooling) if pooled and isinstance(options, Pooling) else "none",
+            pooling=pooling,
             dropout=float(options.dropout),
             front=front,
             crf=bool(getattr(options, "crf", False)),

@@ -40,10 +40,9 @@ def features(options: SignalOptions, given: Given) -> Learned:
         features=[] if words is None else make_features(words, channels, given.sample_rate_hz),
         rows=None if front is None else front.windows,
         names=given.names,
-        complete=given.findings is not None and given.findings.complete(given.sequences),
+        complete=options.missing not in FILLING or (given.findings or Findings()).complete(given.sequences),
     )
-    chain.check_lengths(given.sequences, given.names)
-    if chain.alignment is None and not isinstance(options, Pooling):
+    if words is not None and chain.alignment is None and not isinstance(options, Pooling):
         raise UsageError(
             f"{type(options).__name__}: beat_intervals gives a row per heartbeat, which cannot label every time step; "
             "choose features that give a row per window."
