@@ -13,7 +13,7 @@ from recurra.features.static import StaticColumn, StaticInputs, beside_static
 from recurra.features.texts.ngrams import NGrams
 from recurra.features.windows.sliding import Windows
 from recurra.features.windows.statistics import Samples
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import VARIANTS
 from recurra.ragged import Ragged
 from recurra.serving.inputs import Inputs
 from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest

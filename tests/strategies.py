@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+from recurra.kernels.cell import CELLS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RecurrentCase:
 
     @property
     def hidden_size(self) -> int:
-        return self.weights["weight_ih_l0"].shape[0] // GATES[self.cell]
+        return self.weights["weight_ih_l0"].shape[0] // CELLS[self.cell].blocks
 
     @property
     def proj_size(self) -> int:
@@ -69,7 +69,11 @@ def make_case(
     """Build a case from sizes; everything random follows from ``seed``."""
     rng = np.random.default_rng(seed)
     lengths = np.asarray(batch_lengths, np.int64)
-    directions, gates, out = 2 if bidirectional else 1, GATES[cell] * hidden_size, proj_size or hidden_size
+    directions, gates, out = (
+        2 if bidirectional else 1,
+        CELLS[cell].blocks * hidden_size,
+        proj_size or hidden_size,
+    )
     weights: dict[str, np.ndarray] = {}
 
     def draw(*shape: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 import recurra
 from recurra.errors import UsageError
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import VARIANTS
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ def test_initialization_decides_where_training_begins():
         ),
         (
             {"initialization": "chrono", "cell": "rnn"},
-            r"'chrono' sets the gates of an LSTM or GRU; cell='rnn' has none",
+            r"'chrono' sets the gates that keep the state; cell='rnn' has none",
         ),
         ({"initialization": "chron"}, r"initialization must be one of .* Did you mean 'chrono'\?"),
         ({"curriculum": 0}, r"curriculum must be a whole number of at least 1; got 0"),

@@ -11,9 +11,9 @@ from recurra.errors import UsageError
 from recurra.evaluation.drawing import cells as draw_cells
 from recurra.evaluation.drawing import network as draw_network
 from recurra.evaluation.drawing import unrolled
-from recurra.evaluation.drawing.cells import EQUATIONS
+from recurra.evaluation.drawing.cells import PANELS
 from recurra.evaluation.drawing.sketch import Sketch
-from recurra.kernels.networks.activations import GATE_NAMES
+from recurra.kernels.cell import CELLS as DESCRIBED
 from recurra.nn import NetworkConfig, SequenceNetwork, build
 
 draw = recurra.draw
@@ -119,9 +119,9 @@ def test_every_gate_of_the_kernels_has_its_equation(cell):
     gates = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](2, 7).weight_hh_l0.shape[
         0
     ] // 7
-    named = [equation.split(" = ")[0] for equation in EQUATIONS[cell]]
-    assert gates == max(1, len(GATE_NAMES[cell]))
-    assert set(GATE_NAMES[cell]) <= set(named)
+    named = [equation.split(" = ")[0] for equation in PANELS[cell].equations]
+    assert gates == max(1, len(DESCRIBED[cell].gates))
+    assert set(DESCRIBED[cell].gates) <= set(named)
     assert named[-1] == "h"
 
 
@@ -132,14 +132,14 @@ def test_equations_are_what_torch_computes(cell):
     kind = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}[cell]
     module = kind(3, 5).double()
     x, h, c = torch.rand(3).double(), torch.rand(5).double(), torch.rand(5).double()
-    gates = GATE_NAMES[cell] or ("",)
+    gates = DESCRIBED[cell].gates or ("",)
     known = {"x": x, "hp": h, "cp": c, "sigma": torch.sigmoid, "tanh": torch.tanh}
     for k, gate in enumerate(gates):
         rows = slice(5 * k, 5 * k + 5)
         known[f"W{gate}"], known[f"U{gate}"] = module.weight_ih[rows], module.weight_hh[rows]
         known[f"b{gate}"] = module.bias_ih[rows] + module.bias_hh[rows]
         known[f"bi{gate}"], known[f"bh{gate}"] = module.bias_ih[rows], module.bias_hh[rows]
-    for equation in EQUATIONS[cell]:
+    for equation in PANELS[cell].equations:
         name, code = equation.replace("_{", "").replace("}", "").split(" = ")
         for sign, python in (
             ("h′", "hp"),

@@ -11,7 +11,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import recurra.kernels
 from recurra.kernels import native_calls
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import CELLS, VARIANTS
 from recurra.kernels.cells.cell_variants import variant_forward
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
@@ -85,7 +85,7 @@ def check(rng):
 def check_variant(rng):
     """One random case of a variant: native against reference, threads, gradients that are finite, a few steps."""
     cell, dtype = str(rng.choice(list(VARIANTS))), rng.choice([np.float32, np.float64])
-    inputs, hidden, gates = int(rng.integers(1, 120)), int(rng.integers(1, 150)), native_calls.GATES[cell]
+    inputs, hidden, gates = int(rng.integers(1, 120)), int(rng.integers(1, 150)), CELLS[cell].blocks
     shapes = {
         "weight_ih": (gates * hidden, inputs),
         "weight_hh": (gates * hidden, hidden),

@@ -81,7 +81,7 @@ def test_a_layer_alone_and_equal_seeds():
         (
             "rnn",
             {"initialization": "chrono", "max_length": 9},
-            r"'chrono' sets the gates .* a plain RNN has none\. Use",
+            r"'chrono' sets the gates .* RNN.* has none\. Use",
         ),
         ("lstm", {"initialization": "chrono"}, r"'chrono' needs max_length, .* got None"),
         (

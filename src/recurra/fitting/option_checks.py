@@ -8,6 +8,7 @@ from recurra.checks import check_values, listing
 from recurra.errors import UsageError
 from recurra.features.registry import parse_features
 from recurra.fitting.frontend import parse_frontend
+from recurra.kernels.cell import CELLS
 from recurra.options import OPTIONS, Option
 
 
@@ -43,9 +44,9 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
             f"{who}: initialization='identity' is for cell='rnn', which it turns into a ReLU network; got cell={cell!r}. "
             "Use 'default' or 'chrono'."
         )
-    if initialization == "chrono" and cell == "rnn":
+    if initialization == "chrono" and cell is not None and CELLS[cell].keeping_gate is None:
         raise UsageError(
-            f"{who}: initialization='chrono' sets the gates of an LSTM or GRU; cell='rnn' has none. "
+            f"{who}: initialization='chrono' sets the gates that keep the state; cell={cell!r} has none. "
             "Use 'default' or 'identity'."
         )
 

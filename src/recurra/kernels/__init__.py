@@ -3,6 +3,7 @@
 Each cell has its equations and a numpy reference in the file of its name, and a native version of the same
 stem in ``native/``. `use` chooses between them, `describe` says what runs and why.
 
+- `cell`: What each cell is, said once: its gates, states and weights; variants of LSTM and GRU
 - `cells/`: The equations of each cell, with a numpy reference beside the native call; twins in `recurra.nn.cells`
 - `dispatch`: Which version of the kernels runs: the native one, the numpy reference, or whichever is there
 - `fronts/`: What stands before the recurrence at prediction; twins in `recurra.nn.fronts`
@@ -10,10 +11,10 @@ stem in ``native/``. `use` chooses between them, `describe` says what runs and w
 - `native_calls`: Calls of the native kernels with numpy arrays; shapes have been checked by the caller
 - `networks/`: Stacked layers: whole, step by step, with everything inside, and as one call of a stream
 - `step_order`: The order in which the steps of unequal sequences are computed by the numpy reference
-- `cell_variants`: What a layer can do otherwise than the plain LSTM or GRU
 
 The native code, in ``native/``:
 
+- What each cell is, the counterpart of `cell`: ``cells.hpp``.
 - One time step of a cell for some rows: ``lstm.cpp``, ``gru.cpp``, ``rnn.cpp``, ``variant_*.cpp``; compiled once for each
   instruction set (``kernels.hpp``, ``vector.hpp``), of which ``isa.cpp`` takes one.
 - A layer through time: ``forward.cpp``, ``backward.cpp``, ``recurrence.hpp``; who runs which sequence: ``slots.cpp``.

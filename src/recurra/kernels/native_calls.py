@@ -13,13 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from recurra.kernels.cell_variants import EXTRAS, VARIANTS
+from recurra.kernels.cell import CELLS, EXTRAS, VARIANTS
 from recurra.kernels.dispatch import current, native_module
 
-CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
-CODES |= {cell: CODES[variant.base] for cell, variant in VARIANTS.items()}
-GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
-GATES |= {cell: GATES[variant.base] for cell, variant in VARIANTS.items()}
 # The order in which the extension takes the gradients of one direction.
 WANTED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "hidden")
 
@@ -55,7 +51,7 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
     Parameters
     ----------
     cell : str
-        One of `recurra.kernels.networks.stack.CELLS`.
+        One of `recurra.kernels.cell.CELLS`.
     weights : mapping of str to array
         ``weight_ih``, ``weight_hh`` and, where there are such, ``bias_ih``, ``bias_hh``, ``weight_hr``.
     dtype : numpy.float32 or numpy.float64
@@ -65,9 +61,12 @@ def pack(cell: str, weights: Mapping[str, Any], *, dtype: Any, back: bool) -> An
     variant = VARIANTS.get(cell)
     words = WANTED[:5] if variant is None else (*WANTED[:5], *EXTRAS)
     arrays = {word: contiguous(weights.get(word), dtype) for word in words}
-    hidden_size, output_size = arrays["weight_ih"].shape[0] // GATES[cell], arrays["weight_hh"].shape[1]
+    hidden_size, output_size = (
+        arrays["weight_ih"].shape[0] // CELLS[cell].blocks,
+        arrays["weight_hh"].shape[1],
+    )
     (packed,) = native_module().pack(
-        cell=CODES[cell],
+        cell=CELLS[cell].code,
         is_double=np.dtype(dtype) == np.float64,
         input_size=arrays["weight_ih"].shape[1],
         hidden_size=hidden_size,
@@ -109,18 +108,19 @@ class NativeSaved:
 
         Of a cell with layer normalization the kernels save what was normalized instead: see `DirectionInside.gates`.
         """
-        everything = self._copied("copy_gates", 4)
-        return everything[:, : GATES[self.cell] * self._hidden_size]
+        return self._saved_gates()[:, : CELLS[self.cell].blocks * self._hidden_size]
 
     @property
     def q(self) -> np.ndarray:
         """GRU: recurrent part of the candidate before the reset gate, shape (total_steps, hidden_size)."""
-        return self._copied("copy_gates", 4)[:, 3 * self._hidden_size :]
+        return self._saved_gates()[:, CELLS[self.cell].blocks * self._hidden_size :]
 
     @property
     def c(self) -> np.ndarray:
         """LSTM: cell state after each step, shape (total_steps, hidden_size)."""
-        return self._copied("copy_cells", 1)
+        result = np.empty((len(self.x), self._hidden_size), self.x.dtype)
+        self._memory().copy_cells(0, result)
+        return result
 
     @property
     def h(self) -> np.ndarray:
@@ -139,12 +139,15 @@ class NativeSaved:
 
     @property
     def _hidden_size(self) -> int:
-        return int(self.weights["weight_ih"].shape[0]) // GATES[self.cell]
+        return int(self.weights["weight_ih"].shape[0]) // CELLS[self.cell].blocks
 
-    def _copied(self, method: str, width: int) -> np.ndarray:
-        memory = self.memory if not self.memory.spent else self._again()
-        result = np.empty((len(self.x), width * self._hidden_size), self.x.dtype)
-        getattr(memory, method)(0, result)
+    def _memory(self) -> Any:
+        return self._again() if self.memory.spent else self.memory
+
+    def _saved_gates(self) -> np.ndarray:
+        memory = self._memory()
+        result = np.empty((len(self.x), 4 * self._hidden_size), self.x.dtype)
+        memory.copy_gates(0, result)
         return result
 
     def _before(self, after: np.ndarray, initial: np.ndarray | None) -> np.ndarray:
@@ -197,7 +200,7 @@ def forward(
     Parameters
     ----------
     cell : str
-        One of `recurra.kernels.networks.stack.CELLS`.
+        One of `recurra.kernels.cell.CELLS`.
     x : array of shape (total_steps, input_size)
     lengths : int64 array of shape (batch,)
     directions : one or two mappings
@@ -226,14 +229,14 @@ def forward(
     weights = [{name: contiguous(w, dtype) for name, w in d.items() if w is not None} for d in directions]
     packed = packed or [pack(cell, w, dtype=dtype, back=save) for w in weights]
     hidden_size, output_size = (
-        weights[0]["weight_ih"].shape[0] // GATES[cell],
+        weights[0]["weight_ih"].shape[0] // CELLS[cell].blocks,
         weights[0]["weight_hh"].shape[1],
     )
     x = np.ascontiguousarray(x)
     initial = {name: _joined([s.get(name) for s in states], dtype) for name in ("h_0", "c_0")}
     output = np.empty((len(x), count * output_size), dtype)
     h_n = np.empty((count, batch, output_size), dtype)
-    c_n = np.empty((count, batch, hidden_size), dtype) if CODES[cell] == CODES["lstm"] else None
+    c_n = np.empty((count, batch, hidden_size), dtype) if "c" in CELLS[cell].states else None
     memory = native_module().Saved(packed[0], len(x), count) if save else None
     native_module().forward(
         weights=packed,
@@ -283,9 +286,9 @@ def backward(
     memory = saved._again() if saved.memory.spent else saved.memory
     hidden_size, output_size = saved._hidden_size, saved.output.shape[1]
     result: dict[str, Any] = {"x": np.empty_like(x), "h_0": np.empty((batch, output_size), dtype)}
-    if CODES[saved.cell] == CODES["lstm"]:
+    if "c" in CELLS[saved.cell].states:
         result["c_0"] = np.empty((batch, hidden_size), dtype)
-    shapes = {"bias_ih": (GATES[saved.cell] * hidden_size,), "bias_hh": (GATES[saved.cell] * hidden_size,)}
+    shapes = dict.fromkeys(("bias_ih", "bias_hh"), (CELLS[saved.cell].blocks * hidden_size,))
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"):
         if name in saved.weights or name in shapes:
             result[name] = np.empty(shapes.get(name) or saved.weights[name].shape, dtype)

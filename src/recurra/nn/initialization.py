@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.kernels.cell import MODES, Cell
 
 INITIALIZATIONS = ("default", "chrono", "identity", "torch")
 # Columns up to which reflections one by one take no time that is noticed.
 _REFLECTED = 128
-GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 
 def initialize(
@@ -69,14 +69,11 @@ def initialize(
        arXiv:1504.00941.
     """
     recurrent: Any = getattr(network, "recurrent", network)
-    _check(recurrent, initialization, max_length)
+    cell = MODES[recurrent.mode]
+    _check(cell, initialization, max_length)
     bound = 1 / math.sqrt(recurrent.hidden_size)
     for name, weight in recurrent.named_parameters():
-        gates = (
-            weight.detach().chunk(GATES[recurrent.mode])
-            if not name.startswith("weight_hr")
-            else (weight.detach(),)
-        )
+        gates = weight.detach().chunk(cell.blocks) if not name.startswith("weight_hr") else (weight.detach(),)
         for gate in gates:  # views
             if name.startswith("gain"):  # of a layer normalization
                 nn.init.ones_(gate)
@@ -89,7 +86,7 @@ def initialize(
             else:
                 nn.init.zeros_(gate)
         if name.startswith("bias_ih") and initialization in ("default", "chrono"):
-            _gate_biases(recurrent.mode, gates, generator, max_length if initialization == "chrono" else None)
+            _gate_biases(cell, gates, generator, max_length if initialization == "chrono" else None)
     if recurrent is network:
         return
     _head(network.head, generator, as_torch=initialization == "torch")  # type: ignore[arg-type] # a Linear by name
@@ -103,14 +100,14 @@ def initialize(
         nn.init.zeros_(pooling.bias)
 
 
-def _check(recurrent: nn.RNNBase, initialization: str, max_length: int | None) -> None:
+def _check(cell: Cell, initialization: str, max_length: int | None) -> None:
     who = "initialize"
     if initialization not in INITIALIZATIONS:
         check_choice(who, "initialization", initialization, INITIALIZATIONS)
     if initialization == "chrono":
-        if recurrent.mode not in ("LSTM", "GRU"):
+        if cell.keeping_gate is None:
             raise UsageError(
-                f"{who}: initialization 'chrono' sets the gates of an LSTM or GRU; a plain RNN has none. "
+                f"{who}: initialization 'chrono' sets the gates that keep the state; {cell.title} has none. "
                 "Use 'default', or 'identity'."
             )
         if max_length is None:
@@ -118,9 +115,9 @@ def _check(recurrent: nn.RNNBase, initialization: str, max_length: int | None) -
                 f"{who}: initialization 'chrono' needs max_length, the longest dependency in time steps; got None."
             )
         check_number(who, "max_length", max_length, integer=True, low=3)
-    if initialization == "identity" and recurrent.mode != "RNN_RELU":
+    if initialization == "identity" and cell.name != "rnn_relu":
         raise UsageError(
-            f"{who}: initialization 'identity' is for the plain RNN with ReLU; got {recurrent.mode}. "
+            f"{who}: initialization 'identity' is for the plain RNN with ReLU; got {cell.mode}. "
             "Build it with nonlinearity='relu', or use 'default'."
         )
 
@@ -168,16 +165,18 @@ def _input(gate: Tensor, generator: torch.Generator, *, small: bool) -> None:
 
 
 def _gate_biases(
-    mode: str, gates: tuple[Tensor, ...], generator: torch.Generator, max_length: int | None
+    cell: Cell, gates: tuple[Tensor, ...], generator: torch.Generator, max_length: int | None
 ) -> None:
-    """Set the biases of the gates that keep the state: the LSTM's second, f; with chrono the GRU's second, z, too."""
-    if max_length is None:
-        if mode == "LSTM":
-            nn.init.ones_(gates[1])
+    """Set the bias of the gate that keeps the state; with chrono drawn, and with its opposite for the gate that writes."""
+    if cell.keeping_gate is None:
         return
-    gates[1].uniform_(1, max_length - 1, generator=generator).log_()
-    if mode == "LSTM":
-        gates[0].copy_(-gates[1])
+    keeping = gates[cell.gates.index(cell.keeping_gate)]
+    if max_length is None:
+        nn.init.constant_(keeping, cell.keeping_bias)
+        return
+    keeping.uniform_(1, max_length - 1, generator=generator).log_()
+    if cell.writing_gate is not None:
+        gates[cell.gates.index(cell.writing_gate)].copy_(-keeping)
 
 
 def _head(head: nn.Linear, generator: torch.Generator, *, as_torch: bool) -> None:

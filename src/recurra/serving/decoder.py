@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.features.texts.symbols import BEGIN, UNKNOWN
+from recurra.kernels.cell import CELLS
 from recurra.kernels.dispatch import current
 from recurra.kernels.heads.attention import Memory, attend
 from recurra.kernels.heads.pooling import Linear
@@ -17,12 +18,10 @@ from recurra.kernels.networks.stack import stack_forward
 # An answer is made of known symbols: where the network would write "unknown", the next best stands.
 NEVER_WRITTEN = [UNKNOWN, BEGIN]
 
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-
 
 def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every weight that a network configuration needs."""
-    hidden, embedded, gates = network["hidden_size"], network["embedding_size"], GATES[network["cell"]]
+    hidden, embedded, gates = network["hidden_size"], network["embedding_size"], CELLS[network["cell"]].blocks
     directions = ["", "_reverse"] if network["bidirectional"] else [""]
     seen, tied = hidden * len(directions), network["tie_embeddings"]
     attended = embedded if tied else hidden
@@ -46,7 +45,7 @@ def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
                 )
                 shapes[f"{part}.weight_hh_{name}"] = (gates * hidden, hidden)
                 shapes[f"{part}.bias_ih_{name}"] = shapes[f"{part}.bias_hh_{name}"] = (gates * hidden,)
-    for state in range(2 if network["cell"] == "lstm" else 1):
+    for state in range(len(CELLS[network["cell"]].states)):
         shapes |= {f"bridge.{state}.weight": (hidden, seen), f"bridge.{state}.bias": (hidden,)}
     if network["attention"] != "dot":
         shapes["attention.weight"] = (hidden, seen)
@@ -102,7 +101,7 @@ class Decoder:
         self._cells = Cells(network["cell"], w, num_layers=network["num_layers"], prefix="decoder.")
         self._bridge = [
             Linear(w[f"bridge.{i}.weight"], w[f"bridge.{i}.bias"])
-            for i in range(2 if network["cell"] == "lstm" else 1)
+            for i in range(len(CELLS[network["cell"]].states))
         ]
         self._combine = Linear(w["combine.weight"], w["combine.bias"])
         bias = w["head.bias"].copy()

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ShapeError
+from recurra.kernels.cell import CELLS
 from recurra.kernels.heads import pooling
-from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import stack_states
 from recurra.ragged import Ragged
 
 
 def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every weight that a forecasting network needs."""
-    hidden, gates = network["hidden_size"], GATES[network["cell"]]
+    hidden, gates = network["hidden_size"], CELLS[network["cell"]].blocks
     decoder = network["input_size"] - 2 * network["n_targets"] + 1
     shapes: dict[str, tuple[int, ...]] = {}
     for side, first in (("encoder", network["input_size"]), ("decoder", decoder)):

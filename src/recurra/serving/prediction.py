@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import CELLS, VARIANTS
 from recurra.kernels.fronts.front import apply_front, front_shapes, recurrent_input_size
 from recurra.kernels.heads import crf
 from recurra.kernels.heads import pooling as heads
-from recurra.kernels.native_calls import GATES
 from recurra.kernels.networks.stack import stack_forward
 from recurra.ragged import Ragged
 
@@ -19,7 +18,7 @@ STEPS_AT_ONCE = 200_000
 
 def expected_shapes(network: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every weight that a network configuration needs."""
-    hidden, gates = network["hidden_size"], GATES[network["cell"]]
+    hidden, gates = network["hidden_size"], CELLS[network["cell"]].blocks
     suffixes = ["", "_reverse"] if network["bidirectional"] else [""]
     shapes: dict[str, tuple[int, ...]] = front_shapes(network)
     for layer in range(network["num_layers"]):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recurra.batches.examples import Examples
 from recurra.errors import DataError
+from recurra.kernels.cell import CELLS
 from recurra.nn.networks.sequence_network import NetworkConfig, SequenceNetwork, build, from_arrays
 from recurra.nn.random_generators import dropout
 from recurra.ragged import Ragged
@@ -106,7 +107,7 @@ class LanguageNetwork(torch.nn.Module):
         super().__init__()
         self.network = network
         config = network.config
-        for number in range(2 if config.cell.startswith("lstm") else 1):
+        for number in range(len(CELLS[config.cell].states)):
             zeros = torch.zeros(config.num_layers, streams, config.hidden_size)
             self.register_buffer(f"state_{number}", zeros)  # with the weights in every checkpoint
         self.sequences: Tensor | None = None

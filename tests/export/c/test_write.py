@@ -17,7 +17,7 @@ from recurra.export.c.write import files_of, write_c
 from recurra.export.model.agreement import TOLERANCE, random_rows
 from recurra.export.model.boundary import cut
 from recurra.export.model.rounding import in_int8, is_rounded
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import VARIANTS
 
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "generation", "quantiles", "numbers per step", "members",

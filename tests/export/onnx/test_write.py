@@ -14,7 +14,7 @@ from recurra.export.model.beside import drawn_beside
 from recurra.export.model.boundary import check_one_step, cut
 from recurra.export.onnx.whole import step_graph, whole_graph
 from recurra.export.onnx_file import Runner, model_bytes, padded, write_onnx
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import VARIANTS
 
 OPSETS = (14, 17, 22)
 

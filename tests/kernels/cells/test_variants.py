@@ -7,7 +7,7 @@ import recurra.kernels
 from oracles import needs_native
 from recurra.errors import ShapeError
 from recurra.kernels import native_calls
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import CELLS, VARIANTS
 from recurra.kernels.cells.cell_variants import variant_step
 from recurra.kernels.networks.activations import stack_inside
 from recurra.kernels.networks.stack import StackStep, stack_states
@@ -16,7 +16,7 @@ from recurra.kernels.networks.stack import StackStep, stack_states
 def case(cell, seed, dtype=np.float32, *, layers=2, bidirectional=False):
     """Return random weights by torch's names, rows and lengths."""
     rng = np.random.default_rng(seed)
-    inputs, hidden, gates = int(rng.integers(1, 60)), int(rng.integers(1, 70)), native_calls.GATES[cell]
+    inputs, hidden, gates = int(rng.integers(1, 60)), int(rng.integers(1, 70)), CELLS[cell].blocks
     weights = {}
     for layer in range(layers):
         for end in ("", "_reverse") if bidirectional else ("",):

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import oracles
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import VARIANTS
 from recurra.kernels.networks.activations import stack_hidden_gradients, stack_inside
 from recurra.kernels.networks.stack import stack_forward
 from strategies import make_case

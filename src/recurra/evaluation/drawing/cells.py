@@ -1,6 +1,7 @@
 """The insides of the recurrent cells side by side, each gate with its equation."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,47 +10,17 @@ from recurra.checks import check_choice, check_number, counted
 from recurra.errors import UsageError
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.sketch import Sketch, written_width
-from recurra.kernels.networks.activations import GATE_NAMES
+from recurra.kernels.cell import MODES, PLAIN, Cell
 from recurra.nn.random_generators import OwnDraws
 
 PANEL = 224.0  # width of one cell
 DIAGRAM = 196.0  # height of its diagram
 LINE = 25.0
 
-# What each gate does, and its equation; the state before the step is written h′ and c′.
-EQUATIONS: dict[str, tuple[str, ...]] = {
-    "rnn": ("h = tanh(W x + U h′ + b)",),
-    "rnn_relu": ("h = max(0, W x + U h′ + b)",),
-    "lstm": (
-        "i = σ(W_{i} x + U_{i} h′ + b_{i})",
-        "f = σ(W_{f} x + U_{f} h′ + b_{f})",
-        "g = tanh(W_{g} x + U_{g} h′ + b_{g})",
-        "o = σ(W_{o} x + U_{o} h′ + b_{o})",
-        "c = f ⊙ c′ + i ⊙ g",
-        "h = o ⊙ tanh(c)",
-    ),
-    "gru": (
-        "r = σ(W_{r} x + U_{r} h′ + b_{r})",
-        "z = σ(W_{z} x + U_{z} h′ + b_{z})",
-        "q = U_{n} h′ + b_{hn}",
-        "n = tanh(W_{n} x + b_{in} + r ⊙ q)",
-        "h = (1 − z) ⊙ n + z ⊙ h′",
-    ),
-}
-TITLES = {"rnn": "RNN", "rnn_relu": "RNN, ReLU", "lstm": "LSTM", "gru": "GRU"}
-CAPTIONS = {
-    "rnn": "overwrites its state",
-    "rnn_relu": "overwrites its state",
-    "lstm": "adds to a kept state",
-    "gru": "blends old and new",
-}
-CLASSES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
-_MODES = {"RNN_TANH": "rnn", "RNN_RELU": "rnn_relu", "LSTM": "lstm", "GRU": "gru"}
 
-
-def cell_of(module: torch.nn.RNNBase) -> str:
-    """Return the cell's name: "rnn", "rnn_relu", "lstm" or "gru"."""
-    return _MODES[module.mode]
+def cell_of(module: torch.nn.RNNBase) -> Cell:
+    """Return what a layer is made of."""
+    return MODES[module.mode]
 
 
 def compare(*cells: Any, input_size: int = 12, hidden_size: int = 100) -> Drawing:
@@ -74,17 +45,18 @@ def compare(*cells: Any, input_size: int = 12, hidden_size: int = 100) -> Drawin
     who = "draw.compare"
     check_number(who, "input_size", input_size, integer=True, low=1)
     check_number(who, "hidden_size", hidden_size, integer=True, low=1)
-    given = cells or ("rnn", "lstm", "gru")
+    given = cells or NAMED
     if len(given) > 4:
         raise UsageError(f"{who}: at most four cells fit side by side; got {len(given)}.")
     modules = [module_of(who, cell, input_size, hidden_size) for cell in given]
     sketch = Sketch()
-    rows = max(len(EQUATIONS[cell_of(module)]) for module in modules)
+    drawn = [cell_of(module) for module in modules]
+    rows = max(len(PANELS[cell.name].equations) for cell in drawn)
     for place, module in enumerate(modules):
         _panel(sketch, module, 8 + place * (PANEL + 8), rows)
-    names = [TITLES[cell_of(module)] for module in modules]
+    names = [cell.title for cell in drawn]
     words = " ".join(
-        f"{TITLES[c]}: {'; '.join(_plain(e) for e in EQUATIONS[c])}." for c in map(cell_of, modules)
+        f"{cell.title}: {'; '.join(_plain(e) for e in PANELS[cell.name].equations)}." for cell in drawn
     )
     height = 58 + DIAGRAM + 14 + rows * LINE + 54
     return sketch.drawing(
@@ -96,27 +68,27 @@ def module_of(who: str, cell: Any, input_size: int, hidden_size: int) -> torch.n
     """Return the layer a cell is, or one made of its name."""
     if isinstance(cell, torch.nn.RNNBase):
         return cell
-    check_choice(who, "cell", cell, tuple(CLASSES))
+    check_choice(who, "cell", cell, NAMED)
     with OwnDraws():
-        return getattr(torch.nn, CLASSES[cell])(input_size, hidden_size)
+        return getattr(torch.nn, PLAIN[cell].mode.partition("_")[0])(input_size, hidden_size)
 
 
 def _panel(sketch: Sketch, module: torch.nn.RNNBase, left: float, rows: int) -> None:
     cell = cell_of(module)
+    panel = PANELS[cell.name]
     middle = left + PANEL / 2
-    sketch.text(middle, 22, TITLES[cell], size=18, anchor="middle", bold=True)
-    sketch.text(middle, 43, CAPTIONS[cell], anchor="middle", role="muted")
+    sketch.text(middle, 22, cell.title, size=18, anchor="middle", bold=True)
+    sketch.text(middle, 43, panel.caption, anchor="middle", role="muted")
     sketch.box(left, 54, PANEL, DIAGRAM, role="grid", round=8)
-    _DIAGRAMS[cell](_Placed(sketch, left + 4, 58))
+    panel.diagram(_Placed(sketch, left + 4, 58))
     y = 54 + DIAGRAM + 26
-    for equation in EQUATIONS[cell]:
+    for equation in panel.equations:
         size = min(15.0, 15.0 * (PANEL - 2) / written_width(equation, 15.0))
         sketch.text(left + 2, y, equation, size=size)
         y += LINE
     y = 54 + DIAGRAM + 26 + rows * LINE + 4
     count = sum(p.numel() for p in module.parameters())
-    gates = max(1, len(GATE_NAMES[cell]))
-    kinds = f"{gates} blocks of weights" if gates > 1 else "1 block of weights"
+    kinds = f"{cell.blocks} blocks of weights" if cell.blocks > 1 else "1 block of weights"
     sketch.text(left + 2, y, kinds, size=14, role="muted")
     sizes = f"{module.input_size} in, {counted(module.hidden_size, 'unit')}: {count:,}"
     sketch.text(left + 2, y + 19, sizes, size=14, role="muted")
@@ -209,12 +181,47 @@ def _gru(p: _Placed) -> None:
     p.line((176, 72), (176, 52))
 
 
-_DIAGRAMS: dict[str, Callable[[_Placed], None]] = {
-    "rnn": _rnn,
-    "rnn_relu": lambda p: _rnn(p, "ReLU"),
-    "lstm": _lstm,
-    "gru": _gru,
+@dataclass(frozen=True)
+class _Panel:
+    """How a cell is drawn: what it does in a few words, its equations, and its diagram.
+
+    The state before the step is written h′ and c′.
+    """
+
+    caption: str
+    equations: tuple[str, ...]
+    diagram: Callable[[_Placed], None]
+
+
+PANELS: dict[str, _Panel] = {
+    "rnn": _Panel("overwrites its state", ("h = tanh(W x + U h′ + b)",), _rnn),
+    "rnn_relu": _Panel("overwrites its state", ("h = max(0, W x + U h′ + b)",), lambda p: _rnn(p, "ReLU")),
+    "lstm": _Panel(
+        "adds to a kept state",
+        (
+            "i = σ(W_{i} x + U_{i} h′ + b_{i})",
+            "f = σ(W_{f} x + U_{f} h′ + b_{f})",
+            "g = tanh(W_{g} x + U_{g} h′ + b_{g})",
+            "o = σ(W_{o} x + U_{o} h′ + b_{o})",
+            "c = f ⊙ c′ + i ⊙ g",
+            "h = o ⊙ tanh(c)",
+        ),
+        _lstm,
+    ),
+    "gru": _Panel(
+        "blends old and new",
+        (
+            "r = σ(W_{r} x + U_{r} h′ + b_{r})",
+            "z = σ(W_{z} x + U_{z} h′ + b_{z})",
+            "q = U_{n} h′ + b_{hn}",
+            "n = tanh(W_{n} x + b_{in} + r ⊙ q)",
+            "h = (1 − z) ⊙ n + z ⊙ h′",
+        ),
+        _gru,
+    ),
 }
+# Those that a name makes.
+NAMED = tuple(name for name in PANELS if name != "rnn_relu")
 
 
 def _plain(equation: str) -> str:

@@ -8,7 +8,7 @@ import torch
 
 from recurra.checks import counted, listing
 from recurra.errors import UsageError
-from recurra.evaluation.drawing.cells import TITLES, cell_of
+from recurra.evaluation.drawing.cells import cell_of
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.sketch import Sketch, written_width
 from recurra.nn.networks.forecast_network import ForecastNetwork
@@ -272,7 +272,7 @@ def _static(model: Any, module: SequenceNetwork, unit: str) -> Iterator[_Block]:
 def _recurrent(
     module: torch.nn.RNNBase, parameters: _Parameters, unit: str, *, name: str = ""
 ) -> Iterator[_Block]:
-    cell = TITLES[cell_of(module)]
+    cell = cell_of(module).title
     directions = 2 if module.bidirectional else 1
     out = (getattr(module, "proj_size", 0) or module.hidden_size) * directions
     kind = "both directions" if module.bidirectional else "forward in time"

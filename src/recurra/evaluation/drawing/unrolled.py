@@ -7,7 +7,7 @@ import torch
 
 from recurra.checks import check_number, counted
 from recurra.errors import UsageError
-from recurra.evaluation.drawing.cells import CLASSES, TITLES, cell_of, module_of
+from recurra.evaluation.drawing.cells import NAMED, cell_of, module_of
 from recurra.evaluation.drawing.picture import Drawing
 from recurra.evaluation.drawing.sketch import Sketch, written_width
 
@@ -59,7 +59,7 @@ def find_parts(who: str, model_or_cell: Any) -> _Parts:
     if not found:
         raise UsageError(
             f"{who}: needs a fitted estimator, a network with one RNN, LSTM or GRU inside, such a layer, or one of "
-            f"{', '.join(map(repr, CLASSES))}; got {type(model_or_cell).__name__}."
+            f"{', '.join(map(repr, NAMED))}; got {type(model_or_cell).__name__}."
         )
     head = getattr(thing, "head", None)
     config = getattr(thing, "config", None)
@@ -110,7 +110,7 @@ def unrolled(model_or_cell: Any, *, steps: int = 4) -> Drawing:
     # Two or three steps alone would leave the table below too little room.
     width = max(LEFT + steps * COLUMN + 12, NARROWEST)
     height = _table(sketch, parts, bottom + 68, width)
-    cell = TITLES[cell_of(module)]
+    cell = cell_of(module).title
     return sketch.drawing(width, height, title=f"{cell} unrolled over time", description=_words(parts, steps))
 
 
@@ -134,7 +134,7 @@ def _layer(
     sketch: Sketch, module: torch.nn.RNNBase, layer: int, steps: int, *, base: float, row: float
 ) -> None:
     """Draw one layer; ``base`` is where its inputs come from, ``base - row`` where its outputs go."""
-    name = TITLES[cell_of(module)].split(",")[0]
+    name = cell_of(module).title.split(",")[0]
     both = module.bidirectional
     width = 52.0 if both else 70.0
     shift = -31.0 if both else 0.0
@@ -214,7 +214,7 @@ def _rows(parts: _Parts) -> list[tuple[str, str, str, str]]:
     """Symbol, name, shape and colour of everything drawn."""
     module = parts.recurrent
     state = f"{counted(module.hidden_size, 'number')}" + (
-        " and cell state c, as many" if cell_of(module) == "lstm" else ""
+        " and cell state c, as many" if "c" in cell_of(module).states else ""
     )
     both = ", twice: forward and backward" if module.bidirectional else ""
     rows = [("x_{t}", "input of a step", counted(module.input_size, "number"), "ink")]
@@ -250,7 +250,7 @@ def _table(sketch: Sketch, parts: _Parts, y: float, width: float) -> float:
 
 def _words(parts: _Parts, steps: int) -> str:
     module = parts.recurrent
-    cell = TITLES[cell_of(module)]
+    cell = cell_of(module).title
     kind = "bidirectional " if module.bidirectional else ""
     layers = f"{module.num_layers} layers" if module.num_layers > 1 else "one layer"
     weights = "; ".join(f"{name} {shape}" for _, name, shape, _ in _rows(parts))

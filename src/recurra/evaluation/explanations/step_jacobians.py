@@ -23,8 +23,8 @@ References
 
 import numpy as np
 
-from recurra.kernels.cell_variants import VARIANTS
-from recurra.kernels.cells.cell_variants import variant_step
+from recurra.kernels.cell import CELLS
+from recurra.kernels.cells.functions import FUNCTIONS
 from recurra.kernels.networks.activations import DirectionInside
 
 
@@ -43,7 +43,7 @@ def step_jacobian(inside: DirectionInside, row: int) -> np.ndarray:
     ndarray of shape (size, size)
         float64; ``size`` is hidden_size, for the LSTM twice that: h, then c.
     """
-    return _JACOBIANS[inside.cell](inside, row)
+    return _JACOBIANS.get(inside.cell, _by_differences)(inside, row)
 
 
 def _blocks(inside: DirectionInside, count: int) -> list[np.ndarray]:
@@ -85,26 +85,20 @@ def _lstm(inside: DirectionInside, row: int) -> np.ndarray:
 
 
 def _by_differences(inside: DirectionInside, row: int) -> np.ndarray:
-    """Of a variant: central differences in float64, within about 1e-9."""
-    variant, size, step = VARIANTS[inside.cell], inside.hidden_size, 1e-5
+    """Where no formula stands here: central differences in float64, within about 1e-9."""
+    size, step = inside.hidden_size, 1e-5
     weights = {name: array.astype(np.float64) for name, array in inside.weights.items()}
-    names = ("h_prev", "c_prev") if variant.base == "lstm" else ("h_prev",)
-    before = np.concatenate([getattr(inside.saved, name)[row] for name in names]).astype(np.float64)
+    names = CELLS[inside.cell].states
+    before = np.concatenate([getattr(inside.saved, f"{name}_prev")[row] for name in names]).astype(np.float64)
     moved = np.concatenate([before + sign * step * np.eye(len(before)) for sign in (1, -1)])
     x = np.repeat(inside.saved.x[row][None].astype(np.float64), len(moved), axis=0)
     states = tuple(np.ascontiguousarray(part) for part in np.split(moved, len(moved[0]) // size, axis=1))
-    _, after = variant_step(variant, x, states, weights)
+    after = FUNCTIONS[inside.cell].step(x, states, weights)
     up, down = np.split(np.concatenate(after, axis=1), 2)
     return np.asarray((up - down).T / (2 * step))
 
 
-_JACOBIANS = {
-    "rnn": _rnn,
-    "rnn_relu": _rnn,
-    "lstm": _lstm,
-    "gru": _gru,
-    **dict.fromkeys(VARIANTS, _by_differences),
-}
+_JACOBIANS = {"rnn": _rnn, "rnn_relu": _rnn, "lstm": _lstm, "gru": _gru}
 
 
 def radius_and_norm(jacobian: np.ndarray) -> tuple[float, float]:

@@ -16,8 +16,9 @@ from recurra.evaluation.drawing.charts import SMALL, dress, label, new_figure, n
 from recurra.evaluation.drawing.picture import Drawing, Shown
 from recurra.evaluation.drawing.signals import draw_signal, time_axis, time_ticks
 from recurra.evaluation.explanations.explanation import HEAT
+from recurra.kernels.cell import CELLS
 from recurra.kernels.fronts.front import apply_front
-from recurra.kernels.networks.activations import KEEPING_GATE, DirectionInside, stack_inside
+from recurra.kernels.networks.activations import DirectionInside, stack_inside
 from recurra.ragged import Ragged
 
 NAMES: Mapping[str, str] = {
@@ -233,14 +234,13 @@ def trace(
 
 
 def _layer_trace(inside: DirectionInside, name: str, dtype: Any) -> LayerTrace:
-    gates = inside.gates()
-    kept = KEEPING_GATE.get(inside.cell)
+    gates, cell = inside.gates(), CELLS[inside.cell]
     return LayerTrace(
         name=name,
         gates={symbol: values.astype(dtype, copy=False) for symbol, values in gates.items()},
-        cell_state=inside.saved.c.astype(dtype, copy=False) if inside.cell.startswith("lstm") else None,
+        cell_state=inside.saved.c.astype(dtype, copy=False) if "c" in cell.states else None,
         state=inside.output.astype(dtype, copy=False),
-        half_life=None if kept is None else half_life(gates[kept]),
+        half_life=None if cell.keeping_gate is None else half_life(gates[cell.keeping_gate]),
     )
 
 

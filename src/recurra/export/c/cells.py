@@ -162,3 +162,21 @@ static void cell(const float *w, const layer_t *layer, const float *x, float *h)
 }
 """,
 }
+
+# Cells whose step is that of another with another activation.
+SAME_STEP = {"rnn_relu": "rnn"}
+
+
+def has_step(cell: str) -> bool:
+    """Return whether there is C for a cell."""
+    return SAME_STEP.get(cell, cell) in CELLS
+
+
+def step_of(cell: str) -> str:
+    """Return the C of a step."""
+    return CELLS[SAME_STEP.get(cell, cell)]
+
+
+def keeps_products_apart(cell: str) -> bool:
+    """Return whether a step holds the products of input and state on the stack side by side, not their sum."""
+    return " u[" in step_of(cell)

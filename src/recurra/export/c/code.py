@@ -9,8 +9,7 @@ import numpy as np
 import recurra
 from recurra.export.c import cells, fragments
 from recurra.export.c.layout import Layout, Weights
-from recurra.kernels.cell_variants import EPSILON
-from recurra.kernels.native_calls import GATES
+from recurra.kernels.cell import CELLS, EPSILON
 
 
 def number(value: float) -> str:
@@ -149,12 +148,12 @@ def source(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
     cell = layout.network["cell"]
     if cell != "rnn_relu" or "attention" in layout.poolings:
         parts.append(fragments.ACTIVATIONS)
-    if GATES[cell] > 1:
+    if CELLS[cell].blocks > 1:
         parts.append(fragments.SIGMOID)
     parts.append(fragments.CLEAR)
     if cell.endswith("_norm"):
         parts.append(cells.NORMALIZE.replace("EPSILON", number(EPSILON)))
-    own = cells.CELLS["rnn" if cell == "rnn_relu" else cell]
+    own = cells.step_of(cell)
     parts += [own.replace("ACTIVATION", _activation(cell)), _row(layout), *_fronts(layout)]
     if layout.poolings:
         parts.append(_pools(layout))
@@ -206,7 +205,9 @@ def constants(layout: Layout) -> dict[str, int]:
     if layout.remembered:
         found["SEEN"] = layout.remembered
     if layout.int8:
-        found["MOST_UNITS"] = max(GATES[network["cell"]] * network["hidden_size"], network["output_size"])
+        found["MOST_UNITS"] = max(
+            CELLS[network["cell"]].blocks * network["hidden_size"], network["output_size"]
+        )
     if layout.quantiles:
         found |= {"TARGETS": layout.targets, "QUANTILES": len(layout.quantiles)}
     return {name: int(size) for name, size in found.items()}

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
+from recurra.export.c.cells import keeps_products_apart
 from recurra.export.c.code import constants
 from recurra.export.c.layout import Layout, Weights
-from recurra.kernels.native_calls import GATES
-
-# Cells that add both products up in one place; others keep them apart on the stack.
-ONE_SUM = ("rnn", "rnn_relu", "lstm", "lstm_peephole")
+from recurra.kernels.cell import CELLS
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,8 @@ def costs(layout: Layout, weights: Weights) -> Costs:
         if layout.poolings:
             attention = 2 if "attention" in layout.poolings else 0
             state += members * (len(layout.poolings) * features + attention + 1)
-    blocks = GATES[layout.network["cell"]] * (1 if layout.network["cell"] in ONE_SUM else 2)
+    cell = layout.network["cell"]
+    blocks = CELLS[cell].blocks * (2 if keeps_products_apart(cell) else 1)
     stack = blocks * hidden + layout.widest + layout.row + sizes["HEAD"] + 2 * layout.answers
     stack += sizes.get("MOST_UNITS", 0)
     if layout.front == "convolution":
@@ -71,7 +70,7 @@ def _multiplications(layout: Layout) -> int:
     each += sum(layer.weight.size for layer in layout.convolutions())
     width = sizes["INPUT"]
     for _ in range(sizes["LAYERS"]):
-        gates = GATES[layout.network["cell"]]
+        gates = CELLS[layout.network["cell"]].blocks
         each += layout.directions * hidden * (gates * (width + hidden) + 3)
         width = features
     if "attention" in layout.poolings:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import UsageError
+from recurra.export.c.cells import has_step
 from recurra.export.model.boundary import Exported
 from recurra.export.model.rounding import rounded
 from recurra.features.rows.missing import MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.windows.sliding import Windows
-from recurra.kernels.cell_variants import EXTRAS, VARIANTS
+from recurra.kernels.cell import CELLS, EXTRAS
 from recurra.kernels.fronts.convolutions import Folded, folded
 from recurra.kernels.fronts.front import front_weights, recurrent_input_size
 from recurra.kernels.heads.pooling import split_pooling
@@ -34,6 +35,11 @@ def check_c(exported: Exported) -> None:
         raise UsageError(
             "export: the linear part of this model counts thousands of responses over the whole sequence, too much for the "
             "C that is written; train with wide=False, or export to ONNX."
+        )
+    if not has_step(network["cell"]):
+        raise UsageError(
+            f"export: the C that is written knows no cell={network['cell']!r}; train with 'lstm' or 'gru', or run the model "
+            "with recurra.load_model(path)."
         )
     if network.get("crf"):
         raise UsageError(
@@ -114,12 +120,12 @@ class Layout:
     @property
     def cell_state(self) -> bool:
         """Whether a layer has a state beside h."""
-        return str(self.network["cell"]).startswith("lstm")
+        return "c" in CELLS[self.network["cell"]].states
 
     @property
     def has_extras(self) -> bool:
         """Whether a layer has weights beside matrices and biases."""
-        variant = VARIANTS.get(self.network["cell"])
+        variant = CELLS[self.network["cell"]].variant
         return variant is not None and bool(variant.extras(1))
 
     @property
@@ -266,7 +272,7 @@ class Weights:
         for layer in range(network["num_layers"]):
             for direction in range(layout.directions):
                 own = layer_weights(weights, layer=layer, reverse=direction == 1, prefix="recurrent.")
-                separate = network["cell"] in ("gru", "gru_norm")  # the reset gate stands between its biases
+                separate = CELLS[network["cell"]].split_candidate
                 biases = [own["bias_ih"], own["bias_hh"]]
                 bias = np.concatenate(biases) if separate else biases[0] + biases[1]
                 matrices = [

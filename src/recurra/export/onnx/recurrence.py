@@ -11,23 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows
 from recurra.export.onnx.scanned_cells import scanned
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import CELLS, VARIANTS, Cell
 from recurra.kernels.networks.stack import layer_weights
 
-# Blocks of torch's gates in ONNX's order.
-GATES: Mapping[str, Sequence[int]] = {
-    "lstm": (0, 3, 1, 2),
-    "gru": (1, 0, 2),
-    "rnn": (0,),
-    "rnn_relu": (0,),
-    "lstm_peephole": (0, 3, 1, 2),
-    "gru_before": (1, 0, 2),
+# The operator of a plain cell, and its order of torch's blocks of gates.
+OPERATORS: Mapping[str, tuple[str, Sequence[int]]] = {
+    "lstm": ("LSTM", (0, 3, 1, 2)),
+    "gru": ("GRU", (1, 0, 2)),
+    "rnn": ("RNN", (0,)),
+    "rnn_relu": ("RNN", (0,)),
 }
-OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "rnn_relu": "RNN"}
-OPERATORS |= {"lstm_peephole": "LSTM", "gru_before": "GRU"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,19 @@ class Stack:
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the parts of the state."""
-        return ("h", "c") if self.cell.startswith("lstm") else ("h",)
+        return CELLS[self.cell].states
+
+    @property
+    def plain(self) -> Cell:
+        """The cell, or that of which it is a variant."""
+        cell = CELLS[self.cell]
+        return cell if cell.variant is None else cell.variant.cell
+
+    @property
+    def has_operator(self) -> bool:
+        """Whether ONNX has an operator for the cell."""
+        variant = CELLS[self.cell].variant
+        return self.plain.name in OPERATORS and not (variant is not None and variant.layer_norm)
 
 
 def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> tuple[Rows, dict[str, str]]:
@@ -93,8 +102,13 @@ def run(graph: Graph, rows: Rows, stack: Stack, initial: Mapping[str, str]) -> t
     for layer in range(stack.num_layers):
         first = layer * stack.directions
         before = [graph.slice(initial[part], 0, first, first + stack.directions) for part in stack.states]
-        if stack.cell in OPERATORS:
+        if stack.has_operator:
             found = _operator(graph, values, stack, layer, lengths, before)
+        elif stack.plain.name not in OPERATORS:
+            raise UsageError(
+                f"export: ONNX has no operator for cell={stack.cell!r}; train with 'lstm' or 'gru', or run the model with "
+                "recurra.load_model(path)."
+            )
         else:
             found = _scans(graph, values, rows, stack, layer, before)
         for part, own, after in zip(stack.states, before, found[1:], strict=True):
@@ -110,9 +124,10 @@ def _operator(
 ) -> list[str]:
     parts: dict[str, list[np.ndarray]] = {"W": [], "R": [], "B": []}
     peepholes: list[np.ndarray] = []  # i, o, f
+    cell, variant = stack.plain, CELLS[stack.cell].variant
+    operator, order = OPERATORS[cell.name]
     for direction in range(stack.directions):
         own = layer_weights(stack.weights, layer=layer, reverse=direction == 1, prefix=stack.prefix)
-        order = GATES[stack.cell]
         parts["W"].append(_ordered(own["weight_ih"], order))
         parts["R"].append(_ordered(own["weight_hh"], order))
         biases = [_ordered(own[f"bias_{side}"], order) for side in ("ih", "hh")]
@@ -124,12 +139,12 @@ def _operator(
         for letter, arrays in parts.items()
     ]
     more: dict[str, object] = {}
-    if stack.cell.startswith("gru"):
-        more["linear_before_reset"] = int(stack.cell == "gru")
+    if operator == "GRU":
+        more["linear_before_reset"] = int(variant is None or variant.reset == "after")
     if stack.cell == "rnn_relu":
         more["activations"] = ["Relu"] * stack.directions
     return graph.several(
-        OPERATORS[stack.cell],
+        operator,
         values,
         *named,
         lengths,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recurra.export.onnx.graph import Graph
-from recurra.kernels.cell_variants import EPSILON, Variant
+from recurra.kernels.cell import EPSILON, Variant
 
 Weights = Mapping[str, np.ndarray]
 
@@ -53,7 +53,8 @@ def scanned(
 
     size = weights["weight_hh"].shape[1]
     product = graph.linear(values, weights["weight_ih"], None, f"{name}.W")
-    blocks = [4 * size] if variant.base == "lstm" else [2 * size, size]
+    gates = variant.cell.blocks
+    blocks = [(gates - 1) * size, size] if variant.cell.split_candidate else [gates * size]
     product = _normalized_blocks(graph, product, weights["gain_ih"], blocks)
     product = graph.add("Add", product, graph.constant(weights["bias_ih"]))
     body = graph.inner()

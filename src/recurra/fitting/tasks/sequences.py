@@ -314,7 +314,7 @@ def build_network(
     """
     import torch
 
-    from recurra.nn import GRU, LSTM, RNN
+    from recurra.nn.layers.drop_in import DropIn
     from recurra.nn.networks.sequence_network import NetworkConfig, build, from_arrays
 
     fitted = start.fitted
@@ -352,7 +352,7 @@ def build_network(
             network.front.words.copy_(torch.from_numpy(first_vectors))
     memory = options.memory if isinstance(options, Scaling) else "full"
     for layer in network.modules():
-        if isinstance(layer, (RNN, LSTM, GRU)):  # in a network of the user's own, too
+        if isinstance(layer, DropIn):  # in a network of the user's own, too
             layer.memory = memory
     return network
 

@@ -1,4 +1,4 @@
-r"""LSTM and GRU with something more: equations and numpy reference; what there is stands in `recurra.kernels.cell_variants`.
+r"""LSTM and GRU with something more: equations and numpy reference; what there is stands in `recurra.kernels.cell`.
 
 With :math:`\hat a` for a vector less its mean, over its standard deviation, layer normalization [1]_ is
 
@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.kernels.cell_variants import EPSILON, SLOPES, Variant
+from recurra.kernels.cell import EPSILON, SLOPES, Variant
 from recurra.kernels.step_order import Steps, sigmoid, state_or_zeros
 
 
@@ -150,8 +150,8 @@ def variant_forward(
         As of the plain cells.
     """
     steps = Steps(lengths, reverse=reverse)
-    hidden_size = weights["weight_ih"].shape[0] // (4 if variant.base == "lstm" else 3)
-    sizes = [weights["weight_hh"].shape[1], hidden_size][: 2 if variant.base == "lstm" else 1]
+    hidden_size = weights["weight_ih"].shape[0] // variant.cell.blocks
+    sizes = [weights["weight_hh"].shape[1], hidden_size][: len(variant.cell.states)]
     running = [
         steps.sort(state_or_zeros(states.get(name), len(lengths), size, x.dtype))
         for name, size in zip(("h_0", "c_0"), sizes, strict=False)

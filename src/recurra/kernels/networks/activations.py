@@ -4,70 +4,18 @@ The arithmetic is that of each cell's own kernel; nothing is computed here a sec
 layer normalization.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from recurra.checks import check_choice
-from recurra.errors import UsageError
-from recurra.kernels import native_calls
-from recurra.kernels.cell_variants import VARIANTS
+from recurra.kernels.cell import CELLS, VARIANTS
 from recurra.kernels.cells.cell_variants import variant_step
-from recurra.kernels.cells.gru import gru_backward, gru_forward
-from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
-from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
+from recurra.kernels.cells.functions import FUNCTIONS
 from recurra.kernels.dispatch import current
-from recurra.kernels.networks.stack import CELLS, check_layer, layer_weights
-
-# Gates as they lie along the columns of what the kernels save, in torch's order.
-GATE_NAMES: dict[str, tuple[str, ...]] = {
-    "rnn": (),
-    "rnn_relu": (),
-    "lstm": ("i", "f", "g", "o"),
-    "gru": ("r", "z", "n"),
-}
-GATE_NAMES |= {cell: GATE_NAMES[variant.base] for cell, variant in VARIANTS.items()}
-# The gate that says how much of a unit's state is kept.
-KEEPING_GATE: dict[str, str] = {"lstm": "f", "gru": "z"}
-KEEPING_GATE |= {cell: KEEPING_GATE[variant.base] for cell, variant in VARIANTS.items()}
-
-
-def _variant_forward(
-    cell: str, x: np.ndarray, *, lengths: Any, reverse: bool, save: bool, **weights: Any
-) -> Any:
-    if not native_calls.runs_native(x.dtype):
-        raise UsageError(
-            f"stack_inside: what is inside of the cell {cell!r} is shown with the native kernels only; install recurra "
-            "where a C++ compiler is, or look into a network with the cell 'lstm' or 'gru'."
-        )
-    states: Any = [{}]
-    output, h_n, *_, saved = native_calls.forward(
-        cell, x, lengths=lengths, directions=[weights], states=states, reverse=reverse, save=save
-    )
-    return output, h_n[0], saved
-
-
-def _variant_backward(grad_output: Any, *, grad_h_n: Any = None, saved: Any) -> dict[str, np.ndarray]:
-    return native_calls.backward(grad_output, grad_h_n=grad_h_n, saved=saved)
-
-
-_FORWARD: Mapping[str, Callable[..., Any]] = {
-    "rnn": rnn_forward,
-    "rnn_relu": partial(rnn_forward, nonlinearity="relu"),
-    "lstm": lstm_forward,
-    "gru": gru_forward,
-    **{cell: partial(_variant_forward, cell) for cell in VARIANTS},
-}
-_BACKWARD: Mapping[str, Callable[..., Any]] = {
-    "rnn": rnn_backward,
-    "rnn_relu": rnn_backward,
-    "lstm": lstm_backward,
-    "gru": gru_backward,
-    **dict.fromkeys(VARIANTS, _variant_backward),
-}
+from recurra.kernels.networks.stack import check_layer, layer_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +24,8 @@ class DirectionInside:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
-        Its cell.
+    cell : str
+        Its cell, one of `recurra.kernels.cell.CELLS`.
     layer : int
         From 0.
     reverse : bool
@@ -110,7 +58,7 @@ class DirectionInside:
 
     def gates(self) -> dict[str, np.ndarray]:
         """Return every gate after activation by its name, each of shape (total_steps, hidden_size)."""
-        names = GATE_NAMES[self.cell]
+        names = CELLS[self.cell].gates
         return dict(zip(names, np.split(self._all_gates(), len(names), axis=1), strict=True)) if names else {}
 
     def _all_gates(self) -> np.ndarray:
@@ -118,7 +66,7 @@ class DirectionInside:
         if variant is None or not variant.layer_norm:
             return np.asarray(self.saved.gates)
         # the kernels save what was normalized in their place
-        before = (self.saved.h_prev,) if variant.base == "gru" else (self.saved.h_prev, self.saved.c_prev)
+        before = tuple(getattr(self.saved, f"{state}_prev") for state in CELLS[self.cell].states)
         gates, _ = variant_step(variant, self.saved.x, before, self.weights)
         return gates
 
@@ -132,8 +80,7 @@ class DirectionInside:
         self, grad_output: np.ndarray | None, *, grad_h_n: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Return the gradients of the kernel's inputs, and ``hidden`` for the whole derivative by every state."""
-        found: dict[str, np.ndarray] = _BACKWARD[self.cell](grad_output, grad_h_n=grad_h_n, saved=self.saved)
-        return found
+        return FUNCTIONS[self.cell].backward(grad_output, grad_h_n=grad_h_n, saved=self.saved)
 
 
 def stack_inside(
@@ -164,7 +111,7 @@ def stack_inside(
     ShapeError
         If a weight is missing or shapes disagree.
     """
-    check_choice("stack_inside", "cell", cell, CELLS)
+    check_choice("stack_inside", "cell", cell, tuple(CELLS))
     lengths = np.asarray(lengths, dtype=np.int64)
     dtype = np.dtype(np.float64) if current() == "reference" else x.dtype
     x = x.astype(dtype, copy=False)
@@ -175,7 +122,9 @@ def stack_inside(
             named = layer_weights(weights, layer=layer, reverse=reverse, prefix=prefix)
             named = {name: array.astype(dtype, copy=False) for name, array in named.items()}
             check_layer("stack_inside", cell, x, len(lengths), named, {})
-            output, h_n, *_, saved = _FORWARD[cell](x, lengths=lengths, reverse=reverse, save=True, **named)
+            output, h_n, *_, saved = FUNCTIONS[cell].forward(
+                x, lengths=lengths, reverse=reverse, save=True, **named
+            )
             found.append(DirectionInside(cell, layer, reverse, lengths, named, output, h_n, saved))
         layers.append(found)
         x = found[0].output if len(found) == 1 else np.concatenate([d.output for d in found], axis=1)

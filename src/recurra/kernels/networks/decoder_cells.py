@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.kernels import native_calls
-from recurra.kernels.cells.gru import gru_step
-from recurra.kernels.cells.lstm import lstm_step
-from recurra.kernels.cells.rnn import rnn_step
+from recurra.kernels.cells.functions import FUNCTIONS
 from recurra.kernels.networks.stack import layer_weights
 
 States = tuple[np.ndarray, ...]
@@ -76,9 +74,4 @@ class Cells:
                 packed=[self._packed[layer]],
             )
             return tuple(state[0] for state in out[1:-1])
-        if self.cell == "lstm":
-            return lstm_step(x, h=states[0], c=states[1], **named)
-        if self.cell == "gru":
-            return (gru_step(x, h=states[0], **named),)
-        nonlinearity = "relu" if self.cell == "rnn_relu" else "tanh"
-        return (rnn_step(x, h=states[0], nonlinearity=nonlinearity, **named),)
+        return FUNCTIONS[self.cell].step(x, states, named)

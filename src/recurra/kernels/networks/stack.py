@@ -8,15 +8,11 @@ import numpy as np
 from recurra.checks import check_choice
 from recurra.errors import ShapeError, UsageError
 from recurra.kernels import native_calls
-from recurra.kernels.cell_variants import EXTRAS, VARIANTS
-from recurra.kernels.cells.cell_variants import variant_forward, variant_step
-from recurra.kernels.cells.gru import gru_forward, gru_step
-from recurra.kernels.cells.lstm import lstm_forward, lstm_step
-from recurra.kernels.cells.rnn import rnn_forward, rnn_step
+from recurra.kernels.cell import CELLS, EXTRAS, VARIANTS
+from recurra.kernels.cells.functions import FUNCTIONS
 from recurra.kernels.dispatch import current, native_module
 from recurra.kernels.step_order import as_lengths, check_shapes
 
-CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 _WORDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", *EXTRAS)
 _REQUIRED = ("weight_ih", "weight_hh")
 
@@ -47,7 +43,7 @@ def check_layer(
     who: str, cell: str, x: np.ndarray, batch: int, weights: dict[str, Any], states: dict[str, Any]
 ) -> None:
     """Raise ShapeError unless weights, states and x of one layer and direction agree."""
-    gates, weight_ih, weight_hr = native_calls.GATES[cell], weights["weight_ih"], weights.get("weight_hr")
+    gates, weight_ih, weight_hr = CELLS[cell].blocks, weights["weight_ih"], weights.get("weight_hr")
     hidden_size, input_size = weight_ih.shape[0] // gates, weight_ih.shape[-1]
     output_size = hidden_size if weight_hr is None else weight_hr.shape[0]
     rows = gates * hidden_size
@@ -69,29 +65,6 @@ def check_layer(
         c_0=(states.get("c_0"), (batch, hidden_size)),
         **{name: (weights[name], (size,)) for name, size in extras.items()},
     )
-
-
-def _forward(
-    cell: str,
-    x: np.ndarray,
-    lengths: Any,
-    weights: dict[str, Any],
-    reverse: bool,
-    states: dict[str, Any],
-) -> tuple[np.ndarray, ...]:
-    """Return output, h_n and, for the LSTM, c_n."""
-    if cell in VARIANTS:
-        check_layer("stack_forward", cell, x, len(lengths), weights, states)
-        return variant_forward(
-            VARIANTS[cell], x, lengths=lengths, weights=weights, states=states, reverse=reverse
-        )
-    if cell == "lstm":
-        return lstm_forward(x, lengths=lengths, reverse=reverse, **weights, **states)[:3]
-    if cell == "gru":
-        return gru_forward(x, lengths=lengths, reverse=reverse, **weights, **states)[:2]
-    nonlinearity = "relu" if cell == "rnn_relu" else "tanh"
-    named = {**weights, **states, "nonlinearity": nonlinearity}
-    return rnn_forward(x, lengths=lengths, reverse=reverse, **named)[:2]
 
 
 def _native_layer(
@@ -191,7 +164,7 @@ def stack_states(
     c_n : array of the shape of h_n, or None
         Final cell state, for the LSTM.
     """
-    check_choice("stack_forward", "cell", cell, CELLS)
+    check_choice("stack_forward", "cell", cell, tuple(CELLS))
     dtype = x.dtype
     if current() == "reference":
         # numpy's matrix products sum in an order that depends on the batch; computed in double, rounding hides it
@@ -216,7 +189,10 @@ def stack_states(
             named = layer_weights(weights, layer=layer, reverse=reverse, prefix=prefix)
             index = layer * len(directions) + int(reverse)
             states = {n: s[index] for n, s in (("h_0", h_0), ("c_0", c_0)) if s is not None}
-            output, h_n, *c_n = _forward(cell, x, lengths, named, reverse, states)
+            check_layer("stack_forward", cell, x, len(lengths), named, states)
+            output, h_n, *c_n, _ = FUNCTIONS[cell].forward(
+                x, lengths=lengths, reverse=reverse, **named, **states
+            )
             outputs.append(output)
             final.append(h_n)
             cells.extend(c_n)
@@ -259,7 +235,7 @@ class StackStep:
         prefix: str = "",
         batch: int = 1,
     ) -> None:
-        check_choice("StackStep", "cell", cell, CELLS)
+        check_choice("StackStep", "cell", cell, tuple(CELLS))
         if f"{prefix}weight_ih_l0_reverse" in weights:
             raise UsageError(
                 "StackStep: a bidirectional network needs the end of a sequence before it can answer; "
@@ -268,10 +244,10 @@ class StackStep:
         self.cell = cell
         self._layers = [layer_weights(weights, layer=layer, prefix=prefix) for layer in range(num_layers)]
         first = self._layers[0]
-        dtype, gates = first["weight_hh"].dtype, native_calls.GATES[cell]
+        dtype, gates = first["weight_hh"].dtype, CELLS[cell].blocks
         self._h = np.zeros((num_layers, batch, first["weight_hh"].shape[1]), dtype)
         hidden_size = first["weight_hh"].shape[0] // gates
-        self._c = np.zeros((num_layers, batch, hidden_size), dtype) if cell.startswith("lstm") else None
+        self._c = np.zeros((num_layers, batch, hidden_size), dtype) if "c" in CELLS[cell].states else None
         self._native: Any = None
         for layer, named in enumerate(self._layers):
             x = self._h[0] if layer else np.empty((batch, first["weight_ih"].shape[-1]), dtype)
@@ -334,20 +310,11 @@ class StackStep:
         return self._native.step(x) if self._native is not None else self._reference(x)
 
     def _reference(self, x: np.ndarray) -> np.ndarray:
+        states = [self._h] if self._c is None else [self._h, self._c]
         for layer, named in enumerate(self._layers):
-            if self.cell in VARIANTS:
-                before = (self._h[layer],) if self._c is None else (self._h[layer], self._c[layer])
-                _, after = variant_step(VARIANTS[self.cell], x, before, named)
-                self._h[layer] = after[0]
-                if self._c is not None:
-                    self._c[layer] = after[1]
-            elif self._c is not None:
-                self._h[layer], self._c[layer] = lstm_step(x, h=self._h[layer], c=self._c[layer], **named)
-            elif self.cell == "gru":
-                self._h[layer] = gru_step(x, h=self._h[layer], **named)
-            else:
-                nonlinearity = "relu" if self.cell == "rnn_relu" else "tanh"
-                self._h[layer] = rnn_step(x, h=self._h[layer], nonlinearity=nonlinearity, **named)
+            after = FUNCTIONS[self.cell].step(x, [state[layer] for state in states], named)
+            for state, new in zip(states, after, strict=True):
+                state[layer] = new
             x = self._h[layer]
         return x
 

@@ -12,7 +12,7 @@ from recurra.kernels.dispatch import describe
 from recurra.nn.cells.gru import GRU
 from recurra.nn.cells.lstm import LSTM
 from recurra.nn.cells.rnn import RNN
-from recurra.nn.layers.drop_in import exchange_class
+from recurra.nn.layers.drop_in import DropIn, exchange_class, torch_has
 
 OURS: dict[type, type] = {torch.nn.RNN: RNN, torch.nn.LSTM: LSTM, torch.nn.GRU: GRU}
 TORCHS: dict[type, type] = {ours: theirs for theirs, ours in OURS.items()}
@@ -115,7 +115,7 @@ def decelerate(module: torch.nn.Module) -> AccelerateReport:
     _check_module("decelerate", module)
     report = AccelerateReport(kernels="torch")
     for name, layer in module.named_modules():
-        if getattr(layer, "variant", None) is not None:
+        if isinstance(layer, DropIn) and not torch_has(layer):
             report.left[name] = f"torch has no layer like {layer}"
         elif exchange_class(layer, TORCHS):
             report.turned.append(name)

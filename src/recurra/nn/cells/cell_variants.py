@@ -7,7 +7,7 @@ import torch
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
-from recurra.kernels.cell_variants import SLOPES, Variant
+from recurra.kernels.cell import SLOPES, Variant
 
 
 def become_variant(layer: Any, variant: Variant, recurrent_dropout: float) -> None:
@@ -76,9 +76,7 @@ def shown(layer: Any) -> str:
     variant: Variant | None = layer.variant
     if variant is None:
         return ""
-    usual = Variant(variant.base)
-    names = ("peepholes", "layer_norm", "reset", "recurrent_activation", "zoneout")
-    given = {n: getattr(variant, n) for n in names if getattr(variant, n) != getattr(usual, n)}
+    given = variant.options()
     if layer.recurrent_dropout:
         given["recurrent_dropout"] = layer.recurrent_dropout
     return "".join(f", {name}={value!r}" for name, value in given.items())

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.kernels.cell_variants import Variant
+from recurra.kernels.cell import Variant
 from recurra.nn.cells.cell_variants import become_variant, begin_variant, shown, zoneout_rates
 from recurra.nn.layers.dispatch import run_module
 from recurra.nn.layers.drop_in import DropIn, state_of_own
@@ -75,8 +75,6 @@ class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties th
     .. [5] Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", 2017,
        arXiv:1606.01305.
     """
-
-    memory = "full"
 
     __getstate__ = state_of_own
 

@@ -48,8 +48,6 @@ class RNN(torch.nn.RNN, DropIn):  # type: ignore[misc] # both name properties th
     .. [1] Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
     """
 
-    memory = "full"
-
     __getstate__ = state_of_own
 
     generator = None  # what training draws from, see recurra.nn.random_generators; None is torch's global one

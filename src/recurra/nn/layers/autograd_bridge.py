@@ -20,12 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.kernels.cell_variants import EXTRAS, Variant
+from recurra.kernels.cell import CELLS, EXTRAS, Variant
 from recurra.kernels.dispatch import current, native_module
 from recurra.nn.layers import gradient_checkpointing
 
-CODES = {"rnn": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}
-GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
 DTYPES = (torch.float32, torch.float64)
 PLAIN = (Tensor, torch.nn.Parameter)  # a subclass may mean something else by its operations
 # Weights of one direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; the last three may be None.
@@ -89,7 +87,8 @@ class Call:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : str
+        One of `recurra.kernels.cell.PLAIN`.
     lengths : int64 ndarray of shape (batch,)
     batch_first : bool or None
         Where a padded tensor has its batch; None for flat ragged rows.
@@ -113,6 +112,11 @@ class Call:
     variant: Variant | None = None
     drop: Tensor | None = None
     zone: Tensor | None = None
+
+    @property
+    def has_cell_state(self) -> bool:
+        """Whether there is a second state, c."""
+        return "c" in CELLS[self.cell].states
 
     @property
     def per_direction(self) -> int:
@@ -165,10 +169,10 @@ def _pack(call: Call, weights: Sequence[DirectionWeights], *, back: bool) -> lis
     assert weight_ih is not None
     assert weight_hh is not None
     return native_module().pack(
-        CODES[call.cell],
+        CELLS[call.cell].code,
         weight_ih.dtype == torch.float64,
         weight_ih.shape[1],
-        weight_ih.shape[0] // GATES[call.cell],
+        weight_ih.shape[0] // CELLS[call.cell].blocks,
         weight_hh.shape[1],
         [[_address(w) for w in one] for one in weights],
         back,
@@ -201,12 +205,12 @@ def forward_pass(
     weight_ih, weight_hh = weights[0][0], weights[0][1]
     assert weight_ih is not None
     assert weight_hh is not None
-    hidden_size, output_size = weight_ih.shape[0] // GATES[call.cell], weight_hh.shape[1]
+    hidden_size, output_size = weight_ih.shape[0] // CELLS[call.cell].blocks, weight_hh.shape[1]
     output = call.end_with_zeros(x.new_empty((*x.shape[:-1], directions * output_size)))
     if save and call.memory == "sqrt":
         return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
     h_n = x.new_empty((directions, batch, output_size))
-    c_n = x.new_empty((directions, batch, hidden_size)) if call.cell == "lstm" else None
+    c_n = x.new_empty((directions, batch, hidden_size)) if call.has_cell_state else None
     memory = native_module().Saved(packed[0], int(call.lengths.sum()), directions) if save else None
     native_module().forward(
         packed,
@@ -243,7 +247,7 @@ def _forward_in_segments(
     for d, one in enumerate(packed):
         h = x.new_zeros((batch, sizes[0])) if h_0 is None else h_0[d].contiguous()
         c = None
-        if call.cell == "lstm":
+        if call.has_cell_state:
             c = x.new_zeros((batch, sizes[1])) if c_0 is None else c_0[d].contiguous()
         rows = gradient_checkpointing.Rows(x.data_ptr(), *call.places(x))
         out = gradient_checkpointing.Rows(
@@ -264,7 +268,7 @@ def _forward_in_segments(
     h_n = torch.stack([direction.states[-1][0] for direction in found])
     c_n = (
         None
-        if call.cell != "lstm"
+        if not call.has_cell_state
         else torch.stack([d.states[-1][1] for d in found if d.states[-1][1] is not None])
     )
     return output, h_n, c_n, Kept(packed, None, found)
@@ -454,7 +458,9 @@ def _zeros(call: Call, x: Tensor, weights: Sequence[DirectionWeights]) -> tuple[
     weight_ih, weight_hh = weights[0][0], weights[0][1]
     assert weight_ih is not None
     assert weight_hh is not None
-    sizes = [weight_hh.shape[1], weight_ih.shape[0] // GATES[call.cell]][: 2 if call.cell == "lstm" else 1]
+    sizes = [weight_hh.shape[1], weight_ih.shape[0] // CELLS[call.cell].blocks][
+        : 2 if call.has_cell_state else 1
+    ]
     return tuple(x.new_zeros(len(weights), len(call.lengths), size) for size in sizes)
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.checks import check_choice
-from recurra.kernels.cell_variants import EPSILON, SLOPES, Variant
+from recurra.kernels.cell import EPSILON, SLOPES, Variant
 from recurra.nn.layers import autograd_bridge
 from recurra.nn.layers.layer_input import Batch
 from recurra.nn.layers.layouts import Steps
@@ -78,7 +78,7 @@ def draw(module: torch.nn.RNNBase, variant: Variant, like: Tensor, steps: Steps)
         drop = like.new_empty((directions, len(steps.lengths), module.hidden_size))
         drop = drop.bernoulli_(1 - float(p), generator=generator).div_(1 - float(p))
     if any(variant.zoneout):
-        rates = variant.zoneout[: 2 if variant.base == "lstm" else 1]
+        rates = variant.zoneout[: len(variant.cell.states)]
         zone = like.new_empty((steps.total, directions, len(rates), module.hidden_size))
         for place, rate in enumerate(rates):
             zone[:, :, place].bernoulli_(rate, generator=generator)
@@ -139,7 +139,7 @@ def variant_direction(
 ) -> tuple[Tensor, States]:
     """Run one layer in one direction; arguments and results as `recurra.nn.layers.reference.Direction` says."""
     own = VariantWeights._make(weights)
-    columns = len(states) * own.weight_ih.shape[0] // (4 if variant.base == "lstm" else 3)
+    columns = len(states) * own.weight_ih.shape[0] // variant.cell.blocks
     directions = 1 if masks.zone is None else masks.zone.shape[1] // columns
     found = masks.of(int(reverse), directions)
     drop = None if found.drop is None else steps.sort((found.drop,))[0]

@@ -29,6 +29,7 @@ from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused, widened
 from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.cell_variants import run_variant
+from recurra.nn.layers.drop_in import torch_has
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
 from recurra.nn.random_generators import dropout
@@ -73,8 +74,8 @@ def run_module(
     """
     who = f"{type(module).__name__}.forward"
     compiling = torch.compiler.is_compiling()
-    if getattr(module, "variant", None) is not None:
-        return _run_variant_module(who, module, input, hx, lengths, cell, state_sizes)
+    if not torch_has(module):
+        return _run_without_torch(who, module, input, hx, lengths, cell, state_sizes)
     if compiling and not torch.compiler.is_exporting():
         from recurra.nn.layers import torch_compile  # which loads the compiler: seconds
 
@@ -86,7 +87,7 @@ def run_module(
     return run_eager(who, module, input, hx, lengths, cell, state_sizes)
 
 
-def _run_variant_module(
+def _run_without_torch(
     who: str,
     module: torch.nn.RNNBase,
     input: Any,
@@ -168,7 +169,11 @@ def _run_elsewhere(
     drops = module.training and module.dropout > 0 and module.num_layers > 1
     between = (lambda x: dropout(module, x, module.dropout)) if drops else None
     compute = stack_reference(cell, batch.steps, batch.batch_first, between)
-    if not batch.steps.total or asked_for_reference() or autograd_bridge.transformed():
+    if (
+        not (batch.steps.total and torch_has(module))
+        or asked_for_reference()
+        or autograd_bridge.transformed()
+    ):
         return compute(batch.values, states, weights)
     stack = torch_fused.Stack(
         cell,

@@ -7,14 +7,19 @@ import torch
 from torch.nn.utils.parametrize import is_parametrized
 
 from recurra.errors import UsageError
+from recurra.kernels.cell import MODES
 
 logger = logging.getLogger("recurra.nn")
-TORCHS: dict[str, Any] = {
-    "LSTM": torch.nn.LSTM,
-    "GRU": torch.nn.GRU,
-    "RNN_TANH": torch.nn.RNN,
-    "RNN_RELU": torch.nn.RNN,
-}
+
+
+def torch_has(layer: Any) -> bool:
+    """Return whether torch has a layer that computes the same."""
+    return getattr(layer, "variant", None) is None and MODES[layer.mode].in_torch
+
+
+def torch_class(layer: torch.nn.RNNBase) -> Any:
+    """Return torch's class of a layer's mode."""
+    return getattr(torch.nn, layer.mode.partition("_")[0])
 
 
 def exchange_class(layer: torch.nn.Module, table: dict[type, type]) -> bool:
@@ -49,16 +54,17 @@ class DropIn:
     """Mixed into RNN, LSTM and GRU; torch's class stays their first base."""
 
     __jit_unused_properties__ = ("qconfig",)
+    memory = "full"  # what training keeps, see `recurra.nn.layers.gradient_checkpointing`
 
     def __prepare_scriptable__(self) -> Any:
         """Become torch's layer: `torch.jit.script` reads the source of a class, and knows torch's."""
         assert isinstance(self, torch.nn.RNNBase)
         name = type(self).__name__
-        if getattr(self, "variant", None) is not None:
+        if not torch_has(self):
             raise UsageError(
                 f"torch.jit.script: torch has no layer like {self}; script the model without it."
             )
-        if exchange_class(self, {type(self): TORCHS[self.mode]}):
+        if exchange_class(self, {type(self): torch_class(self)}):
             logger.warning(
                 "torch.jit.script: this %s is torch's own from now on; call recurra.accelerate(model) to have it "
                 "fast again in Python.",

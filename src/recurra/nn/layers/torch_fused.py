@@ -19,13 +19,13 @@ from torch.fx.experimental import proxy_tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recurra.errors import UsageError
+from recurra.kernels.cell import CELLS, MODES
 from recurra.nn.layers import torch_padded
 from recurra.nn.layers.autograd_bridge import PER_DIRECTION, PLAIN, batched, differentiable
-from recurra.nn.layers.drop_in import TORCHS
+from recurra.nn.layers.drop_in import torch_class
 from recurra.nn.layers.layouts import Steps, autocasts, from_padded, to_padded
 from recurra.ragged import Ragged
 
-OPERATORS = {"rnn": "rnn_tanh", "rnn_relu": "rnn_relu", "lstm": "lstm", "gru": "gru"}
 States = tuple[Tensor, ...]
 
 
@@ -35,7 +35,8 @@ class Stack:
 
     Parameters
     ----------
-    cell : {"rnn", "rnn_relu", "lstm", "gru"}
+    cell : str
+        One that torch has, see `recurra.kernels.cell.Cell`.
     steps : Steps
         Of a batch with at least one step.
     batch_first : bool or None
@@ -115,8 +116,8 @@ class Stack:
     ) -> tuple[Tensor, States]:
         # cuDNN keeps what a gradient needs with train=True only, whatever the dropout
         options = (self.bias, self.num_layers, self.dropout, torch.is_grad_enabled(), self.bidirectional)
-        operator = getattr(torch._VF, OPERATORS[self.cell])
-        hx = list(states) if self.cell == "lstm" else states[0]
+        operator = getattr(torch._VF, CELLS[self.cell].mode.lower())
+        hx = list(states) if len(states) > 1 else states[0]
         if isinstance(input, tuple):
             output, *finals = operator(*input, hx, flat, *options)
         else:
@@ -214,7 +215,7 @@ def run_recorded(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, length
     UsageError
         If the input is a Ragged, or the numbers of ``lengths`` are not known while recording.
     """
-    forward = TORCHS[module.mode].forward
+    forward = torch_class(module).forward
     if isinstance(input, torch.fx.Proxy):
         return _leaf(who, module, input, hx, lengths)
     if isinstance(input, Ragged):
@@ -301,4 +302,4 @@ def _leaf(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, lengths: Any)
     else:
         result = tracer.create_proxy("call_module", name, (input,), arguments)
     states = result[1]
-    return result[0], (states[0], states[1]) if module.mode == "LSTM" else (states,)
+    return result[0], (states[0], states[1]) if len(MODES[module.mode].states) > 1 else (states,)

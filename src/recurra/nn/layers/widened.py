@@ -11,14 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.kernels.cell import CELLS
 from recurra.nn.layers import torch_fused
-from recurra.nn.layers.autograd_bridge import GATES, DirectionWeights, in_memory
+from recurra.nn.layers.autograd_bridge import DirectionWeights, in_memory
 from recurra.nn.layers.layouts import Steps, as_lengths, autocasts
 from recurra.nn.layers.reference import States
 
 LOWER = (torch.bfloat16, torch.float16)
-# From so many units torch's operator with matrix units is faster over equal lengths (2 cores, batches of 32 to 128).
-LARGE = {"lstm": 128, "gru": 512, "rnn": 512, "rnn_relu": 512}
+# From so many units torch's operator with matrix units is faster over equal lengths (2 cores, batches of 32 to 128): of LSTM,
+# for which it has oneDNN's, and of other cells.
+LARGE_LSTM, LARGE = 128, 512
 
 
 def takes(cell: str, steps: Steps, time: int | None, values: Tensor, others: Sequence[Tensor | None]) -> bool:
@@ -40,8 +42,8 @@ def takes(cell: str, steps: Steps, time: int | None, values: Tensor, others: Seq
     if not in_memory(values, others):
         return False
     equal = time is not None and bool((steps.lengths == time).all())
-    units = max(t.shape[0] for t in others if t is not None and t.ndim == 2) // GATES[cell]
-    return not (equal and units >= LARGE[cell] and _matrix_units())
+    units = max(t.shape[0] for t in others if t is not None and t.ndim == 2) // CELLS[cell].blocks
+    return not (equal and units >= (LARGE_LSTM if cell == "lstm" else LARGE) and _matrix_units())
 
 
 def run(
@@ -91,11 +93,11 @@ def autocast_dtypes(
     Those of h_n are the output's. ``batch_first`` is None of flat rows, which torch packs.
     """
     like: dict[str, Any] = {"device": device, "dtype": weight}
-    gates, hidden = GATES[cell], 2 if projected else 1
+    gates, hidden = CELLS[cell].blocks, 2 if projected else 1
     shapes = [(gates * hidden, 1), (gates * hidden, 1), (gates * hidden,), (gates * hidden,)]
     weights = [torch.zeros(shape, **like) for shape in shapes]
     weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
-    sizes = (1, hidden)[: 2 if cell == "lstm" else 1]
+    sizes = (1, hidden)[: len(CELLS[cell].states)]
     states = tuple(torch.zeros(1, 2, size, device=device, dtype=dtype) for size in sizes)
     x = torch.zeros(
         (3 if unequal else 4, 1) if batch_first is None else (2, 2, 1), device=device, dtype=dtype

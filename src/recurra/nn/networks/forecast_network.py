@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.kernels.cell import PLAIN
+from recurra.nn.cells.layers_by_name import LAYERS
 from recurra.nn.initialization import initialize
-from recurra.nn.networks.sequence_network import CELLS, STEPPED
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
 
@@ -49,7 +50,7 @@ class ForecastConfig:
 
     def __post_init__(self) -> None:
         who = "ForecastConfig"
-        check_choice(who, "cell", self.cell, STEPPED)
+        check_choice(who, "cell", self.cell, tuple(PLAIN))
         for word in ("n_targets", "horizon", "hidden_size", "n_outputs", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)
         for word in ("n_lags", "level", "highway"):
@@ -108,8 +109,8 @@ class ForecastNetwork(nn.Module):
             "dropout": config.dropout if config.num_layers > 1 else 0.0,
         }
         with OwnDraws():
-            self.encoder = CELLS[config.cell](config.input_size, config.hidden_size, **words)
-            self.decoder = CELLS[config.cell](config.decoder_size, config.hidden_size, **words)
+            self.encoder = LAYERS[config.cell](config.input_size, config.hidden_size, **words)
+            self.decoder = LAYERS[config.cell](config.decoder_size, config.hidden_size, **words)
             self.head = nn.Linear(
                 config.hidden_size + config.decoder_size, config.n_targets * config.n_outputs
             )

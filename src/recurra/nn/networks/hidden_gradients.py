@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra.kernels.cell import CELLS
 from recurra.kernels.networks.activations import DirectionInside, stack_hidden_gradients, stack_inside
 from recurra.kernels.step_order import Steps
 from recurra.nn.networks.sequence_network import SequenceNetwork, to_arrays
@@ -200,7 +201,7 @@ class Setting:
 
     def against_vanishing(self) -> str:
         """Return what lets gradients reach further."""
-        gated = self.cell.startswith(("lstm", "gru"))
+        gated = CELLS[self.cell].keeping_gate is not None
         ways = [] if gated else ["cell='lstm' or 'gru'"]
         if gated and self.initialization != "chrono":
             ways.append("initialization='chrono'")

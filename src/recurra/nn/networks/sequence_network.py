@@ -1,9 +1,9 @@
 """A whole network: recurrent layers, pooling, a linear head; how it is described, built, and stored."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
+from recurra.kernels.cell import CELLS
 from recurra.kernels.heads.pooling import POOLINGS, split_pooling
-from recurra.nn.cells.gru import GRU
-from recurra.nn.cells.lstm import LSTM
-from recurra.nn.cells.rnn import RNN
+from recurra.nn.cells.layers_by_name import LAYERS
 from recurra.nn.fronts.front import make_front
 from recurra.nn.heads.crf import CRF
 from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
@@ -23,19 +22,6 @@ from recurra.nn.initialization import initialize
 from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
-
-CELLS: dict[str, Callable[..., Any]] = {
-    "rnn": RNN,
-    "rnn_relu": partial(RNN, nonlinearity="relu"),
-    "lstm": LSTM,
-    "gru": GRU,
-    "lstm_peephole": partial(LSTM, peepholes=True),
-    "lstm_norm": partial(LSTM, layer_norm=True),
-    "gru_norm": partial(GRU, layer_norm=True),
-    "gru_before": partial(GRU, reset="before"),
-}
-# Those that a decoder steps through.
-STEPPED = ("rnn", "rnn_relu", "lstm", "gru")
 
 
 @dataclass(frozen=True)
@@ -138,7 +124,7 @@ class SequenceNetwork(nn.Module):
         with OwnDraws():
             own = config.input_size - config.static_size
             self.front = None if config.front is None else make_front(config.front, own)
-            self.recurrent = CELLS[config.cell](
+            self.recurrent = LAYERS[config.cell](
                 config.static_size + (own if self.front is None else self.front.output_size),
                 config.hidden_size,
                 num_layers=config.num_layers,

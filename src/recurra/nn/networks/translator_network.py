@@ -27,11 +27,12 @@ from torch import Tensor, nn
 
 from recurra.checks import check_choice, check_number, listing
 from recurra.errors import UsageError
+from recurra.kernels.cell import PLAIN
+from recurra.nn.cells.layers_by_name import LAYERS
 from recurra.nn.heads.attention import KINDS, Attention, Memory
 from recurra.nn.heads.log_likelihood import log_likelihood
 from recurra.nn.initialization import initialize
 from recurra.nn.layers.layouts import Steps, from_padded, to_padded
-from recurra.nn.networks.sequence_network import CELLS, STEPPED
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.ragged import Ragged
 
@@ -65,7 +66,7 @@ class TranslatorConfig:
 
     def __post_init__(self) -> None:
         who = "TranslatorConfig"
-        check_choice(who, "cell", self.cell, STEPPED)
+        check_choice(who, "cell", self.cell, tuple(PLAIN))
         check_choice(who, "attention", self.attention, KINDS)
         for word in ("source_size", "target_size", "embedding_size", "hidden_size", "num_layers"):
             check_number(who, word, getattr(self, word), integer=True, low=1)
@@ -128,13 +129,13 @@ class TranslatorNetwork(nn.Module):
             self.source = nn.Embedding(c.source_size, c.embedding_size)
             self.target = nn.Embedding(c.target_size, c.embedding_size)
             layers = {"num_layers": c.num_layers, "dropout": c.dropout if c.num_layers > 1 else 0.0}
-            self.encoder = CELLS[c.cell](
+            self.encoder = LAYERS[c.cell](
                 c.embedding_size, c.hidden_size, bidirectional=c.bidirectional, **layers
             )
             fed = c.attended_size if c.input_feeding else 0
-            self.decoder = CELLS[c.cell](c.embedding_size + fed, c.hidden_size, **layers)
+            self.decoder = LAYERS[c.cell](c.embedding_size + fed, c.hidden_size, **layers)
             self.bridge = nn.ModuleList(
-                nn.Linear(c.memory_size, c.hidden_size) for _ in range(2 if c.cell == "lstm" else 1)
+                nn.Linear(c.memory_size, c.hidden_size) for _ in range(len(PLAIN[c.cell].states))
             )
             self.attention = Attention(c.attention, query_size=c.hidden_size, memory_size=c.memory_size)
             self.combine = nn.Linear(c.hidden_size + c.memory_size, c.attended_size)
@@ -205,7 +206,7 @@ class TranslatorNetwork(nn.Module):
         embedded = previous.replace(self._drop(looked_up))
         if self.config.input_feeding:
             return self._feed(embedded, memory, states)
-        output, _ = self.decoder(embedded, states if self.config.cell == "lstm" else states[0])
+        output, _ = self.decoder(embedded, states if len(states) > 1 else states[0])
         steps = Steps(previous.lengths, embedded.values.device)
         time = int(steps.lengths.max())
         queries = self._drop(output.values)

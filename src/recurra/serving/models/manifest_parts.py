@@ -3,11 +3,16 @@
 Sizes that arrays bear out are compared with the arrays where these are read; what no array bears out has a limit here.
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
+from recurra.kernels.cell import CELLS, PLAIN
 from recurra.serving.schema import Count, Json, Length, Part, Range, Rate, Share, Size, value
 
-Cell = Literal["rnn", "rnn_relu", "lstm", "gru", "lstm_peephole", "lstm_norm", "gru_norm", "gru_before"]
+if TYPE_CHECKING:
+    Cell: TypeAlias = str
+    PlainCell: TypeAlias = str
+else:  # what is a cell is said in one place
+    Cell, PlainCell = Literal[tuple(CELLS)], Literal[tuple(PLAIN)]
 Level = Literal["character", "word", "bpe", "token"]
 Horizon = Annotated[int, Range(1, 100_000)]
 Season = Annotated[int, Range(1, 2**24)]
@@ -104,7 +109,7 @@ class SequenceNetwork(Part):
 class EncoderDecoder(Part):
     """The network of a translator: `recurra.nn.networks.translator_network.TranslatorConfig`."""
 
-    cell: Literal["rnn", "lstm", "gru"]
+    cell: PlainCell
     source_size: Size
     target_size: Size
     embedding_size: Size
