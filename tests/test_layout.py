@@ -439,3 +439,82 @@ def test_a_hole_in_an_index_is_seen():
     found = missing_in_index(texts)
     assert "missing ['b', 'd/'], not there ['c']" in found["nn"]
     assert "missing ['e']" in found["nn/d"]
+
+
+# Where a table with an entry for every cell may stand; whatever else depends on the cell is a field of its description.
+CELL_TABLES = {
+    "kernels/cells/functions.py": "its numpy functions",
+    "nn/layers/reference.py": "its torch reference",
+    "nn/__init__.py": "what users import",
+    "nn/cells/layers_by_name.py": "its layer",
+    "nn/cells/accelerate.py": "torch's cells of one step, told apart from torch's layers",
+    "options.py": "the choices of the option, on the ground floor",
+    "evaluation/drawing/cells.py": "how it is drawn",
+    "evaluation/explanations/step_jacobians.py": "formulas; differences elsewhere",
+    "export/onnx/recurrence.py": "its operator in ONNX",
+    "export/c/cells.py": "its C",
+    "importing/recurrent_layouts.py": "layouts of other libraries",
+    "nn/imported/recurrent_nodes.py": "ONNX's names and layouts",
+}
+BASES = {"rnn", "lstm", "gru"}
+
+
+def bases_in(nodes):
+    """Return which plain cells are named among nodes: as a text, an attribute (`torch.nn.LSTM`) or a name (`LSTM`)."""
+    named = set()
+    for node in nodes:
+        name = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", name)
+        if isinstance(name, str):
+            named.add(re.sub(r"(_.*|Cell)$", "", name).casefold())
+    return named & BASES
+
+
+def cell_tables(texts):
+    """Return path -> lines for the reader, of what has an entry or a branch for every plain cell."""
+    found = {}
+    for path, text in texts.items():
+        for node in ast.walk(parsed(text)):
+            what = None
+            if isinstance(node, ast.Dict) and bases_in(node.keys) == BASES:
+                what = "a table"
+            elif isinstance(node, ast.Tuple | ast.List | ast.Set) and bases_in(node.elts) == BASES:
+                what = "a list"
+            elif isinstance(node, ast.FunctionDef):
+                compared = [c for n in ast.walk(node) if isinstance(n, ast.Compare) for c in n.comparators]
+                inside = [e for c in compared for e in getattr(c, "elts", [c])]
+                if len(bases_in(inside)) > 1:
+                    what = f"{node.name} has branches"
+            if what is not None:
+                found.setdefault(path, f"  {path}:{node.lineno}: {what} by cell")
+    return found
+
+
+def test_what_depends_on_the_cell_stands_in_its_description():
+    compare(
+        cell_tables(TEXTS),
+        CELL_TABLES,
+        "make it a field of recurra.kernels.cell.Cell, so that a new cell is added in one place:",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'GATES = {"rnn": 1, "lstm": 4, "gru": 3}',
+        'TORCHS = {"LSTM": a, "GRU": b, "RNN_TANH": c}',
+        "OURS = {torch.nn.RNN: RNN, torch.nn.LSTM: LSTM, torch.nn.GRU: GRU}",
+        'def f(cell):\n    if cell == "lstm":\n        return 4\n    return 3 if cell == "gru" else 1',
+        'def f(cell):\n    return cell in ("lstm", "gru")',
+    ],
+)
+def test_a_table_by_cell_is_seen(text):
+    assert list(cell_tables({"x.py": text})) == ["x.py"]
+    assert not cell_tables(
+        {
+            "x.py": text.replace("lstm", "mamba")
+            .replace("LSTM", "S4")
+            .replace("gru", "s5")
+            .replace("GRU", "S5")
+        }
+    )
