@@ -153,7 +153,7 @@ def fit(figure: Figure, *, pad: float = 4.0) -> None:
             right=now.right - (right - (width - pad)) / width,
             top=now.top - (top - (height - pad)) / height,
         )
-        if _ticks(figure) == before:  # else labels are others, and as wide as they are, now that the axes have moved
+        if _ticks(figure) == before:  # else other labels, of other widths, stand where the axes have moved
             return
 
 

@@ -18,8 +18,8 @@ from recurra.nn.layers.layouts import Steps, as_lengths, autocasts
 from recurra.nn.layers.reference import States
 
 LOWER = (torch.bfloat16, torch.float16)
-# From so many units torch's operator with matrix units is faster over equal lengths (2 cores, batches of 32 to 128): of LSTM,
-# for which it has oneDNN's, and of other cells.
+# From so many units torch's operator with matrix units is faster over equal lengths (2 cores, batches of 32 to 128): of an
+# LSTM, for which it has that of oneDNN, and of other cells.
 LARGE_LSTM, LARGE = 128, 512
 
 

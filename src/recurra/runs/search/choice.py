@@ -14,7 +14,7 @@ from recurra.records import Dataset
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.folder.files import MODEL
 from recurra.runs.search.study import CLAIMS, trial_folder
-from recurra.runs.workers.claims import in_turn
+from recurra.runs.workers.work_locks import in_turn
 from recurra.store import write_text
 
 CHOICE = "choice.json"
