@@ -431,3 +431,22 @@ def test_a_series_that_never_changes_is_not_to_be_left_out(cli, here):
     (here / "s.csv").write_text("day,x\n" + "".join(f"2024-01-{i + 1:02d},7\n" for i in range(31)))
     said = cli("look", "s.csv", "--task", "forecast").out
     assert "Problem: 'x' never changes: there is nothing to learn." in said
+
+
+def test_a_search_tells_options_as_they_are_typed(cli, here):
+    pytest.importorskip("optuna")
+    (here / "a.csv").write_text(WORDS)
+    done = cli(
+        "tune", "a.csv", "--id", "id", "--label", "label", "--trials", "3", "--max-epochs", "1", "-o", "s",
+        "--search", "cell=lstm|gru", "--search", "hidden_size=2..4", "--search", "learning_rate=1e-5..1e-4,log",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    told = [line for line in done.err.splitlines() if line.startswith("Trial")]
+    (best,) = (line for line in done.out.splitlines() if line.startswith("Best of 3 trials: "))
+    assert len(told) == 3
+    assert re.fullmatch(r"Trial 1 of 3: log loss [\d.]+ with the defaults", told[0])
+    for line in told[1:]:
+        options = line.split(" with ")[1].split(", ")
+        assert all(word.startswith("--") for word in options), line
+        assert {"--cell", "--hidden-size", "--learning-rate"} <= {word.split()[0] for word in options}
+    assert "=" not in best

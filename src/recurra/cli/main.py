@@ -173,7 +173,9 @@ def in_flags(message: str) -> str:
 
     message = re.sub(r"(?<![\w.\[(])([a-z_]+)=(\{[^{}]*\})", as_json, message)
     return re.sub(
-        r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*\b))?(?=[\s,.;:)]|$)", flag, message
+        r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*(?:e[+-]?\d+)?\b))?(?=[\s,.;:)]|$)",
+        flag,
+        message,
     )
 
 

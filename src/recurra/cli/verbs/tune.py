@@ -1,5 +1,6 @@
 """``recurra tune``: options searched for, the best trained again and judged once."""
 
+import shlex
 from typing import Any
 
 import click
@@ -7,6 +8,7 @@ import click
 from recurra.checks import counted
 from recurra.cli import flags, terminal_output
 from recurra.cli.verbs.train import show, tell_on_screen
+from recurra.runs.command_line import as_arguments
 from recurra.runs.search.tune import tune
 from recurra.runs.tasks import TASKS
 from recurra.runs.workers.replicas import replicated
@@ -65,7 +67,7 @@ def command(data: str, as_json: bool, quiet: bool, workers: int, **given: Any) -
     if as_json:
         return terminal_output.flat_json(found.run.metrics)
     show(found.run, quiet)
-    words = ", ".join(f"{name}={value}" for name, value in found.best["parameters"].items()) or "the defaults"
+    words = shlex.join(as_arguments(found.best["parameters"])) or "the defaults"
     terminal_output.result(
         f"Trained again, of {counted(len(found.trials), 'trial')}: trial {found.best['trial'] + 1}, {words}. {found.why}"
     )

@@ -265,9 +265,10 @@ class _Work:
         figure, _ = FIGURES[plan.task]
         value = metrics.get(figure)
         study.tell(claimed, value, pruned=stop.pruned)
-        shown = why or ("stopped early" if stop.pruned else f"{figure} {value}")
+        judged = "no figure" if value is None else f"{figure.replace('_', ' ')} {value:.4g}"
+        shown = why or ("stopped early" if stop.pruned else judged)
         words = ", ".join(f"{name}={_short(one)}" for name, one in tried.items()) or "the defaults"
-        self.tell(f"Trial {claimed.number + 1} of {trials}: {shown} ({words})")
+        self.tell(f"Trial {claimed.number + 1} of {trials}: {shown} with {words}")
 
     def _time_for_another(self, study: Study) -> bool:
         """Whether one more trial, as slow as the slowest, and the training of the best after it, end in time."""
@@ -316,4 +317,4 @@ class _Work:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else repr(value)
