@@ -222,10 +222,27 @@ def _failed(error: BaseException, debug: bool) -> int:
         return NOT_DONE
     if isinstance(error, ModuleNotFoundError) and error.name:
         _tell(
-            f"Error: this command needs the package {error.name}, which is not installed: pip install recurra"
+            f"Error: this command needs the package {error.name}, which is not installed: {_how(error.name)}"
         )
         return NOT_DONE
     raise error
+
+
+def _how(package: str) -> str:
+    """Return what installs a package: the extra of recurra that asks for it, recurra itself, or the package alone."""
+    from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+
+    package = package.partition(".")[0]
+    try:
+        wanted = requires("recurra") or []
+    except PackageNotFoundError:
+        wanted = []
+    names = {package, *packages_distributions().get(package, [])}
+    for line in wanted:
+        if re.split(r"[\s<>=!~;\[]", line)[0].replace("-", "_") in {name.replace("-", "_") for name in names}:
+            extra = re.search(r"extra == ['\"](\w+)['\"]", line)
+            return f"pip install 'recurra[{extra.group(1)}]'" if extra else "pip install recurra"
+    return f"pip install {package}"
 
 
 def _advice(error: OSError) -> list[str]:

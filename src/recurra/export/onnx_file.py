@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,8 @@ def write_onnx(
         If onnxruntime answers otherwise than recurra; no file is written.
     """
     check_number("export", "opset", opset, integer=True, low=LOWEST_OPSET, high=HIGHEST_OPSET)
+    if "onnx" not in sys.modules and find_spec("onnx") is None:  # told before anything is built with it
+        raise missing_extra("onnx", "onnx", "export to ONNX")
     file, made = Path(path), []
     for part in _parts(model, step, opset):
         data = _bytes(part.graph, part.facts)
@@ -145,10 +149,8 @@ def model_bytes(exported: Exported, graph: Graph) -> bytes:
 
 
 def _bytes(graph: Graph, facts: Mapping[str, Any]) -> bytes:
-    try:
-        from onnx import checker, helper
-    except ImportError:
-        raise missing_extra("onnx", "onnx", "export to ONNX") from None
+    from onnx import checker, helper
+
     made = helper.make_graph(
         graph.nodes, "recurra", graph.inputs, graph.outputs, initializer=graph.initializers
     )
