@@ -203,3 +203,79 @@ def test_tags_beside_words_are_no_words(typed, nine, tmp_path):
         assert typed("", "predict", path, tmp_path / "new.txt").out == expected
         assert typed(given, "predict", path, "-").out == expected
         assert typed(given, "stream", path, "-").out == streamed
+
+
+def test_new_texts_are_read_alike_after_training_on_a_folder(cli, tmp_path):
+    """`predict` read a file with a text a line, `eval` the whole file as one text, and a table as a folder of files."""
+    for label, words in {"leak": "oil drips from pump {}", "power": "no current in line {}"}.items():
+        (tmp_path / "faults" / label).mkdir(parents=True)
+        for number in range(12):
+            (tmp_path / "faults" / label / f"{number}.txt").write_text(words.format(number))
+    out = tmp_path / "run"
+    small = ("--hidden-size", 8, "--max-epochs", 2, "--seed", 0, "-q")
+    assert cli("train", tmp_path / "faults", "-o", out, *small).code == 0
+    rows = [("oil drips from pump 99", "leak"), ("no current in line 98", "power")] * 4
+    (tmp_path / "new.txt").write_text("".join(f"{text}\t{label}\n" for text, label in rows))
+    (tmp_path / "new.csv").write_text("note,fault\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    named = ("--text", "note", "--label", "fault")
+    figures = []
+    for name, words in (("new.txt", ()), ("new.csv", named)):
+        done = cli("eval", out, tmp_path / name, *words, "--json")
+        assert done.code == 0, done.err
+        figures.append(json.loads(done.out))
+    assert figures[0]["n_test"] == figures[1]["n_test"] == 8
+    assert figures[0]["log_loss"] == figures[1]["log_loss"]
+    answers = [
+        [row.split(",")[1] for row in cli("predict", out, tmp_path / name, *words).out.splitlines()[1:]]
+        for name, words in (("new.txt", ()), ("new.csv", named))
+    ]
+    assert answers[0] == answers[1]
+    (tmp_path / "roman.csv").write_text("decimal,roman\n4,IV\n9,IX\n1,I\n")
+    done = cli("predict", out, tmp_path / "roman.csv")
+    assert done.code == 3
+    assert "the network reads texts; name the column that holds them with --text" in done.err
+
+
+def test_a_column_of_a_file_of_lines_is_asked_about(cli, tmp_path):
+    (tmp_path / "a.txt").write_text(
+        "".join(f"fine day {i}\t{'good' if i % 2 else 'bad'}\n" for i in range(9))
+    )
+    done = cli("look", tmp_path / "a.txt", "--group", "who")
+    assert (
+        "If it holds one text a line, its first line names no columns, and --group does not apply."
+        in done.err
+    )
+
+
+def test_a_label_of_its_own_for_each_text_is_no_class(cli, tmp_path):
+    (tmp_path / "swapped.csv").write_text("stars,review\n" + "".join(f"{i % 3},day {i}\n" for i in range(30)))
+    words = (tmp_path / "swapped.csv", "--text", "stars", "--label", "review")
+    done = cli("train", *words, "-o", tmp_path / "run")
+    assert done.code == 3
+    assert "each of the 30 texts has a label of its own, so that no class can be learned." in done.err
+    looked = json.loads(cli("look", *words, "--json").out)
+    assert looked["next_command"] == ""
+
+
+def test_units_of_texts(cli, nine, tmp_path):
+    reports = nine.folder / "reports.csv"
+    words = ("--text", "report", "--label", "fault")
+    said = cli("look", reports, *words, "--test", reports).out
+    assert "test texts are also in the training part" in said
+    rows = "".join(f"no power in saw {i}\tpower\noil leaks at pump {i}\tleak\n" for i in range(6))
+    (tmp_path / "new.txt").write_text(rows)
+    done = cli("eval", nine("texts"), tmp_path / "new.txt")
+    said = done.out + done.err
+    assert "All 12 texts of" in said
+    assert "sequences" not in said
+    done = cli("eval", nine("words"), nine.folder / "tagged.conll")
+    said = done.out + done.err
+    assert "of the words right" in said
+    assert "time steps" not in said
+
+
+def test_an_onnx_file_is_called_one(cli, nine, tmp_path):
+    done = cli("export", nine("texts"), "-o", tmp_path / "x.txt")
+    assert done.code == 2
+    assert f"an ONNX file must end in .onnx; got '{tmp_path / 'x.txt'}'. For C, give --to c." in done.err
+    assert not (tmp_path / "x.txt").exists()

@@ -14,7 +14,7 @@ from recurra.checks import counted, listing, rate_in_words
 from recurra.features.texts.tokens import letters_between_blanks
 from recurra.inspection.channels import Channel, channels_of, constant_per_sequence
 from recurra.inspection.control_characters import printable
-from recurra.inspection.kinds import KINDS
+from recurra.inspection.kinds import KINDS, records
 from recurra.inspection.leaks import duplicates, label_leaks, split_leaks
 from recurra.inspection.recording_problems import recording_problems
 from recurra.readers.clips.clip_folders import ROW_BY_ROW
@@ -22,6 +22,8 @@ from recurra.records import Dataset, RunData, findings_of
 
 # How the sentence begins that says where labels of clips and pictures are to stand.
 OF_PICTURES = "There are no labels"
+# Longer names of classes are cut where several are listed.
+LONG_LABEL = 40
 # A class with fewer members than this has no part in a test of 20 % that says anything.
 TINY_CLASS = 10
 # The largest class may be this many times the smallest before class weights are suggested.
@@ -242,7 +244,7 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
         )
     if len(classes) == 1:
         out.append(f"There is only one class, {next(iter(classes))!r}; a classifier needs two.")
-    tiny = [f"{name} ({count})" for name, count in classes.items() if count < TINY_CLASS]
+    tiny = [f"{_short(name)} ({count})" for name, count in classes.items() if count < TINY_CLASS]
     if tiny and len(classes) > 1:
         out.append(
             f"{len(tiny)} of {len(classes)} classes {'has' if len(tiny) == 1 else 'have'} fewer than {TINY_CLASS} examples: "
@@ -251,15 +253,19 @@ def _class_problems(dataset: Dataset, classes: dict[str, int]) -> list[str]:
         )
     if dataset.many_numbers():
         out.append(
-            f"The labels are {len(classes)} different whole numbers for {counted(len(dataset), 'sequence')}: train with "
+            f"The labels are {len(classes)} different whole numbers for {records(len(dataset), dataset.kind)}: train with "
             "task='regress' if they are numbers to predict, with task='classify' if each is a class of its own."
         )
     elif len(classes) > max(20, len(dataset) // 2) and not dataset.labels_per_step:
         out.append(
-            f"There are {len(classes)} classes for {counted(len(dataset), 'sequence')}; if their column is an id or a "
+            f"There are {len(classes)} classes for {records(len(dataset), dataset.kind)}; if their column is an id or a "
             "group, give another as label=."
         )
     return out
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONG_LABEL else f"{name[: LONG_LABEL - 3]}..."
 
 
 def _unlabelled_pictures(dataset: Dataset) -> str:
@@ -325,6 +331,7 @@ def _counts_line(summary: dict[str, Any]) -> str:
     out = f"{summary['n_sequences']} {items[:-1] if one else items}"
     if "length_min" in summary:
         unit = {"text": "characters", "pairs": "characters", "tokens": "words"}.get(summary["kind"], "steps")
+        unit = unit[:-1] if summary["length_max"] == 1 else unit
         low, high = summary["length_min"], summary["length_max"]
         each = "" if summary["n_sequences"] == 1 else " each"
         out += f" of {low} {unit}{each}" if low == high else f" of {low} to {high} {unit}"

@@ -8,7 +8,7 @@ from recurra.array_summaries import Findings
 from recurra.batches.splits import record_keys
 from recurra.checks import counted, listing
 from recurra.inspection.channels import Channel, steady_channels
-from recurra.inspection.kinds import KINDS
+from recurra.inspection.kinds import KINDS, one_of
 from recurra.records import Dataset, findings_of
 
 
@@ -22,8 +22,7 @@ def duplicates(dataset: Dataset) -> list[str]:
         return []
     extra = sum(len(places) - 1 for places in doubled)
     names = dataset.names
-    many = KINDS.get(dataset.kind, "sequences")
-    one = "pair of texts" if dataset.kind == "pairs" else "series" if many == "series" else many[:-1]
+    one, many = one_of(dataset.kind), KINDS.get(dataset.kind, "sequences")
     out = [
         f"{counted(extra, f'{one} is', f'{many} are')} identical to another one, for instance "
         f"{names[doubled[0][0]]!r} and {names[doubled[0][1]]!r}; a split keeps them on one side."
@@ -61,9 +60,9 @@ def split_leaks(train: Dataset, test: Dataset) -> list[str]:
     known = set(record_keys(train))
     same = [name for name, key in zip(test.names, record_keys(test), strict=True) if key in known]
     if same:
+        many = KINDS.get(test.kind, "sequences")
         out.append(
-            f"{len(same)} of {len(test)} test sequences are also in the training part, for instance "
-            f"{same[0]!r}. "
+            f"{len(same)} of {len(test)} test {many} are also in the training part, for instance {same[0]!r}. "
             "Remove them from one side."
         )
     starts = [[record.start for record in side.records if record.start is not None] for side in (train, test)]

@@ -89,11 +89,11 @@ def _steps_of(found: Backtest) -> str:
 
 
 def _check_same(first_name: str, first: CaseEvaluation, name: str, other: CaseEvaluation) -> None:
-    classes = [getattr(found, "classes", None) for found in (first, other)]
-    if None not in classes and not set(classes[0]) & set(classes[1]):
+    own, others_classes = ([*getattr(found, "classes", ())] for found in (first, other))
+    if own and others_classes and not set(own) & set(others_classes):
         raise DataError(
-            f"compare: runs {first_name!r} and {name!r} tell apart other classes, {listing(classes[0], 3)} and "
-            f"{listing(classes[1], 3)}; give runs that learn the same."
+            f"compare: runs {first_name!r} and {name!r} tell apart other classes, {listing(own, 3)} and "
+            f"{listing(others_classes, 3)}; give runs that learn the same."
         )
     names, others = ([row["name"] for row in found.predictions] for found in (first, other))
     if names != others:

@@ -100,7 +100,17 @@ def read_table(
             found, notes=(f"{source}: no names in the first row; the class stands first.", *found.notes)
         )
     acted = ("encoding", "delimiter", "header")
-    return from_columns((read or read_columns)(source, words), words.without_given(*acted))
+    columns = (read or read_columns)(source, words)
+    try:
+        return from_columns(columns, words.without_given(*acted))
+    except DataError as error:
+        named = [word for word in ("id", "time", "label", "group", "target", "text") if word in words.given]
+        plain = replace(words, given=frozenset(), channels=None, **dict.fromkeys(named))  # type: ignore[arg-type]
+        if is_frame(source) or not named or not text.is_one_a_line(Path(source), plain, USUAL_NAMES.values()):
+            raise
+        raise DataError(
+            f"{error} If it holds one text a line, its first line names no columns, and {named[0]}= does not apply."
+        ) from None
 
 
 def _of_the_file(source: Any) -> tuple[str, ...]:
@@ -172,7 +182,7 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
                 for name in left[:1]
             ]
             if not left:
-                left = text.numbers_beside(columns, [words.text, words.id, words.time, words.group, *static])
+                left = text.numbers_beside(columns, [words.text, words.id, words.group, *static])
                 notes += [
                     f"{columns.who}: {_columns_of_numbers(left)} numbers; label={name!r} learns them."
                     for name in left[:1]

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from recurra.checks import counted
 from recurra.errors import DataError, UsageError
+from recurra.inspection.kinds import one_of, records
 from recurra.runs.data.identity import digest, split_keys
 from recurra.runs.data.new_data import read_as_trained, read_unlabelled
 from recurra.runs.data.sources import load_again, place
@@ -58,10 +58,11 @@ def judged_part(
     dataset = read_as_trained(config, data, options) if labelled else read_unlabelled(config, data, options)
     official = dataset.part("test")
     if len(official) and len(official) < len(dataset):
-        return official, f"The test part of the data's own split: {counted(len(official), 'sequence')}."
+        return official, f"The test part of the data's own split: {records(len(official), official.kind)}."
     return (
         dataset,
-        f"{'The one sequence' if len(dataset) == 1 else f'All {len(dataset)} sequences'} of {dataset.source or 'the data'}.",
+        f"{f'The one {one_of(dataset.kind)}' if len(dataset) == 1 else f'All {records(len(dataset), dataset.kind)}'} of "
+        f"{dataset.source or 'the data'}.",
     )
 
 

@@ -37,9 +37,12 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             f"{data}: the network reads pairs of texts; name the column of what it reads with source=, and to judge the "
             "answers that of the true ones with target=."
         )
+    if _is_labelled_lines(config, data, {**stored, **options}):
+        return _texts(config, Path(data).read_bytes(), options, str(data))
     try:
         if (
             config.get("data_kind") == "folder"
+            and config.get("kind") not in TEXT_KINDS  # a file of texts holds many
             and _is_recording(data)
             and not {"id", "layout"} & set(options)
         ):
@@ -48,6 +51,11 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
         else:
             dataset = load_like(data, stored, options)
     except DataError:
+        if config.get("kind") == "text" and is_table(data) and "text" not in {**stored, **options}:
+            raise DataError(
+                f"{data}: the network reads texts; name the column that holds them with text=, and to judge the answers "
+                "that of the true ones with label=."
+            ) from None
         if config.get("kind") != "video" or not is_table(data):
             raise
         name = data if isinstance(data, str | Path) else "the data"
@@ -55,6 +63,19 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             f"{name}: is a table; the network was trained on clips. Give a video, a folder of images, or a folder of such."
         ) from None
     return as_trained(dataset, config)
+
+
+def _is_labelled_lines(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> bool:
+    """Return whether a file holds a text or sentence a line, each with a label of the training beside it."""
+    if (
+        config.get("kind") not in ("text", "tokens")
+        or not _is_text_file(data)
+        or {"layout", "labels"} & {*words}
+    ):
+        return False
+    given = Path(data).read_bytes().decode(str(words.get("encoding", "utf-8")), errors="replace")
+    lines = [line.strip() for line in given.removeprefix("\ufeff").splitlines() if line.strip()]
+    return bool(lines) and all(text_of_line(config, line)[1] is not None for line in lines)
 
 
 def _folder_of_clips(data: Any) -> Dataset | None:
@@ -215,11 +236,13 @@ def _texts(config: Mapping[str, Any], given: bytes, options: Mapping[str, Any], 
 
 def text_of_line(config: Mapping[str, Any], line: str) -> tuple[Any, Any]:
     """Return the text or the words of a line, and the label that stands beside it as in a file to train on, if any."""
-    kind, classes = config.get("kind"), config.get("classes", [])
+    kind, classes = config.get("kind"), config.get("data_summary", {}).get("class_counts", {})
     if kind == "tokens":
         return tokens.parted(line, classes)
-    if kind == "text" and (classes or config.get("task") == "regress"):
-        return texts.without_label(line, classes or None)
+    if kind == "text" and config.get("task") == "regress":
+        return texts.without_label(line, None)
+    if kind == "text" and classes:
+        return texts.without_label(line, classes)
     return line, None
 
 

@@ -10,12 +10,16 @@ from recurra.array_summaries import check_finite
 from recurra.batches.splits import split
 from recurra.checks import counted
 from recurra.errors import DataError, UsageError
+from recurra.inspection.kinds import one_of, records
 from recurra.plain_arrays import as_sequences
 from recurra.records import Dataset, RunData, findings_of
 from recurra.runs.data.alignment import aligned
 from recurra.runs.data.sources import load_like
 
 DEFAULT_SHARE = 0.2
+
+# From so many records on, a class of its own for each is refused.
+FEWEST_TO_ASK = 10
 
 
 @dataclass(frozen=True)
@@ -94,18 +98,19 @@ def divide(
     keys : sequence of bytes, optional
         What a random split goes by, see `recurra.runs.data.identity.split_keys`.
     """
+    many = records(len(data), data.kind)
     if test == 0:
         return Split(
             data,
             None,
-            f"Nothing is held out: {'the one sequence trains' if len(data) == 1 else f'all {len(data)} sequences train'}.",
+            f"Nothing is held out: {f'the one {one_of(data.kind)} trains' if len(data) == 1 else f'all {many} train'}.",
         )
     if test is not None and not isinstance(test, float):
         other = aligned(load_like(test, options, {}), data.channel_names)
         found = findings_of(data)
         other = other if found is None else RunData.of(other, found)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
-        how = f"Test part from {name}: {counted(len(other), 'sequence')}; all {len(data)} of the data train."
+        how = f"Test part from {name}: {records(len(other), other.kind)}; all {len(data)} of the data train."
         return Split(data, other, how)
     if by is None and data.kind == "series":
         by = "time"
@@ -126,7 +131,7 @@ def divide(
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
         raise DataError(
-            f"train: {share:.0%} of {counted(len(data), 'sequence')} leaves nothing to train or to test on. Give a test "
+            f"train: {share:.0%} of {records(len(data), data.kind)} leaves nothing to train or to test on. Give a test "
             "file with test=, or 0 to hold nothing out."
         )
     return Split(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
@@ -152,11 +157,17 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
 def check_classes_left(dataset: Dataset, divided: Split) -> None:
     """Raise DataError if only one of several classes is left to learn from."""
     there, left = dataset.class_counts(), divided.train.class_counts()
+    if len(there) == len(dataset) >= FEWEST_TO_ASK:
+        raise DataError(
+            f"train: each of the {records(len(dataset), dataset.kind)} has a label of its own, so that no class can be "
+            "learned. Name another column with label=."
+        )
     if len(left) == 1 < len(there):
         held = 0 if divided.test is None else len(divided.test)
+        many = records(len(divided.train), dataset.kind)
         raise DataError(
-            f"train: of the {len(there)} classes only {next(iter(left))!r} is in the training part of {len(divided.train)} "
-            f"sequences, after {held} were held out. Give more sequences, or hold none out with test=0."
+            f"train: of the {len(there)} classes only {next(iter(left))!r} is in the training part of "
+            f"{many}, after {held} were held out. Give more, or hold none out with test=0."
         )
 
 

@@ -15,6 +15,8 @@ from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
 
+# Runs nearby that are named where one is not there.
+MOST_NAMED = 8
 # The kind of the data of a model, where it is no signal.
 _KINDS = {
     "TextClassifier": "text",
@@ -98,11 +100,7 @@ def open_model(run: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
             f"{path}: holds weights of an own network, whose code is not in the file. "
             "Predict in Python: recurra.load_model(path, network=function).predict(X)."
         )
-    labels = (model.manifest.get("target") or {}).get("classes", [])
-    known = {
-        "channel_names": model.manifest.get("channel_names"),
-        "classes": [str(label) for label in labels],
-    }
+    known = {"channel_names": model.manifest.get("channel_names")}
     return model, {**known, **config, "sample_rate_hz": model.manifest.get("sample_rate_hz")}
 
 
@@ -150,7 +148,9 @@ def _known(manifest: Mapping[str, Any]) -> dict[str, Any]:
         kind = "tokens"
     elif kind == "sequence" and manifest.get("channel_names"):
         words = {"channels": list(manifest["channel_names"]), "layout": "long"}
+    labels = (manifest.get("target") or {}).get("classes", [])
     return {
+        "data_summary": {"class_counts": {str(label): 0 for label in labels}},
         "task": task,
         "kind": kind,
         "estimator": estimator,
@@ -169,7 +169,8 @@ def _nearby(folder: Path) -> str:
     with contextlib.suppress(OSError):
         runs = sorted(child for child in folder.iterdir() if (child / MODEL).is_file())
         if runs:
-            return f"Runs there: {', '.join(str(run) for run in runs[:5])}."
+            more = f", ... ({len(runs)} in all)" if len(runs) > MOST_NAMED else ""
+            return f"Runs there: {', '.join(str(run) for run in runs[:MOST_NAMED])}{more}."
     return "Train one first: recurra train DATA -o RUN."
 
 
