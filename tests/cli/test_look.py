@@ -1,9 +1,11 @@
 """``look``: sentences for people, one flat object for programs."""
 
 import json
+import resource
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import recurra
@@ -97,3 +99,30 @@ def test_look_waits_for_nothing_that_trains_or_draws(forms):
     )
     assert done.returncode == 0, done.stderr
     assert "Recipe:" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit counts there what is reserved")
+def test_parquet_is_read_under_a_limit_of_data_that_its_allocator_would_use_up(tmp_path):
+    """Seen to end in a segmentation fault, or out of memory, with Arrow's gigabyte taken at once."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    steps, sequences = 1000, 2000
+    rng = np.random.default_rng(0)
+    names = pa.DictionaryArray.from_arrays(
+        np.repeat(np.arange(sequences, dtype=np.int32), steps), [f"r{i}" for i in range(sequences)]
+    )
+    table = {"id": names.cast(pa.string())} | {
+        f"x{i}": rng.normal(size=steps * sequences).astype(np.float32) for i in range(4)
+    }
+    parquet.write_table(pa.table(table), tmp_path / "a.parquet")
+    limit = 1250 << 20
+    done = subprocess.run(
+        [sys.executable, "-m", "recurra", "look", str(tmp_path / "a.parquet")],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2,000 sequences" in done.stdout or "2000 sequences" in done.stdout
