@@ -108,7 +108,7 @@ def desk(ctx: click.Context, debug: bool) -> None:
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     code = NOT_DONE
-    # Arrow's allocator takes a gigabyte at its start, of which it touches little; under a limit (ulimit -d) all of it counts.
+    # Arrow's allocator takes a gigabyte at once and touches little of it; under a limit (ulimit -d) all of it counts.
     os.environ.setdefault("MIMALLOC_ARENA_EAGER_COMMIT", "0")
     try:
         standard_streams.prepare(sys.argv[1:])
