@@ -31,7 +31,6 @@ from recurra.training.distributed.agent import launch
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers, join
 from recurra.training.losses import cross_entropy
-from recurra.training.validation import to_device
 
 HIDDEN = (64, 256, 512)
 CHANNELS, CLASSES, BATCH, TIME, SHARDS = 12, 9, 32, 50, 4
@@ -129,7 +128,7 @@ def unsharded(units: Sequence[int] = HIDDEN, size: int = BATCH) -> dict[str, dic
 
         def step(network: Any = network, batch: Any = batch, optimizer: Any = optimizer) -> None:
             optimizer.zero_grad(set_to_none=True)
-            outputs = network(to_device(batch.inputs, torch.device("cpu")))
+            outputs = network(batch.inputs.replace(torch.from_numpy(batch.inputs.values)))
             loss(outputs, torch.from_numpy(batch.targets), None).backward()
             gradients = optimizers.gradients_of(optimizer)
             optimizers.clip(gradients, norm=optimizers.global_norm(gradients), grad_clip=1.0)

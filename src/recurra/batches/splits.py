@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -225,7 +225,13 @@ def _in_order(folds: list[Any], order: list[int]) -> list[tuple[np.ndarray, np.n
 
 
 def held_out(
-    y: Any, keys: Sequence[Any], groups: np.ndarray | None, *, fraction: float, fewest_groups: int, seed: int
+    y: Any,
+    keys: Callable[[], Sequence[Any]],
+    groups: np.ndarray | None,
+    *,
+    fraction: float,
+    fewest_groups: int,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return which records to learn from and which decide early stopping; None where those are too few.
 
@@ -233,14 +239,17 @@ def held_out(
     ----------
     y : ndarray or int
         Classes of the records, or their number.
-    keys : sequence
-        Equal for records that must stay on one side.
+    keys : callable
+        Gives what is equal for records that must stay on one side; not asked where there are too few in any case.
     """
-    if fraction * len(set(keys)) < FEWEST_HELD_OUT:
+    if fraction * (y if isinstance(y, int) else len(y)) < FEWEST_HELD_OUT:
         return None
     if groups is not None and len(set(groups.tolist())) < fewest_groups:
         return None
-    train, judges = holdout(y, groups=groups, fraction=fraction, random_state=seed, keys=keys)
+    alike = keys()
+    if fraction * len(set(alike)) < FEWEST_HELD_OUT:
+        return None
+    train, judges = holdout(y, groups=groups, fraction=fraction, random_state=seed, keys=alike)
     return (train, judges) if len(judges) else None
 
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from recurra.checks import check_torch
+from recurra.checks import check_torch, check_values
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
-from recurra.fitting.option_checks import check_params
+from recurra.fitting.option_checks import check_together
 from recurra.fitting.task import Member, Start
 from recurra.fitting.train_member import train_member
 from recurra.inputs.request import Request
@@ -39,7 +39,8 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     """
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
-    check_params(who, as_given, options_of(type(estimator)))
+    check_values(who, as_given, options_of(type(estimator)))
+    check_together(who, as_given)
     from recurra.training.distributed.workers import join
 
     workers = join(estimator.shards)

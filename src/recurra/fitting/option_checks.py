@@ -25,6 +25,11 @@ def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Opti
         Those of an estimator; by default what any of them takes.
     """
     check_values(who, params, options)
+    check_together(who, params)
+
+
+def check_together(who: str, params: Mapping[str, Any]) -> None:
+    """Raise UsageError at values, each in its range, that exclude each other, or are not what they are called with."""
     _check_initialization(who, params)
     _check_signal_options(who, params)
     if params.get("network") is not None and not callable(params["network"]):

@@ -40,7 +40,7 @@ from recurra.training.state import (
     pack,
     unpack,
 )
-from recurra.training.validation import outputs_in_order, to_device
+from recurra.training.validation import outputs_in_order
 
 Score = Callable[[np.ndarray, Examples], Mapping[str, float]]
 
@@ -346,7 +346,11 @@ class Run:
 
     def _backward(self, batch: Batch) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss_of(self.network(to_device(batch.inputs, self.device)), batch).backward()
+        self.loss_of(self._outputs(batch), batch).backward()
+
+    def _outputs(self, batch: Batch) -> torch.Tensor:
+        found: torch.Tensor = self.network(batch.inputs.replace(self._tensor(batch.inputs.values)))
+        return found
 
     def _step(self, batch: Batch, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
@@ -355,7 +359,7 @@ class Run:
             for parameter in group["params"]:
                 parameter.grad = None
         if self._sharded is None:
-            outputs = self.network(to_device(batch.inputs, self.device))
+            outputs = self._outputs(batch)
             loss = self.loss_of(outputs, batch)
         else:
             outputs, targets, weights = self._sharded.forward(batch.indices, seed)

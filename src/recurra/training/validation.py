@@ -7,16 +7,10 @@ import torch
 
 from recurra.batches.bucketing import plan
 from recurra.batches.examples import Batch, Examples
-from recurra.ragged import Ragged
 from recurra.training.distributed.workers import Workers
 
 # Without a graph to keep, a batch takes a fraction of the memory it takes in training.
 BATCH_FACTOR = 4
-
-
-def to_device(inputs: Ragged, device: torch.device) -> Ragged:
-    """Return numpy values as a tensor on the device (sharing memory on the CPU)."""
-    return inputs.replace(torch.from_numpy(inputs.values).to(device))
 
 
 def outputs_in_order(
@@ -57,7 +51,8 @@ def outputs_in_order(
         for number in range(workers.rank, len(batches), workers.count):
             batch = examples.batch(batches[number])
             before_batch(batch)
-            parts[number] = network(to_device(batch.inputs, device))
+            inputs = batch.inputs.replace(torch.from_numpy(batch.inputs.values).to(device))
+            parts[number] = network(inputs)
     if workers.count > 1:
         own = {number: part.cpu() for number, part in parts.items()}
         parts = {n: part.to(device) for found in workers.all(own) for n, part in found.items()}

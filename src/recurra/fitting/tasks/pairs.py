@@ -57,9 +57,13 @@ class PairTask(Task):
 
 def _split(options: TranslatorOptions, given: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the part to learn from and the part that decides early stopping, if there is one."""
-    keys = content_keys([as_text(source) for source in given.sources])
     parts = held_out(
-        len(given), keys, given.groups, fraction=options.validation_fraction, fewest_groups=0, seed=seed
+        len(given),
+        lambda: content_keys([as_text(source) for source in given.sources]),
+        given.groups,
+        fraction=options.validation_fraction,
+        fewest_groups=0,
+        seed=seed,
     )
     return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
 

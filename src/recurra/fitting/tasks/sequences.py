@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.batches.examples import Examples
-from recurra.batches.splits import content_keys, held_out
+from recurra.batches.splits import held_out
 from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
 from recurra.features.static import StaticInputs
@@ -174,6 +174,7 @@ class SequenceTask(Task):
             else Learned(fitted.features, facts=fitted.manifest.get("text"))
         )
         target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
+        outputs = target.output_size
         loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
@@ -187,7 +188,7 @@ class SequenceTask(Task):
         if judges is not None:
             shape_only.check(judges)
             validation = rows_of(shape_only, judges, target)
-        longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
+        longest, sizes = int(examples.lengths.max()), (examples.input_size, outputs)
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None
@@ -259,7 +260,7 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
         return given, data.judges
     parts = held_out(
         given.y if target.task == "classification" else len(given.sequences),
-        content_keys(given.sequences, given.static, findings=given.findings),
+        given.contents,
         given.groups,
         fraction=options.validation_fraction,
         fewest_groups=FEWEST_GROUPS,

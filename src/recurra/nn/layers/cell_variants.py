@@ -14,7 +14,7 @@ from recurra.kernels.cell import EPSILON, SLOPES, Variant
 from recurra.nn.layers import autograd_bridge
 from recurra.nn.layers.layer_input import Batch
 from recurra.nn.layers.layouts import Steps
-from recurra.nn.layers.reference import States, reference_of, scan
+from recurra.nn.layers.reference import States, layer_reference, scan
 from recurra.nn.random_generators import dropout
 
 
@@ -122,9 +122,9 @@ def run_variant(
 
 
 def variant_reference(variant: Variant, steps: Steps, batch_first: bool | None, masks: Masks) -> Any:
-    """Return the function that computes a layer in torch operations, as `recurra.nn.layers.reference.reference_of`."""
+    """Return the function that computes a layer in torch operations, as `recurra.nn.layers.reference.layer_reference`."""
     direction = partial(variant_direction, variant=variant, masks=masks)
-    return reference_of(variant.base, steps, batch_first, direction)
+    return partial(layer_reference, variant.base, steps, batch_first, direction=direction)
 
 
 def variant_direction(

@@ -14,6 +14,7 @@ five computes:
 import dataclasses
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -31,7 +32,7 @@ from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.cell_variants import run_variant
 from recurra.nn.layers.drop_in import torch_has
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
-from recurra.nn.layers.reference import States, Weights, over_layers, reference_of, stack_reference
+from recurra.nn.layers.reference import States, Weights, layer_reference, over_layers, stack_reference
 from recurra.nn.random_generators import dropout
 from recurra.ragged import Ragged
 
@@ -203,7 +204,7 @@ def _run_native(
 ) -> tuple[Tensor, States]:
     """Walk over layers, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
-    reference = reference_of(cell, batch.steps, batch.batch_first)
+    reference = partial(layer_reference, cell, batch.steps, batch.batch_first)
     memory = getattr(module, "memory", "full")
     if memory not in MEMORIES:
         check_choice(type(module).__name__, "memory", memory, MEMORIES)

@@ -197,35 +197,49 @@ def _join(first: States, second: States) -> States:
     return second if not len(first[0]) else tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
 
 
-def reference_of(
-    cell: str, steps: Steps, batch_first: bool | None, direction: Callable[..., Any] | None = None
-) -> Callable[..., tuple[Tensor, States]]:
-    """Return the function that computes a layer in all its directions in torch operations.
+def layer_reference(
+    cell: str,
+    steps: Steps,
+    batch_first: bool | None,
+    x: Tensor,
+    states: States,
+    given: Sequence[Any],
+    *,
+    direction: Callable[..., Any] | None = None,
+) -> tuple[Tensor, States]:
+    """Compute a layer in all its directions in torch operations.
 
-    It takes rows (or a padded tensor, see `recurra.nn.layers.autograd_bridge.Call`), states of shape
-    (directions, batch, size) and the weights of each direction; it returns output and final states of the same forms.
-    ``direction`` takes the place of the cell's own, and weights as they are given.
+    Parameters
+    ----------
+    x : Tensor
+        Rows, or a padded tensor, see `recurra.nn.layers.autograd_bridge.Call`.
+    states : tuple of Tensor of shape (directions, batch, size)
+    given : sequence
+        Weights of each direction.
+    direction : callable, optional
+        Takes the place of the cell's own in `DIRECTIONS`, and weights as they are given.
+
+    Returns
+    -------
+    output, final states
+        Of the same forms.
     """
-    own = direction or (lambda x, *, weights, **rest: DIRECTIONS[cell](x, weights=Weights(*weights), **rest))
-
-    def compute(x: Tensor, states: States, given: Sequence[Any]) -> tuple[Tensor, States]:
-        rows = x if batch_first is None else from_padded(x, steps, batch_first=batch_first)
-        outputs, ends = [], []
-        if not steps.total:
-            # Nothing is computed, but still joined to everything, so that a loss of it has gradients: zeros.
-            rows = rows + sum(w[:0].sum() for one in given for w in one if w is not None)
-        for d, one in enumerate(given):
-            initial = tuple(s[d] for s in states)
-            output, end = own(rows, steps=steps, weights=one, states=initial, reverse=d == 1)
-            outputs.append(output)
-            ends.append(end)
-        joined = torch.cat(outputs, dim=1)
-        if batch_first is not None:
-            time = x.shape[1 if batch_first else 0]
-            joined = to_padded(joined, steps, time=time, batch_first=batch_first)
-        return joined, tuple(torch.stack(e) for e in zip(*ends, strict=True))
-
-    return compute
+    rows = x if batch_first is None else from_padded(x, steps, batch_first=batch_first)
+    outputs, ends = [], []
+    if not steps.total:
+        # Nothing is computed, but still joined to everything, so that a loss of it has gradients: zeros.
+        rows = rows + sum(w[:0].sum() for one in given for w in one if w is not None)
+    for d, one in enumerate(given):
+        run, weights = (DIRECTIONS[cell], Weights(*one)) if direction is None else (direction, one)
+        initial = tuple(s[d] for s in states)
+        output, end = run(rows, steps=steps, weights=weights, states=initial, reverse=d == 1)
+        outputs.append(output)
+        ends.append(end)
+    joined = torch.cat(outputs, dim=1)
+    if batch_first is not None:
+        time = x.shape[1 if batch_first else 0]
+        joined = to_padded(joined, steps, time=time, batch_first=batch_first)
+    return joined, tuple(torch.stack(e) for e in zip(*ends, strict=True))
 
 
 def stack_reference(
@@ -233,10 +247,10 @@ def stack_reference(
 ) -> Callable[..., tuple[Tensor, States]]:
     """Return the function that computes a stack of layers in torch operations.
 
-    As that of `reference_of`, but it takes states of shape (num_layers * num_directions, batch, size) and, for every
+    As `layer_reference`, but it takes states of shape (num_layers * num_directions, batch, size) and, for every
     layer, the weights of each direction. ``between`` is done to the values between two layers: dropout, while training.
     """
-    layer = reference_of(cell, steps, batch_first)
+    layer = partial(layer_reference, cell, steps, batch_first)
     return over_layers(lambda x, states, pairs: layer(x, states, pairs[0]), between)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recurra.checks import check_choice, check_number, did_you_mean, listing
+from recurra.checks import check_choice, check_number, check_values, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
 from recurra.kernels.cell import CELLS
 from recurra.kernels.heads.pooling import POOLINGS, split_pooling
@@ -21,7 +21,23 @@ from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.initialization import initialize
 from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.nn.random_generators import OwnDraws, dropout
+from recurra.options import Option
 from recurra.ragged import Ragged
+
+
+# Of the fields of `NetworkConfig` that have a range of their own.
+_RANGES = {
+    one.name: one
+    for one in (
+        Option("cell", None, kind="choice", choices=tuple(CELLS)),
+        Option("bidirectional", False, kind="choice", choices=(False, True)),
+        *(
+            Option(size, 1, kind="int", low=1)
+            for size in ("input_size", "hidden_size", "output_size", "num_layers")
+        ),
+        Option("dropout", 0.0, kind="float", low=0, high=1, high_open=True),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -54,12 +70,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         who = "NetworkConfig"
         _check_pooling(who, self.pooling)
-        check_choice(who, "cell", self.cell, list(CELLS))
-        check_choice(who, "bidirectional", self.bidirectional, [False, True])
+        check_values(who, vars(self), _RANGES)
         check_choice(who, "crf", self.crf, [False, True] if self.pooling == "none" else [False])
-        for word in ("input_size", "hidden_size", "output_size", "num_layers"):
-            check_number(who, word, getattr(self, word), integer=True, low=1)
-        check_number(who, "dropout", self.dropout, low=0, high=1, high_open=True)
         check_number(who, "static_size", self.static_size, integer=True, low=0, high=self.input_size - 1)
 
     @property
@@ -70,7 +82,7 @@ class NetworkConfig:
     @cached_property
     def poolings(self) -> tuple[str, ...]:
         """The poolings whose results the head sees side by side; empty where it sees every step."""
-        return () if self.pooling == "none" else split_pooling(self.pooling)
+        return () if self.pooling == "none" else tuple(self.pooling.split("+"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold; without static inputs as earlier versions wrote it."""
@@ -121,8 +133,9 @@ class SequenceNetwork(nn.Module):
         self.config = config
         # Rows after which backpropagation is cut in training; of the training, so not in the configuration.
         self.cut_after: int | None = None
+        own = config.input_size - config.static_size
+        seen_by_head = config.features * max(len(config.poolings), 1)
         with OwnDraws():
-            own = config.input_size - config.static_size
             self.front = None if config.front is None else make_front(config.front, own)
             self.recurrent = LAYERS[config.cell](
                 config.static_size + (own if self.front is None else self.front.output_size),
@@ -133,7 +146,7 @@ class SequenceNetwork(nn.Module):
                 dropout=config.dropout if config.num_layers > 1 else 0.0,
             )
             self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
-            self.head = nn.Linear(config.features * max(len(config.poolings), 1), config.output_size)
+            self.head = nn.Linear(seen_by_head, config.output_size)
             self.crf = CRF(config.output_size) if config.crf else None
 
     def forward(self, ragged: Ragged) -> Tensor:
