@@ -52,7 +52,7 @@ def _check_initialization(who: str, params: Mapping[str, Any]) -> None:
     if initialization == "chrono" and cell is not None and CELLS[cell].keeping_gate is None:
         raise UsageError(
             f"{who}: initialization='chrono' sets the gates that keep the state; cell={cell!r} has none. "
-            "Use 'default' or 'identity'."
+            "Use 'default'; cell='rnn' takes 'identity'."
         )
 
 

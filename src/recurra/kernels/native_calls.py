@@ -146,7 +146,7 @@ class NativeSaved:
 
     def _saved_gates(self) -> np.ndarray:
         memory = self._memory()
-        result = np.empty((len(self.x), 4 * self._hidden_size), self.x.dtype)
+        result = np.empty((len(self.x), memory.width * self._hidden_size), self.x.dtype)
         memory.copy_gates(0, result)
         return result
 

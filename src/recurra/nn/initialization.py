@@ -108,7 +108,7 @@ def _check(cell: Cell, initialization: str, max_length: int | None) -> None:
         if cell.keeping_gate is None:
             raise UsageError(
                 f"{who}: initialization 'chrono' sets the gates that keep the state; {cell.title} has none. "
-                "Use 'default', or 'identity'."
+                "Use 'default'; a plain RNN with ReLU takes 'identity'."
             )
         if max_length is None:
             raise UsageError(

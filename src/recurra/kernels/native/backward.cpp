@@ -73,7 +73,7 @@ template <class T> void step_back(const Weights<T>& weights, const VariantBackwa
   }
   table.variant_backward(v, VariantPart::gru_candidate);
   const T* const* gates = const_cast<const T* const*>(r.gates.data());
-  multiply_all<T>(weights, v.rows, gates, weights.hn_back, nullptr, r.dreset.data(), s.padded, 3 * s.padded);
+  multiply_all<T>(weights, v.rows, gates, weights.hn_back, nullptr, r.dreset.data(), s.padded, (s.traits.together + 1) * s.padded);
   table.variant_backward(v, VariantPart::gru_gates);
 }
 
@@ -82,7 +82,7 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   const Weights<T>& weights = lane.weights;
   const Sizes& s = weights.sizes;
   const Table<T>& table = weights.table;
-  const bool lstm = s.cell == Cell::lstm;
+  const bool cell_state = s.traits.cell_state;
   const int64_t n = slots.count(), p_width = (s.P + s.w - 1) / s.w * s.w;
   Rows<T> r(n);
   T* dh = r.reserve(n * (p_width + 4 * s.padded) + 7 * s.padded + s.P + 64);
@@ -106,17 +106,17 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   b.hidden_out = lane.hidden && !apart ? r.hidden.data() : nullptr;
   b.m_out = apart ? r.m_out.data() : nullptr;
   b.hidden = s.H;
-  b.relu = s.cell == Cell::rnn_relu;
+  b.relu = s.traits.relu;
   b.first = span.unit_first / s.w;
   b.last = std::min(s.blocks, span.unit_last / s.w);
-  auto* element_wise = lstm ? table.lstm_backward : s.cell == Cell::gru ? table.gru_backward : table.rnn_backward;
+  auto* element_wise = table.backward[int(s.cell)];
 
   Multiply<T> back{};
   back.a = const_cast<const T* const*>(r.gates.data());
   back.b = &weights.hh_back;
   back.parts = 1;
   const bool zoned = lane.batch.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
-  back.onto = s.cell == Cell::gru || zoned;
+  back.onto = s.traits.blends || zoned;
   back.c = r.dh.data();
   back.columns = p_width;
   back.first = span.panel_first;
@@ -137,7 +137,7 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
         std::fill(r.dh[j], r.dh[j] + p_width, T(0));
         if (lane.g.h_n) std::copy_n(lane.g.h_n + lane.state(p.seq) * s.P, s.P, r.dh[j]);
       }
-      if (lstm) {
+      if (cell_state) {
         r.dc[j] = dc + p.slot * s.padded;
         if (p.tau == 0) {
           std::fill(r.dc[j], r.dc[j] + s.padded, T(0));
@@ -155,15 +155,14 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
           r.c_prev[j] = zeros;
         }
       } else {
-        // the GRU needs the state before the step, the RNN the one after it
-        const int64_t at = s.cell == Cell::gru ? tau - 1 : tau;
+        const int64_t at = s.traits.blends ? tau - 1 : tau;  // of the state before the step, or after it
         r.h[j] = at >= 0 ? lane.batch.out + lane.out_at(p.seq, at)
                  : lane.batch.h_0 ? lane.batch.h_0 + lane.state(p.seq) * s.P
                                   : zeros;
       }
       if (s.variant.any) {
         r.drop[j] = lane.batch.drop_of(lane.direction, p.seq, s.H);
-        r.zone[j] = lane.batch.zone_of(lane.direction, p.seq, lane.time(p.seq, tau), lstm ? 2 * s.H : s.H);
+        r.zone[j] = lane.batch.zone_of(lane.direction, p.seq, lane.time(p.seq, tau), cell_state ? 2 * s.H : s.H);
         r.sums[j] = lane.sums ? lane.sums + p.seq * s.sums : nullptr;
         r.dreset[j] = dreset + p.slot * s.padded;
       }
@@ -200,7 +199,7 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
       const int64_t state = lane.state(p.seq);
       if (lane.g.h_0)
         copy_some(r.dh[j], lane.g.h_0 + state * s.P, span.unit_first, std::min(span.unit_last, s.P));
-      if (lane.g.c_0 && lstm)
+      if (lane.g.c_0 && cell_state)
         copy_some(r.dc[j], lane.g.c_0 + state * s.H, span.unit_first, std::min(span.unit_last, s.H));
     }
   }
@@ -307,9 +306,9 @@ template <class T> struct BackwardCall {
         m.rows = end - row;
         m.a = a.data();
         m.b = lane.weights.ih_back;
-        m.parts = s.cell == Cell::gru ? 2 : 1;
+        m.parts = s.traits.candidate ? 2 : 1;
         m.offset[0] = s.by_input;
-        m.offset[1] = s.by_input + (s.variant.norm ? 2 : 3) * s.padded;
+        m.offset[1] = s.by_input + (s.traits.together + !s.variant.norm) * s.padded;
         m.onto = lane.direction == 1;
         m.c = c.data();
         m.columns = s.I;
@@ -360,43 +359,32 @@ template <class T> struct BackwardCall {
       if (memory) sums.push_back(sum);
     };
     const Wanted none{nullptr, nullptr, 0}, x{g.weight_ih[d], &x_rows, s.I}, h{g.weight_hh[d], &h_rows[d], s.P};
-    const int64_t stride = s.saved;
-    if (s.cell == Cell::lstm && s.variant.norm) {
-      auto place = [&](Sum<T>& sum, int64_t v) {
-        sum.outer.start[v] = v * s.w;
-        sum.outer.step[v] = 4 * s.w;
+    const int64_t stride = s.saved, together = s.traits.together;
+    // gates that are added up side by side; the candidate's by the input and by the state each in a place of its own
+    auto place = [&s, together](int64_t candidate) {
+      return [&s, together, candidate](Sum<T>& sum, int64_t v) {
+        sum.outer.start[v] = v == together ? candidate : v * s.w;
+        sum.outer.step[v] = v == together ? s.w : together * s.w;
         sum.gate[v] = v;
         sum.unit_step = s.w;
       };
-      add({x, none}, nullptr, lane.gates + s.by_input, stride, s.blocks, 4, place);
-      add({h, none}, nullptr, lane.gates, stride, s.blocks, 4, place);
-    } else if (s.cell == Cell::gru) {
-      // r and z side by side, n of the input and q of the state each in a place of its own
-      auto place = [&](int64_t third) {
-        return [&s, third](Sum<T>& sum, int64_t v) {
-          sum.outer.start[v] = v == 2 ? third : v * s.w;
-          sum.outer.step[v] = v == 2 ? s.w : 2 * s.w;
-          sum.gate[v] = v;
-          sum.unit_step = s.w;
-        };
-      };
-      const bool norm = s.variant.norm, before = s.variant.before;
+    };
+    const bool norm = s.variant.norm, before = s.variant.before;
+    if (s.traits.candidate) {
       T* bias = norm ? nullptr : before ? one_bias(d) : g.bias_ih[d];
-      add({x, none}, bias, lane.gates + s.by_input, stride, s.blocks, 3, place((norm ? 2 : 3) * s.padded));
+      add({x, none}, bias, lane.gates + s.by_input, stride, s.blocks, s.gates, place((together + !norm) * s.padded));
       if (before) {
-        add({h, none}, nullptr, lane.gates, stride, s.blocks, 2, place(0));
+        add({h, none}, nullptr, lane.gates, stride, s.blocks, together, place(0));
         const Wanted reset{g.weight_hh[d], &reset_rows[d], s.P};
-        side_by_side(add, s, {reset, none}, nullptr, lane.gates + 3 * s.padded, stride, 2);
+        side_by_side(add, s, {reset, none}, nullptr, lane.gates + (together + 1) * s.padded, stride, together);
       } else {
-        add({h, none}, norm ? nullptr : g.bias_hh[d], lane.gates, stride, s.blocks, 3, place(2 * s.padded));
+        add({h, none}, norm ? nullptr : g.bias_hh[d], lane.gates, stride, s.blocks, s.gates, place(together * s.padded));
       }
-    } else if (s.cell == Cell::lstm) {
-      add({x, h}, one_bias(d), lane.gates, s.saved, s.blocks, 4, [&](Sum<T>& sum, int64_t v) {
-        sum.outer.start[v] = v * s.w;
-        sum.outer.step[v] = 4 * s.w;
-        sum.gate[v] = v;
-        sum.unit_step = s.w;
-      });
+    } else if (norm) {
+      add({x, none}, nullptr, lane.gates + s.by_input, stride, s.blocks, s.gates, place(0));
+      add({h, none}, nullptr, lane.gates, stride, s.blocks, s.gates, place(0));
+    } else if (s.gates > 1) {
+      add({x, h}, one_bias(d), lane.gates, stride, s.blocks, s.gates, place(0));
     } else {
       side_by_side(add, s, {x, h}, one_bias(d), lane.gates, s.saved);
     }
@@ -407,7 +395,7 @@ template <class T> struct BackwardCall {
     return used;
   }
 
-  // The biases of RNN and LSTM have the same gradient: one is summed, the other copied from it.
+  // Where products are added up both biases have the same gradient: one is summed, the other copied from it.
   T* one_bias(int64_t d) const { return g.bias_ih[d] ? g.bias_ih[d] : g.bias_hh[d]; }
 
   // A row of one number per unit: four blocks of units to a tile, the rest in narrower ones.
@@ -447,7 +435,8 @@ template <class T> struct BackwardCall {
     }
     for (const Lane<T>& lane : lanes)
       for (int64_t k = 0; k < total && lane.weights.sizes.variant.before; ++k)
-        reset_rows[lane.direction].push_back(lane.gates + k * lane.weights.sizes.saved + 2 * lane.weights.sizes.padded);
+        reset_rows[lane.direction].push_back(lane.gates + k * lane.weights.sizes.saved +
+                                             lane.weights.sizes.traits.together * lane.weights.sizes.padded);
     for (const Lane<T>& lane : lanes)
       if (lane.weights.sizes.projected)
         for (int64_t k = 0; k < total; ++k)
@@ -489,7 +478,7 @@ template <class T> void add_sums(const Lane<T>& lane, const Gradients<T>& g, std
     from += count * s.padded;
   };
   const int64_t d = lane.direction;
-  if (s.variant.norm && s.cell == Cell::lstm) {
+  if (s.variant.norm && s.traits.cell_state) {
     take(g.bias_ih[d], g.bias_hh[d], 4);
     take(g.gain_hh[d], nullptr, 4);
     take(g.gain_ih[d], nullptr, 4);
@@ -561,7 +550,7 @@ void backward(const Weights<T>* const* weights, const Batch<T>& batch, const Sav
       std::vector<T> total;
       add_sums(call.lanes[size_t(d)], g, total);
     }
-    if ((s.cell != Cell::gru || s.variant.before) && !s.variant.norm && g.bias_ih[d] && g.bias_hh[d])
+    if ((!s.traits.candidate || s.variant.before) && !s.variant.norm && g.bias_ih[d] && g.bias_hh[d])
       std::copy_n(g.bias_ih[d], s.gates * s.H, g.bias_hh[d]);
     if (s.projected && g.weight_hr[d]) {
       // summed as H x P; see list_sums

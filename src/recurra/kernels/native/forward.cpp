@@ -71,7 +71,7 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
   const Sizes& s = weights.sizes;
   const Table<T>& table = weights.table;
   const int64_t n = slots.count(), width = s.gates * s.padded;
-  const bool lstm = s.cell == Cell::lstm, variant = s.variant.any, fused = s.I <= FUSED_INPUT && !variant;
+  const bool cell_state = s.traits.cell_state, variant = s.variant.any, fused = s.I <= FUSED_INPUT && !variant;
   const int64_t ahead = std::max<int64_t>(1, std::min<int64_t>(64, CHUNK_NUMBERS / (n * width)));
   Rows<T> r(n);
   T* scratch = r.reserve(n * s.padded * 2 + s.P + 128 + (fused ? 0 : ahead * n * width) +
@@ -96,12 +96,12 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
   f.bias = weights.bias;
   f.bias_n = weights.bias_n;
   f.hidden = s.H;
-  f.relu = s.cell == Cell::rnn_relu;
+  f.relu = s.traits.relu;
   f.drop = job.batch.drop ? r.drop.data() : nullptr;
   f.zone = job.batch.zone ? r.zone.data() : nullptr;
   f.first = span.panel_first;
   f.last = span.panel_last;
-  auto* step = lstm ? table.lstm_forward : s.cell == Cell::gru ? table.gru_forward : table.rnn_forward;
+  auto* step = table.forward[int(s.cell)];
 
   int64_t left = 0, used = 0;
   for (int64_t count = 0;; ++count) {
@@ -126,9 +126,9 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
       if (job.saved && job.saved->gates) r.gates[j] = job.saved->gates + job.row(p.seq, p.tau) * s.saved;
       if (variant) {
         r.drop[j] = job.batch.drop_of(job.direction, p.seq, s.H);
-        r.zone[j] = job.batch.zone_of(job.direction, p.seq, job.time(p.seq, p.tau), lstm ? 2 * s.H : s.H);
+        r.zone[j] = job.batch.zone_of(job.direction, p.seq, job.time(p.seq, p.tau), cell_state ? 2 * s.H : s.H);
       }
-      if (!lstm) continue;
+      if (!cell_state) continue;
       T* cell = cells + p.slot * s.padded;
       if (p.tau == 0) {
         std::fill(cell, cell + s.padded, T(0));
@@ -160,7 +160,7 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
     for (int64_t j = 0; j < f.rows; ++j) {
       const Place& p = slots.places()[size_t(j)];
       if (p.tau + 1 == job.batch.lengths[p.seq])
-        job.copy_final(p, r.out[j], lstm ? r.c[j] : nullptr, span.unit_first, span.unit_last);
+        job.copy_final(p, r.out[j], cell_state ? r.c[j] : nullptr, span.unit_first, span.unit_last);
     }
     span.meet();
   }

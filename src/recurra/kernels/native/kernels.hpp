@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "cells.hpp"
+
 namespace recurra {
 
 // A matrix of K rows and N columns cut into panels of `vectors` * W columns, each panel contiguous: K rows of
@@ -149,12 +151,8 @@ template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
   void (*multiply)(const Multiply<T>&);
-  void (*lstm_forward)(const Forward<T>&);
-  void (*gru_forward)(const Forward<T>&);
-  void (*rnn_forward)(const Forward<T>&);
-  void (*lstm_backward)(const Backward<T>&);
-  void (*gru_backward)(const Backward<T>&);
-  void (*rnn_backward)(const Backward<T>&);
+  void (*forward[CELLS])(const Forward<T>&);    // of each cell, by its number
+  void (*backward[CELLS])(const Backward<T>&);
   void (*outer)(const Outer<T>&, T* work, int64_t first, int64_t last);  // range of tiles
   int64_t (*outer_rows)(const Outer<T>&);  // m of a tile; the tiles of a block are counted before those of the next
   // dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; zero for the lanes beyond

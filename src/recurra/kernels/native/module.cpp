@@ -77,7 +77,7 @@ struct PyWeights {
 template <> const Weights<float>* PyWeights::get<float>() const { return f.get(); }
 template <> const Weights<double>* PyWeights::get<double>() const { return d.get(); }
 
-// From what Variant.numbers() of ../cells/cell_variants.py gives, or None.
+// From what Variant.numbers() of ../cell.py gives, or None.
 Variant variant_of(nb::handle numbers) {
   Variant v;
   if (numbers.is_none()) return v;
@@ -140,31 +140,29 @@ struct PySaved {
   bool spent = false;
   PySaved(const PyWeights& w, int64_t total_steps, int64_t directions)
       : sizes(w.sizes()), total(total_steps), item(w.d ? 8 : 4) {
-    const int64_t cells = sizes.cell == Cell::lstm ? sizes.padded : 0;
+    const int64_t cells = sizes.traits.cell_state ? sizes.padded : 0;
     const int64_t gates = sizes.gates > 1 ? sizes.saved : 0;
     for (int64_t d = 0; d < directions; ++d) memory[d].reserve(size_t(total * (gates + cells) + 64) * item);
   }
   size_t bytes() const { return memory[0].bytes() + memory[1].bytes(); }
   template <class T> Saved<T> get(int64_t d) const {
     T* gates = sizes.gates > 1 ? memory[d].as<T>() : nullptr;
-    T* cells = sizes.cell == Cell::lstm ? gates + total * sizes.saved : nullptr;
+    T* cells = sizes.traits.cell_state ? gates + total * sizes.saved : nullptr;
     return {gates, cells};
   }
+  // Gates in torch's order, and behind them the state's product of the candidate, of H numbers each.
+  int64_t width() const { return sizes.gates > 1 ? sizes.traits.saved() : 0; }
   template <class T> void copy_gates(int64_t d, T* to) const {
     const Saved<T> s = get<T>(d);
-    const int64_t w = sizes.w, H = sizes.H, width = sizes.gates > 1 ? 4 : 0;  // the GRU's q is the fourth
+    const int64_t w = sizes.w, H = sizes.H, together = sizes.traits.together, width = this->width();
     for (int64_t row = 0; row < total; ++row, to += width * H) {
       const T* from = s.gates + row * sizes.saved;
       for (int64_t unit = 0; unit < H; ++unit) {
         const int64_t block = unit / w, lane = unit % w;
-        for (int64_t g = 0; g < width; ++g) {
-          if (sizes.cell == Cell::lstm)
-            to[g * H + unit] = from[(block * 4 + g) * w + lane];
-          else
-            to[g * H + unit] = g < 2    ? from[(block * 2 + g) * w + lane]
-                               : g == 2 ? from[3 * sizes.padded + unit]
-                                        : from[2 * sizes.padded + unit];
-        }
+        for (int64_t g = 0; g < width; ++g)
+          to[g * H + unit] = g < together    ? from[(block * together + g) * w + lane]
+                             : g == together ? from[(together + 1) * sizes.padded + unit]
+                                             : from[together * sizes.padded + unit];
       }
     }
   }
@@ -450,6 +448,7 @@ NB_MODULE(_native, m) {
       .def(nb::init<const PyWeights&, int64_t, int64_t>())
       .def_ro("spent", &PySaved::spent)
       .def_prop_ro("nbytes", &PySaved::bytes)
+      .def_prop_ro("width", &PySaved::width)
       .def("copy_gates",
            [](const PySaved& s, int64_t d, nb::handle to) {
              Address a(to, true);

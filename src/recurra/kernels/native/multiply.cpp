@@ -284,9 +284,11 @@ template <class T> void variant_backward(const VariantBackward<T>&, VariantPart)
 extern const Table<float> table_f;
 extern const Table<double> table_d;
 #define RECURRA_TABLE(T)                                                                                  \
-  {W<T>,         ROWS<4>,        OUTER_WORK<T>, multiply<T>, lstm_forward<T>, gru_forward<T>,    rnn_forward<T>,          \
-   lstm_backward<T>, gru_backward<T>, rnn_backward<T>, outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, \
-   tanh_rows<T>, shares_above<T>, variant_forward<T>, variant_backward<T>}
+  {W<T>, ROWS<4>, OUTER_WORK<T>, multiply<T>,                                                             \
+   {rnn_forward<T>, rnn_forward<T>, lstm_forward<T>, gru_forward<T>},                                     \
+   {rnn_backward<T>, rnn_backward<T>, lstm_backward<T>, gru_backward<T>},                                 \
+   outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, tanh_rows<T>, shares_above<T>,       \
+   variant_forward<T>, variant_backward<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);
 

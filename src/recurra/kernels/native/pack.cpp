@@ -11,6 +11,7 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
                  const Variant& variant) {
   Sizes s{};
   s.cell = cell;
+  s.traits = traits_of(cell);
   s.I = I;
   s.H = H;
   s.P = P;
@@ -18,17 +19,16 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   s.w = lanes;
   s.blocks = (H + lanes - 1) / lanes;
   s.padded = s.blocks * lanes;
-  s.gates = cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
+  s.gates = s.traits.gates();
   // One vector more than needed: rows a power of two apart would all fall into the same few sets of the cache.
-  s.saved = (cell == Cell::lstm || cell == Cell::gru ? 4 : 1) * s.padded + lanes;
-  s.gradient = (variant.before ? 2 : s.gates) * s.padded;
+  s.saved = s.traits.saved() * s.padded + lanes;
+  s.gradient = (variant.before ? s.traits.together : s.gates) * s.padded;
   s.variant = variant;
-  const bool lstm = cell == Cell::lstm;
   if (variant.norm) {
     // normalized products of state and input, and four statistics: see variant_units.hpp
     s.by_input = s.gates * s.padded;
     s.saved = 2 * s.by_input + (4 + lanes - 1) / lanes * lanes;
-    s.sums = (lstm ? 14 : 12) * s.padded;
+    s.sums = (s.traits.cell_state ? 14 : 12) * s.padded;
   }
   if (variant.peephole) s.sums += 3 * s.padded;
   return s;
@@ -70,7 +70,7 @@ Weights<T>::Weights(const Table<T>& t, const Sizes& s, bool back) : table(t), si
   int64_t backward = 0;
   if (back) {
     backward = lines(numbers(s.gradient, p, s.w)) + lines(numbers(s.gates * s.padded, i, s.w));
-    backward += lines(1);  // the GRU's input weights stand in two parts
+    backward += lines(1);  // with a candidate the input weights stand in two parts
     if (v.before) backward += lines(numbers(s.padded, p, s.w));
     if (s.projected) backward += lines(numbers(s.P, s.blocks, s.w));
   }
@@ -82,7 +82,7 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   const Sizes& s = sizes;
   Lines<T> lines{forward_};
   auto take = [&](int64_t count) { return lines.take(count); };
-  const int64_t w = s.w, G = s.gates, columns = G * s.blocks;
+  const int64_t w = s.w, G = s.gates, together = s.traits.together, columns = G * s.blocks;
   // Column vector v of the panels belongs to gate first + v % count of block v / count.
   auto pack = [&](const T* weight, int64_t K, int64_t first, int64_t count) {
     const int64_t columns = count * s.blocks, per_panel = count < 3 ? 4 : count;
@@ -96,8 +96,8 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
     return Panels<T>{data, K, per_panel, columns};
   };
   ih = pack(raw.weight_ih, s.I, 0, G);
-  hh = pack(raw.weight_hh, s.P, 0, s.variant.before ? 2 : G);
-  if (s.variant.before) hn = pack(raw.weight_hh, s.P, 2, 1);
+  hh = pack(raw.weight_hh, s.P, 0, s.variant.before ? together : G);
+  if (s.variant.before) hn = pack(raw.weight_hh, s.P, together, 1);
   T* sums = take(columns * w);
   T* candidate = take(s.padded);
   std::fill(candidate, candidate + s.padded, T(0));
@@ -107,7 +107,7 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
       const bool valid = unit < s.H;
       const T a = valid && raw.bias_ih ? raw.bias_ih[gate * s.H + unit] : T(0);
       const T b = valid && raw.bias_hh ? raw.bias_hh[gate * s.H + unit] : T(0);
-      const bool apart = s.cell == Cell::gru && gate == 2 && !s.variant.before;
+      const bool apart = s.traits.candidate && gate == together && !s.variant.before;
       sums[v * w + lane] = apart ? a : a + b;
       if (apart) candidate[unit] = b;
     }
@@ -126,7 +126,7 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   if (s.variant.norm) {
     gain_ih = spread(raw.gain_ih, G);
     gain_hh = spread(raw.gain_hh, G);
-    if (s.cell == Cell::lstm) {
+    if (s.traits.cell_state) {
       gain_c = spread(raw.gain_c, 1);
       bias_c = spread(raw.bias_c, 1);
     }
@@ -167,15 +167,16 @@ template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
     return Panels<T>{data, K, 4, total};
   };
   auto row = [&](int64_t gate, int64_t unit) { return unit < s.H ? gate * s.H + unit : -1; };
-  const int64_t G = s.gates, two = 2 * s.padded;
+  const int64_t G = s.gates, together = s.traits.together, summed = together * s.padded;
   auto interleaved = [&](int64_t k) { return row(k / w % G, k / w / G * w + k % w); };
-  auto reset_update = [&](int64_t k) { return row(k / w % 2, k / w / 2 * w + k % w); };
-  if (s.cell == Cell::gru) {
+  auto added = [&](int64_t k) { return row(k / w % together, k / w / together * w + k % w); };
+  auto candidate = [&](int64_t k) { return row(together, k); };
+  if (s.traits.candidate) {
     hh_back = pack(raw.weight_hh, s.gradient, s.P,
-                   [&](int64_t k) { return k < two ? reset_update(k) : row(2, k - two); });
-    if (s.variant.before) hn_back = pack(raw.weight_hh, s.padded, s.P, [&](int64_t k) { return row(2, k); });
-    ih_back[0] = pack(raw.weight_ih, two, s.I, reset_update);
-    ih_back[1] = pack(raw.weight_ih, s.padded, s.I, [&](int64_t k) { return row(2, k); });
+                   [&](int64_t k) { return k < summed ? added(k) : candidate(k - summed); });
+    if (s.variant.before) hn_back = pack(raw.weight_hh, s.padded, s.P, candidate);
+    ih_back[0] = pack(raw.weight_ih, summed, s.I, added);
+    ih_back[1] = pack(raw.weight_ih, s.padded, s.I, candidate);
   } else {
     hh_back = pack(raw.weight_hh, s.gradient, s.P, interleaved);
     ih_back[0] = pack(raw.weight_ih, s.gradient, s.I, interleaved);

@@ -12,8 +12,6 @@
 
 namespace recurra {
 
-enum class Cell { rnn_tanh = 0, rnn_relu = 1, lstm = 2, gru = 3 };
-
 // Memory aligned to a cache line; large blocks ask for large pages, which halves the cost of touching them first.
 class Memory {
  public:
@@ -35,10 +33,11 @@ class Memory {
 // The sizes of a layer in one direction.
 struct Sizes {
   Cell cell;
+  Traits traits;
   int64_t I, H, P;      // P: rows of weight_hr, or H
   bool projected;
   int64_t w, blocks, padded;  // lanes of a vector, ceil(H / w), blocks * w
-  int64_t gates;        // 4, 3 or 1
+  int64_t gates;        // traits.gates()
   int64_t saved;        // stride of a saved row of gates
   int64_t gradient;     // numbers of a row of recurrent gate gradients: K of the product that goes back in time
   Variant variant;

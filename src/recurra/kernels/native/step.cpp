@@ -21,7 +21,7 @@ Step<T>::Step(std::vector<const Weights<T>*> layers, int64_t batch, T* h, T* c)
     h_.push_back(h);
     c_.push_back(c);
     h += batch * s.P;
-    if (s.cell == Cell::lstm) c += batch * s.padded;
+    if (s.traits.cell_state) c += batch * s.padded;
     widest = std::max(widest, s.P + s.padded);
     numbers = std::max(numbers, VariantCell<T>::numbers(s, batch));
   }
@@ -43,7 +43,7 @@ template <class T> const T* Step<T>::step(const T* x) noexcept {
       h_rows_[j] = h_[layer] + b * s.P;
       out_[j] = next + b * s.P;
       m_[j] = m + b * s.padded;
-      if (s.cell == Cell::lstm) c_rows_[j] = c_out_[j] = c_[layer] + b * s.padded;
+      if (s.traits.cell_state) c_rows_[j] = c_out_[j] = c_[layer] + b * s.padded;
     }
     Forward<T> f{};
     f.rows = batch_;
@@ -57,13 +57,13 @@ template <class T> const T* Step<T>::step(const T* x) noexcept {
     f.bias = weights.bias;
     f.bias_n = weights.bias_n;
     f.hidden = s.H;
-    f.relu = s.cell == Cell::rnn_relu;
+    f.relu = s.traits.relu;
     f.last = (weights.hh.total + weights.hh.vectors - 1) / weights.hh.vectors;
     const Table<T>& table = weights.table;
     if (s.variant.any)
       variants_[layer].step(f);
     else
-      (s.cell == Cell::lstm ? table.lstm_forward : s.cell == Cell::gru ? table.gru_forward : table.rnn_forward)(f);
+      table.forward[int(s.cell)](f);
     if (s.projected) {
       Multiply<T> project{};
       project.rows = batch_;
