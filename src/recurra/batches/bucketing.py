@@ -43,7 +43,7 @@ def plan(
     n = len(lengths)
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(n) if shuffle else np.arange(n)
-    n_batches = batches_of(n, batch_size)
+    n_batches = -(-n // batch_size)
     if not bucket:
         return np.array_split(order, n_batches)
     if not shuffle:
@@ -56,11 +56,6 @@ def plan(
         by_length = pool[np.argsort(keys[pool], kind="stable")]
         batches += np.array_split(by_length, len(parts[first : first + POOL_BATCHES]))
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def batches_of(n: int, batch_size: int) -> int:
-    """Return how many batches there are of so many examples, in every epoch."""
-    return -(-n // batch_size)
 
 
 def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:

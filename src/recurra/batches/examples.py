@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from recurra.batches.bucketing import plan
 from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
 from recurra.ragged import Ragged
@@ -136,6 +137,10 @@ class Examples:
             weights=None if self.weights is None else self.weights[owners],
             names=None if self.names is None else [self.names[i] for i in owners],
         )
+
+    def plan(self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True) -> list[np.ndarray]:
+        """Return the batches of one epoch as indices; see `recurra.batches.bucketing.plan`."""
+        return plan(self.lengths, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)
 
     def rows(self, indices: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return targets and weights row by row, as in a `Batch` of these examples; of all by default."""

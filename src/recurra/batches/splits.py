@@ -344,9 +344,9 @@ def _are_classes(labels: Sequence[Any] | np.ndarray) -> bool:
 def _counts(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Count classes: shape (records, classes), one per record, or the steps of each class."""
     if all(type(label) is str for label in labels):  # the most usual case, without a Counter for each
-        index = {name: place for place, name in enumerate(sorted(set(labels)))}
-        counts = np.zeros((len(labels), max(len(index), 1)))
-        counts[np.arange(len(labels)), [index[label] for label in labels]] = 1
+        places = {name: place for place, name in enumerate(sorted(set(labels)))}
+        counts = np.zeros((len(labels), max(len(places), 1)))
+        counts[np.arange(len(labels)), [places[label] for label in labels]] = 1
         return counts
     index: dict[Any, int] = {}
     counted = [Counter(np.asarray(label).reshape(-1).tolist()) for label in labels]

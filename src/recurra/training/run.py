@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from recurra.batches.bucketing import batches_of, padding_share, plan
+from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.interrupts import Interrupt
@@ -97,7 +97,7 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.batches_per_epoch = batches_of(len(examples.lengths), config.batch_size)
+        self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
         )
@@ -309,7 +309,7 @@ class Run:
     def _plan(self) -> list[np.ndarray]:
         lengths, size, seed = self.examples.lengths, self.config.batch_size, self.config.seed
         if self.length_limit == self._longest:
-            return plan(lengths, size, seed=seed, epoch=self.epoch)
+            return self.examples.plan(size, seed=seed, epoch=self.epoch)
         short = up_to(lengths, self.length_limit)
         return [short[part] for part in plan(lengths[short], size, seed=seed, epoch=self.epoch)]
 

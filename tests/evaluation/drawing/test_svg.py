@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from recurra.evaluation.drawing.charts import label, legend, new_figure, plain
-from recurra.evaluation.drawing.svg import PAGE, ROLES, _renderer, fit, render, text_width
+from recurra.evaluation.drawing.svg import PAGE, ROLES, fit, page_renderer, render, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -141,7 +141,7 @@ def test_every_label_is_inside_and_the_room_is_used(seed):
         label(ax, x="time in steps", y="value\nof two lines" if seed % 2 else "value")
     fit(figure)
     width, height = figure.get_size_inches() * 72
-    renderer = _renderer(width, height, io.StringIO())
+    renderer = page_renderer(width, height, io.StringIO())
     boxes = [ax.get_tightbbox(renderer) for ax in axes]
     margins = [
         min(b.x0 for b in boxes),

@@ -98,7 +98,7 @@ def render(figure: Figure, *, title: str, description: str, scroll: bool = False
     fit(figure)
     width, height = figure.get_size_inches() * 72
     buffer = io.StringIO()
-    renderer = _renderer(width, height, buffer)
+    renderer = page_renderer(width, height, buffer)
     figure.draw(renderer)
     renderer.finalize()
     body = buffer.getvalue()
@@ -141,7 +141,7 @@ def fit(figure: Figure, *, pad: float = 4.0) -> None:
     """Set the margins so that every label is inside; ``pad`` in points."""
     width, height = figure.get_size_inches() * 72
     figure.set_dpi(72)
-    renderer = _renderer(width, height, io.StringIO())
+    renderer = page_renderer(width, height, io.StringIO())
     for _ in range(2):
         boxes = [box for axes in figure.axes if (box := axes.get_tightbbox(renderer)) is not None]
         left, bottom = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
@@ -161,7 +161,7 @@ def _ticks(figure: Figure) -> list[list[float]]:
     return [axis.get_ticklocs().tolist() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
 
 
-def _renderer(width: float, height: float, buffer: io.StringIO) -> Any:
+def page_renderer(width: float, height: float, buffer: io.StringIO) -> Any:
     """A renderer that writes no metadata: the date would differ from call to call."""
     make: Any = _PageRenderer  # matplotlib's class has no types
     return make(width, height, buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))

@@ -24,7 +24,6 @@ from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.options import Option
 from recurra.ragged import Ragged
 
-
 # Of the fields of `NetworkConfig` that have a range of their own.
 _RANGES = {
     one.name: one
