@@ -57,14 +57,19 @@ WRITTEN = ["%b %Y", "%b-%y", "%m/%Y", "%d %B, %Y", "%A, %d %b %Y", "%Y-%m-%d", "
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-def test_a_column_of_dates_is_proposed_as_the_time(tmp_path, written):
+def test_a_first_column_of_dates_is_the_time_and_another_is_proposed(tmp_path, written):
     dates = pd.date_range("2005-01-31", periods=40, freq="ME").strftime(written)
-    pd.DataFrame({"when it was": dates, "sales": np.arange(40.0)}).to_csv(tmp_path / "x.csv", index=False)
+    frame = pd.DataFrame({"sales": np.arange(40.0), "when it was": dates})
+    frame.to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(DataError, match="Name it with time='when it was': 'when it was' holds dates"):
         recurra.load(tmp_path / "x.csv", kind="series")
     with pytest.raises(DataError, match="It holds dates: name it with time='when it was', or leave it out"):
         recurra.load(tmp_path / "x.csv")
-    assert recurra.load(tmp_path / "x.csv", kind="series", time="when it was")[0].values.shape == (40, 1)
+    named = recurra.load(tmp_path / "x.csv", kind="series", time="when it was")[0]
+    frame[["when it was", "sales"]].to_csv(tmp_path / "first.csv", index=False)
+    found = recurra.load(tmp_path / "first.csv", kind="series")[0]
+    assert named.values.tolist() == found.values.tolist() == np.arange(40.0)[:, None].tolist()
+    assert (named.freq, named.start) == (found.freq, found.start)
 
 
 @pytest.mark.parametrize("written", WRITTEN)

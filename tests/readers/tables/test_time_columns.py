@@ -119,10 +119,15 @@ def test_the_longest_gap():
     sequences = [even, short, gaps[0], jitter, gaps[1], even]
     starts = np.cumsum([0, *(len(times) for times in sequences)])
     (note,) = gap_notes(np.concatenate(sequences), starts, lambda row: f" (row {row})", "t")
-    assert note.startswith("t: 2 sequences have gaps in time; the longest is of 8.5 s after step 2 (row 18).")
+    assert note.startswith(
+        "t: 2 sequences have gaps in time; the longest is of 8.5 seconds after step 2 (row 18)."
+    )
     assert gap_notes(even, np.array([0, 5]), str, "t") == []
     many = np.concatenate([np.arange(40_000) * 0.1, gaps[0]])  # more than are looked at together
-    assert "the longest is of 7 s after step 2" in gap_notes(many, np.array([0, 40_000, 40_006]), str, "t")[0]
+    assert (
+        "the longest is of 7 seconds after step 2"
+        in gap_notes(many, np.array([0, 40_000, 40_006]), str, "t")[0]
+    )
 
 
 @pytest.mark.parametrize("word", [{"time_zone": "Europe/Berlin"}, {"time_format": "day first"}])
