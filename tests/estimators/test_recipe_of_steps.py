@@ -146,3 +146,33 @@ def test_examples_cut_into_windows_hold_every_row_once():
 def test_a_window_of_one_row_is_refused():
     with pytest.raises(UsageError, match="window"):
         bare(window=1).fit(*recordings(2))
+
+
+def test_training_in_windows_is_training_on_the_pieces():
+    rng = np.random.default_rng(5)
+    X = [rng.normal(size=(n, 2)) for n in (40, 23, 31, 16)]
+    y = [np.where(np.cumsum(x[:, 0]) > 0, "up", "down") for x in X]
+    cut = [np.array_split(np.arange(len(x)), -(-len(x) // 8)) for x in X]
+    pieces = [x[rows] for x, own in zip(X, cut, strict=True) for rows in own]
+    labels = [one[rows] for one, own in zip(y, cut, strict=True) for rows in own]
+    words = {
+        "hidden_size": 5, "max_epochs": 6, "batch_size": 100, "validation_fraction": 0, "dropout": 0.0,
+        "bidirectional": True, "random_state": 0, "verbose": 0,
+    }  # fmt: skip
+    windowed, by_hand, whole = (
+        recurra.SequenceLabeler(**words, window=8).fit(X, y).predict_proba(X),
+        recurra.SequenceLabeler(**words).fit(pieces, labels).predict_proba(X),
+        recurra.SequenceLabeler(**words).fit(X, y).predict_proba(X),
+    )
+    # One batch holds all: the same gradients, summed in another order.
+    for ours, theirs, other in zip(windowed, by_hand, whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        assert np.abs(ours - other).max() > 1e-3
+
+
+def test_answers_read_the_whole_recording_and_not_the_windows(fitted):
+    X, _ = recordings(1)
+    own = fitted.predict_proba(X)[-1]
+    apart = np.concatenate(fitted.predict_proba(np.array_split(X[-1], 3)))
+    assert own.shape == apart.shape
+    assert np.abs(own - apart).max() > 1e-6  # a piece alone does not know what stood before it
