@@ -164,3 +164,24 @@ def test_clips_are_counted_as_clips(cli, folder, tmp_path):
     said = cli("train", folder, "-o", tmp_path / "run", *FLAGS[:-1])
     assert "Judged on 2 test clips" in said.out + said.err
     assert "test sequences" not in said.out + said.err
+
+
+def test_pictures_that_do_not_fit_are_called_pictures(cli, tmp_path, folder):
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / "digits" / label).mkdir(parents=True)
+        for number in range(6):
+            pixels = rng.integers(0, 250, (6, 6), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "digits" / label / f"{number}.png")
+    digits, clips = tmp_path / "rows", tmp_path / "clips-run"
+    assert cli("train", tmp_path / "digits", "-o", digits, "--max-epochs", 1, "--seed", 0, "-q").code == 0
+    Image.new("RGB", (9, 5)).save(tmp_path / "photo.png")
+    assert cli("predict", digits, tmp_path / "photo.png").err.strip() == (
+        "Error: photo.png: is a picture with 27 numbers a row, width times colours; those trained on have 6. Bring it to "
+        "their size and colours: 6 pixels wide and grey, or 2 wide and in colours."
+    )
+    assert cli("predict", digits, tmp_path / "digits" / "a" / "0.png").code == 0
+    assert cli("train", folder, "-o", clips, *FLAGS).code == 0
+    assert "photo.png: holds pictures; the network was trained on clips." in (
+        cli("predict", clips, tmp_path / "photo.png").err
+    )

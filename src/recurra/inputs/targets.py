@@ -494,6 +494,26 @@ def _indices(who: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=np.int64)
 
 
+def _check_finite(who: str, y: Any, one: str) -> None:
+    """Raise DataError at the first number that is missing or infinite; what is no number is told elsewhere."""
+    try:
+        numbers = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    if numbers.ndim == 0 or not numbers.size:
+        return
+    for what, said, odd in (
+        ("NaN", "no number", np.isnan(numbers)),
+        ("infinity", "an infinite number", np.isinf(numbers)),
+    ):
+        where = np.argwhere(odd)
+        if len(where):
+            more = f" ({len(where)} such values in all)" if len(where) > 1 else ""
+            raise DataError(
+                f"{who}: Input y contains {what}: {one} {where[0][0]} has {said}{more}. Give it one, or leave the {one} out."
+            )
+
+
 def _numbers(who: str, y: Any) -> np.ndarray:
     sizes = {np.size(own) for own in y} if isinstance(y, list | tuple) else set()
     if len(sizes) > 1:
@@ -501,16 +521,20 @@ def _numbers(who: str, y: Any) -> np.ndarray:
             f"{who}: y must hold a number for each sequence, as many for all of them, or one for each time step; some have "
             f"{min(sizes)}, others {max(sizes)}."
         )
+    one, classifier = (
+        ("text", "TextClassifier") if who.startswith("Text") else ("sequence", "SequenceClassifier")
+    )
     for index, value in enumerate(y if np.ndim(y) == 1 else ()):
         if isinstance(value, str | set | frozenset):
             raise DataError(
-                f"{who}: y must hold numbers; sequence {index} has {value!r}. For classes use SequenceClassifier."
+                f"{who}: y must hold numbers; {one} {index} has {value!r}. For classes use {classifier}."
             )
     y = plain(y, f"{who}: y")
     if getattr(getattr(y, "dtype", None), "kind", "") == "c":
         raise DataError(
             f"{who}: y must hold real numbers; got complex ones. Give real and imaginary part as two targets."
         )
+    _check_finite(who, y, one)
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)
     check_range(numbers, f"{who}: y")
     if numbers.ndim == 2 and numbers.shape[1] == 1:

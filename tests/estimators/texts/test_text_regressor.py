@@ -123,3 +123,30 @@ def test_look_says_the_same(tmp_path):
     assert any("5 different whole numbers, taken as classes" in remark for remark in found.remarks)
     (tmp_path / "prices.csv").write_text("text,label\n" + rows.replace("\n", ".25\n"))
     assert recurra.look(tmp_path / "prices.csv").task == "TextRegressor"
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_an_explanation_is_in_the_units_of_the_numbers(method):
+    """The output it named was that of the network, -0.7 beside a prediction of 1,500, and the number was called '0'."""
+    texts = ["works well, lovely", "works, fine", "poor, broken", "awful, it broke"] * 8
+    prices = [2900.0, 2400.0, 1400.0, 1100.0] * 8
+    reg = recurra.TextRegressor(hidden_size=8, max_epochs=8, random_state=0, verbose=0).fit(texts, prices)
+    found = reg.explain(texts[0], method=method)
+    assert found.output == pytest.approx(float(reg.predict([texts[0]])[0]), rel=1e-5)
+    assert found.target is None
+    assert "to '0'" not in found.summary()
+    if method == "integrated_gradients":
+        assert found.values.sum() - found.error == pytest.approx(found.details["change"], rel=1e-5)
+    else:
+        shorter = float(reg.predict(["well, lovely"])[0])
+        assert found.values[0] == pytest.approx(found.output - shorter, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"), [(float("nan"), "NaN: text 2 has no"), (float("inf"), "infinity: text 2 has")]
+)
+def test_a_missing_number_is_named(odd, said):
+    with pytest.raises(DataError, match=f"TextRegressor: Input y contains {said}"):
+        recurra.TextRegressor(verbose=0).fit(["a b", "c d", "e f"], [1.0, 2.0, odd])
+    with pytest.raises(DataError, match="text 0 has 'good'. For classes use TextClassifier"):
+        recurra.TextRegressor(verbose=0).fit(["a b", "c d"], ["good", "bad"])

@@ -73,7 +73,7 @@ def explain(
     if model.wide is not None:
         network = both_parts(network, model.wide, probabilities=model.task == "classification")
     own = _own(method, prepared, raw, options, model.static)
-    found = _method(method)(network, prepared, target=index, step=row, **own)
+    found = in_units_of_y(model, _method(method)(network, prepared, target=index, step=row, **own), index)
     values, static = _parted(model, found.values, beside)
     return replace(
         found,
@@ -83,6 +83,24 @@ def explain(
         target=_named(estimator, model.task, index, outputs.shape[1]),
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
+    )
+
+
+def in_units_of_y(model: FittedModel, found: Explanation, index: int) -> Explanation:
+    """Return an explanation of a number in the units of y, as predictions are, not of what the network trains on."""
+    target = model.manifest.get("target") or {}
+    if model.task != "regression" or target.get("quantiles"):
+        return found
+    spread, center = (float(np.ravel(target[word])[index]) for word in ("spread", "center"))
+    details = dict(found.details)
+    if "change" in details:
+        details["change"] *= spread
+    return replace(
+        found,
+        values=np.asarray(found.values) * spread,
+        output=None if found.output is None else found.output * spread + center,
+        error=None if found.error is None else found.error * spread,
+        details=details,
     )
 
 

@@ -10,7 +10,7 @@ from recurra.checks import as_texts, check_choice, check_torch
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.inputs.sequences import only_one
-from recurra.insight.explanations.sequences import target_index, warn_of_one_part
+from recurra.insight.explanations.sequences import in_units_of_y, target_index, warn_of_one_part
 
 METHODS = ("integrated_gradients", "occlusion")
 MAX_CLOUDS = 4
@@ -45,16 +45,18 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
         details: dict[str, Any] = {}
     else:
         values, error, details = _along_the_way(estimator, texts[0], index, options)
-    return Explanation(
+    numbered = index if outputs.shape[1] > 1 else None  # the only number there is needs no name
+    found = Explanation(
         values=values,
         input=words,
         method=method,
         kind="text",
-        target=index if model.task == "regression" else estimator.classes_.tolist()[index],
+        target=numbered if model.task == "regression" else estimator.classes_.tolist()[index],
         output=whole,
         error=error,
         details={**details, "level": model.features.steps[0].level},
     )
+    return in_units_of_y(model, found, index)
 
 
 def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.checks import check_rate, did_you_mean, listing
 from recurra.errors import DataError
+from recurra.readers.clips.clip_folders import ROW_BY_ROW
 from recurra.records import Dataset, Record
 
 
@@ -47,6 +48,7 @@ def as_trained(data: Dataset, config: Mapping[str, Any]) -> Dataset:
         If they are data of another kind, or their rate is another.
     """
     _check_kind(data, str(config.get("kind")))
+    _check_width(data, config.get("data_summary", {}).get("n_channels"))
     check_rate(data.source or "the data", config.get("sample_rate_hz"), data.sample_rate_hz)
     return aligned(data, config.get("channel_names"))
 
@@ -71,9 +73,24 @@ def _check_kind(data: Dataset, trained: str) -> None:
     if trained == "video" and all(np.ndim(record.values) == 4 for record in data.records):
         return
     what, advice = _READS[trained]
+    there = "pictures" if ROW_BY_ROW in data.notes else _READS[data.kind][0]
     raise DataError(
-        f"{data.source or 'the data'}: holds {_READS[data.kind][0]}; the network was trained on {what}. {advice}"
+        f"{data.source or 'the data'}: holds {there}; the network was trained on {what}. {advice}"
     )
+
+
+def _check_width(data: Dataset, channels: int | None) -> None:
+    """Raise DataError at a picture, read row by row, whose rows have other points than those trained on."""
+    if ROW_BY_ROW not in data.notes or channels is None:
+        return
+    for record, name in zip(data.records, data.names, strict=True):
+        there = record.values.shape[1]
+        if there != channels:
+            raise DataError(
+                f"{name}: is a picture with {there} numbers a row, width times colours; those trained on have {channels}. "
+                f"Bring it to their size and colours: {channels} pixels wide and grey"
+                f"{f', or {channels // 3} wide and in colours' if channels % 3 == 0 else ''}."
+            )
 
 
 def with_known_labels(data: Dataset, classes: np.ndarray) -> Dataset:

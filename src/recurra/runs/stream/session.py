@@ -216,9 +216,14 @@ def answer_lines(
 def _nothing(session: Session | TextSession, lines: Any) -> str:
     """Say why nothing was answered."""
     if session.skipped:
+        what = "Give numbers a row as the network was trained on them"
+        if lines.unit == "frame":
+            what = "Give raw pixels of the size that frame_size= says"
+        elif isinstance(session, TextSession):
+            what = "Give a text a line, or JSON lines"
         return (
-            f"stream: nothing was answered: none of {lines.number} {lines.unit}s could be read, see above. Give numbers a "
-            f"row as the network was trained on them, or the file itself by its name."
+            f"stream: nothing was answered: none of {lines.number} {lines.unit}s could be read, see above. {what}, or the "
+            "file itself by its name."
         )
     if session.rows:
         return (
