@@ -1,4 +1,5 @@
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -251,3 +252,25 @@ def test_data_are_told_in_words():
     equal = {"n_sequences": 1, "length_min": 16, "length_max": 16, "length_median": 16.0}
     assert data_rows(equal) == [("sequences", "1"), ("lengths", "16 time steps each")]
     assert data_rows(equal | {"kind": "tokens"}) == [("sentences", "1"), ("lengths", "16 words each")]
+
+
+def test_a_network_that_writes_worse_than_guessing_is_told_of():
+    figures = {"bits_per_character": 5.0, "bits_per_character_baseline": 4.0, "perplexity": 32.0,
+               "perplexity_baseline": 16.0, "n_test": 99}  # fmt: skip
+    e = TextEvaluation(metrics=figures, samples=["x"])
+    said = "The network foretells no better than guessing by frequency: train longer, or on more text, before it writes."
+    assert e.findings() == [said]
+    assert said in e.to_html()
+    better = TextEvaluation(metrics={**figures, "bits_per_character": 3.0}, samples=["x"])
+    assert better.findings() == []
+    assert said not in better.to_html()
+
+
+def test_a_page_on_texts_tells_of_texts():
+    proba = np.array([[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 3)
+    texts = [["good", "day"]] * 6
+    page = evaluate_classification(list("aaabba"), proba, classes=["a", "b"], sequences=texts).to_html()
+    words = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<style.*?</style>", "", page))
+    assert "of the texts of this class" in words
+    assert "Text 5" in words
+    assert "equence" not in words

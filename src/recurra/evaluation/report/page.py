@@ -69,6 +69,8 @@ class Page:
         What the naive answer is.
     items : str
         What is counted in the table of classes.
+    counted : str
+        What one of the things judged on is called.
     tables : dict of str to list of dict
         ``per_class`` and ``per_target``.
     mistakes : list of dict
@@ -84,6 +86,7 @@ class Page:
     has_intervals: bool
     naive: Markup | None
     items: str
+    counted: str
     tables: Mapping[str, Sequence[Mapping[str, Any]]]
     failed: Sequence[Picture]
     mistakes: Sequence[Mapping[str, Any]]

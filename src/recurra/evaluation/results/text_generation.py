@@ -64,6 +64,17 @@ class TextEvaluation(Evaluation):
             f"Judged on {m['n_test']:,} characters.",
         ]
 
+    def findings(self) -> list[str]:
+        """Return reasons to read the figures with care, first that the network foretells no better than guessing."""
+        return [*self._no_better(), *super().findings()]
+
+    def _no_better(self) -> list[str]:
+        if self.metrics["bits_per_character"] < self.metrics["bits_per_character_baseline"]:
+            return []
+        return [
+            "The network foretells no better than guessing by frequency: train longer, or on more text, before it writes."
+        ]
+
     def tiles(self) -> list[dict[str, str]]:
         """Return name, value and naive value of each figure, as text."""
         return figure_tiles(self.metrics, {})
@@ -73,6 +84,7 @@ class TextEvaluation(Evaluation):
         context = replace(
             self.context, title=self.context.title or self.title, history=self.context.history or self.history
         )
+        context = replace(context, warnings=[*self._no_better(), *context.warnings])
         learned = learning_pictures(context)
         return series_page(
             context,
