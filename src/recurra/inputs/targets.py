@@ -16,8 +16,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from recurra.array_summaries import check_not_tiny, check_range
+from recurra.batches.examples import Examples
 from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
+from recurra.features.chain import Chain
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ClassWeights, ForecasterOptions, SequenceLabelerOptions, SequenceLoss
 from recurra.plain_arrays import plain
@@ -291,6 +293,18 @@ def _is_per_step(y: Any, lengths: Sequence[int]) -> bool:
     return len(y) == len(lengths) and all(
         np.ndim(own) > 0 and len(own) == steps for own, steps in zip(y, lengths, strict=True)
     )
+
+
+def as_examples(given: Given, target: Target, rows: Sequence[np.ndarray], features: Chain) -> Examples:
+    """Return the training examples: rows that ``features`` made of each sequence, with its target or one for each row.
+
+    Of labels per step, a row has that in its middle.
+    """
+    targets, alignment = target.scaled(given.y), features.alignment if target.per_step else None
+    if alignment is not None and not features.keeps_steps:
+        targets = [own[alignment.middles(len(read))] for own, read in zip(targets, rows, strict=True)]
+    weights = None if (given.weights == 1).all() else given.weights.astype(np.float32)
+    return Examples(inputs=rows, targets=targets, weights=weights, names=given.names)
 
 
 def class_target(options: Any, who: str, given: Given) -> Fitted:

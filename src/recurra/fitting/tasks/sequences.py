@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from recurra.batches.examples import Examples
 from recurra.batches.splits import held_out
 from recurra.errors import DataError, UsageError
 from recurra.features.chain import Chain
@@ -28,7 +27,7 @@ from recurra.inputs.sequences import (
     read_training,
     validation_parts,
 )
-from recurra.inputs.targets import Fitted, Target, class_weights, target_from_manifest
+from recurra.inputs.targets import Fitted, Target, as_examples, class_weights, target_from_manifest
 from recurra.options import Scaling, SequenceOptions, Signals, Wide
 from recurra.recipes import recipe
 from recurra.recipes.wide_part import fit_wide, shares_by_judging, with_best_share
@@ -183,11 +182,11 @@ class SequenceTask(Task):
         shape_only = FittedModel(manifest, learned.features, {})
         if fitted is not None:  # of other channels, perhaps; what features were learned from has been checked
             shape_only.check(learn)
-        examples = rows_of(shape_only, learn, target)
+        examples = as_examples(learn, target, shape_only.rows(learn), learned.features)
         validation = None
         if judges is not None:
             shape_only.check(judges)
-            validation = rows_of(shape_only, judges, target)
+            validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
         longest, sizes = int(examples.lengths.max()), (examples.input_size, outputs)
 
         def model(members: Sequence[Member]) -> FittedModel:
@@ -267,25 +266,6 @@ def split(options: SequenceOptions, data: TrainingData, seed: int) -> tuple[Give
         seed=seed,
     )
     return (given, None) if parts is None else (given.take(parts[0]), given.take(parts[1]))
-
-
-def rows_of(model: FittedModel, given: Given, target: Target) -> Examples:
-    """Return the training examples: sequences, checked before, as rows; with a target each, or one for each of the rows."""
-    inputs, targets = model.rows(given), target.scaled(given.y)
-    return Examples(
-        inputs=inputs,
-        targets=targets if not target.per_step else row_targets(model, targets, inputs),
-        weights=None if (given.weights == 1).all() else given.weights.astype(np.float32),
-        names=given.names,
-    )
-
-
-def row_targets(model: FittedModel, targets: Any, inputs: Sequence[np.ndarray]) -> Any:
-    """Return the targets of the rows the network reads, of labels per step: that in the middle of each row."""
-    alignment = model.features.alignment
-    if model.features.keeps_steps or alignment is None:
-        return targets
-    return [own[alignment.middles(len(rows))] for own, rows in zip(targets, inputs, strict=True)]
 
 
 def build_network(
