@@ -16,8 +16,8 @@ import numpy as np
 from recurra.checks import counted, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.arff import read_arff_pair
+from recurra.readers.files.children import holds_runs, is_hidden, note_of, staying_in, visible
 from recurra.readers.files.encodings import read_text
-from recurra.readers.files.links import leads_out, note_of
 from recurra.readers.one_file import ADVICE, LABELS, UNNAMED, labels_in, of_each_file, read_one
 from recurra.readers.signals.signal import COMPANIONS, options_for, recordings_of
 from recurra.readers.signals.signal import SUFFIXES as SIGNALS
@@ -90,11 +90,7 @@ def _any_layout(path: Path, words: TableOptions, root: Path) -> Dataset:
     archives = sorted(path.glob("*_TRAIN.arff")), sorted(path.glob("*_TEST.arff"))
     if [len(found) for found in archives] == [1, 1]:
         return read_arff_pair(archives[0][0], archives[1][0], words)
-    folders = sorted(
-        child
-        for child in path.iterdir()
-        if child.is_dir() and not _hidden(child) and not leads_out(child, root)
-    )
+    folders = staying_in(root, [child for child in visible(path) if child.is_dir()])
     if {folder.name.lower() for folder in folders} == {"train", "test"}:
         return _official_split(path, folders, words, root)
     if folders:
@@ -215,9 +211,7 @@ def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -
                 f"{path}: the folder {folder.name!r} has no sequence file; there is no class of this name."
             )
         read += [read_one(file, path, own, label=folder.name) for file in files]
-    if not read and any(
-        child.is_dir() and not _hidden(child) for folder in folders for child in folder.iterdir()
-    ):
+    if not read and any(child.is_dir() for folder in folders for child in visible(folder)):
         below = (file for file in sorted(path.glob("*/*/**/*")) if file.suffix.lower() in FILE_SUFFIXES)
         first = next((file.relative_to(path) for file in below), Path("class", "person", "1.csv"))
         raise DataError(
@@ -230,33 +224,11 @@ def _classes(path: Path, folders: list[Path], words: TableOptions, root: Path) -
     return _join(read, notes)
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__")) or holds_runs(path)
-
-
-def holds_runs(path: Path) -> bool:
-    """Whether a folder is what training on the data wrote beside them: a run, or a folder of nothing but runs."""
-
-    def is_run(folder: Path) -> bool:
-        config = folder / "config.json"
-        return config.is_file() and '"recurra"' in config.read_text(encoding="utf-8", errors="replace")[:100]
-
-    if not path.is_dir():
-        return False
-    if is_run(path):
-        return True
-    children = list(path.iterdir())
-    return bool(children) and all(child.is_dir() and is_run(child) for child in children)
-
-
 def _files(folder: Path, root: Path, *, must: bool = True) -> tuple[list[Path], list[str]]:
     """Return the sequence files of a folder by name, and a note on those of other kinds and on links out of ``root``."""
-    everything = [child for child in folder.iterdir() if not _hidden(child)]
+    everything = visible(folder)
     outside = note_of(root, everything)
-    children = sorted(
-        (child for child in everything if child.is_file() and not leads_out(child, root)),
-        key=lambda child: child.name,
-    )
+    children = staying_in(root, [child for child in everything if child.is_file()])
     known = [child for child in children if child.suffix.lower() in FILE_SUFFIXES]
     files = recordings_of(known)
     read = {child.name for child in known}
@@ -447,7 +419,7 @@ def _labelled_files(path: Path, labels: Path) -> dict[str, Path]:
     found = [
         file
         for file in sorted(path.rglob("*"))
-        if file.is_file() and not _hidden(file) and not runs.intersection(file.parents)
+        if file.is_file() and not is_hidden(file) and not runs.intersection(file.parents)
     ]
     return {
         file.relative_to(path).as_posix(): file

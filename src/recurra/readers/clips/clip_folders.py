@@ -15,8 +15,7 @@ import numpy as np
 from recurra.checks import check_number, counted, did_you_mean_file, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.readers.clips.video import IMAGE_SUFFIXES, SUFFIXES, image_names, read_rows
-from recurra.readers.files.links import leads_out, note_of
-from recurra.readers.folder import holds_runs
+from recurra.readers.files.children import is_hidden, note_of, staying_in, visible
 from recurra.readers.one_file import LABEL_FILES, LABELS, labels_in
 from recurra.readers.tables.columns import Columns, read_delimited
 from recurra.readers.tables.table_options import refuse
@@ -103,7 +102,7 @@ def _without(path: Path, records: Sequence[Record], what: str) -> list[str]:
     return [
         f"{path}: the folder {child.relative_to(path).as_posix()!r} has no {what}; there is no class of this name."
         for child in beside
-        if child.is_dir() and not _hidden(child) and path in child.parents
+        if child.is_dir() and not is_hidden(child) and path in child.parents
     ]
 
 
@@ -135,10 +134,9 @@ def _image_records(root: Path, top: Path) -> list[Record]:
         ]
     places = [(root, None), *((folder, folder.name) for folder in folders)]
     return [
-        _record(place / name, root, label)
+        _record(image, root, label)
         for place, label in places
-        for name in image_names(place)
-        if not leads_out(place / name, top)
+        for image in staying_in(top, [place / name for name in image_names(place)])
     ]
 
 
@@ -219,10 +217,6 @@ def _check_given(path: Path, what: str, **words: object) -> None:
     )
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__")) or holds_runs(path)
-
-
 def _root(path: Path) -> Path:
     """Return the folder with the classes: the only one that holds clips, where it stands beside the split files."""
     inside = [child for child in _children(path, path) if child.is_dir()]
@@ -276,8 +270,7 @@ def _classes(root: Path, folders: Sequence[Path], top: Path) -> tuple[list[Recor
 
 def _children(folder: Path, top: Path) -> list[Path]:
     """Return what is in a folder, without links that lead out of ``top``."""
-    children = sorted(folder.iterdir(), key=lambda child: child.name)
-    return [child for child in children if not _hidden(child) and not leads_out(child, top)]
+    return staying_in(top, visible(folder))
 
 
 def _is_clip_inside(path: Path, top: Path) -> bool:
@@ -304,7 +297,7 @@ def _with_official_split(
 ) -> tuple[list[Record], list[str]]:
     """Mark the sides of the split of UCF101 or HMDB51, where its files are there."""
     number = 1 if given is None else given
-    places = [path, *(child for child in sorted(path.iterdir()) if child.is_dir() and not _hidden(child))]
+    places = [path, *(child for child in visible(path) if child.is_dir())]
     places += [path.parent / name for name in ("ucfTrainTestlist", "testTrainMulti_7030_splits")]
     for place in places:
         if place.is_dir() and _split_files(place):
