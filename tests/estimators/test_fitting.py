@@ -131,9 +131,10 @@ def test_class_weight_that_is_none_is_named(weight):
     assert text == f"SequenceClassifier: class_weight of 'up' must be a number of at least 0; got {weight!r}."
 
 
-def test_class_weight_of_an_unknown_class_is_named():
+@pytest.mark.parametrize("weight", [2, "heavy"])
+def test_class_weight_of_an_unknown_class_is_named(weight):
     X, y = two_classes()
-    text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"upp": 2}).fit, X, y)
+    text = message(UsageError, SequenceClassifier(**QUICK, class_weight={"upp": weight}).fit, X, y)
     assert text == "SequenceClassifier: class_weight names 'upp', the classes are 'down', 'up'."
 
 
