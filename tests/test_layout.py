@@ -453,7 +453,6 @@ CELL_TABLES = {
     "evaluation/explanations/step_jacobians.py": "formulas; differences elsewhere",
     "export/onnx/recurrence.py": "its operator in ONNX",
     "export/c/cells.py": "its C",
-    "importing/recurrent_layouts.py": "layouts of other libraries",
     "nn/imported/recurrent_nodes.py": "ONNX's names and layouts",
 }
 BASES = {"rnn", "lstm", "gru"}

@@ -8,11 +8,8 @@ import torch
 from torch import nn
 
 from recurra.errors import DataError
-from recurra.nn.cells.gru import GRU
-from recurra.nn.cells.lstm import LSTM
-from recurra.nn.cells.rnn import RNN
-
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+from recurra.kernels.cell import CELLS
+from recurra.nn.cells.layers_by_name import LAYERS
 
 
 def layer(
@@ -45,9 +42,9 @@ def layer(
         raise DataError(
             f"its weights have the shapes {weight.shape} and {recurrent.shape}, not those of two matrices."
         )
-    hidden, gates = recurrent.shape[1], GATES[cell]
+    hidden, gates = recurrent.shape[1], CELLS[cell].blocks
     options |= {"batch_first": True, "bidirectional": len(directions) == 2}
-    made: nn.RNNBase = {"lstm": LSTM, "gru": GRU, "rnn": RNN}[cell](weight.shape[1], hidden, **options)
+    made: nn.RNNBase = LAYERS[cell](weight.shape[1], hidden, **options)
     order = np.concatenate([np.arange(hidden) + block * hidden for block in blocks or range(gates)])
     for end, (weight, recurrent, bias) in zip(("", "_reverse"), directions, strict=False):
         both = np.zeros((2, gates * hidden), np.float32)
