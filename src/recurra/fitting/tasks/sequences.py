@@ -173,7 +173,6 @@ class SequenceTask(Task):
             else Learned(fitted.features, facts=fitted.manifest.get("text"))
         )
         target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
-        outputs = target.output_size
         loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
@@ -187,7 +186,7 @@ class SequenceTask(Task):
         if judges is not None:
             shape_only.check(judges)
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
-        longest, sizes = int(examples.lengths.max()), (examples.input_size, outputs)
+        longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None
@@ -199,8 +198,7 @@ class SequenceTask(Task):
                     wide = with_best_share(wide, linear(learn), alone, judges)
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
-            if sentence := " ".join(filter(None, said)):
-                facts["recipe"] = sentence
+            facts |= {"recipe": sentence} if (sentence := " ".join(filter(None, said))) else {}
             return _model(options, shape_only, members, start, facts, wide)
 
         build = partial(
