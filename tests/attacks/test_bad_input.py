@@ -86,7 +86,7 @@ READ = [
         "text in a number column",
         table(rows(cell="abc")),
         3,
-        r"data\.csv: column 'x' must hold numbers; line 12 has 'abc'\. Leave the column out with --channels, or say ",
+        r"data\.csv: column 'x' must hold numbers; line 12 has 'abc'\. Correct the cell, or leave it empty",
     ),
     Bad(
         "one class only",

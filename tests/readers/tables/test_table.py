@@ -126,6 +126,10 @@ def test_missing_column():
 def test_text_in_number_column():
     assert message(LONG.replace("9,10", "9,ten")) == (
         "t.csv: column 'y' must hold numbers; line 6 has 'ten'. "
+        "Correct the cell, or leave it empty if the value is not known."
+    )
+    table = "id,x,kind\n" + "".join(f"{i // 5},{i},{'old' if i % 5 else i}\n" for i in range(50))
+    assert message(table, id="id").endswith(
         "Leave the column out with channels=, or say what it is with label=, group=, id= or static=."
     )
 

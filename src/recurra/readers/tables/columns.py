@@ -24,6 +24,7 @@ from recurra.readers.tables.preamble import (
     check_closed,
     check_header,
     find_table,
+    is_number,
     is_row_of_numbers,
     without_empty_columns,
 )
@@ -150,7 +151,11 @@ class Columns:
             values, decided = self.numerals.read(column.astype(object))
         except NotANumberError as fault:
             cell = column[fault.row]
-            hint = fault.hint or advice or "Correct the cell, or leave it empty if the value is not known."
+            hint = fault.hint or (
+                advice
+                if advice and not _mostly_numbers(column, self.numerals.decimal)
+                else "Correct the cell, or leave it empty if the value is not known."
+            )
             raise DataError(
                 f"{self.who}: column {name!r} must hold numbers; {self.place(fault.row)} has {_short(cell)!r}. {hint}"
             ) from None
@@ -580,3 +585,9 @@ def check_full_rows(columns: Columns, *, advice: str = "") -> None:
             f"{columns.who}: {columns.place(columns.first_short)} has fewer fields than the header's "
             f"{len(columns.names)}. Complete the row.{advice}"
         )
+
+
+def _mostly_numbers(column: np.ndarray, decimal: str) -> bool:
+    """Return whether more than half of the cells are numbers: then it is the odd one that is wrong, and not the column."""
+    cells = [str(cell).strip() for cell in column.tolist() if not is_missing(cell)]
+    return 2 * sum(is_number(cell, decimal) for cell in cells) > len(cells)
