@@ -193,9 +193,8 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         dataset = _nested(columns, words, found)
     else:
         if words.channels is None:
-            text.check_no_texts(
-                columns, [n for n in columns.names if n not in (words.id, words.time, words.label, *static)]
-            )
+            named = {words.id, words.time, words.label, words.group, *targets, *static}
+            text.check_no_texts(columns, [n for n in columns.names if n not in named])
         layout = words.layout if words.layout != "auto" else _guess_layout(columns, words)
         special: set[Any] = {words.id, words.time, words.label, words.group, *targets, *static}
         channels = _channels(columns, words, special)

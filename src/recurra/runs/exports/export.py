@@ -80,7 +80,7 @@ def export(
         If the file answers otherwise than recurra; none is written.
     """
     check_data_options("export", options)
-    if to == "onnx" and Path(out).suffix.lower() != ".onnx":
+    if to == "onnx" and Path(out).suffix.lower() not in ("", ".onnx"):
         raise UsageError(f"export: an ONNX file must end in .onnx; got {str(out)!r}. For C, give to='c'.")
     if not Path(run).is_file():
         open_run(run)
