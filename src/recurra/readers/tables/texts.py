@@ -15,6 +15,7 @@ from recurra.readers.files import subtitles
 from recurra.readers.files.encodings import read_text
 from recurra.readers.tables import tokens
 from recurra.readers.tables.columns import Columns
+from recurra.readers.tables.number_formats import is_missing
 from recurra.readers.tables.table_options import USUAL_NAMES, TableOptions
 from recurra.records import Dataset, Record
 
@@ -30,6 +31,8 @@ FEWEST_OF_ONE_LINE = 10
 _CELLS_LOOKED_AT, _WORDS_OF_A_TEXT, _LETTERS_OF_A_TEXT = 200, 3, 20
 # Thai, kana, Chinese characters and Hangul: so many of them are a text, with or without a blank.
 _WITHOUT_BLANKS, _SIGNS_OF_A_TEXT = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"), 4
+# Letters, and what stands between them in names.
+_WORDS = re.compile(r"[^\W\d_]+(?:[ '’.-]+[^\W\d_]+)*\.?")
 # A column of at most so many different words may hold the classes.
 _MOST_CLASSES = 50
 
@@ -375,11 +378,13 @@ def _are_texts(column: np.ndarray) -> bool:
 
 
 def _are_words(column: np.ndarray) -> bool:
-    """Return whether a column of words has letters in every cell: no dates, codes or numbers with a mark of their own."""
+    """Return whether a column holds different words: no dates, codes, infinities, or numbers with a mark of their own."""
     if column.dtype.kind not in "OUT":
         return False
     cells = [cell for cell in column[:_CELLS_LOOKED_AT].tolist() if isinstance(cell, str) and cell.strip()]
-    return len(cells) > 0 and all(re.fullmatch(r"[^\W\d_]+(?:[ '’.-]+[^\W\d_]+)*\.?", cell) for cell in cells)
+    if any(_NUMBER.fullmatch(cell) or is_missing(cell) for cell in cells) or len(set(cells)) < 2:
+        return False
+    return all(_WORDS.fullmatch(cell) for cell in cells)
 
 
 def _is_a_text(cell: str) -> bool:
