@@ -91,11 +91,16 @@ class Totals:
         To which sequence, origin of a forecast or piece of text an item belongs.
     figure : callable
         From totals (any number, columns) and items (any number,) to the figure of each.
+    name : str
+        Of the figure.
+    less_is_better : bool
     """
 
     columns: np.ndarray
     cases: np.ndarray
     figure: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    name: str
+    less_is_better: bool = True
 
     def value(self) -> float:
         """Return the figure of all items."""
@@ -221,6 +226,11 @@ def compare_regression(
         pairs.append((first, second, rmse[first], rmse[second], None, p, how))
     runs = [{"name": name, "rmse": rmse[name]} for name in sorted(rmse, key=lambda name: rmse[name])]
     return Comparison(runs, _finish(pairs, figure="rmse", n=len(true), alpha=alpha))
+
+
+def mean_of_items(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the mean of the first column, from totals."""
+    return np.asarray(totals[:, 0] / n)
 
 
 def mean_root(totals: np.ndarray, n: np.ndarray) -> np.ndarray:

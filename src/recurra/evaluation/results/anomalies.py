@@ -139,7 +139,9 @@ class AnomalyEvaluation(Evaluation):
             steps = np.diff(hits, axis=1, prepend=0) / np.maximum(hits[:, -1:], 1)
             return np.asarray((precision * steps).sum(axis=1))
 
-        return Totals(columns.reshape(len(columns), -1), np.arange(len(columns)), average_precision)
+        cases = np.arange(len(columns))
+        flat = columns.reshape(len(columns), -1)
+        return Totals(flat, cases, average_precision, "average_precision", less_is_better=False)
 
     def headline(self) -> str:
         """Return the average precision, without labels how much is anomalous."""

@@ -11,7 +11,7 @@ from recurra.checks import counted
 from recurra.evaluation.drawing import series_charts
 from recurra.evaluation.drawing.charts import number
 from recurra.evaluation.drawing.picture import Drawing
-from recurra.evaluation.metrics.paired_tests import Totals
+from recurra.evaluation.metrics.paired_tests import Totals, mean_of_items
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.series_page import Table, series_page, series_tiles
@@ -153,7 +153,7 @@ class Backtest(Evaluation):
         errors = np.abs(self.origins.truth - self.origins.point)
         there = np.isfinite(errors)
         origins = np.broadcast_to(np.arange(len(errors))[:, None, None], errors.shape)
-        return Totals(errors[there][:, None], origins[there], lambda totals, n: totals[:, 0] / n)
+        return Totals(errors[there][:, None], origins[there], mean_of_items, "mae")
 
     def headline(self) -> str:
         """Return the skill."""

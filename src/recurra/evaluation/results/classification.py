@@ -12,7 +12,7 @@ from recurra.checks import listing
 from recurra.evaluation.drawing import signals, strips
 from recurra.evaluation.metrics.baselines import ClassBaseline
 from recurra.evaluation.metrics.intervals import cluster_codes
-from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_classification
+from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_classification, mean_of_items
 from recurra.evaluation.metrics.scores import (
     as_objects,
     classification_metrics,
@@ -133,10 +133,13 @@ class ClassificationEvaluation(LabelEvaluation):
         return Markup(signals.worst_mistake(values, **answers, **axes))
 
     def figure_totals(self) -> Totals:
-        """Return the log loss of each sequence."""
-        given = np.array([row["true_probability"] for row in self.predictions])
-        losses = -np.log(np.clip(given, np.finfo(np.float64).eps, 1.0))
-        return Totals(losses[:, None], np.arange(len(losses)), lambda totals, n: totals[:, 0] / n)
+        """Return which sequences are right.
+
+        Not their log loss: where all are right, that tells which network is surer of itself, and nothing of the rare
+        sequences on which being sure is dear.
+        """
+        right = np.array([float(row["correct"]) for row in self.predictions])
+        return Totals(right[:, None], np.arange(len(right)), mean_of_items, "accuracy", less_is_better=False)
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare the labels that several runs gave."""

@@ -86,7 +86,7 @@ class LabelingEvaluation(LabelEvaluation):
             f1 = np.where(there, 2 * hits / np.where(there, support + claimed, 1.0), 0.0)
             return np.asarray(f1.sum(axis=1) / there.sum(axis=1))
 
-        return Totals(columns.reshape(n, -1), np.arange(n), macro_f1)
+        return Totals(columns.reshape(n, -1), np.arange(n), macro_f1, "macro_f1", less_is_better=False)
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare the labels that several runs gave, sequence by sequence or by groups."""

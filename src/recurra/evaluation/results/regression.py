@@ -48,7 +48,7 @@ class NumberEvaluation(CaseEvaluation):
     def figure_totals(self) -> Totals:
         """Return the squared errors of each item."""
         cases = np.array([row["sequence"] for row in self.predictions])
-        return Totals((self.y_pred - self.y_true) ** 2, cases, mean_root)
+        return Totals((self.y_pred - self.y_true) ** 2, cases, mean_root, "rmse")
 
     def headline(self) -> str:
         """Return the mean absolute error beside that of the median."""

@@ -49,7 +49,9 @@ class TextEvaluation(Evaluation):
         sums = np.bincount(of_piece, weights=self.nats)
         # Nats for each bit a character: the logarithm of two, and the characters foretold.
         foretold = float(self.nats.sum() / self.metrics["bits_per_character"])
-        return Totals(sums[:, None], np.arange(pieces), lambda totals, n: totals[:, 0] / foretold)
+        return Totals(
+            sums[:, None], np.arange(pieces), lambda totals, n: totals[:, 0] / foretold, "bits_per_character"
+        )
 
     def headline(self) -> str:
         """Return how many bits a character takes."""

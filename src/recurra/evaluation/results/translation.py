@@ -132,11 +132,15 @@ class TranslationEvaluation(CaseEvaluation):
         """Return of each source the edits its answer needs and the characters of the true one."""
         pairs = list(zip(self.y_true, self.y_pred, strict=True))
         columns = np.array([(edit_distance(t, p), len(t)) for t, p in pairs], dtype=float)
-        return Totals(columns, np.arange(len(pairs)), lambda totals, n: totals[:, 0] / totals[:, 1])
+        return Totals(columns, np.arange(len(pairs)), _edits_a_character, "character_error_rate")
 
     def compare_answers(self, answers: Mapping[str, Any], *, groups: Any, alpha: float) -> Comparison:
         """Compare by exact answers, which are labels of their own."""
         return compare_classification(self.y_true, answers, groups=groups, alpha=alpha)
+
+
+def _edits_a_character(totals: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return np.asarray(totals[:, 0] / totals[:, 1])
 
 
 def evaluate_translation(

@@ -98,8 +98,12 @@ def _decided(
     groups = None if task in WITHOUT_GROUPS else part.groups
     tries = sum(row["state"] == "complete" for row in rows[1:])
     p, how = chance_of_difference(default, other, groups=groups, tries=tries)
+    sign = 1 if default.less_is_better else -1
+    better = sign * other.value() < sign * default.value()
+    if default.name != figure:
+        shown += f", {default.name} {other.value():.4g} against {default.value():.4g}"
     told = f"{shown} ({how}; p = {p:.2g})"
-    if p < ALPHA:
+    if p < ALPHA and better:
         return Choice(best, f"Trial {best + 1} was better than the default by more than chance: {told}.")
     return Choice(0, f"No setting was better than the default by more than chance: {told}.")
 
