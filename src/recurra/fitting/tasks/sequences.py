@@ -167,12 +167,12 @@ class SequenceTask(Task):
         """Split, learn target and features from the part that trains, and describe network and model."""
         everything, fitted = data.given, start.fitted
         learn, judges = split(options, data, start.seed)
-        learned = (
-            self.reading.features(options, learn)
-            if fitted is None
-            else Learned(fitted.features, facts=fitted.manifest.get("text"))
-        )
-        target = data.target if fitted is not None else data.target.fitted_on(learn.y, learn.weights)
+        if fitted is None:
+            learned = self.reading.features(options, learn)
+            target = data.target.fitted_on(learn.y, learn.weights)
+        else:
+            learned, target = Learned(fitted.features, facts=fitted.manifest.get("text")), data.target
+        outputs = target.output_size
         loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
@@ -186,7 +186,6 @@ class SequenceTask(Task):
         if judges is not None:
             shape_only.check(judges)
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
-        longest, sizes = int(examples.lengths.max()), (examples.input_size, target.output_size)
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None
@@ -206,9 +205,9 @@ class SequenceTask(Task):
             options,
             start,
             front=self.reading.front(options, learned),
-            sizes=sizes,
+            sizes=(examples.input_size, outputs),
             pooling="none" if target.per_step else manifest["params"]["pooling"],
-            longest=longest,
+            longest=int(examples.lengths.max()),
             first_vectors=learned.first_vectors,
             static_size=0 if data.static is None else shape_only.static_size,
         )
@@ -220,7 +219,7 @@ class SequenceTask(Task):
             loss=loss,
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
-            params=shape_only.manifest["params"],
+            params=manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
         )
