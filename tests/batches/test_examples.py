@@ -3,6 +3,7 @@ import pytest
 
 from recurra.batches.examples import Examples
 from recurra.errors import DataError, ShapeError
+from recurra.training.language_modelling import TextStreams
 
 
 def make(targets, weights=None, names=None):
@@ -56,3 +57,15 @@ def test_disagreeing_parts_are_named():
         make([np.zeros(3), np.zeros(2), np.zeros(2)], names=["a", "b", "c"])
     with pytest.raises(DataError, match="at least one sequence"):
         Examples(inputs=[], targets=np.zeros(0))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7])
+@pytest.mark.parametrize("streams", [0, 1, 2, 3])
+def test_batches_of_an_epoch_are_as_many_as_planned(batch_size, streams):
+    examples = make(np.array([10, 11, 12]))
+    if streams:  # of a text, which has its own plan
+        examples = TextStreams.cut(np.arange(40), streams=streams, steps=5)
+    for epoch in (0, 3):
+        planned = examples.plan(batch_size, seed=0, epoch=epoch)
+        assert len(planned) == examples.batches_per_epoch(batch_size)
+        assert sorted(np.concatenate(planned).tolist()) == list(range(len(examples)))

@@ -142,6 +142,10 @@ class Examples:
         """Return the batches of one epoch as indices; see `recurra.batches.bucketing.plan`."""
         return plan(self.lengths, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)
 
+    def batches_per_epoch(self, batch_size: int) -> int:
+        """Return how many batches `plan` gives."""
+        return -(-len(self.lengths) // batch_size)
+
     def rows(self, indices: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return targets and weights row by row, as in a `Batch` of these examples; of all by default."""
         return self._rows(np.arange(len(self)) if indices is None else indices)

@@ -5,6 +5,7 @@ Whoever loops over gates, sizes a weight or names a state reads it here, and com
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 # Slope of each recurrent activation; 0 is the sigmoid itself.
@@ -61,12 +62,12 @@ class Cell:
     in_torch: bool = True
     variant: "Variant | None" = None
 
-    @property
+    @cached_property
     def blocks(self) -> int:
         """Blocks of rows of ``weight_ih`` and ``weight_hh``."""
         return max(1, len(self.gates))
 
-    @property
+    @cached_property
     def initial(self) -> tuple[str, ...]:
         """Names of the states before the first step."""
         return tuple(f"{state}_0" for state in self.states)

@@ -86,6 +86,10 @@ class TextStreams(Examples):
         """Return the batches of one epoch: the same in each."""
         return list(np.arange(len(self)).reshape(-1, self.streams))
 
+    def batches_per_epoch(self, batch_size: int) -> int:
+        """Return how many batches `plan` gives."""
+        return len(self) // self.streams
+
 
 class LanguageNetwork(torch.nn.Module):
     """A network with an answer per step that reads the streams of a text, and gives the nats of every next token.

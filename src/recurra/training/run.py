@@ -97,7 +97,7 @@ class Run:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.batches_per_epoch = len(examples.plan(config.batch_size, seed=0, epoch=0))
+        self.batches_per_epoch = examples.batches_per_epoch(config.batch_size)
         self.schedule = Schedule(
             config.lr_schedule, steps_per_epoch=self.batches_per_epoch, max_epochs=config.max_epochs
         )
