@@ -98,8 +98,8 @@ READ = [
         "one class only after the split",
         table(rows(2), *TABLE[:-1], "0.5"),
         3,
-        r"train: of the 2 classes only '[ab]' is in the training part of 1 sequences, after 1 were held out\. Give more "
-        r"sequences, or hold none out with --test 0\.",
+        r"train: of the 2 classes only '[ab]' is in the training part of 1 sequence, after 1 were held out\. Give more, "
+        r"or hold none out with --test 0\.",
     ),
     Bad(
         "a missing label",

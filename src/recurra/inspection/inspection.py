@@ -21,7 +21,9 @@ from recurra.readers.clips.clip_folders import ROW_BY_ROW
 from recurra.records import Dataset, RunData, findings_of
 
 # How the sentence begins that says where labels of clips and pictures are to stand.
-OF_PICTURES = "There are no labels"
+UNLABELLED = "There are no labels"
+# How what is said of pictures and clips goes on; of other data there is a full stop.
+OF_PICTURES = (f"{UNLABELLED}, ", f"{UNLABELLED}: ")
 # Longer names of classes are cut where several are listed.
 LONG_LABEL = 40
 # A class with fewer members than this has no part in a test of 20 % that says anything.
@@ -272,11 +274,11 @@ def _unlabelled_pictures(dataset: Dataset) -> str:
     one, many = ("clip", "clips") if dataset.kind == "video" else ("picture", "pictures")
     if len(dataset) == 1:
         return (
-            f"{OF_PICTURES}, and it is one {one}: to learn classes, give a folder that holds a folder of {many} for each "
+            f"{UNLABELLED}, and it is one {one}: to learn classes, give a folder that holds a folder of {many} for each "
             "class; a trained network answers for this one with predict."
         )
     return (
-        f"{OF_PICTURES}: to learn classes, put the {many} of each class into a folder of its own, or name them in a "
+        f"{UNLABELLED}: to learn classes, put the {many} of each class into a folder of its own, or name them in a "
         "labels.csv with the columns file and label."
     )
 

@@ -15,9 +15,10 @@ READS = {
     "sequence": "sequences of numbers",
     "text": "texts",
     "tokens": "sentences",
-    "pairs": "pairs",
+    "pairs": "pairs of texts",
     "video": "clips",
 }
+THERE = {**READS, "sequence": "pictures"}  # which a network of sequences reads row by row
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_data_of_another_kind_are_refused_by_what_they_are(place, trained, given
     model, source = place / f"{trained}.recurra", place / SOURCES[given]
     with pytest.raises(DataError) as refused:
         predict(model, str(source))
-    assert f"{source}: holds {READS[given]}; the network was trained on {READS[trained]}" in str(
+    assert f"{source}: holds {THERE[given]}; the network was trained on {READS[trained]}" in str(
         refused.value
     )
 

@@ -587,7 +587,11 @@ def check_full_rows(columns: Columns, *, advice: str = "") -> None:
         )
 
 
+_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}\Z")  # which reads like a number with signs between thousands
+
+
 def _mostly_numbers(column: np.ndarray, decimal: str) -> bool:
     """Return whether more than half of the cells are numbers: then it is the odd one that is wrong, and not the column."""
     cells = [str(cell).strip() for cell in column.tolist() if not is_missing(cell)]
-    return 2 * sum(is_number(cell, decimal) for cell in cells) > len(cells)
+    numbers = [cell for cell in cells if is_number(cell, decimal) and not _DATE.match(cell)]
+    return 2 * len(numbers) > len(cells)
