@@ -3,17 +3,20 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from recurra.checks import counted
 from recurra.errors import StoreError
 from recurra.estimators.loading import load_model
 from recurra.evaluation.metrics.paired_tests import ALPHA, Totals, chance_of_difference
 from recurra.records import Dataset
 from recurra.runs.data.alignment import labelled_for
 from recurra.runs.folder.files import MODEL
-from recurra.runs.search.study import CLAIMS, trial_folder
+from recurra.runs.search.study import BEST, CLAIMS, trial_folder
 from recurra.runs.workers.work_locks import in_turn
 from recurra.store import write_text
 
@@ -44,8 +47,9 @@ def choose(
     """Return which trial is trained again, decided once for all processes of a search.
 
     The default is given up only for a trial whose answers on what is held out inside the training part are better by more
-    than chance, where chance had as many tries as there were trials: with few sequences held out the best of many trials
-    owes its place to luck.
+    than chance, where chance had as many tries as there were trials. Where so few cases are held out that no difference
+    could be told from chance after so many tries, the figure decides, and it is said. A search that goes on decides anew,
+    until the training of its choice has begun.
 
     Parameters
     ----------
@@ -65,19 +69,33 @@ def choose(
     StoreError
         If what was decided before cannot be read.
     """
-    path = folder / CHOICE
-    if not path.exists():
+    path, ended = folder / CHOICE, _ended(rows)
+    begun = (folder / BEST).exists()
+    if not path.exists() or (not begun and _read(path, rows)[1] < ended):
         found = _decided(folder, rows, best, part, task, figure)
         with in_turn(folder / CLAIMS):
-            if not path.exists():
-                write_text(path, json.dumps(vars(found), indent=1) + "\n")
+            if not path.exists() or _read(path, rows)[1] < ended:
+                write_text(path, json.dumps({**vars(found), "ended": ended}, indent=1) + "\n")
+    choice, known = _read(path, rows)
+    if known >= ended:
+        return choice
+    later = counted(ended - known, "later trial")
+    return replace(choice, why=f"{choice.why} {later} came when this one was trained already.")
+
+
+def _ended(rows: Sequence[Mapping[str, Any]]) -> int:
+    return sum(row["state"] == "complete" for row in rows)
+
+
+def _read(path: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Choice, int]:
+    """Return what was decided, and how many trials had come to their end then."""
     try:
         content = json.loads(path.read_text())
         choice = Choice(int(content["trial"]), str(content["why"]))
         rows[choice.trial]
+        return choice, int(content.get("ended", _ended(rows)))
     except (ValueError, KeyError, TypeError, IndexError):
         raise StoreError(f"{path}: is damaged. Remove it to decide again.") from None
-    return choice
 
 
 def _decided(
@@ -91,12 +109,19 @@ def _decided(
         return Choice(0, f"No setting was better than the default: {figure} {values[0]:.4g}.")
     default, other = (_totals(folder, number, part) for number in (0, best))
     shown = f"{figure} {values[best]:.4g} of trial {best + 1} against {values[0]:.4g}"
+    by_figure = Choice(
+        best, f"Trial {best + 1} has the best figure, which may be chance: {shown}, on too little to tell."
+    )
     if default is None or other is None:
-        return Choice(
-            0, f"No setting was better than the default by more than chance: {shown}, on too little to tell."
-        )
+        return by_figure
+    kept = "No setting was better than the default by more than chance"
+    if not np.array_equal(default.cases, other.cases):
+        return Choice(0, f"{kept}: {shown}, judged on other items, so that they cannot be compared.")
     groups = None if task in WITHOUT_GROUPS else part.groups
-    tries = sum(row["state"] == "complete" for row in rows[1:])
+    tries = _ended(rows[1:])
+    independent = len(np.unique(default.cases if groups is None else np.asarray(groups)[default.cases]))
+    if tries * 2.0 ** (1 - independent) >= ALPHA:  # even where every case is better
+        return by_figure
     p, how = chance_of_difference(default, other, groups=groups, tries=tries)
     sign = 1 if default.less_is_better else -1
     better = sign * other.value() < sign * default.value()
@@ -105,7 +130,7 @@ def _decided(
     told = f"{shown} ({how}; p = {p:.2g})"
     if p < ALPHA and better:
         return Choice(best, f"Trial {best + 1} was better than the default by more than chance: {told}.")
-    return Choice(0, f"No setting was better than the default by more than chance: {told}.")
+    return Choice(0, f"{kept}: {told}.")
 
 
 def _totals(folder: Path, number: int, part: Dataset) -> Totals | None:
