@@ -306,3 +306,33 @@ def test_the_kernels_are_nearer_to_double_than_torch_in_16_bits(name, dtype):
         grads.append([g.double() for g in torch.autograd.grad(loss, list(layer.parameters()))])
     error = [sum((a - b).pow(2).sum() for a, b in zip(found, grads[0], strict=True)) for found in grads[1:]]
     assert error[1] < 0.6 * error[0]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("states", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("name", "options"), [("LSTM", {}), ("LSTM", {"proj_size": 2}), ("GRU", {}), ("RNN", {})]
+)
+def test_autocast_gives_torchs_dtypes_whatever_the_initial_states(name, options, inputs, states, compiled):
+    torch._dynamo.reset()
+    plain, ours = pair(name, torch.float32, batch_first=True, **options)
+    x = torch.randn(2, 5, 3).to(inputs)
+    hx = tuple(torch.randn(1, 2, s).to(states) for s in (options.get("proj_size", 4), 4))
+    hx = hx if name == "LSTM" else hx[0]
+    run = torch.compile(ours, backend="aot_eager") if compiled else ours
+    with torch.autocast("cpu", torch.bfloat16):
+        expected, found = plain(x, hx), run(x, hx)
+    flat = [(y, *(s if isinstance(s, tuple) else (s,))) for y, s in (expected, found)]
+    for one, other in zip(*flat, strict=True):
+        assert other.dtype == one.dtype
+        torch.testing.assert_close(other, one, rtol=2e-2, atol=2e-2)
+
+
+def test_a_batch_of_no_sequence_under_autocast():
+    for name in OURS:
+        for rows in (torch.randn(0, 3), torch.randn(0, 3).bfloat16()):
+            with torch.autocast("cpu", torch.bfloat16):
+                output, states = OURS[name](3, 4)(recurra.Ragged(rows, []))
+            assert output.values.shape == (0, 4)
+            assert all(s.shape[1] == 0 for s in (states if isinstance(states, tuple) else (states,)))

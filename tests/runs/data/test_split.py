@@ -90,3 +90,13 @@ def test_no_share(value):
 def test_one_sequence_cannot_be_split():
     with pytest.raises(DataError):
         divide(dataset(1))
+
+
+def test_one_example_of_each_class_can_be_learned_where_a_test_part_has_them():
+    classes = "abcdefghijkl"
+    data = dataset(12, label=classes)
+    split.check_classes_left(data, split.Split(data, dataset(24, label=classes), ""))
+    with pytest.raises(DataError, match="each of the 12 sequences has a label of its own"):
+        split.check_classes_left(data, split.Split(data, dataset(3, label="xyz"), ""))
+    with pytest.raises(DataError, match="each of the 12 sequences has a label of its own"):
+        split.check_classes_left(data, split.Split(data, None, ""))

@@ -54,11 +54,16 @@ def run_compiled(
         dtype = c_dtype = values.dtype
         if autocast is not None:
             weight, projected = flat[0].dtype, pair[0].weight_hr is not None
-            unequal = (
-                where is not None and device != "cpu"
-            )  # packed there, which autocast leaves in its dtype
-            dtype, c_dtype = _dtypes(
-                cell, device, autocast, dtype, weight, True, projected=projected, unequal=unequal
+            dtype, _, c_dtype = _dtypes(
+                cell,
+                device,
+                autocast,
+                dtype,
+                weight,
+                True,
+                states=tuple(s.dtype for s in states),
+                projected=projected,
+                unequal=where is not None and device != "cpu",  # packed there: autocast leaves it as it is
             )
         # Made contiguous out here, where autograd sees it: inside of an operator it does not.
         values, h_n, c_n = opaque_layer(
@@ -80,8 +85,9 @@ def run_compiled(
 
 
 @torch._dynamo.assume_constant_result
-def _dtypes(*arguments: Any, **words: bool) -> tuple[torch.dtype, torch.dtype]:
-    return widened.autocast_dtypes(*arguments, **words)
+def _dtypes(*arguments: Any, **words: Any) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
+    output, *finals = widened.autocast_dtypes(*arguments, **words)
+    return output, finals[0], finals[-1]
 
 
 def _grouped(weights: Sequence[Tensor], directions: int, bias: bool) -> list[list[Tensor | None]]:

@@ -56,24 +56,25 @@ def run(
     weights: Sequence[Sequence[DirectionWeights]],
 ) -> tuple[Tensor, States]:
     """Run ``compute(values, states, weights)`` in float32; return its results in the dtypes that torch gives."""
-    dtype = c_dtype = values.dtype
+    dtypes = (values.dtype,) * (1 + len(CELLS[cell].states))
     if autocasts("cpu"):
         weight_ih, _, _, _, projection = weights[0][0]
         assert weight_ih is not None
-        dtype, c_dtype = autocast_dtypes(
+        dtypes = autocast_dtypes(
             cell,
             "cpu",
             torch.get_autocast_dtype("cpu"),
-            dtype,
+            values.dtype,
             weight_ih.dtype,
             batch_first,
+            states=tuple(s.dtype for s in states) or None,
             projected=projection is not None,
-            unequal=batch_first is None and bool((steps.lengths != steps.lengths[0]).any()),
+            unequal=batch_first is None and len(set(steps.lengths.tolist())) > 1,
         )
     with torch.autocast("cpu", enabled=False):
         wide = [[[None if w is None else w.float() for w in one] for one in pair] for pair in weights]
         output, finals = compute(values.float(), tuple(s.float() for s in states), wide)
-    return output.to(dtype), tuple(f.to(d) for f, d in zip(finals, (dtype, c_dtype), strict=False))
+    return output.to(dtypes[0]), tuple(f.to(d) for f, d in zip(finals, dtypes[1:], strict=True))
 
 
 @functools.lru_cache(maxsize=256)
@@ -85,12 +86,14 @@ def autocast_dtypes(
     weight: torch.dtype,
     batch_first: bool | None,
     *,
+    states: tuple[torch.dtype, ...] | None = None,
     projected: bool,
     unequal: bool = False,
-) -> tuple[torch.dtype, torch.dtype]:
-    """Return the dtypes of output and last final state under autocast, by asking torch with tensors of one number.
+) -> tuple[torch.dtype, ...]:
+    """Return the dtypes of output and final states under autocast, by asking torch with tensors of one number.
 
-    Those of h_n are the output's. ``batch_first`` is None of flat rows, which torch packs.
+    ``batch_first`` is None of flat rows, which torch packs; ``states`` are the dtypes of the initial states where some were
+    given.
     """
     like: dict[str, Any] = {"device": device, "dtype": weight}
     gates, hidden = CELLS[cell].blocks, 2 if projected else 1
@@ -98,7 +101,8 @@ def autocast_dtypes(
     weights = [torch.zeros(shape, **like) for shape in shapes]
     weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
     sizes = (1, hidden)[: len(CELLS[cell].states)]
-    states = tuple(torch.zeros(1, 2, size, device=device, dtype=dtype) for size in sizes)
+    given = states or (dtype,) * len(sizes)
+    zeros = [torch.zeros(1, 2, s, device=device, dtype=d) for s, d in zip(sizes, given, strict=True)]
     x = torch.zeros(
         (3 if unequal else 4, 1) if batch_first is None else (2, 2, 1), device=device, dtype=dtype
     )
@@ -107,8 +111,8 @@ def autocast_dtypes(
         cell, steps, batch_first, bias=True, num_layers=1, bidirectional=False, dropout=0.0
     )
     with torch.no_grad(), torch.autocast(device, autocast):
-        output, finals = stack.forward(x, states, [[weights]])
-    return output.dtype, finals[-1].dtype
+        output, finals = stack.forward(x, tuple(zeros), [[weights]])
+    return output.dtype, *(final.dtype for final in finals)
 
 
 @functools.cache

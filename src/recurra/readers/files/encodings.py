@@ -5,6 +5,8 @@ import contextlib
 import re
 from pathlib import Path
 
+import numpy as np
+
 from recurra.errors import DataError, MissingDataError, UsageError
 
 
@@ -49,7 +51,8 @@ def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:
     if single_byte and not data.isascii() and _is_utf8(data):  # no text of these looks like UTF-8 by chance
         raise DataError(f"{who}: is UTF-8 text, not {encoding}. Pass encoding='utf-8'.")
     if codecs.lookup(encoding).name == "iso8859-1" and not _marked(data) and _likely(data) == "cp1252":
-        place = next(number for number, byte in enumerate(data) if byte in _SIGNS_OF_CP1252)
+        values = np.frombuffer(data, np.uint8)
+        place = int(np.flatnonzero((values >= _SIGNS_OF_CP1252.start) & (values < _SIGNS_OF_CP1252.stop))[0])
         raise DataError(
             f"{who}: is not {encoding} text: byte {place} is 0x{data[place]:02x}, a control character there. "
             "Pass encoding='cp1252'."
@@ -107,7 +110,7 @@ def _marked(data: bytes) -> str | None:
 
 
 # Bytes that are quotation marks, dashes or the euro sign as Windows writes them, and control characters in Latin-1.
-_SIGNS_OF_CP1252 = bytes(range(0x80, 0xA0))
+_SIGNS_OF_CP1252 = slice(0x80, 0xA0)
 # More of the letters than this are no ASCII: not a Western language. So many kana among the rest: Japanese.
 _MOST_ACCENTED, _KANA = 1 / 3, 0.2
 
@@ -116,8 +119,9 @@ def _likely(data: bytes) -> str | None:
     """Return the encoding that bytes are likely to be in; None where the languages of several come into question."""
     if _is_utf8(data):
         return "utf-8"
-    high = sum(byte >= 0x80 for byte in data)
-    letters = high + sum(bytes([byte]).isalpha() for byte in data)
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    high = int(counts[0x80:].sum())
+    letters = high + int(counts[ord("A") : ord("Z") + 1].sum() + counts[ord("a") : ord("z") + 1].sum())
     if high > _MOST_ACCENTED * letters:
         for name in ("cp932", "euc_jp"):
             with contextlib.suppress(UnicodeDecodeError):
@@ -127,7 +131,7 @@ def _likely(data: bytes) -> str | None:
         return None
     with contextlib.suppress(UnicodeDecodeError):
         data.decode("cp1252")
-        return "cp1252" if any(byte in _SIGNS_OF_CP1252 for byte in data) else "latin-1"
+        return "cp1252" if counts[_SIGNS_OF_CP1252].any() else "latin-1"
     return "latin-1"
 
 

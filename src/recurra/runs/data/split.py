@@ -157,7 +157,8 @@ def _reason(data: Dataset, share: float, by: str | None) -> str:
 def check_classes_left(dataset: Dataset, divided: Split) -> None:
     """Raise DataError if only one of several classes is left to learn from."""
     there, left = dataset.class_counts(), divided.train.class_counts()
-    if len(there) == len(dataset) >= FEWEST_TO_ASK:
+    judged = divided.test is not None and any(name in left for name in divided.test.class_counts())
+    if len(there) == len(dataset) >= FEWEST_TO_ASK and not judged:
         raise DataError(
             f"train: each of the {records(len(dataset), dataset.kind)} has a label of its own, so that no class can be "
             "learned. Name another column with label=."
