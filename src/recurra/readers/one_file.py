@@ -156,7 +156,9 @@ def _of_columns(columns: Columns, file: Path, name: str, own: OfEachFile, label:
     notes = tuple(
         note
         for note in (*found, *dataset.notes)
-        if "found by name" not in note and "sampled irregularly" not in note
+        if not any(
+            told in note for told in ("found by name", "sampled irregularly", row_order.OF_ONE_SEQUENCE)
+        )
     )
     told = {"name": name} if label is None else {"name": name, "label": label}
     return replace(dataset, records=[replace(dataset.records[0], **told)], notes=notes)

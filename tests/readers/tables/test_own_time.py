@@ -1,6 +1,7 @@
 """Time columns that tables call in their own way."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import recurra
@@ -107,3 +108,88 @@ def test_columns_in_another_order_are_taken_by_name(tmp_path):
         DataError, match=r"b/1\.csv: has a column 'z' and none called 'y', which a/0\.csv has"
     ):
         recurra.load(tmp_path)
+
+
+RISING = pd.date_range("2021-01-04", periods=30) + pd.to_timedelta(
+    np.arange(30) ** 2 % 7 + np.arange(30) * 7, "D"
+)
+REFUSED = "It holds dates: name it with time='{}', or leave it out"
+
+
+def dated(name, dates, **columns):
+    return pd.DataFrame({name: pd.DatetimeIndex(dates).strftime("%Y-%m-%d"), **columns})
+
+
+@pytest.mark.parametrize("word", ["label", "outcome", "target"])
+def test_dates_of_rows_that_have_a_label_each_are_no_time_of_steps(tmp_path, word):
+    x = np.arange(30.0) ** 1.5
+    table = dated("admitted", RISING, f1=x, f2=-x, **{word: np.arange(30) // 3 % 2})
+    table.to_csv(tmp_path / "x.csv", index=False)
+    words = {"label": "outcome"} if word == "outcome" else {}
+    with pytest.raises(DataError, match=REFUSED.format("admitted")):
+        recurra.load(tmp_path / "x.csv", **words)
+    for told in ({"time": "admitted"}, {"layout": "long"}):
+        assert recurra.load(tmp_path / "x.csv", **words, **told).lengths.tolist() == [30]
+    for freq in ("D", "MS", "B", "W", "QE", "36h"):
+        even = dated("admitted", pd.date_range("2021-01-04", periods=30, freq=freq))
+        even["admitted"] = pd.date_range("2021-01-04", periods=30, freq=freq).strftime("%Y-%m-%d %H:%M")
+        table.assign(admitted=even["admitted"]).to_csv(tmp_path / "even.csv", index=False)
+        data = recurra.load(tmp_path / "even.csv", **words)
+        assert (data.lengths.tolist(), data.channel_names) == ([30], ["f1", "f2"])
+
+
+def test_a_table_that_dates_make_one_sequence_says_so(tmp_path):
+    dated("admitted", RISING, f1=range(30), f2=range(30), f3=range(30)).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    data = recurra.load(tmp_path / "x.csv")
+    assert data.lengths.tolist() == [30]
+    (note,) = (note for note in data.notes if "one sequence" in note)
+    assert note.endswith(
+        "'admitted' is read as the time of one sequence; pass id='admitted' if each row is one."
+    )
+    each = recurra.load(tmp_path / "x.csv", id="admitted")
+    assert each.lengths.tolist() == [3] * 30
+    assert not any("one sequence" in note for note in recurra.load(tmp_path / "x.csv", layout="long").notes)
+    for sort in ("a", "b"):
+        (tmp_path / "d" / sort).mkdir(parents=True)
+        (tmp_path / "d" / sort / "0.csv").write_text((tmp_path / "x.csv").read_text())
+    folder = recurra.load(tmp_path / "d")
+    assert folder.channel_names == ["f1", "f2", "f3"]
+    assert not any("one sequence" in note for note in folder.notes)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [np.repeat(RISING[:10], 3), RISING[::-1], RISING[np.random.default_rng(0).permutation(30)]],
+    ids=["repeated", "falling", "unordered"],
+)
+@pytest.mark.parametrize("words", [{}, {"layout": "long"}])
+def test_dates_that_do_not_rise_are_no_time(tmp_path, dates, words):
+    dated("birth", dates, shop=np.arange(30) % 3, sales=np.arange(30.0), n=1).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    with pytest.raises(DataError, match=REFUSED.format("birth")):
+        recurra.load(tmp_path / "x.csv", **words)
+
+
+def test_dates_that_belong_to_a_whole_sequence_are_no_time(tmp_path):
+    table = dated("birth", np.repeat(RISING[:3], 10), x=np.arange(30.0), label=np.repeat([0, 1, 0], 10))
+    table.insert(0, "id", np.repeat(["p", "q", "r"], 10))
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DataError, match=REFUSED.format("birth")):
+        recurra.load(tmp_path / "x.csv")
+    table["birth"] = np.tile(RISING[:10].strftime("%Y-%m-%d"), 3)
+    table.to_csv(tmp_path / "y.csv", index=False)
+    data = recurra.load(tmp_path / "y.csv")
+    assert (data.lengths.tolist(), data.channel_names) == ([10] * 3, ["x"])
+    assert not any("one sequence" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("dates", [RISING, RISING[::-1]])
+def test_channels_leave_a_column_of_dates_out(tmp_path, dates):
+    table = dated("birth", dates, x=np.arange(30.0), y=0)
+    table.to_csv(tmp_path / "x.csv", index=False)
+    data = recurra.load(tmp_path / "x.csv", channels=["x"], layout="long")
+    assert np.ravel(data[0].values).tolist() == table["x"].tolist()
+    assert recurra.load(tmp_path / "x.csv", channels=["x", "y"]).lengths.tolist() == [2] * 30

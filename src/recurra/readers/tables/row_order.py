@@ -52,6 +52,10 @@ MOST_CALENDARS = 20
 SUNDAY, NIGHT_ENDS, HOUR = 6, 4, 3600
 
 
+# Of a first column of dates; a file that is one sequence of a folder needs no such word.
+OF_ONE_SEQUENCE = "read as the time of one sequence"
+
+
 class RowOrder:
     """Which rows of a long table make up which sequence, in which order."""
 
@@ -298,12 +302,16 @@ def with_own_time(columns: Columns, words: TableOptions, *, steps: bool) -> tupl
         if name is None and steps:
             name, how = _by_values(columns, words), "its values, which rise evenly"
         if name is None:
-            name, how = _by_dates(columns, words), "its values, which are dates"
+            name, how = _by_dates(columns, words, steps=steps), "its values, which are dates"
         if name is None:
             return words, []
         words = replace(words, time=name)
         kept = "" if how.endswith("dates") else " Pass time='' to keep it as a channel."
         notes = [f"{columns.who}: found by {how}: time={name!r}.{kept}"]
+        if how.endswith("dates") and words.layout != "long" and not words.id and words.kind != "series":
+            notes.append(
+                f"{columns.who}: {name!r} is {OF_ONE_SEQUENCE}; pass id={name!r} if each row is one."
+            )
     else:
         notes = []
     if words.time and words.time_unit is None and words.time in columns.names:
@@ -367,12 +375,41 @@ def _by_values(columns: Columns, words: TableOptions) -> str | None:
     return free[0] if _rises(columns, free[0], words, evenly=True) else None
 
 
-def _by_dates(columns: Columns, words: TableOptions) -> str | None:
-    """Return the first column that no word names where it holds dates: as a channel it could not be read."""
+def _by_dates(columns: Columns, words: TableOptions, *, steps: bool) -> str | None:
+    """Return the first column that no word names where it holds the dates of steps: as a channel it could not be read.
+
+    They must rise within each sequence. Where the label changes from row to row, a row may be a sequence with its date,
+    so that the dates must be those of a calendar without a gap.
+    """
     free = _free(columns, words)
     if not free or len(columns.names) < 2 or not time_columns.holds_dates(columns, free[0]):
         return None
-    return free[0]
+    if words.kind == "series":
+        return free[0]
+    if words.channels:  # which leave it out
+        return None
+    try:
+        clock = time_columns.of_words(columns, replace(words, time=free[0]))
+    except DataError:
+        return None
+    if clock is None or not _rise(clock.since_first(), columns, words, alone=steps):
+        return None
+    if words.id or words.layout == "long" or not _changes(columns, [words.label or "", *words.target_names]):
+        return free[0]
+    found = frequency.infer(clock.index()) if clock.stamps is not None and columns.rows > 2 else None
+    return free[0] if found is not None and found.missing == 0 else None
+
+
+def _rise(times: np.ndarray, columns: Columns, words: TableOptions, *, alone: bool) -> bool:
+    """Whether times rise within each sequence; ``alone`` if one row that is the only one of its table does."""
+    codes = columns.word_codes(words.id)[0] if words.id else np.zeros(len(times), dtype=np.int64)
+    steps = np.diff(times)[np.diff(codes) == 0]
+    return bool((steps > 0).all()) if len(steps) else alone
+
+
+def _changes(columns: Columns, names: Iterable[str]) -> bool:
+    """Whether one of these columns has more than one value."""
+    return any(len(columns.word_codes(name)[1]) > 1 for name in names if name)
 
 
 def _falls_at_once(columns: Columns, name: str) -> bool:
