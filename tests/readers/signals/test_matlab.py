@@ -219,3 +219,19 @@ def test_labels_per_step_of_several_sequences_that_do_not_fit(tmp_path):
     assert said.endswith(
         "30 labels; a label per step needs as many. If channels come first in the file, give channels_first=True."
     )
+
+
+def cells_of(values):
+    cells = np.empty((1, len(values)), dtype=object)
+    for i, value in enumerate(values):
+        cells[0, i] = value
+    return cells
+
+
+@pytest.mark.parametrize("name", ["Y", "labels"])
+@pytest.mark.parametrize("columns", [2, 3])
+def test_matrices_beside_the_signals_are_no_labels(tmp_path, name, columns):
+    signals = [waves(steps=20 + i) for i in range(30)]
+    savemat(tmp_path / "a.mat", {"X": cells_of(signals), name: cells_of([np.ones((20, columns))] * 30)})
+    data = recurra.load(tmp_path / "a.mat")
+    assert (len(data), data.y) == (30, None)

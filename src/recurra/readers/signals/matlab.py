@@ -113,7 +113,7 @@ def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
                 for v in beside
             ):
                 return name
-        elif isinstance(value, list) or (
+        elif (isinstance(value, list) and not _numeric(value)) or (
             isinstance(value, np.ndarray) and value.size == max(value.shape, default=0)
         ):
             counts = [len(v) if isinstance(v, list) else len(turned(v, channels_first)) for v in beside]
