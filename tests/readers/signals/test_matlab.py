@@ -235,3 +235,16 @@ def test_matrices_beside_the_signals_are_no_labels(tmp_path, name, columns):
     savemat(tmp_path / "a.mat", {"X": cells_of(signals), name: cells_of([np.ones((20, columns))] * 30)})
     data = recurra.load(tmp_path / "a.mat")
     assert (len(data), data.y) == (30, None)
+
+
+@pytest.mark.parametrize("kind", ["column", "row", "cellstr"])
+def test_labels_per_step_of_which_one_has_another_length_are_not_dropped(tmp_path, kind):
+    sizes = [20] * 29 + [19]
+    labels = [steps_of(kind, size, i)[0] for i, size in enumerate(sizes)]
+    savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20)] * 30), "labels": cells_of(labels)})
+    said = message(lambda: recurra.load(tmp_path / "a.mat"), DataError)
+    assert said.endswith("X{30} has 20 time steps and 19 labels; a label per step needs as many.")
+    assert recurra.load(tmp_path / "a.mat", label="").y is None
+    few = [np.ones(20)] * 10 + [np.ones(7)] * 20  # something else beside the signals
+    savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20)] * 30), "labels": cells_of(few)})
+    assert recurra.load(tmp_path / "a.mat").y is None

@@ -39,7 +39,8 @@ class MatContent:
         One per recording: the variable, and the cell's number from 1.
     labels : list of str, int, float or ndarray of shape (time,), or None
         One per recording: where a cell array of text has as many cells, or a variable of a usual name (`LABELS`) has a
-        value for each recording or for each time step: of several, a cell with a vector or a cell array for each.
+        value for each recording or for each time step: of several, a cell with
+        a vector or a cell array for each.
     label_name : str
         The variable of a usual name that holds the labels, empty where it was given or there is none.
     """
@@ -105,13 +106,7 @@ def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
         beside = [v for n, v in variables.items() if n != name and isinstance(v, list | np.ndarray)]
         beside = [v for v in beside if _holds_signals(v)]
         if _is_cells_of_steps(value):
-            sizes = [_size(cell) for cell in value]
-            if any(
-                isinstance(v, list)
-                and len(v) == len(sizes)
-                and all(n in m.shape for n, m in zip(sizes, v, strict=True))
-                for v in beside
-            ):
+            if any(isinstance(v, list) and _fit(value, v) for v in beside):
                 return name
         elif (isinstance(value, list) and not _numeric(value)) or (
             isinstance(value, np.ndarray) and value.size == max(value.shape, default=0)
@@ -120,6 +115,15 @@ def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
             if _size(value) > 1 and _size(value) in counts:
                 return name
     return ""
+
+
+def _fit(labels: list[Any], matrices: list[Any]) -> bool:
+    """Return whether cells of labels are those of the steps of these matrices, for most of them."""
+    if len(labels) != len(matrices):
+        return False
+    sizes = [_size(cell) for cell in labels]
+    fitting = sum(size in matrix.shape for size, matrix in zip(sizes, matrices, strict=True))
+    return 2 * fitting > len(sizes)
 
 
 def _is_cells_of_steps(value: Any) -> bool:
