@@ -248,3 +248,22 @@ def test_labels_per_step_of_which_one_has_another_length_are_not_dropped(tmp_pat
     few = [np.ones(20)] * 10 + [np.ones(7)] * 20  # something else beside the signals
     savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20)] * 30), "labels": cells_of(few)})
     assert recurra.load(tmp_path / "a.mat").y is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1,)])
+@pytest.mark.parametrize(("name", "words"), [("Y", {}), ("Y", {"label": "Y"}), ("mark", {"label": "mark"})])
+@pytest.mark.parametrize("factor", [1, 0.5])
+def test_cells_of_one_number_are_labels_of_whole_sequences(tmp_path, shape, name, words, factor):
+    told = [factor * (i % 3) for i in range(30)]
+    labels = cells_of([np.full(shape, one) for one in told])
+    savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20 + i) for i in range(30)]), name: labels})
+    data = recurra.load(tmp_path / "a.mat", **words)
+    assert not data.labels_per_step
+    assert data.y.tolist() == told
+
+
+def test_texts_in_cells_of_their_own_are_labels_of_whole_sequences(tmp_path):
+    told = ["up", "down", "up"] * 3
+    labels = cells_of([cells_of([text]) for text in told])
+    savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20)] * 9), "labels": labels})
+    assert recurra.load(tmp_path / "a.mat").y.tolist() == told

@@ -39,7 +39,7 @@ class MatContent:
         One per recording: the variable, and the cell's number from 1.
     labels : list of str, int, float or ndarray of shape (time,), or None
         One per recording: where a cell array of text has as many cells, or a variable of a usual name (`LABELS`) has a
-        value for each recording or for each time step: of several, a cell with
+        value for each recording (``num2cell`` may have put it into a cell) or for each time step: of several, a cell with
         a vector or a cell array for each.
     label_name : str
         The variable of a usual name that holds the labels, empty where it was given or there is none.
@@ -118,12 +118,12 @@ def _usual_labels(variables: dict[str, Any], channels_first: bool) -> str:
 
 
 def _fit(labels: list[Any], matrices: list[Any]) -> bool:
-    """Return whether cells of labels are those of the steps of these matrices, for most of them."""
+    """Return whether cells of labels are those of these matrices: one label each, or for most as many as steps."""
     if len(labels) != len(matrices):
         return False
     sizes = [_size(cell) for cell in labels]
     fitting = sum(size in matrix.shape for size, matrix in zip(sizes, matrices, strict=True))
-    return 2 * fitting > len(sizes)
+    return 2 * fitting > len(sizes) or set(sizes) == {1}
 
 
 def _is_cells_of_steps(value: Any) -> bool:
@@ -189,6 +189,9 @@ def _recording(path: Path, name: str, matrix: np.ndarray, rate: float | None, fi
 def _labels(path: Path, given: Any, names: list[str], recordings: list[Recording]) -> list[Any]:
     count, steps = len(recordings), [len(one.values) for one in recordings]
     if _is_cells_of_steps(given) and len(given) == count:
+        if max(steps) > 1 and all(_size(cell) == 1 for cell in given):  # of num2cell
+            given = [_only_label(cell) for cell in given]
+            return _labels(path, given, names, recordings)
         return [_of_steps(path, *each) for each in zip(given, names, recordings, strict=True)]
     labels = given if isinstance(given, list) else np.asarray(given).reshape(-1).tolist()
     plain = all(isinstance(one, str | int | float) for one in labels)
@@ -201,6 +204,11 @@ def _labels(path: Path, given: Any, names: list[str], recordings: list[Recording
             f"there are {len(labels)}."
         )
     return [int(one) if isinstance(one, float) and one.is_integer() else one for one in labels]
+
+
+def _only_label(cell: Any) -> Any:
+    """Return the label in a cell that holds one."""
+    return cell[0] if isinstance(cell, list) else cell.reshape(-1).tolist()[0]
 
 
 def _of_steps(path: Path, given: Any, name: str, recording: Recording) -> np.ndarray:
