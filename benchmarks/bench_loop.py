@@ -199,6 +199,7 @@ def main():
     parser.add_argument("--before", help="another Python interpreter with recurra installed")
     parser.add_argument("--cells", nargs="*", default=["lstm", "gru", "rnn"])
     parser.add_argument("--contenders", nargs="*", default=["ours", "padded", "packed"])
+    parser.add_argument("--lower", action="store_true", help="the rows in 16 bits alone")
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -212,7 +213,7 @@ def main():
     }
     rows, text = [], []
     for row in ROWS:
-        if row.cell not in chosen.cells:
+        if row.cell not in chosen.cells or (chosen.lower and row.around not in LOWER):
             continue
         found = compare(row, contenders, chosen)
         rows.append(
@@ -225,7 +226,7 @@ def main():
         print(text[-1], flush=True)
     for one in contenders.values():
         one.close()
-    for ragged in (True, False):
+    for ragged in (True, False) if not chosen.lower else ():
         for cell in chosen.cells:
             ratios = [
                 r["padded_ratio"]
@@ -234,7 +235,7 @@ def main():
             ]
             word = "ragged" if ragged else "equal"
             text.append(f"geometric mean {cell} {word}: padded/ours {measure.geometric_mean(ratios):.2f}")
-    measure.write("bench_loop", chosen.out, about, rows, text)
+    measure.write("bench_loop_16_bits" if chosen.lower else "bench_loop", chosen.out, about, rows, text)
 
 
 if __name__ == "__main__":

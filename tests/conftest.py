@@ -63,3 +63,14 @@ def warm_command(tmp_path_factory):
     yield [sys.executable, "-I", "-S", str(client), str(path)]
     server.kill()
     server.wait()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium, one for all tests of a process, which can have one Playwright only."""
+    from studio.browser import BROWSER, sync_api
+
+    with sync_api.sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield one
+        one.close()

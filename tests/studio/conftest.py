@@ -155,17 +155,6 @@ def kinds_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """A Chromium, one for all tests."""
-    from studio.browser import BROWSER, sync_api
-
-    with sync_api.sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield one
-        one.close()
-
-
-@pytest.fixture(scope="session")
 def served(trained_folder):
     """A studio on two runs and a long recording."""
     rng = np.random.default_rng(0)
