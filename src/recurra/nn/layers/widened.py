@@ -98,8 +98,8 @@ def autocast_dtypes(
     like: dict[str, Any] = {"device": device, "dtype": weight}
     gates, hidden = CELLS[cell].blocks, 2 if projected else 1
     shapes = [(gates * hidden, 1), (gates * hidden, 1), (gates * hidden,), (gates * hidden,)]
-    weights = [torch.zeros(shape, **like) for shape in shapes]
-    weights.append(torch.zeros(1, 2, **like) if projected else None)  # type: ignore[arg-type]
+    weights: list[Tensor | None] = [torch.zeros(shape, **like) for shape in shapes]
+    weights.append(torch.zeros(1, 2, **like) if projected else None)
     sizes = (1, hidden)[: len(CELLS[cell].states)]
     given = states or (dtype,) * len(sizes)
     zeros = [torch.zeros(1, 2, s, device=device, dtype=d) for s, d in zip(sizes, given, strict=True)]

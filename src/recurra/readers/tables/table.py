@@ -105,6 +105,7 @@ def read_table(
         return from_columns(columns, words.without_given(*acted))
     except DataError as error:
         named = [word for word in ("id", "time", "label", "group", "target", "text") if word in words.given]
+        # mypy does not see that each of these names is of a word that may be None
         plain = replace(words, given=frozenset(), channels=None, **dict.fromkeys(named))  # type: ignore[arg-type]
         if is_frame(source) or not named or not text.is_one_a_line(Path(source), plain, USUAL_NAMES.values()):
             raise
