@@ -146,6 +146,26 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone():
         assert torch.equal(weight, one.state_dict()[name])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_network_that_was_not_initialized_has_torchs_weights(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        networks = [
+            SequenceNetwork(config(pooling="mean+attention", hidden_size=16, num_layers=2, front=front))
+            for front in (None, {"name": "patches", "size": 5})
+            for _ in range(2)
+        ]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for one, two in (networks[:2], networks[2:]):
+        assert not any(weight.is_meta for weight in one.state_dict().values())
+        for weight in one.recurrent.parameters():
+            assert weight.dtype is dtype and 0 < weight.std() and weight.abs().max() <= 16**-0.5
+        assert one.head.weight.abs().max() <= one.head.in_features**-0.5
+        for name, weight in one.state_dict().items():
+            assert torch.equal(weight, two.state_dict()[name]), name
+
+
 @pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
 def test_initial_weights(cell, gates):
     network = build(

@@ -134,8 +134,11 @@ class SequenceNetwork(nn.Module):
         self.cut_after: int | None = None
         own = config.input_size - config.static_size
         seen_by_head = config.features * max(len(config.poolings), 1)
-        with OwnDraws():
-            self.front = None if config.front is None else make_front(config.front, own)
+        self.front = None
+        if config.front is not None:
+            with OwnDraws():
+                self.front = make_front(config.front, own)
+        with torch.device("meta"):  # without weights, which are drawn at the end
             self.recurrent = LAYERS[config.cell](
                 config.static_size + (own if self.front is None else self.front.output_size),
                 config.hidden_size,
@@ -146,7 +149,10 @@ class SequenceNetwork(nn.Module):
             )
             self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
             self.head = nn.Linear(seen_by_head, config.output_size)
-            self.crf = CRF(config.output_size) if config.crf else None
+        self.crf = CRF(config.output_size) if config.crf else None
+        for module in filter(None, (self.recurrent, self.pooling, self.head)):
+            module.to_empty(device="cpu")
+        initialize(self, torch.Generator().manual_seed(0), initialization="torch")
 
     def forward(self, ragged: Ragged) -> Tensor:
         """Return the head's output.
