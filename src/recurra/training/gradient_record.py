@@ -3,6 +3,8 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +29,7 @@ SHARE_OF_LENGTH = 0.5
 LEARNED = 0.2
 
 
+@dataclass(frozen=True)
 class GradientRecord:
     """Decides when to look, and looks.
 
@@ -40,12 +43,15 @@ class GradientRecord:
         Time steps of each sequence trained on.
     """
 
-    def __init__(self, batches_per_epoch: int, lengths: np.ndarray) -> None:
-        own = int(np.sort(lengths)[-SEQUENCES:].sum())
-        self.epochs_apart = max(
-            -(-BATCHES_APART // batches_per_epoch),
-            math.ceil(own / (SHARE_OF_STEPS * max(1, int(lengths.sum())))),
-        )
+    batches_per_epoch: int
+    lengths: np.ndarray
+
+    @cached_property
+    def epochs_apart(self) -> int:
+        """Epochs from one look to the next."""
+        own = int(np.sort(self.lengths)[-SEQUENCES:].sum())
+        share = own / (SHARE_OF_STEPS * max(1, int(self.lengths.sum())))
+        return max(-(-BATCHES_APART // self.batches_per_epoch), math.ceil(share))
 
     def of_epoch(self, run: "Run", limit: int) -> dict[str, float]:
         """Return ``gradient_horizon``, ``gradient_growth`` and ``gradient_length`` for the history, or nothing.

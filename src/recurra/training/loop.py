@@ -7,6 +7,7 @@ import torch
 
 from recurra.batches.examples import Examples
 from recurra.interrupts import held_back_interrupt
+from recurra.nn.random_generators import drawing_from
 from recurra.training.callbacks import Callback
 from recurra.training.callbacks.progress import make_progress
 from recurra.training.config import TrainingConfig
@@ -80,13 +81,19 @@ def train(
         see `recurra.interrupts`.
     """
     workers = join(config.shards) if workers is None else workers
-    start = workers.shared(start)
-    shown = make_progress(config.verbose) if workers.leads else None
+    if workers.count > 1:
+        start = workers.shared(start)
+    shown = make_progress(config.verbose) if workers.leads and config.verbose else None
     everyone = [*(callbacks if workers.leads else ()), *([] if shown is None else [shown])]
     device = torch.device(config.device)
-    with held_back_interrupt() as interrupt, one_thread() if config.shards > 1 else nullcontext():
+    network, generator = network.to(device), torch.Generator(device)
+    with (
+        held_back_interrupt() as interrupt,
+        drawing_from(network, generator),
+        one_thread() if config.shards > 1 else nullcontext(),
+    ):
         run = Run(
-            network.to(device),
+            network,
             examples,
             config=config,
             loss=loss,
@@ -94,6 +101,7 @@ def train(
             score=score,
             callbacks=everyone,
             interrupt=interrupt,
+            generator=generator,
             shared_generator=shared_generator,
             workers=workers,
         )

@@ -7,8 +7,8 @@ decides the next batch is in `Run.state`.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, NoReturn
@@ -20,7 +20,7 @@ from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.interrupts import Interrupt
-from recurra.nn.random_generators import drawing_from, seeded_globally
+from recurra.nn.random_generators import seeded_globally
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
 from recurra.training.config import TrainingConfig
@@ -77,6 +77,7 @@ class Run:
         score: Score | None,
         callbacks: Sequence[Callback],
         interrupt: Interrupt,
+        generator: torch.Generator,
         shared_generator: bool,
         workers: Workers,
     ) -> None:
@@ -88,7 +89,7 @@ class Run:
         # with.
         self._kept = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
         self.device = torch.device(config.device)
-        self._generator = torch.Generator(self.device)
+        self._generator = generator
         # an optimizer of the user's own may draw as well
         self._shared_generator = shared_generator or isinstance(config.optimizer, type)
         self.optimizer = optimizers.make_optimizer(
@@ -486,13 +487,10 @@ class Run:
     def _tensor(self, array: Any) -> Any:
         return None if array is None else torch.from_numpy(array).to(self.device)
 
-    @contextmanager
-    def _drawing(self, seed: int) -> Iterator[None]:
+    def _drawing(self, seed: int) -> AbstractContextManager[None]:
         """Let what is drawn at random inside follow from a seed."""
         self._generator.manual_seed(seed)
-        globally = seeded_globally(seed, self.device) if self._shared_generator else nullcontext()
-        with globally, drawing_from(self.network, self._generator):
-            yield
+        return seeded_globally(seed, self.device) if self._shared_generator else nullcontext()
 
     def _seed(self, seed: int) -> None:
         """Begin to draw anew from a seed, within `_drawing`."""

@@ -65,4 +65,3 @@ def test_live_line_on_a_terminal(make_network, make_examples, monkeypatch):
 def test_a_terminal_gets_the_live_line(monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert isinstance(progress.make_progress(1), progress.LineOfTraining)
-    assert progress.make_progress(0) is None

@@ -23,10 +23,10 @@ _NO_SCORES = ("valid_loss",)
 
 
 def make_progress(verbose: int) -> Callback | None:
-    """Return what shows progress for this ``verbose``, None if nothing is to be shown."""
+    """Return what shows progress for a ``verbose`` of 1 or 2, None where it could not be seen."""
     if verbose == 2:
         return EpochLog()
-    return LineOfTraining() if verbose == 1 and can_be_seen() else None
+    return LineOfTraining() if can_be_seen() else None
 
 
 class LineOfTraining(Callback):

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
+@dataclass
 class EarlyStopping:
     """Keep count of epochs without a lower validation loss.
 
@@ -19,26 +21,28 @@ class EarlyStopping:
         Lowest so far, infinite before the first.
     best_epoch : int
         When it was reached, counted from 1; 0 before the first.
+    exhausted : bool
+        Whether patience has run out.
     """
 
-    def __init__(self, patience: int | None) -> None:
-        self.patience = patience
-        self.best_loss = math.inf
-        self.best_epoch = 0
-        self.waited = 0
+    patience: int | None
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    waited: int = 0
+    exhausted: bool = field(default=False, init=False)
 
     def improved(self, loss: float, *, epoch: int) -> bool:
         """Take note of an epoch's loss; return whether it is the lowest so far. NaN never is."""
         if loss < self.best_loss:
-            self.best_loss, self.best_epoch, self.waited = loss, epoch, 0
+            self.best_loss, self.best_epoch = loss, epoch
+            self._wait(0)
             return True
-        self.waited += 1
+        self._wait(self.waited + 1)
         return False
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether patience has run out."""
-        return self.patience is not None and self.waited >= self.patience
+    def _wait(self, epochs: int) -> None:
+        self.waited = epochs
+        self.exhausted = self.patience is not None and epochs >= self.patience
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs."""
@@ -46,8 +50,5 @@ class EarlyStopping:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
-        self.best_loss, self.best_epoch, self.waited = (
-            state["best_loss"],
-            state["best_epoch"],
-            state["waited"],
-        )
+        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
+        self._wait(state["waited"])
