@@ -79,7 +79,6 @@ def test_members_are_trained_until_the_time_is_used(monkeypatch):
         monkeypatch.setattr(budgets, "MOST_MEMBERS", 3)
         assert budgets.Budget(10.0).room_for_another(took) is another
         assert budgets.Budget(10.0, begun=3).room_for_another(took)
-        assert not budgets.Budget(None).room_for_another(took)
     assert not budgets.Budget(1e9).room_for_another(took * 2)
 
 

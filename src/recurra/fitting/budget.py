@@ -42,8 +42,7 @@ class Budget:
 
     Parameters
     ----------
-    seconds : float or None
-        None where there is no limit, and no comparison.
+    seconds : float
     spent : float
         Before this process.
     begun : int
@@ -58,7 +57,7 @@ class Budget:
         Of the estimator.
     """
 
-    seconds: float | None
+    seconds: float
     spent: float = 0.0
     begun: int = 0
     compared: str = ""
@@ -73,8 +72,6 @@ class Budget:
 
     def room_for_another(self, members: Sequence[Member]) -> bool:
         """Whether one more member, as slow as the slowest so far, ends in time."""
-        if self.seconds is None:
-            return False
         if len(members) < self.begun:  # one that was begun before a stop is brought to its end
             return True
         if len(members) >= MOST_MEMBERS:
@@ -84,8 +81,6 @@ class Budget:
 
     def begin(self, number: int) -> None:
         """Say and keep that a member is begun."""
-        if self.seconds is None:
-            return
         self.begun = max(self.begun, number + 1)
         self.tell(f"member {number + 1}")
         self.keep()
@@ -104,7 +99,6 @@ class Budget:
 
     def tell(self, what: str) -> None:
         """Say what is done, with the time used and left, where training says how far it is."""
-        assert self.seconds is not None
         used = self.used()
         said = f"budget: {what}, {used:.0f} of {self.seconds:.0f} s used, {max(self.seconds - used, 0):.0f} s left"
         _log.info("%s", said)
@@ -127,7 +121,7 @@ def decide(
     Parameters
     ----------
     options : estimator
-        With its options as they were given.
+        With its options as they were given, ``budget_s`` among them.
     usual : dict
         What the recipe decides without a budget.
     resume : bool
@@ -135,9 +129,7 @@ def decide(
     workers : int
         Processes that train together.
     """
-    seconds = getattr(options, "budget_s", None)
-    if seconds is None:
-        return usual, Budget(None)
+    seconds = options.budget_s
     if workers > 1:
         raise UsageError(
             f"{start.who}: budget_s={seconds!r} chooses by the clock of one process, and {workers} workers must choose "

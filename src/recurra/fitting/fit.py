@@ -45,23 +45,28 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
 
     workers = join(estimator.shards)
     seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
-    start = Start(who, workers.shared(seed), fitted)
+    if workers.count > 1:
+        seed = workers.shared(seed)
+    start = Start(who, seed, fitted)
     data = task.read(estimator, request, start)
-    usual = task.decide(estimator, data, start)
-    decided, budget = budgets.decide(
-        estimator, task, data, start, usual, resume=resume, workers=workers.count
-    )
+    decided, budget = task.decide(estimator, data, start), None
+    if getattr(estimator, "budget_s", None) is not None:
+        decided, budget = budgets.decide(
+            estimator, task, data, start, decided, resume=resume, workers=workers.count
+        )
     estimator.set_params(**decided)
     try:
-        start = replace(start, decided=decided, compared=budget.compared)
+        start = replace(start, decided=decided, compared=budget.compared if budget else "")
         prepared = task.prepare(estimator, data, start)
         members: list[Member] = []
-        while len(members) < prepared.members or budget.room_for_another(members):
-            budget.begin(number := len(members))
+        while len(members) < prepared.members or (budget and budget.room_for_another(members)):
+            if budget:
+                budget.begin(len(members))
             members.append(
-                train_member(estimator, prepared, start, number, found, resume=resume, workers=workers)
+                train_member(estimator, prepared, start, len(members), found, resume=resume, workers=workers)
             )
-        budget.keep()
+        if budget:
+            budget.keep()
         estimator.model_ = prepared.model(members)
     finally:
         estimator.set_params(**{name: as_given[name] for name in decided})
