@@ -5,7 +5,7 @@
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -95,14 +95,16 @@ def _edge(rows: np.ndarray, which: Callable[..., Any]) -> np.ndarray:
     return np.asarray(edge, dtype=np.float64)
 
 
+@dataclass(eq=False)
 class Findings:
     """What was found in arrays, by the very object: a copy of one, or a part, is another.
 
     Arrays must not change while this is used; whoever makes one answers for that. It keeps none of them in memory.
     """
 
-    def __init__(self) -> None:
-        self._found: dict[str, dict[int, tuple[Callable[[], Any], Any]]] = {}
+    _found: dict[str, dict[int, tuple[Callable[[], Any], Any]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def of(
         self, what: str, arrays: Sequence[np.ndarray], find: Callable[[Sequence[np.ndarray]], Sequence[T]]
@@ -181,6 +183,14 @@ def _may_be_joined(array: np.ndarray, others: Sequence[np.ndarray]) -> bool:
         and array.dtype.kind == "f"
         and (array.dtype, array.shape[1]) == (like.dtype, like.shape[1])
     )
+
+
+def as_float32(rows: np.ndarray) -> np.ndarray:
+    """Return rows as the network reads them; what does not fit becomes infinity, which `check_finite` reports by place."""
+    if rows.dtype == np.float32:
+        return np.ascontiguousarray(rows)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def check_finite(

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from recurra.array_summaries import as_float32
 from recurra.checks import counted, did_you_mean, where
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
@@ -13,7 +14,7 @@ from recurra.features.rows.alignment import Alignment
 from recurra.features.rows.deltas import Deltas
 from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
-from recurra.features.rows.streaming import ChainStream, FeatureStream, as_float32
+from recurra.features.rows.streaming import ChainStream, FeatureStream
 from recurra.features.static import beside_static
 from recurra.features.texts.tokens import Words
 from recurra.features.windows.heartbeats import BeatIntervals

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from recurra.array_summaries import as_float32
 from recurra.errors import StoreError
 
 
@@ -156,14 +157,6 @@ class ChainStream:
         """Make room for more slots."""
         for stream in self._streams:
             stream.grow(slots)
-
-
-def as_float32(rows: np.ndarray) -> np.ndarray:
-    """Return rows as the network reads them; what does not fit becomes infinity, which the caller reports by place."""
-    if rows.dtype == np.float32:
-        return np.ascontiguousarray(rows)
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def check_state(found: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], who: str) -> None:

@@ -204,10 +204,10 @@ class SequenceTask(Task):
             build_network,
             options,
             start,
-            front=self.reading.front(options, learned),
             sizes=(examples.input_size, outputs),
-            pooling="none" if target.per_step else manifest["params"]["pooling"],
             longest=int(examples.lengths.max()),
+            front=self.reading.front(options, learned),
+            pooling="none" if target.per_step else manifest["params"]["pooling"],
             first_vectors=learned.first_vectors,
             static_size=0 if data.static is None else shape_only.static_size,
         )

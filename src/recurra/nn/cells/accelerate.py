@@ -12,7 +12,8 @@ from recurra.kernels.dispatch import describe
 from recurra.nn.cells.gru import GRU
 from recurra.nn.cells.lstm import LSTM
 from recurra.nn.cells.rnn import RNN
-from recurra.nn.layers.drop_in import DropIn, exchange_class, torch_has
+from recurra.nn.layers.dispatch import torch_has
+from recurra.nn.layers.drop_in import DropIn, exchange_class
 
 OURS: dict[type, type] = {torch.nn.RNN: RNN, torch.nn.LSTM: LSTM, torch.nn.GRU: GRU}
 TORCHS: dict[type, type] = {ours: theirs for theirs, ours in OURS.items()}

@@ -41,9 +41,9 @@ def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
 
 def in_memory(values: Tensor, others: Sequence[Tensor | None]) -> bool:
     """Return whether the kernels find the numbers of these tensors in the memory of this machine, whatever their dtypes."""
-    if not values.is_cpu or current() != "native" or transformed():
+    if not values.is_cpu or transformed() or not _has_numbers(values):
         return False
-    return _has_numbers(values) and all([t is None or (t.is_cpu and _has_numbers(t)) for t in others])
+    return all([t is None or (t.is_cpu and _has_numbers(t)) for t in others]) and current() == "native"
 
 
 def _has_numbers(tensor: Tensor) -> bool:

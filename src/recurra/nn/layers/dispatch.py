@@ -26,11 +26,11 @@ from torch.utils._device import DeviceContext
 
 from recurra.checks import check_choice
 from recurra.errors import UsageError
+from recurra.kernels.cell import MODES
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused, widened
 from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.cell_variants import run_variant
-from recurra.nn.layers.drop_in import torch_has
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, layer_reference, over_layers, stack_reference
 from recurra.nn.random_generators import dropout
@@ -218,6 +218,11 @@ def _run_native(
     if len(finals) == 1:
         return values, finals[0]
     return values, tuple(torch.cat(final) for final in zip(*finals, strict=True))
+
+
+def torch_has(layer: Any) -> bool:
+    """Return whether torch has a layer that computes the same."""
+    return getattr(layer, "variant", None) is None and MODES[layer.mode].in_torch
 
 
 def recording(input: Any) -> bool:

@@ -7,19 +7,10 @@ import torch
 from torch.nn.utils.parametrize import is_parametrized
 
 from recurra.errors import UsageError
-from recurra.kernels.cell import MODES
+from recurra.nn.layers.dispatch import torch_has
+from recurra.nn.layers.torch_fused import torch_class
 
 logger = logging.getLogger("recurra.nn")
-
-
-def torch_has(layer: Any) -> bool:
-    """Return whether torch has a layer that computes the same."""
-    return getattr(layer, "variant", None) is None and MODES[layer.mode].in_torch
-
-
-def torch_class(layer: torch.nn.RNNBase) -> Any:
-    """Return torch's class of a layer's mode."""
-    return getattr(torch.nn, layer.mode.partition("_")[0])
 
 
 def exchange_class(layer: torch.nn.Module, table: dict[type, type]) -> bool:

@@ -22,7 +22,6 @@ from recurra.errors import UsageError
 from recurra.kernels.cell import CELLS, MODES
 from recurra.nn.layers import torch_padded
 from recurra.nn.layers.autograd_bridge import PER_DIRECTION, PLAIN, batched, differentiable
-from recurra.nn.layers.drop_in import torch_class
 from recurra.nn.layers.layouts import Steps, autocasts, from_padded, to_padded
 from recurra.ragged import Ragged
 
@@ -205,6 +204,11 @@ class _Stack(torch.autograd.Function):
         if not keep:
             ctx.inside = None
         return (None, None, None, *(next(found) if need else None for need in needed))
+
+
+def torch_class(layer: torch.nn.RNNBase) -> Any:
+    """Return torch's class of a layer's mode."""
+    return getattr(torch.nn, layer.mode.partition("_")[0])
 
 
 def run_recorded(who: str, module: torch.nn.RNNBase, input: Any, hx: Any, lengths: Any) -> tuple[Any, States]:
