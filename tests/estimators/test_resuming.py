@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import recurra
+from recurra.batches.examples import Examples
 from recurra.errors import DataError, UsageError
+from recurra.features.prepared_rows import PreparedRows
+from recurra.fitting import resuming
 from recurra.training import checkpoints
 from recurra.training.callbacks import Callback
 
@@ -70,6 +73,26 @@ def test_an_unfinished_training_is_not_thrown_away(tmp_path):
         "its end. Go on with fit(..., resume=True), or give another folder."
     )
     assert checkpoints.steps(tmp_path) == before
+
+
+def test_every_value_that_is_learned_from_counts():
+    def digest(X, y=(0, 1), weights=None, validation=None):
+        judges = None if validation is None else Examples(validation, np.array([0, 1]))
+        return resuming.identity(0, {}, Examples(X, np.array(y), weights), judges)["data"]
+
+    X = [np.zeros((3, 2)), np.ones((4, 2))]
+    other = [X[0], X[1] + np.eye(4, 2) * 1e-3]
+    prepared = PreparedRows(X, lambda rows, place: rows)
+    found = [
+        digest(X),
+        digest(other),
+        digest(X, y=(1, 0)),
+        digest(X, weights=np.array([1.0, 2.0])),
+        digest(X, validation=X),
+        digest(X, validation=other),
+    ]
+    assert len(set(found)) == len(found)
+    assert digest(prepared) == found[0]
 
 
 def test_other_data_are_refused(tmp_path):

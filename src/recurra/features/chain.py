@@ -1,6 +1,6 @@
 """`Chain`: the features of a model in order, from a raw sequence to what the network reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.array_summaries import as_float32
 from recurra.checks import counted, did_you_mean, where
+from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
 from recurra.features.rows.alignment import Alignment
@@ -19,6 +20,7 @@ from recurra.features.static import beside_static
 from recurra.features.texts.tokens import Words
 from recurra.features.windows.heartbeats import BeatIntervals
 from recurra.features.windows.sliding import Windows
+from recurra.readers.large.mapped import keep_all, read_ahead
 
 # Numbers that are scaled at once, of whole sequences: beyond them a second copy of the data would be felt.
 PORTION = 2**22
@@ -116,7 +118,7 @@ class Chain:
         if before:
             raw = cls(before, channels)
             raw.check_lengths(sequences, names)
-            made = [_applied(before, sequence) for sequence in sequences]
+            made = _kept(_applied(before, own) for own in read_ahead(made))
             raw.check_rows(made, names)
         steps: list[Feature] = [
             *before,
@@ -196,7 +198,7 @@ class Chain:
         """Return what `transform` gives for each sequence; rows that are only scaled are scaled all at once."""
         scaling = self.only_scaling
         if scaling is None:
-            return [self.transform(sequence) for sequence in sequences]
+            return _kept(self.transform(sequence) for sequence in read_ahead(list(sequences)))
         out: list[np.ndarray] = []
         first, rows = 0, 0
         for index, sequence in enumerate(sequences):
@@ -297,6 +299,11 @@ class Chain:
             own = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
             steps.append(FEATURES[entry["name"]].from_manifest(entry, own))
         return cls(steps, int(config["n_channels"]))
+
+
+def _kept(rows: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Return rows of features in memory, or in a file where they are many."""
+    return keep_all(rows, cache_folder() / "rows", in_memory=KEPT_BYTES)
 
 
 def _applied(steps: Sequence[Feature], sequence: np.ndarray) -> np.ndarray:

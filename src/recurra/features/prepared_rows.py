@@ -1,9 +1,11 @@
 """`PreparedRows`: rows of many sequences that are made when they are asked for, and not kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
+
+from recurra.readers.large.mapped import read_ahead
 
 # Rows that together take more bytes than this are made anew each time.
 KEPT_BYTES = 1 << 28
@@ -46,6 +48,11 @@ class PreparedRows(Sequence[np.ndarray]):
             return self.take(np.arange(len(self))[index])
         place = int(self._places[index])
         return self._make(self._sequences[place], place)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        places = self._places.tolist()
+        for place, sequence in zip(places, read_ahead([self._sequences[i] for i in places]), strict=True):
+            yield self._make(sequence, place)
 
     def take(self, indices: np.ndarray) -> "PreparedRows":
         """Return these, in this order, still to be made."""

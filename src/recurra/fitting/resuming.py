@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ def identity(seed: int, words: Mapping[str, Any], examples: Any, validation: Any
         if part is None:
             continue
         targets, weights = part.rows()
-        for array in (part.lengths, targets, *([] if weights is None else [weights]), *part.inputs):
+        about = [part.lengths, targets] if weights is None else [part.lengths, targets, weights]
+        for array in chain(about, part.inputs):  # which may be made one by one, and more than memory holds
             digest.update(np.ascontiguousarray(array).data)
     return {"data": digest.hexdigest(), "seed": seed, "words": json.loads(json.dumps(kept))}
 

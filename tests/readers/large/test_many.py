@@ -13,6 +13,7 @@ from pyarrow import parquet
 import recurra
 from recurra.errors import DataError, MissingDataError, UsageError
 from recurra.readers.large import many, mapped, stored
+from recurra.readers.large.mapped import keep_all
 from recurra.runs.predict import predict
 
 
@@ -210,6 +211,28 @@ def test_trains_to_the_same_bits(kind, folder, monkeypatch):
     answers = "predict_proba" if kind == "SequenceClassifier" else "predict"
     for a, b in zip(getattr(one, answers)(memory), getattr(other, answers)(disk), strict=True):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize("kept", [0, 700])
+def test_features_that_lie_on_disk_train_to_the_same_bits(kept, folder, tmp_path, monkeypatch):
+    from recurra.features import chain
+
+    def fitted(data):
+        own = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "wide": False, "features": "statistics"}
+        return recurra.SequenceClassifier(**own, checkpoint_dir=tmp_path / f"run-{len(runs)}").fit(data)
+
+    runs = []
+    data = recurra.load(folder, on_disk="always", sample_rate_hz=4)
+    runs.append(fitted(recurra.load(folder, on_disk="never", sample_rate_hz=4)))
+    monkeypatch.setattr(chain, "KEPT_BYTES", kept)
+    written = []
+    monkeypatch.setattr(chain, "keep_all", lambda *a, **b: written.append(1) or keep_all(*a, **b))
+    runs.append(fitted(data))
+    assert len(written) == 2  # of the raw features, and of what the network reads
+    one, other = ({name: own.tobytes() for name, own in run.model_.weights.items()} for run in runs)
+    assert one == other
+    assert list((tmp_path / "cache" / "rows").iterdir()) == []
+    assert runs[0].predict_proba(data).tobytes() == runs[1].predict_proba(data).tobytes()
 
 
 def test_a_run_on_a_pattern(folder, tmp_path, monkeypatch):

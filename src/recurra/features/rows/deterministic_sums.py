@@ -4,9 +4,11 @@ A matrix product of a library may add in another order for another number of row
 term in elementwise steps, which round the same wherever a value stands.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+
+from recurra.readers.large.mapped import MAPPINGS, read_ahead
 
 
 def product(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -157,10 +159,13 @@ def _portions(
     waiting: list[np.ndarray] = []
     each: list[float] = []
     rows = 0
-    for place, index in enumerate(counted):
-        waiting.append(sequences[index])
+    there: Iterable[np.ndarray] = (sequences[index] for index in counted)
+    if MAPPINGS:
+        there = read_ahead([sequences[index] for index in counted])
+    for place, (index, sequence) in enumerate(zip(counted, there, strict=True)):
+        waiting.append(sequence)
         each.append(1.0 if weights is None else float(weights[index]))
-        rows += len(sequences[index])
+        rows += len(sequence)
         if place + 1 == len(counted) or rows >= _ROWS:
             yield np.concatenate(waiting).astype(np.float64), np.repeat(each, [len(own) for own in waiting])
             waiting, each, rows = [], [], 0

@@ -1,25 +1,38 @@
-"""`mapped_rows`: numbers in a file as an array, of which memory holds what was touched lately and no more."""
+"""Arrays that lie in files: of them, memory holds what was touched lately and no more.
+
+`mapped_rows` maps a file that is there; `read_ahead` fetches what is touched next in few reads; `keep_all` writes arrays
+that would take too much memory to a file of their own.
+"""
 
 import mmap
 import os
+import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 # Memory that pages of files may take before those of a mapped file are given back, and how often that is looked at.
 RESIDENT_BYTES = 1 << 28
 _SECONDS = 0.02
+# What `read_ahead` fetches at once, arrays and bytes; of longer ones the system reads on by itself where it is read.
+_ARRAYS_AHEAD, _BYTES_AHEAD = 64, 1 << 22
+
+# The mapped files of this process, by where they begin in memory; most processes have none.
+MAPPINGS: "weakref.WeakValueDictionary[int, mmap.mmap]" = weakref.WeakValueDictionary()
 
 
 def mapped_rows(path: Path, columns: int, rows: int) -> np.ndarray:
     """Return the rows of a file of float64 as an array that cannot be written to.
 
     The file is mapped into memory, so that the system reads what is touched. Linux counts every page that was touched as
-    memory of the process until it runs short; a thread gives them back sooner. Touched again, a page comes from the
-    system's cache of files, or from disk.
+    memory of the process until it runs short; a thread gives them back sooner. Touched again, a page comes from the system's
+    cache of files, or from disk.
 
     Parameters
     ----------
@@ -29,12 +42,98 @@ def mapped_rows(path: Path, columns: int, rows: int) -> np.ndarray:
         Shape of the array.
     """
     with path.open("rb") as file:
-        pages = mmap.mmap(file.fileno(), rows * columns * 8, access=mmap.ACCESS_READ)
+        return _mapped(file, np.dtype(np.float64), columns, rows)
+
+
+def _mapped(
+    file: IO[bytes], dtype: np.dtype[Any], columns: int, rows: int, *, in_order: bool = True
+) -> np.ndarray:
+    pages = mmap.mmap(file.fileno(), rows * columns * dtype.itemsize, access=mmap.ACCESS_READ)
+    found = np.frombuffer(pages, dtype=dtype).reshape(-1, columns)
     if hasattr(mmap, "MADV_DONTNEED"):
+        MAPPINGS[_address(found)] = pages
+        if not in_order:
+            pages.madvise(mmap.MADV_RANDOM)
         threading.Thread(
             target=_give_back, args=(weakref.ref(pages),), name="recurra-pages", daemon=True
         ).start()
-    return np.frombuffer(pages, dtype=np.float64).reshape(rows, columns)
+    return found
+
+
+def read_ahead(arrays: Iterable[Any]) -> Iterator[Any]:
+    """Yield arrays in their order; those in a list that lie in mapped files are asked of the disk before their turn.
+
+    Of 32 kB in random order, a cold disk gave one in 0.05 ms so, in 0.33 ms page by page, and in 5 ms where the system read
+    8 MB around each.
+    """
+    fetched = 0
+    for index, array in enumerate(arrays):
+        if isinstance(arrays, list) and index >= fetched:
+            fetched = index + _fetch(arrays[index : index + _ARRAYS_AHEAD])
+        yield array
+
+
+def _fetch(arrays: list[Any]) -> int:
+    """Ask the system for the first arrays, and return for how many."""
+    size = 0
+    for index, array in enumerate(arrays):
+        if size >= _BYTES_AHEAD:
+            return index
+        if not isinstance(array, np.ndarray):
+            continue
+        size += array.nbytes
+        begin = _address(array)
+        for start, pages in list(MAPPINGS.items()):
+            if start <= begin < start + len(pages) and 0 < array.nbytes <= _BYTES_AHEAD:
+                # What a system reads around a page for good measure, 8 MB on some, would be given up before it is touched.
+                pages.madvise(mmap.MADV_RANDOM)
+                page = (begin - start) // mmap.PAGESIZE * mmap.PAGESIZE
+                pages.madvise(mmap.MADV_WILLNEED, page, begin - start - page + array.nbytes)
+    return len(arrays)
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> list[np.ndarray]:
+    """Return arrays as a list; from the first that exceeds so many bytes on, they lie in a file that nobody else sees.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray of shape (time, channels)
+        All of one dtype and as many channels; made one by one.
+    folder : Path
+        Of the file, which is gone with the process or with the arrays.
+    in_memory : int
+        Bytes.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, say.
+    """
+    kept: list[np.ndarray] = []
+    size, made = 0, iter(arrays)
+    for array in made:
+        size += array.nbytes
+        if size > in_memory:
+            return kept + _in_a_file(chain([array], made), folder)
+        kept.append(array)
+    return kept
+
+
+def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths: list[int] = []
+    with tempfile.TemporaryFile(dir=folder, prefix="rows-") as file:
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)
+            lengths.append(len(array))
+        file.flush()
+        rows = _mapped(file, array.dtype, array.shape[1], sum(lengths), in_order=False)
+    ends = np.cumsum(lengths).tolist()
+    return [rows[end - own : end] for own, end in zip(lengths, ends, strict=True)]
 
 
 def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:

@@ -1,0 +1,74 @@
+"""Arrays in files: asked for in time, and kept where memory would not hold them."""
+
+import mmap
+
+import numpy as np
+import pytest
+
+from recurra.readers.large import mapped
+
+
+class Asked:
+    """Stands where a mapped file would, and notes what is asked of it."""
+
+    def __init__(self, size):
+        self.size, self.ranges = size, []
+
+    def __len__(self):
+        return self.size
+
+    def madvise(self, advice, start=0, length=0):
+        if advice == mmap.MADV_RANDOM:
+            return
+        assert advice == mmap.MADV_WILLNEED
+        assert start % mmap.PAGESIZE == 0
+        self.ranges.append((start, start + length))
+
+
+def test_arrays_of_a_mapped_file_are_asked_for_before_their_turn():
+    whole = np.arange(40_000.0)
+    sequences = [whole[first : first + 400] for first in range(0, 40_000, 400)]
+    order = [sequences[i] for i in np.random.default_rng(0).permutation(100)]
+    file = Asked(whole.nbytes)
+    mapped.MAPPINGS[mapped._address(whole)] = file
+    elsewhere, text = np.zeros(3), "a text"
+    given = [elsewhere, *order, text]
+    seen = 0
+    for index, found in enumerate(mapped.read_ahead(given)):
+        assert found is given[index]
+        if 1 <= index <= 100:
+            begin = mapped._address(found) - mapped._address(whole)
+            assert any(start <= begin and begin + found.nbytes <= end for start, end in file.ranges)
+            seen += 1
+    assert seen == 100
+    assert len(file.ranges) == 100  # each once
+    assert list(mapped.read_ahead(tuple(given))) == given
+    assert len(file.ranges) == 100  # what is not a list asks for itself
+
+
+def test_long_arrays_are_read_on_by_the_system():
+    whole = np.zeros((1 << 20) + 1)  # over 4 MB, in one piece
+    file = Asked(whole.nbytes)
+    mapped.MAPPINGS[mapped._address(whole)] = file
+    assert next(mapped.read_ahead([whole])) is whole
+    assert not file.ranges
+
+
+@pytest.mark.parametrize("in_memory", [0, 100, 3000, 10**9])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_arrays_are_kept_in_memory_and_beyond_in_a_file(in_memory, dtype, tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(length, 3)).astype(dtype) for length in (5, 0, 40, 1, 300, 7)]
+    kept = mapped.keep_all(iter(arrays), tmp_path / "rows", in_memory=in_memory)
+    assert [array.dtype for array in kept] == [dtype] * 6
+    for own, array in zip(kept, arrays, strict=True):
+        np.testing.assert_array_equal(own, array)
+    inside = sum(array.nbytes for own, array in zip(kept, arrays, strict=True) if own is array)
+    assert inside <= in_memory
+    assert (inside < sum(array.nbytes for array in arrays)) == (in_memory < 10**9)
+    assert not list(tmp_path.glob("rows/*"))  # nobody else sees the file
+
+
+def test_nothing_is_kept_of_nothing(tmp_path):
+    assert mapped.keep_all([], tmp_path, in_memory=0) == []
+    assert mapped.keep_all([np.zeros((0, 2))], tmp_path, in_memory=0)[0].shape == (0, 2)
