@@ -8,7 +8,7 @@
 - `inputs`: `Inputs`, what a fitted model reads: raw sequences with what belongs to each
 - `models/`: The fitted models as data: what a file holds, checked whole, and what predicts
 - `prediction`: The network's answer from its configuration and weights, through the kernels
-- `random_kernels`: Random dilated convolutions over a whole sequence, one of the summaries
+- `random_kernels`: Which dilated convolutions are drawn and the thresholds they learned; `kernels.fronts` computes them
 - `schema`: Typed descriptions of what a file holds: a frozen class a part
 - `segments`: Labels per time step as segments: from when to when, and what
 - `smoothing`: A statistical forecast of one series: exponential smoothing and autoregressions
