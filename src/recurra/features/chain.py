@@ -303,7 +303,7 @@ class Chain:
 
 def _kept(rows: Iterable[np.ndarray]) -> list[np.ndarray]:
     """Return rows of features in memory, or in a file where they are many."""
-    return keep_all(rows, cache_folder() / "rows", in_memory=KEPT_BYTES)
+    return keep_all(rows, cache_folder() / "rows", in_memory=KEPT_BYTES // 4)
 
 
 def _applied(steps: Sequence[Feature], sequence: np.ndarray) -> np.ndarray:

@@ -213,7 +213,7 @@ def test_trains_to_the_same_bits(kind, folder, monkeypatch):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-@pytest.mark.parametrize("kept", [0, 700])
+@pytest.mark.parametrize("kept", [0, 2800])
 def test_features_that_lie_on_disk_train_to_the_same_bits(kept, folder, tmp_path, monkeypatch):
     from recurra.features import chain
 

@@ -11,7 +11,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,7 +96,7 @@ def _address(array: np.ndarray) -> int:
 
 
 def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> list[np.ndarray]:
-    """Return arrays as a list; from the first that exceeds so many bytes on, they lie in a file that nobody else sees.
+    """Return arrays as a list; where they take more than so many bytes together, they lie in a file that nobody else sees.
 
     Parameters
     ----------
@@ -118,9 +117,18 @@ def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> l
     for array in made:
         size += array.nbytes
         if size > in_memory:
-            return kept + _in_a_file(chain([array], made), folder)
+            return _in_a_file(_handed_on(kept, array, made), folder)
         kept.append(array)
     return kept
+
+
+def _handed_on(kept: list[np.ndarray], last: np.ndarray, more: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield what is kept, which is let go of, then the others."""
+    kept.reverse()
+    while kept:
+        yield kept.pop()
+    yield last
+    yield from more
 
 
 def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
