@@ -60,6 +60,7 @@ def test_nothing_is_advised_that_is_so_already(cell, pooling, initialization, gr
         (history(gradient_horizon=31.0), "mean"),  # need not travel
         (history(gradient_horizon=31.0, train_loss=0.5), "last"),  # learns all the same
         (history()[:1], "last"),  # nothing recorded
+        (history(gradient_horizon=31.0)[1:], "last"),  # one epoch: whether the loss falls cannot be seen
     ],
 )
 def test_silence(rows, pooling):

@@ -98,7 +98,8 @@ def gradient_warning(history: Sequence[Mapping[str, Any]], setting: Setting) -> 
             f"{row['epoch']}). {setting.against_explosion()}"
         )
     reach, length = row.get("gradient_horizon", math.inf), row["gradient_length"]
-    learned = history[-1]["train_loss"] < (1 - LEARNED) * history[0]["train_loss"]
+    # Of one epoch nothing tells whether the loss falls.
+    learned = len(history) < 2 or history[-1]["train_loss"] < (1 - LEARNED) * history[0]["train_loss"]
     if setting.pooling != "last" or reach > SHARE_OF_LENGTH * length or learned:
         return None
     return (
