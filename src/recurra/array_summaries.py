@@ -95,6 +95,9 @@ def _edge(rows: np.ndarray, which: Callable[..., Any]) -> np.ndarray:
     return np.asarray(edge, dtype=np.float64)
 
 
+_UNKNOWN: Any = object()
+
+
 @dataclass(eq=False)
 class Findings:
     """What was found in arrays, by the very object: a copy of one, or a part, is another.
@@ -102,9 +105,9 @@ class Findings:
     Arrays must not change while this is used; whoever makes one answers for that. It keeps none of them in memory.
     """
 
-    _found: dict[str, dict[int, tuple[Callable[[], Any], Any]]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    # One entry for each array, of whose kind there may be a million: who it is, then what was found.
+    _found: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
+    _places: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def of(
         self, what: str, arrays: Sequence[np.ndarray], find: Callable[[Sequence[np.ndarray]], Sequence[T]]
@@ -117,19 +120,23 @@ class Findings:
             Name of what is found.
         """
         found: list[Any] = [None] * len(arrays)
-        known = self._found.setdefault(what, {})
+        place = self._places.setdefault(what, 1 + len(self._places))
         new = []
         for index, array in enumerate(arrays):
-            kept = known.get(id(array))
-            if kept is not None and kept[0]() is array:  # else another one has got its place in memory
-                found[index] = kept[1]
+            kept = self._found.get(id(array))
+            if kept is None or kept[0]() is not array:  # another one has got its place in memory
+                kept = self._found[id(array)] = [weakref.ref(array)]
+            if place < len(kept) and kept[place] is not _UNKNOWN:
+                found[index] = kept[place]
             else:
                 new.append(index)
         if new:
             unknown = [arrays[index] for index in new]
             for index, array, own in zip(new, unknown, find(unknown), strict=True):
                 found[index] = own
-                known[id(array)] = (weakref.ref(array), own)
+                kept = self._found[id(array)]
+                kept += [_UNKNOWN] * (place + 1 - len(kept))
+                kept[place] = own
         return found
 
     def looks(self, arrays: Sequence[np.ndarray]) -> list[Look]:

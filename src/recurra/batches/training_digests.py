@@ -19,6 +19,7 @@ from recurra.array_summaries import Findings
 from recurra.errors import StoreError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
+from recurra.readers.large.mapped import read_ahead
 from recurra.records import Dataset, findings_of
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.
@@ -28,6 +29,8 @@ _SELDOM, _SHARE = 4, 0.99
 _MOST = 2**17
 # Of more steps than this only such hashes are looked at to begin with: to sort all would take more memory than the data.
 _LOOKED_AT = 2**22
+# Small arrays of hashes that are joined to one while more are made.
+_JOINED = 10_000
 # A sequence is called known that stands for so much in what was trained on.
 _PART = 0.5
 _KIND, _SCHEMA = "trained on", 1
@@ -227,7 +230,7 @@ def _with_digests(
     values: Iterable[Any], static: Sequence[Any] | None, findings: Findings | None = None
 ) -> Iterator[tuple[Any, bytes]]:
     """Yield each value with its digest, which its static inputs are part of."""
-    for index, value in enumerate(values):
+    for index, value in enumerate(read_ahead(values)):
         if findings is None or not isinstance(value, np.ndarray):
             digest = _digest(value)
         else:
@@ -300,7 +303,9 @@ def _thinning(steps: int) -> int:
 
 def _all_stretches(values: Sequence[np.ndarray], steps: int, every: int) -> np.ndarray:
     found = [np.empty(0, np.uint64)]
-    for value in values:
+    for value in read_ahead(values):
         hashes = _stretches(_row_hashes(value), steps)[0]
         found.append(hashes[hashes % np.uint64(every) == 0] if every > 1 else hashes)
+        if len(found) == _JOINED:  # many small arrays take more memory than what is in them
+            found = [np.concatenate(found)]
     return np.concatenate(found)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -157,6 +158,8 @@ def _read(files: Sequence[Path], words: TableOptions) -> Iterator[tuple[Path, Da
     finally:
         if line is not None:
             line.close()
+        if "pyarrow" in sys.modules:  # some 50 MB that are not used again
+            sys.modules["pyarrow"].default_memory_pool().release_unused()
 
 
 def _checked(dataset: Dataset, who: str) -> Dataset:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,6 +201,8 @@ def _records(source: StoredSource, values: np.ndarray, labels: np.ndarray | None
         own: dict[str, Any] = {field: cells[place] for field, cells in source.columns.items()}
         if isinstance(own["label"], list):  # several numbers to predict
             own["label"] = np.asarray(own["label"])
+        for word in ("label", "group"):  # a few words, each once in memory
+            own[word] = sys.intern(own[word]) if isinstance(own[word], str) else own[word]
         record = Record(values[at : at + steps], **own)
         yield record if labels is None else replace(record, label=labels[at - first : at - first + steps])
         at += steps
