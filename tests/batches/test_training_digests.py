@@ -23,3 +23,12 @@ def test_fewer_hashes_tell_the_same(looked_at, monkeypatch):
     new = [rng.normal(size=(80, 2)) for _ in range(20)]
     assert some.overlap(parts).known >= 18  # of short parts few stretches are looked at
     assert some.overlap(new).known == 0
+
+
+@pytest.mark.parametrize("joined", [2, 7])
+def test_hashes_are_joined_a_portion_at_a_time(joined, monkeypatch):
+    rng = np.random.default_rng(1)
+    sequences = [rng.normal(size=(n, 2)) for n in rng.integers(5, 40, 30)]
+    whole = TrainedOn.of_values(sequences)
+    monkeypatch.setattr(training_digests, "_JOINED", joined)
+    np.testing.assert_array_equal(TrainedOn.of_values(sequences).stretches, whole.stretches)

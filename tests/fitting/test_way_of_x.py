@@ -180,3 +180,38 @@ def test_findings_are_of_the_object_and_keep_none_alive():
     del array
     gc.collect()
     assert gone() is None
+
+
+def test_findings_of_several_kinds_do_not_mix():
+    rng = np.random.default_rng(0)
+    findings, arrays = Findings(), [rng.normal(size=3) for _ in range(6)]
+    asked = {kind: [] for kind in ("sum", "least", "none")}
+    find = {"sum": np.sum, "least": np.min, "none": lambda array: None}  # None is a finding too
+    for _ in range(60):
+        kind = str(rng.choice(list(asked)))
+        some = [int(i) for i in rng.permutation(6)[: rng.integers(1, 6)]]
+
+        def found(unknown, kind=kind):
+            numbers = [next(i for i, one in enumerate(arrays) if one is array) for array in unknown]
+            asked[kind] += numbers
+            return [find[kind](array) for array in unknown]
+
+        answers = findings.of(kind, [arrays[i] for i in some], found)
+        assert answers == [find[kind](arrays[i]) for i in some]
+    assert all(sorted(numbers) == sorted(set(numbers)) for numbers in asked.values())  # each once
+    kept = arrays[2]
+    arrays[2] = np.full(3, 7.0)
+    assert findings.of("sum", [arrays[2]], lambda unknown: [21.0]) == [21.0]
+    assert findings.of("sum", [kept], lambda unknown: pytest.fail("is known")) == [kept.sum()]
+
+
+def test_findings_of_an_array_that_is_gone_are_not_those_of_the_next_in_its_place():
+    findings, places = Findings(), set()
+    for number in range(100):
+        array = np.full(3, float(number))
+        places.add(id(array))
+        assert findings.of("sum", [array], lambda unknown: [float(one.sum()) for one in unknown]) == [
+            3 * number
+        ]
+        del array
+    assert len(places) < 100
