@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import numpy as np
 
-# Memory that pages of files may take before those of a mapped file are given back, and how often that is looked at.
-RESIDENT_BYTES = 1 << 28
-_SECONDS = 0.02
+# Memory that pages of a mapped file may take before they are given back, and how often that is looked at.
+RESIDENT_BYTES = 1 << 27
+_SECONDS = 0.005
 # What `read_ahead` fetches at once, arrays and bytes; of longer ones the system reads on by itself where it is read.
 _ARRAYS_AHEAD, _BYTES_AHEAD = 64, 1 << 22
 
@@ -145,20 +145,22 @@ def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
 
 
 def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:
+    others = _resident()  # libraries, which are files too
     while True:
         time.sleep(_SECONDS)
         there = pages()
         if there is None or there.closed:
             return
-        if _resident() > RESIDENT_BYTES:
+        if _resident() > others + RESIDENT_BYTES:
             there.madvise(mmap.MADV_DONTNEED)
+            others = _resident()
         del there
 
 
 def _resident() -> int:
-    """Return the bytes of files, libraries among them, that the process has in memory; where unknown, more than allowed."""
+    """Return the bytes of files, libraries among them, that the process has in memory; where unknown, 0: the system decides."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[2]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        return RESIDENT_BYTES + 1
+        return 0
