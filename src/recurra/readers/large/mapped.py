@@ -158,7 +158,7 @@ def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:
 
 
 def _resident() -> int:
-    """Return the bytes of files, libraries among them, that the process has in memory; where unknown, 0: the system decides."""
+    """Return the bytes of files, libraries among them, that the process has in memory; 0 where only the system knows."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[2]) * os.sysconf("SC_PAGE_SIZE")
