@@ -3,13 +3,24 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from recurra.evaluation.drawing.strips import MAX_FRAMES, chosen_frames, frame_strip
+from recurra.evaluation.drawing.strips import MAX_FRAMES, chosen_frames, frame_strip, frames_with
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(1, [0]), (3, [0, 1, 2]), (15, [0, 2, 4, 6, 8, 10, 12, 14])])
 def test_chosen_frames(count, wanted):
     assert chosen_frames(count).tolist() == wanted
     assert len(chosen_frames(1000)) == MAX_FRAMES
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 15, 100])
+def test_marked_frames_are_among_those_shown(count):
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        marked = rng.permutation(count)[:3].tolist()
+        shown = frames_with(count, marked).tolist()
+        assert set(marked) <= set(shown)
+        assert shown == sorted(set(shown))
+        assert len(shown) == min(count, MAX_FRAMES)
 
 
 def test_a_strip_shows_frames_and_says_what_the_curves_do():

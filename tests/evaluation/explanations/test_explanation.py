@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import re
 import subprocess
@@ -6,6 +8,8 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
 
 from recurra.errors import ShapeError, UsageError
 from recurra.evaluation.drawing.picture import Drawing
@@ -59,6 +63,42 @@ def test_a_notebook_shows_a_picture_of_a_signal_and_the_words_of_a_text():
     shares = [int(v) for v in re.findall(r"(\d+)%, transparent", html)]
     assert max(shares) == shares[1] == 70
     assert len(set(re.findall(r"srgb, (#\w+)", html))) == 2
+
+
+def of_clip(count, rate=None):
+    """Frames of one grey each, its number; frame 2 speaks strongly against, the last two for."""
+    frames = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 30, 40, 3))
+    values = np.linspace(0.1, 0.2, count)[:, None] * np.ones(2)
+    values[2], values[-2], values[-1] = -5, 4, 3
+    return Explanation(values, frames, "occlusion", kind="video", sample_rate_hz=rate)
+
+
+@pytest.mark.parametrize("count", [5, 8, 60])
+@pytest.mark.parametrize("rate", [None, 25.0])
+def test_a_clip_shows_which_frames_the_strongest_steps_are(count, rate):
+    e = of_clip(count, rate)
+    svg = ET.fromstring(e.plot().svg)
+    embedded = [one for one in svg.iter() if one.tag.endswith("image")]
+    href = "{http://www.w3.org/1999/xlink}href"
+    pictures = [io.BytesIO(base64.b64decode(one.attrib[href].split(",")[1])) for one in embedded]
+    greys = [int(np.median(np.asarray(Image.open(one).convert("RGB")))) for one in pictures]
+    strip = e.plot().axes[1]
+    numbers = {text.get_text(): text for text in strip.texts}
+    assert greys == [int(number) for number in numbers]
+    boxes = [patch for patch in strip.patches if isinstance(patch, Rectangle)]
+    framed = {str(k) for k, patch in zip(greys, boxes, strict=True) if patch.get_linewidth() > 1}
+    assert framed == {"2", str(count - 2), str(count - 1)} == set(_strongest(e))
+    assert all((numbers[number].get_fontweight() == "bold") == (number in framed) for number in numbers)
+    assert boxes[greys.index(2)].get_edgecolor() != boxes[greys.index(count - 2)].get_edgecolor()
+
+
+def _strongest(e):
+    return re.search(r"strongest frames: ([\d, ]+)", e.summary()).group(1).split(", ")
+
+
+def test_what_is_no_picture_is_drawn_without_a_strip():
+    e = Explanation(np.ones((6, 2)), np.zeros((6, 9)), "occlusion", kind="video")
+    assert len(e.plot().axes) == 1
 
 
 def test_summary_names_the_strongest_parts_and_the_error():

@@ -15,6 +15,7 @@ from recurra.errors import ShapeError
 from recurra.evaluation.drawing.charts import SMALL, WIDTH, dress, label, number, plain
 from recurra.evaluation.drawing.picture import INLINE, Drawing, Shown
 from recurra.evaluation.drawing.signals import draw_signal, time_axis, time_ticks
+from recurra.evaluation.drawing.strips import draw_frames, is_clip, strip_height
 from recurra.evaluation.drawing.svg import fit
 
 KINDS = ("sequence", "text", "video")
@@ -98,6 +99,11 @@ class Explanation(Shown):
     def _static_shares(self) -> np.ndarray:
         return np.array([share for _, _, share in self.static])
 
+    @property
+    def _strongest(self) -> list[int]:
+        """The three steps that contributed most, for or against."""
+        return [int(step) for step in np.argsort(-np.abs(self.per_step), kind="stable")[:3]]
+
     def summary(self) -> str:
         """Say what was explained, by which method, and how far its parts add up."""
         parts = f"Contributions by {self.method.replace('_', ' ')}"
@@ -105,12 +111,12 @@ class Explanation(Shown):
             parts += f" to '{self.target}'"
         if self.output is not None:
             parts += f" (output {number(self.output)})"
-        strongest = np.argsort(-np.abs(self.per_step), kind="stable")[:3]
+        strongest = self._strongest
         unit = {"sequence": "time steps", "video": "frames"}.get(self.kind) or {
             "character": "characters",
             "bpe": "tokens",
         }.get(str(self.details.get("level")), "words")
-        named = [str(self.input[int(i)]) if self.kind == "text" else str(int(i)) for i in strongest]
+        named = [str(self.input[i]) if self.kind == "text" else str(i) for i in strongest]
         parts += f"; strongest {unit}: {', '.join(named)}"
         if self.static:
             told = [f"{name} ({_cell(value)}) {number(share)}" for name, value, share in self.static]
@@ -128,7 +134,10 @@ class Explanation(Shown):
         return f"their sum differs from the output's change by {number(error)}"
 
     def plot(self) -> Drawing:
-        """Return a figure: the input, and below it what each part contributed."""
+        """Return a figure: the input, and below it what each part contributed.
+
+        Of a clip some frames are shown, each with its number, the three strongest framed: blue for, orange against.
+        """
         title = f"Explanation of {self.name}" if self.name else "Explanation"
         return Drawing.of_figure(self._draw, title=title, description=self.summary())
 
@@ -176,15 +185,17 @@ class Explanation(Shown):
         channels = self.values.shape[1] if self.kind == "sequence" else 1
         heat = self.kind == "sequence" and channels > 1
         beside = 40 + 18 * len(self.static) if self.static else 0
-        height = 40 + 18 * len(self.values) if bars else 200 + (min(14 * channels, 200) if heat else 0)
+        strip = strip_height(self.input) if self.kind == "video" and is_clip(self.input) else 0.0
+        height = (
+            40 + 18 * len(self.values) if bars else 200 + (min(14 * channels, 200) if heat else 0) + strip
+        )
         figure = Figure(
             figsize=(WIDTH / 72, (max(120, height) + beside) / 72), dpi=72, facecolor="none", edgecolor="none"
         )
         if bars:
             _draw_words(figure.add_subplot(), self, colours)
         elif self.kind == "video":
-            _draw_steps(figure.add_subplot(), self, colours)
-            label(figure.axes[0], x="Time in seconds" if self.sample_rate_hz else "Frame", colours=colours)
+            _draw_video(figure, self, strip, colours)
         else:
             ratios = [1, 0.7 + 0.09 * channels if heat else 0.9]
             if self.static:
@@ -253,6 +264,24 @@ def _draw_steps(ax: Axes, e: Explanation, colours: Any) -> None:
     ax.set_xlim(edges[0], edges[-1])
     time_ticks(ax, len(share), e.sample_rate_hz)
     label(ax, y="Contribution", colours=colours)
+
+
+def _draw_video(figure: Figure, e: Explanation, strip: float, colours: Any) -> None:
+    """Draw what each frame contributed, above it some frames where there is room for a strip of them, in points."""
+    # The lines from the frames to their times cross the gap between the two.
+    grid = figure.add_gridspec(2, 1, height_ratios=(strip - 40, 180), hspace=0.3) if strip else None
+    below = figure.add_subplot() if grid is None else figure.add_subplot(grid[1])
+    _draw_steps(below, e, colours)
+    label(below, x="Time in seconds" if e.sample_rate_hz else "Frame", colours=colours)
+    if grid is not None:
+        # An SVG keeps each frame with all its pixels; put together they would have one for each point.
+        figure.suppressComposite = True
+        share = e.per_step
+        marks = {step: "blue" if share[step] > 0 else "orange" for step in e._strongest if share[step] != 0}
+        times = np.arange(len(share)) / (e.sample_rate_hz or 1.0)
+        draw_frames(
+            figure.add_subplot(grid[0]), below, np.asarray(e.input), marks, times=times, colours=colours
+        )
 
 
 def _cell(value: Any) -> str:
