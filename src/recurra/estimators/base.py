@@ -13,6 +13,7 @@ from recurra.errors import RecurraError, UsageError
 from recurra.export.formats import write
 from recurra.fitting.option_checks import from_file
 from recurra.fitting.task import Task
+from recurra.insight.absent_methods import ANSWERS, instead_of
 from recurra.options import Running, Seed, options_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,16 @@ class Estimator(BaseEstimator, Seed, Running):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         _document(cls)
+
+    if not TYPE_CHECKING:  # with it every attribute would be Any, a misspelt one too
+
+        def __getattr__(self, name: str) -> Any:
+            own = next((cls.__name__ for cls in type(self).__mro__ if cls.__name__ in ANSWERS), None)
+            absent = own is not None and name not in dir(type(self))  # else a property of it failed
+            sentence = instead_of(name, own, dir(type(self))) if absent else None
+            if sentence is None:
+                return object.__getattribute__(self, name)  # raises what Python says
+            raise AttributeError(sentence)
 
     def _learned(self) -> None:
         """Set the attributes that ``fit`` learned from ``model_``."""
