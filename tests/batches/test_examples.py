@@ -20,6 +20,13 @@ def test_batch_joins_sequences_in_the_order_asked_for():
     assert batch.indices.tolist() == [2, 0]
 
 
+def test_sequences_of_one_length_may_be_one_array():
+    inputs = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    batch = Examples(inputs, np.arange(4)).take([3, 2, 0]).batch(np.array([2, 0]))
+    np.testing.assert_array_equal(batch.inputs.values, np.concatenate([inputs[0], inputs[3]]))
+    assert batch.targets.tolist() == [0, 3]
+
+
 @pytest.mark.parametrize("as_objects", [False, True])
 def test_a_step_has_the_weight_of_its_sequence(as_objects):
     targets = [np.array([1, 2, 3]), np.array([4]), np.array([5, 6])]

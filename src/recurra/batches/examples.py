@@ -9,7 +9,9 @@ import numpy as np
 from recurra.batches.bucketing import plan
 from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
+from recurra.features.prepared_rows import PreparedRows
 from recurra.ragged import Ragged
+from recurra.readers.large.mapped import MAPPINGS, read_ahead
 
 Targets = np.ndarray | Sequence[np.ndarray]
 
@@ -157,10 +159,10 @@ class Examples:
         return Batch(inputs=inputs, targets=targets, weights=weights, indices=indices)
 
     def _inputs_of(self, indices: np.ndarray) -> Sequence[np.ndarray]:
-        if hasattr(self.inputs, "take"):  # of inputs that are made when they are asked for
-            own: Sequence[np.ndarray] = self.inputs.take(indices)
-            return own
-        return [self.inputs[i] for i in indices.tolist()]
+        if isinstance(self.inputs, PreparedRows):
+            return self.inputs.take(indices)
+        chosen = [self.inputs[i] for i in indices.tolist()]
+        return list(read_ahead(chosen)) if MAPPINGS else chosen
 
     def _rows(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         weights = None if self.weights is None else self.weights[indices]
