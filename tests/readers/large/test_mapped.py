@@ -1,10 +1,13 @@
 """Arrays in files: asked for in time, and kept where memory would not hold them."""
 
 import mmap
+import sys
+import threading
 
 import numpy as np
 import pytest
 
+from recurra.batches.examples import Examples
 from recurra.readers.large import mapped
 
 
@@ -44,6 +47,42 @@ def test_arrays_of_a_mapped_file_are_asked_for_before_their_turn():
     assert len(file.ranges) == 100  # each once
     assert list(mapped.read_ahead(tuple(given))) == given
     assert len(file.ranges) == 100  # what is not a list asks for itself
+
+
+def test_a_batch_of_arrays_in_a_mapped_file_is_asked_for():
+    whole = np.arange(4_000.0, dtype=np.float32).reshape(-1, 2)
+    sequences = [whole[first : first + 100] for first in range(0, 2_000, 100)]
+    file = Asked(whole.nbytes)
+    mapped.MAPPINGS[mapped._address(whole)] = file
+    examples = Examples(sequences, np.arange(20))
+    batch = examples.batch(np.array([7, 3]))
+    np.testing.assert_array_equal(batch.inputs.values, np.concatenate([sequences[7], sequences[3]]))
+    for begin in (7 * 800, 3 * 800):
+        assert any(start <= begin and begin + 800 <= end for start, end in file.ranges)
+    assert len(file.ranges) == 2
+
+
+def test_a_thread_reads_on_while_others_map_files(tmp_path):
+    kept = [own for _ in range(20) for own in mapped.keep_all([np.ones((50, 2))], tmp_path, in_memory=0)]
+    ended = threading.Event()
+
+    def others():
+        while not ended.is_set():
+            mapped.keep_all([np.ones((5, 2))], tmp_path, in_memory=0)
+
+    makers = [threading.Thread(target=others) for _ in range(2)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads take turns inside a loop
+    try:
+        for maker in makers:
+            maker.start()
+        for _ in range(500):
+            assert len(list(mapped.read_ahead(kept))) == 20
+    finally:
+        ended.set()
+        sys.setswitchinterval(before)
+        for maker in makers:
+            maker.join()
 
 
 def test_long_arrays_are_read_on_by_the_system():

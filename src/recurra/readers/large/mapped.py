@@ -82,13 +82,19 @@ def _fetch(arrays: list[Any]) -> int:
             continue
         size += array.nbytes
         begin = _address(array)
-        for start, pages in list(MAPPINGS.items()):
+        for start, pages in _mappings():
             if start <= begin < start + len(pages) and 0 < array.nbytes <= _BYTES_AHEAD:
                 # What a system reads around a page for good measure, 8 MB on some, would be given up before it is touched.
                 pages.madvise(mmap.MADV_RANDOM)
                 page = (begin - start) // mmap.PAGESIZE * mmap.PAGESIZE
                 pages.madvise(mmap.MADV_WILLNEED, page, begin - start - page + array.nbytes)
     return len(arrays)
+
+
+def _mappings() -> list[tuple[int, mmap.mmap]]:
+    # A list of weak references is made in one step; going through a dictionary fails where another thread adds to it.
+    found = [(reference.key, reference()) for reference in MAPPINGS.valuerefs()]
+    return [(start, pages) for start, pages in found if pages is not None]
 
 
 def _address(array: np.ndarray) -> int:
