@@ -2,6 +2,7 @@
 
 import mmap
 import sys
+import tempfile
 import threading
 
 import numpy as np
@@ -110,3 +111,29 @@ def test_arrays_are_kept_in_memory_and_beyond_in_a_file(in_memory, dtype, tmp_pa
 def test_nothing_is_kept_of_nothing(tmp_path):
     assert mapped.keep_all([], tmp_path, in_memory=0) == []
     assert mapped.keep_all([np.zeros((0, 2))], tmp_path, in_memory=0)[0].shape == (0, 2)
+
+
+def test_a_folder_that_cannot_be_written_to_is_replaced_by_that_of_the_system(tmp_path):
+    (tmp_path / "cache").touch()  # no folder
+    arrays = [np.full((9, 2), i) for i in range(3)]
+    kept = mapped.keep_all(arrays, tmp_path / "cache" / "rows", in_memory=0)
+    np.testing.assert_array_equal(kept, arrays)
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_full_disk_is_named_with_what_chooses_another(writable, tmp_path):
+    resource = pytest.importorskip("resource")
+    folder = tmp_path / "cache"
+    setting = "$RECURRA_CACHE" if writable else "$TMPDIR"
+    if not writable:
+        folder.touch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, hard))
+    try:
+        with pytest.raises(OSError) as caught:
+            mapped.keep_all([np.zeros((1000, 2))] * 4, folder, in_memory=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(folder if writable else tempfile.gettempdir())
+    assert f"{setting} names another folder" in caught.value.__notes__[0]
+    assert not writable or list(folder.iterdir()) == []

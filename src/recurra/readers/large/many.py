@@ -19,6 +19,7 @@ import numpy as np
 from recurra.checks import counted, listing
 from recurra.errors import DataError, MissingDataError
 from recurra.folder_lock import FolderLock
+from recurra.readers.large.mapped import named
 from recurra.readers.large.stored import SequenceStore
 from recurra.readers.large.tables import read_table
 from recurra.readers.tables.table_options import TableOptions
@@ -90,24 +91,27 @@ def read_tables(
     if on_disk == "temporary":
         folder = Path(tempfile.mkdtemp(prefix="recurra-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        told = "removed when the process ends"
+        told, setting = "removed when the process ends", "$TMPDIR"
     else:
-        folder = cache / "tables" / _key(files, words)
+        folder, setting = cache / "tables" / _key(files, words), "$RECURRA_CACHE"
         told = f"kept for the next time; remove {folder} when it is no longer needed"
     folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
-        store = _stored(files, words, folder)
+        store = _stored(files, words, folder, setting)
     found = store.dataset(who)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     note = f"{who}: {counted(len(files), 'file is', 'files are')} read from {size / 1e9:.2f} GB on disk in {folder}, {told}."
     return _checked(replace(found, notes=(note, *found.notes)), who)
 
 
-def _stored(files: Sequence[Path], words: TableOptions, folder: Path) -> SequenceStore:
+def _stored(
+    files: Sequence[Path], words: TableOptions, folder: Path, setting: str = "$TMPDIR"
+) -> SequenceStore:
     """Return a store of all files, those that it has already not read again."""
     store = SequenceStore(folder)
     for file, dataset in _read(files[len(store.sources) :], words):
-        store.add(str(file), dataset)
+        with named(folder, setting):
+            store.add(str(file), dataset)
     return store
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -109,14 +110,15 @@ def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> l
     arrays : iterable of ndarray of shape (time, channels)
         All of one dtype and as many channels; made one by one.
     folder : Path
-        Of the file, which is gone with the process or with the arrays.
+        Of the file, which is gone with the process or with the arrays; where it cannot be written to, the file is in the
+        system's folder for such files.
     in_memory : int
         Bytes.
 
     Raises
     ------
     OSError
-        If the disk is full, say.
+        If the disk is full, say; it names the folder.
     """
     kept: list[np.ndarray] = []
     size, made = 0, iter(arrays)
@@ -138,9 +140,15 @@ def _handed_on(kept: list[np.ndarray], last: np.ndarray, more: Iterator[np.ndarr
 
 
 def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
-    folder.mkdir(parents=True, exist_ok=True)
+    setting = "$RECURRA_CACHE"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")
+    except OSError:  # much data is predicted where only the folder for such files may be written to
+        folder, setting = Path(tempfile.gettempdir()), "$TMPDIR"
+        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")
     lengths: list[int] = []
-    with tempfile.TemporaryFile(dir=folder, prefix="rows-") as file:
+    with named(folder, setting), opened as file:
         for array in arrays:
             file.write(np.ascontiguousarray(array).data)
             lengths.append(len(array))
@@ -148,6 +156,18 @@ def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
         rows = _mapped(file, array.dtype, array.shape[1], sum(lengths), in_order=False)
     ends = np.cumsum(lengths).tolist()
     return [rows[end - own : end] for own, end in zip(lengths, ends, strict=True)]
+
+
+@contextmanager
+def named(folder: Path, setting: str) -> Iterator[None]:
+    """Name a folder, and what sets it, in an OSError that says nothing of a place, as one of writing to an open file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(folder)
+            error.add_note(f"Much data are kept there while they are used; {setting} names another folder.")
+        raise
 
 
 def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:
