@@ -1,5 +1,8 @@
 """The seed alone decides: trainings in threads side by side give the bits of one alone; global generators stay."""
 
+import copy
+import io
+import pickle
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,9 @@ import torch
 import recurra
 from recurra.nn import NetworkConfig, build
 from recurra.nn.random_generators import OwnDraws, drawing_from, dropout, seeded_globally
+from recurra.ragged import Ragged
 from recurra.serving.models.forecast_model import ForecastModel
+from recurra.training.callbacks import Callback
 
 QUICK = {"max_epochs": 2, "random_state": 0, "verbose": 0, "hidden_size": 8, "dropout": 0.4}
 STACK = QUICK | {"num_layers": 2, "batch_size": 8}
@@ -205,6 +210,61 @@ def test_dropout_is_torchs_with_a_generator_of_its_own():
             assert torch.equal(dropout(module.eval(), values, p), values)
             module.train()
     assert module.generator is None
+
+
+@pytest.mark.parametrize("options", [{}, {"network": Own}], ids=["ours", "own"])
+def test_a_copy_taken_while_training_draws_as_a_plain_module(options):
+    copies = []
+
+    class Keep(Callback):
+        def on_batch_end(self, run):
+            stored = io.BytesIO()
+            torch.save(run.network, stored)
+            stored.seek(0)
+            copies[:] = [
+                copy.deepcopy(run.network),
+                pickle.loads(pickle.dumps(run.network)),
+                torch.load(stored, weights_only=False),
+                torch.optim.swa_utils.AveragedModel(run.network).module,
+            ]
+
+    def of(network, seed):
+        torch.manual_seed(seed)
+        return network.train()(Ragged.from_list([np.ones((9, 2), np.float32)]).replace(torch.ones(9, 2)))
+
+    alone = classifier(**options)()
+    kept = classifier(**options, callbacks=[Keep()])()
+    assert all(np.array_equal(kept.model_.weights[name], own) for name, own in alone.model_.weights.items())
+    for network in copies:
+        assert all(vars(module).get("generator") is None for module in network.modules())
+        assert torch.equal(of(network, 1), of(network, 1))
+        assert not torch.equal(of(network, 1), of(network, 2))
+
+
+def test_a_training_within_a_training_gives_its_generator_back():
+    module, outer = recurra.nn.LSTM(3, 4), torch.Generator()
+    with drawing_from(module, outer):
+        with drawing_from(module, torch.Generator()):
+            assert module.generator is not outer
+        assert module.generator is outer
+    assert "generator" not in vars(module)
+
+
+def test_what_the_users_module_calls_generator_is_left_alone():
+    class Adversarial(torch.nn.Module):
+        def __init__(self, input_size, output_size):
+            super().__init__()
+            self.layer = recurra.nn.GRU(input_size, 8)
+            self.head = torch.nn.Linear(8, output_size)
+
+        def generator(self, state):
+            return self.head(state)
+
+        def forward(self, ragged):
+            return self.generator(self.layer(ragged)[1][-1])
+
+    fitted = classifier(network=Adversarial)()
+    assert fitted.predict(ragged()).shape == (24,)
 
 
 def test_as_a_plain_module_a_layer_draws_as_torchs_does():

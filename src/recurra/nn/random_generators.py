@@ -40,17 +40,32 @@ def dropout(module: nn.Module, values: Tensor, p: float) -> Tensor:
     return values * torch.empty_like(values).bernoulli_(1 - p, generator=generator).div_(1 - p)
 
 
+class RunGenerator(torch.Generator):
+    """The generator of one training: a copy of a network, or one that is stored, has none and draws from torch's again."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+        """Return what the class of every module has."""
+
+    def __reduce__(self) -> Any:
+        """Be read again as None."""
+        return type(None), ()
+
+
 @contextmanager
 def drawing_from(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Let every module that has an attribute ``generator`` draw from this one inside."""
-    modules: list[Any] = [m for m in network.modules() if hasattr(type(m), "generator")]
+    """Let every module whose class has None as ``generator`` draw from this one inside."""
+    modules: list[Any] = [m for m in network.modules() if getattr(type(m), "generator", m) is None]
+    before = [module.generator for module in modules]
     for module in modules:
         module.generator = generator
     try:
         yield
     finally:
-        for module in modules:
-            del module.generator  # the class has None
+        for module, own in zip(modules, before, strict=True):
+            if own is None:
+                del module.generator  # the class has None
+            else:
+                module.generator = own
 
 
 class OwnDraws(TorchFunctionMode):

@@ -7,7 +7,7 @@ import torch
 
 from recurra.batches.examples import Examples
 from recurra.interrupts import held_back_interrupt
-from recurra.nn.random_generators import drawing_from
+from recurra.nn.random_generators import RunGenerator, drawing_from
 from recurra.training.callbacks import Callback
 from recurra.training.callbacks.progress import make_progress
 from recurra.training.config import TrainingConfig
@@ -86,7 +86,7 @@ def train(
     shown = make_progress(config.verbose) if workers.leads and config.verbose else None
     everyone = [*(callbacks if workers.leads else ()), *([] if shown is None else [shown])]
     device = torch.device(config.device)
-    network, generator = network.to(device), torch.Generator(device)
+    network, generator = network.to(device), RunGenerator(device)
     with (
         held_back_interrupt() as interrupt,
         drawing_from(network, generator),
