@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import signal
 import statistics
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 
 from recurra import errors
 from recurra.cli import main as main_module
+from recurra.cli.flags import given
 from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, run
+from recurra.runs.command_line import as_arguments
 from recurra.training.checkpoints import newest
 
 RECURRA = [sys.executable, "-m", "recurra"]
@@ -158,10 +161,26 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch):
         ("pass validation=(X, y).", "pass validation=(X, y)."),
         ("use device='cpu'", "use --device cpu"),
         ("time_unit='ms'", "--time-unit ms"),
+        ("delimiter=','", "--delimiter ','"),
     ],
 )
 def test_messages_speak_in_flags(message, shown):
     assert in_flags(message) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "EEG, left", "it's", "EEG, odd; 'x'", '"a"', "a$b`c", 'say "a, b"', "ü", "--all"]
+)
+@pytest.mark.parametrize("word", ["target", "channels", "text", "label"])
+def test_a_name_in_a_message_is_a_flag_that_means_it(word, name):
+    shown = in_flags(f"or pass {word}={name!r}.")
+    assert shown.startswith("or pass --")
+    flag, value = shlex.split(shown.removesuffix(".").removeprefix("or pass "))
+    several = word in ("target", "channels")
+    assert flag == f"--{word}"
+    assert given({word: (value,) if several else value})[word] in (name, [name])
+    written = as_arguments({word: [name] if word == "channels" else name})
+    assert written == [flag, value]
 
 
 def test_warnings_are_one_line(monkeypatch, capsys):

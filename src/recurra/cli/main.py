@@ -151,16 +151,19 @@ def in_flags(message: str) -> str:
     """Return a message of the library in the words of the command line: ``missing='mask'`` is ``--missing mask``."""
     from recurra.cli.flags import FLAG_OF
     from recurra.options import OPTIONS
+    from recurra.runs.command_line import one_name
 
     def flag(found: re.Match[str]) -> str:
-        word, value = found.group(1), found.group(3) if found.group(2) is None else found.group(2)
+        word, single, double, number = found.groups()
+        value = single if double is None else double
+        value = number if value is None else value
         if word not in FLAG_OF:
             return found.group(0)
         if value == "False" and word in OPTIONS and OPTIONS[word].kind == "bool":
             return f"--no-{FLAG_OF[word][2:]}"
-        bare = value is None or value == "True"
-        if bare:
+        if value is None or value == "True":
             return FLAG_OF[word]
+        value = one_name(word, value)
         # A comma or a stop would be read as part of the sentence.
         quoted = shlex.quote(value) if any(sign.isalnum() for sign in value) else f"'{value}'"
         return f"{FLAG_OF[word]} {quoted}"
@@ -175,7 +178,7 @@ def in_flags(message: str) -> str:
 
     message = re.sub(r"(?<![\w.\[(])([a-z_]+)=(\{[^{}]*\})", as_json, message)
     return re.sub(
-        r"(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|(True|False|\d[\d.]*(?:e[+-]?\d+)?\b))?(?=[\s,.;:)]|$)",
+        r"""(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|"([^"\n]*)"|(True|False|\d[\d.]*(?:e[+-]?\d+)?\b))?(?=[\s,.;:)]|$)""",
         flag,
         message,
     )

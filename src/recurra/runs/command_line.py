@@ -42,8 +42,15 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
             out += [flag_of(name), ",".join(str(number) for number in value)]
         elif isinstance(value, list | tuple):
             for item in value:
-                single = len(value) == 1 and "," in str(item)  # one value alone is taken apart at commas
-                out += [flag_of(name), f'"{item}"' if single else str(item)]
+                out += [flag_of(name), one_name(name, str(item)) if len(value) == 1 else str(item)]
         elif not isinstance(value, dict):
-            out += [flag_of(name), "none" if value is None else str(value)]
+            out += [flag_of(name), "none" if value is None else one_name(name, str(value))]
     return out
+
+
+def one_name(option: str, value: str) -> str:
+    """Return a value that is given alone so that it is not taken apart at commas, where the option takes several."""
+    several = option in DATA_OPTIONS and DATA_OPTIONS[option].many
+    if not several or not ("," in value or value.startswith('"')):
+        return value
+    return '"' + value.replace('"', '""') + '"'
