@@ -1,3 +1,6 @@
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -87,3 +90,49 @@ def test_no_byte_of_the_header_gives_anything_but_a_sentence(tmp_path):
         path.write_bytes(damaged)
         count += refused(lambda: read_edf(path), DataError)
     assert count > 10
+
+
+def with_gaps(path, starts, annotations):
+    """Write records of a second that begin at these times; the values count the steps of 10 Hz since the first."""
+    times = np.concatenate([start + np.arange(10) / 10 for start in starts])
+    signals = [
+        edfio.EdfSignal(times * 10, 10, label="clock", physical_range=(0, 32767), digital_range=(0, 32767))
+    ]
+    room = "taken out again, for longer numbers"
+    notes = [edfio.EdfAnnotation(*note) for note in [*annotations, (len(starts) - 0.5, None, room)]]
+    edfio.Edf(signals, annotations=notes, data_record_duration=1).write(path)
+    whole = path.read_bytes().replace(b"EDF+C", b"EDF+D", 1)
+    header, width = 256 * 3, 2 * 10
+    own = (len(whole) - header) // len(starts)
+    records = [whole[header + i * own : header + (i + 1) * own] for i in range(len(starts))]
+    for i, (record, start) in enumerate(zip(records, starts, strict=True)):
+        _, rest = record[width:].split(b"\x00", 1)
+        rest = re.sub(rb"\+[\d.]+\x14" + room.encode() + rb"\x14\x00", b"", rest)
+        told = f"+{start}".encode() + b"\x14\x14\x00" + rest.rstrip(b"\x00") + b"\x00"
+        records[i] = record[:width] + told.ljust(own - width, b"\x00")
+        assert len(records[i]) == own
+    path.write_bytes(whole[:header] + b"".join(records))
+    return times
+
+
+@pytest.mark.parametrize("resample_hz", [None, 20])
+@pytest.mark.parametrize("seed", range(6))
+def test_annotations_of_a_recording_with_gaps_stand_at_their_time(seed, resample_hz, tmp_path):
+    rng = np.random.default_rng(seed)
+    starts = np.cumsum(1 + rng.integers(0, 3, size=8) * rng.integers(0, 9, size=8)).astype(int)
+    starts -= starts[0]
+    starts[-1] += 5  # one gap at least
+    edges = np.unique(rng.integers(0, 10 * int(starts[-1]) + 10, size=12)) / 10
+    notes = [(a, round(b - a, 1), f"part {i}") for i, (a, b) in enumerate(pairwise(edges)) if i % 2]
+    notes.append((float(edges[-1]), None, "to the end"))
+    times = with_gaps(tmp_path / "gaps.edf", starts.tolist(), notes)
+    record = recurra.load(tmp_path / "gaps.edf", label="annotations", resample_hz=resample_hz).records[0]
+    expected = np.full(len(times), "none", dtype=object)
+    for begin, duration, text in notes:
+        end = np.inf if duration is None else begin + duration
+        expected[(times > begin - 0.01) & (times < end - 0.01)] = text
+    if resample_hz is None:
+        np.testing.assert_array_equal(np.rint(record.values[:, 0]), np.rint(times * 10))
+        np.testing.assert_array_equal(record.label, expected)
+    else:
+        np.testing.assert_array_equal(record.label[::2], expected)

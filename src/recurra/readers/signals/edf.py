@@ -60,13 +60,12 @@ def read_edf(
                 )
                 for note in file.annotations
             ]
-            notes = (
-                ()
-                if file.is_continuous
-                else (
+            notes: tuple[str, ...] = ()
+            if not file.is_continuous:
+                notes = (
                     f"{path}: the recording has gaps (EDF+D); its parts stand one after the other without them.",
                 )
-            )
+                events = _without_gaps(events, _record_starts(path), float(file.data_record_duration))
     except DataError:
         raise
     except (ValueError, IndexError, KeyError, OverflowError, OSError) as error:
@@ -113,6 +112,40 @@ def _columns(signals: list[Any], resample_hz: float | None, path: Path) -> np.nd
     ]
     steps = min(map(len, columns))
     return np.column_stack([column[:steps] for column in columns])
+
+
+def _record_starts(path: Path) -> np.ndarray:
+    """Return when each data record begins, in seconds after the first, from the first annotation that each must have."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEADER)
+        signals = int(head[252:256])
+        fields = stream.read(_HEADER * signals)
+        labels = [fields[16 * i : 16 * (i + 1)].strip() for i in range(signals)]
+        counts = [int(fields[216 * signals + 8 * i : 216 * signals + 8 * (i + 1)]) for i in range(signals)]
+        width = 3 if path.suffix.lower() == ".bdf" else 2
+        place = next(i for i, label in enumerate(labels) if label in (b"EDF Annotations", b"BDF Annotations"))
+        begin, own = width * sum(counts[:place]), width * counts[place]
+        starts = []
+        for record in range(int(head[236:244])):
+            stream.seek(_HEADER * (1 + signals) + record * width * sum(counts) + begin)
+            starts.append(float(stream.read(own).partition(b"\x14")[0]))
+    found: np.ndarray = np.maximum.accumulate(np.array(starts)) - starts[0]
+    return found
+
+
+def _without_gaps(events: Sequence[Event], starts: np.ndarray, record_s: float) -> list[Event]:
+    """Return events in seconds of the parts one after the other; what lies in a gap alone covers nothing."""
+
+    def joined(at: float) -> float:
+        record = max(int(np.searchsorted(starts, at, side="right")) - 1, 0)
+        return record * record_s + min(at - float(starts[record]), record_s)
+
+    found = []
+    for event in events:
+        begin = joined(event.start_s)
+        end = None if event.duration_s is None else joined(event.start_s + event.duration_s) - begin
+        found.append(Event(begin, end, event.text))
+    return found
 
 
 def _check_size(path: Path) -> None:
