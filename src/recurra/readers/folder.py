@@ -402,15 +402,38 @@ def _with_stretches(path: Path, labels: Path, words: TableOptions, table: Column
             f"{table.who}: names {foreign!r}, which is not there.{did_you_mean_file(foreign, by_name)} Correct the name, or "
             "remove the row."
         )
-    read = []
+    read, counted_at = [], set()
     of_files = of_each_file(words.without_given("group"), keep_labels=False)
     for name, parts in stretches.items():
         one = read_one(by_name[name], path, of_files)
-        steps = steps_labelled(parts, len(one.records[0].values), f"{table.who}: {name}")
+        as_it_is = one.records[0] if words.resample_hz is None else _at_its_own_rate(by_name[name], words)
+        if (
+            as_it_is is None
+        ):  # of signals of several rates, whose steps are those of the one they are brought to
+            as_it_is = one.records[0]
+        steps = steps_labelled(parts, as_it_is.length, f"{table.who}: {name}")
+        if as_it_is.sample_rate_hz != one.records[0].sample_rate_hz:
+            counted_at.add(f"{as_it_is.sample_rate_hz:g}")
+            ratio = as_it_is.length / one.records[0].length
+            at = (np.arange(one.records[0].length) * ratio + 1e-9).astype(np.int64)
+            steps = steps[np.minimum(at, as_it_is.length - 1)]
         read.append(replace(one, records=[replace(one.records[0], label=steps)]))
     left = [name for name in by_name if name not in stretches]
     notes = [f"{path}: left out what has no labelled stretch: {listing(left, 3)}."] if left else []
+    if counted_at:
+        notes.append(
+            f"{table.who}: counts the steps of the recordings as they are, at {' and '.join(sorted(counted_at))} Hz."
+        )
     return _join(read, notes)
+
+
+def _at_its_own_rate(file: Path, words: TableOptions) -> Record | None:
+    """Read a recording as studio shows it; None where its signals have no rate in common."""
+    own = replace(words.without_given("group", "resample_hz"), resample_hz=None)
+    try:
+        return read_one(file, file.parent, of_each_file(own, keep_labels=False)).records[0]
+    except DataError:
+        return None
 
 
 def _labelled_files(path: Path, labels: Path) -> dict[str, Path]:

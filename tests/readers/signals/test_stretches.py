@@ -53,3 +53,28 @@ def test_without_label_the_columns_are_named(folder):
     (folder / "labels.csv").write_text("file,start,end\na.npy,0,5\n")
     with pytest.raises(DataError, match="no column 'label'"):
         recurra.load(folder)
+
+
+@pytest.mark.parametrize("rate", [10, 25, 50, 75, 100])
+def test_stretches_count_the_steps_of_the_recording_as_it_is(rate, tmp_path):
+    edfio = pytest.importorskip("edfio")
+    square = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0], 100)  # two stretches that the values show, at 50 Hz
+    edfio.Edf([edfio.EdfSignal(square, 50, label="EEG")]).write(tmp_path / "a.edf")
+    (tmp_path / "labels.csv").write_text("file,start,end,label\na.edf,100,200,up\na.edf,300,400,up\n")
+    data = recurra.load(tmp_path, resample_hz=rate)
+    high = data.X[0][:, 0] > 0.5
+    up = data.y[0] == "up"
+    assert len(up) == 10 * rate
+    assert (high != up).sum() <= 4  # the low-pass of resampling blurs each edge
+    assert any(
+        "labels.csv: counts the steps of the recordings as they are, at 50 Hz" in n for n in data.notes
+    ) == (rate != 50)
+
+
+def test_stretches_of_signals_of_several_rates_count_the_steps_of_their_common_one(tmp_path):
+    edfio = pytest.importorskip("edfio")
+    signals = [edfio.EdfSignal(np.arange(10.0 * hz), hz, label=f"{hz}") for hz in (50, 10)]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    (tmp_path / "labels.csv").write_text("file,start,end,label\na.edf,100,200,up\n")
+    data = recurra.load(tmp_path, resample_hz=20)
+    assert np.flatnonzero(data.y[0] == "up").tolist() == list(range(100, 200))
