@@ -4,7 +4,7 @@ import inspect
 import os
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
@@ -13,7 +13,7 @@ from recurra.errors import RecurraError, UsageError
 from recurra.export.formats import write
 from recurra.fitting.option_checks import from_file
 from recurra.fitting.task import Task
-from recurra.insight.absent_methods import ANSWERS, instead_of
+from recurra.insight.absent_methods import is_absent, name_absent_methods
 from recurra.options import Running, Seed, options_of
 
 if TYPE_CHECKING:
@@ -72,16 +72,10 @@ class Estimator(BaseEstimator, Seed, Running):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         _document(cls)
+        name_absent_methods(cls)
 
-    if not TYPE_CHECKING:  # with it every attribute would be Any, a misspelt one too
-
-        def __getattr__(self, name: str) -> Any:
-            own = next((cls.__name__ for cls in type(self).__mro__ if cls.__name__ in ANSWERS), None)
-            absent = own is not None and name not in dir(type(self))  # else a property of it failed
-            sentence = instead_of(name, own, dir(type(self))) if absent else None
-            if sentence is None:
-                return object.__getattribute__(self, name)  # raises what Python says
-            raise AttributeError(sentence)
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if not is_absent(type(self), name)]
 
     def _learned(self) -> None:
         """Set the attributes that ``fit`` learned from ``model_``."""

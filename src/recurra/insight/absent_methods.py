@@ -1,9 +1,8 @@
 """What to call where an estimator has no method of a name: those of other tasks, of scikit-learn and of torch."""
 
+import inspect
 import re
-from collections.abc import Iterable
-
-from recurra.checks import did_you_mean
+from typing import Any
 
 # What answers, by the estimator.
 ANSWERS = {
@@ -66,29 +65,36 @@ OF_SOME_TASKS = {
 }  # fmt: skip
 
 
-def instead_of(name: str, estimator: str, methods: Iterable[str]) -> str | None:
-    """Return a sentence that says what to call instead of a method that an estimator has not.
+class Absent:
+    """Stands for a method that an estimator has not: whoever asks for it is told what to call instead.
 
     Parameters
     ----------
-    name, estimator : str
-        Of the method, and of the estimator's class among `ANSWERS`.
-    methods : iterable of str
-        What the estimator has.
-
-    Returns
-    -------
-    str or None
-        None for a name that no estimator has and that is not near to one of this one.
+    sentence : str
     """
-    has = {method for method in methods if not method.startswith("_")}
-    for sentence in INSTEAD.get(name, ()):
-        if called(sentence) <= has:
-            return f"{estimator} has no method {name!r}: {sentence}."
-    if name in INSTEAD or name in OF_SOME_TASKS:
-        return f"{estimator} has no method {name!r}: {ANSWERS[estimator]}."
-    hint = "" if name.startswith("_") else did_you_mean(name, sorted(has))
-    return f"{estimator} has no attribute {name!r}.{hint}" if hint else None
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Raise AttributeError, so that there is no such method for ``hasattr``."""
+        raise AttributeError(self.sentence)
+
+
+def name_absent_methods(estimator: type) -> None:
+    """Let every method of the tables that an estimator's class has not say what to call instead."""
+    if estimator.__name__ not in ANSWERS:
+        return
+    has = {name for name in dir(estimator) if not name.startswith("_") and not is_absent(estimator, name)}
+    for name in (INSTEAD.keys() | OF_SOME_TASKS) - has:
+        told = next((sentence for sentence in INSTEAD.get(name, ()) if called(sentence) <= has), None)
+        sentence = f"{estimator.__name__} has no method {name!r}: {told or ANSWERS[estimator.__name__]}."
+        setattr(estimator, name, Absent(sentence))
+
+
+def is_absent(estimator: type, name: str) -> bool:
+    """Whether a name stands for a method that the class has not."""
+    return isinstance(inspect.getattr_static(estimator, name, None), Absent)
 
 
 def called(sentence: str) -> set[str]:

@@ -230,3 +230,86 @@ def test_a_disk_that_is_full_is_named(on_disk, setting, folder):
 
 
 @pytest.mark.parametrize("kept", [0, 2800])
+def test_features_that_lie_on_disk_train_to_the_same_bits(kept, folder, tmp_path, monkeypatch):
+    from recurra.features import chain
+
+    def fitted(data):
+        own = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "wide": False, "features": "statistics"}
+        return recurra.SequenceClassifier(**own, checkpoint_dir=tmp_path / f"run-{len(runs)}").fit(data)
+
+    runs = []
+    data = recurra.load(folder, on_disk="always", sample_rate_hz=4)
+    runs.append(fitted(recurra.load(folder, on_disk="never", sample_rate_hz=4)))
+    monkeypatch.setattr(chain, "KEPT_BYTES", kept)
+    written = []
+    monkeypatch.setattr(chain, "keep_all", lambda *a, **b: written.append(1) or keep_all(*a, **b))
+    runs.append(fitted(data))
+    assert len(written) == 2  # of the raw features, and of what the network reads
+    one, other = ({name: own.tobytes() for name, own in run.model_.weights.items()} for run in runs)
+    assert one == other
+    assert list((tmp_path / "cache" / "rows").iterdir()) == []
+    assert runs[0].predict_proba(data).tobytes() == runs[1].predict_proba(data).tobytes()
+
+
+def test_a_run_on_a_pattern(folder, tmp_path, monkeypatch):
+    pattern = f"{folder}/*.parquet"
+    run = recurra.train(
+        pattern, out=tmp_path / "run", on_disk="always", hidden_size=4, max_epochs=1, wide=False, test=0
+    )
+    rows = predict(tmp_path / "run", pattern)
+    assert len(rows) == 30
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["data"], config["data_kind"]) == (pattern, "file")
+    assert run.metrics["n_test"] == 0
+    assert len(predict(tmp_path / "run", folder / "part-1.parquet")) == 10
+
+
+def tables(folder, *contents):
+    folder.mkdir(exist_ok=True)
+    for number, content in enumerate(contents):
+        (folder / f"{number}.csv").write_text(content)
+    return f"{folder}/*.csv"
+
+
+@pytest.mark.parametrize(
+    ("head", "one", "other", "words", "said"),
+    [
+        ("label", "01", "mf", {}, "labels are words"),
+        ("group", "11", ["01", "01"], {}, "groups are words"),
+        ("s", "11", "mm", {"static": "s"}, "the static input 's' is words"),
+    ],
+)
+def test_says_what_is_no_number_in_every_file(head, one, other, words, said, tmp_path, monkeypatch):
+    """Seen to fail: 1 in one file and "01" in another were two groups, and 0 and "m" classes of one labeler."""
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    made = [
+        f"id,time,x,{head}\n" + "".join(f"{name},{t},{t},{cells[t % 2]}\n" for t in range(9))
+        for name, cells in (("a", one), ("b", other))
+    ]
+    pattern = tables(tmp_path / "data", *made)
+    for word in ("always", "never"):
+        with pytest.raises(DataError, match=f"{said} in some files and numbers in others"):
+            recurra.load(pattern, on_disk=word, **words)
+
+
+def test_is_read_again_where_only_the_content_changed(tmp_path, monkeypatch):
+    """Seen to fail with size and time of modification alone, which copies keep."""
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    text = "id,time,x\n" + "".join(f"a,{t},1\n" for t in range(9))
+    pattern = tables(tmp_path / "data", text, text.replace("a", "b"))
+    assert recurra.load(pattern, on_disk="always").records[0].values[0] == 1
+    file = tmp_path / "data" / "0.csv"
+    before = file.stat()
+    time.sleep(0.02)
+    file.write_text(text.replace(",1\n", ",2\n"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert recurra.load(pattern, on_disk="always").records[0].values[-1] == 2
+
+
+@pytest.mark.parametrize("size", [None, 100])
+def test_is_read_again_where_values_were_cleared_away(size, folder, tmp_path):
+    whole = recurra.load(folder, on_disk="never")
+    recurra.load(folder, on_disk="always")
+    (kept,) = (tmp_path / "cache" / "tables").iterdir()
+    (kept / "values.float64").unlink() if size is None else os.truncate(kept / "values.float64", size)
+    same(recurra.load(folder, on_disk="always"), whole)

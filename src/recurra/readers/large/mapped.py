@@ -143,10 +143,10 @@ def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
     setting = "$RECURRA_CACHE"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")
+        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")  # noqa: SIM115 # closed below
     except OSError:  # much data is predicted where only the folder for such files may be written to
         folder, setting = Path(tempfile.gettempdir()), "$TMPDIR"
-        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")
+        opened = tempfile.TemporaryFile(dir=folder, prefix="rows-")  # noqa: SIM115 # closed below
     lengths: list[int] = []
     with named(folder, setting), opened as file:
         for array in arrays:
