@@ -18,8 +18,10 @@ from typing import IO, Any
 import numpy as np
 
 # Memory that pages of a mapped file may take before they are given back, and how often that is looked at.
-RESIDENT_BYTES = 1 << 27
+RESIDENT_BYTES = 1 << 26
 _SECONDS = 0.005
+# How much more libraries may have become each time that pages were given back.
+_GROWTH = 1 << 20
 # What `read_ahead` fetches at once, arrays and bytes; of longer ones the system reads on by itself where it is read.
 _ARRAYS_AHEAD, _BYTES_AHEAD = 64, 1 << 22
 
@@ -179,7 +181,8 @@ def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:
             return
         if _resident() > others + RESIDENT_BYTES:
             there.madvise(mmap.MADV_DONTNEED)
-            others = _resident()
+            # What was touched again meanwhile counts as libraries' for a moment, and must not add up.
+            others = min(others + _GROWTH, _resident())
         del there
 
 
