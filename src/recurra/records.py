@@ -94,6 +94,8 @@ class Dataset:
         One name per column of what is known in advance of series.
     static_names : sequence of str, optional
         One name per static input of sequences.
+    label_columns : sequence of str
+        Columns of a table of texts without a label that hold classes or numbers to predict, the likeliest first.
     """
 
     records: Sequence[Record]
@@ -105,6 +107,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     known_names: Sequence[str] | None = None
     static_names: Sequence[str] | None = None
+    label_columns: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.records)

@@ -1,6 +1,7 @@
 """``look``: sentences for people, one flat object for programs."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -126,3 +127,97 @@ def test_parquet_is_read_under_a_limit_of_data_that_its_allocator_would_use_up(t
     )
     assert done.returncode == 0, done.stderr
     assert "2,000 sequences" in done.stdout or "2000 sequences" in done.stdout
+
+
+WORDS = re.split(
+    " ", "pump leaks oil at gate and no power was found after reset valve stuck again motor runs hot"
+)
+rng = np.random.default_rng(0)
+N = 120
+
+
+def texts(count=N):
+    return [" ".join(rng.choice(WORDS, int(rng.integers(4, 12)))) for _ in range(count)]
+
+
+# A column beside texts, the estimator that suits it, words of the next command, and what is said beside.
+BESIDE = {
+    "two classes": (
+        rng.choice(["open", "closed"], N),
+        "TextClassifier",
+        "--label beside",
+        "may hold classes",
+    ),
+    "yes and no": (rng.choice(["true", "false"], N), "TextClassifier", "--label beside", "may hold classes"),
+    "forty names": ([f"dept {i % 40}" for i in range(N)], "TextClassifier", "--label beside", "hold classes"),
+    "stars": (rng.integers(1, 6, N), "TextClassifier", "--label beside", "task='regress' learns them as"),
+    "prices": (
+        [f"{x:.2f}" for x in rng.normal(90, 9, N)],
+        "TextRegressor",
+        "--label beside",
+        "holds numbers",
+    ),
+    "minutes": (
+        rng.integers(0, 900, N),
+        "TextRegressor",
+        "--task regress --label beside",
+        "task='classify' if",
+    ),
+    "tickets": (
+        rng.permutation(9000)[:N],
+        "TextGenerator",
+        "--task generate",
+        "label='beside' learns them if",
+    ),
+    "counted": (range(1, N + 1), "TextGenerator", "--task generate", ""),
+    "keys": ([f"T-{i:04d}" for i in rng.permutation(N)], "TextGenerator", "--task generate", ""),
+    "sixty names": (
+        [f"D{i % 60}" for i in range(N)],
+        "TextGenerator",
+        "--task generate",
+        "label='beside' learns",
+    ),
+    "free text": (
+        texts(),
+        "TextGenerator",
+        "--task generate",
+        "source='text' and target='beside' learn to turn",
+    ),
+    "days": ([f"2024-01-{i % 9 + 1:02d}" for i in range(N)], "TextGenerator", "--task generate", ""),
+    "gaps": (rng.choice(["a", "b", ""], N), "TextGenerator", "--task generate", "'beside' must be filled"),
+    "one name": (["open"] * N, "TextGenerator", "--task generate", ""),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("first", ["text", "beside"])
+def test_a_column_beside_texts_is_taken_for_what_it_plainly_holds(tmp_path, name, first):
+    column, task, words, told = BESIDE[name]
+    rows = [
+        (text, cell) if first == "text" else (cell, text) for text, cell in zip(texts(), column, strict=True)
+    ]
+    head = "text,beside" if first == "text" else "beside,text"
+    (tmp_path / "t.csv").write_text(f"{head}\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    found = recurra.look(tmp_path / "t.csv")
+    assert found.task == task
+    assert found.next_command.endswith(words) or f"{words} --class-weight" in found.next_command
+    said = " ".join([*found.remarks, *found.problems])
+    assert told in said
+    # Where one is chosen, the other reading is told too; and it can be asked for.
+    assert ("task='generate' learns to write" in said) == (
+        task != "TextGenerator" or "learns" in told or "once" in told
+    )
+    assert recurra.look(tmp_path / "t.csv", task="generate").task == "TextGenerator"
+
+
+@pytest.mark.parametrize("name", ["two classes", "prices", "minutes"])
+def test_the_next_command_on_texts_trains_what_it_says(cli, tmp_path, monkeypatch, name):
+    import shlex
+
+    column, task, _, _ = BESIDE[name]
+    rows = zip(texts(), column, strict=True)
+    (tmp_path / "t.csv").write_text("text,beside\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    monkeypatch.chdir(tmp_path)
+    command = shlex.split(recurra.look("t.csv").next_command)
+    assert cli(*command[1:], "--max-epochs", 1, "-q").code == 0
+    assert type(recurra.load_model(tmp_path / "runs" / "t" / "model.recurra")).__name__ == task

@@ -68,6 +68,8 @@ def look(
     check_choice("look", "task", task, [*TASKS, None])
     options = as_task_reads(task, data, options)
     dataset = RunData.of(load_any(data, **options), Findings())
+    if task is None:
+        dataset, options = _with_label(data, dataset, options)
     divided = _divided(dataset, test_of(test), by, options)
     found = inspect(dataset) if divided is None else inspect(dataset, train=divided.train, test=divided.test)
     given = {
@@ -90,7 +92,25 @@ def look(
     own = [hindrance] if hindrance and not _told(hindrance, told) else []
     problems = [*_on_broken(broken, opened, len(dataset)), *told, *own]
     command = "" if blocked else _next(data, dataset, task, {**options, **given, **settings})
-    return replace(found, problems=problems, remarks=remarks, settings=settings, next_command=command)
+    suits = TASKS[task].get(dataset.kind, found.task)
+    return replace(
+        found, problems=problems, remarks=remarks, settings=settings, next_command=command, task=suits
+    )
+
+
+def _with_label(data: Any, dataset: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return texts with the labels that stand plainly beside them, and the words that read them so."""
+    for label in dataset.label_columns[:1]:
+        named = {**options, "label": label}
+        try:
+            labelled = load_any(data, **named)
+        except DataError as error:  # such as a label that is missing
+            return replace(dataset, notes=(*dataset.notes, str(error))), dict(options)
+        writing = "Without a label, task='generate' learns to write such texts."
+        about = [note for note in dataset.notes if note not in labelled.notes]
+        labelled = replace(labelled, notes=(*labelled.notes, *about, writing))
+        return RunData.of(labelled, Findings()), named
+    return dataset, dict(options)
 
 
 def _told(hindrance: str, problems: Sequence[str]) -> bool:
@@ -172,4 +192,6 @@ def _task(dataset: Any) -> str:
         return "generate"
     if dataset.y is None and dataset.kind == "sequence":
         return "anomaly"
+    if dataset.kind == "text" and dataset.many_numbers():
+        return "regress"
     return choose_task(dataset)

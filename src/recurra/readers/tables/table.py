@@ -177,17 +177,8 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
         check_full_rows(columns)
         dataset = _texts(columns, words)
         if not words.label and not targets:
-            left = text.classes_beside(columns, [words.text, words.id, words.group, *static])
-            notes += [
-                f"{columns.who}: the column {name!r} may hold classes; label={name!r} learns them."
-                for name in left[:1]
-            ]
-            if not left:
-                left = text.numbers_beside(columns, [words.text, words.id, words.group, *static])
-                notes += [
-                    f"{columns.who}: {_columns_of_numbers(left)} numbers; label={name!r} learns them."
-                    for name in left[:1]
-                ]
+            labels, own = _beside_texts(columns, [words.text, words.id, words.group, *static])
+            dataset, notes = replace(dataset, label_columns=labels), notes + own
     elif found := nested_cells.sequence_columns(columns, words.channels):
         words, own = nested_cells.with_label(columns, words, found)
         notes += own
@@ -210,8 +201,35 @@ def from_columns(columns: Columns, words: TableOptions) -> Dataset:
     return replace(dataset, source=columns.who, notes=_together(notes, columns, dataset))
 
 
-def _columns_of_numbers(names: Sequence[str]) -> str:
-    return f"the column {names[0]!r} holds" if len(names) == 1 else f"the columns {listing(names, 3)} hold"
+def _beside_texts(columns: Columns, taken: Sequence[str | None]) -> tuple[list[str], list[str]]:
+    """Return the columns that plainly hold labels of texts, and sentences on them and on others that may."""
+    classes = [n for n in text.classes_beside(columns, taken) if not time_columns.holds_dates(columns, n)]
+    numbers = text.numbers_beside(columns, taken)
+    numbered = [name for name in numbers if text.may_be_ids(columns[name])]
+    plain = [name for name in numbers if name not in numbered]
+    notes = [f"the column {n!r} may hold classes; label={n!r} learns them." for n in classes[:1]]
+    if plain:
+        several = f"columns {listing(plain, 3)} hold" if len(plain) > 1 else f"column {plain[0]!r} holds"
+        notes.append(f"the {several} numbers; label={plain[0]!r} learns them.")
+    if not notes:
+        names = text.classes_beside(columns, taken, most=len(columns[columns.names[0]]))
+        notes = [
+            f"the column {name!r} holds many different names, each of them again and again: label={name!r} learns them if "
+            f"they are classes, group={name!r} keeps texts of one together in a split; without a label task='generate' "
+            "learns to write such texts."
+            for name in names[:1]
+            if not time_columns.holds_dates(columns, name)
+        ]
+        notes += [
+            f"the column {name!r} holds whole numbers, each of them once: label={name!r} learns them if they are numbers "
+            "to predict and no ids; without a label task='generate' learns to write such texts."
+            for name in numbered[:1]
+        ]
+    notes += [
+        f"the column {name!r} holds texts too; source={taken[0]!r} and target={name!r} learn to turn one into the other."
+        for name in text.texts_beside(columns, [*taken, *classes])[:1]
+    ]
+    return [*classes, *plain], [f"{columns.who}: {note}" for note in notes]
 
 
 def _together(notes: Sequence[str], columns: Columns, dataset: Dataset) -> tuple[str, ...]:

@@ -312,6 +312,8 @@ def check_no_texts(columns: Columns, names: Sequence[str]) -> None:
     numbers = [
         name for name in others if columns[name].dtype.kind in "if" or _is_numbers(str(columns[name][0]))
     ]
+    if _are_texts(columns[found[0]]):  # beside words a number that counts them is one to learn
+        numbers = [n for n in numbers if _may_be_targets(columns[n]) and not may_be_ids(columns[n])]
     if any(_is_a_text(name) for name in found):
         raise DataError(f"{columns.who}: {_without_header(columns, found, classes or numbers)}")
     numbered = not label and len(found) == 1 and bool(numbers)
@@ -350,16 +352,27 @@ def _without_header(columns: Columns, found: Sequence[str], others: Sequence[str
     )
 
 
-def classes_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
-    """Return the columns that no word names and that may hold the classes of texts."""
-    left = [name for name in columns.names if name not in set(taken)]
-    return [name for name in left if columns[name].dtype.kind in "OUT" and _may_be_classes(columns[name])]
+def classes_beside(columns: Columns, taken: Iterable[str | None], *, most: int = _MOST_CLASSES) -> list[str]:
+    """Return the columns that no word names and that may hold the classes of texts, at most so many different ones."""
+    left = [name for name in columns.names if name not in set(taken) and columns[name].dtype.kind in "OUT"]
+    return [name for name in left if _may_be_classes(columns[name], most=most)]
 
 
 def numbers_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
     """Return the columns that no word names and that hold numbers, but for one that counts the rows."""
     left = [name for name in columns.names if name not in set(taken)]
     return [name for name in left if _may_be_targets(columns[name])]
+
+
+def texts_beside(columns: Columns, taken: Iterable[str | None]) -> list[str]:
+    """Return the columns that no word names and that hold texts."""
+    return [name for name in columns.names if name not in set(taken) and _are_texts(columns[name])]
+
+
+def may_be_ids(column: np.ndarray) -> bool:
+    """Return whether a column holds whole numbers each of which stands there once, as ids do."""
+    cells = [str(cell).strip() for cell in column.tolist() if cell is not None and cell == cell]
+    return len(set(cells)) == len(cells) > 1 and all(re.fullmatch(r"\+?\d+(\.0*)?", cell) for cell in cells)
 
 
 def _may_be_targets(column: np.ndarray) -> bool:
@@ -395,10 +408,10 @@ def _is_a_text(cell: str) -> bool:
     return len(cell.split()) >= _WORDS_OF_A_TEXT or (len(cell) >= _LETTERS_OF_A_TEXT and not cell.isascii())
 
 
-def _may_be_classes(column: np.ndarray) -> bool:
+def _may_be_classes(column: np.ndarray, *, most: int = _MOST_CLASSES) -> bool:
     """Return whether a column of words has few that come again and again."""
     cells = [str(cell).strip() for cell in column.tolist()]
     different = {cell for cell in cells if cell}
-    return 1 < len(different) <= min(_MOST_CLASSES, len(cells) // 2) and not _is_numbers(
-        next(iter(different))
-    )
+    if not 1 < len(different) <= min(most, len(cells) // 2):
+        return False
+    return not all(_NUMBER.fullmatch(part) for part in re.split(r"[,;|\s]+", min(different)) if part)
