@@ -1,11 +1,14 @@
 """The statistical part of a forecaster: its weight, its files, its states, and no bit moved by other series."""
 
+import re
+
 import numpy as np
 import pytest
 
 import recurra
 from recurra import Forecaster, store
 from recurra.errors import StoreError, UsageError
+from recurra.serving import smoothing
 
 BARE = {"random_state": 0, "verbose": 0}
 
@@ -38,6 +41,27 @@ def test_a_short_series_is_forecast_without_the_network():
     assert "too short for a network" in sentence
     judged = model.evaluate(values[-12:]).metrics
     assert judged["mae"] < 0.75 * min(judged["mae_last_value"], judged["mae_seasonal_naive"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_sentence_names_a_method_for_the_end_of_one_history_alone(seed, count):
+    rng = np.random.default_rng(seed)
+    kinds = (np.cumsum(rng.normal(size=60)), passengers(seed, 60), np.r_[rng.normal(size=40), np.ones(20)])
+    walk, pattern = kinds[seed % 3], rng.normal(size=7)
+    model = Forecaster(horizon=4, **BARE).fit(walk if count == 1 else [walk, walk[::-1]])
+    (end, method) = re.search(
+        r"forecast alone, chosen anew from each history that is forecast from \(at the end of the ([a-z ]+): (.+?)\), bec",
+        model.recipe_,
+    ).groups()
+    assert end == ("history" if count == 1 else "first series")
+    at_the_end = smoothing.forecast(walk, 4)
+    assert method == at_the_end.method + (f", season {at_the_end.season}" * (at_the_end.season > 1))
+    first = model.predict() if count == 1 else model.predict()[0]
+    np.testing.assert_allclose(first, at_the_end.point, rtol=1e-6, atol=1e-9)
+    # From another history it is another one: the value one season before, which is exact here.
+    np.testing.assert_allclose(model.predict(np.resize(pattern, 70)), np.resize(pattern, 74)[-4:], rtol=1e-6)
+    assert "one season of 7 steps before" not in model.recipe_
 
 
 def test_a_pure_season_goes_on_exactly():

@@ -145,10 +145,14 @@ def _tried(
 
 
 def _sentence(given: GivenSeries, horizon: int, part: dict[str, Any], weight: float, why: str) -> str:
+    """Return in words what is decided for good, the weight, and what at every forecast, with one instance of it."""
     if weight == 0:
         return f"Recipe: the network alone, because {why}."
     one = smoothing.forecast(given.values[0][:, 0], horizon, seasons=part["seasons"], search=part["search"])
     season = f", season {one.season}" if one.season > 1 else ""
-    of_first = "" if len(given) == 1 else " for the first series"
+    channel = "" if given.values[0].shape[1] == 1 else ", first channel"
+    end = f"at the end of the {'history' if len(given) == 1 else 'first series'}{channel}"
     share = "alone" if weight == 1 else f"with weight {weight:g}, the network with {1 - weight:g}"
-    return f"Recipe: the statistical forecast {share}, {one.method}{of_first}{season}, because {why}."
+    # The weight is of this model; what the statistical part is follows from each history that a forecast goes on from.
+    anew = f"chosen anew from each history that is forecast from ({end}: {one.method}{season})"
+    return f"Recipe: the statistical forecast {share}, {anew}, because {why}."
