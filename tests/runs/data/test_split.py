@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.io.wavfile
 
+import recurra
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
 from recurra.runs.data import split
@@ -100,3 +102,25 @@ def test_one_example_of_each_class_can_be_learned_where_a_test_part_has_them():
         split.check_classes_left(data, split.Split(data, dataset(3, label="xyz"), ""))
     with pytest.raises(DataError, match="each of the 12 sequences has a label of its own"):
         split.check_classes_left(data, split.Split(data, None, ""))
+
+
+@pytest.mark.parametrize("kind", ["a.wav", "a.npy", "folder"])
+def test_what_one_recording_is_advised_can_be_done(kind, tmp_path):
+    values = np.sin(np.arange(400) / 9).astype(np.float32)
+    path = tmp_path / kind
+    if kind == "a.wav":
+        scipy.io.wavfile.write(path, 100, values)
+    elif kind == "a.npy":
+        np.save(path, values[None, :, None])
+    else:
+        path.mkdir()
+        np.save(path / "a.npy", values[:, None])
+    quick = {"task": "anomaly", "max_epochs": 1, "random_state": 0, "verbose": 0, "out": tmp_path / "run"}
+    with pytest.raises(DataError, match="holds one sequence") as caught:
+        recurra.train(path, **quick)
+    said = str(caught.value)
+    assert "forecast" not in said  # which takes a table, as id= does
+    assert "id=" not in said
+    assert said.endswith("hold nothing out with test=0.")
+    recurra.train(path, test=0, **quick)
+    assert (tmp_path / "run" / "model.recurra").exists()

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recurra.array_summaries import check_finite
@@ -12,6 +13,8 @@ from recurra.checks import counted
 from recurra.errors import DataError, UsageError
 from recurra.inspection.kinds import one_of, records
 from recurra.plain_arrays import as_sequences
+from recurra.readers.arrays import SUFFIXES as ARRAYS
+from recurra.readers.signals.signal import SUFFIXES as SIGNALS
 from recurra.records import Dataset, RunData, findings_of
 from recurra.runs.data.alignment import aligned
 from recurra.runs.data.sources import load_like
@@ -122,11 +125,9 @@ def divide(
     if by is None and data.kind == "text" and data.y is None and len(data) > 1:
         return _end_held_out(data, share)
     if len(data) == 1 and data.kind == "sequence" and by is None:
-        target = options.get("target") or (data.channel_names or (None,))[0]
         raise DataError(
             f"train: {data.source or 'the data'} holds one sequence, so that none can be held out. Give a test set with "
-            "test=, name the column that tells several sequences apart with id=, or, if its next values are to be "
-            f"forecast, pass task='forecast'{f' target={target!r}' if isinstance(target, str) else ''}."
+            f"test=, {_other_ways(data, options)}."
         )
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
@@ -135,6 +136,18 @@ def divide(
             "file with test=, or 0 to hold nothing out."
         )
     return Split(train, held, f"{_reason(data, share, by)}: {len(train)} train, {len(held)} test.")
+
+
+def _other_ways(data: Dataset, options: Mapping[str, Any]) -> str:
+    """Return what else makes one sequence fit to be trained and judged on, after a comma; only a table has columns."""
+    source = Path(data.source or "")
+    if data.source and (source.is_dir() or source.suffix.lower() in (*SIGNALS, *ARRAYS)):
+        return "put several recordings into one folder, or hold nothing out with test=0"
+    target = options.get("target") or (data.channel_names or (None,))[0]
+    return (
+        "name the column that tells several sequences apart with id=, or, if its next values are to be forecast, pass "
+        f"task='forecast'{f' target={target!r}' if isinstance(target, str) else ''}"
+    )
 
 
 def _end_held_out(data: Dataset, share: float) -> Split:
