@@ -382,3 +382,31 @@ def test_a_service_manager_ends_it_and_the_state_is_kept(make, tmp_path, name, s
         assert last == "Interrupted."
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_lines_without_a_header_are_read_as_the_file_whose_first_column_is_the_time(cli, tmp_path, channels):
+    rng = np.random.default_rng(channels)
+    for number in range(12):
+        folder = tmp_path / "data" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = rng.normal(number % 2, 0.3, (12, channels)).round(3).tolist()
+        lines = [",".join(map(str, [step * 0.5, *row])) for step, row in enumerate(rows)]
+        (folder / f"{number + 20}.csv").write_text("\n".join(lines) + "\n")
+    run = tmp_path / "run"
+    words = ("--pooling", "last", "--max-epochs", 1, "--hidden-size", 4, "-q")
+    assert cli("train", tmp_path / "data", "-o", run, *words).code == 0
+    model = recurra.load_model(run / "model.recurra")
+    file = tmp_path / "data" / "a" / "20.csv"
+    (values,) = (one.values for one in recurra.load(tmp_path / "data") if (one.name or "").endswith("20.csv"))
+    assert values.shape == (12, channels)
+    expected = [model.predict_proba([values[: step + 1]])[0] for step in range(12)]
+    alone = tmp_path / "alone.csv"
+    alone.write_text("".join(",".join(map(str, row)) + "\n" for row in values.tolist()))
+    for given_as in (file, alone):
+        found = answers(cli("stream", run, given_as, "--proba"))
+        shares = [[line["probabilities"][name] for name in "ab"] for line in found]
+        np.testing.assert_allclose(shares, expected, atol=1e-6)
+    wider = tmp_path / "wider.csv"
+    wider.write_text("0.5," * channels + "1,2\n1,2\n")
+    assert "cells" in cli("stream", run, wider).err  # two more cells than channels: not as in training

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from recurra.readers.tables.number_formats import NotANumberError, Numerals
 # A longer line is no row of numbers; it is not kept in memory.
 MAX_LINE_BYTES = 2**20
 _CHUNK_BYTES = 2**16
+# What channels are called that have no name: by their column, from 0.
+_NUMBERED = re.compile(r"(?:channel|column)_(\d+)")
 FORMATS = ("auto", "jsonl", "csv", "text")
 
 
@@ -235,7 +238,7 @@ class Lines:
                     f"stream: the static inputs {listing(self._static)} are columns of the rows, but the first line is no "
                     "header. Name the columns."
                 )
-            self._columns, self._width = list(range(self._channels)), self._channels
+            self._columns, self._width = self._without_header(cells)
         if len(cells) != self._width:
             raise self._bad(f"it has {counted(len(cells), 'cell')}; {self._expected()} expected")
         row = []
@@ -247,6 +250,21 @@ class Lines:
         static = [self._cell(cells[column]) for column in self._static_columns]
         name = None if self._name_column is None else cells[self._name_column]
         return Row(row, name, static=static or None)
+
+    def _without_header(self, cells: list[str]) -> tuple[list[int], int]:
+        """Return the columns of the channels where nothing names them, and how many cells a row has.
+
+        Channels of files without a header are called by their places, channel_1 and channel_2 where the first column was
+        the time; a row as wide as those files has them at these places, one of the channels alone has them in order.
+        """
+        places = [int(found[1]) for name in self._names or () if (found := _NUMBERED.fullmatch(name))]
+        if len(places) < self._channels or len(cells) != max(places) + 1 or len(cells) == self._channels:
+            return list(range(self._channels)), self._channels
+        left = [str(place + 1) for place in range(len(cells)) if place not in places]
+        self._warn(
+            f"not read: {'columns' if len(left) > 1 else 'column'} {', '.join(left)} of each line, as in training."
+        )
+        return places, len(cells)
 
     def _number(self, cell: str) -> float | None:
         """Return a cell as the tables of the training are read, None if it is no number."""
