@@ -89,10 +89,11 @@ def label_leaks(dataset: Dataset, channels: list[Channel]) -> list[str]:
         labels = dataset.y
         if labels.ndim != 1 or labels.dtype == object:
             return []
-        values = np.stack([record.values[0] for record in dataset.records])
         arrays = [record.values for record in dataset.records]
         looks = (findings_of(dataset) or Findings()).looks(arrays)
         steady = np.all(steady_channels(arrays, looks), axis=0)
+        # Of data on disk a first row costs as much as the sequence.
+        values = np.stack([array[0] for array in arrays]) if steady.any() else np.empty((0, len(channels)))
     names = [channels[i].name for i in np.flatnonzero(steady) if _equals_label(values[:, i], labels)]
     if not dataset.labels_per_step:
         names += _static_leaks(dataset, labels)
