@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from recurra.array_summaries import as_float32
 from recurra.checks import counted, did_you_mean, where
-from recurra.datasets.fetch import cache_folder
 from recurra.errors import DataError, StoreError, UsageError
 from recurra.features.prepared_rows import KEPT_BYTES, PreparedRows
 from recurra.features.rows.alignment import Alignment
@@ -303,7 +303,14 @@ class Chain:
 
 def _kept(rows: Iterable[np.ndarray]) -> list[np.ndarray]:
     """Return rows of features in memory, or in a file where they are many."""
-    return keep_all(rows, cache_folder() / "rows", in_memory=KEPT_BYTES // 4)
+    return keep_all(rows, _folder, in_memory=KEPT_BYTES // 4)
+
+
+def _folder() -> Path:
+    # What can download takes longer to load than a small model does.
+    from recurra.datasets.fetch import cache_folder
+
+    return cache_folder() / "rows"
 
 
 def _applied(steps: Sequence[Feature], sequence: np.ndarray) -> np.ndarray:

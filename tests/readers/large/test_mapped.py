@@ -64,12 +64,14 @@ def test_a_batch_of_arrays_in_a_mapped_file_is_asked_for():
 
 
 def test_a_thread_reads_on_while_others_map_files(tmp_path):
-    kept = [own for _ in range(20) for own in mapped.keep_all([np.ones((50, 2))], tmp_path, in_memory=0)]
+    kept = [
+        own for _ in range(20) for own in mapped.keep_all([np.ones((50, 2))], lambda: tmp_path, in_memory=0)
+    ]
     ended = threading.Event()
 
     def others():
         while not ended.is_set():
-            mapped.keep_all([np.ones((5, 2))], tmp_path, in_memory=0)
+            mapped.keep_all([np.ones((5, 2))], lambda: tmp_path, in_memory=0)
 
     makers = [threading.Thread(target=others) for _ in range(2)]
     before = sys.getswitchinterval()
@@ -99,7 +101,7 @@ def test_long_arrays_are_read_on_by_the_system():
 def test_arrays_are_kept_in_memory_and_beyond_in_a_file(in_memory, dtype, tmp_path):
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(length, 3)).astype(dtype) for length in (5, 0, 40, 1, 300, 7)]
-    kept = mapped.keep_all(iter(arrays), tmp_path / "rows", in_memory=in_memory)
+    kept = mapped.keep_all(iter(arrays), lambda: tmp_path / "rows", in_memory=in_memory)
     assert [array.dtype for array in kept] == [dtype] * 6
     for own, array in zip(kept, arrays, strict=True):
         np.testing.assert_array_equal(own, array)
@@ -109,14 +111,14 @@ def test_arrays_are_kept_in_memory_and_beyond_in_a_file(in_memory, dtype, tmp_pa
 
 
 def test_nothing_is_kept_of_nothing(tmp_path):
-    assert mapped.keep_all([], tmp_path, in_memory=0) == []
-    assert mapped.keep_all([np.zeros((0, 2))], tmp_path, in_memory=0)[0].shape == (0, 2)
+    assert mapped.keep_all([], lambda: tmp_path, in_memory=0) == []
+    assert mapped.keep_all([np.zeros((0, 2))], lambda: tmp_path, in_memory=0)[0].shape == (0, 2)
 
 
 def test_a_folder_that_cannot_be_written_to_is_replaced_by_that_of_the_system(tmp_path):
     (tmp_path / "cache").touch()  # no folder
     arrays = [np.full((9, 2), i) for i in range(3)]
-    kept = mapped.keep_all(arrays, tmp_path / "cache" / "rows", in_memory=0)
+    kept = mapped.keep_all(arrays, lambda: tmp_path / "cache" / "rows", in_memory=0)
     np.testing.assert_array_equal(kept, arrays)
 
 
@@ -131,7 +133,7 @@ def test_a_full_disk_is_named_with_what_chooses_another(writable, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, hard))
     try:
         with pytest.raises(OSError) as caught:
-            mapped.keep_all([np.zeros((1000, 2))] * 4, folder, in_memory=0)
+            mapped.keep_all([np.zeros((1000, 2))] * 4, lambda: folder, in_memory=0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.filename == str(folder if writable else tempfile.gettempdir())

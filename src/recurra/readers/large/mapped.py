@@ -6,11 +6,10 @@ that would take too much memory to a file of their own.
 
 import mmap
 import os
-import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -104,16 +103,16 @@ def _address(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> list[np.ndarray]:
+def keep_all(arrays: Iterable[np.ndarray], folder: Callable[[], Path], *, in_memory: int) -> list[np.ndarray]:
     """Return arrays as a list; where they take more than so many bytes together, they lie in a file that nobody else sees.
 
     Parameters
     ----------
     arrays : iterable of ndarray of shape (time, channels)
         All of one dtype and as many channels; made one by one.
-    folder : Path
-        Of the file, which is gone with the process or with the arrays; where it cannot be written to, the file is in the
-        system's folder for such files.
+    folder : callable () -> Path
+        Gives the folder of the file, which is gone with the process or with the arrays. Where it cannot be written to, the
+        file is in the system's folder for such files.
     in_memory : int
         Bytes.
 
@@ -127,7 +126,7 @@ def keep_all(arrays: Iterable[np.ndarray], folder: Path, *, in_memory: int) -> l
     for array in made:
         size += array.nbytes
         if size > in_memory:
-            return _in_a_file(_handed_on(kept, array, made), folder)
+            return _in_a_file(_handed_on(kept, array, made), folder())
         kept.append(array)
     return kept
 
@@ -142,6 +141,8 @@ def _handed_on(kept: list[np.ndarray], last: np.ndarray, more: Iterator[np.ndarr
 
 
 def _in_a_file(arrays: Iterable[np.ndarray], folder: Path) -> list[np.ndarray]:
+    import tempfile  # which loads random and hashing
+
     setting = "$RECURRA_CACHE"
     try:
         folder.mkdir(parents=True, exist_ok=True)
