@@ -1,5 +1,7 @@
 """`TrainedOn` of more steps than are looked at: what is kept is a part of what would be, and still tells."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,16 @@ def test_hashes_are_joined_a_portion_at_a_time(joined, monkeypatch):
     whole = TrainedOn.of_values(sequences)
     monkeypatch.setattr(training_digests, "_JOINED", joined)
     np.testing.assert_array_equal(TrainedOn.of_values(sequences).stretches, whole.stretches)
+
+
+def test_a_file_with_its_hashes_in_another_order_tells_the_same(tmp_path):
+    rng = np.random.default_rng(2)
+    sequences = [rng.normal(size=(60, 2)) for _ in range(20)]
+    kept = TrainedOn.of_values(sequences)
+    dataclasses.replace(kept, stretches=rng.permutation(kept.stretches)).save(tmp_path / "trained-on")
+    asked = [*(own[7:50] for own in sequences[::2]), *(rng.normal(size=(40, 2)) for _ in range(5))]
+    for own in (kept, TrainedOn.load(tmp_path / "trained-on")):
+        found = own.overlap(asked)
+        assert (found.known, found.in_part, found.total) == (10, 10, 15)
+    assert kept.overlap([own[:30] for own in sequences], things="steps").known == 600
+    assert dataclasses.replace(kept, stretches=kept.stretches[:0]).overlap(asked).known == 0

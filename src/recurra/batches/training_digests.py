@@ -167,7 +167,7 @@ class TrainedOn:
         whole = [digest in known for _, digest in _with_digests(values, static)]
         part = [
             not there and _is_numbers(value) and self._known_steps(value) >= max(_PART * len(value), 1)
-            for value, there in zip(values, whole, strict=True)
+            for value, there in zip(read_ahead(values), whole, strict=True)
         ]
         return Overlap(sum(whole) + sum(part), len(values), sum(part), things)
 
@@ -176,7 +176,13 @@ class TrainedOn:
         rows = _row_hashes(value)
         hashes, places = _stretches(rows, self.steps)
         kept = hashes % np.uint64(self.every) == 0
-        there, places = np.isin(hashes[kept], self.stretches), places[kept]
+        hashes, places = hashes[kept], places[kept]
+        there = np.zeros(len(hashes), dtype=bool)
+        if len(
+            self.stretches
+        ):  # sorted, of which isin would know nothing: it sorted all of them for every sequence
+            nearest = np.searchsorted(self.stretches, hashes).clip(max=len(self.stretches) - 1)
+            there = self.stretches[nearest] == hashes
         covered = np.zeros(len(rows), dtype=bool)
         # From the first of some known ones that follow each other to the end of the last: between them nothing changes.
         edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))
@@ -219,7 +225,7 @@ class TrainedOn:
             raise StoreError(
                 f"{path}: is damaged: it must hold digests of training data. Remove it, or train again."
             )
-        return cls(np.frombuffer(whole.tobytes(), "V16"), stretches, steps, every)
+        return cls(np.frombuffer(whole.tobytes(), "V16"), np.sort(stretches), steps, every)
 
 
 def _is_numbers(value: Any) -> bool:
