@@ -173,3 +173,17 @@ def test_a_replacement_killed_half_way_is_completed(tmp_path, moment):
     assert (run / "config.json").read_text() == "new"
     assert (run / "notes.txt").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_was_to_replace_one_that_is_gone_is_not_taken_for_the_next(tmp_path):
+    folder, left = tmp_path / "run", tmp_path / ".run.new"
+    left.mkdir()
+    (left / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"holds a run that was not finished; .*recurra resume .*run$"):
+        opening.check_free(folder, force=False)
+    opening.check_free(folder, force=True)
+    folder.mkdir()
+    with ownership.new_run(folder) as run:
+        run.write_json("config.json", {"task": "classify"})
+    assert ownership.unfinished(folder).path == folder
+    assert not left.exists()

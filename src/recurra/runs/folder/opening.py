@@ -10,7 +10,7 @@ from typing import Any
 from recurra import folder_lock, store
 from recurra.errors import MissingDataError, RecurraError, StoreError, UsageError
 from recurra.runs.folder.files import CONFIG, MODEL, OURS, RunFolder
-from recurra.runs.folder.ownership import settle_to_read
+from recurra.runs.folder.ownership import settle_to_read, unfinished
 from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.serving.models.fitted_model import open_file
 from recurra.store import PARTIAL
@@ -199,7 +199,7 @@ def check_place(path: str | os.PathLike[str]) -> Path:
 
 def check_free(folder: Path, *, force: bool) -> None:
     """Raise UsageError if a run is in the folder, which is owned, and ``force`` is not given."""
-    if force or not any((folder / name).exists() for name in OURS):
+    if force or not (any((folder / name).exists() for name in OURS) or unfinished(folder)):
         return
     whole = (folder / MODEL).exists()
     state = "holds a run" if whole else "holds a run that was not finished"

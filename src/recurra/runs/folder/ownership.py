@@ -96,6 +96,9 @@ def new_run(folder: Path) -> contextlib.AbstractContextManager[RunFolder]:
 @contextlib.contextmanager
 def _in_place(folder: Path) -> Iterator[RunFolder]:
     _clear_partial(folder)
+    # One that was to replace a run which was removed by hand since: it is replaced, and must not be taken for this one.
+    _check_no_link(_growing(folder))
+    shutil.rmtree(_growing(folder), ignore_errors=True)
     with _removed_if_nothing_was_reached(folder):
         yield RunFolder(folder)
 
