@@ -178,9 +178,8 @@ class TrainedOn:
         kept = hashes % np.uint64(self.every) == 0
         hashes, places = hashes[kept], places[kept]
         there = np.zeros(len(hashes), dtype=bool)
-        if len(
-            self.stretches
-        ):  # sorted, of which isin would know nothing: it sorted all of them for every sequence
+        if len(self.stretches):
+            # They are sorted, which isin does not know: it would sort all of them again for every sequence.
             nearest = np.searchsorted(self.stretches, hashes).clip(max=len(self.stretches) - 1)
             there = self.stretches[nearest] == hashes
         covered = np.zeros(len(rows), dtype=bool)
