@@ -8,7 +8,7 @@ import torch
 
 from recurra.errors import UsageError
 from recurra.nn import LSTM, RNN, NetworkConfig, build, initialize
-from recurra.nn.initialization import recurrent_weight
+from recurra.nn.initialization import recurrent_weights
 
 
 def network(cell, initialization, hidden_size=64, **words):
@@ -104,6 +104,6 @@ def test_orthogonal_weights_are_torchs_and_the_thread_count_is_never_set(shape, 
         torch, "set_num_threads", None
     )  # one number for the process: other threads would keep it
     found, expected = torch.empty(shape), torch.empty(shape)
-    recurrent_weight(found, torch.Generator().manual_seed(3), identity=False)
+    recurrent_weights([found], torch.Generator().manual_seed(3), identity=False)
     torch.nn.init.orthogonal_(expected, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=5e-6)

@@ -7,7 +7,7 @@ import torch
 import recurra.kernels
 from recurra.errors import StoreError
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
-from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels
+from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels, quantiles
 
 
 def recordings(n, channels, seed=0, longest=60):
@@ -81,3 +81,14 @@ def test_a_file_that_makes_no_sense_is_refused(change):
     arrays = RandomKernels.fit(recordings(4, 3), random_state=0, n_features=84).to_arrays() | change
     with pytest.raises(StoreError, match="random kernels"):
         RandomKernels.from_arrays({n: a for n, a in arrays.items() if a is not None}, 3)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 17, 60])
+def test_quantiles_are_numpys_row_by_row(steps):
+    rng = np.random.default_rng(steps)
+    rows = rng.normal(size=(9, steps)).astype(np.float32)
+    rows[4] = np.round(rows[4])  # ties
+    shares = rng.random((9, 6))
+    shares[:, :3] = 0, 0.5, 1
+    expected = np.stack([np.quantile(row, own) for row, own in zip(rows, shares, strict=True)])
+    np.testing.assert_array_equal(quantiles(rows, shares), expected)

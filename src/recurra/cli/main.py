@@ -5,6 +5,7 @@ Nothing but click is imported until a verb is chosen, so that ``recurra --help``
 
 import ast
 import errno
+import gc
 import importlib
 import json
 import os
@@ -110,6 +111,9 @@ def main() -> None:
     code = NOT_DONE
     # Arrow's allocator takes a gigabyte at once and touches little of it; under a limit (ulimit -d) all of it counts.
     os.environ.setdefault("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+    # Importing makes some 100,000 objects that stay; walking over them every 700 new ones takes a fifth of a short run.
+    # Training makes no cycles at all (tests/training/test_garbage.py), so that nothing large waits for the walk.
+    gc.set_threshold(50_000, 20, 50)
     try:
         standard_streams.prepare(sys.argv[1:])
         end_on_signals()

@@ -1,6 +1,7 @@
 """How weights begin: what lets a gradient travel far before anything has been learned."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,14 @@ def initialize(
     bound = 1 / math.sqrt(recurrent.hidden_size)
     for name, weight in recurrent.named_parameters():
         gates = weight.detach().chunk(cell.blocks) if not name.startswith("weight_hr") else (weight.detach(),)
+        if initialization != "torch" and name.startswith("weight_hh"):
+            recurrent_weights(gates, generator, identity=initialization == "identity")
+            continue
         for gate in gates:  # views
             if name.startswith("gain"):  # of a layer normalization
                 nn.init.ones_(gate)
             elif initialization == "torch" and not name.startswith("bias_c"):
                 gate.uniform_(-bound, bound, generator=generator)
-            elif name.startswith("weight_hh"):
-                recurrent_weight(gate, generator, identity=initialization == "identity")
             elif name.startswith("weight"):
                 _input(gate, generator, small=initialization == "identity" and name.startswith("weight_ih"))
             else:
@@ -122,39 +124,47 @@ def _check(cell: Cell, initialization: str, max_length: int | None) -> None:
         )
 
 
-def recurrent_weight(gate: Tensor, generator: torch.Generator, *, identity: bool) -> None:
-    """Fill the recurrent weights of one gate: orthogonal, or the identity."""
+def recurrent_weights(gates: Sequence[Tensor], generator: torch.Generator, *, identity: bool) -> None:
+    """Fill the recurrent weights of gates of one shape: each orthogonal, or the identity."""
     if identity:
-        nn.init.eye_(gate)
+        for gate in gates:
+            nn.init.eye_(gate)
         return
-    draws = torch.empty_like(gate).normal_(generator=generator).double().numpy()
-    wide = draws.shape[0] < draws.shape[1]
-    found = _orthogonal(draws.T if wide else draws)
+    draws = np.stack([torch.empty_like(gate).normal_(generator=generator).double().numpy() for gate in gates])
+    wide = draws.shape[1] < draws.shape[2]
+    found = _orthogonal(draws.transpose(0, 2, 1) if wide else draws)
     with torch.no_grad():
-        gate.copy_(torch.from_numpy(found.T if wide else found))
+        for gate, one in zip(gates, found, strict=True):
+            gate.copy_(torch.from_numpy(one.T if wide else one))
 
 
 def _orthogonal(draws: np.ndarray) -> np.ndarray:
-    """Return the orthogonal columns of a tall matrix, as a QR whose R has a positive diagonal.
+    """Return the orthogonal columns of tall matrices, (matrices, rows, columns), as QRs whose R has a positive diagonal.
 
     The number of threads is never set here: it is one for the whole process, and a thread that started meanwhile kept
     it, so that its training gave other bits. Up to `_REFLECTED` columns Householder's reflections are summed in one
     order, whatever the threads; above them LAPACK's last digits, which hang on the threads, are rounded away to float32.
     """
-    rows, columns = draws.shape
+    _, rows, columns = draws.shape
     if columns > _REFLECTED:
         q, r = np.linalg.qr(draws)
-        return q * np.sign(np.diagonal(r))
-    left, found, mirrors = draws.copy(), np.eye(rows, columns), []
+        return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None]
+    left, mirrors = draws.copy(), []
+    found = np.tile(np.eye(rows, columns), (len(draws), 1, 1))
     for k in range(columns):
-        v = left[k:, k].copy()
-        v[0] += math.copysign(math.sqrt(np.einsum("i,i", v, v)), v[0])
-        v /= math.sqrt(np.einsum("i,i", v, v))
-        left[k:, k:] -= np.multiply.outer(2 * v, np.einsum("i,ij->j", v, left[k:, k:]))
+        v = left[:, k:, k].copy()
+        v[:, 0] += np.copysign(np.sqrt(np.einsum("ni,ni->n", v, v)), v[:, 0])
+        v /= np.sqrt(np.einsum("ni,ni->n", v, v))[:, None]
+        _reflect(left[:, k:, k:], v)
         mirrors.append(v)
     for k, v in reversed(list(enumerate(mirrors))):
-        found[k:, k:] -= np.multiply.outer(2 * v, np.einsum("i,ij->j", v, found[k:, k:]))
-    return found * np.sign(np.diagonal(left))
+        _reflect(found[:, k:, k:], v)
+    return found * np.sign(np.diagonal(left, axis1=1, axis2=2))[:, None]
+
+
+def _reflect(matrices: np.ndarray, v: np.ndarray) -> None:
+    """Mirror the columns of matrices (matrices, rows, columns) in place, at the planes normal to v (matrices, rows)."""
+    matrices -= (2 * v)[:, :, None] * np.einsum("ni,nij->nj", v, matrices)[:, None]
 
 
 def _input(gate: Tensor, generator: torch.Generator, *, small: bool) -> None:

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from typing import Any
 
@@ -101,13 +101,18 @@ class ReportContext:
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a figure, without importing them."""
+    found = {name: _version(name) for name in ("numpy", "scipy", "scikit-learn", "torch", "safetensors")}
     out = {"python": platform.python_version(), "recurra": recurra.__version__}
-    for package in ("numpy", "scipy", "scikit-learn", "torch", "safetensors"):
-        try:
-            out[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return out
+    return out | {name: version for name, version in found.items() if version is not None}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """Return the version of a package that is installed: a file is parsed for it, which takes milliseconds."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def report_context(

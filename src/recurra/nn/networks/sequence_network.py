@@ -151,7 +151,7 @@ class SequenceNetwork(nn.Module):
             self.head = nn.Linear(seen_by_head, config.output_size)
         self.crf = CRF(config.output_size) if config.crf else None
         for module in filter(None, (self.recurrent, self.pooling, self.head)):
-            module.to_empty(device="cpu")
+            _give_memory(module)
         initialize(self, torch.Generator().manual_seed(0), initialization="torch")
 
     def forward(self, ragged: Ragged) -> Tensor:
@@ -299,3 +299,13 @@ def from_arrays(config: NetworkConfig, arrays: Mapping[str, np.ndarray]) -> Sequ
     network = network.to(getattr(torch, dtypes.pop()))
     network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
     return network
+
+
+def _give_memory(module: nn.Module) -> None:
+    """Lay weights made on the device "meta" into memory, as they come.
+
+    `torch.nn.Module.to_empty` does the same through a function of torch that loads sympy: half a second of every first fit.
+    """
+    for part in module.modules():
+        for name, weight in list(part.named_parameters(recurse=False)):
+            setattr(part, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
