@@ -136,6 +136,7 @@ def test_bad_arrays():
     assert "lengths must be one per sequence" in message(ShapeError, np.zeros((2, 3, 1)), lengths=[1, 4])
     assert "lengths must be whole numbers" in message(DataError, np.zeros((2, 3, 1)), lengths=[1.0, 2.0])
     assert "lengths go with one array" in message(ShapeError, [one], lengths=[3])
+    assert "channel_names holds 'a' twice." in message(DataError, [one], channel_names=["a", "a"])
     assert "channel_names must have one name per channel: 2; got 1." in message(
         ShapeError, [one], channel_names=["a"]
     )

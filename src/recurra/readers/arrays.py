@@ -4,6 +4,7 @@ import math
 import re
 import tokenize
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,9 @@ def _checked(
             raise ShapeError(
                 f"{who}: channel_names must have one name per channel: {channels}; got {len(channel_names)}."
             )
+        twice = [name for name, count in Counter(channel_names or ()).items() if count > 1]
+        if twice:
+            raise DataError(f"{who}: channel_names holds {twice[0]!r} twice. Give each channel its own name.")
     return arrays
 
 

@@ -136,3 +136,24 @@ def test_annotations_of_a_recording_with_gaps_stand_at_their_time(seed, resample
         np.testing.assert_array_equal(record.label, expected)
     else:
         np.testing.assert_array_equal(record.label[::2], expected)
+
+
+@pytest.mark.parametrize("names", [["EMG", "EEG", "EMG"], ["EMG", "EMG", "EMG (1)"]])
+def test_signals_of_one_name_are_told_apart(tmp_path, names):
+    values = waves(channels=3)
+    signals = [
+        edfio.EdfSignal(column, 100, label=name, physical_range=(-2, 2))
+        for name, column in zip(names, values.T, strict=True)
+    ]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    data = recurra.load(tmp_path / "a.edf")
+    assert len(set(data.channel_names)) == 3
+    assert any("2 signals are called 'EMG'" in note for note in data.notes)
+    for place, name in enumerate(data.channel_names):
+        one = recurra.load(tmp_path / "a.edf", channels=[name])
+        np.testing.assert_array_equal(one[0].values, data[0].values[:, [place]])
+        assert one.channel_names == [name]
+    if "EMG" not in data.channel_names:
+        assert "has no channel 'EMG'; it has" in message(
+            lambda: recurra.load(tmp_path / "a.edf", channels=["EMG"]), DataError
+        )

@@ -146,3 +146,18 @@ def test_the_challenge_as_wfdb_reads_it(wfdb, real_data, tmp_path):
     found = read_physionet(tmp_path / "A00001.hea")
     np.testing.assert_array_equal(found.values, wfdb.rdrecord(str(tmp_path / "A00001")).p_signal)
     assert len(recurra.load(tmp_path)) == 1  # the .mat file belongs to the header
+
+
+def test_signals_of_one_name_are_told_apart(wfdb, tmp_path):
+    values = waves(channels=3)
+    wfdb.wrsamp(
+        "r1", fs=250, units=["mV"] * 3, sig_name=["V", "I", "VV"], p_signal=values, fmt=["16"] * 3,
+        write_dir=str(tmp_path),
+    )  # fmt: skip
+    header = tmp_path / "r1.hea"  # the package itself writes no name twice
+    header.write_text(header.read_text().replace(" VV", " V"))
+    data = recurra.load(tmp_path / "r1.hea")
+    assert data.channel_names == ["V (1)", "I", "V (2)"]
+    assert any("2 signals are called 'V'; here they are 'V (1)', 'V (2)'" in note for note in data.notes)
+    last = recurra.load(tmp_path / "r1.hea", channels=["V (2)"])
+    np.testing.assert_array_equal(last[0].values[:, 0], data[0].values[:, 2])

@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import listing, missing_extra
 from recurra.errors import DataError
-from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes, resample
+from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes, named_apart, resample
 
 SUFFIXES = (".edf", ".bdf")
 
@@ -52,7 +52,7 @@ def read_edf(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of labels that are no standard ones
             file = read(path, header_encoding="latin-1")
-            signals = _chosen(file, channels, path)
+            signals, names, notes = _chosen(file, channels, path)
             columns = _columns(signals, resample_hz, path)
             events = [
                 Event(
@@ -60,9 +60,8 @@ def read_edf(
                 )
                 for note in file.annotations
             ]
-            notes: tuple[str, ...] = ()
             if not file.is_continuous:
-                notes = (
+                notes += (
                     f"{path}: the recording has gaps (EDF+D); its parts stand one after the other without them.",
                 )
                 events = _without_gaps(events, _record_starts(path), float(file.data_record_duration))
@@ -72,20 +71,23 @@ def read_edf(
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: cannot be read as EDF: {reason}. It may be damaged.") from None
     rate = float(resample_hz or signals[0].sampling_frequency)
-    return Recording(columns, rate, [str(s.label) for s in signals], events, notes)
+    return Recording(columns, rate, names, events, notes)
 
 
-def _chosen(file: Any, channels: Sequence[str] | None, path: Path) -> list[Any]:
+def _chosen(
+    file: Any, channels: Sequence[str] | None, path: Path
+) -> tuple[list[Any], list[str], tuple[str, ...]]:
+    """Return the signals asked for, their names, and what is to be said of these."""
     signals = list(file.signals)
     if not signals:
         raise DataError(f"{path}: holds no signal, only annotations.")
-    if channels:
-        named = {str(signal.label): signal for signal in signals}
-        absent = [name for name in channels if name not in named]
-        if absent:
-            raise DataError(f"{path}: has no channel {listing(absent)}; it has {listing(named)}.")
-        signals = [named[name] for name in channels]
-    return signals
+    names, notes = named_apart([str(signal.label) for signal in signals], str(path))
+    if not channels:
+        return signals, names, notes
+    absent = [name for name in channels if name not in names]
+    if absent:
+        raise DataError(f"{path}: has no channel {listing(absent)}; it has {listing(names)}.")
+    return [signals[names.index(name)] for name in channels], list(channels), notes
 
 
 def _columns(signals: list[Any], resample_hz: float | None, path: Path) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from recurra.checks import listing
 from recurra.errors import DataError, MissingDataError
-from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes
+from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes, named_apart
 
 SUFFIXES = (".hea",)
 ANNOTATORS = (".atr", ".ecg", ".qrs", ".man", ".ari")
@@ -104,8 +104,8 @@ def read_physionet(path: Path) -> Recording:
                 raise MissingDataError(f"{path}: names the file {signal.file!r}, which is not beside it.")
             content[signal.file] = file.read_bytes()
     values = read_signals(header, content, str(path))
-    names = [signal.name for signal in header.signals]
-    return Recording(values, header.rate_hz, names, _events(path, header.rate_hz))
+    names, notes = named_apart([signal.name for signal in header.signals], str(path))
+    return Recording(values, header.rate_hz, names, _events(path, header.rate_hz), notes)
 
 
 def read_header(text: str, who: str) -> Header:

@@ -1,5 +1,6 @@
 """`Recording`: what the readers of signal files have in common before it becomes a record."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -71,6 +72,22 @@ class Recording:
                 end = round((event.start_s + event.duration_s) * self.sample_rate_hz)
             out[max(starts[index], 0) : max(end, starts[index], 0)] = event.text
         return out.astype(str)
+
+
+def named_apart(names: Sequence[str], who: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return names of which no two are alike, and what is to be said: signals of one name are numbered in their order."""
+    found, notes, number = list(names), [], Counter(names)
+    for name in (name for name, count in number.items() if count > 1):
+        places = [place for place, other in enumerate(names) if other == name]
+        for at, place in enumerate(places, 1):
+            own = f"{name} ({at})"
+            while own in names:
+                own += "'"
+            found[place] = own
+        notes.append(
+            f"{who}: {len(places)} signals are called {name!r}; here they are {listing([found[p] for p in places])}."
+        )
+    return found, tuple(notes)
 
 
 def chosen_channels(recording: Recording, wanted: Sequence[str] | None, who: str) -> Recording:
