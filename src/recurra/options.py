@@ -237,6 +237,15 @@ class Wide(Options):
         auto=True, type_doc='bool or "auto"')
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class WideKernels(Options):
+    """What the linear answer beside that of the network reads."""
+
+    wide_kernels: str = option("auto", "Kernels that the linear map beside the network reads sequences with: random ones, "
+        "or competing ones as well. The competing ones answer with the share that makes sequences left out in turn better "
+        "answered by more than chance, which may be 0. Auto: competing ones too where there is a budget, no option of "
+        "network or training is given, and there are at most 2,000 sequences.", choices=("auto", "random", "competing"))
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class Training(Options):
     """How weights are learned."""
 
@@ -477,7 +486,7 @@ class SequenceOptions(Seed, Running, Stopping, Training, Ensemble, Design, Direc
 # ------------------------------------------------------------------------------------------------- one per estimator
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
+class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, WideKernels, Wide, Pooling, SequenceOptions):
     """Options of `SequenceClassifier`."""
 
 @dataclass(kw_only=True, eq=False, repr=False)

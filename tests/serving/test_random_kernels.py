@@ -7,7 +7,8 @@ import torch
 import recurra.kernels
 from recurra.errors import StoreError
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
-from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels
+from recurra.serving.random_kernels import MAX_CHANNELS, CompetingKernels, RandomKernels
+from recurra.serving.summaries import Summary
 
 
 def recordings(n, channels, seed=0, longest=60):
@@ -81,3 +82,56 @@ def test_a_file_that_makes_no_sense_is_refused(change):
     arrays = RandomKernels.fit(recordings(4, 3), random_state=0, n_features=84).to_arrays() | change
     with pytest.raises(StoreError, match="random kernels"):
         RandomKernels.from_arrays({n: a for n, a in arrays.items() if a is not None}, 3)
+
+
+def test_competing_kernels_are_drawn_by_the_seed_and_kept_in_a_file():
+    data = recordings(9, 5)
+    first, again, other = (CompetingKernels.fit(data, random_state=seed) for seed in (1, 1, 2))
+    found = first.transform(data[0])
+    assert found.shape == (first.size,)
+    np.testing.assert_array_equal(found, again.transform(data[0]))
+    assert (found != other.transform(data[0])).any()
+    for weights in first.weights:
+        np.testing.assert_allclose(weights.sum(axis=-1), 0, atol=1e-6)
+        np.testing.assert_allclose(np.abs(weights).sum(axis=-1), 1, rtol=1e-5)
+    kept = CompetingKernels.from_arrays(first.to_arrays(), 5)
+    np.testing.assert_array_equal(found, kept.transform(data[0]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dilations": None},
+        {"dilations": np.array([0])},
+        {"channels.0": np.full((32, 1), 3)},
+        {"channels.0": np.zeros((31, 1), np.int64)},
+        {"channels.0": np.zeros((32, 9), np.int64)},
+        {"weights.0": np.full((32, 8, 9), np.nan, np.float32)},
+        {"weights.0": np.zeros((32, 7, 9), np.float32)},
+        {"weights.0": np.zeros((32, 8, 9))},
+        {"weights.0": None},
+    ],
+)
+def test_a_file_of_competing_kernels_that_makes_no_sense_is_refused(change):
+    arrays = CompetingKernels.fit(recordings(4, 3), random_state=0).to_arrays() | change
+    with pytest.raises(StoreError, match="kernels"):
+        CompetingKernels.from_arrays({n: a for n, a in arrays.items() if a is not None}, 3)
+
+
+@pytest.mark.parametrize("static_size", [0, 2])
+def test_a_summary_with_competing_kernels_begins_as_one_without(static_size):
+    data = recordings(9, 3 + static_size)
+    words = {"random_state": 4, "n_features": 500, "static_size": static_size}
+    plain, more = (Summary.fit(data, competing=competing, **words) for competing in (False, True))
+    assert more.without_competing == plain.size < more.size == len(more.emphasis())
+    np.testing.assert_array_equal(more.emphasis()[: plain.size], plain.emphasis())
+    kept = Summary.from_arrays(more.to_arrays(), 3, static_size)
+    for x in data:
+        found = more.transform(x)
+        np.testing.assert_array_equal(found[: plain.size], plain.transform(x))
+        np.testing.assert_array_equal(found, kept.transform(x))
+        own = x[:, :3]
+        np.testing.assert_allclose(found[plain.statistics][1:4], own.mean(axis=0), atol=1e-6)
+        np.testing.assert_array_equal(
+            found[plain.size :][: more.competing[0].size], more.competing[0].transform(own)
+        )

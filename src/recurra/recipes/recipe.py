@@ -16,6 +16,7 @@ from recurra.options import (
     Signals,
     Training,
     Wide,
+    WideKernels,
     options_of,
 )
 from recurra.serving.models.wide import Wide as WidePart
@@ -29,6 +30,7 @@ if (
 # What a recipe may decide.
 DECIDED = (
     "wide",
+    "wide_kernels",
     "bidirectional",
     "pooling",
     "dropout",
@@ -146,7 +148,12 @@ def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     if wide == "auto":
         wide = _nothing_given(estimator) and _fits(estimator, facts)
         if wide:
-            return {"wide": True, **_network(facts), **_spelled(estimator, facts)}
+            return {
+                "wide": True,
+                **_kernels(estimator, facts),
+                **_network(facts),
+                **_spelled(estimator, facts),
+            }
     return {"wide": bool(wide)}
 
 
@@ -200,6 +207,14 @@ def _network(facts: Facts) -> dict[str, Any]:
     return found
 
 
+def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
+    """Return the kernels of the linear part where they take time, which only a budget gives."""
+    asked = isinstance(estimator, WideKernels) and estimator.wide_kernels == "auto"
+    if not asked or estimator.budget_s is None or facts.sequences > MANY:
+        return {}
+    return {"wide_kernels": "competing"}
+
+
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options by which single words are read letter by letter: as words, those to come are all unknown."""
     defaults = options_of(type(estimator))
@@ -249,13 +264,15 @@ def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
 
 
 def _sentence(options: Mapping[str, Any], say: str | None, texts: bool) -> str:
-    rest = {name: value for name, value in options.items() if name != "wide"}
+    rest = {name: value for name, value in options.items() if name not in ("wide", "wide_kernels")}
     if not rest:
         return ""
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())
     if say is None:
         return f"Recipe: a network with {own}, as no option of network or training was given."
     what = "words and runs of letters" if texts else "fixed dilated kernels"
+    if options.get("wide_kernels") == "competing":
+        what += ", of which some compete,"
     return (
         f"Recipe: a linear map of {what} has {say}, a network with {own} the rest, as no option of network or training "
         "was given."

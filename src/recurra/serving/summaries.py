@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.errors import StoreError
-from recurra.serving.random_kernels import RandomKernels
+from recurra.serving.random_kernels import CompetingKernels, RandomKernels
 
 # Shares of the values, and as many of their differences from step to step.
 N_FEATURES = 2_500
 # Length and simple statistics are few beside thousands of shares; this makes them heard.
 EMPHASIS = np.float32(30**0.5)
+# What the arrays of competing kernels are named in a model file.
+COMPETING = ("competing_values", "competing_changes")
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Summary:
     static_size : int
         How many of the last numbers of a row are static inputs. They stand in the vector as they are, times the simple
         statistics, and every share stands there once more times one of them: a linear map cannot multiply.
+    competing : (CompetingKernels, CompetingKernels), optional
+        Over the sequence and over its changes; what they count is the last of the vector.
     """
 
     values: RandomKernels
     changes: RandomKernels
     spread: np.ndarray
     static_size: int = 0
+    competing: tuple[CompetingKernels, CompetingKernels] | None = None
 
     @classmethod
     def fit(
@@ -46,20 +51,30 @@ class Summary:
         random_state: int,
         n_features: int = N_FEATURES,
         static_size: int = 0,
+        competing: bool = False,
     ) -> "Summary":
-        """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled."""
+        """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled.
+
+        ``competing``: whether there are competing kernels as well.
+        """
         if static_size:
             sequences = [np.ascontiguousarray(x[:, :-static_size]) for x in sequences]
         moved = [_changes(x) for x in sequences]
         spread = np.concatenate(moved).std(axis=0, dtype=np.float64)
         spread = np.where(spread > 1e-8, spread, 1.0).astype(np.float32)
+        moved = [x / spread for x in moved]
+        rivals = None
+        if competing:
+            rivals = (
+                CompetingKernels.fit(sequences, random_state=random_state + 2),
+                CompetingKernels.fit(moved, random_state=random_state + 3),
+            )
         return cls(
             RandomKernels.fit(sequences, random_state=random_state, n_features=n_features),
-            RandomKernels.fit(
-                [x / spread for x in moved], random_state=random_state + 1, n_features=n_features
-            ),
+            RandomKernels.fit(moved, random_state=random_state + 1, n_features=n_features),
             spread,
             static_size,
+            rivals,
         )
 
     @property
@@ -71,28 +86,45 @@ class Summary:
         return 1 + 4 * len(self.spread)
 
     @property
-    def size(self) -> int:
-        """Numbers of a vector."""
+    def statistics(self) -> np.ndarray:
+        """The places of the length and the simple statistics in a vector."""
+        return np.arange(self._shares, self._shares + self._statistics)
+
+    @property
+    def without_competing(self) -> int:
+        """How many numbers of a vector, the first, are not of competing kernels."""
         own = self._shares + self._statistics
         if not self.static_size:
             return own
         return own + self._shares + self.static_size * (1 + self._statistics)
 
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return self.without_competing + sum(part.size for part in self.competing or ())
+
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Return the vector of one sequence (time, channels), at least one step: float32 of shape (size,)."""
+        own = sequence[:, : -self.static_size] if self.static_size else sequence
+        x = np.ascontiguousarray(own, np.float32)
+        moved = _changes(x) / self.spread
+        found = self._of_channels(x, moved)
         if self.static_size:
-            static = np.ascontiguousarray(sequence[0, -self.static_size :], np.float32)
-            return self._beside_static(self._of_channels(sequence[:, : -self.static_size]), static)
-        return self._of_channels(sequence)
+            found = self._beside_static(
+                found, np.ascontiguousarray(sequence[0, -self.static_size :], np.float32)
+            )
+        if self.competing is None:
+            return found
+        values, changes = self.competing
+        return np.concatenate([found, values.transform(x), changes.transform(moved)])
 
-    def _of_channels(self, sequence: np.ndarray) -> np.ndarray:
-        x = np.ascontiguousarray(sequence, np.float32)
+    def _of_channels(self, x: np.ndarray, moved: np.ndarray) -> np.ndarray:
         exact = x.astype(np.float64)
         statistics = [exact.mean(axis=0), exact.std(axis=0), x.min(axis=0), x.max(axis=0)]
         return np.concatenate(
             [
                 self.values.transform(x),
-                self.changes.transform(_changes(x) / self.spread),
+                self.changes.transform(moved),
                 np.concatenate([[np.log(len(x))], *statistics]).astype(np.float32),
             ]
         )
@@ -106,7 +138,7 @@ class Summary:
     def emphasis(self) -> np.ndarray:
         """Return what each number is worth beside the others once all are scaled alike, shape (size,)."""
         out = np.ones(self.size, np.float32)
-        out[self._shares :] = EMPHASIS
+        out[self._shares : self.without_competing] = EMPHASIS
         if self.static_size:
             first = self._shares + self._statistics
             out[first : first + self._shares] = 1
@@ -114,8 +146,12 @@ class Summary:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays for a model file."""
-        arrays = {f"values.{name}": array for name, array in self.values.to_arrays().items()}
-        arrays |= {f"changes.{name}": array for name, array in self.changes.to_arrays().items()}
+        parts: dict[str, RandomKernels | CompetingKernels] = {"values": self.values, "changes": self.changes}
+        if self.competing is not None:
+            parts |= dict(zip(COMPETING, self.competing, strict=True))
+        arrays = {
+            f"{part}.{name}": a for part, kernels in parts.items() for name, a in kernels.to_arrays().items()
+        }
         return arrays | {"spread": self.spread}
 
     @classmethod
@@ -138,13 +174,17 @@ class Summary:
         ):
             raise StoreError("the spread of the changes makes no sense.")
         parts = {
-            part: RandomKernels.from_arrays(
-                {n.removeprefix(f"{part}."): a for n, a in arrays.items() if n.startswith(f"{part}.")},
-                n_channels,
-            )
-            for part in ("values", "changes")
+            part: {n.removeprefix(f"{part}."): a for n, a in arrays.items() if n.startswith(f"{part}.")}
+            for part in ("values", "changes", *COMPETING)
         }
-        return cls(parts["values"], parts["changes"], spread, static_size)
+        values, changes = (
+            RandomKernels.from_arrays(parts[part], n_channels) for part in ("values", "changes")
+        )
+        competing = None
+        if any(parts[part] for part in COMPETING):
+            first, second = (CompetingKernels.from_arrays(parts[part], n_channels) for part in COMPETING)
+            competing = first, second
+        return cls(values, changes, spread, static_size, competing)
 
 
 def _changes(x: np.ndarray) -> np.ndarray:
