@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recurra.inputs.sequences import Given
     from recurra.inputs.targets import Target
     from recurra.serving.models.fitted_model import FittedModel
+    from recurra.training.closed_form import LinearMap
 
 # A temperature below this would make probabilities of 1 of a training part that parts cleanly.
 LEAST_TEMPERATURE = 0.1
@@ -56,7 +57,7 @@ def fit_wide(
     """
     if not model.features.reads_numbers:
         return _of_texts(given, target, weights)
-    from recurra.training.closed_form import LinearMap, best_temperature, ridge, surely_better_share
+    from recurra.training.closed_form import best_temperature, ridge, surely_better_share
 
     share = share_of(len(given.sequences), texts=False, single=False)
     prepared = model.prepare(given)
@@ -72,32 +73,30 @@ def fit_wide(
     targets = 2.0 * np.eye(target.output_size)[codes] - 1
     emphasis, own = summary.emphasis(), summary.without_competing
 
-    def learned(chosen: np.ndarray) -> LinearMap:
+    def learned(chosen: np.ndarray) -> "LinearMap":
         found = ridge(features[:, chosen], targets, weights, counts=given.weights, emphasis=emphasis[chosen])
         return found.warmed(max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE))
 
     found = learned(np.arange(own))
-    weight, bias = found.weight, found.bias
-    if competing:
-        # Both answers read the simple statistics.
-        places = np.r_[summary.statistics, own : summary.size]
-        rivals = learned(places)
-        theirs = np.float32(
-            surely_better_share(
-                found.left_out,
-                rivals.left_out,
-                codes,
-                weights,
-                shares=SHARES,
-                standard_errors=STANDARD_ERRORS,
-            )
-        )
-        # The mix of two linear maps is one.
-        weight = np.zeros((len(bias), summary.size), np.float32)
-        weight[:, :own] = (1 - theirs) * found.weight
-        weight[:, places] += theirs * rivals.weight
-        bias = (1 - theirs) * found.bias + theirs * rivals.bias
-    return WidePart(summary, weight, bias, share)
+    if not competing:
+        return WidePart(summary, found.weight, found.bias, share)
+    # Both answers read the simple statistics.
+    places = np.r_[summary.statistics, own : summary.size]
+    rivals = learned(places)
+    theirs = surely_better_share(
+        found.left_out, rivals.left_out, codes, weights, shares=SHARES, standard_errors=STANDARD_ERRORS
+    )
+    return WidePart(summary, *_mixed(found, rivals, places, np.float32(theirs), summary.size), share)
+
+
+def _mixed(
+    first: "LinearMap", second: "LinearMap", places: np.ndarray, share: np.float32, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weight and bias of the mix of two linear maps: of the first numbers of a vector, and of those at places."""
+    weight = np.zeros((len(first.bias), size), np.float32)
+    weight[:, : first.weight.shape[1]] = (1 - share) * first.weight
+    weight[:, places] += share * second.weight
+    return weight, (1 - share) * first.bias + share * second.bias
 
 
 def shares_by_judging(wide: WidePart, target: "Target", judges: "Given") -> bool:
