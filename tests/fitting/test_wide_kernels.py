@@ -1,4 +1,4 @@
-"""Competing kernels in the linear part: when they are taken, what they answer, what is kept and refused."""
+"""Further kernels in the linear part: when they are taken, what they answer, what is kept and refused."""
 
 import numpy as np
 import pytest
@@ -30,26 +30,29 @@ def fitted(name="SequenceClassifier", y=CLASSES, **options):
 
 
 @pytest.fixture(scope="module")
-def competing():
+def further():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "STEPS", 1)
-        return fitted(wide_kernels="competing")
+        return fitted(wide_kernels="all")
 
 
 def test_a_budget_takes_them_and_what_is_kept_repeats_the_answers():
     found = fitted(budget_s=1000.0)
     kept = found.model_.manifest["params"]
-    assert kept["wide_kernels"] == "competing"
-    assert "fixed dilated kernels, of which some compete, has 80 % of the say" in found.recipe_
+    assert kept["wide_kernels"] == "all"
+    assert "a linear map of dilated kernels, fixed and competing, has 80 % of the say" in found.recipe_
     assert found.model_.wide.features.competing is not None
+    assert found.model_.wide.features.sums is not None
     again = recurra.SequenceClassifier(**{**kept, "verbose": 0}).fit(X, CLASSES)
     np.testing.assert_array_equal(found.predict_proba(X), again.predict_proba(X))
 
 
 def test_without_a_budget_nothing_has_changed():
     bare, random = fitted(), fitted(wide_kernels="random")
-    assert bare.model_.wide.features.competing is None
-    assert not any("competing" in name for name in bare.model_.wide.to_manifest()[1])
+    assert bare.model_.wide.features.competing is bare.model_.wide.features.sums is None
+    assert not any(
+        word in name for word in ("competing", "sums") for name in bare.model_.wide.to_manifest()[1]
+    )
     np.testing.assert_array_equal(bare.predict_proba(X), random.predict_proba(X))
 
 
@@ -59,7 +62,7 @@ def test_many_sequences_and_options_given_take_none(monkeypatch):
     assert fitted(budget_s=0.01).model_.wide.features.competing is None
 
 
-def test_the_two_answers_are_mixed_as_sequences_left_out_say(competing, monkeypatch):
+def test_the_two_answers_are_mixed_as_sequences_left_out_say(further, monkeypatch):
     """The weights are those of two ridges by scikit-learn, the share that of the lowest bound on a grid."""
     found = []
     true = closed_form.ridge
@@ -70,7 +73,7 @@ def test_the_two_answers_are_mixed_as_sequences_left_out_say(competing, monkeypa
 
     monkeypatch.setattr(closed_form, "ridge", kept)
     monkeypatch.setattr(wide_part, "STANDARD_ERRORS", -5.0)  # so that both have a share
-    wide = fitted(wide_kernels="competing").model_.wide
+    wide = fitted(wide_kernels="all").model_.wide
     codes = (found[0][1][:, 1] > 0).astype(int)
     warm = []
     for features, targets, emphasis, one in found:
@@ -94,36 +97,36 @@ def test_the_two_answers_are_mixed_as_sequences_left_out_say(competing, monkeypa
     bounds = [change.mean() - 5 * change.std(ddof=1) / 40**0.5 for change in changes]
     share = wide_part.SHARES[int(np.argmin(bounds))]
     assert share > 0
-    features = np.stack([wide.features.transform(rows) for rows in competing.model_.prepare(X)])
+    features = np.stack([wide.features.transform(rows) for rows in further.model_.prepare(X)])
     own = features[:, : wide.features.without_competing]
     theirs = np.concatenate(
         [features[:, wide.features.statistics], features[:, wide.features.without_competing :]], axis=1
     )
     expected = (1 - share) * (own @ first.weight.T + first.bias)
     expected += share * (theirs @ second.weight.T + second.bias)
-    np.testing.assert_allclose(wide.scores(competing.model_.prepare(X)), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(wide.scores(further.model_.prepare(X)), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_file_gives_the_same_bits_and_batch_mates_change_nothing(competing, tmp_path):
-    competing.save(tmp_path / "m.recurra")
+def test_a_file_gives_the_same_bits_and_batch_mates_change_nothing(further, tmp_path):
+    further.save(tmp_path / "m.recurra")
     loaded = recurra.load_model(tmp_path / "m.recurra")
-    found = competing.predict_proba(X)
+    found = further.predict_proba(X)
     np.testing.assert_array_equal(loaded.predict_proba(X), found)
     np.testing.assert_array_equal(np.concatenate([loaded.predict_proba([x]) for x in X]), found)
     np.testing.assert_array_equal(loaded.predict_proba(X[::-1])[::-1], found)
 
 
-def test_what_cannot_be_done_is_said(competing, tmp_path):
-    with pytest.raises(UsageError, match="not written for the competing kernels .* wide_kernels='random'"):
-        competing.export(tmp_path / "m.onnx")
+def test_what_cannot_be_done_is_said(further, tmp_path):
+    with pytest.raises(UsageError, match="not written for the further kernels .* wide_kernels='random'"):
+        further.export(tmp_path / "m.onnx")
     with pytest.raises(UsageError, match="wide=False"):
-        competing.export(tmp_path / "m", to="c")
-    with pytest.raises(UsageError, match="wide_kernels must be one of .*'competing'.*got 'competng'"):
+        further.export(tmp_path / "m", to="c")
+    with pytest.raises(UsageError, match="wide_kernels must be one of .*'all'.*got 'competng'"):
         fitted(wide_kernels="competng")
 
 
-def test_an_explanation_by_occlusion_asks_both_parts(competing):
-    told = competing.explain(X[0], method="occlusion", target="fast")
+def test_an_explanation_by_occlusion_asks_both_parts(further):
+    told = further.explain(X[0], method="occlusion", target="fast")
     assert np.isfinite(told.values).all()
     assert (told.values != 0).any()
 

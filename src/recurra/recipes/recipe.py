@@ -16,7 +16,6 @@ from recurra.options import (
     Signals,
     Training,
     Wide,
-    WideKernels,
     options_of,
 )
 from recurra.serving.models.wide import Wide as WidePart
@@ -209,10 +208,10 @@ def _network(facts: Facts) -> dict[str, Any]:
 
 def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return the kernels of the linear part where they take time, which only a budget gives."""
-    asked = isinstance(estimator, WideKernels) and estimator.wide_kernels == "auto"
-    if not asked or estimator.budget_s is None or facts.sequences > MANY:
+    if getattr(estimator, "wide_kernels", None) != "auto":
         return {}
-    return {"wide_kernels": "competing"}
+    few = estimator.budget_s is not None and facts.sequences <= MANY
+    return {"wide_kernels": "all"} if few else {}
 
 
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
@@ -271,8 +270,8 @@ def _sentence(options: Mapping[str, Any], say: str | None, texts: bool) -> str:
     if say is None:
         return f"Recipe: a network with {own}, as no option of network or training was given."
     what = "words and runs of letters" if texts else "fixed dilated kernels"
-    if options.get("wide_kernels") == "competing":
-        what += ", of which some compete,"
+    if options.get("wide_kernels") == "all":
+        what = "dilated kernels, fixed and competing,"
     return (
         f"Recipe: a linear map of {what} has {say}, a network with {own} the rest, as no option of network or training "
         "was given."

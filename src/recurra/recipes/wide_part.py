@@ -38,7 +38,7 @@ def fit_wide(
     target: "Target",
     weights: np.ndarray,
     *,
-    competing: bool = False,
+    further: bool = False,
 ) -> WidePart:
     """Return the linear part learned from all training sequences.
 
@@ -52,8 +52,8 @@ def fit_wide(
         Merged, with encoded labels.
     weights : ndarray of shape (sequences,)
         Of each sequence, with those of its class.
-    competing : bool
-        Whether kernels that compete answer as well.
+    further : bool
+        Whether kernels over running sums and kernels that compete answer as well.
     """
     if not model.features.reads_numbers:
         return _of_texts(given, target, weights)
@@ -63,7 +63,7 @@ def fit_wide(
     prepared = model.prepare(given)
     few = len(prepared) <= MANY
     sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
-    summary = Summary.fit(prepared, random_state=seed + APART, competing=competing, **sizes)
+    summary = Summary.fit(prepared, random_state=seed + APART, further=further, **sizes)
     features = np.stack([summary.transform(rows) for rows in prepared])
     if target.task == "regression":
         targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
@@ -78,7 +78,7 @@ def fit_wide(
         return found.warmed(max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE))
 
     found = learned(np.arange(own))
-    if not competing:
+    if not further:
         return WidePart(summary, found.weight, found.bias, share)
     # Both answers read the simple statistics.
     places = np.r_[summary.statistics, own : summary.size]

@@ -40,10 +40,10 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     """
     summary = wide.features
     assert isinstance(summary, Summary)
-    if summary.competing is not None:
+    if summary.sums is not None or summary.competing is not None:
         raise UsageError(
-            "export: ONNX is not written for the competing kernels in the linear part of this model; train with "
-            "wide_kernels='random', or run it with recurra.load_model(path)."
+            "export: ONNX is not written for the further kernels in the linear part of this model (wide_kernels='all'); "
+            "train with wide_kernels='random', or run it with recurra.load_model(path)."
         )
     parts, columns = [], []
     first = 0

@@ -231,8 +231,8 @@ def _linear_part(
     """Return the linear part learned from these sequences."""
     own = class_weights(start.who, options, target, given)
     each = given.weights if own is None else given.weights * own[np.asarray(given.y)]
-    competing = getattr(options, "wide_kernels", None) == "competing"
-    return fit_wide(start.seed, shape_only, given, target, each, competing=competing)
+    further = getattr(options, "wide_kernels", None) == "all"
+    return fit_wide(start.seed, shape_only, given, target, each, further=further)
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
