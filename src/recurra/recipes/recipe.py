@@ -61,8 +61,8 @@ CHARACTERS = 1.2e6
 WINDOW = 128
 DILATIONS = ((64, (1, 4, 16)), (0, (1, 1, 1)))  # stretches of at least so many steps
 SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions take as much longer
-# What the recipe of labels per step decides beside DECIDED. A network that goes on takes these from the options where
-# they are given.
+# What the recipe of labels per step, or a budget, decides beside DECIDED. A network that goes on takes these from the
+# options where they are given.
 DECIDED_OF_STEPS = ("window", "batch_size", "lr_schedule")
 # Options that say how words are read: where one is given, words are read.
 OF_WORDS = (
