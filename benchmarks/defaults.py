@@ -221,6 +221,7 @@ def measured(
         "ours": float(np.mean(each)),
         "ours_each_seed": each,
         "seconds": float(np.mean(seconds)),
+        "seconds_each_seed": seconds,
         "peers": {},
     }
     for method in PEERS[task]:
@@ -235,6 +236,26 @@ def measured(
     row["measured"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     row["load"] = [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
     return row
+
+
+def merged(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return one row of two of the same data set: the seeds of both, of a seed that both have the second's figure."""
+    each: dict[int, tuple[float, float]] = {}
+    for row in (first, other):
+        seconds = row.get("seconds_each_seed") or [row["seconds"]] * len(row["seeds"])
+        each |= dict(zip(row["seeds"], zip(row["ours_each_seed"], seconds, strict=True), strict=True))
+    seeds = sorted(each)
+    scores, seconds = ([each[seed][k] for seed in seeds] for k in (0, 1))
+    row = {**other, "seeds": seeds, "ours_each_seed": scores, "seconds_each_seed": seconds}
+    row |= {"ours": float(np.mean(scores)), "seconds": float(np.mean(seconds))}
+    if "naive" in row:
+        row["over_better_naive"] = row["ours"] / min(row["naive"].values())
+    return row | {"gap": gap(row)}
+
+
+def stored_rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a stored run; none where there is none."""
+    return json.loads(file.read_text())["rows"] if file.exists() else []
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -283,6 +304,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", type=Path, default=cache, help=f"folder of their environment ({cache})")
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        action="append",
+        help="measure nothing: put the rows stored in this --out of another run into --out; may be repeated",
+    )
     chosen = parser.parse_args()
     chosen.task = chosen.task or list(default_cases.TASKS)
     return chosen
@@ -292,13 +319,17 @@ def main() -> None:
     """Measure, print and store the table."""
     chosen = arguments()
     measure.torch.set_num_threads(chosen.threads)
-    chosen.python = environment(chosen.peers)
-    data, stem = packages(chosen.python), "defaults" if chosen.budget is None else "defaults_budget"
+    stem = "defaults" if chosen.budget is None else "defaults_budget"
     stored = chosen.out / f"{stem}.json"
-    rows = {
-        (row["task"], row["data"]): row
-        for row in (json.loads(stored.read_text())["rows"] if stored.exists() else [])
-    }
+    rows = {(row["task"], row["data"]): row for row in stored_rows(stored)}
+    if chosen.merge:
+        for row in [row for folder in chosen.merge for row in stored_rows(folder / f"{stem}.json")]:
+            key = row["task"], row["data"]
+            rows[key] = merged(rows[key], row) if key in rows else row
+        finish(stem, chosen, rows)
+        return
+    chosen.python = environment(chosen.peers)
+    data = packages(chosen.python)
     for task in chosen.task:
         words = {} if chosen.budget is None else {"budget_s": chosen.budget}
         if words and "budget_s" not in inspect.signature(ESTIMATORS[task]).parameters:
@@ -322,15 +353,23 @@ def main() -> None:
                 file=sys.stderr,
                 flush=True,
             )
-            listed = sorted(
-                rows.values(), key=lambda row: (default_cases.TASKS.index(row["task"]), -row["gap"])
-            )
+            listed = in_order(rows)
             measured_so_far = {"machine": measure.machine(chosen.threads), "rows": listed}
             chosen.out.mkdir(parents=True, exist_ok=True)
             stored.write_text(json.dumps(measured_so_far, indent=1) + "\n")
+    finish(stem, chosen, rows)
+
+
+def in_order(rows: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows task by task, worst first."""
+    return sorted(rows.values(), key=lambda row: (default_cases.TASKS.index(row["task"]), -row["gap"]))
+
+
+def finish(stem: str, chosen: argparse.Namespace, rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Print and store the table."""
     if not rows:
         sys.exit("Nothing was measured: no data set of that name in that task.")
-    listed = sorted(rows.values(), key=lambda row: (default_cases.TASKS.index(row["task"]), -row["gap"]))
+    listed = in_order(rows)
     measure.write(stem, chosen.out, measure.machine(chosen.threads), listed, list(table(listed)))
 
 

@@ -193,8 +193,7 @@ class WordVectors(Embedding):
     subwords: int = option(0, "Numbers of a vector learned for each run of 1 to 5 letters of a word, as in fastText; 0 "
         "learns none. The mean of a word's runs stands beside its vector, and words that share a stem or an ending share "
         "what is learned of it.", low=0)
-    input_dropout: float = option(0.0, "Share of features in [0, 1) zeroed in training, between vectors and network.",
-        **SHARE)
+    input_dropout: float = option(0.0, "Share of features in [0, 1) zeroed in training between vectors and layers.", **SHARE)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Recurrence(Options):
@@ -217,8 +216,7 @@ class Causal(Options):
     """Whether answers may wait for what comes later."""
 
     causal: bool = option(False, "A network that can stream: one direction, convolutions that see only what came before, "
-        "and no linear part beside it. Where no option of network and training is given, the best known of that kind is "
-        "taken.")
+        "and no linear part beside it. Where no option of network and training is given, the best known one is taken.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Pooling(Options):
@@ -303,8 +301,7 @@ class Running(Options):
     shards: int = option(1, "Parts of a batch whose gradients are computed alone and added in a fixed order, by one process "
         "or shared among several (``recurra train --workers``, torchrun). The weights depend on how many there are, not on "
         "who computes them.", low=1)
-    device: str = option("cpu", "torch device to train on, such as cpu or cuda. Prediction is on the CPU.",
-        type_doc="str")
+    device: str = option("cpu", "torch device to train on, such as cpu or cuda. Prediction is on the CPU.", type_doc="str")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Seed(Options):
@@ -350,8 +347,7 @@ class Clips(Options):
     end_seconds: float | None = option(None, "Where a clip ends; None for its own end.", low=0, low_open=True)
     crop: str = option("centre", "How a frame becomes a square: its middle, filled up with black, or stretched.",
         choices=("centre", "letterbox", "stretch"))
-    image_size: int | None = option(None, "Pixels a side; None for what the image network was made for (32 for "
-        "small-cnn).", low=1)
+    image_size: int | None = option(None, "Pixels a side; None: as the image network wants (32 for small-cnn).", low=1)
     broken: str = option("error", "A clip that cannot be decoded: an error, or named in a warning and left out of "
         "training and judging.", choices=("error", "skip"))
     cache_dir: str | os.PathLike[str] | None = option(None, "Folder of the features that are kept; None for the user's "
@@ -378,8 +374,7 @@ class Translation(Options):
     scheduled_sampling: float = option(0.0, "Share of symbols in [0, 1] that the decoder reads from its own guesses in "
         "training.", low=0, high=1)
     beam_size: int = option(1, "Beginnings of an answer kept at every step of ``predict``; 1 is greedy.", low=1)
-    length_penalty: float = option(1.0, "With a beam, answers are ranked by log-probability over length to this power.",
-        low=0)
+    length_penalty: float = option(1.0, "With a beam, answers rank by log-probability over length to this power.", low=0)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Loss(Options):
@@ -479,6 +474,11 @@ class SequenceOptions(Seed, Running, Stopping, Training, Ensemble, Design, Direc
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
     """Options of `SequenceClassifier`."""
+
+    wide_kernels: str = option("auto", "Kernels of the linear map beside the network: random ones over values and changes, "
+        "or all, with random ones over running sums and competing ones, whose say sequences left out in turn decide. Auto: "
+        "all with a budget for at most 2,000 sequences, where no option of network or training is given.",
+        choices=("auto", "random", "all"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceRegressorOptions(SequenceLoss, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):

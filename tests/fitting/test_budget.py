@@ -243,3 +243,37 @@ def test_a_recipe_is_taken_only_where_it_is_better_by_more_than_chance():
     assert budgets._best(candidates, {0: [base], 1: [hardly], 2: [surely]}) == {"n": 2}
     assert budgets._best(candidates, {0: [base], 1: [hardly], 2: []}) == {"n": 0}
     assert budgets._best(candidates, {0: [base[:1]], 1: [surely[:1]], 2: []}) == {"n": 0}
+
+
+def test_a_network_of_convolutions_beside_all_kernels_needs_no_more_than_the_lower_loss():
+    usual = {"wide": True, "wide_kernels": "all", "max_epochs": 5}
+    candidates = [usual, *budgets._others(make(), usual)]
+    base = np.array([1.0, 1.2, 0.8, 1.1])
+    hardly = base - np.array([1.0, -0.9, 0.5, -0.5])
+    chosen = budgets._best(candidates, {0: [base], 1: [hardly], 2: [hardly], 3: []})
+    assert chosen == {**usual, "frontend": "convolutions", "batch_size": 16, "lr_schedule": "cosine"}
+    assert budgets._best(candidates, {0: [base], 1: [base + 0.1], 2: [hardly], 3: []}) == usual
+    # These two are trained on every fold before the others are on any; without them all are alike.
+    order = budgets._order(candidates, 2)
+    assert order == [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (3, 0), (2, 1), (3, 1)]
+    assert budgets._order([{"n": 0}, {"n": 1}], 2) == [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+def test_a_network_that_goes_on_keeps_the_front_that_a_budget_chose(prefers):
+    prefers(1)
+    found = make().fit(X, CLASSES)
+    kept = found.model_.manifest["params"]
+    assert (kept["frontend"], kept["batch_size"], kept["lr_schedule"]) == ("convolutions", 16, "cosine")
+    found.set_params(budget_s=None).fit(X, CLASSES, resume=True)
+    again = found.model_.manifest["params"]
+    assert all(again[name] == kept[name] for name in ("frontend", "batch_size", "lr_schedule"))
+
+
+def test_the_folds_are_learned_with_the_usual_kernels(monkeypatch):
+    seen = []
+    true = budgets.loss_of
+    monkeypatch.setattr(budgets, "loss_of", lambda model, *rest: seen.append(model) or true(model, *rest))
+    found = make().fit(X, CLASSES)
+    assert len(seen) == 8
+    assert all(model.wide.features.competing is None for model in seen)
+    assert found.model_.wide.features.competing is not None

@@ -29,6 +29,7 @@ if (
 # What a recipe may decide.
 DECIDED = (
     "wide",
+    "wide_kernels",
     "bidirectional",
     "pooling",
     "dropout",
@@ -60,8 +61,8 @@ CHARACTERS = 1.2e6
 WINDOW = 128
 DILATIONS = ((64, (1, 4, 16)), (0, (1, 1, 1)))  # stretches of at least so many steps
 SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions take as much longer
-# What the recipe of labels per step decides beside DECIDED. A network that goes on takes these from the options where
-# they are given.
+# What the recipe of labels per step, or a budget, decides beside DECIDED. A network that goes on takes these from the
+# options where they are given.
 DECIDED_OF_STEPS = ("window", "batch_size", "lr_schedule")
 # Options that say how words are read: where one is given, words are read.
 OF_WORDS = (
@@ -146,7 +147,12 @@ def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
     if wide == "auto":
         wide = _nothing_given(estimator) and _fits(estimator, facts)
         if wide:
-            return {"wide": True, **_network(facts), **_spelled(estimator, facts)}
+            return {
+                "wide": True,
+                **_kernels(estimator, facts),
+                **_network(facts),
+                **_spelled(estimator, facts),
+            }
     return {"wide": bool(wide)}
 
 
@@ -200,6 +206,14 @@ def _network(facts: Facts) -> dict[str, Any]:
     return found
 
 
+def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
+    """Return the kernels of the linear part where they take time, which only a budget gives."""
+    if getattr(estimator, "wide_kernels", None) != "auto":
+        return {}
+    few = estimator.budget_s is not None and facts.sequences <= MANY
+    return {"wide_kernels": "all"} if few else {}
+
+
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options by which single words are read letter by letter: as words, those to come are all unknown."""
     defaults = options_of(type(estimator))
@@ -249,13 +263,15 @@ def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
 
 
 def _sentence(options: Mapping[str, Any], say: str | None, texts: bool) -> str:
-    rest = {name: value for name, value in options.items() if name != "wide"}
+    rest = {name: value for name, value in options.items() if name not in ("wide", "wide_kernels")}
     if not rest:
         return ""
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())
     if say is None:
         return f"Recipe: a network with {own}, as no option of network or training was given."
     what = "words and runs of letters" if texts else "fixed dilated kernels"
+    if options.get("wide_kernels") == "all":
+        what = "dilated kernels, fixed and competing,"
     return (
         f"Recipe: a linear map of {what} has {say}, a network with {own} the rest, as no option of network or training "
         "was given."

@@ -1,4 +1,4 @@
-"""A whole sequence as one vector: how often fixed dilated convolutions exceed thresholds learned from the data."""
+"""A whole sequence as one vector: how often convolutions that are drawn exceed thresholds, or win over one another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.errors import StoreError
+from recurra.kernels.fronts.competing_kernels import RIVALS, contests
 from recurra.kernels.fronts.random_kernels import N_KERNELS, TAPS, convolved, shares_above
 
 N_FEATURES = 2_500
@@ -16,6 +17,9 @@ MAX_CHANNELS = 9
 # in place of one brought the accuracy from 0.985 to 0.993.
 SUBSETS = 8
 GOLDEN = (5**0.5 - 1) / 2
+# Groups of competing kernels for each dilation, and the most channels that one sees.
+GROUPS = 32
+MAX_CHANNELS_OF_GROUP = 8
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,7 @@ class RandomKernels:
         StoreError
             If an array is absent or makes no sense.
         """
-        dilations = arrays.get("dilations")
-        if dilations is None or dilations.dtype != np.int64 or dilations.ndim != 1:
-            raise StoreError("the random kernels have no dilations.")
-        steps = dilations.tolist()
-        if not 1 <= len(steps) <= MAX_DILATIONS * SUBSETS or not all(1 <= d < 2**24 for d in steps):
-            raise StoreError("the dilations of the random kernels make no sense.")
+        steps = _dilations(arrays)
         channels, thresholds = [], []
         for index in range(len(steps)):
             own, limits = arrays.get(f"channels.{index}"), arrays.get(f"thresholds.{index}")
@@ -147,6 +146,114 @@ def quantiles(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
     part, step = at - below, high - low
     # from the nearer end, as numpy: so that a share of 1 is the value itself
     return np.where(part < 0.5, low + step * part, high - step * (1 - part))
+
+
+@dataclass(frozen=True)
+class CompetingKernels:
+    """Groups of convolutions that are drawn; see `recurra.kernels.fronts.competing_kernels`.
+
+    Parameters
+    ----------
+    dilations : tuple of int
+        Of each bank of groups.
+    channels : tuple of int64 array of shape (groups, n)
+        For each bank, the channels that each group sees.
+    weights : tuple of float32 array of shape (groups, 8, 9)
+        For each bank.
+    """
+
+    dilations: tuple[int, ...]
+    channels: tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
+
+    @classmethod
+    def fit(cls, sequences: Sequence[np.ndarray], *, random_state: int) -> "CompetingKernels":
+        """Choose dilations by the lengths of scaled training sequences (time, channels); the rest is drawn.
+
+        The weights of a kernel add up to nothing and their sizes to one, so that no kernel wins by its size or by the level
+        of what it sees.
+        """
+        generator = np.random.default_rng(random_state)
+        length, n_channels = float(np.median([len(x) for x in sequences])), sequences[0].shape[1]
+        furthest = int(np.log2(max(1.0, (length - 1) / (TAPS - 1))))
+        seen = min(n_channels, int(np.clip(n_channels // 2, 2, MAX_CHANNELS_OF_GROUP)))
+        channels, weights = [], []
+        for _ in range(furthest + 1):
+            drawn = generator.normal(size=(GROUPS, RIVALS, TAPS))
+            drawn -= drawn.mean(axis=-1, keepdims=True)
+            drawn /= np.abs(drawn).sum(axis=-1, keepdims=True)
+            weights.append(drawn.astype(np.float32))
+            own = [np.sort(generator.choice(n_channels, seen, replace=False)) for _ in range(GROUPS)]
+            channels.append(np.array(own, np.int64))
+        return cls(tuple(2**k for k in range(furthest + 1)), tuple(channels), tuple(weights))
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return sum(2 * weights.shape[0] * RIVALS for weights in self.weights)
+
+    def transform(self, sequence: np.ndarray) -> np.ndarray:
+        """Return the vector of one scaled sequence (time, channels): float32 of shape (size,), roots of what is counted."""
+        x = np.ascontiguousarray(sequence, np.float32)
+        banks = zip(self.dilations, self.channels, self.weights, strict=True)
+        return np.concatenate(
+            [
+                np.sqrt(contests(x, channels=channels, dilation=dilation, weights=weights)).reshape(-1)
+                for dilation, channels, weights in banks
+            ]
+        )
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays for a model file."""
+        arrays = {"dilations": np.array(self.dilations, np.int64)}
+        for index, (channels, weights) in enumerate(zip(self.channels, self.weights, strict=True)):
+            arrays |= {f"channels.{index}": channels, f"weights.{index}": weights}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "CompetingKernels":
+        """Return what `to_arrays` gave.
+
+        Raises
+        ------
+        StoreError
+            If an array is absent or makes no sense.
+        """
+        steps = _dilations(arrays)
+        channels, weights = [], []
+        for index in range(len(steps)):
+            own, drawn = arrays.get(f"channels.{index}"), arrays.get(f"weights.{index}")
+            if own is None or drawn is None or not _compete(own, drawn, n_channels):
+                raise StoreError(f"the competing kernels of dilation {steps[index]} make no sense.")
+            channels.append(own)
+            weights.append(drawn)
+        return cls(tuple(steps), tuple(channels), tuple(weights))
+
+
+def _dilations(arrays: Mapping[str, np.ndarray]) -> list[int]:
+    dilations = arrays.get("dilations")
+    if dilations is None or dilations.dtype != np.int64 or dilations.ndim != 1:
+        raise StoreError("the random kernels have no dilations.")
+    steps = [int(d) for d in dilations]
+    if not 1 <= len(steps) <= MAX_DILATIONS * SUBSETS or not all(1 <= d < 2**24 for d in steps):
+        raise StoreError("the dilations of the random kernels make no sense.")
+    return steps
+
+
+def _compete(channels: np.ndarray, weights: np.ndarray, n_channels: int) -> bool:
+    return bool(
+        channels.dtype == np.int64
+        and channels.ndim == 2
+        and len(channels) == len(weights)
+        and 1 <= channels.shape[1] <= MAX_CHANNELS_OF_GROUP
+        and (channels >= -1).all()
+        and (channels < n_channels).all()
+        and weights.dtype == np.float32
+        and weights.ndim == 3
+        and len(weights) >= 1
+        and weights.shape[1:] == (RIVALS, TAPS)
+        and np.isfinite(weights).all()
+    )
 
 
 def _fit(channels: np.ndarray, thresholds: np.ndarray, n_channels: int) -> bool:

@@ -138,3 +138,39 @@ def best_share(
         -(weights @ log_softmax(share * wide + (1 - share) * deep, axis=1)[rows, codes]) for share in shares
     ]
     return float(shares[int(np.argmin(losses))])
+
+
+def surely_better_share(
+    first: np.ndarray,
+    second: np.ndarray,
+    codes: np.ndarray,
+    weights: np.ndarray,
+    *,
+    shares: np.ndarray,
+    standard_errors: float,
+) -> float:
+    """Return the share of a second answer in the mix of two that is better than the first alone by more than chance.
+
+    Parameters
+    ----------
+    first, second : array of shape (items, classes)
+        Scores of items that neither learned from, mixed as they are.
+    codes : int array of shape (items,)
+        The true classes.
+    weights : array of shape (items,)
+    shares : array
+        To choose from, of ``second``, beside none.
+    standard_errors : float
+        So many of them are added to the mean difference of the log losses before shares are compared; where none is below
+        0, the share is 0.
+    """
+    rows, each = np.arange(len(codes)), weights / weights.sum()
+    alone = -log_softmax(first, axis=1)[rows, codes]
+    best, lowest = 0.0, 0.0
+    for share in shares:
+        change = -log_softmax(share * second + (1 - share) * first, axis=1)[rows, codes] - alone
+        mean = each @ change
+        error = np.sqrt(np.square(each) @ np.square(change - mean) * len(rows) / max(len(rows) - 1, 1))
+        if mean + standard_errors * error < lowest:
+            best, lowest = float(share), float(mean + standard_errors * error)
+    return best

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows, zeroed
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, TAPS
@@ -39,6 +40,11 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     """
     summary = wide.features
     assert isinstance(summary, Summary)
+    if summary.sums is not None or summary.competing is not None:
+        raise UsageError(
+            "export: ONNX is not written for the further kernels in the linear part of this model (wide_kernels='all'); "
+            "train with wide_kernels='random', or run it with recurra.load_model(path)."
+        )
     parts, columns = [], []
     first = 0
     moved = _changes(graph, rows, summary.spread)

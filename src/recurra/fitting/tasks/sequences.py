@@ -159,7 +159,7 @@ class SequenceTask(Task):
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept = start.fitted.manifest["params"]
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        if kept.get("window") is not None:  # of labels per step
+        if kept.get("window") is not None or kept.get("wide_kernels") == "all":
             decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
         return {name: kept[name] for name in decided if name in kept}
 
@@ -231,7 +231,8 @@ def _linear_part(
     """Return the linear part learned from these sequences."""
     own = class_weights(start.who, options, target, given)
     each = given.weights if own is None else given.weights * own[np.asarray(given.y)]
-    return fit_wide(start.seed, shape_only, given, target, each)
+    further = getattr(options, "wide_kernels", None) == "all"
+    return fit_wide(start.seed, shape_only, given, target, each, further=further)
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:

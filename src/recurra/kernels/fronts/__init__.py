@@ -1,5 +1,6 @@
 """What stands before the recurrence at prediction; twins in `recurra.nn.fronts`.
 
+- `competing_kernels`: How often each kernel of a group answers most strongly, with numpy
 - `convolutions`: Convolutions over whole sequences of unequal length, with numpy
 - `front`: Trainable layers before the recurrence, computed with numpy
 - `random_kernels`: Shares of steps at which fixed dilated convolutions exceed thresholds, natively or with numpy

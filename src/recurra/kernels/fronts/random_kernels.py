@@ -41,7 +41,7 @@ def convolved(
     -------
     float32 array of shape (kernels, time)
     """
-    steps, columns = len(x), _apart(x, dilation)
+    steps, columns = len(x), apart(x, dilation)
     chosen = np.arange(N_KERNELS) if kernels is None else kernels
     channels = channels[chosen]
     seen = columns[channels[:, 0]]
@@ -77,7 +77,7 @@ def shares_above(x: np.ndarray, *, channels: np.ndarray, dilation: int, threshol
     out = np.empty(thresholds.shape, np.float32)
     if native_calls.runs_native(np.dtype(np.float32)):
         native_module().shares_above(
-            columns=_apart(x, dilation),
+            columns=apart(x, dilation),
             steps=steps,
             dilation=dilation,
             n_channels=x.shape[1],
@@ -95,7 +95,7 @@ def shares_above(x: np.ndarray, *, channels: np.ndarray, dilation: int, threshol
     return out
 
 
-def _apart(x: np.ndarray, dilation: int) -> np.ndarray:
+def apart(x: np.ndarray, dilation: int) -> np.ndarray:
     """Return a row for each channel, zeros before and after it, and last a row of zeros."""
     reach = dilation * (TAPS // 2)
     columns = np.zeros((x.shape[1] + 1, len(x) + 2 * reach), np.float32)

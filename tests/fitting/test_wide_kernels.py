@@ -1,0 +1,145 @@
+"""Further kernels in the linear part: when they are taken, what they answer, what is kept and refused."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+import recurra
+from recurra.errors import UsageError
+from recurra.fitting import budget as budgets
+from recurra.recipes import recipe, wide_part
+from recurra.training import closed_form
+
+rng = np.random.default_rng(0)
+CLASSES = np.array(["slow", "fast"])[np.arange(40) % 2]
+X = [
+    np.sin(np.arange(int(rng.integers(20, 40)))[:, None] / (2.5 - i % 2)) + rng.normal(size=(1, 1))
+    for i in range(40)
+]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(budgets, "FOLDS", 2)
+    monkeypatch.setattr(budgets, "MOST_MEMBERS", 1)
+    monkeypatch.setattr(recipe, "STEPS", 1)
+
+
+def fitted(name="SequenceClassifier", y=CLASSES, **options):
+    return getattr(recurra, name)(random_state=0, verbose=0, **options).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def further():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "STEPS", 1)
+        return fitted(wide_kernels="all")
+
+
+def test_a_budget_takes_them_and_what_is_kept_repeats_the_answers():
+    found = fitted(budget_s=1000.0)
+    kept = found.model_.manifest["params"]
+    assert kept["wide_kernels"] == "all"
+    assert "a linear map of dilated kernels, fixed and competing, has 80 % of the say" in found.recipe_
+    assert found.model_.wide.features.competing is not None
+    assert found.model_.wide.features.sums is not None
+    again = recurra.SequenceClassifier(**{**kept, "verbose": 0}).fit(X, CLASSES)
+    np.testing.assert_array_equal(found.predict_proba(X), again.predict_proba(X))
+
+
+def test_without_a_budget_nothing_has_changed():
+    bare, random = fitted(), fitted(wide_kernels="random")
+    assert bare.model_.wide.features.competing is bare.model_.wide.features.sums is None
+    assert not any(
+        word in name for word in ("competing", "sums") for name in bare.model_.wide.to_manifest()[1]
+    )
+    np.testing.assert_array_equal(bare.predict_proba(X), random.predict_proba(X))
+
+
+def test_many_sequences_and_options_given_take_none(monkeypatch):
+    assert fitted(budget_s=0.01, hidden_size=4).model_.wide is None
+    monkeypatch.setattr(recipe, "MANY", 39)
+    assert fitted(budget_s=0.01).model_.wide.features.competing is None
+
+
+def test_the_two_answers_are_mixed_as_sequences_left_out_say(further, monkeypatch):
+    """The weights are those of two ridges by scikit-learn, the share that of the lowest bound on a grid."""
+    found = []
+    true = closed_form.ridge
+
+    def kept(features, targets, weights, **words):
+        found.append((features, targets, words["emphasis"], true(features, targets, weights, **words)))
+        return found[-1][-1]
+
+    monkeypatch.setattr(closed_form, "ridge", kept)
+    monkeypatch.setattr(wide_part, "STANDARD_ERRORS", -5.0)  # so that both have a share
+    wide = fitted(wide_kernels="all").model_.wide
+    codes = (found[0][1][:, 1] > 0).astype(int)
+    warm = []
+    for features, targets, emphasis, one in found:
+        spread = features.std(axis=0, dtype=np.float64)
+        scale = np.where(spread > 1e-6, emphasis / np.where(spread > 1e-6, spread, 1), 0)
+        x = (features - features.mean(axis=0, dtype=np.float64)) * scale
+        errors = []
+        for strength in closed_form.STRENGTHS:
+            fit = Ridge(alpha=strength).fit(x, targets)
+            error = np.abs(fit.coef_ * scale - one.weight).max()
+            errors.append(error / np.abs(one.weight).max())
+        assert min(errors) < 1e-4
+        warm.append(one.warmed(max(closed_form.best_temperature(one.left_out, codes, np.ones(40)), 0.1)))
+    first, second = warm
+    judged = []
+    for share in wide_part.SHARES:
+        scores = share * second.left_out + (1 - share) * first.left_out
+        proba = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        judged.append(-np.log(proba[np.arange(40), codes]))
+    changes = [own - judged[0] for own in judged]
+    bounds = [change.mean() - 5 * change.std(ddof=1) / 40**0.5 for change in changes]
+    share = wide_part.SHARES[int(np.argmin(bounds))]
+    assert share > 0
+    features = np.stack([wide.features.transform(rows) for rows in further.model_.prepare(X)])
+    own = features[:, : wide.features.without_competing]
+    theirs = np.concatenate(
+        [features[:, wide.features.statistics], features[:, wide.features.without_competing :]], axis=1
+    )
+    expected = (1 - share) * (own @ first.weight.T + first.bias)
+    expected += share * (theirs @ second.weight.T + second.bias)
+    np.testing.assert_allclose(wide.scores(further.model_.prepare(X)), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_file_gives_the_same_bits_and_batch_mates_change_nothing(further, tmp_path):
+    further.save(tmp_path / "m.recurra")
+    loaded = recurra.load_model(tmp_path / "m.recurra")
+    found = further.predict_proba(X)
+    np.testing.assert_array_equal(loaded.predict_proba(X), found)
+    np.testing.assert_array_equal(np.concatenate([loaded.predict_proba([x]) for x in X]), found)
+    np.testing.assert_array_equal(loaded.predict_proba(X[::-1])[::-1], found)
+
+
+def test_what_cannot_be_done_is_said(further, tmp_path):
+    with pytest.raises(UsageError, match="not written for the further kernels .* wide_kernels='random'"):
+        further.export(tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match="wide=False"):
+        further.export(tmp_path / "m", to="c")
+    with pytest.raises(UsageError, match="wide_kernels must be one of .*'all'.*got 'competng'"):
+        fitted(wide_kernels="competng")
+
+
+def test_an_explanation_by_occlusion_asks_both_parts(further):
+    told = further.explain(X[0], method="occlusion", target="fast")
+    assert np.isfinite(told.values).all()
+    assert (told.values != 0).any()
+
+
+@pytest.mark.parametrize("gain", [0.0, 2.0])
+def test_a_second_answer_has_a_share_only_where_it_is_surely_better(gain):
+    draws = np.random.default_rng(1)
+    codes = draws.integers(0, 3, 200)
+    true = np.eye(3)[codes]
+    first, second = true + draws.normal(size=(200, 3)), gain * true + draws.normal(size=(200, 3))
+    words = {"shares": wide_part.SHARES, "standard_errors": 2.0}
+    found = closed_form.surely_better_share(first, second, codes, np.ones(200), **words)
+    assert (found > 0) is (gain > 0)
+    # An item of weight two is not two items: the spread of the items is the same, what they count is not.
+    twice = closed_form.surely_better_share(first, second, codes, np.full(200, 2.0), **words)
+    assert twice == found
