@@ -277,3 +277,15 @@ def test_the_folds_are_learned_with_the_usual_kernels(monkeypatch):
     assert len(seen) == 8
     assert all(model.wide.features.competing is None for model in seen)
     assert found.model_.wide.features.competing is not None
+
+
+def test_the_linear_part_comes_before_the_members_and_so_within_the_budget(monkeypatch):
+    from recurra.fitting import fit as fitting
+    from recurra.fitting.tasks import sequences
+
+    order = []
+    learn, train = sequences._linear_part, fitting.train_member
+    monkeypatch.setattr(sequences, "_linear_part", lambda *g: [order.append("linear"), learn(*g)][1])
+    monkeypatch.setattr(fitting, "train_member", lambda *g, **k: [order.append("member"), train(*g, **k)][1])
+    make(budget_s=0.5).fit(X, CLASSES)
+    assert order[-2:] == ["linear", "member"]

@@ -58,6 +58,8 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     try:
         start = replace(start, decided=decided, compared=budget.compared if budget else "")
         prepared = task.prepare(estimator, data, start)
+        if budget and prepared.ahead:
+            prepared.ahead()
         members: list[Member] = []
         while len(members) < prepared.members or (budget and budget.room_for_another(members)):
             if budget:

@@ -108,6 +108,8 @@ class Prepared:
         Whether the network may draw from torch's global generator.
     callbacks : sequence
         Called before the user's.
+    ahead : callable, optional
+        Computes what ``model`` needs besides the members, so that a budget counts it before members are begun.
     """
 
     examples: Examples
@@ -123,6 +125,7 @@ class Prepared:
     members: int = 1
     shared_generator: bool = False
     callbacks: Sequence[Any] = ()
+    ahead: Callable[[], Any] | None = None
 
 
 class Task(Protocol):

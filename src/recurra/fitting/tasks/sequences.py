@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -187,14 +187,15 @@ class SequenceTask(Task):
             shape_only.check(judges)
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
 
+        linear = partial(_linear_part, options, start, shape_only, target)
+        of_everything = cache(partial(linear, everything))
+        with_linear_part = isinstance(options, Wide) and options.wide is True
+
         def model(members: Sequence[Member]) -> FittedModel:
-            wide = None
-            if isinstance(options, Wide) and options.wide is True:
-                linear = partial(_linear_part, options, start, shape_only, target)
-                wide = linear(everything)
-                if judges is not None and shares_by_judging(wide, target, judges):
-                    alone = _model(options, shape_only, members, start, {}, None)
-                    wide = with_best_share(wide, linear(learn), alone, judges)
+            wide = of_everything() if with_linear_part else None
+            if wide is not None and judges is not None and shares_by_judging(wide, target, judges):
+                alone = _model(options, shape_only, members, start, {}, None)
+                wide = with_best_share(wide, linear(learn), alone, judges)
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
             facts |= {"recipe": sentence} if (sentence := " ".join(filter(None, said))) else {}
@@ -222,6 +223,7 @@ class SequenceTask(Task):
             params=manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
+            ahead=of_everything if with_linear_part else None,
         )
 
 
