@@ -173,7 +173,6 @@ class SequenceTask(Task):
         else:
             learned, target = Learned(fitted.features, facts=fitted.manifest.get("text")), data.target
         outputs = target.output_size
-        loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
             manifest["static"] = _static(start, data.static, learn).to_manifest()
@@ -188,11 +187,11 @@ class SequenceTask(Task):
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
 
         linear = partial(_linear_part, options, start, shape_only, target)
-        of_everything = cache(partial(linear, everything))
-        with_linear_part = isinstance(options, Wide) and options.wide is True
+        asked = isinstance(options, Wide) and options.wide is True
+        of_everything = cache(partial(linear, everything)) if asked else None
 
         def model(members: Sequence[Member]) -> FittedModel:
-            wide = of_everything() if with_linear_part else None
+            wide = None if of_everything is None else of_everything()
             if wide is not None and judges is not None and shares_by_judging(wide, target, judges):
                 alone = _model(options, shape_only, members, start, {}, None)
                 wide = with_best_share(wide, linear(learn), alone, judges)
@@ -217,13 +216,13 @@ class SequenceTask(Task):
             examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=loss,
+            loss=self.loss(options, target, class_weights(start.who, options, target, learn)),
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
-            ahead=of_everything if with_linear_part else None,
+            ahead=of_everything,
         )
 
 
