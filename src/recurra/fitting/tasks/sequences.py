@@ -172,7 +172,7 @@ class SequenceTask(Task):
             target = data.target.fitted_on(learn.y, learn.weights)
         else:
             learned, target = Learned(fitted.features, facts=fitted.manifest.get("text")), data.target
-        outputs = target.output_size
+        loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
             manifest["static"] = _static(start, data.static, learn).to_manifest()
@@ -204,7 +204,7 @@ class SequenceTask(Task):
             build_network,
             options,
             start,
-            sizes=(examples.input_size, outputs),
+            sizes=(examples.input_size, target.output_size),
             longest=int(examples.lengths.max()),
             front=self.reading.front(options, learned),
             pooling="none" if target.per_step else manifest["params"]["pooling"],
@@ -216,7 +216,7 @@ class SequenceTask(Task):
             examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=self.loss(options, target, class_weights(start.who, options, target, learn)),
+            loss=loss,
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=manifest["params"],
