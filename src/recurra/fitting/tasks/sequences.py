@@ -172,6 +172,7 @@ class SequenceTask(Task):
             target = data.target.fitted_on(learn.y, learn.weights)
         else:
             learned, target = Learned(fitted.features, facts=fitted.manifest.get("text")), data.target
+        outputs = target.output_size
         loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
@@ -187,8 +188,7 @@ class SequenceTask(Task):
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
 
         linear = partial(_linear_part, options, start, shape_only, target)
-        asked = isinstance(options, Wide) and options.wide is True
-        of_everything = cache(partial(linear, everything)) if asked else None
+        of_everything = _learned_once(options, partial(linear, everything))
 
         def model(members: Sequence[Member]) -> FittedModel:
             wide = None if of_everything is None else of_everything()
@@ -204,7 +204,7 @@ class SequenceTask(Task):
             build_network,
             options,
             start,
-            sizes=(examples.input_size, target.output_size),
+            sizes=(examples.input_size, outputs),
             longest=int(examples.lengths.max()),
             front=self.reading.front(options, learned),
             pooling="none" if target.per_step else manifest["params"]["pooling"],
@@ -224,6 +224,11 @@ class SequenceTask(Task):
             shared_generator=options.network is not None,
             ahead=of_everything,
         )
+
+
+def _learned_once(options: SequenceOptions, learn: Callable[[], WidePart]) -> Callable[[], WidePart] | None:
+    """Return what gives the linear part, learned at the first call; None where there is none."""
+    return cache(learn) if isinstance(options, Wide) and options.wide is True else None
 
 
 def _linear_part(
