@@ -28,7 +28,7 @@ from recurra.inputs.sequences import (
     validation_parts,
 )
 from recurra.inputs.targets import Fitted, Target, as_examples, class_weights, target_from_manifest
-from recurra.options import Scaling, SequenceOptions, Signals, Wide
+from recurra.options import Scaling, SequenceOptions, Signals
 from recurra.recipes import recipe
 from recurra.recipes.wide_part import fit_wide, shares_by_judging, with_best_share
 from recurra.records import Dataset
@@ -188,10 +188,10 @@ class SequenceTask(Task):
             validation = as_examples(judges, target, shape_only.rows(judges), learned.features)
 
         linear = partial(_linear_part, options, start, shape_only, target)
-        of_everything = _learned_once(options, partial(linear, everything))
+        ahead = cache(partial(linear, everything)) if getattr(options, "wide", None) is True else None
 
         def model(members: Sequence[Member]) -> FittedModel:
-            wide = None if of_everything is None else of_everything()
+            wide = None if ahead is None else ahead()
             if wide is not None and judges is not None and shares_by_judging(wide, target, judges):
                 alone = _model(options, shape_only, members, start, {}, None)
                 wide = with_best_share(wide, linear(learn), alone, judges)
@@ -222,13 +222,8 @@ class SequenceTask(Task):
             params=manifest["params"],
             members=max(int(options.members), 1 if fitted is None else count_of(fitted.manifest)),
             shared_generator=options.network is not None,
-            ahead=of_everything,
+            ahead=ahead,
         )
-
-
-def _learned_once(options: SequenceOptions, learn: Callable[[], WidePart]) -> Callable[[], WidePart] | None:
-    """Return what gives the linear part, learned at the first call; None where there is none."""
-    return cache(learn) if isinstance(options, Wide) and options.wide is True else None
 
 
 def _linear_part(
