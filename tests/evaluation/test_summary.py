@@ -42,7 +42,7 @@ def test_headline_sets_the_figure_beside_the_naive_one():
     e = judged("aaaabbbb", "aaabbbbb")
     assert e.headline() == "88 % right where guessing gives 50 %"
     assert e.summary() == (
-        "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 52.9 to 97.8 %). "
+        "88 % right where guessing gives 50 %. Judged on 8 test sequences (95 % interval 50.1 to 98.9 %). "
         "Weakest at class 'a': 3 of 4 found (75 %). Most frequent confusion: 'a' taken for 'b', 1 of 4 sequences."
     )
 

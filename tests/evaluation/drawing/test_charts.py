@@ -147,6 +147,10 @@ def test_reliability_and_gradients_and_balance():
         {"confidence": 0.95, "accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.96, "n": 50},
     ]
     svg = charts.reliability_chart(bins, error=0.079)
+    assert (
+        svg.count("<path")
+        == charts.reliability_chart([bins[0] | {"accuracy_low": None}, bins[1]], error=0.1).count("<path") + 1
+    )
     assert "Expected calibration error 7.9 points. About 55 % sure: 40 % right (20 items)." in described(svg)
     assert_nothing_is_cut(svg)
     svg = charts.gradient_norms(HISTORY)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from recurra.errors import DataError, ShapeError
-from recurra.evaluation.metrics.intervals import MIN_CLUSTERS, wilson_interval
+from recurra.evaluation.metrics.intervals import MIN_CLUSTERS, count_interval
 from recurra.evaluation.metrics.scores import (
     classification_metrics,
     confusion_table,
@@ -61,7 +61,7 @@ def test_per_class_table_agrees_with_scikit_learn(case):
         assert (row["precision"] or 0.0) == pytest.approx(precision[k])
         assert row["f1"] == pytest.approx(f1[k])
         few = row["support"] < MIN_CLUSTERS
-        expected = (None, None) if few else wilson_interval(row["hits"], row["support"])
+        expected = (None, None) if few else count_interval(row["hits"], row["support"])
         assert (row["recall_low"], row["recall_high"]) == expected
         if row["precision"] is None:
             assert row["predicted"] == 0
@@ -113,6 +113,12 @@ def test_reliability_agrees_with_scikit_learn():
     counts = np.array([b["n"] for b in bins])
     assert error == pytest.approx((counts / 500 * np.abs(accuracy - mean)).sum())
     assert counts.sum() == 500
+
+
+def test_a_bin_of_few_has_no_interval():
+    bins, _ = reliability(np.repeat([0.35, 0.75], [3, 20]), np.arange(23) % 3 > 0)
+    assert (bins[0]["accuracy_low"], bins[0]["accuracy_high"]) == (None, None)
+    assert (bins[1]["accuracy_low"], bins[1]["accuracy_high"]) == count_interval(13, 20)
 
 
 @pytest.mark.parametrize("targets", [1, 3])

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from recurra.errors import DataError, ShapeError
 from recurra.evaluation.metrics.baselines import ClassBaseline, NumberBaseline
-from recurra.evaluation.metrics.intervals import wilson_interval
+from recurra.evaluation.metrics.intervals import count_interval
 from recurra.evaluation.report.context import ReportContext, installed_versions
 from recurra.evaluation.report.page import data_rows
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
@@ -35,7 +35,7 @@ def test_classification_has_the_figures_of_metrics_json(vowels):
     assert e.metrics["log_loss"] == pytest.approx(log_loss(arguments["y_true"], arguments["proba"]))
     assert e.metrics["n_test"] == 370
     hits = int((pred == arguments["y_true"]).sum())
-    assert e.intervals["accuracy"] == wilson_interval(hits, 370)
+    assert e.intervals["accuracy"] == count_interval(hits, 370)
     assert e.confusion.sum() == 370
     assert e.predictions[5]["name"] == "utterance_005"
     assert e.predictions[5]["length"] == len(arguments["sequences"][5])

@@ -358,16 +358,13 @@ def length_histogram(
     return render(figure, title="Sequence lengths", description=words)
 
 
-def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> str:
+def reliability_chart(bins: Sequence[Mapping[str, Any]], *, error: float) -> str:
     """Share that is right against how sure the network was; ``bins`` from `metrics.reliability`."""
     figure, (ax,) = new_figure(300)
     dress(ax, grid="both")
     x = [100 * b["confidence"] for b in bins]
     y = [100 * b["accuracy"] for b in bins]
-    spread = [
-        [100 * (b["accuracy"] - b["accuracy_low"]) for b in bins],
-        [100 * (b["accuracy_high"] - b["accuracy"]) for b in bins],
-    ]
+    known = [b for b in bins if b["accuracy_low"] is not None]  # from too few there is no interval
     ax.plot(
         [0, 100],
         [0, 100],
@@ -377,7 +374,13 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], *, error: float) -> s
         label="as sure as right",
     )
     # No line from point to point: where few items are, it would go up and down and say nothing.
-    ax.errorbar(x, y, yerr=spread, color=PAGE["blue"], linestyle="none", elinewidth=1.2, capsize=0)
+    ax.vlines(
+        [100 * b["confidence"] for b in known],
+        [100 * b["accuracy_low"] for b in known],
+        [100 * b["accuracy_high"] for b in known],
+        color=PAGE["blue"],
+        linewidth=1.2,
+    )
     most = max((b["n"] for b in bins), default=1)
     ax.scatter(
         x,

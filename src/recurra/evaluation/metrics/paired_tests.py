@@ -12,7 +12,6 @@ from scipy.stats import binomtest
 from recurra.checks import check_number
 from recurra.errors import DataError, UsageError
 from recurra.evaluation.metrics.intervals import (
-    MIN_CLUSTERS,
     cluster_codes,
     difference_interval,
     sum_by_cluster,
@@ -22,6 +21,8 @@ from recurra.evaluation.metrics.scores import as_objects, encode
 # Differences below a 5 % chance of being noise are called more than noise.
 ALPHA = 0.05
 N_SWAPS = 10_000
+# From fewer sequences or groups no swap is rare enough to tell anything from noise.
+MIN_TO_SWAP = 5
 # Swaps held at once, so that a hundred thousand clusters do not take a gigabyte.
 MAX_SWAPS = 2_000_000
 
@@ -301,11 +302,11 @@ def _swap_test(
     ones = np.ones((len(codes), 1))
     width = columns[0].shape[1]
     sums = sum_by_cluster(np.hstack([*columns, ones]), codes)
-    if len(sums) < MIN_CLUSTERS:
+    if len(sums) < MIN_TO_SWAP:
         return (
             None,
             1.0,
-            f"{len(sums)} sequences or groups, from fewer than {MIN_CLUSTERS} nothing can be said",
+            f"{len(sums)} sequences or groups, from fewer than {MIN_TO_SWAP} nothing can be said",
         )
 
     def difference(totals: np.ndarray) -> np.ndarray:

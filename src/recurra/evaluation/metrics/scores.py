@@ -19,9 +19,9 @@ from recurra.errors import DataError, ShapeError
 from recurra.evaluation.metrics.intervals import (
     MIN_CLUSTERS,
     cluster_codes,
+    count_interval,
     share_interval,
     sum_by_cluster,
-    wilson_interval,
 )
 from recurra.evaluation.metrics.segment_f1 import segment_f1
 
@@ -114,7 +114,7 @@ def per_class_table(
         Labels among ``classes``.
     clusters : array of shape (items,), optional
         Items of the same cluster are not independent (steps of one sequence): the intervals are then
-        those of `share_interval`, else Wilson's; None from fewer than `MIN_CLUSTERS`.
+        those of `share_interval`, else of `count_interval`; None from fewer than `MIN_CLUSTERS`.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def per_class_table(
         for word, column, n in (("recall", 0, support), ("precision", 1, predicted)):
             interval = None
             if n >= MIN_CLUSTERS and clusters is None:
-                interval = wilson_interval(hits, n, confidence=confidence)
+                interval = count_interval(hits, n, confidence=confidence)
             elif n and clusters is not None:
                 interval = share_interval(sums[:, 2, code], sums[:, column, code], confidence=confidence)
             row[word] = hits / n if n else None
@@ -151,16 +151,14 @@ def per_class_table(
 def accuracy_interval(
     correct: np.ndarray, *, clusters: Any = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Interval of the share that is right: Wilson's, or with ``clusters`` that of `share_interval`.
+    """Interval of the share that is right: that of `count_interval`, or with ``clusters`` that of `share_interval`.
 
-    ``correct`` is a bool array of shape (items,); None if there are fewer than `MIN_CLUSTERS` clusters, or items: the
-    interval of 2 to 4 items would hold the truth in 86 to 100 of 100 test sets, hanging on what the truth is, and no
-    interval could do better.
+    ``correct`` is a bool array of shape (items,); None if there are fewer than `MIN_CLUSTERS` clusters, or items.
     """
     if clusters is None:
         if len(correct) < MIN_CLUSTERS:
             return None
-        return wilson_interval(int(correct.sum()), len(correct), confidence=confidence)
+        return count_interval(int(correct.sum()), len(correct), confidence=confidence)
     both = np.stack([np.asarray(correct, dtype=float), np.ones(len(correct))], axis=1)
     hits, counts = sum_by_cluster(both, cluster_codes(clusters)).T
     return share_interval(hits, counts, confidence=confidence)
@@ -168,7 +166,7 @@ def accuracy_interval(
 
 def reliability(
     confidence: np.ndarray, correct: np.ndarray, *, clusters: np.ndarray | None = None, n_bins: int = N_BINS
-) -> tuple[list[dict[str, float]], float]:
+) -> tuple[list[dict[str, Any]], float]:
     r"""Reliability curve and expected calibration error: is 80 % sure right 80 % of the time?
 
     .. math:: ECE = \sum_b \frac{n_b}{n} \left| acc_b - conf_b \right|
@@ -180,7 +178,7 @@ def reliability(
     correct : bool ndarray of shape (items,)
         Whether the prediction was right.
     clusters : array of shape (items,), optional
-        As in `per_class_table`; a bin from too few clusters has the interval (0, 1), which says nothing.
+        As in `per_class_table`.
     n_bins : int, default=10
         Bins of equal width; the upper edge belongs to the bin.
 
@@ -188,7 +186,7 @@ def reliability(
     -------
     bins : list of dict
         ``low``, ``high``, ``n``, ``confidence`` (mean), ``accuracy``, ``accuracy_low``, ``accuracy_high`` of
-        each bin that is not empty.
+        each bin that is not empty; from too few items or clusters the last two are None.
     error : float
         Expected calibration error in [0, 1]; 0 without items.
 
@@ -198,7 +196,8 @@ def reliability(
     """
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     which = np.searchsorted(edges[1:-1], confidence)
-    bins, error = [], 0.0
+    bins: list[dict[str, Any]] = []
+    error = 0.0
     for b in range(n_bins):
         inside = which == b
         n = int(inside.sum())
@@ -206,7 +205,7 @@ def reliability(
             continue
         mean, right = float(np.mean(confidence[inside])), int(np.sum(correct[inside]))
         inner = None if clusters is None else clusters[inside]
-        low, high = accuracy_interval(correct[inside], clusters=inner) or (0.0, 1.0)
+        low, high = accuracy_interval(correct[inside], clusters=inner) or (None, None)
         error += n / len(confidence) * abs(right / n - mean)
         bins.append(
             {

@@ -13,7 +13,6 @@ FEW_SEQUENCES = 30
 FEW_OF_A_CLASS = 5
 WIDE_INTERVAL = 0.2
 POOR_CALIBRATION = 0.1
-TOO_FEW = " (too few sequences or groups to tell how sure the figure is)"
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -28,6 +27,12 @@ def percent(share: float, digits: int = 0) -> str:
 def span(low: float, high: float, digits: int = 0) -> str:
     """Return ``87.1 to 93.1 %``."""
     return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
+
+
+def too_few(noun: str, right: tuple[int, int] | None = None) -> str:
+    """Return, in place of an interval, `` (5 of 7 right; too few sequences or groups to tell ...)``."""
+    counts = "" if right is None else f"{right[0]:,} of {right[1]:,} right; "
+    return f" ({counts}too few {noun}s or groups to tell how sure the figure is)"
 
 
 def judged_on(n: int, noun: str) -> str:

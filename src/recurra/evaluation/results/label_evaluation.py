@@ -22,10 +22,10 @@ from recurra.evaluation.report.page import Picture
 from recurra.evaluation.report.wording import (
     FEW_SEQUENCES,
     POOR_CALIBRATION,
-    TOO_FEW,
     judged_on,
     percent,
     span,
+    too_few,
 )
 from recurra.evaluation.results.cases import CaseEvaluation
 
@@ -74,8 +74,10 @@ class LabelEvaluation(CaseEvaluation):
         n = judged_on(m["n_test"], self.counted)
         if "n_test_steps" in m:
             n += f" with {m['n_test_steps']:,} {self.counted_items}"
-        low, high = self.intervals.get("accuracy", (0.0, 1.0))
-        n += f" (95 % interval {span(low, high, 1)})" if "accuracy" in self.intervals else TOO_FEW
+        if "accuracy" in self.intervals:
+            n += f" (95 % interval {span(*self.intervals['accuracy'], 1)})"
+        else:
+            n += too_few(self.counted, (int(self.confusion.trace()), int(self.confusion.sum())))
         return [n + ".", *self._weakest()]
 
     def _weakest(self) -> list[str]:
@@ -167,8 +169,8 @@ class LabelEvaluation(CaseEvaluation):
             error = self.metrics["calibration_error"]
             caption = (
                 "How often the network is right when it is so sure: the larger a point, the more there are; bars are "
-                "95 % intervals. Below the dashed line it claims too much. Expected calibration error "
-                f"{percent(error, 1)}."
+                "95 % intervals, where there are enough. Below the dashed line it claims too much. Expected "
+                f"calibration error {percent(error, 1)}."
             )
             out.append(Picture(Markup(charts.reliability_chart(bins, error=error)), caption))
         return out

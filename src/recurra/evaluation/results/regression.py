@@ -21,7 +21,7 @@ from recurra.evaluation.metrics.paired_tests import Comparison, Totals, compare_
 from recurra.evaluation.metrics.scores import per_target_table, regression_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import Case, Picture, cell
-from recurra.evaluation.report.wording import TOO_FEW, judged_on, percent
+from recurra.evaluation.report.wording import judged_on, percent, too_few
 from recurra.evaluation.results.cases import CaseEvaluation, closing, lengths_of, name_of
 
 # Targets drawn in a report; a run's folder keeps them all.
@@ -63,7 +63,11 @@ class NumberEvaluation(CaseEvaluation):
         if "n_test_steps" in m:
             n += f" with {m['n_test_steps']:,} time steps"
         low, high = self.intervals.get("mae", (0.0, 0.0))
-        n += f" (95 % interval {number(low)} to {number(high)})" if "mae" in self.intervals else TOO_FEW
+        n += (
+            f" (95 % interval {number(low)} to {number(high)})"
+            if "mae" in self.intervals
+            else too_few(self.counted)
+        )
         explained = f"It explains {percent(max(0.0, m.get('r2', 0.0)))} of the variance."
         return [n + ".", *([explained] if "r2" in m else [])]
 

@@ -15,7 +15,7 @@ from recurra.evaluation.metrics.scores import accuracy_interval
 from recurra.evaluation.metrics.texts import edit_distance, text_metrics
 from recurra.evaluation.report.context import ReportContext
 from recurra.evaluation.report.page import N_WORST, Case, Picture
-from recurra.evaluation.report.wording import TOO_FEW, judged_on, percent, span
+from recurra.evaluation.report.wording import judged_on, percent, span, too_few
 from recurra.evaluation.results.cases import CaseEvaluation, closing, name_of
 
 # Attention maps, beside those of the worst mistakes.
@@ -63,7 +63,7 @@ class TranslationEvaluation(CaseEvaluation):
         n += (
             f" (95 % interval of the exact answers {span(*self.intervals['exact_match'], 1)})"
             if "exact_match" in self.intervals
-            else TOO_FEW
+            else too_few(self.noun, (sum(row["correct"] for row in self.predictions), m["n_test"]))
         )
         if not wrong:
             return [n + ".", "Every answer is exactly right."]
