@@ -157,3 +157,14 @@ def test_signals_of_one_name_are_told_apart(tmp_path, names):
         assert "has no channel 'EMG'; it has" in message(
             lambda: recurra.load(tmp_path / "a.edf", channels=["EMG"]), DataError
         )
+
+
+def test_signals_of_one_name_and_different_rates_can_be_chosen_as_they_are_told(tmp_path):
+    signals = [
+        edfio.EdfSignal(waves(steps=steps)[:, 0], rate, label="EMG", physical_range=(-2, 2))
+        for steps, rate in ((500, 100), (1000, 200))
+    ]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    said = message(lambda: read_edf(tmp_path / "a.edf"), DataError)
+    assert "'EMG (1)' at 100 Hz, 'EMG (2)' at 200 Hz. Choose some with channels=" in said
+    assert read_edf(tmp_path / "a.edf", channels=["EMG (2)"]).sample_rate_hz == 200

@@ -212,3 +212,11 @@ def test_a_quotation_mark_that_is_never_closed_is_told_with_its_line(tmp_path, r
     )
     (tmp_path / "t.csv").write_text('id,x,label\na,0,up\na,1,"up"\nb,3," 5"" pipe"\n')
     assert recurra.load(tmp_path / "t.csv").y.tolist() == ["up", '5" pipe']
+
+
+@pytest.mark.parametrize("word", ["channels", "target", "known", "static"])
+def test_a_column_named_twice_is_refused(tmp_path, word):
+    path = tmp_path / "a.csv"
+    path.write_text("time,a,b\n0,1,2\n1,3,4\n2,5,6\n")
+    with pytest.raises(UsageError, match=f"load: {word} names 'a' twice. Name each column once."):
+        recurra.load(path, **{word: ["a", "b", "a"]})

@@ -53,7 +53,7 @@ def read_edf(
             warnings.simplefilter("ignore")  # of labels that are no standard ones
             file = read(path, header_encoding="latin-1")
             signals, names, notes = _chosen(file, channels, path)
-            columns = _columns(signals, resample_hz, path)
+            columns = _columns(signals, names, resample_hz, path)
             events = [
                 Event(
                     float(note.onset), None if note.duration is None else float(note.duration), str(note.text)
@@ -90,12 +90,12 @@ def _chosen(
     return [signals[names.index(name)] for name in channels], list(channels), notes
 
 
-def _columns(signals: list[Any], resample_hz: float | None, path: Path) -> np.ndarray:
+def _columns(signals: list[Any], names: Sequence[str], resample_hz: float | None, path: Path) -> np.ndarray:
     """Return the signals side by side, (time, channels), at one rate."""
     rates = [float(signal.sampling_frequency) for signal in signals]
     if resample_hz is None and len(set(rates)) > 1:
         shown = ", ".join(
-            f"{signal.label!r} at {rate:g} Hz" for signal, rate in list(zip(signals, rates, strict=True))[:4]
+            f"{name!r} at {rate:g} Hz" for name, rate in list(zip(names, rates, strict=True))[:4]
         )
         raise DataError(
             f"{path}: its signals are sampled at different rates: {shown}. Choose some with channels=, or bring all "

@@ -1,6 +1,7 @@
 """What the user may say about a table: the words of `recurra.load`, and the column names taken unsaid."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -225,6 +226,13 @@ class TableOptions:
                 f"load: decimal and delimiter must be one character; got {made.decimal!r} and "
                 f"{made.delimiter!r}."
             )
+        for word in ("channels", "target", "known", "static"):
+            names = getattr(made, word)
+            twice = [
+                n for n, count in Counter(() if isinstance(names, str) else names or ()).items() if count > 1
+            ]
+            if twice:
+                raise UsageError(f"load: {word} names {twice[0]!r} twice. Name each column once.")
         check_choice("load", "header", made.header, ["auto", "first", "none"])
         if made.thousands is not None and (len(made.thousands) != 1 or made.thousands == made.decimal):
             raise UsageError(
