@@ -59,7 +59,24 @@ def test_without_a_budget_nothing_has_changed():
 def test_many_sequences_and_options_given_take_none(monkeypatch):
     assert fitted(budget_s=0.01, hidden_size=4).model_.wide is None
     monkeypatch.setattr(recipe, "MANY", 39)
-    assert fitted(budget_s=0.01).model_.wide.features.competing is None
+    assert fitted(budget_s=1000.0).model_.wide.features.sums is None
+
+
+def test_a_budget_gives_them_no_more_than_a_share_of_its_time(capsys):
+    """Reckoned by steps, so that few long recordings do not take minutes of a short budget."""
+    assert fitted(budget_s=0.5).model_.wide.features.sums is None
+    made = {budget_s: recurra.SequenceClassifier(budget_s=budget_s) for budget_s in (10.0, 60.0, 3600.0)}
+    for sequences in (2, 40, 2000, 2001):
+        for length in (1, 30, 1000, 5000, 100_000):
+            facts = recipe.Facts(sequences, sequences * length, False, "classification", False)
+            for budget_s, estimator in made.items():
+                seconds = sequences * length * 0.00015
+                expected = "all" if seconds <= budget_s / 5 and sequences <= 2000 else "auto"
+                assert recipe.decided(estimator, facts).get("wide_kernels", "auto") == expected
+    assert recipe.decided(recurra.SequenceClassifier(), facts).get("wide_kernels", "auto") == "auto"
+    recurra.SequenceClassifier(random_state=0, verbose=2, budget_s=0.5).fit(X, CLASSES)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("budget: ")]
+    assert ["linear part" in line for line in told][-2:] == [True, False]  # before the first member is
 
 
 def test_the_two_answers_are_mixed_as_sequences_left_out_say(further, monkeypatch):

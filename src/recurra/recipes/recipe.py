@@ -48,6 +48,9 @@ SHARE_OF_MANY, MANY = 0.5, 2000
 # letters, which a network knows. So the share is the best on the part that stops the training early; this one, where that
 # part is small. Their rows have half the length, so that the linear map may be as much stronger.
 SHARE_OF_SINGLE_WORDS, STRENGTH_OF_SINGLE_WORDS = 0.5, 20.0
+# Competing kernels take some 0.1 to 0.15 ms for each step of a sequence on one thread, whatever the channels: without a
+# native version long recordings are minutes. They may take this share of a budget.
+SECONDS_OF_A_STEP, SHARE_OF_BUDGET = 1.5e-4, 0.2
 # Beyond these the features do not fit into memory, or their products take too long.
 MOST_SEQUENCES = 20_000
 # Steps that training may read, so that it ends within a minute on two cores.
@@ -207,11 +210,14 @@ def _network(facts: Facts) -> dict[str, Any]:
 
 
 def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
-    """Return the kernels of the linear part where they take time, which only a budget gives."""
-    if getattr(estimator, "wide_kernels", None) != "auto":
+    """Return the kernels of the linear part: those that take time only within a budget that has it."""
+    given = getattr(estimator, "wide_kernels", None)
+    if given != "auto":
+        return {} if given is None else {"wide_kernels": given}
+    if estimator.budget_s is None or facts.sequences > MANY:
         return {}
-    few = estimator.budget_s is not None and facts.sequences <= MANY
-    return {"wide_kernels": "all"} if few else {}
+    in_time = facts.steps * SECONDS_OF_A_STEP <= SHARE_OF_BUDGET * estimator.budget_s
+    return {"wide_kernels": "all"} if in_time else {}
 
 
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
