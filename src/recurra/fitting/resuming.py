@@ -24,8 +24,6 @@ FREE = (
     "random_state",
     "verbose",
 )
-# What checkpoints of earlier versions, which do not know these words, were written with.
-BEFORE: Mapping[str, Any] = {"shards": 1}
 
 
 @dataclass(frozen=True)
@@ -138,8 +136,13 @@ def _same_file(name: str, before: Any, value: Any) -> bool:
     return name in ("backbone", "vectors") and both and os.path.basename(before) == os.path.basename(value)
 
 
-def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
+def check(who: str, found: Any, now: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Raise unless a checkpoint is of the data and words of now.
+
+    Parameters
+    ----------
+    defaults : mapping
+        Of the options: what a checkpoint of an earlier version, which did not know a word, was written with.
 
     Raises
     ------
@@ -150,7 +153,8 @@ def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
     """
     then = found.identity
     for name, value in now["words"].items():
-        before = then.get("words", {}).get(name, BEFORE.get(name))
+        words = then.get("words", {})
+        before = words[name] if name in words else json.loads(json.dumps(defaults.get(name), default=str))
         if before != value and not _same_file(name, before, value):
             raise UsageError(
                 f"{who}: {name} is {value!r}, but {found.path} was written with {before!r}. "
@@ -198,6 +202,7 @@ def keep(
     validation: Any,
     *,
     fitted: bool,
+    defaults: Mapping[str, Any],
 ) -> tuple[Any, list[Any]]:
     """Return the state to go on from, if any, and the callback that writes checkpoints, if they are wanted.
 
@@ -211,6 +216,8 @@ def keep(
         See `identity`.
     fitted : bool
         Whether training goes on from fitted weights.
+    defaults
+        See `check`.
     """
     if place.folder is None:
         return None, []
@@ -222,6 +229,6 @@ def keep(
     if found is None:  # what is left there came to its end, or is broken
         checkpoints.remove(place.folder)
     else:
-        check(place.who, found, now)
+        check(place.who, found, now, defaults)
     writer = checkpoints.Checkpoints(place.folder, identity=now, after=found)
     return None if found is None else found.state, [writer]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.fitting import resuming
 from recurra.fitting.task import Member, Prepared, Start
+from recurra.options import options_of
 
 if TYPE_CHECKING:
     from recurra.training.config import TrainingConfig
@@ -36,7 +37,13 @@ def train_member(
         found = resuming.newest(place, resume)
     identity = {**prepared.params, **prepared.identity}
     state, keepers = resuming.keep(
-        place, found, identity, examples, prepared.validation, fitted=start.fitted is not None
+        place,
+        found,
+        identity,
+        examples,
+        prepared.validation,
+        fitted=start.fitted is not None,
+        defaults={name: option.default for name, option in options_of(type(options)).items()},
     )
     given: Sequence[Any] = options.callbacks if number == 0 else ()
     network = prepared.build(number)
