@@ -302,8 +302,8 @@ def test_the_folds_are_learned_with_the_usual_kernels(monkeypatch):
     monkeypatch.setattr(budgets, "loss_of", lambda model, *rest: seen.append(model) or true(model, *rest))
     found = make().fit(X, CLASSES)
     assert len(seen) == 8
-    assert all(model.wide.features.competing is None for model in seen)
-    assert found.model_.wide.features.competing is not None
+    assert all(model.wide.features.sums is None for model in seen)
+    assert found.model_.wide.features.sums is not None
 
 
 def test_the_linear_part_comes_before_the_members_and_so_within_the_budget(monkeypatch):

@@ -1,5 +1,7 @@
 """Further kernels in the linear part: when they are taken, what they answer, what is kept and refused."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -8,6 +10,7 @@ import recurra
 from recurra.errors import UsageError
 from recurra.fitting import budget as budgets
 from recurra.recipes import recipe, wide_part
+from recurra.serving.models.wide import Wide as WidePart
 from recurra.training import closed_form
 
 rng = np.random.default_rng(0)
@@ -33,10 +36,12 @@ def fitted(name="SequenceClassifier", y=CLASSES, **options):
 def further():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "STEPS", 1)
+        patch.setattr(wide_part, "STANDARD_ERRORS", -5.0)  # so that competing kernels have a share
         return fitted(wide_kernels="all")
 
 
-def test_a_budget_takes_them_and_what_is_kept_repeats_the_answers():
+def test_a_budget_takes_them_and_what_is_kept_repeats_the_answers(monkeypatch):
+    monkeypatch.setattr(wide_part, "STANDARD_ERRORS", -5.0)
     found = fitted(budget_s=1000.0)
     kept = found.model_.manifest["params"]
     assert kept["wide_kernels"] == "all"
@@ -45,6 +50,59 @@ def test_a_budget_takes_them_and_what_is_kept_repeats_the_answers():
     assert found.model_.wide.features.sums is not None
     again = recurra.SequenceClassifier(**{**kept, "verbose": 0}).fit(X, CLASSES)
     np.testing.assert_array_equal(found.predict_proba(X), again.predict_proba(X))
+
+
+def test_given_by_hand_they_are_said_and_compared_as_a_budget_takes_them(further, monkeypatch):
+    assert "a linear map of dilated kernels, fixed and competing, has 80 % of the say" in further.recipe_
+    monkeypatch.setattr(wide_part, "STANDARD_ERRORS", -5.0)
+    learned, true = [], budgets.loss_of
+    monkeypatch.setattr(budgets, "loss_of", lambda model, *rest: learned.append(model) or true(model, *rest))
+    found, folds = {}, {}
+    for kernels in ("auto", "all"):
+        learned.clear()
+        found[kernels] = fitted(budget_s=1000.0, wide_kernels=kernels)
+        folds[kernels] = [model.manifest["params"] for model in learned]
+        assert all(model.wide.features.sums is None for model in learned)
+    assert folds["auto"] == folds["all"]
+    assert found["auto"].model_.manifest["params"] == found["all"].model_.manifest["params"]
+    np.testing.assert_array_equal(found["auto"].predict_proba(X), found["all"].predict_proba(X))
+    figures = [re.sub(r"in \d+ s", "", one.recipe_) for one in found.values()]
+    assert figures[0] == figures[1]
+
+
+def test_competing_kernels_without_a_share_are_not_in_the_model(further):
+    found = fitted(wide_kernels="all")
+    assert "a linear map of fixed dilated kernels has 80 % of the say" in found.recipe_
+    wide, every = found.model_.wide, further.model_.wide.features
+    assert wide.features.competing is None
+    assert wide.features.sums is not None
+    assert not any("competing" in name for name in wide.to_manifest()[1])
+    assert wide.weight.shape == (2, every.without_competing)
+    # With weights of nothing they would answer the same.
+    padded = np.pad(wide.weight, [(0, 0), (0, every.size - every.without_competing)])
+    rows = found.model_.prepare(X)
+    expected = WidePart(every, padded, wide.bias, wide.share).scores(rows)
+    np.testing.assert_allclose(wide.scores(rows), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"hidden_size": 8}, "there is none, as .* Say wide=True as well"),
+        ({"wide": False}, "there is none, as .* Say wide=True as well"),
+        ({"causal": True}, "causal=True asks for a network without one"),
+        ({"hidden_size": 8, "budget_s": 1.0}, "Say wide=True as well"),
+    ],
+)
+def test_without_a_linear_part_they_are_refused(words, message):
+    with pytest.raises(UsageError, match=f"wide_kernels='all' is for a linear part, and .*{message}"):
+        fitted(wide_kernels="all", **words)
+
+
+def test_beside_a_network_of_ones_own_they_are_taken(monkeypatch):
+    monkeypatch.setattr(wide_part, "STANDARD_ERRORS", -5.0)
+    assert fitted(wide_kernels="all", wide=True, hidden_size=8).model_.wide.features.competing is not None
+    assert fitted(wide_kernels="random", hidden_size=8).model_.wide is None
 
 
 def test_without_a_budget_nothing_has_changed():
