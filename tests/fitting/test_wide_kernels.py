@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import Ridge
+from sklearn.metrics import log_loss
 
 import recurra
-from recurra.errors import UsageError
+from recurra.errors import StoreError, UsageError
 from recurra.fitting import budget as budgets
 from recurra.recipes import recipe, wide_part
 from recurra.serving.models.wide import Wide as WidePart
@@ -194,10 +196,42 @@ def test_a_file_gives_the_same_bits_and_batch_mates_change_nothing(further, tmp_
 def test_what_cannot_be_done_is_said(further, tmp_path):
     with pytest.raises(UsageError, match="not written for the further kernels .* wide_kernels='random'"):
         further.export(tmp_path / "m.onnx")
-    with pytest.raises(UsageError, match="wide=False"):
+    with pytest.raises(
+        UsageError, match=r"train with wide=False, or run it with recurra\.load_model\(path\)\.$"
+    ):
         further.export(tmp_path / "m", to="c")
     with pytest.raises(UsageError, match="wide_kernels must be one of .*'all'.*got 'competng'"):
         fitted(wide_kernels="competng")
+
+
+def test_of_running_sums_alone_the_same_is_said_and_of_neither_that_onnx_is_written(tmp_path):
+    sums = fitted(wide_kernels="all")  # competing kernels have no share in these data
+    with pytest.raises(UsageError, match="not written for the further kernels"):
+        sums.export(tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match=r"or run it with recurra\.load_model\(path\)\.$"):
+        sums.export(tmp_path / "m", to="c")
+    with pytest.raises(UsageError, match=r"or export to ONNX\.$"):
+        fitted().export(tmp_path / "m", to="c")
+
+
+@pytest.mark.parametrize("kernels", ["random", "all"])
+def test_a_file_whose_linear_part_is_not_of_finite_numbers_is_refused(kernels):
+    wide = fitted(wide_kernels=kernels).model_.wide
+    description, arrays = wide.to_manifest()
+    spreads = [name for name in arrays if name.endswith("spread")]
+    assert len(spreads) == (2 if kernels == "all" else 1)
+    for name in ("weight", "bias", *spreads):
+        for value in (np.nan, np.inf, 1e-45):
+            broken = arrays[name].copy()
+            broken.flat[0] = value
+            if value == 1e-45 and name not in spreads:
+                continue
+            with pytest.raises(StoreError, match="wide part must be finite|spread of the .* makes no sense"):
+                WidePart.from_manifest(description, {**arrays, name: broken}, channels=1, outputs=2)
+    again = WidePart.from_manifest(description, arrays, channels=1, outputs=2)
+    np.testing.assert_array_equal(
+        again.scores([X[0].astype(np.float32)]), wide.scores([X[0].astype(np.float32)])
+    )
 
 
 def test_an_explanation_by_occlusion_asks_both_parts(further):
@@ -215,6 +249,28 @@ def test_a_second_answer_has_a_share_only_where_it_is_surely_better(gain):
     words = {"shares": wide_part.SHARES, "standard_errors": 2.0}
     found = closed_form.surely_better_share(first, second, codes, np.ones(200), **words)
     assert (found > 0) is (gain > 0)
-    # An item of weight two is not two items: the spread of the items is the same, what they count is not.
-    twice = closed_form.surely_better_share(first, second, codes, np.full(200, 2.0), **words)
-    assert twice == found
+    # An item of weight 50 is not 50 items: neither shares nor how sure they are change, also where the gain is weak.
+    for weak in np.linspace(0.2, 1.2, 11):
+        second = weak * true + draws.normal(size=(200, 3))
+        weights = draws.uniform(0.1, 3, 200)
+        expected = _share_by_formula(first, second, codes, weights)
+        for times in (1, 0.02, 50):
+            found = closed_form.surely_better_share(first, second, codes, times * weights, **words)
+            assert found == expected
+
+
+def _share_by_formula(first, second, codes, weights):
+    """Return the share by scikit-learn's log loss, and by the plain standard error of a weighted mean."""
+    changes = []
+    for share in wide_part.SHARES:
+        proba = softmax(share * second + (1 - share) * first, axis=1)
+        changes.append(
+            [log_loss([code], [own], labels=[0, 1, 2]) for code, own in zip(codes, proba, strict=True)]
+        )
+    bounds = []
+    for change in np.array(changes) - np.array(changes[0]):
+        mean = np.average(change, weights=weights)
+        each = weights / weights.sum()
+        error = np.sqrt((each**2 * (change - mean) ** 2).sum() * 200 / 199)
+        bounds.append(mean + 2 * error)
+    return wide_part.SHARES[int(np.argmin(bounds))]
