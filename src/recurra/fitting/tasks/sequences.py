@@ -174,7 +174,6 @@ class SequenceTask(Task):
             target = data.target.fitted_on(learn.y, learn.weights)
         else:
             learned, target = Learned(fitted.features, facts=fitted.manifest.get("text")), data.target
-        outputs = target.output_size
         loss = self.loss(options, target, class_weights(start.who, options, target, learn))
         manifest = begun(options, target, everything)
         if data.static is not None:
@@ -207,7 +206,7 @@ class SequenceTask(Task):
             build_network,
             options,
             start,
-            sizes=(examples.input_size, outputs),
+            sizes=(examples.input_size, target.output_size),
             longest=int(examples.lengths.max()),
             front=self.reading.front(options, learned),
             pooling="none" if target.per_step else manifest["params"]["pooling"],
