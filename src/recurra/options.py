@@ -477,7 +477,7 @@ class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Poo
 
     wide_kernels: str = option("auto", "Kernels of the linear map beside the network: random ones over values and changes, "
         "or all, with random ones over running sums and competing ones, whose say sequences left out in turn decide. Auto: "
-        "all with a budget for at most 2,000 sequences, where no option of network or training is given.",
+        "all for at most 2,000 sequences and a budget with time for it, where no option of network or training is given.",
         choices=("auto", "random", "all"))
 
 @dataclass(kw_only=True, eq=False, repr=False)

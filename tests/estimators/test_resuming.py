@@ -7,7 +7,8 @@ import recurra
 from recurra.batches.examples import Examples
 from recurra.errors import DataError, UsageError
 from recurra.features.prepared_rows import PreparedRows
-from recurra.fitting import resuming
+from recurra.fitting import manifest, resuming
+from recurra.options import options_of
 from recurra.training import checkpoints
 from recurra.training.callbacks import Callback
 
@@ -172,3 +173,26 @@ def test_every_estimator_goes_on(tmp_path, kind):
         estimator(checkpoint_dir=tmp_path, callbacks=[StopAt(2, 2)], **words).fit(X, y)
     resumed = estimator(checkpoint_dir=tmp_path, **words).fit(X, y, resume=True)
     assert same(resumed, estimator(**words).fit(X, y))
+
+
+def _without(name, identity):
+    return {**identity, "words": {n: value for n, value in identity["words"].items() if n != name}}
+
+
+def test_what_was_written_before_an_option_existed_goes_on_with_its_default(tmp_path, monkeypatch):
+    """Every option in turn is the one that an earlier version does not know."""
+    options = options_of(recurra.SequenceClassifier)
+    names = [name for name in manifest.plain_params(make()) if name not in resuming.FREE]
+    names = [name for name in names if getattr(make(), name) == options[name].default]
+    names.remove("wide")  # which the recipe decides
+    assert {"wide_kernels", "shards", "pooling", "optimizer"} <= set(names)
+    whole, true = make(max_epochs=2).fit(*data()), resuming.identity
+    for name in names:
+        with monkeypatch.context() as patch:
+            patch.setattr(resuming, "identity", lambda *words, no=name: _without(no, true(*words)))
+            interrupted(tmp_path / name, at=(2, 2), max_epochs=2)
+        assert name not in checkpoints.newest(tmp_path / name).identity["words"]
+        assert same(whole, make(checkpoint_dir=tmp_path / name, max_epochs=2).fit(*data(), resume=True))
+    interrupted(tmp_path / "other", shards=2)
+    with pytest.raises(UsageError, match="shards is 1, but .* was written with 2"):
+        make(checkpoint_dir=tmp_path / "other").fit(*data(), resume=True)

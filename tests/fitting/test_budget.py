@@ -207,6 +207,33 @@ def test_a_choice_of_another_training_is_refused_and_a_new_fit_makes_its_own(tmp
     assert json.loads((tmp_path / FILE).read_text())["of"] != json.loads(before)["of"]
 
 
+def test_a_choice_made_before_an_option_existed_goes_on_where_the_option_is_not_given(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:  # an earlier version, which kept no names either
+        true = budgets.plain_params
+        patch.setattr(
+            budgets, "plain_params", lambda own: {n: v for n, v in true(own).items() if n != "wide_kernels"}
+        )
+        first = make(checkpoint_dir=tmp_path).fit(X, CLASSES)
+    kept = json.loads((tmp_path / FILE).read_text())
+    assert "wide_kernels" not in kept.pop("names")
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    with pytest.raises(UsageError, match="was decided for other data, options"):
+        make(checkpoint_dir=tmp_path, wide_kernels="random").fit(X, CLASSES, resume=True)
+    with pytest.raises(UsageError, match="was decided for other data, options"):
+        make(checkpoint_dir=tmp_path, patience=4).fit(X, CLASSES, resume=True)
+    assert_same_weights(make(checkpoint_dir=tmp_path).fit(X, CLASSES, resume=True), first)
+    # The next option that is added is one that the file has no name of.
+    for name in ("patience", "wide", "scaling"):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                budgets, "plain_params", lambda own, no=name: {n: v for n, v in true(own).items() if n != no}
+            )
+            make(checkpoint_dir=tmp_path / name).fit(X, CLASSES)
+        with monkeypatch.context() as patch:
+            patch.setattr(budgets, "_compare", None)
+            make(checkpoint_dir=tmp_path / name).fit(X, CLASSES, resume=True)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "{}", '{"of": 1, "options": 3}', "[" * 5000, "\x00\xff", '{"options": {}, "spent": 1}'],
@@ -275,8 +302,8 @@ def test_the_folds_are_learned_with_the_usual_kernels(monkeypatch):
     monkeypatch.setattr(budgets, "loss_of", lambda model, *rest: seen.append(model) or true(model, *rest))
     found = make().fit(X, CLASSES)
     assert len(seen) == 8
-    assert all(model.wide.features.competing is None for model in seen)
-    assert found.model_.wide.features.competing is not None
+    assert all(model.wide.features.sums is None for model in seen)
+    assert found.model_.wide.features.sums is not None
 
 
 def test_the_linear_part_comes_before_the_members_and_so_within_the_budget(monkeypatch):

@@ -1,5 +1,7 @@
 """Random kernels: torch's convolutions are the reference, the native path gives the bits of numpy's."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,20 @@ def test_responses_are_those_of_torchs_convolution(steps, channels, dilation):
     shares = shares_above(x, channels=seen, dilation=dilation, thresholds=limits)
     expected = (theirs[:, None] > limits[:, :, None]).mean(axis=2)
     np.testing.assert_allclose(shares, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_dilation_beyond_a_sequence_takes_no_memory(native):
+    rng = np.random.default_rng(0)
+    x, seen = rng.normal(size=(5, 2)).astype(np.float32), rng.integers(0, 2, size=(N_KERNELS, 1))
+    limits = rng.normal(size=(N_KERNELS, 3)).astype(np.float32)
+    with recurra.kernels.use("auto" if native else "reference"):
+        expected = shares_above(x, channels=seen, dilation=7, thresholds=limits)
+        tracemalloc.start()
+        found = shares_above(x, channels=seen, dilation=2**24 - 1, thresholds=limits)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.skipif(not recurra.kernels.describe()["native"], reason="the native kernels are not built")
@@ -115,8 +131,13 @@ def test_competing_kernels_are_drawn_by_the_seed_and_kept_in_a_file():
     [
         {"dilations": None},
         {"dilations": np.array([0])},
+        {"dilations": np.array([2**24 - 1])},
+        {"dilations": np.array([2, 4, 8])},
         {"channels.0": np.full((32, 1), 3)},
         {"channels.0": np.zeros((31, 1), np.int64)},
+        {"channels.0": np.zeros((64, 1), np.int64)},
+        {"weights.0": np.zeros((64, 8, 9), np.float32)},
+        {"weights.0": np.full((32, 8, 9), 1e38, np.float32)},
         {"channels.0": np.zeros((32, 9), np.int64)},
         {"weights.0": np.full((32, 8, 9), np.nan, np.float32)},
         {"weights.0": np.zeros((32, 7, 9), np.float32)},

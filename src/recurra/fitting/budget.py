@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from recurra.errors import StoreError, UsageError
 from recurra.fitting.manifest import plain_params
 from recurra.fitting.task import Member, Start, TrainingData
 from recurra.fitting.train_member import train_member
+from recurra.recipes.recipe import left_to_data
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.store import write_text
 
@@ -39,6 +40,8 @@ MOST_BEGUN = 1000
 FILE = "decided.json"
 # Options that may differ when a training with a budget goes on.
 FREE = ("budget_s", "random_state", "verbose")
+# Options that were not there when what was decided was kept without the names of all options.
+UNNAMED = ("wide_kernels",)
 
 _log = logging.getLogger(__name__)
 
@@ -148,25 +151,26 @@ def decide(
             "fitted weights. Set budget_s=None, or call fit without resume=True."
         )
     path = None if options.checkpoint_dir is None else Path(options.checkpoint_dir) / FILE
-    own = _identity(options, data, start)
+    names = [name for name in plain_params(options) if name not in FREE]
+    own = _identity(options, data, start, names)
     budget = Budget(float(seconds), path=path, verbose=int(options.verbose))
     if path is not None and path.exists():
         if resume:
-            return _read(budget, path, own, start.who)
+            return _read(budget, path, options, data, start)
         path.unlink()  # of a training that came to its end
     candidates = [usual, *_others(options, usual)]
     chosen = _compare(options, task, data, start, candidates, budget) if len(candidates) > 1 else usual
-    budget.kept = {"of": own, "options": chosen}
+    budget.kept = {"of": own, "options": chosen, "names": names}
     budget.keep()
     return chosen, budget
 
 
-def _identity(options: Any, data: TrainingData, start: Start) -> str:
-    """Return a digest of the data, the options and the seed that a choice was made with."""
+def _identity(options: Any, data: TrainingData, start: Start, names: Collection[str]) -> str:
+    """Return a digest of the data, the options of these names and the seed that a choice was made with."""
     digest = hashlib.blake2b(digest_size=16)
     given = data.given
     params = plain_params(options)
-    words = {name: value for name, value in params.items() if name not in FREE}
+    words = {name: value for name, value in params.items() if name in names}
     digest.update(json.dumps([start.seed, words], sort_keys=True, default=str).encode())
     for key in given.contents():
         digest.update(key if isinstance(key, bytes) else str(key).encode())
@@ -175,23 +179,29 @@ def _identity(options: Any, data: TrainingData, start: Start) -> str:
     return digest.hexdigest()
 
 
-def _read(budget: Budget, path: Path, own: str, who: str) -> tuple[dict[str, Any], Budget]:
+def _read(
+    budget: Budget, path: Path, options: Any, data: TrainingData, start: Start
+) -> tuple[dict[str, Any], Budget]:
+    """Return what was decided; an option that was not there then must be as it is where it is not given."""
+    now = [name for name in plain_params(options) if name not in FREE]
     try:
         found = json.loads(path.read_bytes())
-        of, options, compared = found["of"], dict(found["options"]), str(found["compared"])
+        of, chosen, compared = found["of"], dict(found["options"]), str(found["compared"])
+        names = found.get("names", [name for name in now if name not in UNNAMED])
+        new = [name for name in now if name not in names]
         spent, begun = float(found["spent"]), int(found["begun"])
         if not (0 <= spent < float("inf") and 0 <= begun <= MOST_BEGUN):
             raise ValueError
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise StoreError(f"{path}: is damaged. Give another checkpoint_dir to begin anew.") from None
-    if of != own:
+    if len(left_to_data(options, new)) < len(new) or of != _identity(options, data, start, names):
         raise UsageError(
-            f"{who}: {path} was decided for other data, options or another seed. Go on with the same, or give another "
+            f"{start.who}: {path} was decided for other data, options or another seed. Go on with the same, or give another "
             "checkpoint_dir."
         )
     budget.spent, budget.begun, budget.compared = spent, begun, compared
-    budget.kept = {"of": of, "options": options}
-    return options, budget
+    budget.kept = {"of": of, "options": chosen, "names": names}
+    return chosen, budget
 
 
 def _others(options: Any, usual: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         start = replace(start, decided=decided, compared=budget.compared if budget else "")
         prepared = task.prepare(estimator, data, start)
         if budget and prepared.ahead:
+            budget.tell("linear part")
             prepared.ahead()
         members: list[Member] = []
         while len(members) < prepared.members or (budget and budget.room_for_another(members)):

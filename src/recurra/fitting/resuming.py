@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, UsageError
+from recurra.options import options_of
 
 # Words that may differ when training goes on: they change how long it goes on and what is seen of it.
 FREE = (
@@ -24,8 +25,6 @@ FREE = (
     "random_state",
     "verbose",
 )
-# What checkpoints of earlier versions, which do not know these words, were written with.
-BEFORE: Mapping[str, Any] = {"shards": 1}
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,14 @@ def _same_file(name: str, before: Any, value: Any) -> bool:
     return name in ("backbone", "vectors") and both and os.path.basename(before) == os.path.basename(value)
 
 
-def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
+def check(who: str, found: Any, now: Mapping[str, Any], kind: type) -> None:
     """Raise unless a checkpoint is of the data and words of now.
+
+    Parameters
+    ----------
+    kind : type
+        Of the estimator: the default of an option is what a checkpoint of an earlier version, which did not know it, was
+        written with.
 
     Raises
     ------
@@ -149,8 +154,10 @@ def check(who: str, found: Any, now: Mapping[str, Any]) -> None:
         If the data differ.
     """
     then = found.identity
+    defaults = {name: option.default for name, option in options_of(kind).items()}
     for name, value in now["words"].items():
-        before = then.get("words", {}).get(name, BEFORE.get(name))
+        words = then.get("words", {})
+        before = words[name] if name in words else json.loads(json.dumps(defaults.get(name), default=str))
         if before != value and not _same_file(name, before, value):
             raise UsageError(
                 f"{who}: {name} is {value!r}, but {found.path} was written with {before!r}. "
@@ -198,6 +205,7 @@ def keep(
     validation: Any,
     *,
     fitted: bool,
+    kind: type,
 ) -> tuple[Any, list[Any]]:
     """Return the state to go on from, if any, and the callback that writes checkpoints, if they are wanted.
 
@@ -211,6 +219,8 @@ def keep(
         See `identity`.
     fitted : bool
         Whether training goes on from fitted weights.
+    kind
+        See `check`.
     """
     if place.folder is None:
         return None, []
@@ -222,6 +232,6 @@ def keep(
     if found is None:  # what is left there came to its end, or is broken
         checkpoints.remove(place.folder)
     else:
-        check(place.who, found, now)
+        check(place.who, found, now, kind)
     writer = checkpoints.Checkpoints(place.folder, identity=now, after=found)
     return None if found is None else found.state, [writer]

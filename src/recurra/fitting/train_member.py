@@ -36,7 +36,13 @@ def train_member(
         found = resuming.newest(place, resume)
     identity = {**prepared.params, **prepared.identity}
     state, keepers = resuming.keep(
-        place, found, identity, examples, prepared.validation, fitted=start.fitted is not None
+        place,
+        found,
+        identity,
+        examples,
+        prepared.validation,
+        fitted=start.fitted is not None,
+        kind=type(options),
     )
     given: Sequence[Any] = options.callbacks if number == 0 else ()
     network = prepared.build(number)

@@ -19,6 +19,7 @@ from recurra.options import (
     options_of,
 )
 from recurra.serving.models.wide import Wide as WidePart
+from recurra.serving.summaries import Summary
 
 if (
     TYPE_CHECKING
@@ -48,6 +49,9 @@ SHARE_OF_MANY, MANY = 0.5, 2000
 # letters, which a network knows. So the share is the best on the part that stops the training early; this one, where that
 # part is small. Their rows have half the length, so that the linear map may be as much stronger.
 SHARE_OF_SINGLE_WORDS, STRENGTH_OF_SINGLE_WORDS = 0.5, 20.0
+# Competing kernels take some 0.1 to 0.15 ms for each step of a sequence on one thread, whatever the channels: without a
+# native version long recordings are minutes. They may take this share of a budget.
+SECONDS_OF_A_STEP, SHARE_OF_BUDGET = 1.5e-4, 0.2
 # Beyond these the features do not fit into memory, or their products take too long.
 MOST_SEQUENCES = 20_000
 # Steps that training may read, so that it ends within a minute on two cores.
@@ -64,6 +68,8 @@ SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions 
 # What the recipe of labels per step, or a budget, decides beside DECIDED. A network that goes on takes these from the
 # options where they are given.
 DECIDED_OF_STEPS = ("window", "batch_size", "lr_schedule")
+# What a linear map is of, unless kernels compete in it.
+FIXED, OF_TEXTS = "fixed dilated kernels", "words and runs of letters"
 # Options that say how words are read: where one is given, words are read.
 OF_WORDS = (
     "tokens",
@@ -207,11 +213,14 @@ def _network(facts: Facts) -> dict[str, Any]:
 
 
 def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
-    """Return the kernels of the linear part where they take time, which only a budget gives."""
-    if getattr(estimator, "wide_kernels", None) != "auto":
+    """Return the kernels of the linear part: those that take time only within a budget that has it."""
+    given = getattr(estimator, "wide_kernels", None)
+    if given != "auto":
+        return {} if given is None else {"wide_kernels": given}
+    if estimator.budget_s is None or facts.sequences > MANY:
         return {}
-    few = estimator.budget_s is not None and facts.sequences <= MANY
-    return {"wide_kernels": "all"} if few else {}
+    in_time = facts.steps * SECONDS_OF_A_STEP <= SHARE_OF_BUDGET * estimator.budget_s
+    return {"wide_kernels": "all"} if in_time else {}
 
 
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
@@ -235,13 +244,13 @@ def foreseen(estimator: Any, facts: Facts) -> str:
     """Return the sentence of the recipe before anything is trained; empty where there is none."""
     options = decided(estimator, facts)
     if not options.get("wide"):
-        return _sentence(options, None, facts.texts)
+        return _sentence(options, None, "")
     single = facts.characters > 0
     if single and facts.task == "classification":
         say = "the share of the say that is best on words held out"
     else:
         say = _say(share_of(facts.sequences, texts=facts.texts, single=single))
-    return _sentence(options, say, facts.texts)
+    return _sentence(options, say, OF_TEXTS if facts.texts else FIXED)
 
 
 def _say(share: float) -> str:
@@ -257,21 +266,22 @@ def share_of(sequences: int, *, texts: bool, single: bool) -> float:
 
 def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
     """Return the sentence that says what was decided and why; empty where nothing was."""
-    return _sentence(
-        options, None if wide is None else _say(wide.share), wide is not None and wide.reads_texts
-    )
+    if wide is None:
+        return _sentence(options, None, "")
+    if not isinstance(wide.features, Summary):
+        what = OF_TEXTS
+    else:
+        what = FIXED if wide.features.competing is None else "dilated kernels, fixed and competing,"
+    return _sentence(options, _say(wide.share), what)
 
 
-def _sentence(options: Mapping[str, Any], say: str | None, texts: bool) -> str:
+def _sentence(options: Mapping[str, Any], say: str | None, what: str) -> str:
     rest = {name: value for name, value in options.items() if name not in ("wide", "wide_kernels")}
     if not rest:
         return ""
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())
     if say is None:
         return f"Recipe: a network with {own}, as no option of network or training was given."
-    what = "words and runs of letters" if texts else "fixed dilated kernels"
-    if options.get("wide_kernels") == "all":
-        what = "dilated kernels, fixed and competing,"
     return (
         f"Recipe: a linear map of {what} has {say}, a network with {own} the rest, as no option of network or training "
         "was given."

@@ -86,6 +86,8 @@ def fit_wide(
     theirs = surely_better_share(
         found.left_out, rivals.left_out, codes, weights, shares=SHARES, standard_errors=STANDARD_ERRORS
     )
+    if theirs == 0:  # what nothing is read from need not be computed for every answer
+        return WidePart(replace(summary, competing=None), found.weight, found.bias, share)
     return WidePart(summary, *_mixed(found, rivals, places, np.float32(theirs), summary.size), share)
 
 

@@ -220,6 +220,8 @@ class CompetingKernels:
             If an array is absent or makes no sense.
         """
         steps = _dilations(arrays)
+        if steps != [2**k for k in range(len(steps))]:
+            raise StoreError("the dilations of the competing kernels make no sense.")
         channels, weights = [], []
         for index in range(len(steps)):
             own, drawn = arrays.get(f"channels.{index}"), arrays.get(f"weights.{index}")
@@ -244,15 +246,13 @@ def _compete(channels: np.ndarray, weights: np.ndarray, n_channels: int) -> bool
     return bool(
         channels.dtype == np.int64
         and channels.ndim == 2
-        and len(channels) == len(weights)
+        and len(channels) == GROUPS
         and 1 <= channels.shape[1] <= MAX_CHANNELS_OF_GROUP
         and (channels >= -1).all()
         and (channels < n_channels).all()
         and weights.dtype == np.float32
-        and weights.ndim == 3
-        and len(weights) >= 1
-        and weights.shape[1:] == (RIVALS, TAPS)
-        and np.isfinite(weights).all()
+        and weights.shape == (GROUPS, RIVALS, TAPS)
+        and (np.abs(weights) <= 1).all()  # NaN is not
     )
 
 

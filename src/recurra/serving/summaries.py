@@ -17,6 +17,8 @@ from recurra.serving.random_kernels import CompetingKernels, RandomKernels
 N_FEATURES = 2_500
 # Length and simple statistics are few beside thousands of shares; this makes them heard.
 EMPHASIS = np.float32(30**0.5)
+# A channel whose standard deviation is no more than this does not move.
+LEAST_SPREAD = 1e-8
 # What the arrays of the further kernels are named in a model file.
 SUMS = "sums"
 COMPETING = ("competing_values", "competing_changes")
@@ -155,6 +157,11 @@ class Summary:
         return self._first + (0 if self.sums is None else self.sums.kernels.size)
 
     @property
+    def further(self) -> bool:
+        """Whether kernels over running sums or competing ones are in it, which no export is written for."""
+        return self.sums is not None or self.competing is not None
+
+    @property
     def size(self) -> int:
         """Numbers of a vector."""
         return self.without_competing + sum(part.size for part in self.competing or ())
@@ -258,7 +265,7 @@ def _running_sums(x: np.ndarray) -> np.ndarray:
 def _spread_of(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the standard deviation of each channel, 1 where it does not move: float32 (channels,)."""
     spread = np.concatenate(sequences).std(axis=0, dtype=np.float64)
-    return np.where(spread > 1e-8, spread, 1.0).astype(np.float32)
+    return np.where(spread > LEAST_SPREAD, spread, 1.0).astype(np.float32)
 
 
 def _checked_spread(arrays: Mapping[str, np.ndarray], n_channels: int, of: str) -> np.ndarray:
@@ -267,7 +274,8 @@ def _checked_spread(arrays: Mapping[str, np.ndarray], n_channels: int, of: str) 
         spread is None
         or spread.dtype != np.float32
         or spread.shape != (n_channels,)
-        or not (spread > 0).all()
+        or not (spread >= LEAST_SPREAD / 2).all()  # NaN is not
+        or not np.isfinite(spread).all()
     ):
         raise StoreError(f"the spread of the {of} makes no sense.")
     return spread

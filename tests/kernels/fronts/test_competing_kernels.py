@@ -1,10 +1,11 @@
 """Competing kernels: torch's convolutions and a plain count are the reference."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 
-import recurra.kernels
 from recurra.kernels.fronts.competing_kernels import RIVALS, contests
 
 GROUPS = 5
@@ -43,19 +44,38 @@ def test_wins_and_losses_are_those_of_torchs_convolution(steps, channels, seen, 
     np.testing.assert_array_equal(contests(x, channels=padded, dilation=dilation, weights=weights), found)
 
 
+@pytest.mark.parametrize("steps", [1, 5, 40])
+def test_what_lies_beyond_a_sequence_changes_no_bit_and_takes_no_memory(steps):
+    rng = np.random.default_rng(steps)
+    for x in (rng.normal(size=(steps, 2)), np.round(rng.normal(size=(steps, 2))), np.zeros((steps, 2))):
+        x = x.astype(np.float32)
+        weights, chosen = drawn(rng, 2, 1)
+        for dilation in (1, 3, 7, 50):
+            around = np.zeros((4 * dilation, 2), np.float32)
+            padded = np.concatenate([around, x, around])
+            seen = padded.T[chosen[:, 0]]
+            response = weights[:, :, 0, None] * seen[:, None, :steps]
+            for k in range(1, 9):
+                response = (
+                    response + weights[:, :, k, None] * seen[:, None, k * dilation : k * dilation + steps]
+                )
+            best, worst = response.argmax(axis=1), response.argmin(axis=1)
+            most = np.maximum(response.max(axis=1), 0).astype(np.float64)
+            found = contests(x, channels=chosen, dilation=dilation, weights=weights)
+            for rival in range(RIVALS):
+                won = np.where(best == rival, most, 0.0).sum(axis=1) / steps
+                np.testing.assert_array_equal(found[0, :, rival], won.astype(np.float32))
+                lost = (worst == rival).sum(axis=1) / steps
+                np.testing.assert_array_equal(found[1, :, rival], lost.astype(np.float32))
+    tracemalloc.start()
+    contests(x, channels=chosen, dilation=2**40, weights=weights)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
 def test_of_equal_responses_the_first_wins_and_loses():
     weights = np.ones((1, RIVALS, 9), np.float32)
     found = contests(np.ones((4, 1), np.float32), channels=np.zeros((1, 1), int), dilation=1, weights=weights)
     np.testing.assert_array_equal(found[0, 0, 1:], 0)
     np.testing.assert_array_equal(found[1, 0], [1, *[0] * (RIVALS - 1)])
     assert found[0, 0, 0] == 4  # each of the four steps sees all four
-
-
-def test_the_bits_are_the_same_with_and_without_native_kernels():
-    rng = np.random.default_rng(3)
-    x = np.repeat(rng.normal(size=(20, 2)), 5, axis=0).astype(np.float32)  # flat stretches
-    weights, chosen = drawn(rng, 2, 2)
-    found = contests(x, channels=chosen, dilation=2, weights=weights)
-    with recurra.kernels.use("reference"):
-        again = contests(x, channels=chosen, dilation=2, weights=weights)
-    np.testing.assert_array_equal(found, again)

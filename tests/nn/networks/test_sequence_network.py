@@ -295,3 +295,25 @@ def test_wrong_arrays_are_named(arrays, error, message):
 def test_poolings_side_by_side_are_checked(pooling):
     with pytest.raises(UsageError, match="once each, joined by"):
         config(pooling=pooling)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"cell": "gru", "num_layers": 2, "bidirectional": True, "pooling": "attention"},
+        {"pooling": "none", "crf": True},
+        {"front": {"name": "embedding", "vocabulary": 11, "size": 4}, "input_size": 1},
+    ],
+)
+def test_weights_lie_in_memory_whatever_device_is_the_default(words):
+    """The device "meta" stands for a graphics card: what is made there cannot be read as an array."""
+    expected = to_arrays(build(config(**words), seed=4))
+    torch.set_default_device("meta")
+    try:
+        found = to_arrays(build(config(**words), seed=4))
+    finally:
+        torch.set_default_device(None)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)

@@ -40,7 +40,7 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     """
     summary = wide.features
     assert isinstance(summary, Summary)
-    if summary.sums is not None or summary.competing is not None:
+    if summary.further:
         raise UsageError(
             "export: ONNX is not written for the further kernels in the linear part of this model (wide_kernels='all'); "
             "train with wide_kernels='random', or run it with recurra.load_model(path)."

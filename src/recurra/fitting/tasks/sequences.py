@@ -1,6 +1,6 @@
 """One answer per sequence, or one per step of it: how classifiers, regressors and labelers are trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -156,7 +156,9 @@ class SequenceTask(Task):
     def decide(self, options: SequenceOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
-            return recipe.decided(options, recipe.Facts.of(data.given, data.target))
+            found = recipe.decided(options, recipe.Facts.of(data.given, data.target))
+            _check_kernels(start.who, options, found)
+            return found
         kept = start.fitted.manifest["params"]
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
         if kept.get("window") is not None or kept.get("wide_kernels") == "all":
@@ -224,6 +226,22 @@ class SequenceTask(Task):
             shared_generator=options.network is not None,
             ahead=ahead,
         )
+
+
+def _check_kernels(who: str, options: SequenceOptions, decided: Mapping[str, Any]) -> None:
+    """Raise UsageError at kernels for a linear part that there is not."""
+    if getattr(options, "wide_kernels", None) != "all" or decided.get("wide"):
+        return
+    if getattr(options, "causal", False):
+        raise UsageError(
+            f"{who}: wide_kernels='all' is for a linear part, and causal=True asks for a network without one. "
+            "Leave one of them out."
+        )
+    raise UsageError(
+        f"{who}: wide_kernels='all' is for a linear part, and there is none, as wide=False or an option of network or "
+        f"training was given, or more than {recipe.MOST_SEQUENCES:,} sequences. Say wide=True as well, or leave "
+        "wide_kernels out."
+    )
 
 
 def _linear_part(

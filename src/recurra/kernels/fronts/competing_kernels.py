@@ -11,7 +11,7 @@ References
 
 import numpy as np
 
-from recurra.kernels.fronts.random_kernels import TAPS, apart
+from recurra.kernels.fronts.random_kernels import TAPS
 
 # Kernels of a group.
 RIVALS = 8
@@ -38,23 +38,33 @@ def contests(x: np.ndarray, *, channels: np.ndarray, dilation: int, weights: np.
     float32 array of shape (2, groups, 8)
         The mean over all steps of the positive responses where a kernel wins, and the share of steps that it loses.
     """
-    steps, columns = len(x), apart(x, dilation)
+    steps, middle = len(x), TAPS // 2
+    columns = np.concatenate([x.T, np.zeros((1, steps), np.float32)])  # the last is what -1 stands for
     seen = columns[channels[:, 0]]
     for place in range(1, channels.shape[1]):
         seen += columns[channels[:, place]]
-    taps = [np.ascontiguousarray(seen[:, k * dilation : k * dilation + steps]) for k in range(TAPS)]
-    winner = np.zeros(taps[0].shape, np.int8)
-    loser = np.zeros(taps[0].shape, np.int8)
+    # Of each tap the steps that it sees something at, and where it sees it. Zeros beyond the sequence add nothing.
+    places = []
+    for k in range(TAPS):
+        moved = (k - middle) * dilation
+        if abs(moved) < steps:
+            places.append(
+                (k, slice(max(0, -moved), steps - max(0, moved)), slice(max(0, moved), steps + min(0, moved)))
+            )
+    winner = np.zeros(seen.shape, np.int8)
+    loser = np.zeros(seen.shape, np.int8)
+    product = np.empty(seen.shape, np.float32)
     for rival in range(RIVALS):
-        response = weights[:, rival, 0, None] * taps[0]
-        for k in range(1, TAPS):
-            response += weights[:, rival, k, None] * taps[k]
+        response = np.zeros(seen.shape, np.float32)
+        for k, at, of in places:
+            np.multiply(weights[:, rival, k, None], seen[:, of], out=product[:, at])
+            response[:, at] += product[:, at]
         if rival == 0:
             most, least = response, response.copy()
             continue
         # Of equal responses the first wins.
-        winner[response > most] = rival
-        loser[response < least] = rival
+        np.copyto(winner, rival, where=response > most)
+        np.copyto(loser, rival, where=response < least)
         np.maximum(most, response, out=most)
         np.minimum(least, response, out=least)
     positive = np.maximum(most, np.float32(0)).astype(np.float64)

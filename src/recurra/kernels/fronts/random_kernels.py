@@ -41,6 +41,7 @@ def convolved(
     -------
     float32 array of shape (kernels, time)
     """
+    dilation = _within(x, dilation)
     steps, columns = len(x), apart(x, dilation)
     chosen = np.arange(N_KERNELS) if kernels is None else kernels
     channels = channels[chosen]
@@ -73,7 +74,7 @@ def shares_above(x: np.ndarray, *, channels: np.ndarray, dilation: int, threshol
     float32 array of shape (84, n)
         In [0, 1].
     """
-    steps = len(x)
+    steps, dilation = len(x), _within(x, dilation)
     out = np.empty(thresholds.shape, np.float32)
     if native_calls.runs_native(np.dtype(np.float32)):
         native_module().shares_above(
@@ -93,6 +94,11 @@ def shares_above(x: np.ndarray, *, channels: np.ndarray, dilation: int, threshol
         above = np.count_nonzero(responses > thresholds[:, column, None], axis=1)
         out[:, column] = above.astype(np.float32) / np.float32(steps)
     return out
+
+
+def _within(x: np.ndarray, dilation: int) -> int:
+    """Return a dilation under which kernels see the same: beyond a length all but their middle see nothing."""
+    return min(dilation, len(x))
 
 
 def apart(x: np.ndarray, dilation: int) -> np.ndarray:

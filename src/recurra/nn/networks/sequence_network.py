@@ -136,7 +136,7 @@ class SequenceNetwork(nn.Module):
         seen_by_head = config.features * max(len(config.poolings), 1)
         self.front = None
         if config.front is not None:
-            with OwnDraws():
+            with OwnDraws(), torch.device("cpu"):
                 self.front = make_front(config.front, own)
         with torch.device("meta"):  # without weights, which are drawn at the end
             self.recurrent = LAYERS[config.cell](
@@ -149,7 +149,8 @@ class SequenceNetwork(nn.Module):
             )
             self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
             self.head = nn.Linear(seen_by_head, config.output_size)
-        self.crf = CRF(config.output_size) if config.crf else None
+        with torch.device("cpu"):
+            self.crf = CRF(config.output_size) if config.crf else None
         for module in filter(None, (self.recurrent, self.pooling, self.head)):
             _give_memory(module)
         initialize(self, torch.Generator().manual_seed(0), initialization="torch")
@@ -308,4 +309,4 @@ def _give_memory(module: nn.Module) -> None:
     """
     for part in module.modules():
         for name, weight in list(part.named_parameters(recurse=False)):
-            setattr(part, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
+            setattr(part, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype, device="cpu")))

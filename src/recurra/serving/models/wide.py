@@ -110,6 +110,8 @@ class Wide:
         for name, array, shape in (("weight", weight, (outputs, features.size)), ("bias", bias, (outputs,))):
             if array is None or array.dtype != np.float32 or array.shape != shape:
                 raise StoreError(f"the {name} of the wide part must be float32 of shape {shape}.")
+            if not np.isfinite(array).all():
+                raise StoreError(f"the {name} of the wide part must be finite numbers.")
         assert weight is not None
         assert bias is not None
         return cls(features, weight, bias, share)
