@@ -146,3 +146,12 @@ def test_many_test_sets_at_once_get_what_each_gets_alone():
             ends(sums, figure), [nothing_or(interval(one, figure)) for one in sums], rtol=1e-12
         )
         assert np.isnan(ends(sums, figure)[:10]).all()
+
+
+@pytest.mark.parametrize("right", [1, 2, 5, 7, 9])
+def test_sequences_right_or_wrong_as_a_whole_tell_no_less_than_one_item_each(right):
+    counts = np.full(10, 20)
+    low, high = share_interval(np.where(np.arange(10) < right, 20, 0), counts)
+    wilson = binomtest(right, 10).proportion_ci(method="wilson")
+    assert low >= wilson.low - 1e-12
+    assert high <= wilson.high + 1e-12
