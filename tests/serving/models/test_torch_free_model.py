@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import venv
@@ -123,9 +124,10 @@ recurra.load_model({str(path)!r}, runtime="light").predict([[[1.0, 2.0, 3.0]]])
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     seconds(code)
-    ready, numpy = zip(*((seconds(code), seconds("import numpy")) for _ in range(9)), strict=True)
-    # of a machine that imports numpy in 0.12 s; a slower one may take longer for both
-    assert min(ready) - min(numpy) < 0.15 * max(1.0, min(numpy) / 0.12)
+    # Of a machine that imports numpy in 0.12 s; a slower one, or a slower moment, may take longer for both.
+    pairs = [(seconds(code), seconds("import numpy")) for _ in range(9)]
+    above = [(ready - numpy) / max(1.0, numpy / 0.12) for ready, numpy in pairs]
+    assert statistics.median(above) < 0.15
 
 
 def test_input_as_the_estimator_takes_it(tmp_path):
