@@ -1,8 +1,6 @@
-"""What a training leaves behind: no cycles for the garbage collector, no module that only a compiler needs."""
+"""What a training leaves behind: no cycles for the garbage collector."""
 
 import gc
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -47,15 +45,3 @@ def test_no_step_leaves_a_cycle(kind):
     few, _ = found(2)
     many, _ = found(12)
     assert many <= few + 10
-
-
-def test_a_first_fit_loads_no_compiler():
-    code = (
-        "import sys, numpy as np, recurra\n"
-        "X = [np.random.default_rng(i).normal(size=(12, 2)) for i in range(16)]\n"
-        "recurra.SequenceClassifier(max_epochs=1, verbose=0).fit(X, ['a', 'b'] * 8)\n"
-        "recurra.SequenceClassifier(cell='lstm', max_epochs=1, verbose=0).fit(X, ['a', 'b'] * 8)\n"
-        "print([m for m in ('sympy', 'torch._dynamo', 'torch._inductor') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
