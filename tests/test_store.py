@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import stat
+import sys
 import threading
 
 import numpy as np
@@ -178,6 +179,45 @@ def test_save_replaces_whole_and_leaves_no_temporary(tmp_path):
     assert store.load(path)[0] == {"v": 2}
     assert os.listdir(tmp_path) == ["m.recurra"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~store._umask()
+
+
+def interrupted(work, code, at):
+    """Raise KeyboardInterrupt at the ``at``-th instruction that a code object runs; return whether it had so many."""
+    count = -1
+
+    def trace(frame, event, _):
+        nonlocal count
+        if frame.f_code is not code:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            count += 1
+            if count == at:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_at_any_instruction_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "file"
+    for at in range(1000):
+        path.write_bytes(b"old")
+        was_interrupted = interrupted(lambda: store.write_bytes(path, b"new"), store._replace.__code__, at)
+        assert path.read_bytes() in ((b"old", b"new") if was_interrupted else (b"new",))
+        assert [child.name for child in tmp_path.iterdir()] == ["file"], at
+        if not was_interrupted:
+            break
+    assert 50 < at < 999
 
 
 def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):

@@ -14,8 +14,8 @@ import json
 import math
 import os
 import re
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from recurra.errors import StoreError
 FORMAT = "recurra-1"
 SUFFIX = ".recurra"
 PARTIAL = ".part"  # ends the name of a file that is being written, which begins with a dot
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 # Far above any real file of ours (a header entry takes about 100 bytes), far below what could hurt a reader.
 MAX_HEADER_BYTES = 16 * 2**20
@@ -204,9 +205,9 @@ def _pour(descriptor: int, data: bytes) -> None:
 def _replace(target: Path, data: bytes) -> None:
     # A name may have 255 bytes; that of its neighbour must not have more.
     begin = target.name.encode()[:200].decode(errors="ignore")
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{begin}.", suffix=PARTIAL)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    temporary = target.with_name(f".{begin}.{secrets.token_hex(8)}{PARTIAL}")
+    try:  # the name is known before there is a file: Ctrl-C may come at any moment, also on the way out of a call
+        with os.fdopen(os.open(temporary, _NEW_FILE, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

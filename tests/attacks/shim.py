@@ -1,6 +1,6 @@
 """A shim that counts every call that changes the disk and lets one of them fail: by death, or with a full disk.
 
-Counted are, in the order they happen: making a folder or a temporary file, every write, fsync of files and folders,
+Counted are, in the order they happen: making a folder or a file, every write, fsync of files and folders,
 chmod, rename, unlink. It stays in place for the rest of the process, so it belongs in a forked child.
 """
 
@@ -8,7 +8,6 @@ import errno
 import io
 import os
 import signal
-import tempfile
 
 
 class Shim:
@@ -26,7 +25,7 @@ class Shim:
         Where the names of the calls are written, one a line, without counting that.
     """
 
-    NEEDS_SPACE = ("write", "mkdir", "mkstemp")
+    NEEDS_SPACE = ("write", "mkdir", "create")
 
     def __init__(self, at, what, log):
         self.at, self.what = at, what
@@ -76,7 +75,11 @@ class Shim:
         os.fsync, os.replace = fsync, replace
         for name in ("fsync", "chmod", "replace", "unlink", "rmdir", "mkdir"):
             setattr(os, name, self.counted(name, getattr(os, name)))
-        tempfile.mkstemp = self.counted("mkstemp", tempfile.mkstemp)
+        plain_create = os.open
+        create = self.counted("create", plain_create)
+        os.open = lambda path, flags, *args, **kwargs: (create if flags & os.O_CREAT else plain_create)(
+            path, flags, *args, **kwargs
+        )
         plain_open = io.open  # what os.fdopen and Path.open call
 
         def watched_open(file, mode="r", *args, **kwargs):

@@ -22,6 +22,7 @@ def attack(warm_command):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.stdout, done.stderr
         found = json.loads(done.stdout)
+        assert not found.get("wrong"), "\n".join(found["wrong"])
         assert done.returncode == 0, found
         return found
 
