@@ -152,10 +152,13 @@ def _wide(rng, model, causal):
 
 def with_summary(rng, model):
     """Return a model with a linear part, its features those of the network."""
-    lengths = rng.integers(3, 60, 12)
+    lengths = rng.integers(int(rng.choice([3, 20])), 60, 12)
     width, beside = model.features.input_size, model.static_size
     drawn = [rng.normal(size=(n, width + beside)).astype(np.float32) for n in lengths]
-    summary = Summary.fit(drawn, random_state=int(rng.integers(100)), n_features=200, static_size=beside)
+    classes = rng.integers(0, 3, 12) if rng.random() < 0.7 else None
+    summary = Summary.fit(
+        drawn, random_state=int(rng.integers(100)), static_size=beside, classes=classes, many=True
+    )
     return dataclasses.replace(model, wide=linear_part(rng, model, summary))
 
 

@@ -230,8 +230,9 @@ class Wide(Options):
     """A linear answer beside that of the network."""
 
     wide: bool | str = option("auto", "Whether a linear map of the whole sequence answers beside the network: of random "
-        "dilated kernels over numbers, of words and runs of letters over text. Auto: yes, with a bidirectional network and "
-        "pooling over all steps, where no option of network or training is given. Such a model does not stream.",
+        "dilated kernels over numbers, for classes of shapelets too; of words and runs of letters over text. Auto: yes, "
+        "with a bidirectional network and pooling over all steps, where no option of network or training is given. Such a "
+        "model does not stream.",
         auto=True, type_doc='bool or "auto"')
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -474,11 +475,6 @@ class SequenceOptions(Seed, Running, Stopping, Training, Ensemble, Design, Direc
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceClassifierOptions(ClassWeights, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):
     """Options of `SequenceClassifier`."""
-
-    wide_kernels: str = option("auto", "Kernels of the linear map beside the network: random ones over values and changes, "
-        "or all, with random ones over running sums and competing ones, whose say sequences left out in turn decide. Auto: "
-        "all for at most 2,000 sequences and a budget with time for it, where no option of network or training is given.",
-        choices=("auto", "random", "all"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceRegressorOptions(SequenceLoss, Signals, Budget, Causal, Wide, Pooling, SequenceOptions):

@@ -43,7 +43,7 @@ def fitted():
 
 def test_what_is_decided_is_said_and_kept_and_the_options_stay_as_given(fitted):
     assert fitted.recipe_.startswith(
-        "Recipe: a linear map of fixed dilated kernels has 80 % of the say, a network with"
+        "Recipe: a linear map of fixed dilated kernels and shapelets has 80 % of the say, a network with"
     )
     assert fitted.wide == "auto"
     assert fitted.pooling == "last"

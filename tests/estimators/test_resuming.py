@@ -185,7 +185,7 @@ def test_what_was_written_before_an_option_existed_goes_on_with_its_default(tmp_
     names = [name for name in manifest.plain_params(make()) if name not in resuming.FREE]
     names = [name for name in names if getattr(make(), name) == options[name].default]
     names.remove("wide")  # which the recipe decides
-    assert {"wide_kernels", "shards", "pooling", "optimizer"} <= set(names)
+    assert {"class_weight", "shards", "pooling", "optimizer"} <= set(names)
     whole, true = make(max_epochs=2).fit(*data()), resuming.identity
     for name in names:
         with monkeypatch.context() as patch:

@@ -208,17 +208,11 @@ def test_a_choice_of_another_training_is_refused_and_a_new_fit_makes_its_own(tmp
 
 
 def test_a_choice_made_before_an_option_existed_goes_on_where_the_option_is_not_given(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:  # an earlier version, which kept no names either
-        true = budgets.plain_params
-        patch.setattr(
-            budgets, "plain_params", lambda own: {n: v for n, v in true(own).items() if n != "wide_kernels"}
-        )
-        first = make(checkpoint_dir=tmp_path).fit(X, CLASSES)
+    true = budgets.plain_params
+    first = make(checkpoint_dir=tmp_path).fit(X, CLASSES)
     kept = json.loads((tmp_path / FILE).read_text())
-    assert "wide_kernels" not in kept.pop("names")
-    (tmp_path / FILE).write_text(json.dumps(kept))
-    with pytest.raises(UsageError, match="was decided for other data, options"):
-        make(checkpoint_dir=tmp_path, wide_kernels="random").fit(X, CLASSES, resume=True)
+    assert "patience" in kept.pop("names")
+    (tmp_path / FILE).write_text(json.dumps(kept))  # an earlier version kept no names
     with pytest.raises(UsageError, match="was decided for other data, options"):
         make(checkpoint_dir=tmp_path, patience=4).fit(X, CLASSES, resume=True)
     assert_same_weights(make(checkpoint_dir=tmp_path).fit(X, CLASSES, resume=True), first)
@@ -272,9 +266,14 @@ def test_a_recipe_is_taken_only_where_it_is_better_by_more_than_chance():
     assert budgets._best(candidates, {0: [base[:1]], 1: [surely[:1]], 2: []}) == {"n": 0}
 
 
-def test_a_network_of_convolutions_beside_all_kernels_needs_no_more_than_the_lower_loss():
-    usual = {"wide": True, "wide_kernels": "all", "max_epochs": 5}
-    candidates = [usual, *budgets._others(make(), usual)]
+def training_data(n=40, classes=True):
+    target = SimpleNamespace(task="classification" if classes else "regression")
+    return SimpleNamespace(target=target, given=SimpleNamespace(sequences=[None] * n))
+
+
+def test_where_classes_are_told_apart_a_network_of_convolutions_needs_no_more_than_the_lower_loss():
+    usual = {"wide": True, "max_epochs": 5}
+    candidates = [usual, *budgets._others(make(), usual, training_data())]
     base = np.array([1.0, 1.2, 0.8, 1.1])
     hardly = base - np.array([1.0, -0.9, 0.5, -0.5])
     chosen = budgets._best(candidates, {0: [base], 1: [hardly], 2: [hardly], 3: []})
@@ -296,14 +295,18 @@ def test_a_network_that_goes_on_keeps_the_front_that_a_budget_chose(prefers):
     assert all(again[name] == kept[name] for name in ("frontend", "batch_size", "lr_schedule"))
 
 
-def test_the_folds_are_learned_with_the_usual_kernels(monkeypatch):
-    seen = []
-    true = budgets.loss_of
-    monkeypatch.setattr(budgets, "loss_of", lambda model, *rest: seen.append(model) or true(model, *rest))
-    found = make().fit(X, CLASSES)
-    assert len(seen) == 8
-    assert all(model.wide.features.sums is None for model in seen)
-    assert found.model_.wide.features.sums is not None
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [(training_data(2001), {}), (training_data(classes=False), {}), (training_data(), {"wide": None})],
+)
+def test_elsewhere_convolutions_must_be_surely_better(data, more):
+    usual = {"wide": True, "max_epochs": 5, **more}
+    candidates = [usual, *budgets._others(make(), usual, data)]
+    assert candidates[1] == {**usual, "frontend": "convolutions"}
+    base = np.array([1.0, 1.2, 0.8, 1.1])
+    hardly = base - np.array([1.0, -0.9, 0.5, -0.5])
+    assert budgets._best(candidates, {0: [base], 1: [hardly], 2: [], 3: []}) == usual
+    assert budgets._order(candidates, 1) == [(0, 0), (1, 0), (2, 0), (3, 0)]
 
 
 def test_the_linear_part_comes_before_the_members_and_so_within_the_budget(monkeypatch):

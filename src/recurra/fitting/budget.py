@@ -17,7 +17,7 @@ from recurra.errors import StoreError, UsageError
 from recurra.fitting.manifest import plain_params
 from recurra.fitting.task import Member, Start, TrainingData
 from recurra.fitting.train_member import train_member
-from recurra.recipes.recipe import left_to_data
+from recurra.recipes.recipe import MANY, left_to_data
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.store import write_text
 
@@ -27,8 +27,8 @@ FOLDS = 3
 # A recipe takes the place of the usual one only where its loss is lower by so many standard errors of the difference: with
 # one, of three that are no better some one wins by chance four times in ten, with two seven times in a hundred.
 STANDARD_ERRORS = 2.0
-# Beside a linear part of all kernels a network of convolutions is no riskier than the usual one: on seven sets that the rule
-# was made on, the mix had the lower test loss with it on five. So the lower loss decides between them and no more.
+# Beside a linear part that tells classes apart a network of convolutions is no riskier than the usual one: on seven sets
+# that the rule was made on, the mix had the lower test loss with it on five. So the lower loss decides between them.
 CONVOLUTIONS: Mapping[str, Any] = {
     "frontend": "convolutions",
     "batch_size": 16,
@@ -40,8 +40,6 @@ MOST_BEGUN = 1000
 FILE = "decided.json"
 # Options that may differ when a training with a budget goes on.
 FREE = ("budget_s", "random_state", "verbose")
-# Options that were not there when what was decided was kept without the names of all options.
-UNNAMED = ("wide_kernels",)
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +156,7 @@ def decide(
         if resume:
             return _read(budget, path, options, data, start)
         path.unlink()  # of a training that came to its end
-    candidates = [usual, *_others(options, usual)]
+    candidates = [usual, *_others(options, usual, data)]
     chosen = _compare(options, task, data, start, candidates, budget) if len(candidates) > 1 else usual
     budget.kept = {"of": own, "options": chosen, "names": names}
     budget.keep()
@@ -187,7 +185,7 @@ def _read(
     try:
         found = json.loads(path.read_bytes())
         of, chosen, compared = found["of"], dict(found["options"]), str(found["compared"])
-        names = found.get("names", [name for name in now if name not in UNNAMED])
+        names = found.get("names", now)
         new = [name for name in now if name not in names]
         spent, begun = float(found["spent"]), int(found["begun"])
         if not (0 <= spent < float("inf") and 0 <= begun <= MOST_BEGUN):
@@ -204,16 +202,17 @@ def _read(
     return chosen, budget
 
 
-def _others(options: Any, usual: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _others(options: Any, usual: Mapping[str, Any], data: TrainingData) -> list[dict[str, Any]]:
     """Return what is compared with the usual recipe; nothing where options of the network were given."""
     if len(usual) < 2:
         return []
     found = [{**usual, "cell": "gru"}, {**usual, "hidden_size": 32, "dropout": 0.5}]
-    if usual.get("wide_kernels") == "all":
-        found.insert(0, {**usual, **CONVOLUTIONS})
-    elif "frontend" in options.get_params(deep=False) and _is_of_numbers(usual):
-        found.insert(0, {**usual, "frontend": None if usual.get("frontend") else "convolutions"})
-    return found
+    if "frontend" not in options.get_params(deep=False) or not _is_of_numbers(usual):
+        return found
+    tells_classes = usual.get("wide") and data.target.task == "classification"
+    if tells_classes and len(data.given.sequences) <= MANY:
+        return [{**usual, **CONVOLUTIONS}, *found]
+    return [{**usual, "frontend": None if usual.get("frontend") else "convolutions"}, *found]
 
 
 def _is_of_numbers(usual: Mapping[str, Any]) -> bool:
@@ -263,8 +262,7 @@ def _order(candidates: Sequence[Mapping[str, Any]], folds: int) -> list[tuple[in
 
 def _is_even(own: Mapping[str, Any]) -> bool:
     """Whether a candidate needs no more than the lower loss to take the place of the usual one."""
-    even = {"wide_kernels": "all", **CONVOLUTIONS}
-    return all(own.get(name) == value for name, value in even.items())
+    return all(own.get(name) == value for name, value in CONVOLUTIONS.items())
 
 
 def _chosen(
@@ -311,14 +309,10 @@ def _folds(given: Any, stratified: bool, seed: int) -> list[tuple[np.ndarray, np
 def _trained(
     options: Any, task: Any, data: TrainingData, start: Start, own: Mapping[str, Any]
 ) -> FittedModel:
-    """Return a model of one network trained on a part, without checkpoints, callbacks or a word.
-
-    Its linear part has the usual kernels: the others are the same for all candidates, and take time.
-    """
+    """Return a model of one network trained on a part, without checkpoints, callbacks or a word."""
     from recurra.training.distributed.workers import Workers
 
-    quiet: dict[str, Any] = {"verbose": 0, "callbacks": (), "checkpoint_dir": None}
-    quiet |= {"wide_kernels": "random"} if "wide_kernels" in own else {}
+    quiet = {"verbose": 0, "callbacks": (), "checkpoint_dir": None}
     before = options.get_params(deep=False)
     options.set_params(**{**own, **quiet})
     try:

@@ -20,7 +20,7 @@ The native code, in ``native/``:
 - A layer through time: ``forward.cpp``, ``backward.cpp``, ``recurrence.hpp``; who runs which sequence: ``slots.cpp``.
 - Products and layout of weights: ``multiply.cpp``, ``pack.cpp``; threads and memory: ``pool.cpp``, ``memory.cpp``.
 - At prediction: a step of a stack (``step.cpp``), a whole network of one stream (``running.hpp``), ``heads.cpp``,
-  ``random_kernels.cpp``.
+  ``random_kernels.cpp``, ``shapelets.cpp``.
 - ``module.cpp``: what Python calls.
 """
 

@@ -30,7 +30,6 @@ if (
 # What a recipe may decide.
 DECIDED = (
     "wide",
-    "wide_kernels",
     "bidirectional",
     "pooling",
     "dropout",
@@ -49,9 +48,6 @@ SHARE_OF_MANY, MANY = 0.5, 2000
 # letters, which a network knows. So the share is the best on the part that stops the training early; this one, where that
 # part is small. Their rows have half the length, so that the linear map may be as much stronger.
 SHARE_OF_SINGLE_WORDS, STRENGTH_OF_SINGLE_WORDS = 0.5, 20.0
-# Competing kernels take some 0.1 to 0.15 ms for each step of a sequence on one thread, whatever the channels: without a
-# native version long recordings are minutes. They may take this share of a budget.
-SECONDS_OF_A_STEP, SHARE_OF_BUDGET = 1.5e-4, 0.2
 # Beyond these the features do not fit into memory, or their products take too long.
 MOST_SEQUENCES = 20_000
 # Steps that training may read, so that it ends within a minute on two cores.
@@ -68,8 +64,9 @@ SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions 
 # What the recipe of labels per step, or a budget, decides beside DECIDED. A network that goes on takes these from the
 # options where they are given.
 DECIDED_OF_STEPS = ("window", "batch_size", "lr_schedule")
-# What a linear map is of, unless kernels compete in it.
-FIXED, OF_TEXTS = "fixed dilated kernels", "words and runs of letters"
+# What a linear map is of: of classes, of numbers, of texts.
+OF_CLASSES, OF_NUMBERS = "fixed dilated kernels and shapelets", "fixed dilated kernels"
+OF_TEXTS = "words and runs of letters"
 # Options that say how words are read: where one is given, words are read.
 OF_WORDS = (
     "tokens",
@@ -155,7 +152,6 @@ def decided(estimator: Any, facts: Facts) -> dict[str, Any]:
         if wide:
             return {
                 "wide": True,
-                **_kernels(estimator, facts),
                 **_network(facts),
                 **_spelled(estimator, facts),
             }
@@ -212,17 +208,6 @@ def _network(facts: Facts) -> dict[str, Any]:
     return found
 
 
-def _kernels(estimator: Any, facts: Facts) -> dict[str, Any]:
-    """Return the kernels of the linear part: those that take time only within a budget that has it."""
-    given = getattr(estimator, "wide_kernels", None)
-    if given != "auto":
-        return {} if given is None else {"wide_kernels": given}
-    if estimator.budget_s is None or facts.sequences > MANY:
-        return {}
-    in_time = facts.steps * SECONDS_OF_A_STEP <= SHARE_OF_BUDGET * estimator.budget_s
-    return {"wide_kernels": "all"} if in_time else {}
-
-
 def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
     """Return options by which single words are read letter by letter: as words, those to come are all unknown."""
     defaults = options_of(type(estimator))
@@ -250,7 +235,8 @@ def foreseen(estimator: Any, facts: Facts) -> str:
         say = "the share of the say that is best on words held out"
     else:
         say = _say(share_of(facts.sequences, texts=facts.texts, single=single))
-    return _sentence(options, say, OF_TEXTS if facts.texts else FIXED)
+    of_sequences = OF_CLASSES if facts.task == "classification" else OF_NUMBERS
+    return _sentence(options, say, OF_TEXTS if facts.texts else of_sequences)
 
 
 def _say(share: float) -> str:
@@ -271,12 +257,12 @@ def in_words(options: Mapping[str, Any], wide: WidePart | None) -> str:
     if not isinstance(wide.features, Summary):
         what = OF_TEXTS
     else:
-        what = FIXED if wide.features.competing is None else "dilated kernels, fixed and competing,"
+        what = OF_NUMBERS if wide.features.shapelets is None else OF_CLASSES
     return _sentence(options, _say(wide.share), what)
 
 
 def _sentence(options: Mapping[str, Any], say: str | None, what: str) -> str:
-    rest = {name: value for name, value in options.items() if name not in ("wide", "wide_kernels")}
+    rest = {name: value for name, value in options.items() if name != "wide"}
     if not rest:
         return ""
     own = ", ".join(f"{name}={value!r}" for name, value in rest.items())

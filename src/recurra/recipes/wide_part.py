@@ -23,12 +23,11 @@ LEAST_TEMPERATURE = 0.1
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Of what is drawn for the linear part, beside the seed.
 APART = 1_000_003
-# What the linear part of single words may have of the say, and on how many words at least it is decided; and what
-# competing kernels may have of the linear part.
+# What the linear part of single words may have of the say, and on how many words at least it is decided.
 SHARES, FEWEST_JUDGES = np.linspace(0, 1, 21), 30
-# Competing kernels have a share only where the loss on sequences left out in turn is lower by so many standard errors of the
-# difference. The share of the least loss alone raised the log loss on five of nineteen test parts, this on none.
-STANDARD_ERRORS = 2.0
+# What shapelets have of the say of the linear part. Fixed: they are drawn from the sequences that would be left out to
+# decide it, and are nearest to these.
+SHARE_OF_SHAPELETS = np.float32(0.5)
 
 
 def fit_wide(
@@ -37,8 +36,6 @@ def fit_wide(
     given: "Given",
     target: "Target",
     weights: np.ndarray,
-    *,
-    further: bool = False,
 ) -> WidePart:
     """Return the linear part learned from all training sequences.
 
@@ -52,53 +49,46 @@ def fit_wide(
         Merged, with encoded labels.
     weights : ndarray of shape (sequences,)
         Of each sequence, with those of its class.
-    further : bool
-        Whether kernels over running sums and kernels that compete answer as well.
     """
     if not model.features.reads_numbers:
         return _of_texts(given, target, weights)
-    from recurra.training.closed_form import best_temperature, ridge, surely_better_share
+    from recurra.training.closed_form import best_temperature, ridge
 
     share = share_of(len(given.sequences), texts=False, single=False)
     prepared = model.prepare(given)
-    few = len(prepared) <= MANY
-    sizes = {"static_size": model.static_size} | ({} if few else {"n_features": 1000})
-    summary = Summary.fit(prepared, random_state=seed + APART, further=further, **sizes)
+    classes = np.asarray(given.y) if target.task == "classification" else None
+    summary = Summary.fit(
+        prepared,
+        random_state=seed + APART,
+        static_size=model.static_size,
+        classes=classes,
+        many=len(prepared) > MANY,
+    )
     features = np.stack([summary.transform(rows) for rows in prepared])
-    if target.task == "regression":
+    if classes is None:
         targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
         found = ridge(features, targets, weights, emphasis=summary.emphasis())
         return WidePart(summary, found.weight, found.bias, share)
-    codes = np.asarray(given.y)
-    targets = 2.0 * np.eye(target.output_size)[codes] - 1
-    emphasis, own = summary.emphasis(), summary.without_competing
+    targets = 2.0 * np.eye(target.output_size)[classes] - 1
+    emphasis, own = summary.emphasis(), summary.without_shapelets
 
-    def learned(chosen: np.ndarray) -> "LinearMap":
-        found = ridge(features[:, chosen], targets, weights, counts=given.weights, emphasis=emphasis[chosen])
-        return found.warmed(max(best_temperature(found.left_out, codes, weights), LEAST_TEMPERATURE))
+    def learned(places: np.ndarray) -> "LinearMap":
+        found = ridge(features[:, places], targets, weights, counts=given.weights, emphasis=emphasis[places])
+        return found.warmed(max(best_temperature(found.left_out, classes, weights), LEAST_TEMPERATURE))
 
-    found = learned(np.arange(own))
-    if not further:
-        return WidePart(summary, found.weight, found.bias, share)
-    # Both answers read the simple statistics.
-    places = np.r_[summary.statistics, own : summary.size]
-    rivals = learned(places)
-    theirs = surely_better_share(
-        found.left_out, rivals.left_out, codes, weights, shares=SHARES, standard_errors=STANDARD_ERRORS
-    )
-    if theirs == 0:  # what nothing is read from need not be computed for every answer
-        return WidePart(replace(summary, competing=None), found.weight, found.bias, share)
-    return WidePart(summary, *_mixed(found, rivals, places, np.float32(theirs), summary.size), share)
+    nearest = np.r_[summary.beside_shapelets, own : summary.size]
+    return WidePart(summary, *_mixed(learned(np.arange(own)), learned(nearest), nearest, summary.size), share)
 
 
 def _mixed(
-    first: "LinearMap", second: "LinearMap", places: np.ndarray, share: np.float32, size: int
+    kernels: "LinearMap", shapelets: "LinearMap", places: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return weight and bias of the mix of two linear maps: of the first numbers of a vector, and of those at places."""
-    weight = np.zeros((len(first.bias), size), np.float32)
-    weight[:, : first.weight.shape[1]] = (1 - share) * first.weight
-    weight[:, places] += share * second.weight
-    return weight, (1 - share) * first.bias + share * second.bias
+    share = SHARE_OF_SHAPELETS
+    weight = np.zeros((len(kernels.bias), size), np.float32)
+    weight[:, : kernels.weight.shape[1]] = (1 - share) * kernels.weight
+    weight[:, places] += share * shapelets.weight
+    return weight, (1 - share) * kernels.bias + share * shapelets.bias
 
 
 def shares_by_judging(wide: WidePart, target: "Target", judges: "Given") -> bool:

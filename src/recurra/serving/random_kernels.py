@@ -1,4 +1,4 @@
-"""A whole sequence as one vector: how often convolutions that are drawn exceed thresholds, or win over one another."""
+"""A whole sequence as one vector: how often convolutions that are drawn exceed thresholds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.errors import StoreError
-from recurra.kernels.fronts.competing_kernels import RIVALS, contests
 from recurra.kernels.fronts.random_kernels import N_KERNELS, TAPS, convolved, shares_above
 
 N_FEATURES = 2_500
@@ -17,9 +16,6 @@ MAX_CHANNELS = 9
 # in place of one brought the accuracy from 0.985 to 0.993.
 SUBSETS = 8
 GOLDEN = (5**0.5 - 1) / 2
-# Groups of competing kernels for each dilation, and the most channels that one sees.
-GROUPS = 32
-MAX_CHANNELS_OF_GROUP = 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class RandomKernels:
             banks += [(int(dilation), len(part)) for part in np.array_split(np.arange(total), subsets)]
         channels, thresholds, drawn = [], [], 0
         for dilation, count in banks:
-            own = _drawn_channels(generator, n_channels)
+            own = drawn_channels(generator, n_channels, N_KERNELS)
             # Quantiles that spread evenly over all thresholds, however many there are.
             ranks = (np.arange(1, N_KERNELS * count + 1) + drawn) * GOLDEN % 1
             ranks = ranks.reshape(N_KERNELS, count)
@@ -148,90 +144,6 @@ def quantiles(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.where(part < 0.5, low + step * part, high - step * (1 - part))
 
 
-@dataclass(frozen=True)
-class CompetingKernels:
-    """Groups of convolutions that are drawn; see `recurra.kernels.fronts.competing_kernels`.
-
-    Parameters
-    ----------
-    dilations : tuple of int
-        Of each bank of groups.
-    channels : tuple of int64 array of shape (groups, n)
-        For each bank, the channels that each group sees.
-    weights : tuple of float32 array of shape (groups, 8, 9)
-        For each bank.
-    """
-
-    dilations: tuple[int, ...]
-    channels: tuple[np.ndarray, ...]
-    weights: tuple[np.ndarray, ...]
-
-    @classmethod
-    def fit(cls, sequences: Sequence[np.ndarray], *, random_state: int) -> "CompetingKernels":
-        """Choose dilations by the lengths of scaled training sequences (time, channels); the rest is drawn.
-
-        The weights of a kernel add up to nothing and their sizes to one, so that no kernel wins by its size or by the level
-        of what it sees.
-        """
-        generator = np.random.default_rng(random_state)
-        length, n_channels = float(np.median([len(x) for x in sequences])), sequences[0].shape[1]
-        furthest = int(np.log2(max(1.0, (length - 1) / (TAPS - 1))))
-        seen = min(n_channels, int(np.clip(n_channels // 2, 2, MAX_CHANNELS_OF_GROUP)))
-        channels, weights = [], []
-        for _ in range(furthest + 1):
-            drawn = generator.normal(size=(GROUPS, RIVALS, TAPS))
-            drawn -= drawn.mean(axis=-1, keepdims=True)
-            drawn /= np.abs(drawn).sum(axis=-1, keepdims=True)
-            weights.append(drawn.astype(np.float32))
-            own = [np.sort(generator.choice(n_channels, seen, replace=False)) for _ in range(GROUPS)]
-            channels.append(np.array(own, np.int64))
-        return cls(tuple(2**k for k in range(furthest + 1)), tuple(channels), tuple(weights))
-
-    @property
-    def size(self) -> int:
-        """Numbers of a vector."""
-        return sum(2 * weights.shape[0] * RIVALS for weights in self.weights)
-
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Return the vector of one scaled sequence (time, channels): float32 of shape (size,), roots of what is counted."""
-        x = np.ascontiguousarray(sequence, np.float32)
-        banks = zip(self.dilations, self.channels, self.weights, strict=True)
-        return np.concatenate(
-            [
-                np.sqrt(contests(x, channels=channels, dilation=dilation, weights=weights)).reshape(-1)
-                for dilation, channels, weights in banks
-            ]
-        )
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return arrays for a model file."""
-        arrays = {"dilations": np.array(self.dilations, np.int64)}
-        for index, (channels, weights) in enumerate(zip(self.channels, self.weights, strict=True)):
-            arrays |= {f"channels.{index}": channels, f"weights.{index}": weights}
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "CompetingKernels":
-        """Return what `to_arrays` gave.
-
-        Raises
-        ------
-        StoreError
-            If an array is absent or makes no sense.
-        """
-        steps = _dilations(arrays)
-        if steps != [2**k for k in range(len(steps))]:
-            raise StoreError("the dilations of the competing kernels make no sense.")
-        channels, weights = [], []
-        for index in range(len(steps)):
-            own, drawn = arrays.get(f"channels.{index}"), arrays.get(f"weights.{index}")
-            if own is None or drawn is None or not _compete(own, drawn, n_channels):
-                raise StoreError(f"the competing kernels of dilation {steps[index]} make no sense.")
-            channels.append(own)
-            weights.append(drawn)
-        return cls(tuple(steps), tuple(channels), tuple(weights))
-
-
 def _dilations(arrays: Mapping[str, np.ndarray]) -> list[int]:
     dilations = arrays.get("dilations")
     if dilations is None or dilations.dtype != np.int64 or dilations.ndim != 1:
@@ -240,20 +152,6 @@ def _dilations(arrays: Mapping[str, np.ndarray]) -> list[int]:
     if not 1 <= len(steps) <= MAX_DILATIONS * SUBSETS or not all(1 <= d < 2**24 for d in steps):
         raise StoreError("the dilations of the random kernels make no sense.")
     return steps
-
-
-def _compete(channels: np.ndarray, weights: np.ndarray, n_channels: int) -> bool:
-    return bool(
-        channels.dtype == np.int64
-        and channels.ndim == 2
-        and len(channels) == GROUPS
-        and 1 <= channels.shape[1] <= MAX_CHANNELS_OF_GROUP
-        and (channels >= -1).all()
-        and (channels < n_channels).all()
-        and weights.dtype == np.float32
-        and weights.shape == (GROUPS, RIVALS, TAPS)
-        and (np.abs(weights) <= 1).all()  # NaN is not
-    )
 
 
 def _fit(channels: np.ndarray, thresholds: np.ndarray, n_channels: int) -> bool:
@@ -271,11 +169,11 @@ def _fit(channels: np.ndarray, thresholds: np.ndarray, n_channels: int) -> bool:
     )
 
 
-def _drawn_channels(generator: np.random.Generator, n_channels: int) -> np.ndarray:
-    """Return the channels of each kernel, (84, n), few more often than many; -1 for none."""
+def drawn_channels(generator: np.random.Generator, n_channels: int, count: int) -> np.ndarray:
+    """Return the channels that each of ``count`` sees, (count, n), few more often than many; -1 for none."""
     most = min(n_channels, MAX_CHANNELS)
-    counts = (2 ** generator.uniform(0, np.log2(most + 1), N_KERNELS)).astype(int).clip(1, most)
-    out = np.full((N_KERNELS, int(counts.max())), -1, np.int64)
-    for kernel, count in enumerate(counts.tolist()):
-        out[kernel, :count] = np.sort(generator.choice(n_channels, count, replace=False))
+    sizes = (2 ** generator.uniform(0, np.log2(most + 1), count)).astype(int).clip(1, most)
+    out = np.full((count, int(sizes.max())), -1, np.int64)
+    for row, size in enumerate(sizes.tolist()):
+        out[row, :size] = np.sort(generator.choice(n_channels, size, replace=False))
     return out

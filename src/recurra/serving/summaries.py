@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.errors import StoreError
-from recurra.serving.random_kernels import CompetingKernels, RandomKernels
+from recurra.serving.random_kernels import RandomKernels
+from recurra.serving.shapelets import N_SHAPELETS, Shapelets
 
 # Shares of the values, and as many of their differences from step to step.
 N_FEATURES = 2_500
@@ -19,56 +20,8 @@ N_FEATURES = 2_500
 EMPHASIS = np.float32(30**0.5)
 # A channel whose standard deviation is no more than this does not move.
 LEAST_SPREAD = 1e-8
-# What the arrays of the further kernels are named in a model file.
-SUMS = "sums"
-COMPETING = ("competing_values", "competing_changes")
-
-
-@dataclass(frozen=True)
-class RunningSums:
-    """Random kernels over the running sums of a sequence: slow movements stand out there, noise from step to step does not.
-
-    Parameters
-    ----------
-    kernels : RandomKernels
-    spread : float32 array of shape (channels,)
-        By which the sums are divided.
-    """
-
-    kernels: RandomKernels
-    spread: np.ndarray
-
-    @classmethod
-    def fit(
-        cls, sequences: Sequence[np.ndarray], *, random_state: int, n_features: int = N_FEATURES
-    ) -> "RunningSums":
-        """Learn thresholds from scaled training sequences, float32 arrays of shape (time, channels)."""
-        sums = [_running_sums(x) for x in sequences]
-        spread = _spread_of(sums)
-        kernels = RandomKernels.fit(
-            [x / spread for x in sums], random_state=random_state, n_features=n_features
-        )
-        return cls(kernels, spread)
-
-    def transform(self, sequence: np.ndarray) -> np.ndarray:
-        """Return the vector of one sequence (time, channels): float32 of shape (kernels.size,), in [0, 1]."""
-        return self.kernels.transform(_running_sums(sequence) / self.spread)
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return arrays for a model file."""
-        return {**self.kernels.to_arrays(), "spread": self.spread}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_channels: int) -> "RunningSums":
-        """Return what `to_arrays` gave.
-
-        Raises
-        ------
-        StoreError
-            If an array is absent or makes no sense.
-        """
-        spread = _checked_spread(arrays, n_channels, "running sums")
-        return cls(RandomKernels.from_arrays(arrays, n_channels), spread)
+# Of a few thousand sequences and more, for whose vectors there must be memory.
+FEWER, FEWER_SHAPELETS = 1_000, 500
 
 
 @dataclass(frozen=True)
@@ -83,18 +36,15 @@ class Summary:
     static_size : int
         How many of the last numbers of a row are static inputs. They stand in the vector as they are, times the simple
         statistics, and every share stands there once more times one of them: a linear map cannot multiply.
-    sums : RunningSums, optional
-        What they give comes after the rest of the vector.
-    competing : (CompetingKernels, CompetingKernels), optional
-        Over the sequence and over its changes; what they count is the last of the vector.
+    shapelets : Shapelets, optional
+        How near they come is the last of the vector.
     """
 
     values: RandomKernels
     changes: RandomKernels
     spread: np.ndarray
     static_size: int = 0
-    sums: RunningSums | None = None
-    competing: tuple[CompetingKernels, CompetingKernels] | None = None
+    shapelets: Shapelets | None = None
 
     @classmethod
     def fit(
@@ -102,33 +52,31 @@ class Summary:
         sequences: Sequence[np.ndarray],
         *,
         random_state: int,
-        n_features: int = N_FEATURES,
         static_size: int = 0,
-        further: bool = False,
+        classes: np.ndarray | None = None,
+        many: bool = False,
     ) -> "Summary":
         """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled.
 
-        ``further``: whether there are kernels over the running sums and competing ones as well.
+        ``classes``: those that shapelets tell apart; None for no shapelets. ``many``: compute fewer numbers.
         """
         if static_size:
             sequences = [np.ascontiguousarray(x[:, :-static_size]) for x in sequences]
         moved = [_changes(x) for x in sequences]
         spread = _spread_of(moved)
         moved = [x / spread for x in moved]
-        sums, rivals = None, None
-        if further:
-            sums = RunningSums.fit(sequences, random_state=random_state + 4, n_features=n_features)
-            rivals = (
-                CompetingKernels.fit(sequences, random_state=random_state + 2),
-                CompetingKernels.fit(moved, random_state=random_state + 3),
+        n_features, n_shapelets = (FEWER, FEWER_SHAPELETS) if many else (N_FEATURES, N_SHAPELETS)
+        shapelets = None
+        if classes is not None:
+            shapelets = Shapelets.fit(
+                sequences, classes, random_state=random_state + 2, n_shapelets=n_shapelets
             )
         return cls(
             RandomKernels.fit(sequences, random_state=random_state, n_features=n_features),
             RandomKernels.fit(moved, random_state=random_state + 1, n_features=n_features),
             spread,
             static_size,
-            sums,
-            rivals,
+            shapelets,
         )
 
     @property
@@ -140,57 +88,42 @@ class Summary:
         return 1 + 4 * len(self.spread)
 
     @property
-    def statistics(self) -> np.ndarray:
-        """The places of the length and the simple statistics in a vector."""
-        return np.arange(self._shares, self._shares + self._statistics)
-
-    @property
-    def _first(self) -> int:
+    def without_shapelets(self) -> int:
+        """How many numbers of a vector, the first, are not of shapelets."""
         own = self._shares + self._statistics
         if not self.static_size:
             return own
         return own + self._shares + self.static_size * (1 + self._statistics)
 
     @property
-    def without_competing(self) -> int:
-        """How many numbers of a vector, the first, are not of competing kernels."""
-        return self._first + (0 if self.sums is None else self.sums.kernels.size)
-
-    @property
-    def further(self) -> bool:
-        """Whether kernels over running sums or competing ones are in it, which no export is written for."""
-        return self.sums is not None or self.competing is not None
+    def beside_shapelets(self) -> np.ndarray:
+        """The places of the length, the simple statistics and static inputs in a vector."""
+        own = np.arange(self._shares, self._shares + self._statistics)
+        return np.r_[own, own[-1] + 1 + self._shares : self.without_shapelets] if self.static_size else own
 
     @property
     def size(self) -> int:
         """Numbers of a vector."""
-        return self.without_competing + sum(part.size for part in self.competing or ())
+        return self.without_shapelets + (0 if self.shapelets is None else self.shapelets.size)
 
     def transform(self, sequence: np.ndarray) -> np.ndarray:
         """Return the vector of one sequence (time, channels), at least one step: float32 of shape (size,)."""
         own = sequence[:, : -self.static_size] if self.static_size else sequence
         x = np.ascontiguousarray(own, np.float32)
-        moved = _changes(x) / self.spread
-        found = self._of_channels(x, moved)
+        found = self._of_channels(x)
         if self.static_size:
             found = self._beside_static(
                 found, np.ascontiguousarray(sequence[0, -self.static_size :], np.float32)
             )
-        parts = [found]
-        if self.sums is not None:
-            parts.append(self.sums.transform(x))
-        if self.competing is not None:
-            values, changes = self.competing
-            parts += [values.transform(x), changes.transform(moved)]
-        return np.concatenate(parts) if len(parts) > 1 else found
+        return found if self.shapelets is None else np.concatenate([found, self.shapelets.transform(x)])
 
-    def _of_channels(self, x: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    def _of_channels(self, x: np.ndarray) -> np.ndarray:
         exact = x.astype(np.float64)
         statistics = [exact.mean(axis=0), exact.std(axis=0), x.min(axis=0), x.max(axis=0)]
         return np.concatenate(
             [
                 self.values.transform(x),
-                self.changes.transform(moved),
+                self.changes.transform(_changes(x) / self.spread),
                 np.concatenate([[np.log(len(x))], *statistics]).astype(np.float32),
             ]
         )
@@ -204,7 +137,7 @@ class Summary:
     def emphasis(self) -> np.ndarray:
         """Return what each number is worth beside the others once all are scaled alike, shape (size,)."""
         out = np.ones(self.size, np.float32)
-        out[self._shares : self._first] = EMPHASIS
+        out[self._shares : self.without_shapelets] = EMPHASIS
         if self.static_size:
             first = self._shares + self._statistics
             out[first : first + self._shares] = 1
@@ -212,14 +145,11 @@ class Summary:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays for a model file."""
-        parts: dict[str, RandomKernels | RunningSums | CompetingKernels]
-        parts = {"values": self.values, "changes": self.changes}
-        if self.sums is not None:
-            parts[SUMS] = self.sums
-        if self.competing is not None:
-            parts |= dict(zip(COMPETING, self.competing, strict=True))
+        parts: dict[str, RandomKernels | Shapelets] = {"values": self.values, "changes": self.changes}
+        if self.shapelets is not None:
+            parts["shapelets"] = self.shapelets
         arrays = {
-            f"{part}.{name}": a for part, kernels in parts.items() for name, a in kernels.to_arrays().items()
+            f"{part}.{name}": a for part, found in parts.items() for name, a in found.to_arrays().items()
         }
         return arrays | {"spread": self.spread}
 
@@ -234,20 +164,24 @@ class Summary:
         StoreError
             If an array is absent or makes no sense.
         """
-        spread = _checked_spread(arrays, n_channels, "changes")
+        spread = arrays.get("spread")
+        if (
+            spread is None
+            or spread.dtype != np.float32
+            or spread.shape != (n_channels,)
+            or not (spread >= LEAST_SPREAD / 2).all()  # NaN is not
+            or not np.isfinite(spread).all()
+        ):
+            raise StoreError("the spread of the changes makes no sense.")
         parts = {
             part: {n.removeprefix(f"{part}."): a for n, a in arrays.items() if n.startswith(f"{part}.")}
-            for part in ("values", "changes", SUMS, *COMPETING)
+            for part in ("values", "changes", "shapelets")
         }
         values, changes = (
             RandomKernels.from_arrays(parts[part], n_channels) for part in ("values", "changes")
         )
-        sums = RunningSums.from_arrays(parts[SUMS], n_channels) if parts[SUMS] else None
-        competing = None
-        if any(parts[part] for part in COMPETING):
-            first, second = (CompetingKernels.from_arrays(parts[part], n_channels) for part in COMPETING)
-            competing = first, second
-        return cls(values, changes, spread, static_size, sums, competing)
+        shapelets = Shapelets.from_arrays(parts["shapelets"], n_channels) if parts["shapelets"] else None
+        return cls(values, changes, spread, static_size, shapelets)
 
 
 def _changes(x: np.ndarray) -> np.ndarray:
@@ -255,27 +189,7 @@ def _changes(x: np.ndarray) -> np.ndarray:
     return np.diff(x, axis=0, prepend=x[:1]).astype(np.float32)
 
 
-def _running_sums(x: np.ndarray) -> np.ndarray:
-    """Return the sums of what stood so far above the mean of the sequence, over the root of its length."""
-    above = x.astype(np.float64)
-    above -= above.mean(axis=0)
-    return np.ascontiguousarray(np.cumsum(above, axis=0) / len(x) ** 0.5, np.float32)
-
-
 def _spread_of(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the standard deviation of each channel, 1 where it does not move: float32 (channels,)."""
     spread = np.concatenate(sequences).std(axis=0, dtype=np.float64)
     return np.where(spread > LEAST_SPREAD, spread, 1.0).astype(np.float32)
-
-
-def _checked_spread(arrays: Mapping[str, np.ndarray], n_channels: int, of: str) -> np.ndarray:
-    spread = arrays.get("spread")
-    if (
-        spread is None
-        or spread.dtype != np.float32
-        or spread.shape != (n_channels,)
-        or not (spread >= LEAST_SPREAD / 2).all()  # NaN is not
-        or not np.isfinite(spread).all()
-    ):
-        raise StoreError(f"the spread of the {of} makes no sense.")
-    return spread

@@ -19,7 +19,6 @@ from recurra.kernels.fronts.convolutions import Folded, folded
 from recurra.kernels.fronts.front import front_weights, recurrent_input_size
 from recurra.kernels.heads.pooling import split_pooling
 from recurra.kernels.networks.stack import layer_weights
-from recurra.serving.summaries import Summary
 
 FRONTS = ("embedding", "patches", "convolution", "convolutions")
 
@@ -33,12 +32,9 @@ def check_c(exported: Exported) -> None:
             "export: the C that is written has no place for static inputs; train without static=, or export to ONNX."
         )
     if exported.model.wide is not None:
-        features = exported.model.wide.features
-        further = isinstance(features, Summary) and features.further
-        instead = "run it with recurra.load_model(path)" if further else "export to ONNX"
         raise UsageError(
             "export: the linear part of this model counts thousands of responses over the whole sequence, too much for the "
-            f"C that is written; train with wide=False, or {instead}."
+            "C that is written; train with wide=False, or export to ONNX."
         )
     if not has_step(network["cell"]):
         raise UsageError(

@@ -8,6 +8,7 @@
 - `recurrence`: Stacked recurrent layers as ONNX's LSTM, GRU and RNN operators
 - `rows`: `Rows`, a ragged batch inside of a graph, and the features of a model over it
 - `scanned_cells`: Layer-normalized LSTM and GRU, for which ONNX has no operator
+- `shapelets`: How near shapelets come, in the linear part of a model, with the bits of their own kernels
 - `tasks/`: The graphs of detectors, forecasters and translators
 - `whole`: The graphs of whole sequences and of one step
 - `wide`: The linear part of a model, with the bits of its own kernels

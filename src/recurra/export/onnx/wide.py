@@ -1,4 +1,4 @@
-"""The linear part of a model: random dilated kernels over the whole sequence, with the bits of `recurra.serving.summaries`.
+"""The linear part of a model: a summary of the whole sequence, with the bits of `recurra.serving.summaries`.
 
 A share counts at how many steps a response exceeds a threshold, so a response that is off by its last bit may change it.
 Every sum is therefore written out in the order of `recurra.kernels.fronts.random_kernels`: tap after tap, element by
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.rows import Rows, zeroed
+from recurra.export.onnx.shapelets import nearest
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, TAPS
 from recurra.serving.models.wide import SUREST, Wide
 from recurra.serving.random_kernels import RandomKernels
@@ -40,11 +40,6 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     """
     summary = wide.features
     assert isinstance(summary, Summary)
-    if summary.further:
-        raise UsageError(
-            "export: ONNX is not written for the further kernels in the linear part of this model (wide_kernels='all'); "
-            "train with wide_kernels='random', or run it with recurra.load_model(path)."
-        )
     parts, columns = [], []
     first = 0
     moved = _changes(graph, rows, summary.spread)
@@ -62,6 +57,8 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     numbers = graph.gather(graph.concat(parts, 1), order, 1)
     if static is not None:
         numbers = _beside_static(graph, summary, numbers, first, static)
+    if summary.shapelets is not None:
+        numbers = graph.concat([numbers, nearest(graph, summary.shapelets, rows)], 1)
     weight = graph.constant(wide.weight.T, name="wide.weight")
     return summed(graph, graph.add("Mul", graph.unsqueeze(numbers, 2), weight), wide.bias)
 

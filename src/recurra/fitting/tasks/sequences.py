@@ -1,6 +1,6 @@
 """One answer per sequence, or one per step of it: how classifiers, regressors and labelers are trained."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -156,12 +156,10 @@ class SequenceTask(Task):
     def decide(self, options: SequenceOptions, data: TrainingData, start: Start) -> dict[str, Any]:
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
-            found = recipe.decided(options, recipe.Facts.of(data.given, data.target))
-            _check_kernels(start.who, options, found)
-            return found
+            return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept = start.fitted.manifest["params"]
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        if kept.get("window") is not None or kept.get("wide_kernels") == "all":
+        if kept.get("window") is not None or kept.get("wide"):
             decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
         return {name: kept[name] for name in decided if name in kept}
 
@@ -228,30 +226,13 @@ class SequenceTask(Task):
         )
 
 
-def _check_kernels(who: str, options: SequenceOptions, decided: Mapping[str, Any]) -> None:
-    """Raise UsageError at kernels for a linear part that there is not."""
-    if getattr(options, "wide_kernels", None) != "all" or decided.get("wide"):
-        return
-    if getattr(options, "causal", False):
-        raise UsageError(
-            f"{who}: wide_kernels='all' is for a linear part, and causal=True asks for a network without one. "
-            "Leave one of them out."
-        )
-    raise UsageError(
-        f"{who}: wide_kernels='all' is for a linear part, and there is none, as wide=False or an option of network or "
-        f"training was given, or more than {recipe.MOST_SEQUENCES:,} sequences. Say wide=True as well, or leave "
-        "wide_kernels out."
-    )
-
-
 def _linear_part(
     options: SequenceOptions, start: Start, shape_only: FittedModel, target: Target, given: Given
 ) -> WidePart:
     """Return the linear part learned from these sequences."""
     own = class_weights(start.who, options, target, given)
     each = given.weights if own is None else given.weights * own[np.asarray(given.y)]
-    further = getattr(options, "wide_kernels", None) == "all"
-    return fit_wide(start.seed, shape_only, given, target, each, further=further)
+    return fit_wide(start.seed, shape_only, given, target, each)
 
 
 def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:

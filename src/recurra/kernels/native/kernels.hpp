@@ -147,6 +147,23 @@ template <class T> struct Shares {
   T* out;           // 84 rows of n_limits
 };
 
+// How near shapelets come to the windows of one sequence, see kernels/fronts/shapelets.py.
+template <class T> struct Shapelets {
+  int64_t steps, dilation, taps;  // steps: at least (taps - 1) * dilation + 1
+  int64_t n_channels, width;      // of the sequence; that a shapelet sees
+  bool normalized;
+  const T* columns;         // n_channels rows of steps
+  int64_t n_shapelets;
+  const int64_t* channels;  // n_shapelets rows of width, -1 for none
+  const T* values;          // n_shapelets rows of width rows of taps
+  const T* limits;          // n_shapelets
+  T* work;                  // (n_channels * taps + 1) * SHAPELET_TILE
+  double* moments;          // 2 * SHAPELET_TILE
+  T* least;                 // n_shapelets, and so the next two: the distance of the nearest window, which one it is,
+  int64_t *nearest, *within;  // and how many are nearer than the limit
+};
+inline constexpr int64_t SHAPELET_TILE = 256;
+
 template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
@@ -162,6 +179,7 @@ template <class T> struct Table {
   void (*exp_rows)(T* x, int64_t n);
   void (*tanh_rows)(T* x, int64_t n);
   void (*shares_above)(const Shares<T>&);
+  void (*nearest_windows)(const Shapelets<T>&);
   void (*variant_forward)(const VariantForward<T>&, VariantPart);
   void (*variant_backward)(const VariantBackward<T>&, VariantPart);
 };

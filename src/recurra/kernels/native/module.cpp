@@ -351,6 +351,17 @@ void py_shares_above(nb::handle columns, int64_t steps, int64_t dilation, int64_
   table<float>().shares_above({steps, reach, dilation, n_channels, width, own, seen, n_limits, at, work.data(), found});
 }
 
+void py_nearest_windows(nb::handle columns, int64_t steps, int64_t dilation, int64_t taps, int64_t n_channels,
+                        int64_t width, bool normalized, int64_t n_shapelets, nb::handle channels, nb::handle values,
+                        nb::handle limits, nb::handle least, nb::handle nearest, nb::handle within) {
+  Address x(columns), seen(channels), own(values), at(limits), low(least, true), where(nearest, true), count(within, true);
+  nb::gil_scoped_release nogil;
+  std::vector<float> work(size_t((n_channels * taps + 1) * SHAPELET_TILE));
+  std::vector<double> moments(size_t(2 * SHAPELET_TILE));
+  table<float>().nearest_windows({steps, dilation, taps, n_channels, width, normalized, x, n_shapelets, seen, own, at,
+                                  work.data(), moments.data(), low, where, count});
+}
+
 void py_softmax(bool is_double, nb::handle x, int64_t rows, int64_t classes) {
   Address data(x, true);
   nb::gil_scoped_release nogil;
@@ -493,6 +504,10 @@ NB_MODULE(_native, m) {
   m.def("shares_above", &py_shares_above, nb::arg("columns"), nb::arg("steps"), nb::arg("dilation"),
         nb::arg("n_channels"), nb::arg("channels"), nb::arg("width"), nb::arg("limits"), nb::arg("n_limits"),
         nb::arg("out"));
+  m.def("nearest_windows", &py_nearest_windows, nb::arg("columns"), nb::arg("steps"), nb::arg("dilation"),
+        nb::arg("taps"), nb::arg("n_channels"), nb::arg("width"), nb::arg("normalized"), nb::arg("n_shapelets"),
+        nb::arg("channels"), nb::arg("values"), nb::arg("limits"), nb::arg("least"), nb::arg("nearest"),
+        nb::arg("within"));
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));

@@ -278,6 +278,7 @@ template <class T> void lstm_backward(const Backward<T>&);
 template <class T> void gru_backward(const Backward<T>&);
 template <class T> void rnn_backward(const Backward<T>&);
 template <class T> void shares_above(const Shares<T>&);
+template <class T> void nearest_windows(const Shapelets<T>&);
 template <class T> void variant_forward(const VariantForward<T>&, VariantPart);
 template <class T> void variant_backward(const VariantBackward<T>&, VariantPart);
 
@@ -288,7 +289,7 @@ extern const Table<double> table_d;
    {rnn_forward<T>, rnn_forward<T>, lstm_forward<T>, gru_forward<T>},                                     \
    {rnn_backward<T>, rnn_backward<T>, lstm_backward<T>, gru_backward<T>},                                 \
    outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, tanh_rows<T>, shares_above<T>,       \
-   variant_forward<T>, variant_backward<T>}
+   nearest_windows<T>, variant_forward<T>, variant_backward<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);
 
