@@ -295,6 +295,16 @@ def test_a_network_that_goes_on_keeps_the_front_that_a_budget_chose(prefers):
     assert all(again[name] == kept[name] for name in ("frontend", "batch_size", "lr_schedule"))
 
 
+@pytest.mark.parametrize("name", ["SequenceClassifier", "SequenceRegressor"])
+def test_a_network_that_goes_on_takes_what_no_budget_chose_from_its_options(name):
+    found = make(name, budget_s=None, wide=True, lr_schedule="cosine", batch_size=8, max_epochs=1).fit(
+        *TASKS[name]
+    )
+    found.set_params(lr_schedule="constant", batch_size=32).fit(*TASKS[name], resume=True)
+    kept = found.model_.manifest["params"]
+    assert (kept["lr_schedule"], kept["batch_size"]) == ("constant", 32)
+
+
 @pytest.mark.parametrize(
     ("data", "more"),
     [(training_data(2001), {}), (training_data(classes=False), {}), (training_data(), {"wide": None})],

@@ -47,6 +47,7 @@ def test_each_is_a_piece_of_a_sequence_and_nothing_is_nearer_to_it(channels, len
         first += NUMBERS * len(bank.limits)
         assert 3 <= bank.values.shape[2] <= TAPS
         assert (bank.channels[:, 0] >= 0).all()
+        assert not bank.values[bank.channels < 0].any()
     dilations = [bank.dilation for bank in shapelets.banks]
     assert max(dilations) * (bank.values.shape[2] - 1) < max(length, 3)
     assert len(set(dilations)) > 1 or length < 30

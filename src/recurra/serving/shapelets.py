@@ -200,7 +200,10 @@ class _Draw:
         ranks = self.generator.uniform(*NEAR, count)
         for other in np.unique(others):
             rows = np.flatnonzero(others == other)
-            near = distances(self._looked_at(int(other)), channels[rows], values[rows])
+            seen = np.unique(channels[rows])
+            seen = seen[seen >= 0]
+            own = np.where(channels[rows] < 0, -1, np.searchsorted(seen, channels[rows]))
+            near = distances(self._looked_at(int(other), seen), own, values[rows])
             limits[rows] = quantiles(near, ranks[rows, None])[:, 0]
         least = np.float32(LEAST_LIMIT * self.taps)
         return Bank(self.dilation, self.normalized, channels, values, np.maximum(limits, least))
@@ -228,9 +231,9 @@ class _Draw:
         chosen = int(self.generator.integers(0, len(members) - 1))
         return int(members[chosen + (chosen >= np.searchsorted(members, index))])
 
-    def _looked_at(self, index: int) -> np.ndarray:
-        """Return windows of a sequence, a stretch of them where it is long."""
-        x = self.sequences[index]
+    def _looked_at(self, index: int, channels: np.ndarray) -> np.ndarray:
+        """Return windows of these channels of a sequence, a stretch of them where it is long."""
+        x = self.sequences[index][:, channels]
         first = int(self.generator.integers(0, max(1, len(x) - self._reach - LOOKED_AT)))
         columns = whole(x[first : first + self._reach + LOOKED_AT], self.dilation, self.taps)
         return windows_of(columns, self.dilation, self.taps, normalized=self.normalized)

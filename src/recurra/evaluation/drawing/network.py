@@ -361,7 +361,9 @@ def _linear_part(model: Any) -> list[_Block]:
     """Return what answers beside the network, where there is any."""
     wide = getattr(model, "wide", None)
     if wide is not None:
-        what = "words and runs of letters" if wide.reads_texts else "dilated kernels over the whole sequence"
+        shapelets = getattr(wide.features, "shapelets", None)
+        kernels = "dilated kernels" if shapelets is None else "dilated kernels and shapelets"
+        what = "words and runs of letters" if wide.reads_texts else f"{kernels} over the whole sequence"
         note = f"{what}; {100 * wide.share:.0f} % of the say"
         count = int(wide.weight.size + wide.bias.size)
         return [_Block("Linear map", f"{len(wide.bias)}", count, note, "orange", beside=True)]

@@ -159,7 +159,10 @@ class SequenceTask(Task):
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept = start.fitted.manifest["params"]
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        if kept.get("window") is not None or kept.get("wide"):
+        of_budget = kept.get("wide") and all(
+            kept.get(name) == own for name, own in recipe.CONVOLUTIONS.items()
+        )
+        if kept.get("window") is not None or of_budget:
             decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
         return {name: kept[name] for name in decided if name in kept}
 

@@ -59,7 +59,7 @@ def nearest_windows(
     Parameters
     ----------
     x : float32 array of shape (time, channels)
-        At least one step; what is shorter than a window goes on with its last row.
+        Finite, at least one step; what is shorter than a window goes on with its last row.
     channels : int64 array of shape (shapelets, n)
         The channels that each shapelet sees; filled up with -1, which stands for none.
     dilation : int

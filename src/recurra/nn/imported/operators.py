@@ -216,10 +216,13 @@ def _reduced(function: Callable[..., Tensor]) -> Operator:
     return reduce
 
 
-def _argmax(a: Attributes, x: Tensor) -> Tensor:
-    if a.get("select_last_index", 0):
-        raise DataError("ImportedGraph: ArgMax with select_last_index is not known.")
-    return x.argmax(dim=a.get("axis", 0), keepdim=bool(a.get("keepdims", 1)))
+def _place_of(function: Callable[..., Tensor]) -> Operator:
+    def place(a: Attributes, x: Tensor) -> Tensor:
+        if a.get("select_last_index", 0):
+            raise DataError("ImportedGraph: ArgMax and ArgMin with select_last_index are not known.")
+        return function(x, dim=a.get("axis", 0), keepdim=bool(a.get("keepdims", 1)))
+
+    return place
 
 
 def _top_k(a: Attributes, x: Tensor, count: Tensor) -> list[Tensor]:
@@ -294,7 +297,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Constant": _constant, "ConstantOfShape": _constant_of_shape, "Cast": _cast, "Shape": _shape, "Gather": _gather,
     "GatherND": _gather_nd, "Slice": _slice, "Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze,
     "Expand": _expand, "Tile": _tile, "Pad": _pad, "Split": _split, "Range": _range, "Div": _division, "Mod": _mod,
-    "Gemm": _gemm, "Clip": _clip, "ArgMax": _argmax, "CumSum": _cumsum, "TopK": _top_k, "BatchNormalization": _batch_norm,
+    "Gemm": _gemm, "Clip": _clip, "CumSum": _cumsum, "TopK": _top_k, "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm, "Conv": _conv, "Softmax": _softmax(torch.softmax),
     "LogSoftmax": _softmax(torch.log_softmax), "Identity": _elementwise(lambda x: x), "Size":
     _elementwise(lambda x: torch.tensor(x.numel())),
@@ -315,6 +318,7 @@ OPERATORS: Mapping[str, Operator] = {
     "GreaterOrEqual": _elementwise(torch.ge), "LessOrEqual": _elementwise(torch.le), "And": _elementwise(torch.logical_and),
     "Or": _elementwise(torch.logical_or), "Not": _elementwise(torch.logical_not), "IsNaN": _elementwise(torch.isnan),
     "Where": _elementwise(torch.where), "ReduceSum": _reduced(torch.sum), "ReduceMean": _reduced(torch.mean),
-    "ReduceMax": _reduced(torch.amax), "ReduceMin": _reduced(torch.amin),
+    "ReduceMax": _reduced(torch.amax), "ReduceMin": _reduced(torch.amin), "ArgMax": _place_of(torch.argmax),
+    "ArgMin": _place_of(torch.argmin),
     "ReduceL2": _reduced(lambda x, **how: x.square().sum(**how).sqrt()),
 }  # fmt: skip
