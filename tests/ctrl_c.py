@@ -38,14 +38,16 @@ def interrupted(work, codes, at):
                 raise KeyboardInterrupt
         return trace
 
-    before = sys.gettrace()
+    before = sys.gettrace(), sys.unraisablehook
+    sys.unraisablehook = lambda _: None  # Python drops what is raised in a __del__
     sys.settrace(trace)
     try:
         work()
     except KeyboardInterrupt:
         pass
     finally:
-        sys.settrace(before)
+        sys.settrace(before[0])
+        sys.unraisablehook = before[1]
     return count >= at
 
 

@@ -181,7 +181,7 @@ def test_save_replaces_whole_and_leaves_no_temporary(tmp_path):
     assert os.listdir(tmp_path) == ["m.recurra"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("before", [b"old", None])
 def test_ctrl_c_at_any_instruction_leaves_the_old_file_or_the_new_one(tmp_path, before):
     path = tmp_path / "file"
@@ -226,7 +226,7 @@ def test_a_new_file_has_the_permissions_of_the_umask_also_from_many_threads(tmp_
     assert umask(0o022) == mask
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 def test_ctrl_c_at_any_instruction_leaves_the_umask(tmp_path, umask):
     umask(0o077)
