@@ -70,8 +70,18 @@ def dumps(manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> byte
         Anything JSON can hold, with string keys; NaN and infinities are refused.
     arrays : mapping of str to ndarray
         Numbers or booleans, any shape.
+
+    Raises
+    ------
+    StoreError
+        If `loads` would refuse it for its size.
     """
     text = json.dumps(manifest, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    if text.count(",") > MAX_COMMAS or text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise StoreError(
+            f"recurra.store: a file says at most {MAX_COMMAS} things beside its arrays, and this one would say "
+            f"{text.count(',')}: it could not be read again. Keep less, such as a smaller max_vocabulary."
+        )
     # ascontiguousarray would turn a scalar into a vector of one.
     plain = {name: np.array(arrays[name], order="C", copy=None) for name in sorted(arrays)}
     return to_safetensors(plain, metadata={"recurra": f"{FORMAT}\n{_digest(text, plain)}\n{text}"})
