@@ -37,10 +37,21 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     MissingExtraError
         If torch is not installed.
     """
-    who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
+    who, as_given = type(estimator).__name__, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
     check_values(who, as_given, options_of(type(estimator)))
     check_together(who, as_given)
+    import torch
+
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):  # the caller's modes are for predictions of the caller's
+        return _fit(estimator, request, resume=resume)
+
+
+def _fit(estimator: E, request: Request, *, resume: bool) -> E:
+    who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     from recurra.training.distributed.workers import join
 
     workers = join(estimator.shards)
@@ -54,8 +65,8 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         decided, budget = budgets.decide(
             estimator, task, data, start, decided, resume=resume, workers=workers.count
         )
-    estimator.set_params(**decided)
     try:
+        estimator.set_params(**decided)
         start = replace(start, decided=decided, compared=budget.compared if budget else "")
         prepared = task.prepare(estimator, data, start)
         if budget and prepared.ahead:
