@@ -70,21 +70,10 @@ def drawing_from(network: nn.Module, generator: torch.Generator) -> Iterator[Non
                 module.generator = own
 
 
-class InFloat32(TorchFunctionMode):
-    """While modules are built inside, their weights are in float32, whatever `torch.set_default_dtype` says."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Say the dtype to what makes numbers without one."""
-        kwargs = kwargs or {}
-        if func in MAKING and kwargs.get("dtype") is None:
-            kwargs = {**kwargs, "dtype": torch.float32}
-        return func(*args, **kwargs)
-
-
-class OwnDraws(InFloat32):
+class OwnDraws(TorchFunctionMode):
     """While modules are built inside, their first weights come from a generator of this mode, in this thread alone.
 
-    They are in float32.
+    They are in float32, whatever `torch.set_default_dtype` says.
     """
 
     def __init__(self) -> None:
@@ -92,11 +81,13 @@ class OwnDraws(InFloat32):
         self._generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Pass the generator on to what draws without one."""
+        """Pass the generator on to what draws without one, and the dtype to what makes numbers without one."""
         kwargs = kwargs or {}
         if (func in DRAWING or "generator" in kwargs) and kwargs.get("generator") is None:
             kwargs = {**kwargs, "generator": self._generator}
-        return super().__torch_function__(func, types, args, kwargs)
+        if func in MAKING and kwargs.get("dtype") is None:
+            kwargs = {**kwargs, "dtype": torch.float32}
+        return func(*args, **kwargs)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from recurra.nn.heads.crf import CRF
 from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.initialization import initialize
 from recurra.nn.networks.truncated_bptt import in_pieces
-from recurra.nn.random_generators import InFloat32, OwnDraws, dropout
+from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.options import Option
 from recurra.ragged import Ragged
 
@@ -137,8 +137,8 @@ class SequenceNetwork(nn.Module):
         self.front = None
         if config.front is not None:
             with OwnDraws(), torch.device("cpu"):
-                self.front = make_front(config.front, own)
-        with InFloat32(), torch.device("meta"):  # without weights, which are drawn at the end
+                self.front = make_front(config.front, own).to(torch.get_default_dtype())
+        with torch.device("meta"):  # without weights, which are drawn at the end
             self.recurrent = LAYERS[config.cell](
                 config.static_size + (own if self.front is None else self.front.output_size),
                 config.hidden_size,
@@ -149,7 +149,7 @@ class SequenceNetwork(nn.Module):
             )
             self.pooling = AttentionPooling(config.features) if "attention" in config.poolings else None
             self.head = nn.Linear(seen_by_head, config.output_size)
-        with InFloat32(), torch.device("cpu"):
+        with torch.device("cpu"):
             self.crf = CRF(config.output_size) if config.crf else None
         for module in filter(None, (self.recurrent, self.pooling, self.head)):
             _give_memory(module)
@@ -256,7 +256,7 @@ def build(
 
     ``initialization`` and ``max_length`` are those of `recurra.nn.initialization.initialize`.
     """
-    network = SequenceNetwork(config)
+    network = SequenceNetwork(config).float()
     generator = torch.Generator().manual_seed(seed)
     initialize(network, generator, initialization=initialization, max_length=max_length)
     network.initialization = initialization
