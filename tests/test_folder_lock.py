@@ -1,5 +1,6 @@
 """A folder has one owner, and a dead one's lock means nothing."""
 
+import gc
 import json
 import os
 import signal
@@ -11,8 +12,11 @@ import time
 
 import pytest
 
+from ctrl_c import codes_of, each_instruction
 from recurra import folder_lock
 from recurra.folder_lock import HELD, NAME, FolderInUseError, FolderLock
+from recurra.runs.folder import ownership
+from recurra.runs.workers import work_locks
 
 WAYS = ["flock", "by name"]
 
@@ -169,3 +173,78 @@ def test_errors_name_the_folder(tmp_path):
     with pytest.raises(OSError, match="run"):
         FolderLock(tmp_path / "run")
     assert (tmp_path / "elsewhere").read_text() == "kept"
+
+
+# ------------------------------------------------------ Ctrl-C
+
+
+def with_lock(folder):
+    with FolderLock(folder):
+        pass
+
+
+def with_turn(folder):
+    with work_locks.in_turn(folder):
+        pass
+
+
+def with_claim(folder):
+    work_locks.claim(folder).release()
+
+
+def with_ownership(folder):
+    with ownership.owned(folder):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("work", [with_lock, with_turn, with_claim, with_ownership])
+def test_after_ctrl_c_at_any_instruction_the_folder_is_free(work, tmp_path):
+    """In a notebook the process lives on, and would be told that it trains into the folder itself."""
+    codes = codes_of(folder_lock, work_locks, ownership)
+    for at, was_cut in each_instruction(lambda: work(tmp_path), codes):
+        with FolderLock(tmp_path):
+            pass
+        assert list(tmp_path.iterdir()) == [] or was_cut, at
+    assert at > 50
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_ctrl_c_while_a_folder_is_asked_for_leaves_the_lock_of_its_owner(way, tmp_path):
+    def ask():
+        with pytest.raises(FolderInUseError):
+            FolderLock(tmp_path)
+
+    with FolderLock(tmp_path):
+        for at, _ in each_instruction(ask, codes_of(folder_lock)):
+            assert any(tmp_path.iterdir()), at
+            ask()
+
+
+def test_a_lock_that_nobody_knows_any_more_is_given_back(way, tmp_path):
+    lock = FolderLock(tmp_path)
+    del lock
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+    with FolderLock(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("ends", ["by release", "by forgetting"])
+def test_a_process_forked_from_the_owner_gives_nothing_back(way, tmp_path, ends):
+    lock = FolderLock(tmp_path)
+    child = os.fork()
+    if not child:
+        if ends == "by release":
+            lock.release()
+        else:
+            del lock
+            gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    with pytest.raises(FolderInUseError):
+        FolderLock(tmp_path)
+    lock.release()
+    with FolderLock(tmp_path):
+        pass

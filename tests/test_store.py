@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ctrl_c import codes_of, each_instruction
 from recurra import store
 from recurra.errors import StoreError
 
@@ -178,46 +179,70 @@ def test_save_replaces_whole_and_leaves_no_temporary(tmp_path):
     store.save(path, {"v": 2}, ARRAYS)
     assert store.load(path)[0] == {"v": 2}
     assert os.listdir(tmp_path) == ["m.recurra"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~store._umask()
 
 
-def interrupted(work, code, at):
-    """Raise KeyboardInterrupt at the ``at``-th instruction that a code object runs; return whether it had so many."""
-    count = -1
-
-    def trace(frame, event, _):
-        nonlocal count
-        if frame.f_code is not code:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            count += 1
-            if count == at:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_at_any_instruction_leaves_the_old_file_or_the_new_one(tmp_path):
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("before", [b"old", None])
+def test_ctrl_c_at_any_instruction_leaves_the_old_file_or_the_new_one(tmp_path, before):
     path = tmp_path / "file"
-    for at in range(1000):
-        path.write_bytes(b"old")
-        was_interrupted = interrupted(lambda: store.write_bytes(path, b"new"), store._replace.__code__, at)
-        assert path.read_bytes() in ((b"old", b"new") if was_interrupted else (b"new",))
-        assert [child.name for child in tmp_path.iterdir()] == ["file"], at
-        if not was_interrupted:
-            break
-    assert 50 < at < 999
+
+    def write():
+        path.unlink(missing_ok=True)
+        if before is not None:
+            path.write_bytes(before)
+        store.write_bytes(path, b"new")
+
+    for at, was_cut in each_instruction(write, codes_of(store)):
+        found = path.read_bytes() if path.exists() else None
+        assert found in ((before, b"new") if was_cut else (b"new",)), at
+        assert [child.name for child in tmp_path.iterdir()] == ["file"] * (found is not None), at
+    assert at > 50
+
+
+@pytest.fixture
+def umask():
+    before, interval = os.umask(0o022), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns between any two instructions
+    yield os.umask
+    sys.setswitchinterval(interval)
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o000, 0o777])
+def test_a_new_file_has_the_permissions_of_the_umask_also_from_many_threads(tmp_path, umask, mask):
+    umask(mask)
+
+    def write(thread):
+        for number in range(30):
+            store.write_bytes(tmp_path / f"{thread}-{number}", b"content")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o666 & ~mask}
+    assert umask(0o022) == mask
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_ctrl_c_at_any_instruction_leaves_the_umask(tmp_path, umask):
+    umask(0o077)
+    for at, _ in each_instruction(lambda: store.write_bytes(tmp_path / "file", b""), codes_of(store)):
+        assert umask(0o077) == 0o077, at
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("own", [0o600, 0o640, 0o666])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, umask, own):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(own)
+    umask(0o022)
+    store.write_bytes(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == own
 
 
 def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):

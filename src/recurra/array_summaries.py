@@ -19,6 +19,8 @@ T = TypeVar("T")
 PIECE = 1 << 14
 # Beyond these the squares and cubes that features and losses take leave the numbers of 64 bits.
 LARGEST, SMALLEST = 1e100, 1e-100
+# The largest weight of a training, of whose sum over a batch 32 bits hold as much as a loss needs.
+HEAVIEST, LIGHTEST = 1e30, 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,4 +265,21 @@ def check_not_tiny(arrays: Sequence[np.ndarray], who: str, findings: Findings | 
         raise DataError(
             f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
             f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
+        )
+
+
+def check_weights(weights: np.ndarray, who: str, what: str = "sample_weight") -> None:
+    """Raise DataError if weights cannot be told from 0, or from infinity, where the loss weighs in 32 bits.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, of numbers of at least 0
+    """
+    top = float(weights.max(initial=0.0))
+    if top > HEAVIEST:
+        raise DataError(f"{who}: {what} must be at most {HEAVIEST:g}; got {top:.3g}. Divide all by it.")
+    if top < LIGHTEST:
+        raise DataError(
+            f"{who}: {what} must reach {LIGHTEST:g} for at least one sequence; got nothing larger than {top:.3g}, of which "
+            "nothing would be learned. Divide all by the largest."
         )

@@ -259,6 +259,7 @@ def as_token_lists(X: Any, *, who: str = "X") -> tuple[list[list[str]], list[str
                     f"{who}: {place}: word {at} must be a str; got {word!r:.40} of type {type(word).__name__}. "
                     "Turn it into text with str()."
                 )
+            check_whole_characters(word, who, f"{place}: word {at}")
         out.append([str(word) for word in sentence])
     return out, names
 
@@ -280,6 +281,17 @@ def _as_text(value: Any, who: str) -> str:
     if getattr(value, "ndim", 0) and who in OF_SIGNALS:
         return f"Use {OF_SIGNALS[who]} for numbers over time."
     return "Turn it into text, or leave it out."
+
+
+def check_whole_characters(text: str, who: str, place: str) -> None:
+    """Raise DataError at a lone surrogate: half of a character, which no file of text and no tokenizer can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{who}: {place} holds {text[error.start]!r}, half of a character. It was read with a wrong encoding: read it "
+            "anew, or pass text.encode('utf-8', 'replace').decode()."
+        ) from None
 
 
 def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
@@ -323,4 +335,5 @@ def as_texts(X: Any, *, who: str = "X") -> tuple[list[str], list[str] | None]:
                 f"{who}: {where(index, names).replace('sequence', 'text')} is empty; a text needs at least one word. "
                 "Remove it or its label."
             )
+        check_whole_characters(text, who, where(index, names).replace("sequence", "text"))
     return [str(text) for text in texts], names

@@ -12,11 +12,13 @@ then says which file to delete once that process has ended.
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -60,27 +62,42 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
+        self._process = os.getpid()
+        self._file: FileIO | None = None
+        self._owns = False  # the file: until it is locked it may be that of another owner
         try:
-            self._descriptor = self._take()
+            self._take()
         except FolderInUseError:
             raise
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(folder)) from error
+        except BaseException:  # Ctrl-C, of which whoever asked for the lock learns, but not of the lock
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the lock back and remove its file; a second time does nothing."""
-        if self._descriptor is None:
+        file = self._file
+        if file is None:
             return
-        # The folder may have been moved since, and the file of this name may be another owner's.
+        # The folder may have been moved since, and the file of this name may be another owner's. A process that was
+        # forked from the owner is none.
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(self._descriptor), os.lstat(self._path)):
+            if self._owns and self._process == os.getpid() and _stands_at(self._path, file):
                 if os.name == "nt":  # which removes no file that is open
-                    os.close(self._descriptor)
-                    self._descriptor = None
+                    file.close()
                 os.unlink(self._path)
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._owns = None, False
+
+    def __del__(self) -> None:
+        # Ctrl-C may fall between the lock and its being known to whoever asked for it.
+        with contextlib.suppress(Exception):
+            self.release()
 
     def moved_to(self, folder: Path) -> None:
         """Take note that the folder has another name now."""
@@ -92,41 +109,39 @@ class FolderLock:
     def __exit__(self, *error: object) -> None:
         self.release()
 
-    def _take(self) -> int | None:
-        while True:
-            if fcntl is None:
-                return self._take_by_name()
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = _owner(descriptor)
-                os.close(descriptor)
-                raise _in_use(self._folder, owner) from None
-            except OSError:  # a file system without locks
-                os.close(descriptor)
-                with contextlib.suppress(OSError):
-                    os.unlink(self._path)
-                return self._take_by_name()
-            # The last owner removes the file: what was locked may no longer be what stands there.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.lstat(self._path)):
-                    _sign(descriptor)
-                    return descriptor
-            os.close(descriptor)
+    def _take(self) -> None:
+        while fcntl is not None:
+            with contextlib.suppress(FileNotFoundError):  # removed just now
+                self._file = _opened(self._path)
+                try:
+                    fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    owner = _owner(self._file.fileno())
+                    self._close()
+                    raise _in_use(self._folder, owner) from None
+                except OSError:  # a file system without locks
+                    self._close()
+                    with contextlib.suppress(OSError):
+                        os.unlink(self._path)
+                    break
+                self._owns = True
+                # The last owner removes the file: what was locked may no longer be what stands there.
+                if _stands_at(self._path, self._file):
+                    return _sign(self._file.fileno())
+            self._close()
             if not self._folder.is_dir():
-                raise FileNotFoundError(f"{self._folder}")
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._take_by_name()
 
-    def _take_by_name(self) -> int | None:
+    def _take_by_name(self) -> None:
         self._path = self._folder / HELD
-        while True:
+        while self._file is None:
             try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+                self._file = open(self._path, "x+b", buffering=0)  # noqa: SIM115 # held open
             except FileExistsError:
                 self._clear_dead()
-            else:
-                _sign(descriptor)
-                return descriptor
+        self._owns = True
+        _sign(self._file.fileno())
 
     def _clear_dead(self) -> None:
         """Remove the file of an owner that is dead; raise FolderInUseError if it may be alive."""
@@ -148,6 +163,23 @@ class FolderLock:
                 with contextlib.suppress(OSError):
                     os.link(aside, self._path)
             os.unlink(aside)
+
+
+def _opened(path: Path) -> FileIO:
+    """Return a lock file, made if it is not there; a link is not followed.
+
+    An object, not its number: whatever Ctrl-C cuts off, what nobody holds any more is closed, and a lock given back.
+    """
+    with contextlib.suppress(FileExistsError):
+        return open(path, "x+b", buffering=0)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return open(path, "r+b", buffering=0)
+
+
+def _stands_at(path: Path, file: FileIO) -> bool:
+    """Whether a path names an open file, and is no link to it."""
+    return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
 
 
 def is_owned(folder: Path) -> bool:

@@ -9,6 +9,7 @@ before anything is built.
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import math
@@ -28,7 +29,6 @@ from recurra.errors import StoreError
 FORMAT = "recurra-1"
 SUFFIX = ".recurra"
 PARTIAL = ".part"  # ends the name of a file that is being written, which begins with a dot
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 # Far above any real file of ours (a header entry takes about 100 bytes), far below what could hurt a reader.
 MAX_HEADER_BYTES = 16 * 2**20
@@ -70,8 +70,18 @@ def dumps(manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> byte
         Anything JSON can hold, with string keys; NaN and infinities are refused.
     arrays : mapping of str to ndarray
         Numbers or booleans, any shape.
+
+    Raises
+    ------
+    StoreError
+        If `loads` would refuse it for its size.
     """
     text = json.dumps(manifest, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    if text.count(",") > MAX_COMMAS or text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise StoreError(
+            f"recurra.store: a file says at most {MAX_COMMAS} things beside its arrays, and this one would say "
+            f"{text.count(',')}: it could not be read again. Keep less, such as a smaller max_vocabulary."
+        )
     # ascontiguousarray would turn a scalar into a vector of one.
     plain = {name: np.array(arrays[name], order="C", copy=None) for name in sorted(arrays)}
     return to_safetensors(plain, metadata={"recurra": f"{FORMAT}\n{_digest(text, plain)}\n{text}"})
@@ -206,12 +216,16 @@ def _replace(target: Path, data: bytes) -> None:
     # A name may have 255 bytes; that of its neighbour must not have more.
     begin = target.name.encode()[:200].decode(errors="ignore")
     temporary = target.with_name(f".{begin}.{secrets.token_hex(8)}{PARTIAL}")
+    permissions = _permissions(target)
+    # The system takes the umask from what is asked for; to ask for the umask one must change it, for all threads.
+    begun_with = functools.partial(os.open, mode=0o666 if permissions is None else 0o600)
     try:  # the name is known before there is a file: Ctrl-C may come at any moment, also on the way out of a call
-        with os.fdopen(os.open(temporary, _NEW_FILE, 0o600), "wb") as file:
+        with open(temporary, "xb", opener=begun_with) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _permissions(target))
+        if permissions is not None:
+            os.chmod(temporary, permissions)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -221,12 +235,12 @@ def _replace(target: Path, data: bytes) -> None:
         os.fsync(folder)
 
 
-def _permissions(target: Path) -> int:
-    """Return those of the file that is replaced; of a new one what the umask leaves."""
+def _permissions(target: Path) -> int | None:
+    """Return those of the file that is replaced, None if there is none."""
     try:
         return stat.S_IMODE(target.stat().st_mode)
     except OSError:
-        return 0o666 & ~_umask()
+        return None
 
 
 def make_lasting(path: str | os.PathLike[str]) -> None:
@@ -259,12 +273,6 @@ def _directory(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,5 +1,8 @@
 """`checkpoint_dir` and ``fit(..., resume=True)``: the same weights, the same data, the same words."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -50,6 +53,19 @@ def test_resumed_weights_are_those_of_the_uninterrupted_training(tmp_path, at):
     resumed = make(checkpoint_dir=tmp_path).fit(*data(), resume=True)
     assert same(whole, resumed)
     assert [row["train_loss"] for row in resumed.history_] == [row["train_loss"] for row in whole.history_]
+
+
+def test_ctrl_c_in_the_last_validation_ends_all_members_and_resuming_makes_them_up(tmp_path):
+    class Press(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch > 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    whole = make(members=2).fit(*data())
+    with pytest.raises(KeyboardInterrupt):
+        make(members=2, checkpoint_dir=tmp_path, callbacks=[Press()]).fit(*data())
+    assert not (tmp_path / "member-1").exists()
+    assert same(whole, make(members=2, checkpoint_dir=tmp_path).fit(*data(), resume=True))
 
 
 def test_the_seed_that_was_drawn_is_taken_from_the_checkpoint(tmp_path):

@@ -349,6 +349,45 @@ def test_ctrl_c_ends_after_the_batch_with_a_state_to_go_on_from(make_network, ma
     assert same(whole.state_dict(), parts.state_dict())
 
 
+class PressAtTheEnd(Callback):
+    """Ctrl-C after the last batch, where nothing of training is left that could be ended."""
+
+    def __init__(self, moment):
+        self.moment = moment
+
+    def on_epoch_end(self, run):
+        if self.moment == "epoch" and run.epoch > 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        if self.moment == "callback":
+            run.ask_to_stop()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_train_end(self, run, result):
+        if self.moment == "train":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("moment", ["epoch", "train", "callback", "score"])
+def test_ctrl_c_after_the_last_batch_is_not_lost(make_network, make_examples, moment):
+    """What would come next is another member, or the next fit in a loop of the user's."""
+    scored = []
+
+    def score(outputs, examples):
+        scored.append(1)
+        if moment == "score" and len(scored) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return accuracy(outputs, examples)
+
+    words = {"config": config(), "loss": LOSS, "validation": make_examples(seed=1), "score": score}
+    whole, network, moments = make_network(), make_network(), Moments()
+    train(whole, make_examples(), **{**words, "score": accuracy})
+    with pytest.raises(KeyboardInterrupt):
+        train(network, make_examples(), callbacks=[PressAtTheEnd(moment), moments], **words)
+    assert moments.calls[-1] == "train_end"  # it is whole: a checkpoint says so
+    assert moment == "callback" or same(network.state_dict(), whole.state_dict())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_an_interrupt_within_a_batch_leaves_weights_of_a_finished_epoch(make_network, make_examples):
     class Impatient(Callback):
         def on_batch_begin(self, run, batch):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.array_summaries import LARGEST
+from recurra.array_summaries import LARGEST, check_not_tiny
 from recurra.checks import counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.plain_arrays import plain
@@ -268,6 +268,8 @@ class StaticInputs:
                     f"{who}: static: {name!r} is missing for every sequence. Leave the column out."
                 )
             numeric = all(isinstance(cell, float) for cell in there)
+            if numeric:
+                check_not_tiny([np.array(there, np.float64)], f"{who}: static: {name!r}")
             columns.append(StaticColumn(name, None if numeric else ("",)))
         return cls(tuple(columns), table.names is not None)
 

@@ -41,38 +41,44 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     check_torch(f"{who}.fit")
     check_values(who, as_given, options_of(type(estimator)))
     check_together(who, as_given)
+    import torch
+
     from recurra.training.distributed.workers import join
 
-    workers = join(estimator.shards)
-    seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
-    if workers.count > 1:
-        seed = workers.shared(seed)
-    start = Start(who, seed, fitted)
-    data = task.read(estimator, request, start)
-    decided, budget = task.decide(estimator, data, start), None
-    if getattr(estimator, "budget_s", None) is not None:
-        decided, budget = budgets.decide(
-            estimator, task, data, start, decided, resume=resume, workers=workers.count
-        )
-    estimator.set_params(**decided)
-    try:
-        start = replace(start, decided=decided, compared=budget.compared if budget else "")
-        prepared = task.prepare(estimator, data, start)
-        if budget and prepared.ahead:
-            budget.tell("linear part")
-            prepared.ahead()
-        members: list[Member] = []
-        while len(members) < prepared.members or (budget and budget.room_for_another(members)):
-            if budget:
-                budget.begin(len(members))
-            members.append(
-                train_member(estimator, prepared, start, len(members), found, resume=resume, workers=workers)
+    # modes that the caller has switched on are for predictions
+    with torch.inference_mode(False), torch.enable_grad():
+        workers = join(estimator.shards)
+        seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
+        if workers.count > 1:
+            seed = workers.shared(seed)
+        start = Start(who, seed, fitted)
+        data = task.read(estimator, request, start)
+        decided, budget = task.decide(estimator, data, start), None
+        if getattr(estimator, "budget_s", None) is not None:
+            decided, budget = budgets.decide(
+                estimator, task, data, start, decided, resume=resume, workers=workers.count
             )
-        if budget:
-            budget.keep()
-        estimator.model_ = prepared.model(members)
-    finally:
-        estimator.set_params(**{name: as_given[name] for name in decided})
-    estimator._learned()
-    task.remember(estimator, data, start)
-    return estimator
+        try:
+            estimator.set_params(**decided)
+            start = replace(start, decided=decided, compared=budget.compared if budget else "")
+            prepared = task.prepare(estimator, data, start)
+            if budget and prepared.ahead:
+                budget.tell("linear part")
+                prepared.ahead()
+            members: list[Member] = []
+            while len(members) < prepared.members or (budget and budget.room_for_another(members)):
+                if budget:
+                    budget.begin(len(members))
+                members.append(
+                    train_member(
+                        estimator, prepared, start, len(members), found, resume=resume, workers=workers
+                    )
+                )
+            if budget:
+                budget.keep()
+            estimator.model_ = prepared.model(members)
+        finally:
+            estimator.set_params(**{name: as_given[name] for name in decided})
+        estimator._learned()
+        task.remember(estimator, data, start)
+        return estimator

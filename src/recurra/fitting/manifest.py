@@ -16,6 +16,8 @@ from recurra.inputs.targets import NumberTarget, Target
 
 # Not of a file: they are of the machine, or code.
 NOT_KEPT = ("callbacks", "checkpoint_dir", "network", "device")
+# Lengths of sequences in a file, which holds so many numbers only: a chart does not tell more of them apart.
+MOST_LENGTHS = 10_000
 
 
 def origin(start: Start) -> dict[str, Any]:
@@ -81,6 +83,25 @@ def trained(result: Any) -> dict[str, Any]:
     }
 
 
+def kept_lengths(lengths: Sequence[int], times: np.ndarray | None = None) -> list[int]:
+    """Return what a model file keeps of the lengths of sequences: all, or of very many as many as show how they spread.
+
+    Parameters
+    ----------
+    times : ndarray of float64, optional
+        How often each was there, whole numbers; once by default.
+    """
+    each = np.asarray(lengths, dtype=np.int64)
+    counts = np.ones(len(each)) if times is None else times
+    if counts.sum() <= MOST_LENGTHS:
+        return np.repeat(each, counts.astype(np.int64)).tolist()
+    order = np.argsort(each, kind="stable")
+    order = order[counts[order] > 0]
+    reached = np.cumsum(counts[order])
+    spread = np.searchsorted(reached, np.linspace(0, reached[-1], MOST_LENGTHS))
+    return each[order[spread]].tolist()
+
+
 def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict[str, Any]:
     """Return what the model file keeps of the training part: the naive answer, counts and lengths.
 
@@ -93,10 +114,8 @@ def training_facts(target: Target, given: Given, lengths: Sequence[int]) -> dict
     """
     encoded, weights = given.y, given.weights
     # A sequence given twice is one of weight two; it counts twice here as among the classes.
-    times = (
-        weights.astype(int) if (weights == weights.astype(int)).all() else np.ones(len(weights), dtype=int)
-    )
-    facts: dict[str, Any] = {"lengths": np.repeat([int(n) for n in lengths], times).tolist()}
+    whole = bool((weights == np.floor(weights)).all())
+    facts: dict[str, Any] = {"lengths": kept_lengths(lengths, weights if whole else None)}
     if isinstance(target, NumberTarget):
         return facts | {"baseline": NumberBaseline.fit(target.flat(encoded, None)[0]).to_dict()}
     flat, each = encoded, weights

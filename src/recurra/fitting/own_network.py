@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import UsageError
+from recurra.errors import ShapeError, UsageError
 from recurra.ragged import Ragged
 from recurra.serving.streams.ensemble import mean_of
 
@@ -63,3 +63,33 @@ def built(
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"{who}: network must return a torch.nn.Module; got {type(module).__name__}.")
     return module
+
+
+def judged(loss: Callable[..., Any], output_size: int, *, who: str) -> Callable[..., Any]:
+    """Return a loss that first looks at what a user's network answers: too many outputs would pass without a word.
+
+    Raises
+    ------
+    ShapeError
+        If an answer is no tensor of shape (rows, output_size).
+    UsageError
+        If nothing can be learned through it.
+    """
+    import torch
+
+    def compute(outputs: Any, targets: Any, weights: Any = None) -> Any:
+        shape = (len(targets), output_size)
+        if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != shape:
+            got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else f"a {type(outputs).__name__}"
+            raise ShapeError(
+                f"{who}: network must answer with a tensor of shape (rows={shape[0]}, outputs={shape[1]}); got {got}. Let "
+                "its forward return that alone."
+            )
+        if torch.is_grad_enabled() and not outputs.requires_grad:
+            raise UsageError(
+                f"{who}: network gives an answer without a gradient, so that nothing can be learned. Leave out detach(), "
+                "no_grad() and inference_mode() in its forward."
+            )
+        return loss(outputs, targets, weights)
+
+    return compute

@@ -125,11 +125,13 @@ def _check_layer(name: str, layer: str | None) -> None:
     maxsize=2
 )  # building a graph takes a second, and cross-validation asks for the same one many times
 def _published(name: str, weights: bytes, layer: str | None, grid: int) -> Backbone:
+    import torch
+
     from recurra.nn.images.published_weights import load_published
     from recurra.nn.random_generators import OwnDraws
 
     module, kind = PUBLISHED[name]
-    with OwnDraws():
+    with OwnDraws(), torch.device("cpu"):
         network = getattr(importlib.import_module(module), kind)()
     load_published(network, weights, who=f"weights of {name}")
     network.eval()

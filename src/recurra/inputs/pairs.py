@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.array_summaries import check_weights
 from recurra.checks import counted, where
 from recurra.errors import DataError
 from recurra.features.texts.symbols import END, Symbols, Text, as_sides
@@ -138,6 +139,7 @@ def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pai
         raise DataError(
             f"{who}: sample_weight must hold numbers of at least 0, one of them positive; got {sample_weight!r:.60}."
         )
+    check_weights(weights, who)
     kept = None
     if groups is not None:
         kept = np.empty(len(sources), dtype=object)

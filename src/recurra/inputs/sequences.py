@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from recurra.array_summaries import Findings
+from recurra.array_summaries import HEAVIEST, LIGHTEST, Findings, check_weights
 from recurra.batches.splits import content_keys
 from recurra.checks import check_rate, counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, UsageError
@@ -345,10 +345,8 @@ def _weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
         raise DataError(
             f"{who}: sample_weight must be positive for at least one sequence; all {len(weights)} are 0."
         )
-    if weights.max() > 1e30:  # the loss weighs in 32 bits
-        raise DataError(
-            f"{who}: sample_weight must be at most 1e30; got {weights.max():.3g}. Divide all by it."
-        )
+    if not LIGHTEST <= weights.max() <= HEAVIEST:
+        check_weights(weights, who)
     return weights
 
 

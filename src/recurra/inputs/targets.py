@@ -15,14 +15,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from recurra.array_summaries import check_not_tiny, check_range
+from recurra.array_summaries import LARGEST, check_not_tiny, check_range, check_weights
 from recurra.batches.examples import Examples
 from recurra.checks import check_number, counted, listing, where
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.features.chain import Chain
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ClassWeights, ForecasterOptions, SequenceLabelerOptions, SequenceLoss
-from recurra.plain_arrays import plain
+from recurra.plain_arrays import check_exact, plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
 
@@ -393,12 +393,11 @@ def class_weights(who: str, options: Any, target: Target, given: Given) -> np.nd
     asked = options.class_weight if isinstance(options, ClassWeights) else None
     if asked is None or not isinstance(target, KnownClasses):
         return None
-    size = target.output_size
+    encoded, weights = given.y, given.weights
+    flat, each = (encoded, weights) if isinstance(target, ClassTarget) else _flat(encoded, weights)
     if isinstance(asked, str):
-        encoded, weights = given.y, given.weights
-        flat, each = (encoded, weights) if isinstance(target, ClassTarget) else _flat(encoded, weights)
         present = np.unique(flat)
-        out = np.ones(size)
+        out = np.ones(target.output_size)
         out[present] = compute_class_weight("balanced", classes=present, y=flat, sample_weight=each)
         return out.astype(np.float32)
     known = target.classes.tolist()
@@ -407,7 +406,9 @@ def class_weights(who: str, options: Any, target: Target, given: Given) -> np.nd
         raise UsageError(f"{who}: class_weight names {listing(unknown)}, the classes are {listing(known)}.")
     for label, weight in asked.items():
         check_number(who, f"class_weight of {listing([label])}", weight, low=0)
-    return np.array([asked.get(label, 1.0) for label in known], dtype=np.float32)
+    out = np.array([float(asked.get(label, 1.0)) for label in known])
+    check_weights(out[flat] * each, who, "class_weight (times sample_weight)")
+    return out.astype(np.float32)
 
 
 def _plain(who: str, y: Any) -> Any:
@@ -437,7 +438,10 @@ def _as_array(who: str, y: Any) -> np.ndarray:
         array = None
     if array is None or (array.dtype.kind in "USc" and not hasattr(y, "dtype")):
         cells = list(y)
-        if array is None or any(not isinstance(cell, str | np.ndarray) for cell in cells):
+        if array is None or any(
+            not isinstance(cell, str | np.ndarray) or (isinstance(cell, str) and cell.endswith("\0"))
+            for cell in cells
+        ):
             array = np.empty(len(cells), dtype=object)
             array[:] = cells
     return array
@@ -457,6 +461,12 @@ def _check_can_be_saved(who: str, labels: np.ndarray, names: Sequence[str] | Non
         )
     if labels.dtype != object:
         return
+    for index, label in enumerate(labels.reshape(-1).tolist()):
+        if isinstance(label, str) and label.endswith("\0"):
+            raise DataError(
+                f"{who}: y: {where(index, names)} has {label!r:.60}, which ends with the character NUL; an array of texts "
+                "loses it, and would take the label for another. Strip it: label.rstrip('\\0')."
+            )
     kinds: dict[str, int] = {}
     for index, label in enumerate(labels.reshape(-1).tolist()):
         kind = _kind(label)
@@ -528,6 +538,22 @@ def _check_finite(who: str, y: Any, one: str) -> None:
             )
 
 
+def _check_whole_numbers(who: str, y: Any, one: str) -> None:
+    """Raise DataError at a whole number that a float64 does not hold."""
+    try:
+        array = np.asarray(y)
+    except ValueError:  # of unequal lengths, told elsewhere
+        return
+    if array.dtype.kind in "iu":
+        check_exact(array, f"{who}: y")
+    for index, row in enumerate(array if array.dtype == object and array.ndim else ()):
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in np.ravel(row)):
+            raise DataError(
+                f"{who}: y: {one} {index} has a whole number beyond {LARGEST:g}; values must be below it in magnitude. Give "
+                "them in a larger unit."
+            )
+
+
 def _numbers(who: str, y: Any) -> np.ndarray:
     sizes = {np.size(own) for own in y} if isinstance(y, list | tuple) else set()
     if len(sizes) > 1:
@@ -548,6 +574,7 @@ def _numbers(who: str, y: Any) -> np.ndarray:
         raise DataError(
             f"{who}: y must hold real numbers; got complex ones. Give real and imaginary part as two targets."
         )
+    _check_whole_numbers(who, y, one)
     _check_finite(who, y, one)
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)
     check_range(numbers, f"{who}: y")

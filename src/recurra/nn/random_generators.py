@@ -22,6 +22,8 @@ _TURN = threading.RLock()
 
 # In-place methods that draw; functions of torch.nn.init name their generator themselves.
 DRAWING = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_})
+# Functions that take the default dtype.
+MAKING = frozenset({torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.eye})
 
 
 def dropout(module: nn.Module, values: Tensor, p: float) -> Tensor:
@@ -69,17 +71,22 @@ def drawing_from(network: nn.Module, generator: torch.Generator) -> Iterator[Non
 
 
 class OwnDraws(TorchFunctionMode):
-    """While modules are built inside, their first weights come from a generator of this mode, in this thread alone."""
+    """While modules are built inside, their first weights come from a generator of this mode, in this thread alone.
+
+    They are in float32, whatever `torch.set_default_dtype` says.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Pass the generator on to what draws without one."""
+        """Pass the generator on to what draws without one, and the dtype to what makes numbers without one."""
         kwargs = kwargs or {}
         if (func in DRAWING or "generator" in kwargs) and kwargs.get("generator") is None:
             kwargs = {**kwargs, "generator": self._generator}
+        if func in MAKING and kwargs.get("dtype") is None:
+            kwargs = {**kwargs, "dtype": torch.float32}
         return func(*args, **kwargs)
 
 

@@ -112,7 +112,9 @@ class LanguageNetwork(torch.nn.Module):
         self.network = network
         config = network.config
         for number in range(len(CELLS[config.cell].states)):
-            zeros = torch.zeros(config.num_layers, streams, config.hidden_size)
+            zeros = torch.zeros(
+                config.num_layers, streams, config.hidden_size, dtype=torch.float32, device="cpu"
+            )
             self.register_buffer(f"state_{number}", zeros)  # with the weights in every checkpoint
         self.sequences: Tensor | None = None
 

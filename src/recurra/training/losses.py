@@ -129,7 +129,7 @@ def observed(kind: str, quantiles: Sequence[float] = ()) -> Loss:
     """
     check_choice("observed", "kind", kind, ("mae", "mse", "gaussian", "quantile"))
     n = {"gaussian": 2, "quantile": len(quantiles)}.get(kind, 1)
-    shares = torch.tensor(quantiles, dtype=torch.float32)
+    shares = torch.tensor(quantiles, dtype=torch.float32, device="cpu")
 
     def loss(
         outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None

@@ -224,6 +224,12 @@ class Run:
 
     def to_the_end(self) -> TrainingResult:
         """Train to the end, whatever the end is, and leave good weights behind."""
+        result = self._trained()
+        if self._agreed()[1]:  # asked for after the last batch: whatever comes next is not what was to end
+            self._end_at_once()
+        return result
+
+    def _trained(self) -> TrainingResult:
         try:
             for callback in self.callbacks:
                 callback.on_train_begin(self)

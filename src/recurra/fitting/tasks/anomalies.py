@@ -13,7 +13,7 @@ from recurra.batches.synthetic_faults import plant
 from recurra.checks import counted
 from recurra.errors import DataError
 from recurra.features.windows.sample_blocks import Blocks
-from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.manifest import kept_lengths, origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.inputs.request import Request
 from recurra.options import AnomalyDetectorOptions
@@ -86,7 +86,7 @@ class AnomalyTask(Task):
                 "threshold": 0.0,
                 "training": {
                     "windows": len(examples),
-                    "lengths": [len(s) for s in sequences],
+                    "lengths": kept_lengths([len(s) for s in sequences]),
                     **trained(member.result),
                 },
             }

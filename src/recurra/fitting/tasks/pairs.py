@@ -10,7 +10,7 @@ import numpy as np
 
 from recurra.batches.splits import content_keys, held_out
 from recurra.features.texts.symbols import Symbols
-from recurra.fitting.manifest import origin, plain_params, trained
+from recurra.fitting.manifest import kept_lengths, origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.fitting.text_inputs import warn_of_whole_sentences
 from recurra.inputs.pairs import Pairs, as_text, read_pairs
@@ -134,7 +134,7 @@ def _model(
         "network": network.config.to_dict(),
         "max_length": LONGER * longest,
         "training": {
-            "lengths": read.tolist(),
+            "lengths": kept_lengths(read),
             "commonest": Counter(as_text(text) for text in given.targets).most_common(1)[0][0],
             **trained(member.result),
         },

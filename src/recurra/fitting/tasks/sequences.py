@@ -17,7 +17,7 @@ from recurra.fitting.manifest import (
     trained_members,
     training_facts,
 )
-from recurra.fitting.own_network import OwnNetwork, built
+from recurra.fitting.own_network import OwnNetwork, built, judged
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.inputs.request import Request
 from recurra.inputs.sequences import (
@@ -219,7 +219,7 @@ class SequenceTask(Task):
             examples=examples if window is None else examples.in_pieces(int(window)),
             validation=validation,
             build=build,
-            loss=loss,
+            loss=loss if options.network is None else judged(loss, outputs, who=start.who),
             score=lambda out, those: {target.score_name: target.score(out, those.targets, those.weights)},
             model=model,
             params=manifest["params"],

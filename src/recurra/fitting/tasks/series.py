@@ -13,7 +13,7 @@ from recurra.checks import counted, where
 from recurra.errors import DataError, RecurraWarning, UsageError
 from recurra.features.series import Known, SeriesFeatures, check_known
 from recurra.fitting import overlap
-from recurra.fitting.manifest import origin, plain_params, trained_members
+from recurra.fitting.manifest import kept_lengths, origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.fitting.train_member import training_config
 from recurra.inputs import later_series
@@ -69,7 +69,7 @@ class SeriesTask(Task):
                 "input": _input(given, data.target),
                 "training": {
                     "windows": len(learn),
-                    "lengths": [len(v) for v in given.values],
+                    "lengths": kept_lengths([len(v) for v in given.values]),
                     **trained_members(members),
                 },
             }

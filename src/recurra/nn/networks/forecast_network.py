@@ -108,7 +108,7 @@ class ForecastNetwork(nn.Module):
             "num_layers": config.num_layers,
             "dropout": config.dropout if config.num_layers > 1 else 0.0,
         }
-        with OwnDraws():
+        with OwnDraws(), torch.device("cpu"):
             self.encoder = LAYERS[config.cell](config.input_size, config.hidden_size, **words)
             self.decoder = LAYERS[config.cell](config.decoder_size, config.hidden_size, **words)
             self.head = nn.Linear(
@@ -209,7 +209,7 @@ def check_windows(who: str, config: Mapping[str, Any], ragged: Ragged) -> None:
 def forecaster_from_arrays(config: ForecastConfig, arrays: Mapping[str, np.ndarray]) -> ForecastNetwork:
     """Return the network of a configuration with these weights, copied, which a checked model file holds."""
     network = ForecastNetwork(config)
-    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    network.load_state_dict({name: torch.tensor(array, device="cpu") for name, array in arrays.items()})
     return network
 
 

@@ -137,7 +137,7 @@ class SequenceNetwork(nn.Module):
         self.front = None
         if config.front is not None:
             with OwnDraws(), torch.device("cpu"):
-                self.front = make_front(config.front, own)
+                self.front = make_front(config.front, own).to(torch.get_default_dtype())
         with torch.device("meta"):  # without weights, which are drawn at the end
             self.recurrent = LAYERS[config.cell](
                 config.static_size + (own if self.front is None else self.front.output_size),
@@ -256,7 +256,7 @@ def build(
 
     ``initialization`` and ``max_length`` are those of `recurra.nn.initialization.initialize`.
     """
-    network = SequenceNetwork(config)
+    network = SequenceNetwork(config).float()
     generator = torch.Generator().manual_seed(seed)
     initialize(network, generator, initialization=initialization, max_length=max_length)
     network.initialization = initialization

@@ -125,7 +125,7 @@ class TranslatorNetwork(nn.Module):
         super().__init__()
         self.config, self.sampling = config, sampling
         c = config
-        with OwnDraws():
+        with OwnDraws(), torch.device("cpu"):
             self.source = nn.Embedding(c.source_size, c.embedding_size)
             self.target = nn.Embedding(c.target_size, c.embedding_size)
             layers = {"num_layers": c.num_layers, "dropout": c.dropout if c.num_layers > 1 else 0.0}
@@ -284,7 +284,7 @@ def translator_from_arrays(config: TranslatorConfig, arrays: Mapping[str, np.nda
         If names or shapes do not fit.
     """
     network = TranslatorNetwork(config)
-    named = {name: torch.tensor(array) for name, array in arrays.items()}
+    named = {name: torch.tensor(array, device="cpu") for name, array in arrays.items()}
     if config.tie_embeddings:
         named.setdefault("head.weight", named["target.weight"])
     try:
