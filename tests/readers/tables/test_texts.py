@@ -272,3 +272,27 @@ def test_lines_of_text_with_numbers_stay_texts(tmp_path, line):
     path = tmp_path / "t.txt"
     path.write_text("\n".join(line.format(row) for row in range(12)) + "\n", encoding="utf-8")
     assert recurra.load(path).kind == "text"
+
+
+CAPTION = "{0}\n00:00:{0:02d},000 --> 00:00:{0:02d},900\nhello you\n"
+SENTENCE = "the\tDET\ndog\tNOUN\nbarks\tVERB\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "word", "value"),
+    [
+        ("a.srt", CAPTION, "label_per", "step"),
+        ("a.txt", CAPTION, "label_per", "step"),
+        ("a.srt", CAPTION, "label_per", "sequence"),
+        ("a.txt", "one line of text\nand another\n", "label_per", "step"),
+        ("a.conll", SENTENCE, "layout", "long"),
+        ("a.conll", SENTENCE, "layout", "wide"),
+        ("a.conll", SENTENCE, "layout", "lines"),
+    ],
+)
+def test_words_that_do_not_act_on_texts_are_refused(tmp_path, name, part, word, value):
+    path = tmp_path / name
+    path.write_text("\n".join(part.format(number) for number in range(1, 9)), encoding="utf-8")
+    recurra.load(path)
+    with pytest.raises(UsageError, match=f"{word}= does not apply"):
+        recurra.load(path, **{word: value})

@@ -95,10 +95,12 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
     """
     labels, encoding = words.labels, words.encoding
     if words.layout == "auto" and labels is None and (said := _captions(path, encoding)) is not None:
+        words.check_given(("labels", "layout", "encoding"), f"{path}, subtitles")
         return _read_captions(path, said)
     if words.layout == "paragraphs" or (
         words.layout == "auto" and labels is None and _has_paragraphs(path, encoding)
     ):
+        words.check_given(("layout", "encoding"), f"{path}, texts that empty lines part")
         return _read_paragraphs(path, encoding)
     texts = _lines(path, encoding)
     wanted: list[Any] = [None] * len(texts)
