@@ -443,3 +443,15 @@ def test_whole_numbers_beside_floats_in_a_frame_are_kept_or_refused(dtype, numbe
 def test_an_infinite_value_at_the_end_of_a_series_is_no_future(value):
     frame = pd.DataFrame({"y": [1.0, 2.0, 3.0, value]}, index=pd.date_range("2024", periods=4))
     assert series.from_frame("X", frame)[0].values[:, 0].tolist() == [1.0, 2.0, 3.0, value]
+
+
+@pytest.mark.parametrize("cells", [[[1, 2], [3, 4], 5], [[1, 2], [3, 4]], [[1], 2.0], [{"a": 1}, 2]])
+def test_cells_of_a_frame_that_are_no_numbers(cells):
+    with pytest.raises(DataError, match="sequence 0 must hold numbers"):
+        as_sequences([pd.DataFrame({"y": pd.Series(cells, dtype=object), "z": 1.0})])
+
+
+@pytest.mark.parametrize("X", [{"a": np.ones((3, 2))}, {}, pd.Series({"a": 1}).to_dict()])
+def test_a_dictionary_is_no_list_of_sequences(X):
+    with pytest.raises(DataError, match=r"got dict. Pass list\(X.values\(\)\)"):
+        as_sequences(X)

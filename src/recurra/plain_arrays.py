@@ -1,6 +1,6 @@
 """Arrays of other libraries and kinds become plain numpy arrays that mean the same, or are refused in one sentence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -288,9 +288,10 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
             f"{who}: expected several sequences, got one array of shape {X.shape}. "
             f"Reshape your data: pass [{who}] for a single sequence, or shape (sequences, time, channels)."
         )
-    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+    if isinstance(X, str | bytes | Mapping) or not hasattr(X, "__len__"):
+        values = f" Pass list({who}.values())." if isinstance(X, Mapping) else ""
         raise DataError(
-            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}."
+            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}.{values}"
         )
     if len(X) == 0:
         raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
@@ -338,7 +339,7 @@ def as_sequence(
         try:
             array = without_na(array).astype(np.float64)
         except (TypeError, ValueError, OverflowError):
-            array = array.astype(str)
+            array = np.array([str(cell) for cell in array.flat], dtype=str).reshape(array.shape)
     if array.dtype.kind in "USmM":
         sample = str(array.reshape(-1)[0])[:40] if array.size else ""
         raise DataError(
