@@ -13,7 +13,8 @@ import torch
 
 import recurra
 from recurra.errors import DataError, RecurraWarning, ShapeError
-from recurra.plain_arrays import mean_of_known, plain, spread_of_known
+from recurra.plain_arrays import as_sequences, mean_of_known, plain, spread_of_known
+from recurra.readers.tables import series
 
 RNG = np.random.default_rng(0)
 Y = np.arange(12) % 2
@@ -423,3 +424,34 @@ def test_means_of_what_is_known_are_numpys_and_warn_of_nothing():
     np.testing.assert_allclose(mean_of_known(values, 0), expected[1])
     np.testing.assert_allclose(spread_of_known(values[1]), np.nan_to_num(expected[2]))
     assert spread_of_known(np.zeros((0, 2))).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "int64[pyarrow]"])
+@pytest.mark.parametrize("number", [2**53 + 1, 2**60 + 1, 10**18 + 1])
+def test_whole_numbers_beside_floats_in_a_frame_are_kept_or_refused(dtype, number):
+    frame = pd.DataFrame({"ids": pd.array([number, 5], dtype=dtype), "x": [0.5, 1.5]})
+    with pytest.raises(DataError, match=str(number)):
+        as_sequences([frame])
+    fine = as_sequences([pd.DataFrame({"n": pd.array([2**53, 5], dtype=dtype), "x": [0.5, 1.5]})])[0]
+    assert fine.astype(np.float64).tolist() == [[2.0**53, 0.5], [5.0, 1.5]]
+    dated = pd.DataFrame({"y": pd.array([number] * 9, dtype=dtype)}, index=pd.date_range("2024", periods=9))
+    with pytest.raises(DataError, match=str(number)):
+        series.from_frame("X", dated)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_value_at_the_end_of_a_series_is_no_future(value):
+    frame = pd.DataFrame({"y": [1.0, 2.0, 3.0, value]}, index=pd.date_range("2024", periods=4))
+    assert series.from_frame("X", frame)[0].values[:, 0].tolist() == [1.0, 2.0, 3.0, value]
+
+
+@pytest.mark.parametrize("cells", [[[1, 2], [3, 4], 5], [[1, 2], [3, 4]], [[1], 2.0], [{"a": 1}, 2]])
+def test_cells_of_a_frame_that_are_no_numbers(cells):
+    with pytest.raises(DataError, match="sequence 0 must hold numbers"):
+        as_sequences([pd.DataFrame({"y": pd.Series(cells, dtype=object), "z": 1.0})])
+
+
+@pytest.mark.parametrize("X", [{"a": np.ones((3, 2))}, {}, pd.Series({"a": 1}).to_dict()])
+def test_a_dictionary_is_no_list_of_sequences(X):
+    with pytest.raises(DataError, match=r"got dict. Pass list\(X.values\(\)\)"):
+        as_sequences(X)

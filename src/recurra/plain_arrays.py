@@ -1,6 +1,6 @@
 """Arrays of other libraries and kinds become plain numpy arrays that mean the same, or are refused in one sentence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def plain(value: Any, who: str) -> Any:
     if room == "torch" and hasattr(value, "detach"):
         return _from_torch(value, who)
     if room == "pandas":
-        return _from_pandas(value)
+        return _from_pandas(value, who)
     if hasattr(value, "tocsr"):
         raise DataError(f"{who} is a sparse array; pass it as a full one with toarray().")
     dims = getattr(value, "dims", None)
@@ -102,15 +102,26 @@ def _from_torch(tensor: Any, who: str) -> Any:
     return np.asarray(tensor.resolve_conj().resolve_neg().numpy())
 
 
-def _from_pandas(value: Any) -> Any:
+def _from_pandas(value: Any, who: str) -> Any:
     """Return a Series or DataFrame with nullable columns as numbers, NA as NaN; others as they are."""
     dtypes = list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
+    whole = [at for at, d in enumerate(dtypes) if getattr(d, "kind", "O") in "iu"]
+    if 0 < len(whole) < len(dtypes):
+        _check_whole_columns(value, whole, who)
     nullable = [d for d in dtypes if hasattr(d, "na_value") and getattr(d, "kind", "O") in "fiub"]
     if not nullable or not all(getattr(d, "kind", "O") in "fiub" for d in dtypes):
         return value
     if not np.asarray(value.isna()).any():
         return np.asarray(value.to_numpy(dtype=np.result_type(*(_numpy_dtype(d) for d in dtypes))))
     return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _check_whole_columns(frame: Any, positions: Sequence[int], who: str) -> None:
+    """Check the columns of whole numbers in a frame, which become floats unseen beside one of floats."""
+    columns = [frame.iloc[:, at] for at in positions]
+    for column in columns:
+        if np.abs(column.to_numpy(dtype=np.float64, na_value=0)).max(initial=0) >= 2.0**53:
+            check_exact(column.dropna().to_numpy(), who)
 
 
 def _numpy_dtype(dtype: Any) -> Any:
@@ -277,9 +288,10 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
             f"{who}: expected several sequences, got one array of shape {X.shape}. "
             f"Reshape your data: pass [{who}] for a single sequence, or shape (sequences, time, channels)."
         )
-    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+    if isinstance(X, str | bytes | Mapping) or not hasattr(X, "__len__"):
+        values = f" Pass list({who}.values())." if isinstance(X, Mapping) else ""
         raise DataError(
-            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}."
+            f"{who}: expected a list of arrays of shape (time, channels); got {type(X).__name__}.{values}"
         )
     if len(X) == 0:
         raise DataError(f"{who}: found 0 sequences (samples), a minimum of 1 is required. Give at least one.")
@@ -327,7 +339,7 @@ def as_sequence(
         try:
             array = without_na(array).astype(np.float64)
         except (TypeError, ValueError, OverflowError):
-            array = array.astype(str)
+            array = np.array([str(cell) for cell in array.flat], dtype=str).reshape(array.shape)
     if array.dtype.kind in "USmM":
         sample = str(array.reshape(-1)[0])[:40] if array.size else ""
         raise DataError(

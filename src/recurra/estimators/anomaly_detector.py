@@ -14,9 +14,9 @@ from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.anomalies import AnomalyEvaluation
 from recurra.fitting import overlap
 from recurra.fitting.fit import fit
-from recurra.fitting.tasks.anomalies import AnomalyTask, read_sequences
+from recurra.fitting.tasks.anomalies import AnomalyTask
 from recurra.inputs.request import Request
-from recurra.inputs.sequences import only_one
+from recurra.inputs.sequences import only_one, read_unlabelled
 from recurra.options import AnomalyDetectorOptions
 from recurra.plain_arrays import check_same_channels
 from recurra.records import Dataset
@@ -117,7 +117,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         object array of float64 arrays of shape (time,)
         """
         self._check_fitted()
-        sequences, names = read_sequences(X)
+        sequences, names = read_unlabelled(self, X, reset=False)
         scores = self.model_.scores(sequences, names)
         return per_sequence(-np.concatenate(scores), sequences)
 
@@ -164,7 +164,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         """
         self._check_fitted()
         x = only_one(x, f"{type(self).__name__}: trace takes one sequence")
-        (sequence,), _ = read_sequences([x])
+        (sequence,), _ = read_unlabelled(self, [x], reset=False)
         check_same_channels([sequence], expected=self.n_channels_)
         rows = self.model_.blocks.rows(sequence)
         return trace(self.model_.manifest["network"], self.model_.weights, rows, name=name)
@@ -187,7 +187,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
             ``average_precision`` beside that of a moving z-score where labels are given; the segments, drawn.
         """
         self._check_fitted()
-        sequences, names = read_sequences(X)
+        sequences, names = read_unlabelled(self, X, reset=False)
         if isinstance(X, Dataset):
             y = X.y if y is None else y
             told: dict[str, Any] = {"channel_names": X.channel_names, "sample_rate_hz": X.sample_rate_hz}
@@ -208,7 +208,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
         return overlap.told(self, found, sequences, "sequences")
 
     def _sequences(self, X: Any) -> list[Any]:
-        return read_sequences(X)[0]
+        return read_unlabelled(self, X, reset=False)[0]
 
     def _in_words(self) -> str:
         """Return the network in one sentence."""

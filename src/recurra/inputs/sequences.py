@@ -92,13 +92,11 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
         if not reset and hasattr(estimator, "model_"):
             fitted_hz = estimator.model_.manifest["sample_rate_hz"]
             check_rate(type(estimator).__name__, fitted_hz, X.sample_rate_hz)
-        sequences = as_sequences(X.X, names=X.names)
+        sequences = _of_dataset(estimator, X)
         if reset:
             check_same_channels(sequences, names=X.names)
             _tell_padding(estimator, sequences)
-        there = None if X.channel_names is None else list(X.channel_names)
-        order = None if there is None else _order(estimator, there, "X")
-        return (sequences if order is None else [x[:, order] for x in sequences]), X.names
+        return sequences, X.names
     if hasattr(X, "__array__") and not hasattr(X, "columns"):
         X = plain(X, "X:")
         check_padding(X, "X")
@@ -120,6 +118,21 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
     if reset:
         check_same_channels(sequences)
     return sequences, None
+
+
+def read_unlabelled(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndarray], list[str] | None]:
+    """Return sequences without labels as `read_sequences` does: channels by name, where they have names."""
+    if reset:
+        estimator.channel_names_in_ = _channel_names(X)
+    if isinstance(X, Dataset):
+        return _of_dataset(estimator, X), X.names
+    return as_sequences([_by_name(estimator, x, i) for i, x in enumerate(X)] if _are_frames(X) else X), None
+
+
+def _of_dataset(estimator: Any, data: Dataset) -> list[np.ndarray]:
+    sequences = as_sequences(data.X, names=data.names)
+    order = None if data.channel_names is None else _order(estimator, list(data.channel_names), "X")
+    return sequences if order is None else [x[:, order] for x in sequences]
 
 
 def _check_no_texts(X: Any) -> None:
@@ -257,7 +270,7 @@ def _order(estimator: Any, there: list[str], who: str) -> list[int] | None:
         If one of them is not there by name.
     """
     model = getattr(estimator, "model_", None)
-    learned = None if model is None else model.manifest["channel_names"]
+    learned = None if model is None else model.manifest.get("channel_names")
     expected = getattr(estimator, "channel_names_in_", learned)
     if not expected or list(expected) == there:
         return None

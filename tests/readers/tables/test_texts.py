@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import recurra
@@ -225,3 +226,73 @@ def test_long_texts_of_a_folder_are_not_asked_about(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text("A paragraph of many words that goes on and on for long.\n" * 9)
     assert recurra.load(tmp_path).notes == ()
+
+
+NUMBERS = [
+    "{:.2f}%",
+    "${:.2f}",
+    "({:.2f})",
+    '"{:.2f}"',
+    "{:.2f} mV",
+    "{:.3E}",
+    "{:.2f}-",
+    "'{:.2f}",
+    "{:_.2f}",
+]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", "~"])
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("before", ["", "Report of device 12\n", "%% made by a program\n", "Report\n\n"])
+def test_a_table_of_odd_numbers_is_no_text(tmp_path, mark, number, before):
+    path = tmp_path / "t.txt"
+    rows = [mark.join([f"s{row // 4}", str(row % 4), number.format(1234.5 + row)]) for row in range(12)]
+    rows = [row.replace("E+", "D+") for row in rows]
+    path.write_text(before + "\n".join([mark.join(["id", "time", "x"]), *rows]) + "\n", encoding="utf-8")
+    try:
+        data = recurra.load(path)
+    except DataError:  # a number that is not read is refused
+        return
+    assert data.kind == "sequence"
+    assert np.concatenate(data.X)[:, 0].tolist() == [1234.5 + row for row in range(12)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2024-01-{0:02d} 10:15:32,123 INFO started the pump number {0}",
+        "In {0} cases of 10, nothing was found",
+        "Room {0}; the heating is cold again, please come",
+        "10:15:{0:02d} ERROR 5",
+        "machine {0}\tthe belt has torn",
+        "Wir haben {0},5 Liter verbraucht, bitte nachfüllen",
+    ],
+)
+def test_lines_of_text_with_numbers_stay_texts(tmp_path, line):
+    path = tmp_path / "t.txt"
+    path.write_text("\n".join(line.format(row) for row in range(12)) + "\n", encoding="utf-8")
+    assert recurra.load(path).kind == "text"
+
+
+CAPTION = "{0}\n00:00:{0:02d},000 --> 00:00:{0:02d},900\nhello you\n"
+SENTENCE = "the\tDET\ndog\tNOUN\nbarks\tVERB\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "word", "value"),
+    [
+        ("a.srt", CAPTION, "label_per", "step"),
+        ("a.txt", CAPTION, "label_per", "step"),
+        ("a.srt", CAPTION, "label_per", "sequence"),
+        ("a.txt", "one line of text\nand another\n", "label_per", "step"),
+        ("a.conll", SENTENCE, "layout", "long"),
+        ("a.conll", SENTENCE, "layout", "wide"),
+        ("a.conll", SENTENCE, "layout", "lines"),
+    ],
+)
+def test_words_that_do_not_act_on_texts_are_refused(tmp_path, name, part, word, value):
+    path = tmp_path / name
+    path.write_text("\n".join(part.format(number) for number in range(1, 9)), encoding="utf-8")
+    recurra.load(path)
+    with pytest.raises(UsageError, match=f"{word}= does not apply"):
+        recurra.load(path, **{word: value})

@@ -310,3 +310,27 @@ def test_frequencies_as_older_files_have_them():
     assert stamps(may, "QS", None, 1, 1)[0] == pd.Timestamp("2020-08-01")
     with pytest.raises(DataError, match="freq: must be a frequency of pandas such as"):
         stamps(may, "fortnight", None, 0, 2)
+
+
+HOURS = [
+    "09:00-12:00",
+    "10:00-14:00",
+    "09:00-16:00",
+    "10:00-17:00",
+    "13:00-17:00",
+    "08:00-20:00",
+    "09:30-16:30",
+]
+DAYS = ["SMS-2", "SMS-3", "SMS-26", "SME-2", "SME-27"]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "Asia/Kathmandu"])
+@pytest.mark.parametrize("rows", [40, 150])
+@pytest.mark.parametrize("kind", [*HOURS, *DAYS])
+def test_a_part_of_the_usual_hours_and_days_side_by_side_have_no_gaps(kind, rows, zone):
+    offset = kind if kind in DAYS else pd.offsets.BusinessHour(start=kind[:5], end=kind[6:])
+    index = pd.date_range("2020-02-25", periods=rows + 20, freq=offset, tz=zone)
+    grid = read_grid("X", index[:rows])
+    assert grid.gaps == []
+    made = stamps(grid.start, grid.freq, zone, rows, 20)
+    assert (made == index[rows:]).all()

@@ -16,21 +16,14 @@ from recurra.features.windows.sample_blocks import Blocks
 from recurra.fitting.manifest import kept_lengths, origin, plain_params, trained
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
 from recurra.inputs.request import Request
+from recurra.inputs.sequences import read_unlabelled
 from recurra.options import AnomalyDetectorOptions
-from recurra.plain_arrays import as_sequences, check_same_channels
+from recurra.plain_arrays import check_same_channels
 from recurra.recipes import anomalies
-from recurra.records import Dataset
 from recurra.serving.models.anomaly_model import NO_NAN, AnomalyModel
 
 # Windows a training part gives if ``windows`` is not said: each step is in about so many.
 OVERLAP = 4
-
-
-def read_sequences(X: Any) -> tuple[list[np.ndarray], list[str] | None]:
-    """Return X as a list of (time, channels) arrays, and the names where it is a Dataset."""
-    if isinstance(X, Dataset):
-        return as_sequences(X.X, names=X.names), X.names
-    return as_sequences(X), None
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ class AnomalyTask(Task):
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the sequences in order of their content, so that the order they are given in decides nothing."""
-        sequences, names = read_sequences(request.X)
+        sequences, names = read_unlabelled(estimator, request.X, reset=True)
         check_same_channels(sequences, names=names)
         check_finite(sequences, names=names, advice=NO_NAN)
         check_not_tiny(sequences, "X")
@@ -78,6 +71,7 @@ class AnomalyTask(Task):
                 **origin(start),
                 "params": params,
                 "task": "anomaly",
+                "channel_names": getattr(options, "channel_names_in_", None),
                 "network": config.to_dict(),
                 "method": options.method,
                 "reach": int(options.reach),

@@ -174,7 +174,7 @@ class Columns:
         column, values = self[name], self.numbers(name, advice=advice)
         if column.dtype.kind == "f":
             return values
-        large = np.flatnonzero(np.abs(values) > 2.0**53)
+        large = np.flatnonzero(np.abs(values) >= 2.0**53)
         for row in large.tolist():
             cell = column[row]
             digits = str(cell).strip()

@@ -61,7 +61,7 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
         targets = [name for name in words.channels or columns.names if name not in special]
     if not targets:
         raise DataError(f"{columns.who}: has no column left to forecast. Name it with target=.")
-    values = np.column_stack([columns.numbers(name) for name in targets])
+    values = np.column_stack([columns.channel(name) for name in targets])
     future = np.column_stack([columns.numbers(name) for name in known]) if known else None
     notes = [clock.note] if clock.note else []
     records = []
@@ -185,7 +185,7 @@ def on_grid(
         start = grid.start if clock.dates else None
         notes = [f"{who}: {grid.note}"] if grid.note else []
     steps = int(places[-1]) + 1
-    there = np.flatnonzero(np.isfinite(values).any(axis=1))
+    there = np.flatnonzero(~np.isnan(values).all(axis=1))
     if not len(there):
         raise DataError(f"{who}: has no value to learn from.")
     length = int(places[there[-1]]) + 1
@@ -324,7 +324,7 @@ def from_frame(who: str, given: Any) -> tuple[Record, list[str], list[str]]:
     )
     columns, time, names = _frame_columns(given)
     advice = "Leave the column out, or read the table with recurra.load(frame, kind='series', ...), which says what each is."
-    values = np.column_stack([columns.numbers(name, advice=advice) for name in names])
+    values = np.column_stack([columns.channel(name, advice=advice) for name in names])
     clock = read_clock(replace(columns, who=who), time, series=True) if time else None
     if clock is None or (clock.counter and time == INDEX):
         return Record(values), names if named is None else named, []

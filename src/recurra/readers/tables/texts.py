@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,9 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORECASE)
 _LINES_LOOKED_AT = 20
+# Rows of a table: their separators, how many there must be, and a cell of a number with its sign, marks and unit.
+_MARKS_OF_ROWS, _FEWEST_ROWS = ",;\t|~^", 4
+_NUMBER_AND_UNIT = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*(?:[A-Za-z]{1,3}[^A-Za-z]*\d*)?[^A-Za-z]*")
 # Names beside a tab are labels if there are at least so many lines, and so many of each on average.
 FEWEST_LINES, LINES_OF_A_LABEL = 6, 2
 # Paragraphs of one line each, parted by empty lines: fewer are taken for texts with a line left empty by mistake.
@@ -39,8 +43,10 @@ _MOST_CLASSES = 50
 
 def is_prose(path: Path, *, encoding: str = "utf-8") -> bool:
     """Return whether a ``.txt`` file holds text rather than a table of numbers: none of its first lines is numbers."""
-    lines = [line for line in read_text(path, encoding=encoding).split("\n") if line.strip()]
-    return not any(_is_numbers(line) for line in lines[:_LINES_LOOKED_AT])
+    lines = [line for line in read_text(path, encoding=encoding).split("\n") if line.strip()][
+        :_LINES_LOOKED_AT
+    ]
+    return not any(_is_numbers(line) for line in lines) and not _are_rows(lines)
 
 
 def first_line(path: Path, *, encoding: str = "utf-8") -> str:
@@ -51,6 +57,23 @@ def first_line(path: Path, *, encoding: str = "utf-8") -> str:
 def _is_numbers(line: str) -> bool:
     cells = [cell for cell in re.split(r"[,;|\s]+", line.strip()) if cell]
     return 2 * sum(_NUMBER.fullmatch(cell) is not None for cell in cells) >= len(cells)
+
+
+def _are_rows(lines: Sequence[str]) -> bool:
+    """Return whether most lines have as many cells of one separator, and most of these cells hold a number and little else.
+
+    Numbers may be in quotation marks, have a unit or a sign of their own, and stand below lines that are no rows.
+    """
+    for mark in _MARKS_OF_ROWS:
+        counts = Counter(line.count(mark) for line in lines)
+        width = counts.most_common(1)[0][0] if counts else 0
+        rows = [line.split(mark) for line in lines if line.count(mark) == width > 0]
+        if len(rows) < _FEWEST_ROWS or 3 * len(rows) < 2 * len(lines):
+            continue
+        cells = [cell for row in rows[1:] for cell in row]
+        if 2 * sum(_NUMBER_AND_UNIT.fullmatch(cell) is not None for cell in cells) > len(cells):
+            return True
+    return False
 
 
 def read_lines(path: Path, words: TableOptions) -> Dataset:
@@ -72,10 +95,12 @@ def read_lines(path: Path, words: TableOptions) -> Dataset:
     """
     labels, encoding = words.labels, words.encoding
     if words.layout == "auto" and labels is None and (said := _captions(path, encoding)) is not None:
+        words.check_given(("labels", "layout", "encoding"), f"{path}, subtitles")
         return _read_captions(path, said)
     if words.layout == "paragraphs" or (
         words.layout == "auto" and labels is None and _has_paragraphs(path, encoding)
     ):
+        words.check_given(("layout", "encoding"), f"{path}, texts that empty lines part")
         return _read_paragraphs(path, encoding)
     texts = _lines(path, encoding)
     wanted: list[Any] = [None] * len(texts)

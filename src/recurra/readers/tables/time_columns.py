@@ -15,19 +15,19 @@ from recurra.readers.tables.preamble import is_number
 from recurra.readers.tables.table_options import TableOptions
 from recurra.readers.times import dates
 from recurra.readers.times.calendar import pandas
+from recurra.readers.times.number_dates import (
+    YEARS,
+    are_whole,
+    check_epoch,
+    perhaps_days,
+    present,
+    read_number_dates,
+)
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
-# Names of columns that hold dates, and the whole numbers that are years there and in series.
-_DATE_NAMES = re.compile(r"date|datum|fecha|day|month|monat|period|excel|serial|yyyy", re.IGNORECASE)
-_YEAR_NAMES = re.compile(r"year|jahr|ann[eé]e|\baño\b|\banno\b", re.IGNORECASE)
-_YEARS = (1500, 2300)
-# Day numbers of Excel from 1954 to 2119, and the day that 1970 began with.
-_EXCEL_DAYS, _EXCEL_1970 = (20_000, 80_000), 25_569
-# Until when fractions of such days are more likely than seconds with fractions: 2064.
-_EXCEL_NOW = 60_000
-# Numbers that are looked at together.
-_PIECE = 1 << 16
+# Times of at least so many seconds (1973) count from 1970.
+_SINCE_1970 = 1e8
 
 # What a date in text has: a digit, and more than a number would.
 _DIGIT_AND_MORE = re.compile(r"(?=.*\d)(?!\s*[+-]?\d*[.,]?\d*([eE][+-]?\d+)?\s*\Z)", re.DOTALL)
@@ -85,6 +85,7 @@ def read_clock(
     name: str,
     *,
     unit: str | None = None,
+    named: str | None = None,
     form: str | None = None,
     zone: str | None = None,
     series: bool = False,
@@ -100,6 +101,8 @@ def read_clock(
     unit : {"ns", "us", "ms", "s", "min", "h", "d"}, optional
         Unit of numbers; by default from the end of the name (``time_ms``), else milliseconds, microseconds or
         nanoseconds for numbers that large that they can only count from 1970, else seconds.
+    named : str, optional
+        Unit that the table itself tells, in a row of units or behind the name.
     form : str, optional
         Form of dates in text: "day first", "month first", or a format such as ``%d/%m/%Y %I:%M %p``; "excel" for day
         numbers of a spreadsheet.
@@ -116,10 +119,11 @@ def read_clock(
         If unit, form or zone make no sense.
     """
     if unit is not None:
+        named = None
         check_choice(columns.who, "time_unit", unit, list(SECONDS))
     if zone is not None:
         dates.check_zone(zone)
-    clock = _read(columns, name, unit, form, zone, series)
+    clock = _read(columns, name, (unit, named), form, zone, series)
     if not clock.dates and (form is not None or zone is not None):
         word = f"time_format={form!r}" if form is not None else f"time_zone={zone!r}"
         raise UsageError(
@@ -138,7 +142,12 @@ def read_clock(
 
 
 def _read(
-    columns: Columns, name: str, unit: str | None, form: str | None, zone: str | None, series: bool
+    columns: Columns,
+    name: str,
+    units: tuple[str | None, str | None],
+    form: str | None,
+    zone: str | None,
+    series: bool,
 ) -> Clock:
     column = columns[name]
     if column.dtype.kind == "m":
@@ -157,7 +166,7 @@ def _read(
     except DataError:
         numbers = None
     if numbers is not None:
-        return _from_numbers(columns, numbers, name, unit, form, zone, series)
+        return _from_numbers(columns, numbers, name, units, form, zone, series)
     return _from_text(columns, name, form, zone)
 
 
@@ -216,124 +225,41 @@ def _from_numbers(
     columns: Columns,
     numbers: np.ndarray,
     name: str,
-    unit: str | None,
+    units: tuple[str | None, str | None],
     form: str | None,
     zone: str | None,
     series: bool,
 ) -> Clock:
+    unit, named = units
     ending = re.search(r"[_ (\[](ns|us|ms|s|sec|seconds|min|h|d)[)\]]?\Z", name.lower())
-    named = {"sec": "s", "seconds": "s"}.get(ending.group(1), ending.group(1)) if ending else None
-    there = _there(numbers)
+    if named is None and ending:
+        named = {"sec": "s", "seconds": "s"}.get(ending.group(1), ending.group(1))
+    there = present(numbers)
     if unit is None and named is None and there.size:
-        stamps = _numbers_of_dates(columns, numbers, name, form, series)
-        if stamps is not None:
-            return _of_stamps(stamps, name, zone)
+        found = read_number_dates(columns.who, numbers, name, form, series)
+        if found is not None:
+            note = f"{columns.who}: in {name!r} {found.note}." if found.note else ""
+            return replace(_of_stamps(found.stamps, name, zone), note=note)
     size = float(np.median(np.abs(there), overwrite_input=True)) if there.size else 0.0
     # Times since 1970 of the years 1973 to 5138, in s, ms, us, ns.
     epoch = next(
         (u for u, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)) if size >= low), None
     )
     chosen = unit or named or epoch or "s"
-    counter = unit is None and named is None and epoch is None and _are_whole(numbers)
+    if size * SECONDS[chosen] < _SINCE_1970:  # of a clock that began with the recording
+        epoch = None
+    if epoch is not None and unit is None:
+        check_epoch(columns.who, there, name, chosen, epoch, SECONDS[chosen])
+    counter = unit is None and named is None and epoch is None and are_whole(numbers)
     if counter:
         steps = np.diff(numbers)
         forward = steps[steps > 0]
         counter = forward.size == 0 or bool(np.median(forward) == 1)
     # Seconds since 1970 are in universal time, whatever zone the answers are to be in.
     own = ("UTC" if zone is None else zone) if epoch is not None and zone is not None else None
-    note = "" if unit or named or epoch or form else _perhaps_days(columns, numbers, name)
+    note = "" if unit or named or epoch or form else perhaps_days(columns.who, numbers, name)
     seconds = numbers if chosen == "s" else numbers * SECONDS[chosen]
     return Clock(seconds, counter, epoch is not None, zone=own, note=note)
-
-
-def _there(numbers: np.ndarray) -> np.ndarray:
-    """Return the numbers that are not missing, without a copy where none is."""
-    missing = np.isnan(numbers)
-    return numbers[~missing] if missing.any() else numbers
-
-
-def _are_whole(numbers: np.ndarray) -> bool:
-    """Return whether all are whole numbers; of a long column no copy is made, and mostly its beginning tells."""
-    pieces = (numbers[first : first + _PIECE] for first in range(0, len(numbers), _PIECE))
-    return all(bool((piece == np.round(piece)).all()) for piece in pieces)
-
-
-def _perhaps_days(columns: Columns, numbers: np.ndarray, name: str) -> str:
-    """Return a sentence where seconds look like days of a spreadsheet with the time of day as their fraction, else ""."""
-    there = _there(numbers)
-    if name.lower() in ("s", "sec", "seconds") or not there.size or _are_whole(there):
-        return ""
-    if there.min() < _EXCEL_DAYS[0] or there.max() > _EXCEL_NOW:
-        return ""
-    steps = np.abs(np.diff(there))
-    steps = steps[steps > 0]
-    if not steps.size or np.median(steps) >= 1:
-        return ""
-    moment = _stamped(np.round((there[:1] - _EXCEL_1970) * 86_400) * 1000, "ms")[0]
-    return (
-        f"{columns.who}: the times of {name!r} are read as seconds; if {there[0]:.10g} is a day of a spreadsheet with its "
-        f"time of day, {str(moment)[:19].replace('T', ' ')}, pass time_format={dates.EXCEL!r}, else time_unit='s'."
-    )
-
-
-def _numbers_of_dates(
-    columns: Columns, numbers: np.ndarray, name: str, form: str | None, series: bool
-) -> np.ndarray | None:
-    """Return dates of numbers written like 20240131, 202401 or 2024, and of a spreadsheet's days; None if they are none.
-
-    Raises
-    ------
-    DataError
-        If the numbers of a series may be days of a spreadsheet as well as seconds.
-    """
-    there = _there(numbers)
-    low, high = float(there.min()), float(there.max())
-    whole = _are_whole(there)
-    dated = bool(_DATE_NAMES.search(name)) or series
-    if form == dates.EXCEL or (_EXCEL_DAYS[0] <= low and high <= _EXCEL_DAYS[1] and dated and form is None):
-        if form is None and not _DATE_NAMES.search(name):
-            day = np.datetime64(int(low) - _EXCEL_1970, "D")
-            raise DataError(
-                f"{columns.who}: the time column {name!r} can be read in two ways: {low:g} is the day {day} of a "
-                f"spreadsheet, or a count of seconds. Say which with time_format={dates.EXCEL!r} or time_unit='s'."
-            )
-        return _stamped(np.round((numbers - _EXCEL_1970) * 86_400_000), "ms")
-    if form is not None:
-        return None
-    if whole and low >= 15000101 and high <= 23001231:
-        return _of_digits(numbers, "%Y%m%d") if dated or high - low > 100 else None
-    if whole and low >= 150001 and high <= 230012 and dated:
-        return _of_digits(numbers, "%Y%m")
-    if not (_YEARS[0] <= low and high <= _YEARS[1]):
-        return None
-    steps = np.abs(np.diff(there))
-    if whole and (_YEAR_NAMES.search(name) or (series and steps.size and 1 <= np.median(steps) <= 10)):
-        return _stamped((numbers - 1970), "Y")
-    months = numbers * 12
-    if dated and (_YEAR_NAMES.search(name) or series) and np.nanmax(np.abs(months - np.round(months))) < 0.06:
-        return _stamped(np.round(months) - 1970 * 12, "M")
-    return None
-
-
-def _of_digits(numbers: np.ndarray, form: str) -> np.ndarray | None:
-    whole = np.where(np.isnan(numbers), 0, numbers).astype(np.int64)
-    day = whole % 100 if form == "%Y%m%d" else np.ones_like(whole)
-    whole = whole // 100 if form == "%Y%m%d" else whole
-    month = whole % 100
-    begins = ((whole // 100 - 1970) * 12 + month - 1).astype("datetime64[M]")
-    made = begins.astype("datetime64[D]") + (day - 1)
-    fits = (month >= 1) & (month <= 12) & (day >= 1) & (made.astype("datetime64[M]") == begins)
-    if not fits[~np.isnan(numbers)].all():
-        return None
-    return np.where(np.isnan(numbers), np.datetime64("NaT"), made.astype("datetime64[s]"))
-
-
-def _stamped(numbers: np.ndarray, unit: str) -> np.ndarray:
-    """Return numbers that count from 1970 as dates."""
-    missing = np.isnan(numbers)
-    whole = np.where(missing, 0, numbers).astype(np.int64).astype(f"datetime64[{unit}]")
-    made = whole.astype("datetime64[ms]" if unit == "ms" else "datetime64[s]")
-    return np.where(missing, np.datetime64("NaT"), made)
 
 
 # ------------------------------------------------------------------- text
@@ -376,10 +302,12 @@ def of_words(columns: Columns, words: TableOptions, *, series: bool = False) -> 
     """Return the clock of the time column that the words name, None if they name none."""
     if not words.time:
         return None
+    told = "time_unit" in words.given
     return read_clock(
         columns,
         str(words.time),
-        unit=words.time_unit,
+        unit=words.time_unit if told else None,
+        named=None if told else words.time_unit,
         form=words.time_format,
         zone=words.time_zone,
         series=series,
@@ -499,7 +427,7 @@ def _is_years(columns: Columns, name: str) -> bool:
     except DataError:
         return False
     there = numbers[~np.isnan(numbers)]
-    return bool(there.size and _YEARS[0] <= there.min() and there.max() <= _YEARS[1])
+    return bool(there.size and YEARS[0] <= there.min() and there.max() <= YEARS[1])
 
 
 def _of_parts(columns: Columns, names: list[str], years: np.ndarray, who: str) -> np.ndarray:

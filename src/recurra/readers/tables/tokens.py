@@ -90,7 +90,8 @@ def read_columns(path: Path, words: TableOptions) -> Dataset:
     DataError
         If lines have different numbers of columns, or there is no such column.
     """
-    words.check_given(("text", "label", "encoding", "layout"), f"{path}, sentences in columns")
+    layout = ("layout",) if words.layout == "tokens" else ()  # another one does not act
+    words.check_given(("text", "label", "encoding", *layout), f"{path}, sentences in columns")
     sentences, groups, header = _sentences(path, words)
     names = _names(path, sentences, header)
     width = len(names)

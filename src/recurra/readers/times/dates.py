@@ -1,6 +1,7 @@
 """Time stamps as people write them become dates: ISO 8601, day or month first, AM and PM, ``1991 Jul``, ``1970 Q1``."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,12 @@ from recurra.readers.times.calendar import left_out, pandas
 
 DAY_FIRST, MONTH_FIRST, EXCEL = "day first", "month first", "excel"
 
-_OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)(\[[\w/+-]+\])?\Z", re.IGNORECASE)
+# Behind a time of day also in hours alone, as PostgreSQL writes it, with a blank before it, or as a word.
+_OFFSET = re.compile(
+    r"(Z|[+-]\d\d:?\d\d|(?<=:\d\d)(?:[.,]\d+)?\s*(?:[+-]\d\d(?::?\d\d)?|UTC|GMT))(\[[\w/+-]+\])?\Z",
+    re.IGNORECASE,
+)
+_DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)\Z", re.IGNORECASE)
 _NUMBERS = re.compile(
     r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})(?:[T ,]+(\d{1,2})(?::|\.|h)(\d{2})(?:(?::|\.)(\d{2}(?:[.,]\d+)?))?)?"
     r"\s*([AaPp])?\.?(?:[Mm]\.?)?\Z"
@@ -21,6 +27,8 @@ _OF_DAY = re.compile(
     r"(?:(-?\d+) days?,? )?[+]?(\d{1,3}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*(?:([AaPp])\.?[Mm]\.?)?\Z"
 )
 _LATER_ZONES = 366 * 86400
+# Two digits of a year from this on are of the last century; years from that one on are still to come.
+_LAST_CENTURY, _TO_COME = 70, 2030
 
 _Cells = Sequence[str | None]
 
@@ -74,10 +82,10 @@ def read_dates(
     if any(_OFFSET.search(cell) and ":" in cell for cell in there[:1]):
         return with_offsets(*_one_by_one(cells), zone)
     note = ""
+    _check_months(there, name)
     stamps: np.ndarray | None = _plain_iso(cells)
     if stamps is None and there and _NUMBERS.match(there[0]):
-        found, note = _of_numbers(cells, name, form)
-        return (*in_zone(found, None, zone), note)
+        stamps, note = _of_numbers(cells, name, form)
     if stamps is None:
         stamps = _periods(cells)
     if stamps is None:
@@ -86,6 +94,7 @@ def read_dates(
         stamps, offsets = _one_by_one(cells)
         if any(offset is not None for offset in offsets):
             return with_offsets(stamps, offsets, zone)
+    note = "; ".join(filter(None, (note, _of_years_to_come(stamps, cells, name))))
     return (*in_zone(stamps, None, zone), note)
 
 
@@ -113,8 +122,10 @@ def _plain_iso(cells: _Cells) -> np.ndarray | None:
     fine = any(cell is not None and _NANOSECONDS.search(cell) for cell in cells)
     fine = fine and all(cell is None or "1678" <= cell[:4] < "2262" for cell in cells)
     try:
-        array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy warns at an offset, and loses it
+            array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
+    except (ValueError, UserWarning, DeprecationWarning):
         return None
     # numpy takes "2024" and "now" for dates too; numbers were asked before, words are none.
     return (
@@ -125,21 +136,52 @@ def _plain_iso(cells: _Cells) -> np.ndarray | None:
 
 
 def _one_by_one(cells: _Cells) -> tuple[np.ndarray, list[int | None]]:
-    """Return local stamps and the seconds each is ahead of universal time, None where it does not say."""
+    """Return local stamps and the seconds each is ahead of universal time, None where none does say.
+
+    Raises
+    ------
+    NoDateError
+        At a cell that is no date, or that lacks an offset where others bear one that is not 0.
+    """
     out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
     offsets: list[int | None] = []
     for row, cell in enumerate(cells):
         offset = None
         if cell is not None:
             try:
-                moment = datetime.fromisoformat(re.sub(r"\[.*\]\Z", "", cell).replace("z", "Z"))
+                moment = datetime.fromisoformat(_iso(cell))
             except ValueError:
                 raise NoDateError(row) from None
             ahead = moment.utcoffset()
             offset = None if ahead is None else int(ahead.total_seconds())
             out[row] = np.datetime64(moment.replace(tzinfo=None), "us")
         offsets.append(offset)
+    if any(offsets):
+        bare = next(
+            (row for row, cell in enumerate(cells) if cell is not None and offsets[row] is None), None
+        )
+        if bare is not None:
+            raise NoDateError(bare, "bears no offset from universal time, other than those before it")
     return out, offsets
+
+
+def _iso(cell: str) -> str:
+    """Return a stamp with its offset as ISO 8601 has it; a day that bears one begins at midnight there."""
+    text = re.sub(r"\[.*\]\Z", "", cell)
+    text = _DAY_WITH_OFFSET.sub(r"\1T00:00\2", text)
+    return re.sub(r"\s*(z|utc|gmt)\Z", "Z", re.sub(r"\s+(?=[+-]\d\d)", "", text), flags=re.IGNORECASE)
+
+
+def _of_years_to_come(stamps: np.ndarray, cells: _Cells, name: str) -> str:
+    """Return what to say of years of two digits that are read as years to come, "" if there are none."""
+    late = np.flatnonzero(stamps >= np.datetime64(f"{_TO_COME}-01-01"))
+    if not late.size or re.search(r"\d{4}", str(cells[late[0]])):
+        return ""
+    return f"the years of {name!r} have two digits: {str(cells[late[0]])[:20]!r} is of {str(stamps[late[0]])[:4]}"
+
+
+def _full_year(short: int) -> int:
+    return short + (1900 if short >= _LAST_CENTURY else 2000)
 
 
 def _of_format(cells: _Cells, form: str) -> tuple[np.ndarray, list[int | None] | None]:
@@ -183,7 +225,7 @@ def _of_numbers(cells: _Cells, name: str, form: str | None) -> tuple[np.ndarray,
         values = int(found[1]), int(found[3]), int(found[4])
         year, month, day = (values[place] for place in order)
         if len(found[1 if order[0] == 0 else 4]) == 2:
-            year += 1900 if year >= 70 else 2000
+            year = _full_year(year)
         hour, minute, second = (
             int(found[5] or 0),
             int(found[6] or 0),
@@ -208,14 +250,14 @@ def _order(
         return (day_first if form == DAY_FIRST else month_first), ""
     left, middle = max(n[0] for n in numbers), max(n[1] for n in numbers)
     if left > 12 and middle <= 12:
-        return day_first, f"the dates of {name!r} are read day first: one has the day {left}."
+        return day_first, f"the dates of {name!r} are read day first: one has the day {left}"
     if middle > 12 and left <= 12:
-        return month_first, f"the dates of {name!r} are read month first: one has the day {middle}."
+        return month_first, f"the dates of {name!r} are read month first: one has the day {middle}"
     if found[0][2] == ".":
-        return day_first, f"the dates of {name!r} are read day first, as dates with dots are written."
+        return day_first, f"the dates of {name!r} are read day first, as dates with dots are written"
     at = next((row for row, n in enumerate(numbers) if n[0] != n[1]), 0)
     a, b, year = numbers[at]
-    year += (1900 if year >= 70 else 2000) if year < 100 else 0
+    year = _full_year(year) if year < 100 else year
     readings = [_day(year, b, a), _day(year, a, b)]
     raise DataError(
         f"the time column {name!r} can be read in two ways: {found[at].group()!r} is {readings[0]} with the day first, "
@@ -234,6 +276,10 @@ _NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _MONTH = r"(?P<name>[A-Za-z]{3,9})\.?"
 _YEAR = r"(?P<year>\d{4})"
+_YEAR_AND_MONTH, _MONTH_AND_TWO = (
+    re.compile(r"(\d{4})[-\s/](\d{1,2})\Z"),
+    re.compile(r"([A-Za-z]{3,9})[-\s](\d\d)\Z"),
+)
 _PERIODS: tuple[tuple[str, str], ...] = (
     (rf"{_YEAR}[-\s/:]?Q(?P<quarter>[1-4])", "quarter"),
     (rf"Q(?P<quarter>[1-4])[-\s/:]?{_YEAR}", "quarter"),
@@ -271,12 +317,41 @@ def _periods(cells: _Cells) -> np.ndarray | None:
     return out
 
 
-def _first_day(found: dict[str, Any]) -> datetime:
-    year = (
-        int(found["year"])
-        if found.get("year")
-        else int(found["short"]) + (1900 if int(found["short"]) >= 70 else 2000)
+def _check_months(cells: Sequence[str], name: str) -> None:
+    """Raise DataError where months may be something else in every cell.
+
+    Quarters, from 2024-1 to 2024-4; the years that follow, as in 2001-02; or days of one month, as in Jan 01.
+    """
+    found = [_YEAR_AND_MONTH.match(cell) for cell in cells]
+    days = [_MONTH_AND_TWO.match(cell) for cell in cells]
+    if len(set(cells)) < 2:
+        return
+    if all(days) and len({m[1].lower() for m in days if m}) == 1:
+        readings, way = "a year and its month, or a month and its day", "years of four digits"
+    elif not all(found):
+        return
+    else:
+        pairs = [(int(m[1]), int(m[2]), len(m[2])) for m in found if m]
+        if all(month == (year + 1) % 100 and size == 2 for year, month, size in pairs):
+            readings, way = (
+                "a year and its month, or two years",
+                f"{pairs[0][0]} where it is the year from {pairs[0][0]} on",
+            )
+        elif all(size == 1 and month <= 4 for _, month, size in pairs) and len({p[0] for p in pairs}) > 1:
+            readings, way = (
+                "a year and its month, or its quarter",
+                f"{pairs[0][0]}-Q{pairs[0][1]} where it is a quarter",
+            )
+        else:
+            return
+    raise DataError(
+        f"the time column {name!r} can be read in two ways: {cells[0]!r} may be {readings}. Write the first day of months, "
+        f"and {way}."
     )
+
+
+def _first_day(found: dict[str, Any]) -> datetime:
+    year = int(found["year"]) if found.get("year") else _full_year(int(found["short"]))
     if found.get("quarter"):
         return datetime(year, 3 * int(found["quarter"]) - 2, 1)
     if found.get("week"):
@@ -292,13 +367,30 @@ def _with_month_names(cells: _Cells) -> np.ndarray | None:
     if not any(word in MONTHS for word in words):
         return None
     pd = pandas("reading dates with names of months")
+    # The day and the year must be there: pandas takes the first year there was for one that is not.
+    if len(re.findall(r"(?<![:\d.])\d+(?![:\d.]|[hH]\b)", there)) < 2 and not re.search(r"\d{4}", there):
+        return None
     try:
-        made = pd.to_datetime(pd.Series(list(cells), dtype=object))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # pandas warns that it reads each by itself, as years of two digits
+            made = pd.to_datetime(pd.Series(list(cells), dtype=object))
     except (ValueError, TypeError):
         return None
     if getattr(made.dtype, "tz", None) is not None or made.dtype.kind != "M":
         return None
-    return np.asarray(made.to_numpy().astype("datetime64[us]"))
+    stamps = np.asarray(made.to_numpy().astype("datetime64[us]"))
+    if re.search(r"\d{4}", there):
+        return stamps
+    # pandas takes two digits for the year that is nearest to today; here they are the same year every day.
+    year = stamps.astype("datetime64[Y]").astype(np.int64) + 1970
+    centuries = (np.where(year % 100 >= _LAST_CENTURY, 1900, 2000) + year % 100 - year)[~np.isnat(stamps)]
+    months = stamps[~np.isnat(stamps)].astype("datetime64[M]")
+    stamps[~np.isnat(stamps)] += (months + 12 * centuries).astype("datetime64[us]") - months.astype(
+        "datetime64[us]"
+    )
+    return stamps
 
 
 # ------------------------------------------------------------- time zones

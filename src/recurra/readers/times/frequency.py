@@ -29,6 +29,8 @@ JITTER = 0.25
 # Stamps of days, weeks and months may be this many seconds apart within the day, and these days of the month's edge.
 JITTER_OF_DAY, JITTER_OF_MONTH = 6 * 3600.0, 4
 DAY = 86400
+# Days between stamps, on the average, from which on they may be twice a month.
+_HALF_A_MONTH = 12
 
 
 @dataclass(frozen=True)
@@ -295,7 +297,7 @@ def _candidates(days: Any, dates: np.ndarray, start: float, beside: float) -> It
         for unit in ("BMS", "BME"):
             if np.median(steps) > 20 and offset_of(unit).is_on_offset(days[0]):
                 yield _on(days, unit, month, start, beside, f"{unit}~{name}")
-    if np.median(steps) >= 2 and not one_weekday:
+    if np.mean(steps) >= _HALF_A_MONTH and not one_weekday:
         yield from _twice_a_month(days, day, left, start, beside)
     if one_weekday and np.median(steps) >= 20:
         yield from _of_weekdays(days, day, left, month, start, beside)
@@ -405,13 +407,13 @@ def _business_hours(wall: Any, index: Any) -> Iterator[_Found]:
         return
     pd = pandas("a series with dates")
     usual = opens >= 9 * 3600 and closes < 17 * 3600 and opens % 3600 == 0
-    freq = "bh" if usual else f"bh[{_of_day(opens)}-{_of_day(closes + 3600)}]"
-    made = pd.date_range(wall[0], wall[-1], freq=offset_of(freq))
-    places = made.get_indexer(wall) if len(made) else np.array([-1])
-    if (places >= 0).all():
-        found = _kept(freq, places, float(seconds_of(wall)[0]))
-        if found is not None:
-            yield _zoned(found, index)
+    for freq in (*(("bh",) if usual else ()), f"bh[{_of_day(opens)}-{_of_day(closes + 3600)}]"):
+        made = pd.date_range(wall[0], wall[-1], freq=offset_of(freq))
+        places = made.get_indexer(wall) if len(made) else np.array([-1])
+        if (places >= 0).all():
+            found = _kept(freq, places, float(seconds_of(wall)[0]))
+            if found is not None:
+                yield _zoned(found, index)
 
 
 def _of_day(seconds: float) -> str:

@@ -487,4 +487,5 @@ class AnomalyFile(ModelFile):
     smooth: Annotated[int, Range(0, 2**31 - 1)]
     error_spread: Rate
     threshold: float
+    channel_names: tuple[str, ...] | None = None
     neighbours: NeighboursPart | None = None

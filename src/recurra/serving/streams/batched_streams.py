@@ -137,8 +137,11 @@ class Streams:
                 raise UsageError(
                     f"Streams.step: needs a dictionary of name to row, or rows and names; got {type(rows).__name__}."
                 )
-            names, rows = list(rows), _stacked(rows)
-        values = self._check(plain_rows(rows), names)
+            names, rows = (
+                list(rows),
+                _stacked({name: plain_rows(row, self._model) for name, row in rows.items()}),
+            )
+        values = self._check(plain_rows(rows, self._model), names)
         answers = self._take_rounds(values, list(names)) if len(names) else self._empty()
         self.latency.record(time.perf_counter() - start)
         return answers
@@ -147,7 +150,7 @@ class Streams:
         """Take in rows (time, channels) of one stream; see `Stream.push`."""
         start = time.perf_counter()
         slot = self._places([name])
-        values = as_rows(self._model, plain_rows(chunk), int(self._steps[slot[0]]))
+        values = as_rows(self._model, plain_rows(chunk, self._model), int(self._steps[slot[0]]))
         answer = self._push(int(slot[0]), values)
         self.latency.record(time.perf_counter() - start)
         return answer

@@ -12,7 +12,7 @@ from recurra.serving.inputs import Inputs
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.latency import Latency
-from recurra.serving.streams.stream import as_rows, check_look_ahead, static_wanted
+from recurra.serving.streams.stream import as_rows, check_look_ahead, plain_rows, static_wanted
 
 if TYPE_CHECKING:
     from recurra.serving.models.fitted_model import FittedModel
@@ -60,14 +60,14 @@ class LookAheadStream:
     def step(self, row: Any) -> Answer:
         """Take in one row; see `Stream.step`."""
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, np.asarray(row), self.steps, one=True))
+        answer = self._take(as_rows(self._model, plain_rows(row, self._model), self.steps, one=True))
         self.latency.record(time.perf_counter() - start)
         return answer
 
     def push(self, chunk: Any) -> Answer:
         """Take in rows; see `Stream.push`."""
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, np.asarray(chunk), self.steps))
+        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model), self.steps))
         self.latency.record(time.perf_counter() - start)
         return answer
 

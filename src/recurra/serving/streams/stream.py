@@ -1,11 +1,12 @@
 """`Stream`: one endless sequence, answered step by step with the numbers of the whole."""
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.checks import check_number, listing
+from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import one_row
@@ -90,7 +91,7 @@ class Stream:
             If the row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        row = plain_rows(row)
+        row = plain_rows(row, self._model)
         answer = self._take_fused(row) if self._fused is not None else None
         if answer is None:
             answer = self._take(as_rows(self._model, row, self.steps, one=True))
@@ -134,7 +135,7 @@ class Stream:
             If a row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, plain_rows(chunk), self.steps))
+        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model), self.steps))
         self.latency.record(time.perf_counter() - start)
         return answer
 
@@ -286,11 +287,36 @@ def check_causal(model: "FittedModel") -> None:
         )
 
 
-def plain_rows(given: Any) -> np.ndarray:
-    """Return rows of any kind of array as a plain one, masked values as NaN; what is plain already is not looked at."""
+def plain_rows(given: Any, model: "FittedModel") -> np.ndarray:
+    """Return rows of any kind of array as a plain one, masked values as NaN; what is plain already is not looked at.
+
+    Of a labelled row, such as one of a DataFrame, and of a DataFrame the numbers are taken by the names of the channels.
+
+    Raises
+    ------
+    DataError
+        If the network was trained on channels with names and one of them is not there.
+    """
     if type(given) in (np.ndarray, list, tuple, float, int):
         return np.asarray(given)
+    labels = getattr(given, "columns", None) if np.ndim(given) == 2 else getattr(given, "index", None)
+    if labels is not None and not callable(labels):
+        given = _by_name(given, list(labels), model.manifest.get("channel_names"))
     return np.asarray(plain(given, "stream: the row"))
+
+
+def _by_name(given: Any, there: list[Any], wanted: Sequence[str] | None) -> Any:
+    """Return the numbers of a labelled row or table in the order of the channels that the network was trained on."""
+    if not wanted or there == list(wanted) or not there or not all(isinstance(name, str) for name in there):
+        return given
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise DataError(
+            f"stream: the row has no channel {listing(absent)}; the network is trained on {listing(wanted)}, here are "
+            f"{listing(there)}.{did_you_mean(absent[0], there)} Rename its labels, or give its numbers alone."
+        )
+    order = [there.index(name) for name in wanted]
+    return np.asarray(plain(given, "stream: the row"))[..., order]
 
 
 def as_rows(model: "FittedModel", given: np.ndarray, steps: int, *, one: bool = False) -> np.ndarray:

@@ -1,0 +1,136 @@
+"""Numbers that are dates: read as what they spell, else refused with both readings; never taken for seconds unsaid."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import recurra
+from recurra.errors import DataError
+from recurra.readers.times.calendar import stamps
+
+ROWS = 40
+
+
+def series(tmp_path, cells, *, name="time", **words):
+    """Return the one series of a table with these times."""
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{cell};{row + 0.5}\n" for row, cell in enumerate(cells))
+    path.write_text(f"{name};y\n{rows}", encoding="utf-8")
+    data = recurra.load(path, kind="series", time=name, delimiter=";", **words)
+    return data.records[0], data.notes
+
+
+def same(record, index):
+    """Whether a record has a value at each of these times, no gap, and goes on as pandas goes on."""
+    assert np.array_equal(np.asarray(record.values)[:, 0], np.arange(len(index)) + 0.5)
+    made = stamps(record.start, record.freq, record.zone, 0, len(index) + 5)
+    want = pd.date_range(index[0], periods=len(index) + 5, freq=index.freq)
+    assert (made.tz_localize(None) == want).all()
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"])
+@pytest.mark.parametrize("freq", ["h", "3h", "D", "W-MON", "MS"])
+@pytest.mark.parametrize("start", ["1999-12-28", "2023-12-30", "2031-02-27"])
+@pytest.mark.parametrize("name", ["time", "when", "date"])
+def test_digits_with_a_time_of_day_are_dates(tmp_path, form, freq, start, name):
+    index = pd.date_range(start, periods=ROWS, freq=freq)
+    record, notes = series(tmp_path, index.strftime(form), name=name)
+    same(record, index)
+    assert any(f"are read as {form}" in note for note in notes)
+
+
+def test_digits_with_a_time_of_day_in_a_frame_and_a_long_table():
+    index = pd.date_range("2023-12-31", periods=ROWS, freq="30min")
+    numbers = [int(text) for text in index.strftime("%Y%m%d%H%M")]
+    table = pd.DataFrame({"id": "a", "time": numbers, "y": np.arange(ROWS)})
+    assert recurra.load(table).records[0].sample_rate_hz == pytest.approx(1 / 1800)
+    forecaster = recurra.Forecaster(horizon=3, verbose=0, max_epochs=1, hidden_size=2, context=6)
+    forecaster.fit(pd.Series(np.sin(np.arange(ROWS)), index=pd.Index(numbers, name="time")))
+    assert list(forecaster.forecast().index) == list(pd.date_range(index[-1], periods=4, freq="30min")[1:])
+
+
+@pytest.mark.parametrize(
+    ("start", "freq", "write"),
+    [
+        ("2023-10-02", "W-MON", lambda t: f"{t.isocalendar().year}{t.isocalendar().week:02d}"),
+        ("2019-12-02", "W-MON", lambda t: f"{t.isocalendar().year}{t.isocalendar().week:02d}"),
+        ("2023-12-20", "D", lambda t: t.strftime("%Y%j")),
+        ("2023-12-20", "D", lambda t: t.strftime("%y%j")),
+        ("2023-12-20", "D", lambda t: t.strftime("%y%m%d")),
+        ("1998-12-20", "D", lambda t: t.strftime("%y%m%d")),
+        ("2021-01-01", "MS", lambda t: t.strftime("%Y.%m")),
+        ("2021-01-01", "MS", lambda t: f"{t.year + t.month / 100:g}"),
+        ("2021-01-01", "QS", lambda t: f"{t.year}.{t.quarter}"),
+    ],
+)
+def test_numbers_with_uneven_steps_that_spell_even_dates(tmp_path, start, freq, write):
+    index = pd.date_range(start, periods=ROWS, freq=freq)
+    record, notes = series(tmp_path, [write(t) for t in index])
+    same(record, index)
+    assert any("are read as" in note for note in notes)
+
+
+@pytest.mark.parametrize("steps", [[1] * 39, [1] * 20 + [300] + [1] * 18, [5] * 39])
+@pytest.mark.parametrize("first", [0, 7, 100_000, 202_399, 231_230, 738_000])
+def test_numbers_that_count_are_no_dates(tmp_path, steps, first):
+    numbers = first + np.concatenate([[0], np.cumsum(steps)])
+    try:
+        record, _ = series(tmp_path, numbers)
+    except DataError:  # gaps beyond what a series may have
+        return
+    assert record.start is None
+
+
+@pytest.mark.parametrize("form", ["%d%m%Y", "%m%d%Y"])
+def test_digits_with_the_year_last_are_asked_for(tmp_path, form):
+    index = pd.date_range("2024-03-01", periods=28, freq="D")
+    with pytest.raises(DataError, match=f"time_format='{form}'") as caught:
+        series(tmp_path, index.strftime(form))
+    assert "time_unit='s'" in str(caught.value)
+    same(series(tmp_path, index.strftime(form), time_format=form)[0], index)
+
+
+def ticks(t, first, per_second):
+    return int((t - pd.Timestamp(first)).total_seconds()) * per_second
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda t: ticks(t, "1601-01-01", 10**7), "FILETIME"),
+        (lambda t: ticks(t, "0001-01-01", 10**7), "a tick of .NET"),
+        (lambda t: ticks(t, "1582-10-14", 1), "beyond the year 2200"),  # SPSS
+        (lambda t: ticks(t, "1858-11-17", 10**3), "beyond|year"),
+        (lambda t: f"{t.to_julian_date():.5f}", "Julian date"),
+        (lambda t: f"{t.to_julian_date() - 1721058.5:.6f}", "datenum of MATLAB"),
+        (lambda t: t.strftime("%Y%m%d%H%M%S000"), "more digits than a number keeps"),
+    ],
+)
+def test_numbers_that_count_from_another_year_are_refused(tmp_path, write, says):
+    index = pd.date_range("2023-12-30", periods=ROWS, freq="h")
+    if "1858" in says or says == "beyond|year":
+        index = index + pd.Timedelta(days=40_000)
+    with pytest.raises(DataError, match=says):
+        series(tmp_path, [write(t) for t in index])
+
+
+def test_datenum_is_that_of_matlab(tmp_path):
+    with pytest.raises(DataError, match="739252.25 is 2024-01-01 06:00:00"):  # datenum(2024, 1, 1, 6, 0, 0)
+        series(tmp_path, [739252.25 + row / 24 for row in range(ROWS)])
+
+
+@pytest.mark.parametrize("name", ["time_s", "time [s]", "clock (h)", "t_min", "time (s)"])
+@pytest.mark.parametrize("kind", ["series", "sequence"])
+def test_a_unit_in_the_name_that_the_numbers_belie(tmp_path, name, kind):
+    numbers = 1_704_067_200_000 + 3_600_000 * np.arange(ROWS)
+    path = tmp_path / "t.csv"
+    pd.DataFrame({name: numbers, "y": np.arange(ROWS)}).to_csv(path, index=False)
+    with pytest.raises(DataError, match="time_unit='ms'"):
+        recurra.load(path, kind=kind, time=name)
+    record = recurra.load(path, kind=kind, time=name, time_unit="ms").records[0]
+    assert record.start == 1_704_067_200
+
+
+@pytest.mark.parametrize("name", ["tick_us", "clock (ms)"])
+def test_a_clock_that_began_with_the_recording_has_no_date(tmp_path, name):
+    assert series(tmp_path, [1_704_067_200 + 4000 * row for row in range(ROWS)], name=name)[0].start is None
