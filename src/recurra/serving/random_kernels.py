@@ -173,6 +173,8 @@ def drawn_channels(generator: np.random.Generator, n_channels: int, count: int) 
     """Return the channels that each of ``count`` sees, (count, n), few more often than many; -1 for none."""
     most = min(n_channels, MAX_CHANNELS)
     sizes = (2 ** generator.uniform(0, np.log2(most + 1), count)).astype(int).clip(1, most)
+    if n_channels == 1:
+        return np.zeros((count, 1), np.int64)
     out = np.full((count, int(sizes.max())), -1, np.int64)
     for row, size in enumerate(sizes.tolist()):
         out[row, :size] = np.sort(generator.choice(n_channels, size, replace=False))

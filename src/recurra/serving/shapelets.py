@@ -87,14 +87,13 @@ class Shapelets:
         drawn = 2 ** generator.uniform(0, furthest, n_shapelets)
         dilations = grid[np.searchsorted(grid, drawn, side="right") - 1]
         normalized = generator.random(n_shapelets) < NORMALIZED
-        members = {int(own): np.flatnonzero(classes == own) for own in np.unique(classes)}
         banks = []
         for dilation in np.unique(dilations):
             for normal in (False, True):
                 count = int(np.count_nonzero((dilations == dilation) & (normalized == normal)))
                 if count:
                     draw = _Draw(generator, sequences, int(dilation), taps, normalized=normal)
-                    banks.append(draw.bank(count, classes, members))
+                    banks.append(draw.bank(count, classes))
         return cls(tuple(banks))
 
     @property
@@ -190,13 +189,13 @@ class _Draw:
     taps: int
     normalized: bool
 
-    def bank(self, count: int, classes: np.ndarray, members: Mapping[int, np.ndarray]) -> Bank:
-        """Return ``count`` shapelets with limits; ``members`` are the sequences of each class."""
+    def bank(self, count: int, classes: np.ndarray) -> Bank:
+        """Return ``count`` shapelets with limits."""
         channels = drawn_channels(self.generator, self.sequences[0].shape[1], count)
         origins = self.generator.integers(0, len(self.sequences), count)
         values = self._pieces(origins, channels)
         limits = np.empty(count, np.float32)
-        others = np.array([self._other(int(i), members[int(classes[i])]) for i in origins])
+        others = self._others(origins, classes)
         ranks = self.generator.uniform(*NEAR, count)
         for other in np.unique(others):
             rows = np.flatnonzero(others == other)
@@ -214,22 +213,28 @@ class _Draw:
 
     def _pieces(self, origins: np.ndarray, channels: np.ndarray) -> np.ndarray:
         """Return shapelets (count, n, taps) from anywhere in these sequences."""
-        steps = np.arange(self.taps) * self.dilation
-        found = []
-        for x in (self.sequences[i] for i in origins):
-            first = int(self.generator.integers(0, max(1, len(x) - self._reach)))
-            found.append(x[np.minimum(first + steps, len(x) - 1)])
-        seen = np.stack(found, axis=2).transpose(1, 0, 2)  # channels, taps, count
-        seen = alike(seen) if self.normalized else seen.astype(np.float32)
+        lengths = np.array([len(x) for x in self.sequences])[origins]
+        firsts = self.generator.integers(0, np.maximum(1, lengths - self._reach))
+        seen = np.empty((self.sequences[0].shape[1], self.taps, len(origins)), np.float32)
+        for origin in np.unique(origins):
+            x, here = self.sequences[origin], np.flatnonzero(origins == origin)
+            for k in range(self.taps):  # what is shorter goes on with its last row
+                seen[:, k, here] = x[np.minimum(firsts[here] + k * self.dilation, len(x) - 1)].T
+        seen = alike(seen) if self.normalized else seen
         own = seen[channels, :, np.arange(len(origins))[:, None]]
         return np.ascontiguousarray(np.where(channels[:, :, None] < 0, np.float32(0), own))
 
-    def _other(self, index: int, members: np.ndarray) -> int:
-        """Return another sequence of the class; the same where there is no other."""
-        if len(members) == 1:
-            return index
-        chosen = int(self.generator.integers(0, len(members) - 1))
-        return int(members[chosen + (chosen >= np.searchsorted(members, index))])
+    def _others(self, origins: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Return for each sequence another one of its class; itself where there is no other."""
+        order = np.argsort(classes, kind="stable")
+        ordered = classes[order]
+        firsts = np.searchsorted(ordered, classes[origins], side="left")
+        counts = np.searchsorted(ordered, classes[origins], side="right") - firsts
+        found, several = origins.copy(), counts > 1
+        chosen = self.generator.integers(0, counts[several] - 1)
+        places = np.argsort(order)[origins[several]] - firsts[several]
+        found[several] = order[firsts[several] + chosen + (chosen >= places)]
+        return found
 
     def _looked_at(self, index: int, channels: np.ndarray) -> np.ndarray:
         """Return windows of these channels of a sequence, a stretch of them where it is long."""
