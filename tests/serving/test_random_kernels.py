@@ -9,6 +9,7 @@ import torch
 import recurra.kernels
 from recurra.errors import StoreError
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, convolved, shares_above
+from recurra.serving import random_kernels
 from recurra.serving.random_kernels import MAX_CHANNELS, RandomKernels, quantiles
 
 
@@ -108,3 +109,14 @@ def test_quantiles_are_numpys_row_by_row(steps):
     shares[:, :3] = 0, 0.5, 1
     expected = np.stack([np.quantile(row, own) for row, own in zip(rows, shares, strict=True)])
     np.testing.assert_array_equal(quantiles(rows, shares), expected)
+
+
+@pytest.mark.parametrize("longest", [2, 30])
+def test_how_many_sequences_are_read_at_once_changes_no_bit(longest, monkeypatch):
+    data = recordings(40, 3, longest=longest)
+    at_once = RandomKernels.fit(data, random_state=1, n_features=500).to_arrays()
+    monkeypatch.setattr(random_kernels, "_AT_ONCE", 1)
+    alone = RandomKernels.fit(data, random_state=1, n_features=500).to_arrays()
+    assert at_once.keys() == alone.keys()
+    for name, array in at_once.items():
+        np.testing.assert_array_equal(array, alone[name])
