@@ -147,9 +147,9 @@ def streaming(place, model, rows, expected, rng, index, found):
         found["stream"] += 1
         assert code in (0, 1, 4, BEFORE), f"{code}: {said[-300:]}"
         if new:
-            assert code == (0 if names[0] == "SIGINT" or len(given) == len(rows) else 4), (
-                f"{code} {names}: {said[-300:]}"
-            )
+            # A signal may come after the last answer and before the end of the input is seen.
+            ends = (0,) if names[0] == "SIGINT" else (0, 4) if len(given) == len(rows) else (4,)
+            assert code in ends, f"{code} {names}: {said[-300:]}"
             assert state.exists()
         if code == 4:
             assert f"recurra stream {model} --proba --state {state}" in said

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import recurra
 from models import random_model, recording_for
+from recurra import interrupts
+from recurra.cli import terminal_output
 from recurra.runs.stream import lines as stream_lines
 
 
@@ -382,6 +384,35 @@ def test_a_service_manager_ends_it_and_the_state_is_kept(make, tmp_path, name, s
         assert last == "Interrupted."
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_after_the_last_answer_cuts_nothing_off(cli, make, tmp_path, monkeypatch, name):
+    _, rows, path = make()
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:3].tolist()))
+    kinds = [getattr(signal, kind) for kind in ("SIGTERM", "SIGHUP", "SIGINT")]
+    before, hook, table = (
+        [signal.getsignal(kind) for kind in kinds],
+        sys.unraisablehook,
+        terminal_output.table,
+    )
+    monkeypatch.setattr(
+        terminal_output, "table", lambda *a, **k: [signal.raise_signal(getattr(signal, name)), table(*a, **k)]
+    )
+    for kind in kinds[:2]:
+        signal.signal(kind, signal.SIG_DFL)
+    interrupts.end_on_signals()
+    try:
+        done = cli("stream", path, tmp_path / "rows.jsonl", "--state", tmp_path / "state")
+    finally:
+        sys.unraisablehook = hook
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+    assert done.code == 0
+    assert len(answers(done)) == 3
+    assert "line in to line out" in done.err
+    assert "Interrupted" not in done.err
+    assert (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -13,7 +13,7 @@ import click
 from recurra.cli import flags, terminal_output
 from recurra.cli.main import in_flags
 from recurra.errors import UsageError
-from recurra.interrupts import Interrupted, number_of
+from recurra.interrupts import Interrupted, held_back_interrupt, number_of
 from recurra.runs.command_line import as_arguments
 from recurra.runs.folder.opening import open_model
 from recurra.runs.stream.frames import ClipFrames
@@ -110,7 +110,9 @@ def command(
         ended_by = number_of(error)
     finally:
         keep_state(session, state)
-    _show(session)
+    # All is answered and kept: there is nothing that a signal could end sooner.
+    with held_back_interrupt(patient=False):
+        _show(session)
     if ended_by is not None:
         own = {"--format": kind if kind != "auto" else None, "--name": name, "--look-ahead": look_ahead}
         again = [str(word) for flag, value in own.items() if value is not None for word in (flag, value)]
