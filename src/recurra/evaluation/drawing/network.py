@@ -362,9 +362,8 @@ def _linear_part(model: Any) -> list[_Block]:
     wide = getattr(model, "wide", None)
     if wide is not None:
         shapelets = getattr(wide.features, "shapelets", None)
-        kernels = "dilated kernels" if shapelets is None else "dilated kernels and shapelets"
-        what = "words and runs of letters" if wide.reads_texts else f"{kernels} over the whole sequence"
-        note = f"{what}; {100 * wide.share:.0f} % of the say"
+        kernels = "dilated kernels" if shapelets is None else "kernels, shapelets"
+        note = f"{'words, letters' if wide.reads_texts else kernels}; {100 * wide.share:.0f} % of the say"
         count = int(wide.weight.size + wide.bias.size)
         return [_Block("Linear map", f"{len(wide.bias)}", count, note, "orange", beside=True)]
     found = None if model is None else model.manifest.get("statistical")
