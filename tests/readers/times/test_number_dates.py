@@ -1,11 +1,14 @@
 """Numbers that are dates: read as what they spell, else refused with both readings; never taken for seconds unsaid."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import recurra
 from recurra.errors import DataError
+from recurra.readers.times import dates
 from recurra.readers.times.calendar import stamps
 
 ROWS = 40
@@ -134,3 +137,64 @@ def test_a_unit_in_the_name_that_the_numbers_belie(tmp_path, name, kind):
 @pytest.mark.parametrize("name", ["tick_us", "clock (ms)"])
 def test_a_clock_that_began_with_the_recording_has_no_date(tmp_path, name):
     assert series(tmp_path, [1_704_067_200 + 4000 * row for row in range(ROWS)], name=name)[0].start is None
+
+
+@pytest.mark.parametrize(
+    "form", ["%d-%b-%y", "%d %b %y", "%b %d %y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y %H:%M"]
+)
+@pytest.mark.parametrize("start", ["1967-12-01", "1969-11-01"])
+def test_years_of_two_digits_that_pass_1970_stay_in_one_century(tmp_path, form, start):
+    index = pd.date_range(start, periods=ROWS, freq="MS")
+    record, _ = series(tmp_path, index.strftime(form), time_format="day first" if "/" in form else None)
+    same(record, index)
+
+
+@pytest.mark.parametrize("first", [85, 70])
+def test_a_month_and_a_year_that_is_no_day_is_a_year(tmp_path, first):
+    index = pd.date_range(f"19{first}-12-01", periods=99 - first, freq="YS-DEC")
+    same(series(tmp_path, index.strftime("%b-%y"))[0], index)
+
+
+@pytest.mark.parametrize("name", ["time_ns", "timestamp_ns", "t (ns)"])
+@pytest.mark.parametrize("start", ["1990-01-01", "1974-02-03"])
+def test_a_name_that_says_nanoseconds_is_taken_at_its_word(tmp_path, name, start):
+    index = pd.date_range(start, periods=ROWS, freq="h")
+    cells = index.to_numpy().astype("datetime64[ns]").astype(np.int64)
+    same(series(tmp_path, cells, name=name)[0], index)
+    with pytest.raises(DataError, match=r"perhaps a .* or nanoseconds since 1970\..*time_unit='ns'"):
+        series(tmp_path, cells)
+
+
+@pytest.mark.parametrize("cells", [range(101, 132), range(201, 230), range(1001, 1032), range(701, 732)])
+@pytest.mark.parametrize("name", ["time", "date"])
+def test_short_counters_are_no_dates(tmp_path, cells, name):
+    record, notes = series(tmp_path, cells, name=name)
+    assert not any("are read as" in note for note in notes)
+    assert record.freq is None or "D" not in str(record.freq)
+
+
+def test_a_clock_that_began_with_the_recording_is_told_what_to_say(tmp_path):
+    cells = [step * 1_000_000_000 for step in range(ROWS)]
+    with pytest.raises(
+        DataError, match=rf"holds {cells[-1]}, beyond the year 2200.*time_unit='ns' of a clock"
+    ):
+        series(tmp_path, cells)
+    assert series(tmp_path, cells, time_unit="ns")[0].values.shape == (ROWS, 1)
+
+
+def test_one_row_of_digits_is_a_date_like_many(tmp_path):
+    with pytest.raises(DataError) as refused:
+        series(tmp_path, [20240131120000])
+    assert "2200" not in str(refused.value)
+
+
+def test_reading_dates_leaves_the_filters_of_warnings_alone(tmp_path, monkeypatch):
+    """They are the whole process's: a warning of another thread would be raised, or lost."""
+    index = pd.date_range("2024-01-01", periods=ROWS, freq="D")
+    for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S+01", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M+0100"):
+        cells = index.strftime(form).tolist()
+        with monkeypatch.context() as patch:
+            patch.setattr(warnings, "catch_warnings", None)
+            dates.read_dates(cells, name="time")  # a warning is an error in these tests
+    for form in ("%d %b %Y", "%d-%b-%y", "%d %B %Y %H:%M"):
+        dates.read_dates(index.strftime(form).tolist(), name="time")

@@ -6,6 +6,7 @@ import pytest
 
 import recurra
 from recurra.errors import DataError
+from recurra.readers.times import dates
 
 ROWS = 40
 
@@ -89,3 +90,20 @@ def test_months_that_can_be_nothing_else(tmp_path, form):
     index = pd.date_range("2001-01-01", periods=30, freq="MS")
     record = load(tmp_path, index.strftime(form)).records[0]
     assert (record.start, record.freq, len(record.values)) == (index[0].timestamp(), "MS", 30)
+
+
+@pytest.mark.parametrize("offset", ["Z", "+00:00", " UTC"])
+@pytest.mark.parametrize("bare", [0, 3, 11])
+def test_offsets_of_0_may_be_left_out_in_any_row(offset, bare):
+    index = pd.date_range("2024-01-01", periods=12, freq="h")
+    cells = [
+        f"{stamp}{'' if row == bare else offset}"
+        for row, stamp in enumerate(index.strftime("%Y-%m-%dT%H:%M:%S"))
+    ]
+    found, zone, _ = dates.read_dates(cells, name="time")
+    assert (found == index.to_numpy()).all()
+    assert zone == "UTC"
+    with pytest.raises(dates.NoDateError) as refused:
+        dates.read_dates([cell.replace(offset, "+01:00") for cell in cells], name="time")
+    assert refused.value.row == bare
+    assert "bears no offset" in refused.value.reason

@@ -249,7 +249,7 @@ def _from_numbers(
     if size * SECONDS[chosen] < _SINCE_1970:  # of a clock that began with the recording
         epoch = None
     if epoch is not None and unit is None:
-        check_epoch(columns.who, there, name, chosen, epoch, SECONDS[chosen])
+        check_epoch(columns.who, there, name, chosen, epoch, SECONDS[chosen], named=named is not None)
     counter = unit is None and named is None and epoch is None and are_whole(numbers)
     if counter:
         steps = np.diff(numbers)

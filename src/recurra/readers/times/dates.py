@@ -1,7 +1,6 @@
 """Time stamps as people write them become dates: ISO 8601, day or month first, AM and PM, ``1991 Jul``, ``1970 Q1``."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ _OFFSET = re.compile(
     r"(Z|[+-]\d\d:?\d\d|(?<=:\d\d)(?:[.,]\d+)?\s*(?:[+-]\d\d(?::?\d\d)?|UTC|GMT))(\[[\w/+-]+\])?\Z",
     re.IGNORECASE,
 )
+_ISO_DAY, _LAST_OF_OFFSETS = re.compile(r"\d{4}-\d\d-\d\d"), tuple("zZcCtT]")
 _DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)\Z", re.IGNORECASE)
 _NUMBERS = re.compile(
     r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})(?:[T ,]+(\d{1,2})(?::|\.|h)(\d{2})(?:(?::|\.)(\d{2}(?:[.,]\d+)?))?)?"
@@ -79,11 +79,14 @@ def read_dates(
         return (
             (*in_zone(formed, offsets, zone), "") if offsets is None else with_offsets(formed, offsets, zone)
         )
-    if any(_OFFSET.search(cell) and ":" in cell for cell in there[:1]):
+    # Few of a long column are asked for more: an offset ends so, or has a sign behind the day.
+    bearing = [c for c in there if c.endswith(_LAST_OF_OFFSETS) or "+" in c[10:] or "-" in c[10:]]
+    asked = bearing if there and _ISO_DAY.match(there[0]) else there[:1]
+    if any(":" in cell and _OFFSET.search(cell) for cell in asked):
         return with_offsets(*_one_by_one(cells), zone)
     note = ""
     _check_months(there, name)
-    stamps: np.ndarray | None = _plain_iso(cells)
+    stamps = None if bearing else _plain_iso(cells)  # numpy would lose an offset
     if stamps is None and there and _NUMBERS.match(there[0]):
         stamps, note = _of_numbers(cells, name, form)
     if stamps is None:
@@ -94,6 +97,7 @@ def read_dates(
         stamps, offsets = _one_by_one(cells)
         if any(offset is not None for offset in offsets):
             return with_offsets(stamps, offsets, zone)
+    stamps = _of_one_century(stamps, there)
     note = "; ".join(filter(None, (note, _of_years_to_come(stamps, cells, name))))
     return (*in_zone(stamps, None, zone), note)
 
@@ -122,10 +126,8 @@ def _plain_iso(cells: _Cells) -> np.ndarray | None:
     fine = any(cell is not None and _NANOSECONDS.search(cell) for cell in cells)
     fine = fine and all(cell is None or "1678" <= cell[:4] < "2262" for cell in cells)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # numpy warns at an offset, and loses it
-            array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
-    except (ValueError, UserWarning, DeprecationWarning):
+        array = np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{'ns' if fine else 'us'}]")
+    except ValueError:
         return None
     # numpy takes "2024" and "now" for dates too; numbers were asked before, words are none.
     return (
@@ -178,6 +180,17 @@ def _of_years_to_come(stamps: np.ndarray, cells: _Cells, name: str) -> str:
     if not late.size or re.search(r"\d{4}", str(cells[late[0]])):
         return ""
     return f"the years of {name!r} have two digits: {str(cells[late[0]])[:20]!r} is of {str(stamps[late[0]])[:4]}"
+
+
+def _of_one_century(stamps: np.ndarray, cells: Sequence[str]) -> np.ndarray:
+    """Return stamps with the years 60 to 69 of two digits in the last century where others are of its seventies."""
+    late = stamps >= np.datetime64("2060-01-01")
+    seventies = (stamps >= np.datetime64("1970-01-01")) & (stamps < np.datetime64("1980-01-01"))
+    if not (late.any() and seventies.any()) or any(re.search(r"\d{4}", cell) for cell in cells):
+        return stamps
+    months = stamps.astype("datetime64[M]")
+    earlier = (months - 1200).astype(stamps.dtype) + (stamps - months.astype(stamps.dtype))
+    return np.where(late, earlier, stamps)
 
 
 def _full_year(short: int) -> int:
@@ -326,7 +339,7 @@ def _check_months(cells: Sequence[str], name: str) -> None:
     days = [_MONTH_AND_TWO.match(cell) for cell in cells]
     if len(set(cells)) < 2:
         return
-    if all(days) and len({m[1].lower() for m in days if m}) == 1:
+    if all(m and 1 <= int(m[2]) <= 31 for m in days) and len({m[1].lower() for m in days if m}) == 1:
         readings, way = "a year and its month, or a month and its day", "years of four digits"
     elif not all(found):
         return
@@ -371,11 +384,7 @@ def _with_month_names(cells: _Cells) -> np.ndarray | None:
     if len(re.findall(r"(?<![:\d.])\d+(?![:\d.]|[hH]\b)", there)) < 2 and not re.search(r"\d{4}", there):
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # pandas warns that it reads each by itself, as years of two digits
-            made = pd.to_datetime(pd.Series(list(cells), dtype=object))
+        made = pd.to_datetime(pd.Series(list(cells), dtype=object), format="mixed")
     except (ValueError, TypeError):
         return None
     if getattr(made.dtype, "tz", None) is not None or made.dtype.kind != "M":

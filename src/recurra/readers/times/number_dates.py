@@ -164,7 +164,7 @@ def _with_time_of_day(who: str, numbers: np.ndarray, name: str) -> NumberDates |
             "nanoseconds, pass time_unit='us' or 'ns'."
         )
     for digits, form in _WITH_TIME:
-        if not (19000101 * 10.0**digits <= low and high < 22000101 * 10.0**digits) or low == high:
+        if not (19000101 * 10.0**digits <= low and high < 22000101 * 10.0**digits):
             continue
         whole = np.where(np.isnan(numbers), 0, numbers).astype(np.int64)
         rest = whole % 10**digits
@@ -232,7 +232,10 @@ def _days_of_year(number: np.ndarray, scale: int, short: int) -> tuple[np.ndarra
 
 def _two_digits(number: np.ndarray) -> tuple[np.ndarray, bool]:
     full = _century(number // 10000) * 10000 + number % 10000
-    days = _of_digits(full.astype(np.float64), "%Y%m%d") if (number < 1_000_000).all() else None
+    six = bool(
+        (number >= 10_101).all() and (number < 1_000_000).all()
+    )  # of 2000 no digit of the year is left
+    days = _of_digits(full.astype(np.float64), "%Y%m%d") if six else None
     return (number.astype("datetime64[D]"), False) if days is None else (days, True)
 
 
@@ -283,7 +286,9 @@ def _refuse_other_days(who: str, there: np.ndarray, name: str) -> None:
             )
 
 
-def check_epoch(who: str, there: np.ndarray, name: str, chosen: str, own: str, scale: float) -> None:
+def check_epoch(
+    who: str, there: np.ndarray, name: str, chosen: str, own: str, scale: float, *, named: bool
+) -> None:
     """Raise DataError where numbers counted since 1970 would be moments that nobody has recorded.
 
     Parameters
@@ -294,24 +299,27 @@ def check_epoch(who: str, there: np.ndarray, name: str, chosen: str, own: str, s
         The unit that they are read in, and the one that their size says.
     scale : float
         Seconds of the unit chosen.
+    named : bool
+        Whether the name of the column or the table says the unit.
     """
-    latest, first = float(there.max()) * scale, float(there[0])
-    for program, (low, high), year in _TICKS if chosen == "ns" and own == chosen else ():
+    highest, first = float(there.max()), float(there[0])
+    for program, (low, high), year in _TICKS if chosen == "ns" and own == chosen and not named else ():
         if low <= there.min() and there.max() <= high:
             raise DataError(
                 f"{who}: the time column {name!r} holds {first:.0f}, perhaps {program} (100 ns since the year {year}), or "
-                " nanoseconds since 1970. Write dates in place of the first, or pass time_unit='ns' for the second."
+                "nanoseconds since 1970. Write dates in place of the first, or pass time_unit='ns' for the second."
             )
-    if latest <= _LATEST:
+    if highest * scale <= _LATEST:
         return
     if chosen != own:
         raise DataError(
-            f"{who}: the name of the time column {name!r} says {chosen}, but {first:.0f} {chosen} since 1970 lie beyond the "
-            f"year 2200; in {own} they do not. Say which with time_unit={own!r} or time_unit={chosen!r}."
+            f"{who}: the name of the time column {name!r} says {chosen}, but {highest:.0f} {chosen} since 1970 lie beyond "
+            f"the year 2200; in {own} they do not. Say which with time_unit={own!r} or time_unit={chosen!r}."
         )
     raise DataError(
-        f"{who}: the time column {name!r} holds {first:.0f}, beyond the year 2200 in {own} since 1970: it counts from "
-        f"another year or in another unit. Write dates, or pass time_unit={own!r} if it is what it says."
+        f"{who}: the time column {name!r} holds {highest:.0f}, beyond the year 2200 in {own} since 1970: it counts from "
+        f"another year or in another unit. Write dates, or say the unit, such as time_unit='ns' of a clock that began with "
+        f"the recording, or time_unit={own!r} if it is that."
     )
 
 
