@@ -74,7 +74,6 @@ def test_class_weights_out_of_range_are_refused(weight, sample, words):
 def test_class_weights_within_range_train(weight):
     fitted = classifier(class_weight=weight).fit(X, Y)
     assert np.isfinite(fitted.predict_proba(X)).all()
-    recurra.SequenceLabeler(**TINY).fit(X, STEPS)
 
 
 # ------------------------------------------------------ targets

@@ -36,7 +36,7 @@ SURROUNDINGS = {
     "half": lambda: default_dtype(torch.float16),
     "within a device": lambda: torch.device("meta"),
     "default device": lambda: default_device("meta"),
-    "deterministic": lambda: torch.autograd.set_detect_anomaly(True),
+    "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
 }
 
 
