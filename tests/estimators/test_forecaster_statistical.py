@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import recurra
@@ -68,6 +69,22 @@ def test_a_pure_season_goes_on_exactly():
     pattern = np.random.default_rng(0).normal(size=12)
     model = Forecaster(horizon=12, season=12, **BARE).fit(np.resize(pattern, 60))
     np.testing.assert_allclose(model.predict(24), np.resize(pattern, 24), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("freq", "seasons"), [("h", (24, 168)), ("2h", (12, 84)), ("D", (7,)), ("bh", (8, 40)), ("MS", (12,))]
+)
+def test_a_week_beside_the_day_is_a_season_where_it_shows(freq, seasons):
+    rng = np.random.default_rng(0)
+    day, week = seasons[0], seasons[-1]
+    time = np.arange(6 * week)
+    plain = 10 * np.sin(2 * np.pi * time / day) + rng.normal(size=len(time))
+    weekly = plain - 8 * (time // day % (week // day) == 0)
+    for values, found in ((plain, seasons[:1]), (weekly, seasons), ([plain, weekly, weekly], seasons)):
+        many = values if isinstance(values, list) else [values]
+        series = [pd.Series(v, pd.date_range("2024-01-01 09:00", periods=len(v), freq=freq)) for v in many]
+        model = Forecaster(horizon=4, max_epochs=1, **BARE).fit(series if len(series) > 1 else series[0])
+        assert model.model_.features.seasons == found
 
 
 def test_what_is_set_by_hand_leaves_the_network_alone():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recurra.serving import smoothing
-from recurra.serving.smoothing import candidate_seasons, forecast, interpolated
+from recurra.serving.smoothing import candidate_seasons, forecast, interpolated, recurs
 
 
 def passengers(seed, n=144):
@@ -91,6 +91,70 @@ def test_a_season_is_found_where_no_frequency_tells_it():
     assert candidate_seasons(wave, (), search=False) == [1]
     assert candidate_seasons(wave, (12,)) == [1, 12]
     assert candidate_seasons(np.random.default_rng(0).normal(size=200), ()) == [1]
+
+
+def hours(seed, weeks=6, *, week=0.0, drift=0.3, noise=1.0):
+    """Hours with a day, a level that wanders, and free days of the week that are lower."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(weeks * 168)
+    free = np.isin(time // 24 % 7, rng.choice(7, size=1 + seed % 3, replace=False))
+    day = 10 * np.sin(2 * np.pi * (time % 24) / 24 + seed)
+    return (
+        50
+        + day
+        - week * free
+        + drift * rng.normal(size=len(time)).cumsum()
+        + noise * rng.normal(size=len(time))
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_week_is_told_from_days_that_are_alike(seed):
+    assert recurs(hours(seed, week=6.0), 24, 168)
+    assert not recurs(hours(seed), 24, 168)
+    assert not recurs(hours(seed, drift=3.0), 24, 168)
+    yearly = np.sin(2 * np.pi * np.arange(6 * 168) / 8766) * 20
+    assert not recurs(hours(seed, drift=0.02) + yearly, 24, 168)
+    holed = hours(seed, week=6.0)
+    holed[np.random.default_rng(seed).random(len(holed)) < 0.1] = np.nan
+    assert recurs(holed, 24, 168)
+
+
+@pytest.mark.parametrize("length", [0, 1, 24, 168, 359])
+def test_less_than_two_weeks_and_a_day_show_no_week(length):
+    assert not recurs(hours(0, week=6.0)[:length], 24, 168)
+    assert not recurs(np.ones(length), 24, 168)
+    assert not recurs(np.full(length, np.nan), 24, 168)
+
+
+def test_a_season_that_divides_a_longer_one_is_in_it():
+    weeks = hours(1, week=6.0)
+    assert candidate_seasons(weeks, (24, 168)) == [1, 168]
+    assert candidate_seasons(weeks, (24, 100)) == [1, 24, 100]
+    assert candidate_seasons(weeks[: 3 * 168], (24, 168)) == [1, 24, 168]  # of few weeks a day is surer
+
+
+def test_of_long_seasons_more_steps_are_read():
+    assert [smoothing.most_steps(s) for s in ((), (12,), (24, 168), (48, 336), (288, 2016))] == [
+        1500, 1500, 1680, 3360, 4000,
+    ]  # fmt: skip
+    values, odd = hours(2, 12, week=6.0), hours(2, 12, week=6.0)
+    odd[: -smoothing.most_steps((24, 168))] += 100
+    same, other = (forecast(v, 24, seasons=(24, 168)).point for v in (values, odd))
+    np.testing.assert_array_equal(same, other)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_days_of_the_week_are_forecast(seed):
+    values = hours(seed, 8, week=8.0, drift=0.1)
+    day, week = [], []
+    for end in range(len(values) - 168, len(values), 24):
+        day.append(np.abs(forecast(values[:end], 24, seasons=(24,)).point - values[end : end + 24]).mean())
+        week.append(
+            np.abs(forecast(values[:end], 24, seasons=(24, 168)).point - values[end : end + 24]).mean()
+        )
+    assert np.mean(week) < 0.8 * np.mean(day)
+    assert np.mean(week) < 1.25  # the noise alone errs by 0.8
 
 
 def test_a_longer_forecast_begins_like_a_shorter_one():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def steps_read(manifest: Mapping[str, Any]) -> int:
     """Return how many steps of the history the statistical forecast reads: 0 where there is none."""
-    return smoothing.MOST_STEPS if _weight(manifest) > 0 else 0
+    return smoothing.most_steps(manifest["statistical"]["seasons"]) if _weight(manifest) > 0 else 0
 
 
 def _weight(manifest: Mapping[str, Any]) -> float:

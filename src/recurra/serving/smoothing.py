@@ -6,13 +6,14 @@ was hardly better there than the best simple forecast, the simple forecast is th
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-MOST_STEPS = 1500  # of a history that are read
+# Steps of a history that are read; where the longest season is long, as many seasons, yet not more than so many steps.
+MOST_STEPS, MOST_SEASONS, MOST_STEPS_OF_SEASONS = 1500, 10, 4000
 LEAST_STEPS = 8  # with fewer the last value is the answer
 ORIGINS = 6
 AVERAGED = 12
@@ -25,6 +26,7 @@ TRENDS = (
     (0.0, 0.97, 1.0), (0.1, 1.0, 0.0),
 )  # fmt: skip
 SEASONALS = (0.0, 0.1, 0.3, 0.6, 1.0)
+SEVERAL = 4  # seasons that show a shorter season inside them
 LEAST_CORRELATION = 0.25  # of the differences one season apart, where no frequency tells the season
 MARGIN = 0.9  # the average must err less than this share of what the best simple forecast errs at the origins
 TINY = 1e-12
@@ -88,7 +90,7 @@ def forecast(
     search : bool, default=True
         Look for a season where none of these fits.
     """
-    values = interpolated(np.asarray(history, dtype=np.float64))[-MOST_STEPS:]
+    values = interpolated(np.asarray(history, dtype=np.float64))[-most_steps(seasons) :]
     horizon = steps if horizon is None else horizon
     n = len(values)
     resting = values[-max([horizon, 6, *(m for m in seasons if n > m)]) :]
@@ -105,7 +107,8 @@ def forecast(
         return StatisticalForecast(row, np.zeros(steps), np.zeros(0), _simple_name(exact[0]), exact[0])
     ends = _origins(n, horizon, max(found))
     calm = _without_outliers(values, found)
-    forecasts, inside, places = _candidates(calm, [n, *ends], reach, found)
+    within = {m: [k for k in seasons if 1 < k < m and m % k == 0] for m in found}
+    forecasts, inside, places = _candidates(calm, [n, *ends], reach, within)
     # The simple forecasts are values as they were, and so is what the errors of the answer are taken from below.
     forecasts[:, -len(found) :], inside[:, -len(found) :] = _simple(values, [n, *ends], reach, found)
     smallest = max(min(inside[0, -len(found) :]), TINY)
@@ -137,6 +140,11 @@ def forecast(
         mean = (mean + _steady(forecasts, inside, places)) / 3
         method = f"{method}, a Theta and a damped forecast"
     return _judged(mean, truth, steps, method, season)
+
+
+def most_steps(seasons: Sequence[int]) -> int:
+    """Return how many steps of a history are read where these are its seasons."""
+    return max(MOST_STEPS, min(MOST_SEASONS * max(seasons, default=1), MOST_STEPS_OF_SEASONS))
 
 
 def _judged(rows: np.ndarray, truth: np.ndarray, steps: int, method: str, season: int) -> StatisticalForecast:
@@ -187,8 +195,13 @@ def _without_outliers(values: np.ndarray, seasons: Sequence[int]) -> np.ndarray:
 
 
 def candidate_seasons(values: np.ndarray, usual: Sequence[int], *, search: bool = True) -> list[int]:
-    """Return 1 and the usual seasons of which there are two; else the strongest peak of the differences' autocorrelation."""
+    """Return 1 and the usual seasons of which there are two; else the strongest peak of the differences' autocorrelation.
+
+    A season that divides another of which there are several is in that.
+    """
     found = [m for m in dict.fromkeys(usual) if m > 1 and len(values) >= 2 * m + 1]
+    holding = [m for m in found if len(values) >= SEVERAL * m]
+    found = [m for m in found if not any(longer > m and longer % m == 0 for longer in holding)]
     steps = np.diff(values)
     steps = steps - steps.mean()
     n = len(steps)
@@ -203,6 +216,31 @@ def candidate_seasons(values: np.ndarray, usual: Sequence[int], *, search: bool 
     lags = np.flatnonzero(peak) + 1
     lags = lags[lags >= 3]
     return [1, int(lags[np.argmax(r[lags])])] if len(lags) else [1]
+
+
+def recurs(values: np.ndarray, season: int, longer: int) -> bool:
+    """Return whether what changes from one season to the next comes again after a ``longer`` one, as days of a week do.
+
+    Parameters
+    ----------
+    values : ndarray of shape (time,)
+        NaN where missing: interpolated.
+    season, longer : int
+        The longer is a multiple of the season.
+    """
+    values = interpolated(values)[-most_steps([longer]) :]
+    if len(values) < season + 2 * longer:
+        return False
+    changes = values[season:] - values[:-season]
+    changes = changes - changes.mean()
+
+    def correlation(lag: int) -> float:
+        later, earlier = changes[lag:], changes[:-lag]
+        size = float(np.sqrt((later * later).sum() * (earlier * earlier).sum()))
+        return float((later * earlier).sum()) / size if size > 0 else 0.0
+
+    # One season before it says what is alike for another reason: a drift, the time of year.
+    return correlation(longer) > max(LEAST_CORRELATION, correlation(longer - season))
 
 
 def _repeats(values: np.ndarray, season: int) -> bool:
@@ -220,15 +258,21 @@ def _origins(n: int, horizon: int, season: int) -> list[int]:
 
 
 def _candidates(
-    values: np.ndarray, ends: Sequence[int], steps: int, seasons: Sequence[int]
+    values: np.ndarray, ends: Sequence[int], steps: int, seasons: Mapping[int, Sequence[int]]
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, list[tuple[float, ...]]]]]:
-    """Return forecasts (ends, rows, steps) from every end, one-step errors (ends, rows), and where each grid begins."""
+    """Return forecasts (ends, rows, steps) from every end, one-step errors (ends, rows), and where each grid begins.
+
+    Parameters
+    ----------
+    seasons : mapping
+        From each season, 1 first, to the usual ones inside it.
+    """
     forecasts, errors, places, at = [], [], [], 0
     for logs in (False, True) if values.min() > 0 else (False,):
         moved = np.log(values) if logs else values
-        for season in seasons:
+        for season, within in seasons.items():
             smooth, inside, grid = _smoothings(moved, ends, steps, season)
-            auto, off = _autoregressions(moved, ends, steps, season)
+            auto, off = _autoregressions(moved, ends, steps, season, within)
             rows, inside = np.concatenate([smooth, auto], axis=1), np.concatenate([inside, off], axis=1)
             if logs:
                 rows = np.exp(np.minimum(rows, moved.max() + 3))
@@ -237,7 +281,7 @@ def _candidates(
             errors.append(inside)
             places.append((at, grid))
             at += rows.shape[1]
-    rows, inside = _simple(values, ends, steps, seasons)
+    rows, inside = _simple(values, ends, steps, list(seasons))
     return np.concatenate([*forecasts, rows], axis=1), np.concatenate([*errors, inside], axis=1), places
 
 
@@ -335,12 +379,15 @@ def _smoothings(
 
 
 def _autoregressions(
-    values: np.ndarray, ends: Sequence[int], steps: int, season: int
+    values: np.ndarray, ends: Sequence[int], steps: int, season: int, within: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return closed-loop forecasts of ridge autoregressions of a few orders, of values and of differences."""
     orders = [tuple(range(1, order + 1)) for order in (2, 4, 9)]
     if season > 1:
         orders.append(tuple(sorted({1, 2, 3, season - 1, season, season + 1, 2 * season})))
+    for day in within:  # and the week that it is in
+        near = {lag + one for lag in (day, season) for one in (-1, 0, 1)}
+        orders.append(tuple(sorted({1, 2, 3, *near, season + day})))
     rows: list[list[np.ndarray]] = [[] for _ in ends]
     errors: list[list[float]] = [[] for _ in ends]
     for differenced, lags in itertools.product((False, True), orders):

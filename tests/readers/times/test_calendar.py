@@ -8,7 +8,7 @@ from recurra.errors import DataError
 from recurra.readers.times.calendar import (
     place_of,
     same_step,
-    season_of,
+    seasons_of,
     seconds_of,
     stamps,
     step_after,
@@ -292,7 +292,9 @@ def test_places_and_seasons():
         "s",
         "",
     )
-    assert [season_of(f) for f in freqs] == [12, 12, 4, 52, 7, 24, 48, 6, 24, 5, None, None, None, None]
+    seasons = [(12,), (12,), (4,), (52,), (7,), (24, 168), (48, 336), (6,), (24,), (5,), (), (), (), ()]
+    assert [seasons_of(f) for f in freqs] == seasons
+    assert seasons_of("bh[08:00-18:00]") == (10, 50)
     assert same_step("W-MON", "7D")
     assert same_step("QE-MAR", "3MS")
     assert same_step("60min", "h")

@@ -21,11 +21,13 @@ from recurra.inputs.request import Request
 from recurra.inputs.series import Attributes, GivenSeries, read_series
 from recurra.inputs.targets import rising_quantiles
 from recurra.options import ForecasterOptions
-from recurra.readers.times.calendar import season_of
+from recurra.readers.times.calendar import seasons_of
 from recurra.recipes import interval_calibration, weighing
+from recurra.serving import smoothing
 from recurra.serving.models.forecast_model import ForecastModel, padded
 
 LEAST_CONTEXT = 24
+MOST_LOOKED_AT = 100  # series that are asked whether they have a week beside the day
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,7 @@ class _Plan:
         """
         who, horizon = type(options).__name__, int(options.horizon)
         if options.season is None:
-            usual = season_of(given.freq)
-            seasons: tuple[int, ...] = () if usual is None else (usual,)
+            seasons = _seen(seasons_of(given.freq), given)
         else:
             several = [options.season] if isinstance(options.season, int | np.integer) else options.season
             seasons = tuple(int(s) for s in several if s > 1)
@@ -316,6 +317,17 @@ class _Plan:
         learn, judge = (Examples(i, np.stack(t)) if i else None for i, t in zip(inputs, targets, strict=True))
         assert learn is not None
         return learn, judge, np.array(spans)
+
+
+def _seen(usual: tuple[int, ...], given: GivenSeries) -> tuple[int, ...]:
+    """Return the first of the usual seasons, and of the longer ones those that at least half of the series show."""
+    columns = [column for values in given.values[:MOST_LOOKED_AT] for column in values.T]
+    seen = [
+        longer
+        for longer in usual[1:]
+        if 2 * sum(smoothing.recurs(c, usual[0], longer) for c in columns) >= len(columns)
+    ]
+    return (*usual[:1], *seen)
 
 
 def _check_first(given: GivenSeries, index: int, known: Known, steps: int) -> None:

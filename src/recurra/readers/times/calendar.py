@@ -16,7 +16,7 @@ from recurra.errors import DataError, MissingExtraError
 # Exact steps in seconds, the longest first.
 SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 MONTHS = {"M": 1, "Q": 3, "Y": 12, "HY": 6}
-# Steps of the season that usually repeats, by the step; see `season_of`.
+# Steps of the season that usually repeats, by the step; see `seasons_of`.
 _YEAR_OF = {"M": 12, "SM": 24}
 # A season of more steps than this is no default: the network would have to read two of them.
 _LONGEST_SEASON = 288
@@ -127,23 +127,27 @@ def step_of(freq: str) -> tuple[str, float]:
     return "M", count * months
 
 
-def season_of(freq: str) -> int | None:
-    """Return the steps of what usually repeats at a frequency, None if nothing usually does.
+def seasons_of(freq: str) -> tuple[int, ...]:
+    """Return the steps of what usually repeats at a frequency, the shortest first; none if nothing usually does.
 
-    Of months and longer steps a year, of weeks a year, of days a week, of shorter steps a day.
+    Of months and longer steps a year, of weeks a year, of days a week, of shorter steps a day and a week.
     """
     if not freq:
-        return None
+        return ()
     kind, count = step_of(freq)
     if kind == "D":
-        return {1: 7, 7: 52, 14: 26}.get(int(count)) if count == int(count) else None
+        found = {1: 7, 7: 52, 14: 26}.get(int(count)) if count == int(count) else None
+        return () if found is None else (found,)
     if kind == "B":
-        return 5 if count == 1 else None
+        return (5,) if count == 1 else ()
     if kind == "bh":
-        hours = _hours(freq)
-        return round((hours[1] - hours[0]) / 3600) if count == 1 else None
+        opens, closes = _hours(freq)
+        hours = round((closes - opens) / 3600)
+        return (hours, 5 * hours) if count == 1 else ()
     steps = 86400 / count if kind == "s" else _YEAR_OF[kind] / count
-    return int(steps) if steps == int(steps) and 1 < steps <= _LONGEST_SEASON else None
+    if steps != int(steps) or not 1 < steps <= _LONGEST_SEASON:
+        return ()
+    return (int(steps), 7 * int(steps)) if kind == "s" else (int(steps),)
 
 
 def in_words(freq: str) -> str:
