@@ -13,6 +13,9 @@ from recurra.runs.stream.lines import BadLineError, Row
 from recurra.runs.stream.texts import TextSession
 from recurra.serving.streams.latency import Latency
 
+# Lines one after the other that are left out for the same reason and each named.
+SAID_OF_A_FAULT = 3
+
 
 class Session:
     """One run of the command: a stream, or many named ones, and what is counted.
@@ -180,10 +183,10 @@ def answer_lines(
     DataError
         At the first bad line, if strict; and if nothing was answered at all.
     """
-    answered = 0
+    answered, skipped = 0, _Skipped(lines.unit, tell)
     began = time.perf_counter()
     # Late signals come through: whoever reads the answers may have stopped reading, and a write then never ends.
-    with held_back_interrupt(patient=False) as interrupt:
+    with held_back_interrupt(patient=False) as interrupt, contextlib.closing(skipped):
         for index, row in enumerate(_waited_for(lines.read(source), interrupt)):
             if rate_hz is not None:
                 with _waiting(interrupt):
@@ -200,8 +203,9 @@ def answer_lines(
                 if strict:
                     raise DataError(f"stream: {message}") from None
                 session.skipped += 1
-                tell(f"Skipped {message}")
+                skipped.add(lines.number, message)
                 continue
+            skipped.close()
             if said is not None:
                 answered += 1
                 write(json.dumps(said, ensure_ascii=False))
@@ -211,6 +215,35 @@ def answer_lines(
             write(json.dumps(said, ensure_ascii=False))
     if not answered:
         raise DataError(_nothing(session, lines))
+
+
+class _Skipped:
+    """Tells of what is left out: where one line after the other has the same fault, of the first few, then how many."""
+
+    def __init__(self, unit: str, tell: Callable[[str], None]) -> None:
+        self._unit, self._tell = unit, tell
+        self._reason, self._count, self._last = "", 0, 0
+
+    def add(self, number: int, message: str) -> None:
+        """Tell of one; ``message`` begins with its number."""
+        reason = message.partition(": ")[2]
+        if reason != self._reason:
+            self.close()
+        self._reason, self._count, self._last = reason, self._count + 1, number
+        if self._count <= SAID_OF_A_FAULT:
+            self._tell(f"Skipped {message}")
+
+    def close(self) -> None:
+        """Tell of those not told of yet."""
+        more = self._count - SAID_OF_A_FAULT
+        if more > 0:
+            what = (
+                f"{self._unit} {self._last}"
+                if more == 1
+                else f"{more:,} more up to {self._unit} {self._last}"
+            )
+            self._tell(f"Skipped {what}: the same.")
+        self._reason, self._count = "", 0
 
 
 def _nothing(session: Session | TextSession, lines: Any) -> str:
