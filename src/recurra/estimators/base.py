@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from recurra.errors import RecurraError, UsageError
-from recurra.export.formats import write
 from recurra.fitting.option_checks import from_file
 from recurra.fitting.task import Task
 from recurra.insight.absent_methods import is_absent, name_absent_methods
@@ -173,6 +172,8 @@ class Estimator(BaseEstimator, Seed, Running):
         RecurraError
             If what was made answers otherwise than recurra; nothing is written.
         """
+        from recurra.export.formats import write  # some forty modules that nothing else of an estimator needs
+
         self._check_fitted()
 
         def sequences() -> list[Any] | None:
