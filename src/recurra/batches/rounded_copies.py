@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-# Sums of a piece: among pieces of which one rounding leaves a quarter of the spread, one pair in 10**9 meets by chance.
-_SUMS, _COARSEST = 16, 0.25
-# A smooth signal comes again by nature: of what its last steps do not say, rounding may be half.
+# Sums of a piece: where rounding is half of what its last steps do not say, one pair in a million meets by chance. Where it
+# is more, nothing is known: smooth signals come again by nature.
+_SUMS = 16
 _SMOOTHEST = 0.5
 # Steps of a piece of a series; a sequence is one piece, however long. More pieces than these are thinned evenly.
 _BLOCK, _MOST = 32, 2**16
@@ -120,12 +120,11 @@ class Sketch:
                 bound = _BOUND * np.sqrt(error) + 1e-6 * np.abs(sums[:, 1:]).max(axis=1, initial=0)
                 asked = np.flatnonzero(error <= tells)
                 limit = np.nextafter(bound[asked].max(initial=0), np.inf)
-                apart, nearest = tree.query(sums[asked], k=2, p=np.inf, distance_upper_bound=limit)
-                # What several distinct pieces round to tells none of them.
-                met = (apart[:, 0] <= bound[asked]) & (apart[:, 1] > bound[asked])
+                away, nearest = tree.query(sums[asked], p=np.inf, distance_upper_bound=limit)
+                met = away <= bound[asked]
                 asked = asked[met]
                 places.append(first + asked)
-                pieces.append(nearest[met, 0])
+                pieces.append(nearest[met])
                 bounds.append(bound[asked])
             self._mark(found[place], np.concatenate(places), np.concatenate(pieces))
         share = sum(map(np.sum, found)) / sum(map(len, found))
@@ -138,7 +137,6 @@ class Sketch:
         if not self.block:
             found[places] = True
             return
-        places, pieces = _alone(places, pieces, self.block)
         away = places - pieces * self.block * self.every
         for at in np.flatnonzero(np.diff(away) == 0).tolist():
             found[places[at] : places[at + 1] + self.block] = True
@@ -165,11 +163,9 @@ class Sketch:
 
     def _tells(self, scaled: np.ndarray) -> np.ndarray:
         """Return how large the squares of rounding errors of a piece may be together, so that others are told from it."""
-        around = self._box((scaled**2).sum(axis=1))
-        around = around - sum(self._box(own) ** 2 for own in scaled.T) / (self.block or len(scaled))
         bends = np.zeros(len(scaled))  # of white noise of variance 1 they have variance 6
         bends[2:] = (np.diff(scaled, 2, axis=0) ** 2).sum(axis=1)
-        return np.minimum(_COARSEST**2 * around, _SMOOTHEST**2 * self._box(bends) / 6)
+        return np.asarray(_SMOOTHEST**2 * self._box(bends) / 6)
 
     def _box(self, own: np.ndarray) -> np.ndarray:
         """Return the sum of a sequence, or of every block of a series."""
@@ -177,15 +173,6 @@ class Sketch:
             return own.sum(keepdims=True)
         total = np.concatenate([[0], np.cumsum(own)])
         return total[self.block :] - total[: -self.block] if len(own) >= self.block else np.empty(0)
-
-
-def _alone(places: np.ndarray, pieces: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out pieces that are found at two places within their length: so smooth, others round to them too."""
-    order = np.lexsort((places, pieces))
-    near = (np.diff(pieces[order]) == 0) & (np.diff(places[order]) < block)
-    alone = np.ones(len(places), bool)
-    alone[order[1:][near]] = alone[order[:-1][near]] = False
-    return places[alone], pieces[alone]
 
 
 def _float32(value: np.ndarray) -> np.ndarray:
