@@ -1,7 +1,7 @@
 """`TrainedOn`: what a network was trained on, kept as digests, so that data it is judged on are recognized by content.
 
 Every sequence has a digest of 16 bytes. Of numbers, hashes of short stretches of consecutive steps are kept too, so that
-a part of a sequence, or of a series, is found wherever it was cut.
+a part of a sequence, or of a series, is found wherever it was cut; `Sketch` tells copies with fewer digits.
 """
 
 import functools
@@ -16,6 +16,7 @@ import numpy as np
 
 from recurra import store
 from recurra.array_summaries import Findings
+from recurra.batches.rounded_copies import Sketch
 from recurra.errors import StoreError
 from recurra.features.frames.cache import contents
 from recurra.features.static import cells_key
@@ -50,12 +51,15 @@ class Overlap:
         How many of the known ones were not trained on as they are, but in part.
     things : str
         What is counted: "sequences", "texts", "clips", "sources" or "steps".
+    rounded : int
+        How many of the known ones have fewer digits than what was trained on.
     """
 
     known: int
     total: int
     in_part: int
     things: str
+    rounded: int = 0
 
     @property
     def sentence(self) -> str:
@@ -63,7 +67,9 @@ class Overlap:
         if not self.known:
             return ""
         one = self.known == 1
-        part = f" ({self.in_part:,} of them in part)" if self.in_part else ""
+        ways = ((self.in_part, "in part"), (self.rounded, "with fewer digits"))
+        part = ", ".join(f"{count:,} of them {way}" for count, way in ways if count)
+        part = f" ({part})" if part else ""
         return (
             f"{self.known:,} of {self.total:,} {self.things} {'was' if one else 'were'} trained on{part}: the figures say "
             "how well these are remembered, not how good the network is on new data. Judge on data it has not seen."
@@ -84,12 +90,15 @@ class TrainedOn:
         Of a stretch.
     every : int
         Only hashes that are multiples of it are kept.
+    sketch : Sketch, optional
+        Of numbers: what tells copies with fewer digits. Files of earlier versions have none.
     """
 
     whole: np.ndarray
     stretches: np.ndarray
     steps: int = _STEPS[0]
     every: int = 1
+    sketch: Sketch | None = None
 
     @classmethod
     def of(cls, data: Dataset) -> "TrainedOn":
@@ -138,10 +147,11 @@ class TrainedOn:
         while len(found) > _MOST:
             every *= 2
             found = found[found % np.uint64(every) == 0]
-        return cls(whole, found, steps, every)
+        alike = [value for _, value in sorted(first.items()) if _is_numbers(value)] if stretches else []
+        return cls(whole, found, steps, every, Sketch.of(alike, series=series))
 
     def joined(self, other: "TrainedOn | None") -> "TrainedOn":
-        """Return the digests of both; stretches of another length are left out."""
+        """Return the digests of both; stretches of another length are left out, and sketches of what came before."""
         if other is None:
             return self
         both = np.array(sorted({d.tobytes() for d in (*self.whole, *other.whole)}), dtype="V16")
@@ -163,16 +173,31 @@ class TrainedOn:
         known = {digest.tobytes() for digest in self.whole}
         if things == "steps":
             found = [self._known_steps(value) for value in values]
-            return Overlap(int(sum(found)), sum(len(value) for value in values), 0, things)
+            coarse = self._rounded(values)
+            both = sum(int((own | more).sum()) for own, more in zip(found, coarse, strict=True))
+            exact = sum(int(own.sum()) for own in found)
+            return Overlap(both, sum(len(value) for value in values), 0, things, both - exact)
         whole = [digest in known for _, digest in _with_digests(values, static)]
         part = [
-            not there and _is_numbers(value) and self._known_steps(value) >= max(_PART * len(value), 1)
+            not there
+            and _is_numbers(value)
+            and int(self._known_steps(value).sum()) >= max(_PART * len(value), 1)
             for value, there in zip(read_ahead(values), whole, strict=True)
         ]
-        return Overlap(sum(whole) + sum(part), len(values), sum(part), things)
+        asked = [value for value, own, some in zip(values, whole, part, strict=True) if not (own or some)]
+        rounded = sum(bool(own.any()) for own in self._rounded([v for v in asked if _is_numbers(v)]))
+        return Overlap(sum(whole) + sum(part) + rounded, len(values), sum(part), things, rounded)
 
-    def _known_steps(self, value: Any) -> int:
-        """Return how many steps lie in stretches that were trained on."""
+    def _rounded(self, values: Sequence[Any]) -> list[np.ndarray]:
+        """Return which sequences, or steps of series, are known by their sketch."""
+        return (
+            [np.zeros(len(value), bool) for value in values]
+            if self.sketch is None
+            else self.sketch.known(values)
+        )
+
+    def _known_steps(self, value: Any) -> np.ndarray:
+        """Return which steps lie in stretches that were trained on."""
         rows = _row_hashes(value)
         hashes, places = _stretches(rows, self.steps)
         kept = hashes % np.uint64(self.every) == 0
@@ -187,13 +212,17 @@ class TrainedOn:
         edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))
         for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             covered[places[a] : places[b - 1] + self.steps] = True
-        return int(covered.sum())
+        return covered
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the digests as a file of `recurra.store`."""
         facts = {"kind": _KIND, "schema": _SCHEMA, "steps": self.steps, "every": self.every}
         whole = np.frombuffer(self.whole.tobytes(), np.uint8).reshape(-1, 16)
-        store.save(path, facts, {"whole": whole, "stretches": self.stretches})
+        arrays = {"whole": whole, "stretches": self.stretches}
+        if self.sketch is not None:
+            facts["sketch"] = {"block": self.sketch.block, "every": self.sketch.every}
+            arrays |= {"sums": self.sketch.sums, "channels": self.sketch.channels}
+        store.save(path, facts, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "TrainedOn | None":
@@ -220,11 +249,15 @@ class TrainedOn:
             or steps not in _STEPS
             or not isinstance(every, int)
             or every < 1
+            or not Sketch.fits(facts.get("sketch"), arrays)
         ):
             raise StoreError(
                 f"{path}: is damaged: it must hold digests of training data. Remove it, or train again."
             )
-        return cls(np.frombuffer(whole.tobytes(), "V16"), np.sort(stretches), steps, every)
+        sketch = (
+            Sketch(arrays["sums"], arrays["channels"], **facts["sketch"]) if facts.get("sketch") else None
+        )
+        return cls(np.frombuffer(whole.tobytes(), "V16"), np.sort(stretches), steps, every, sketch)
 
 
 def _is_numbers(value: Any) -> bool:
