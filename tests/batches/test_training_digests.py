@@ -47,3 +47,25 @@ def test_a_file_with_its_hashes_in_another_order_tells_the_same(tmp_path):
         assert (found.known, found.in_part, found.total) == (10, 10, 15)
     assert kept.overlap([own[:30] for own in sequences], things="steps").known == 600
     assert dataclasses.replace(kept, stretches=kept.stretches[:0]).overlap(asked).known == 0
+
+
+def timetable(seed, changed=0.1):
+    """Departures an hour by a weekly timetable that changes a little, none at night."""
+    rng = np.random.default_rng(seed)
+    hours = np.arange(24 * 7 * 20)
+    usual = np.where(np.arange(168) % 24 < 6, 0, rng.integers(20, 60, 168))
+    moved = (rng.random(len(hours)) < changed) * rng.integers(-2, 3, len(hours))
+    return np.maximum(np.where(usual[hours % 168] > 0, usual[hours % 168] + moved, 0), 0)[:, None].astype(
+        float
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("changed", [0.15, 0.3])
+def test_a_series_that_repeats_itself_by_nature_is_not_trained_on(seed, changed):
+    values = timetable(seed, changed)
+    past, after = values[:2500], values[2500:]
+    kept = TrainedOn.of_values([past], series=True)
+    assert kept.overlap([after], things="steps").known == 0
+    later = kept.overlap([values[2350:2900]], things="steps").known
+    assert 120 <= later <= 150  # of 150; nights alone say nothing

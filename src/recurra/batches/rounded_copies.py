@@ -133,12 +133,13 @@ class Sketch:
         return found if share > 2 * again.mean() else [np.zeros_like(own) for own in found]
 
     def _mark(self, found: np.ndarray, places: np.ndarray, pieces: np.ndarray) -> None:
-        """Mark a sequence; of a series the steps from a piece to the next that lies as far away as where they are from."""
+        """Mark a sequence; of a series the steps of two pieces that follow each other, here as where they are from."""
         if not self.block:
             found[places] = True
             return
-        away = places - pieces * self.block * self.every
-        for at in np.flatnonzero(np.diff(away) == 0).tolist():
+        step = self.block * self.every
+        follows = (np.diff(places) == step) & (np.diff(pieces) == 1)
+        for at in np.flatnonzero(follows).tolist():
             found[places[at] : places[at + 1] + self.block] = True
 
     def _scaled(self, rows: np.ndarray) -> np.ndarray:

@@ -25,7 +25,9 @@ from recurra.records import Dataset, findings_of
 
 # Steps of a stretch: the first of these at which stretches of the training data hardly ever come again by chance.
 _STEPS = (8, 16, 32, 64)
+# How often at most, and what share. Sequences may be cut from each other; what a series says again it says by nature.
 _SELDOM, _SHARE = 4, 0.99
+_SELDOM_OF_SERIES, _SHARE_OF_SERIES = 1, 0.999
 # Beyond so many stretches only those are kept whose hash is a multiple of a power of two: a megabyte at most.
 _MOST = 2**17
 # Of more steps than this only such hashes are looked at to begin with: to sort all would take more memory than the data.
@@ -137,10 +139,11 @@ class TrainedOn:
         whole = np.array(sorted(first), dtype="V16")
         numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
         every = _thinning(sum(map(len, numbers)))
+        seldom, share = (_SELDOM_OF_SERIES, _SHARE_OF_SERIES) if series else (_SELDOM, _SHARE)
         steps, found = _STEPS[0], np.empty(0, np.uint64)
         for steps in _STEPS:
             found, counts = np.unique(_all_stretches(numbers, steps, every), return_counts=True)
-            if not len(found) or counts[counts <= _SELDOM].sum() >= _SHARE * counts.sum():
+            if not len(found) or counts[counts <= seldom].sum() >= share * counts.sum():
                 break
             if not (series and steps == _STEPS[-1]):
                 found = found[:0]
