@@ -28,6 +28,9 @@ SHARES, FEWEST_JUDGES = np.linspace(0, 1, 21), 30
 # What shapelets have of the say of the linear part. Fixed: they are drawn from the sequences that would be left out to
 # decide it, and are nearest to these.
 SHARE_OF_SHAPELETS = np.float32(0.5)
+# What shapelets are worth beside kernels where numbers are told, by one map of both. On fourteen problems one map had less
+# error than the mean of two.
+EMPHASIS_OF_SHAPELETS = np.float32(0.5)
 # How far beyond the numbers it learned from a linear part may answer, as a share of their range. Without a limit spectra on
 # another base line than all that it had learned from were told numbers with seventeen times the error of the mean.
 BEYOND = 0.25
@@ -70,7 +73,9 @@ def fit_wide(
     features = np.stack([summary.transform(rows) for rows in prepared])
     if classes is None:
         numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
-        found = ridge(features, numbers, weights, emphasis=summary.emphasis())
+        emphasis = summary.emphasis()
+        emphasis[summary.without_shapelets :] *= EMPHASIS_OF_SHAPELETS
+        found = ridge(features, numbers, weights, emphasis=emphasis)
         return WidePart(summary, found.weight, found.bias, share, _limits(numbers))
     targets = 2.0 * np.eye(target.output_size)[classes] - 1
     emphasis, own = summary.emphasis(), summary.without_shapelets
