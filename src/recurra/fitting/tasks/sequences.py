@@ -157,13 +157,10 @@ class SequenceTask(Task):
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
-        kept = start.fitted.manifest["params"]
+        kept, training = (start.fitted.manifest[part] for part in ("params", "training"))
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        of_budget = kept.get("wide") and all(
-            kept.get(name) == own for name, own in recipe.CONVOLUTIONS.items()
-        )
-        if kept.get("window") is not None or of_budget:
-            decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
+        of_training = [name for name in recipe.DECIDED_OF_TRAINING if name in training.get("decided", ())]
+        decided += recipe.left_to_data(options, of_training)
         return {name: kept[name] for name in decided if name in kept}
 
     def prepare(self, options: SequenceOptions, data: TrainingData, start: Start) -> Prepared:
@@ -201,6 +198,7 @@ class SequenceTask(Task):
             facts = training_facts(target, learn, examples.lengths.tolist())
             said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
             facts |= {"recipe": sentence} if (sentence := " ".join(filter(None, said))) else {}
+            facts |= {"decided": sorted(start.decided)} if start.decided else {}
             return _model(options, shape_only, members, start, facts, wide)
 
         build = partial(
