@@ -196,9 +196,7 @@ class SequenceTask(Task):
                 alone = _model(options, shape_only, members, start, {}, None)
                 wide = with_best_share(wide, linear(learn), alone, judges)
             facts = training_facts(target, learn, examples.lengths.tolist())
-            said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
-            facts |= {"recipe": sentence} if (sentence := " ".join(filter(None, said))) else {}
-            facts |= {"decided": sorted(start.decided)} if start.decided else {}
+            facts |= _decided(options, start, wide, len(members))
             return _model(options, shape_only, members, start, facts, wide)
 
         build = partial(
@@ -241,6 +239,14 @@ def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
     if start.fitted is not None or learn.static is None:
         return static
     return static.fitted_on(start.who, learn.static, learn.weights)
+
+
+def _decided(options: Any, start: Start, wide: WidePart | None, members: int) -> dict[str, Any]:
+    """Return what a model file says of what was left to the data: which options, and a sentence."""
+    said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, members))
+    sentence = " ".join(filter(None, said))
+    found = {"recipe": sentence, "decided": sorted(start.decided)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _of_budget(options: Any, members: int) -> str:
