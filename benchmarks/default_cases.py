@@ -49,10 +49,10 @@ def sequence_case(name: str, data: Path, task: str = "classify") -> Case:
     """Return one file of the time-series archive with its official split."""
     folder = data / "aeon/datasets/data" / name
     train, test = (read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
-    return Case(task, name, _objects(train.X), train.y, _objects(test.X), test.y)
+    return Case(task, name, as_objects(train.X), train.y, as_objects(test.X), test.y)
 
 
-def _objects(values: list[Any]) -> np.ndarray:
+def as_objects(values: list[Any]) -> np.ndarray:
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out
@@ -202,7 +202,9 @@ def activity(data: Path) -> Case:
         for p in (people[:third], people[third : 2 * third])
     ]
     train, test = parts
-    return Case("label", "activity", _objects(train.X), _objects(train.y), _objects(test.X), _objects(test.y))
+    return Case(
+        "label", "activity", as_objects(train.X), as_objects(train.y), as_objects(test.X), as_objects(test.y)
+    )
 
 
 def behind_one_another(name: str, count: int, each: int) -> Callable[[Path], Case]:
@@ -215,7 +217,7 @@ def behind_one_another(name: str, count: int, each: int) -> Callable[[Path], Cas
             groups = [rng.choice(len(X), each, replace=False) for _ in range(count)]
             values = [np.concatenate([X[i] for i in group]) for group in groups]
             labels = [np.concatenate([np.repeat(y[i], len(X[i])) for i in group]) for group in groups]
-            return _objects(values), _objects(labels)
+            return as_objects(values), as_objects(labels)
 
         (train, labels), (test, truth) = joined(case.train, case.y), joined(case.test, case.truth)
         return Case("label", name, train, labels, test, truth)
@@ -227,8 +229,8 @@ def _halves(name: str, values: list[Any], labels: list[Any]) -> Case:
     """Return a case of which half of the sequences, at random, are judged."""
     order = np.random.default_rng(0).permutation(len(values))
     parts = [order[: len(order) // 2], order[len(order) // 2 :]]
-    train, test = (_objects([values[i] for i in part]) for part in parts)
-    y, truth = (_objects([labels[i] for i in part]) for part in parts)
+    train, test = (as_objects([values[i] for i in part]) for part in parts)
+    y, truth = (as_objects([labels[i] for i in part]) for part in parts)
     return Case("label", name, train, y, test, truth)
 
 
@@ -279,7 +281,7 @@ def faults(name: str, data: Path) -> Case:
     if name in PLANTED:
         return planted(name)
     paths = [data / "aeon/datasets/data" / file for file in FAULTS[name]]
-    train, test = (_objects([_column(path, 1)[:, None]]) for path in paths)
+    train, test = (as_objects([_column(path, 1)[:, None]]) for path in paths)
     return Case("anomaly", name, train, None, test, _column(paths[1], 2).astype(bool))
 
 
@@ -331,7 +333,7 @@ def planted(name: str) -> Case:
         part = np.ix_(np.arange(at, at + length), chosen)
         faulty[part] = _spoilt(kind, faulty, at, part, deviation[chosen], rng)
         marks[at : at + length] = True
-    return Case("anomaly", name, _objects([normal]), None, _objects([faulty]), marks)
+    return Case("anomaly", name, as_objects([normal]), None, as_objects([faulty]), marks)
 
 
 def _spoilt(
@@ -390,7 +392,7 @@ def digits_adrift(name: str) -> Case:
                 top, left = y + time * dy, x + time * dx
                 frame[top : top + 56, left : left + 56] += (160 * digit[..., None]).astype(int)
             made.append(frames.astype(np.uint8))
-        return _objects(made), np.array([str(found[int(row)].label) for row in chosen])
+        return as_objects(made), np.array([str(found[int(row)].label) for row in chosen])
 
     train, labels = clips("train", 200)
     test, truth = clips("test", 100)

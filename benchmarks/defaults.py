@@ -65,6 +65,7 @@ MEASURES = {
     "write": "bits per character",
 }
 ERRORS = ("numbers", "forecast", "translate", "write")  # the lower, the better
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "recurra", "peers")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -294,7 +295,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "recurra", "peers")
     parser.add_argument(
         "--task", choices=default_cases.TASKS, action="append", help="one task; may be repeated"
     )
@@ -302,7 +302,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda s: [int(v) for v in s.split(",")], default=[0, 1, 2])
     parser.add_argument("--budget", type=seconds_of, help="given on as budget_s: 90, 90s, 5m")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peers", type=Path, default=cache, help=f"folder of their environment ({cache})")
+    parser.add_argument("--peers", type=Path, default=CACHE, help=f"folder of their environment ({CACHE})")
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
     parser.add_argument(
         "--merge",

@@ -155,10 +155,12 @@ def with_summary(rng, model):
     lengths = rng.integers(int(rng.choice([3, 20])), 60, 12)
     width, beside = model.features.input_size, model.static_size
     drawn = [rng.normal(size=(n, width + beside)).astype(np.float32) for n in lengths]
-    classes = rng.integers(0, 3, 12) if rng.random() < 0.7 else None
+    classes = rng.integers(0, 3, 12) if rng.random() < 0.5 else None
     summary = Summary.fit(
         drawn, random_state=int(rng.integers(100)), static_size=beside, classes=classes, many=True
     )
+    if rng.random() < 0.2:  # as regressors once were
+        summary = dataclasses.replace(summary, shapelets=None)
     return dataclasses.replace(model, wide=linear_part(rng, model, summary))
 
 
@@ -166,7 +168,11 @@ def linear_part(rng, model, features):
     """Return a linear part with random weights."""
     outputs = model.manifest["network"]["output_size"]
     weight = (rng.normal(size=(outputs, features.size)) / np.sqrt(features.size)).astype(np.float32)
-    return Wide(features, weight, rng.normal(size=outputs).astype(np.float32), float(rng.uniform(0.2, 1)))
+    bias = rng.normal(size=outputs).astype(np.float32)
+    limits = None
+    if rng.random() < 0.5:  # within which about half of the answers lie
+        limits = np.stack([bias - 0.5, bias + 0.5]).astype(np.float32)
+    return Wide(features, weight, bias, float(rng.uniform(0.2, 1)), limits)
 
 
 def _static(rng, model, causal):

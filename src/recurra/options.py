@@ -230,7 +230,7 @@ class Wide(Options):
     """A linear answer beside that of the network."""
 
     wide: bool | str = option("auto", "Whether a linear map of the whole sequence answers beside the network: of random "
-        "dilated kernels over numbers, for classes of shapelets too; of words and runs of letters over text. Auto: yes, "
+        "dilated kernels and shapelets over numbers; of words and runs of letters over text. Auto: yes, "
         "with a bidirectional network and pooling over all steps, where no option of network or training is given. Such a "
         "model does not stream.",
         auto=True, type_doc='bool or "auto"')

@@ -13,7 +13,7 @@ from recurra.recipes import recipe
 from recurra.training.callbacks import Callback
 
 LIGHT = partial(recurra.load_model, runtime="light")
-NAMES = (*recipe.DECIDED, *recipe.DECIDED_OF_STEPS)
+NAMES = (*recipe.DECIDED, *recipe.DECIDED_OF_TRAINING)
 
 
 def recordings(n=6, seed=0, stretch=80):

@@ -293,6 +293,18 @@ def test_a_network_that_goes_on_keeps_the_front_that_a_budget_chose(prefers):
     found.set_params(budget_s=None).fit(X, CLASSES, resume=True)
     again = found.model_.manifest["params"]
     assert all(again[name] == kept[name] for name in ("frontend", "batch_size", "lr_schedule"))
+    # One of the two given anew: it is as given, and the other stays as it was chosen.
+    found.set_params(batch_size=8).fit(X, CLASSES, resume=True)
+    again = found.model_.manifest["params"]
+    assert (again["frontend"], again["batch_size"], again["lr_schedule"]) == ("convolutions", 8, "cosine")
+
+
+def test_options_that_happen_to_be_those_of_a_budget_are_not_taken_for_its_choice():
+    own = {"frontend": "convolutions", "batch_size": 16, "lr_schedule": "cosine"}
+    found = make(budget_s=None, wide=True, max_epochs=1, **own).fit(X, CLASSES)
+    found.set_params(batch_size=32, lr_schedule="constant").fit(X, CLASSES, resume=True)
+    kept = found.model_.manifest["params"]
+    assert (kept["batch_size"], kept["lr_schedule"]) == (32, "constant")
 
 
 @pytest.mark.parametrize("name", ["SequenceClassifier", "SequenceRegressor"])

@@ -1,4 +1,6 @@
-"""The linear part of a classifier: two ridges mixed, of kernels and of shapelets; what is kept, exported and refused."""
+"""The linear part: of classes two ridges mixed, of kernels and of shapelets, of numbers one; what is kept and refused."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,12 +72,74 @@ def test_the_answer_is_half_that_of_kernels_and_half_that_of_shapelets(static, m
     np.testing.assert_allclose(whole @ wide.weight.T + wide.bias, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_numbers_and_other_estimators_have_none():
-    numbers = fitted("SequenceRegressor", np.arange(40.0))
-    assert numbers.model_.wide.features.shapelets is None
-    assert "a linear map of fixed dilated kernels has" in numbers.recipe_
-    assert "a linear map of fixed dilated kernels and shapelets has 80 % of the say" in fitted().recipe_
+def rates(outputs=1):
+    """Return how fast each sequence swings, and its level where two numbers are wanted."""
+    fast = np.where(CLASSES == "fast", 1.5, 2.5) + 0.1 * rng.normal(size=40)
+    level = np.array([100 * x.mean() for x in X])
+    return fast if outputs == 1 else np.column_stack([fast, level])
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_numbers_are_told_by_one_ridge_in_which_a_shapelet_is_worth_half_a_kernel(outputs):
+    """The weights are those of scikit-learn's ridge, of the strength that leaves the least error of items left out."""
+    y = rates(outputs)
+    model = fitted("SequenceRegressor", y).model_
+    wide, target = model.wide, model.manifest["target"]
+    features = np.stack([wide.features.transform(x) for x in model.features.transform_all(X)])
+    emphasis = wide.features.emphasis()
+    own = wide.features.without_shapelets
+    assert wide.features.size - own == 6000
+    spread = features.std(axis=0, dtype=np.float64)
+    scale = np.where(spread > 1e-6, emphasis / np.where(spread > 1e-6, spread, 1), 0)
+    scale[own:] /= 2
+    x = (features - features.mean(axis=0, dtype=np.float64)) * scale
+    scaled = (y.reshape(40, -1) - target["center"]) / target["spread"]
+    errors = []
+    for strength in closed_form.STRENGTHS:
+        fit = Ridge(alpha=strength).fit(x, scaled)
+        errors.append(np.abs(fit.coef_.reshape(outputs, -1) * scale - wide.weight).max())
+    assert min(errors) < 1e-4 * np.abs(wide.weight).max()
+
+
+def test_what_both_read_is_said_and_other_estimators_have_none():
+    for one in (fitted(), fitted("SequenceRegressor", np.arange(40.0))):
+        assert "a linear map of fixed dilated kernels and shapelets has 80 % of the say" in one.recipe_
     assert fitted(hidden_size=4).model_.wide is None
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_numbers_end_a_quarter_of_their_range_beyond_those_learned_from(outputs):
+    y = rates(2)[:, 1] if outputs == 1 else rates(2)
+    model = fitted("SequenceRegressor", y).model_
+    alone = replace(model, wide=replace(model.wide, share=1.0))
+    far = [scale * x + 20 * scale for x in X[:4] for scale in (-30, 30)]
+    found = alone.predict(far).reshape(8, -1)
+    true = y.reshape(40, -1)
+    room = 0.25 * np.ptp(true, axis=0)
+    free = replace(alone, wide=replace(alone.wide, limits=None)).predict(far).reshape(8, -1)
+    assert (free > true.max(axis=0) + 2 * room).any()
+    assert (free < true.min(axis=0) - 2 * room).any()
+    np.testing.assert_allclose(
+        found, np.clip(free, true.min(axis=0) - room, true.max(axis=0) + room), rtol=1e-4
+    )
+    near = alone.predict(X)
+    np.testing.assert_array_equal(near, replace(alone, wide=replace(alone.wide, limits=None)).predict(X))
+    assert fitted().model_.wide.limits is None
+
+
+def test_limits_are_kept_in_a_file_and_exported(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    reg = fitted("SequenceRegressor", rates(2))
+    reg.save(tmp_path / "m.recurra")
+    far = [X[0], 30 * X[1] + 600, -30 * X[2] - 600]
+    expected = reg.predict(far)
+    np.testing.assert_array_equal(recurra.load_model(tmp_path / "m.recurra").predict(far), expected)
+    reg.export(tmp_path / "m.onnx", X=X)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    for x, own in zip(far, expected, strict=True):
+        given = {"x": x[None].astype(np.float32), "lengths": np.array([len(x)], np.int64)}
+        given = {one.name: given[one.name] for one in session.get_inputs() if one.name in given}
+        np.testing.assert_allclose(np.ravel(session.run(None, given)[0]), own, rtol=1e-4)
 
 
 def test_of_many_sequences_fewer_numbers_are_computed(monkeypatch):
@@ -129,11 +193,26 @@ def test_a_file_whose_linear_part_is_not_of_finite_numbers_is_refused():
     )
 
 
-def test_a_file_from_before_there_were_shapelets_answers_as_it_did():
+def test_limits_that_make_no_sense_are_refused():
+    description, arrays = fitted("SequenceRegressor", rates(2)).model_.wide.to_manifest()
+    limits = arrays["limits"]
+    for broken, said in (
+        (limits[::-1], "limits of the wide part must have the least answer first"),
+        (limits[:, :1], "limits of the wide part must be float32 of shape"),
+        (limits.astype(np.float64), "limits of the wide part must be float32 of shape"),
+        (limits * np.float32(np.nan), "limits of the wide part must be finite"),
+    ):
+        with pytest.raises(StoreError, match=said):
+            WidePart.from_manifest(description, {**arrays, "limits": broken}, channels=1, outputs=2)
+
+
+def test_a_file_from_before_numbers_had_shapelets_and_limits_answers_as_it_did():
     wide = fitted("SequenceRegressor", np.arange(40.0)).model_.wide
     description, arrays = wide.to_manifest()
-    assert not any("shapelets" in name for name in arrays)
-    again = WidePart.from_manifest(description, arrays, channels=1, outputs=1)
-    np.testing.assert_array_equal(
-        again.scores([X[0].astype(np.float32)]), wide.scores([X[0].astype(np.float32)])
-    )
+    old = {name: array for name, array in arrays.items() if "shapelets" not in name and name != "limits"}
+    own = wide.features.without_shapelets
+    old["weight"] = np.ascontiguousarray(old["weight"][:, :own])
+    again = WidePart.from_manifest(description, old, channels=1, outputs=1)
+    x = 30 * X[0].astype(np.float32)
+    found = wide.features.transform(x)[:own].astype(np.float64) @ old["weight"].T.astype(np.float64)
+    np.testing.assert_allclose(again.scores([x])[0], found + old["bias"], rtol=1e-3)

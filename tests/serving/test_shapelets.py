@@ -1,6 +1,7 @@
 """Shapelets of a model: how they are drawn, what a vector of them says, what a file of them may hold."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,17 @@ def test_they_are_drawn_by_the_seed_and_kept_in_a_file():
     kept = Shapelets.from_arrays(first.to_arrays(), 5)
     for x in data:
         np.testing.assert_array_equal(first.transform(x), kept.transform(x))
+
+
+def test_for_classes_most_are_normalized_and_for_numbers_few():
+    data = recordings(9, 2)
+
+    def share(classes):
+        banks = Shapelets.fit(data, classes, random_state=0, n_shapelets=2000).banks
+        return sum(len(bank.limits) for bank in banks if bank.normalized) / 2000
+
+    assert 0.75 < share(np.arange(9) % 3) < 0.85
+    assert 0.15 < share(None) < 0.25
 
 
 @pytest.mark.parametrize("channels", [1, 2, 12])
@@ -153,7 +165,8 @@ def test_a_file_that_makes_no_sense_is_refused(change):
 def test_a_summary_with_shapelets_begins_as_one_without(static_size):
     data = recordings(9, 3 + static_size)
     words = {"random_state": 4, "static_size": static_size, "many": True}
-    plain, more = (Summary.fit(data, classes=classes, **words) for classes in (None, np.arange(9) % 3))
+    more = Summary.fit(data, classes=np.arange(9) % 3, **words)
+    plain = replace(more, shapelets=None)
     assert plain.size == plain.without_shapelets == more.without_shapelets < more.size == len(more.emphasis())
     np.testing.assert_array_equal(more.emphasis()[: plain.size], plain.emphasis())
     assert (more.emphasis()[plain.size :] == 1).all()

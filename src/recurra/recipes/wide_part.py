@@ -28,6 +28,12 @@ SHARES, FEWEST_JUDGES = np.linspace(0, 1, 21), 30
 # What shapelets have of the say of the linear part. Fixed: they are drawn from the sequences that would be left out to
 # decide it, and are nearest to these.
 SHARE_OF_SHAPELETS = np.float32(0.5)
+# What shapelets are worth beside kernels where numbers are told, by one map of both. On fourteen problems one map had less
+# error than the mean of two.
+EMPHASIS_OF_SHAPELETS = np.float32(0.5)
+# How far beyond the numbers it learned from a linear part may answer, as a share of their range. Without a limit spectra on
+# another base line than all that it had learned from were told numbers with seventeen times the error of the mean.
+BEYOND = 0.25
 
 
 def fit_wide(
@@ -66,9 +72,11 @@ def fit_wide(
     )
     features = np.stack([summary.transform(rows) for rows in prepared])
     if classes is None:
-        targets = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
-        found = ridge(features, targets, weights, emphasis=summary.emphasis())
-        return WidePart(summary, found.weight, found.bias, share)
+        numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
+        emphasis = summary.emphasis()
+        emphasis[summary.without_shapelets :] *= EMPHASIS_OF_SHAPELETS
+        found = ridge(features, numbers, weights, emphasis=emphasis)
+        return WidePart(summary, found.weight, found.bias, share, _limits(numbers))
     targets = 2.0 * np.eye(target.output_size)[classes] - 1
     emphasis, own = summary.emphasis(), summary.without_shapelets
 
@@ -89,6 +97,13 @@ def _mixed(
     weight[:, : kernels.weight.shape[1]] = (1 - share) * kernels.weight
     weight[:, places] += share * shapelets.weight
     return weight, (1 - share) * kernels.bias + share * shapelets.bias
+
+
+def _limits(numbers: np.ndarray) -> np.ndarray:
+    """Return the least and the largest answer to each of scaled targets (items, outputs): float32 of shape (2, outputs)."""
+    least, largest = numbers.min(axis=0), numbers.max(axis=0)
+    room = BEYOND * (largest - least)
+    return np.stack([least - room, largest + room]).astype(np.float32)
 
 
 def shares_by_judging(wide: WidePart, target: "Target", judges: "Given") -> bool:
@@ -130,7 +145,7 @@ def _of_texts(given: "Given", target: "Target", weights: np.ndarray) -> WidePart
     if target.task == "regression":
         numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(texts), -1)
         weight, bias = _linear_numbers(rows, numbers, weights)
-        return WidePart(ngrams, weight, bias, share)
+        return WidePart(ngrams, weight, bias, share, _limits(numbers))
     fitted = LogisticRegression(C=STRENGTH_OF_SINGLE_WORDS if single else 5.0, max_iter=1000).fit(
         rows, given.y, sample_weight=weights
     )

@@ -17,9 +17,10 @@ TAPS, FEWEST_TAPS = 11, 3
 MAX_DILATIONS = 16
 # Of the lengths; one sequence that was cut off does not decide for all others.
 SHORT = 0.1
-# Shapelets that are compared whatever their level and size.
-NORMALIZED = 0.8
-# A window is near if it is nearer than this share of those of a sequence of the same class, drawn between the two.
+# Shapelets that are compared whatever their level and size: a class is a form, a number often a level.
+NORMALIZED, NORMALIZED_FOR_NUMBERS = 0.8, 0.2
+# A window is near if it is nearer than this share of those of a sequence of the same class (where there are none, of any
+# sequence), drawn between the two.
 NEAR = (0.05, 0.1)
 # Windows of that sequence that are looked at.
 LOOKED_AT = 4_096
@@ -64,7 +65,7 @@ class Shapelets:
     def fit(
         cls,
         sequences: Sequence[np.ndarray],
-        classes: np.ndarray,
+        classes: np.ndarray | None,
         *,
         random_state: int,
         n_shapelets: int = N_SHAPELETS,
@@ -75,7 +76,8 @@ class Shapelets:
         ----------
         sequences : list of float32 array of shape (time, channels)
             Scaled.
-        classes : int array of shape (sequences,)
+        classes : int array of shape (sequences,), or None
+            None where numbers are told.
         random_state : int
         n_shapelets : int, default=2,000
         """
@@ -86,14 +88,17 @@ class Shapelets:
         grid = np.unique(np.logspace(0, furthest, MAX_DILATIONS, base=2).astype(int))
         drawn = 2 ** generator.uniform(0, furthest, n_shapelets)
         dilations = grid[np.searchsorted(grid, drawn, side="right") - 1]
-        normalized = generator.random(n_shapelets) < NORMALIZED
+        normalized = generator.random(n_shapelets) < (
+            NORMALIZED_FOR_NUMBERS if classes is None else NORMALIZED
+        )
+        groups = np.zeros(len(sequences), np.int64) if classes is None else classes
         banks = []
         for dilation in np.unique(dilations):
             for normal in (False, True):
                 count = int(np.count_nonzero((dilations == dilation) & (normalized == normal)))
                 if count:
                     draw = _Draw(generator, sequences, int(dilation), taps, normalized=normal)
-                    banks.append(draw.bank(count, classes))
+                    banks.append(draw.bank(count, groups))
         return cls(tuple(banks))
 
     @property

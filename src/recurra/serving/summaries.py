@@ -37,7 +37,7 @@ class Summary:
         How many of the last numbers of a row are static inputs. They stand in the vector as they are, times the simple
         statistics, and every share stands there once more times one of them: a linear map cannot multiply.
     shapelets : Shapelets, optional
-        How near they come is the last of the vector.
+        How near they come is the last of the vector. Regressors of before 2026-12 have none.
     """
 
     values: RandomKernels
@@ -58,7 +58,7 @@ class Summary:
     ) -> "Summary":
         """Learn thresholds from training sequences, float32 arrays of shape (time, channels), scaled.
 
-        ``classes``: those that shapelets tell apart; None for no shapelets. ``many``: compute fewer numbers.
+        ``classes``: those that are told apart; None where numbers are told. ``many``: compute fewer numbers.
         """
         if static_size:
             sequences = [np.ascontiguousarray(x[:, :-static_size]) for x in sequences]
@@ -66,17 +66,12 @@ class Summary:
         spread = _spread_of(moved)
         moved = [x / spread for x in moved]
         n_features, n_shapelets = (FEWER, FEWER_SHAPELETS) if many else (N_FEATURES, N_SHAPELETS)
-        shapelets = None
-        if classes is not None:
-            shapelets = Shapelets.fit(
-                sequences, classes, random_state=random_state + 2, n_shapelets=n_shapelets
-            )
         return cls(
             RandomKernels.fit(sequences, random_state=random_state, n_features=n_features),
             RandomKernels.fit(moved, random_state=random_state + 1, n_features=n_features),
             spread,
             static_size,
-            shapelets,
+            Shapelets.fit(sequences, classes, random_state=random_state + 2, n_shapelets=n_shapelets),
         )
 
     @property

@@ -1,5 +1,7 @@
 """`TextRegressor`: numbers from texts, in every form in which a network answers, and whole numbers questioned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,14 @@ def reviews(count, seed=0):
 def fitted():
     # A linear part beside a small network, as the recipe has them.
     return recurra.TextRegressor(**{**SMALL, "wide": True}).fit(*reviews(120))
+
+
+def test_the_linear_part_ends_a_quarter_of_the_range_beyond_the_numbers_learned_from(fitted):
+    model, y = fitted.model_, reviews(120)[1]
+    alone = replace(model, wide=replace(model.wide, share=1.0, weight=1000 * model.wide.weight))
+    found = alone.predict(reviews(60, seed=1)[0])
+    room = 0.25 * np.ptp(y)
+    np.testing.assert_allclose([found.min(), found.max()], [y.min() - room, y.max() + room], rtol=1e-5)
 
 
 def test_the_numbers_are_learned(fitted):

@@ -41,6 +41,7 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     if model.wide is not None:
         texts = model.wide.reads_texts
         own = ngrams.scores(graph, model.wide) if texts else wide.scores(graph, model.wide, channels, codes)
+        own = wide.limited(graph, model.wide, own)
         combined = wide.mixed(graph, model.wide, combined, own, probabilities=chosen)
     _declare_answers(graph, exported, combined, given, rows)
     layers = network["num_layers"] * (2 if network["bidirectional"] else 1)

@@ -28,8 +28,16 @@ def mixed(graph: Graph, wide: Wide, outputs: str, own: str, *, probabilities: bo
     return graph.add("Add", ours, graph.add("Mul", outputs, graph.constant(np.float32(1) - share)))
 
 
+def limited(graph: Graph, wide: Wide, own: str) -> str:
+    """Return the answers of a linear part (batch, outputs) within its limits, where it has some; see `Wide.scores`."""
+    if wide.limits is None:
+        return own
+    least, largest = (graph.constant(limit, np.float32) for limit in wide.limits)
+    return graph.add("Min", graph.add("Max", own, least), largest)
+
+
 def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> str:
-    """Return what the linear map answers: (batch, outputs).
+    """Return what the linear map answers, not yet within limits: (batch, outputs).
 
     Parameters
     ----------

@@ -157,13 +157,10 @@ class SequenceTask(Task):
         """Return what the recipe says; a network that goes on is what it was."""
         if start.fitted is None:
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
-        kept = start.fitted.manifest["params"]
+        kept, training = (start.fitted.manifest[part] for part in ("params", "training"))
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        of_budget = kept.get("wide") and all(
-            kept.get(name) == own for name, own in recipe.CONVOLUTIONS.items()
-        )
-        if kept.get("window") is not None or of_budget:
-            decided += recipe.left_to_data(options, recipe.DECIDED_OF_STEPS)
+        of_training = [name for name in recipe.DECIDED_OF_TRAINING if name in training.get("decided", ())]
+        decided += recipe.left_to_data(options, of_training)
         return {name: kept[name] for name in decided if name in kept}
 
     def prepare(self, options: SequenceOptions, data: TrainingData, start: Start) -> Prepared:
@@ -199,8 +196,7 @@ class SequenceTask(Task):
                 alone = _model(options, shape_only, members, start, {}, None)
                 wide = with_best_share(wide, linear(learn), alone, judges)
             facts = training_facts(target, learn, examples.lengths.tolist())
-            said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, len(members)))
-            facts |= {"recipe": sentence} if (sentence := " ".join(filter(None, said))) else {}
+            facts |= _decided(options, start, wide, len(members))
             return _model(options, shape_only, members, start, facts, wide)
 
         build = partial(
@@ -243,6 +239,14 @@ def _static(start: Start, static: StaticInputs, learn: Given) -> StaticInputs:
     if start.fitted is not None or learn.static is None:
         return static
     return static.fitted_on(start.who, learn.static, learn.weights)
+
+
+def _decided(options: Any, start: Start, wide: WidePart | None, members: int) -> dict[str, Any]:
+    """Return what a model file says of what was left to the data: which options, and a sentence."""
+    said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, members))
+    sentence = " ".join(filter(None, said))
+    found = {"recipe": sentence, "decided": sorted(start.decided)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _of_budget(options: Any, members: int) -> str:

@@ -285,6 +285,7 @@ class Training(Part):
     commonest: str = ""
     baseline: dict[str, tuple[float, ...]] | None = None
     recipe: str = ""
+    decided: tuple[str, ...] = ()
 
 
 class ModelFile(Part):

@@ -27,6 +27,8 @@ class Wide:
     bias : float32 array of shape (outputs,)
     share : float
         Of this answer in the model's, in [0, 1].
+    limits : float32 array of shape (2, outputs), optional
+        The least and the largest answer, where answers are numbers.
 
     Notes
     -----
@@ -37,6 +39,7 @@ class Wide:
     weight: np.ndarray
     bias: np.ndarray
     share: float
+    limits: np.ndarray | None = None
 
     @property
     def reads_texts(self) -> bool:
@@ -51,10 +54,10 @@ class Wide:
                 places, values = self.features.entries(text)
                 chosen = np.ascontiguousarray(self.weight[:, places])
                 out[index] = pooling.linear(values[None], chosen, self.bias)[0]
-            return out
-        linear = pooling.Linear(self.weight, self.bias)
-        features = self.features
-        return np.concatenate([linear(features.transform(rows)[None]) for rows in sequences])
+        else:
+            linear, features = pooling.Linear(self.weight, self.bias), self.features
+            out = np.concatenate([linear(features.transform(rows)[None]) for rows in sequences])
+        return out if self.limits is None else np.clip(out, *self.limits)
 
     def mixed(self, outputs: np.ndarray, sequences: Sequence[Any], *, probabilities: bool) -> np.ndarray:
         """Return the outputs of the model for those of its network.
@@ -78,7 +81,10 @@ class Wide:
         """Return a JSON-able description and arrays for a model file."""
         kind = "ngrams" if isinstance(self.features, NGrams) else "summary"
         arrays = {f"features.{name}": array for name, array in self.features.to_arrays().items()}
-        return {"kind": kind, "share": self.share}, {**arrays, "weight": self.weight, "bias": self.bias}
+        arrays |= {"weight": self.weight, "bias": self.bias}
+        if self.limits is not None:
+            arrays["limits"] = self.limits
+        return {"kind": kind, "share": self.share}, arrays
 
     @classmethod
     def from_manifest(
@@ -106,12 +112,18 @@ class Wide:
         features = (
             NGrams.from_arrays(own) if kind == "ngrams" else Summary.from_arrays(own, channels, static_size)
         )
-        weight, bias = arrays.get("weight"), arrays.get("bias")
-        for name, array, shape in (("weight", weight, (outputs, features.size)), ("bias", bias, (outputs,))):
+        weight, bias, limits = (arrays.get(name) for name in ("weight", "bias", "limits"))
+        shapes = {"weight": (outputs, features.size), "bias": (outputs,)}
+        if limits is not None:
+            shapes["limits"] = (2, outputs)
+        for name, shape in shapes.items():
+            array = arrays.get(name)
             if array is None or array.dtype != np.float32 or array.shape != shape:
                 raise StoreError(f"the {name} of the wide part must be float32 of shape {shape}.")
             if not np.isfinite(array).all():
                 raise StoreError(f"the {name} of the wide part must be finite numbers.")
         assert weight is not None
         assert bias is not None
-        return cls(features, weight, bias, share)
+        if limits is not None and not (limits[0] <= limits[1]).all():
+            raise StoreError("the limits of the wide part must have the least answer first.")
+        return cls(features, weight, bias, share, limits)
