@@ -313,6 +313,22 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
     ]
 
 
+def check_time_order(value: Any, who: str) -> None:
+    """Raise DataError where the dates beside the rows of a Series or DataFrame go back: rows are read as they lie."""
+    index: Any = getattr(value, "index", None)
+    if (
+        type(index).__name__ not in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
+        or index.is_monotonic_increasing
+    ):
+        return
+    at = int(np.flatnonzero(index[1:] < index[:-1])[0]) if index.notna().all() else None
+    came = "one is missing" if at is None else f"{index[at + 1]} comes after {index[at]}"
+    raise DataError(
+        f"{who}: the dates of its index must rise, as the rows are read in their order; {came}. Sort it with "
+        "frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
+    )
+
+
 def as_sequence(
     value: Any, *, index: int, names: Sequence[str | None] | None = None, who: str = "X"
 ) -> np.ndarray:
@@ -321,10 +337,12 @@ def as_sequence(
     Raises
     ------
     DataError
-        If it holds text or complex numbers, has no time step, or is no array that `recurra.plain_arrays.plain` reads.
+        If it holds text or complex numbers, has no time step, goes back in time, or is no array that
+        `recurra.plain_arrays.plain` reads.
     ShapeError
         If it has more than two dimensions.
     """
+    check_time_order(value, f"{who}: {where(index, names)}")
     value = plain(value, f"{who}: {where(index, names)}")
     try:
         array = np.asarray(value)

@@ -22,6 +22,7 @@ from recurra.plain_arrays import (
     as_sequences,
     check_padding,
     check_same_channels,
+    check_time_order,
     end_in_nan,
     plain,
 )
@@ -256,6 +257,7 @@ def _channel_names(X: Any) -> list[str] | None:
 
 def _by_name(estimator: Any, frame: Any, index: int) -> np.ndarray:
     """Return a DataFrame's values, its columns in the order of the training."""
+    check_time_order(frame, f"X: {where(index)}")
     values = np.asarray(plain(frame, f"X: {where(index)}"))
     order = _order(estimator, list(frame.columns), f"X: {where(index)}")
     return values if order is None else values[:, order]

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -249,12 +251,20 @@ def test_a_table_of_odd_numbers_is_no_text(tmp_path, mark, number, before):
     rows = [mark.join([f"s{row // 4}", str(row % 4), number.format(1234.5 + row)]) for row in range(12)]
     rows = [row.replace("E+", "D+") for row in rows]
     path.write_text(before + "\n".join([mark.join(["id", "time", "x"]), *rows]) + "\n", encoding="utf-8")
-    try:
+    line, cell = 2 + before.count("\n"), rows[0].rsplit(mark)[-1]
+    if mark == "~":  # is no separator
+        named = before.split("\n")[0] if before.startswith("Report") else "id~time~x"
+        with pytest.raises(DataError, match=f"column '{re.escape(named)}' must hold numbers; line"):
+            recurra.load(path)
+    elif '"' in number:
         data = recurra.load(path)
-    except DataError:  # a number that is not read is refused
-        return
-    assert data.kind == "sequence"
-    assert np.concatenate(data.X)[:, 0].tolist() == [1234.5 + row for row in range(12)]
+        assert data.kind == "sequence"
+        assert np.concatenate(data.X)[:, 0].tolist() == [1234.5 + row for row in range(12)]
+    else:
+        with pytest.raises(
+            DataError, match=rf"column 'x' must hold numbers; line {line} has ['\"]{re.escape(cell)}['\"]"
+        ):
+            recurra.load(path)
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,11 @@ def read_dates(
     there = [cell for cell in cells if cell is not None]
     if form is not None and form not in (DAY_FIRST, MONTH_FIRST):
         formed, offsets = _of_format(cells, form)
-        return (
-            (*in_zone(formed, offsets, zone), "") if offsets is None else with_offsets(formed, offsets, zone)
-        )
+        if offsets is not None:
+            return with_offsets(formed, offsets, zone)
+        short = "%y" in form
+        formed = _of_one_century(formed, there) if short else formed
+        return (*in_zone(formed, None, zone), _of_years_to_come(formed, cells, name) if short else "")
     # Few of a long column are asked for more: an offset ends so, or has a sign behind the day.
     bearing = [c for c in there if c.endswith(_LAST_OF_OFFSETS) or "+" in c[10:] or "-" in c[10:]]
     asked = bearing if there and _ISO_DAY.match(there[0]) else there[:1]
@@ -163,7 +165,7 @@ def _one_by_one(cells: _Cells) -> tuple[np.ndarray, list[int | None]]:
             (row for row, cell in enumerate(cells) if cell is not None and offsets[row] is None), None
         )
         if bare is not None:
-            raise NoDateError(bare, "bears no offset from universal time, other than those before it")
+            raise NoDateError(bare, "bears no offset from universal time, as others do")
     return out, offsets
 
 
@@ -200,11 +202,15 @@ def _full_year(short: int) -> int:
 def _of_format(cells: _Cells, form: str) -> tuple[np.ndarray, list[int | None] | None]:
     out = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
     offsets: list[int | None] = []
+    short = "%y" in form
+    # strptime refuses an ISO week without its day, and passes over a week of the other kinds.
+    day = " 1" if re.search("%[VWU]", form) and not re.search("%[uwaA]", form) else ""
+    wanted = f"{form} %u" if day else form
     for row, cell in enumerate(cells):
         offset = None
         if cell is not None:
             try:
-                moment = datetime.strptime(cell, form)
+                moment = datetime.strptime(cell + day, wanted)
             except ValueError as error:
                 if "bad directive" in str(error) or "stray %" in str(error):
                     raise UsageError(
@@ -212,6 +218,8 @@ def _of_format(cells: _Cells, form: str) -> tuple[np.ndarray, list[int | None] |
                         f"'%d/%m/%Y %I:%M %p'; got {form!r}."
                     ) from None
                 raise NoDateError(row, f"does not have the form {form!r}") from None
+            if short:  # strptime begins the last century with 69
+                moment = moment.replace(year=_full_year(moment.year % 100))
             ahead = moment.utcoffset()
             offset = None if ahead is None else int(ahead.total_seconds())
             out[row] = np.datetime64(moment.replace(tzinfo=None), "us")

@@ -23,10 +23,16 @@ _OTHER_DAYS = (
 )
 # Ticks of 100 ns in the numbers that would be nanoseconds since 1970: from where to where, and from which year they count.
 _TICKS = (("a FILETIME of Windows", (1.20e17, 1.50e17), 1601), ("a tick of .NET", (6.20e17, 6.60e17), 1))
+# Seconds between stamps that are so many hours, minutes or seconds apart.
+_USUAL_STEPS = np.outer([1, 60, 3600], [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30]).ravel()
 # Seconds since 1970 of the year 2200: later stamps count from another year, or in another unit.
 _LATEST = 7_258_118_400.0
 # Numbers whose steps are so uneven, while those of the dates they spell are even, are these dates.
 _UNEVEN, _EVEN = 5.0, 1.6
+# Of numbers that spell dates fewer do not by mistake.
+_ODD = 0.3
+# Beyond the greatest of them, the last day of the year 2200.
+_MOST_OF_PARTS = 2_200_367
 # Digits of a date with a time of day: how many there are behind the day, and the form that reads them.
 _WITH_TIME = ((2, "%Y%m%d%H"), (4, "%Y%m%d%H%M"), (6, "%Y%m%d%H%M%S"))
 # Numbers that are looked at together.
@@ -43,10 +49,13 @@ class NumberDates:
         NaT where the number is missing.
     note : str
         How they were read, as the end of a sentence; empty where it can be nothing else.
+    form : str
+        A format that says so of numbers that do not show it, as those of one month; empty where there is none.
     """
 
     stamps: np.ndarray
     note: str = ""
+    form: str = ""
 
 
 def present(numbers: np.ndarray) -> np.ndarray:
@@ -122,7 +131,10 @@ def read_number_dates(
     if whole and (found := _with_time_of_day(who, numbers, name)) is not None:
         return found
     if whole and low >= 15000101 and high <= 23001231:
-        stamps = _of_digits(numbers, "%Y%m%d") if dated or high - low > 100 else None
+        made, fits = _digits(numbers, "%Y%m%d")
+        stamps = made if fits[~np.isnan(numbers)].all() and (dated or high - low > 100) else None
+        if stamps is None and dated:
+            _refuse_odd(who, numbers, name, made, fits, "%Y%m%d")
     elif whole and low >= 150001 and high <= 230012 and dated:
         stamps = _of_digits(numbers, "%Y%m")
     else:
@@ -171,8 +183,10 @@ def _with_time_of_day(who: str, numbers: np.ndarray, name: str) -> NumberDates |
         parts = np.zeros((3, len(rest)), np.int64)
         for at in range(digits // 2):
             parts[at] = rest // 100 ** (digits // 2 - 1 - at) % 100
-        days = _of_digits(np.where(np.isnan(numbers), np.nan, whole // 10**digits), "%Y%m%d")
-        if days is None or (parts[0] > 23).any() or (parts[1:] > 59).any():
+        days, fits = _digits(np.where(np.isnan(numbers), np.nan, whole // 10**digits), "%Y%m%d")
+        fits = fits & (parts[0] <= 23) & (parts[1:] <= 59).all(axis=0)
+        if not fits[~np.isnan(numbers)].all():
+            _refuse_odd(who, numbers, name, days, fits, form)
             return None
         seconds = (parts * np.array([[3600], [60], [1]])).sum(axis=0)
         note = f"numbers such as {there[0]:.0f} are read as {form}"
@@ -180,31 +194,54 @@ def _with_time_of_day(who: str, numbers: np.ndarray, name: str) -> NumberDates |
     return None
 
 
+def _refuse_odd(
+    who: str, numbers: np.ndarray, name: str, days: np.ndarray, fits: np.ndarray, form: str
+) -> None:
+    """Raise DataError where most numbers spell dates, of several days, and a few do not."""
+    odd = np.flatnonzero(~fits & ~np.isnan(numbers))
+    if (
+        odd.size < _ODD * (~np.isnan(numbers)).sum()
+        and len(set(days[fits & ~np.isnan(numbers)].astype("datetime64[D]"))) > 1
+    ):
+        raise DataError(
+            f"{who}: the time column {name!r} holds {numbers[odd[0]]:.0f}, which is no date, among numbers that are read as "
+            f"{form}. Correct it, or leave its row out."
+        )
+
+
 def _even_dates(numbers: np.ndarray, whole: bool) -> NumberDates | None:
     """Read numbers whose own steps are uneven where those of the dates they spell are even: 202452 and 202501."""
-    there = present(numbers)
+    first = present(numbers)[0]
+    # In order and once each: there may be several series, one after the other or mixed, and rows that are sorted later.
+    there = np.unique(present(numbers)) if float(np.nanmax(numbers)) < _MOST_OF_PARTS else numbers[:0]
     if len(there) < 3 or not _ratio(np.diff(there)) > _UNEVEN:
         return None
-    spelled: tuple[tuple[str, np.ndarray, bool], ...]
+    spelled: tuple[tuple[str, str, np.ndarray, bool], ...]
     if whole:
         number = there.astype(np.int64)
         spelled = (
-            ("a year and a week", *_weeks(number)),
-            ("a year and a day of the year", *_days_of_year(number, 1000, 0)),
-            ("two digits of the year and a day of the year", *_days_of_year(number, 1000, 100)),
-            ("two digits each of year, month and day", *_two_digits(number)),
+            ("a year and a week", "%G%V", *_weeks(number)),
+            ("a year and a day of the year", "%Y%j", *_days_of_year(number, 1000, 0)),
+            ("two digits of the year and a day of the year", "%y%j", *_days_of_year(number, 1000, 100)),
+            ("two digits each of year, month and day", "%y%m%d", *_two_digits(number)),
         )
     else:
-        spelled = (
-            ("a year and a month", *_year_and_part(there, 100, 12)),
-            ("a year and a quarter", *_year_and_part(there, 10, 4)),
+        spelled = (  # of 2020.1 no format tells October from January
+            ("a year and a month", "", *_year_and_part(there, 100, 12)),
+            ("a year and a quarter", "", *_year_and_part(there, 10, 4)),
         )
-    for words, days, fits in spelled:
+    for words, form, days, fits in spelled:
         steps = np.diff(days.astype("datetime64[D]").astype(np.int64))
         if fits and (steps > 0).all() and _ratio(steps) <= _EVEN:
             stamps = np.full(len(numbers), np.datetime64("NaT"), "datetime64[s]")
-            stamps[~np.isnan(numbers)] = days.astype("datetime64[s]")
-            return NumberDates(stamps, f"numbers such as {there[0]:.10g} are read as {words}")
+            places = np.searchsorted(there, present(numbers))
+            stamps[~np.isnan(numbers)] = days.astype("datetime64[s]")[places]
+            note = f"numbers such as {first:.10g} are read as {words}"
+            if (
+                not form or len(str(int(there[0]))) != len(str(int(there[-1]))) or there[0] < 10_000
+            ):  # zeros before the year are lost
+                return NumberDates(stamps, note)
+            return NumberDates(stamps, f"{note}; a part of them is with time_format={form!r}", form)
     return None
 
 
@@ -260,6 +297,8 @@ def _refuse_day_before_year(who: str, numbers: np.ndarray, name: str, whole: boo
         return
     number = there.astype(np.int64)
     year, first, second = number % 10000, number // 1_000_000, number // 10000 % 100
+    if not _DATE_NAMES.search(name) and len(set(number // 10000)) == 1 and len(set(np.diff(number))) == 1:
+        return  # it counts; only one day of every year would look the same
     if not ((year >= 1900) & (year <= 2100)).all():
         return
     forms = [
@@ -275,9 +314,18 @@ def _refuse_day_before_year(who: str, numbers: np.ndarray, name: str, whole: boo
         )
 
 
+def _seconds_alone(there: np.ndarray) -> bool:
+    """Return whether the usual step, below one, is a whole part or few digits of a second, and no usual part of a day."""
+    steps = np.abs(np.diff(there))
+    step = float(np.median(steps[steps > 0]))
+    of_day = step * 86_400 / _USUAL_STEPS
+    usual = step < 1e-5 or bool((np.abs(of_day - 1) < 1e-3).any())
+    return not usual and any(abs(round(n) / n - 1) < 1e-3 for n in (1 / step, step * 1000) if n >= 1)
+
+
 def _refuse_other_days(who: str, there: np.ndarray, name: str) -> None:
     for program, (low, high), zero in _OTHER_DAYS:
-        if low <= there.min() and there.max() <= high and _below_one(there):
+        if low <= there.min() and there.max() <= high and _below_one(there) and not _seconds_alone(there):
             moment = np.datetime64(round((float(there[0]) - zero) * 86_400), "s")
             raise DataError(
                 f"{who}: {name!r}, the time, can be read in two ways: {there[0]:.10g} is {str(moment).replace('T', ' ')} "
@@ -324,6 +372,12 @@ def check_epoch(
 
 
 def _of_digits(numbers: np.ndarray, form: str) -> np.ndarray | None:
+    made, fits = _digits(numbers, form)
+    return made if fits[~np.isnan(numbers)].all() else None
+
+
+def _digits(numbers: np.ndarray, form: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the dates that whole numbers spell, and which of them are dates."""
     whole = np.where(np.isnan(numbers), 0, numbers).astype(np.int64)
     day = whole % 100 if form == "%Y%m%d" else np.ones_like(whole)
     whole = whole // 100 if form == "%Y%m%d" else whole
@@ -331,9 +385,7 @@ def _of_digits(numbers: np.ndarray, form: str) -> np.ndarray | None:
     begins = ((whole // 100 - 1970) * 12 + month - 1).astype("datetime64[M]")
     made = begins.astype("datetime64[D]") + (day - 1)
     fits = (month >= 1) & (month <= 12) & (day >= 1) & (made.astype("datetime64[M]") == begins)
-    if not fits[~np.isnan(numbers)].all():
-        return None
-    return np.where(np.isnan(numbers), np.datetime64("NaT"), made.astype("datetime64[s]"))
+    return np.where(np.isnan(numbers), np.datetime64("NaT"), made.astype("datetime64[s]")), fits
 
 
 def _stamped(numbers: np.ndarray, unit: str) -> np.ndarray:
