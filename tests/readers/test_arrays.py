@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -213,3 +215,11 @@ def test_cells_of_no_bytes_are_not_counted_by_their_header(tmp_path):
     head = b"{'descr':'V0','fortran_order':False,'shape':(99999999999,)}"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
     assert "is no number" in message(DataError, path)
+
+
+def test_an_array_that_stands_there_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.npz"
+    np.savez(path, X=X12)
+    with zipfile.ZipFile(path, "a") as out, pytest.warns(UserWarning, match="Duplicate name"):
+        out.writestr("X.npy", out.read("X.npy"))
+    assert "it has two arrays 'X.npy'" in message(DataError, path)

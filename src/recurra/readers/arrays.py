@@ -346,6 +346,9 @@ def _check_members(path: Path) -> None:
         members = archive.infolist()
         unfolding = Unfolding(path, sum(member.compress_size for member in members), advice=advice)
         unfolding.add(sum(member.file_size for member in members))
+        twice = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
+        if twice:
+            raise ValueError(f"it has two arrays {twice[0]!r}")
         for member in members:
             if not member.filename.endswith(".npy"):
                 continue

@@ -227,3 +227,18 @@ def test_levels_of_an_index_without_a_name(stored, order, tmp_path):
     assert f"{who}: 2 levels of the index hold times and have no name, so which" in str(caught.value)
     with pytest.raises(DataError, match=r"column 'level_0' must hold numbers; row 0 has '.'\. .* with.* id="):
         load(list("ab") * 20, list("cd") * 20)
+
+
+@pytest.mark.parametrize("least", [0, 1 << 20])
+def test_a_zone_that_is_none(tmp_path, monkeypatch, least):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(tables, "LARGE_BYTES", least)
+    times = pa.array([60 * 10**6 * i for i in range(9)], pa.timestamp("us", "Mars/Phobos"))
+    parquet.write_table(pa.table({"time": times, "a": np.arange(9.0)}), tmp_path / "a.parquet")
+    with pytest.raises(DataError) as caught:
+        load_any(tmp_path / "a.parquet")
+    assert str(caught.value).endswith(
+        "a.parquet: cannot be read as Parquet: its times are of the zone 'Mars/Phobos', which is not known"
+    )

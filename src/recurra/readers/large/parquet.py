@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recurra.errors import DataError
 from recurra.readers.arrow.parquet_file import arrow_cells, open_parquet
 from recurra.readers.large.filling import Filling, NotPlainError
 from recurra.readers.tables.columns import Columns
@@ -41,8 +42,11 @@ def read(path: Path, apart: Sequence[str]) -> Columns | None:
         return None
     found = filling.columns()
     if others:
-        table = file.read(columns=[stored[j] for j in others])
-        found |= {j: arrow_cells(column) for j, column in zip(others, table.columns, strict=True)}
+        try:
+            table = file.read(columns=[stored[j] for j in others])
+            found |= {j: arrow_cells(column) for j, column in zip(others, table.columns, strict=True)}
+        except (ArithmeticError, ValueError, OSError) as error:  # pyarrow's own derive from these
+            raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     return Columns(
         str(path),
         names,
