@@ -29,7 +29,8 @@ def read(path: Path, apart: Sequence[str]) -> Columns | None:
     """
     file, called = open_parquet(path)
     stored, names = list(called), list(called.values())
-    kinds = [_kind(file.schema_arrow.field(own).type, name.lower() in apart) for own, name in called.items()]
+    schema = file.schema_arrow  # made anew at every access, of all columns
+    kinds = [_kind(schema.field(own).type, name.lower() in apart) for own, name in called.items()]
     numbers = [j for j, kind in enumerate(kinds) if kind == "number"]
     words = [j for j, kind in enumerate(kinds) if kind == "words"]
     others = [j for j, kind in enumerate(kinds) if kind == "other"]
