@@ -1,3 +1,4 @@
+import time
 import zipfile
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from recurra.errors import DataError, MissingDataError, ShapeError
-from recurra.readers.arrays import from_arrays, read_arrays
+from recurra.readers.arrays import from_arrays, load, read_arrays
 
 
 def message(kind, *args, **kwargs):
@@ -223,3 +224,17 @@ def test_an_array_that_stands_there_twice_is_refused(tmp_path):
     with zipfile.ZipFile(path, "a") as out, pytest.warns(UserWarning, match="Duplicate name"):
         out.writestr("X.npy", out.read("X.npy"))
     assert "it has two arrays 'X.npy'" in message(DataError, path)
+
+
+def test_the_time_for_many_arrays_does_not_grow_with_their_square(tmp_path):
+    path = tmp_path / "many.npz"
+    np.savez(path, *[np.zeros((1, 1))] * 15_000)
+    load(path)  # imports and caches of the system
+    begun = time.process_time()
+    load(path)
+    alone = time.process_time() - begun
+    begun = time.process_time()
+    assert len(read_arrays(path)) == 15_000
+    assert (
+        time.process_time() - begun < 2 * alone
+    )  # 1.1 times, and 2.8 times where every name was sought in a list of all

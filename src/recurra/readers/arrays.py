@@ -269,8 +269,9 @@ def read_arrays(path: Path, *, labels: Any = None, **words: Any) -> Dataset:
     if path.suffix.lower() == ".npy":
         return from_arrays(arrays["X"], labels, who=str(path), **words)
     single = {int(m.group(2)): name for name in arrays if (m := _ONE_EACH.match(name))}
+    expected = {*_KNOWN, *single.values()}
     for name in arrays:
-        if name not in _KNOWN and name not in single.values():
+        if name not in expected:
             raise DataError(
                 f"{path}: has an array {name!r}; known are {listing(_KNOWN)}, or one array per sequence as "
                 "x0, x1, ..."

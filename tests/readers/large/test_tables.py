@@ -251,8 +251,8 @@ def test_the_time_for_many_columns_does_not_grow_with_their_square(tmp_path):
     from pyarrow import parquet
 
     path = tmp_path / "a.parquet"
-    parquet.write_table(pa.table({f"c{i}": np.arange(2.0) for i in range(3000)}), path)
+    parquet.write_table(pa.table({f"c{i}": np.arange(2.0) for i in range(6000)}), path)
     begun = time.process_time()
     data = load_any(path)
-    assert data.lengths.tolist() == [3000, 3000]
-    assert time.process_time() - begun < 4  # 0.3 s, and 8 s where the schema was made for every column
+    assert data.lengths.tolist() == [6000, 6000]
+    assert time.process_time() - begun < 10  # 1 s, and 30 s where the schema was made for every column
