@@ -3,7 +3,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from recurra.errors import UsageError
+from recurra.datasets.loading import load_any
+from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
 
 
@@ -152,3 +153,17 @@ def test_a_notebook_shows_counts_classes_and_the_first_records():
 )
 def test_a_notebook_shows_every_kind_of_data(data):
     assert repr(data) in "".join(ElementTree.fromstring(data._repr_html_()).itertext())
+
+
+@pytest.mark.parametrize("rate", [0, -5.0, float("nan"), float("inf"), 1e300, 1e-300, "5", True, [5.0]])
+def test_a_sample_rate_is_a_number_time_can_be_counted_with(rate, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n2\n")
+    for make in (
+        lambda: Record(np.zeros((2, 1)), name="r", sample_rate_hz=rate),
+        lambda: load_any(tmp_path / "a.csv", sample_rate_hz=rate),
+        lambda: load_any([np.zeros((2, 1))], sample_rate_hz=rate),
+    ):
+        with pytest.raises(
+            DataError, match=r"^\S+: the sample rate must be a number of steps a second, from 1e-12 to"
+        ):
+            make()

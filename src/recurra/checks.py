@@ -81,6 +81,26 @@ def check_number(
         raise UsageError(f"{who}: {word} must be {rule}; got {value!r}.")
 
 
+# Steps a second, from one in 30,000 years to one a picosecond: beyond that a file was misread.
+SLOWEST_HZ, FASTEST_HZ = 1e-12, 1e12
+
+
+def check_sample_rate(who: str, rate: Any) -> None:
+    """Raise DataError unless a sample rate is None or a number above 0 that time can be counted with."""
+    number = isinstance(rate, int | float | np.integer | np.floating) and not isinstance(rate, bool)
+    if rate is not None and not (number and SLOWEST_HZ <= rate <= FASTEST_HZ):
+        raise DataError(
+            f"{who}: the sample rate must be a number of steps a second, from {SLOWEST_HZ:g} to {FASTEST_HZ:g}; got "
+            f"{shortened(rate)}. Correct it, or leave it out."
+        )
+
+
+def shortened(value: object, limit: int = 60) -> str:
+    """Return how a value is written, cut where it is long."""
+    written = " ".join(repr(value).split())
+    return written if len(written) <= limit else written[: limit - 3] + "..."
+
+
 def check_values(who: str, values: Mapping[str, Any], options: "Mapping[str, Option]") -> None:
     """Raise UsageError at the first value that is out of the range of the option of its name; other names are passed by."""
     for name, value in values.items():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.array_summaries import Findings
-from recurra.checks import check_number, counted
+from recurra.checks import check_number, check_sample_rate, counted
 from recurra.errors import UsageError
 
 # Whole numbers as labels are questioned where there are more of them than this, with fewer sequences of each than that.
@@ -65,6 +65,10 @@ class Record:
     known: Any = None
     static: Any = None
     stamps: Any = None
+
+    def __post_init__(self) -> None:
+        if self.sample_rate_hz is not None:
+            check_sample_rate(self.name or "a sequence", self.sample_rate_hz)
 
     @property
     def length(self) -> int:

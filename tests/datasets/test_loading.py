@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import recurra
-from recurra.errors import MissingDataError, UsageError
+from recurra.errors import DataError, MissingDataError, UsageError
 
 
 def message(kind, *args, **words):
@@ -73,3 +73,22 @@ def test_words_that_do_not_apply(tmp_path):
     assert message(UsageError, recurra.load([np.zeros((2, 1))]), id="x").endswith(
         "to a Dataset, which is read already; it takes no words."
     )
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        ".csv", ".tsv", ".txt", ".parquet", ".npy", ".npz", ".ts", ".arff", ".conll", ".wav", ".edf", ".mat", ".hea", ".zip",
+        ".png", ".mp4",
+    ],
+)  # fmt: skip
+def test_a_link_to_what_never_ends_is_not_read(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.symlink_to("/dev/zero")
+    assert message(DataError, path) == f"{path}: is a device, which is not read. Give a file."
+
+
+def test_files_named_beside_the_data_are_no_devices(tmp_path):
+    (tmp_path / "a.txt").write_text("good\nbad\n")
+    (tmp_path / "y.txt").symlink_to("/dev/zero")
+    assert message(DataError, tmp_path / "a.txt", labels=tmp_path / "y.txt").endswith("Give a file.")

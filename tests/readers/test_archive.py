@@ -98,3 +98,23 @@ def test_arrays_and_records_inside(tmp_path):
     data = recurra.load(packed(tmp_path / "d.zip", {"r1.hea": header, "r1.dat": bytes(100)}))
     assert data.lengths.tolist() == [50]
     assert recurra.load(packed(tmp_path / "e.zip", {"a.npy": buffer.getvalue()}))[0].values.shape == (5, 2)
+
+
+def test_a_file_that_stands_there_twice_is_refused(tmp_path):
+    path = tmp_path / "d.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("a.csv", TABLE)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            out.writestr("a.csv", "x,y\n9,9\n")
+    said = message(lambda: recurra.load(path), DataError)
+    assert said.endswith("holds 'a.csv' twice, and which of them counts is not known. Leave one out.")
+
+
+def test_a_file_locked_by_a_password(tmp_path):
+    path = packed(tmp_path / "d.zip", {"a.csv": TABLE})
+    data = bytearray(path.read_bytes())
+    for begin, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(begin) + at] |= 1
+    path.write_bytes(data)
+    said = message(lambda: recurra.load(path), DataError)
+    assert said.endswith("'a.csv' is locked by a password. Unpack it, and give the folder.")

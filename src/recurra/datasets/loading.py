@@ -14,6 +14,7 @@ from recurra.datasets.fetch import cache_folder
 from recurra.errors import MissingDataError, RecurraError, UsageError
 from recurra.readers import archive, arff, arrays, ts
 from recurra.readers.clips import clip_folders, video
+from recurra.readers.files.encodings import check_no_device
 from recurra.readers.folder import FILE_SUFFIXES, read_folder
 from recurra.readers.large.many import ON_DISK, files_of, read_tables
 from recurra.readers.large.tables import read_table
@@ -120,6 +121,7 @@ def _load_path(path: Path, words: dict[str, Any], keep: dict[str, Any]) -> Datas
             function = clip_folders.read_clips if media == "clips" else clip_folders.read_images
             return _with_words(function, path, words, f"{path}, a folder of {media}")
         return read_folder(path, TableOptions.from_dict({**words, **keep}, who=str(path)))
+    check_no_device(path)
     suffix = path.suffix.lower()
     if suffix in video.SUFFIXES:
         refuse(words, [], f"{path}, a video file")

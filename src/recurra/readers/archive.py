@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -66,6 +67,14 @@ def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     """Refuse what claims too much, before anything is unpacked."""
     if len(members) > LIMIT_FILES:
         raise DataError(f"{path}: holds {len(members):,} files; at most {LIMIT_FILES:,} are read.")
+    locked = next((member.filename for member in members if member.flag_bits & 1), None)
+    if locked is not None:
+        raise DataError(f"{path}: {locked!r} is locked by a password. Unpack it, and give the folder.")
+    twice = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{path}: holds {twice[0]!r} twice, and which of them counts is not known. Leave one out."
+        )
     packed = sum(member.compress_size for member in members)
     Unfolding(path, packed).add(sum(member.file_size for member in members))
 

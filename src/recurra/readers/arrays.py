@@ -5,13 +5,13 @@ import re
 import tokenize
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recurra.checks import did_you_mean, listing
+from recurra.checks import check_sample_rate, check_whole_characters, did_you_mean, listing, shortened
 from recurra.errors import DataError, MissingDataError, ShapeError
 from recurra.plain_arrays import (
     PADDING,
@@ -27,7 +27,7 @@ from recurra.records import Dataset, Record
 SUFFIXES = (".npy", ".npz")
 
 _KNOWN = ("X", "lengths", "y", "groups", "names", "channel_names", "sample_rate_hz", "part")
-_ONE_EACH = re.compile(r"(x|arr_)(\d+)\Z")
+_ONE_EACH = re.compile(r"(x|arr_)([0-9]{1,18})\Z")
 
 
 def from_arrays(
@@ -84,12 +84,15 @@ def from_arrays(
         kind = "text"
     else:
         sequences, labels = _cut(X, labels, lengths, who)
-        sequences = _checked(sequences, names, channel_names, who)
         kind = "sequence"
     if not sequences:
         raise DataError(f"{who}: holds no sequence; at least one is needed.")
+    check_sample_rate(who, sample_rate_hz)
     columns = {"labels": labels, "groups": groups, "names": names, "parts": parts}
     each = {word: _one_each(word, given, len(sequences), who) for word, given in columns.items()}
+    names = None if names is None else each["names"]
+    if kind == "sequence":
+        sequences = _checked(sequences, names, channel_names, who)
     if labels is not None:
         _check_labels(each["labels"], who)
     records = [
@@ -121,6 +124,10 @@ def _checked(
     arrays = [as_sequence(values, index=i, names=names, who=who) for i, values in enumerate(sequences)]
     if arrays:
         channels = check_same_channels(arrays, names=names, who=who)
+        if channel_names is not None and not _are_names(channel_names):
+            raise DataError(
+                f"{who}: channel_names must be a list of texts, one per channel; got {shortened(channel_names)}."
+            )
         if channel_names is not None and len(channel_names) != channels:
             raise ShapeError(
                 f"{who}: channel_names must have one name per channel: {channels}; got {len(channel_names)}."
@@ -131,8 +138,25 @@ def _checked(
     return arrays
 
 
+def _are_names(names: Any) -> bool:
+    """Whether these are several names, and not one text, one number or lists of names."""
+    if isinstance(names, str | bytes | Mapping) or not isinstance(names, Iterable):
+        return False
+    return all(isinstance(name, str | int | float | np.generic) for name in names)
+
+
 def _check_labels(labels: Sequence[Any], who: str) -> None:
-    """Raise DataError at a label that is missing where others are not."""
+    """Raise DataError at a label that is missing where others are not, or that nothing can be learned from."""
+    for index, label in enumerate(labels):
+        if isinstance(label, str):
+            check_whole_characters(label, who, f"the label of sequence {index}")
+        elif (
+            isinstance(label, complex | np.complexfloating)
+            or getattr(label, "dtype", np.dtype(int)).kind == "c"
+        ):
+            raise DataError(
+                f"{who}: the label of sequence {index} is a complex number; give a number or a text."
+            )
     if _all_missing(labels):
         return
     for index, label in enumerate(labels):
@@ -215,6 +239,14 @@ def _lengths(lengths: Any, who: str) -> np.ndarray:
 def _one_each(word: str, given: Any, count: int, who: str) -> list[Any]:
     if given is None:
         return [None] * count
+    single = (
+        isinstance(given, str | bytes) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0
+    )
+    if single or (word != "labels" and isinstance(given, np.ndarray) and given.ndim > 1):
+        raise ShapeError(
+            f"{who}: {word} must have one entry per sequence: {count}; got "
+            f"{f'an array of shape {given.shape}' if isinstance(given, np.ndarray) else shortened(given)}."
+        )
     items = list(given)
     if len(items) != count:
         raise ShapeError(f"{who}: {word} must have one entry per sequence: {count}; got {len(items)}.")
@@ -237,8 +269,9 @@ def read_arrays(path: Path, *, labels: Any = None, **words: Any) -> Dataset:
     if path.suffix.lower() == ".npy":
         return from_arrays(arrays["X"], labels, who=str(path), **words)
     single = {int(m.group(2)): name for name in arrays if (m := _ONE_EACH.match(name))}
+    expected = {*_KNOWN, *single.values()}
     for name in arrays:
-        if name not in _KNOWN and name not in single.values():
+        if name not in expected:
             raise DataError(
                 f"{path}: has an array {name!r}; known are {listing(_KNOWN)}, or one array per sequence as "
                 "x0, x1, ..."
@@ -261,8 +294,10 @@ def read_arrays(path: Path, *, labels: Any = None, **words: Any) -> Dataset:
         "parts": arrays.get("part"),
         "lengths": arrays.get("lengths"),
         "channel_names": arrays["channel_names"].tolist() if "channel_names" in arrays else None,
-        "sample_rate_hz": float(arrays["sample_rate_hz"]) if "sample_rate_hz" in arrays else None,
+        "sample_rate_hz": arrays["sample_rate_hz"].tolist() if "sample_rate_hz" in arrays else None,
     }
+    if isinstance(found["sample_rate_hz"], list) and arrays["sample_rate_hz"].size == 1:
+        found["sample_rate_hz"] = arrays["sample_rate_hz"].item()
     found |= {word: value for word, value in {"labels": labels, **words}.items() if value is not None}
     X = arrays["X"] if "X" in arrays else [arrays[single[i]] for i in sorted(single)]
     return from_arrays(X, who=str(path), **found)
@@ -281,7 +316,10 @@ def load(path: Path) -> dict[str, np.ndarray]:
                     raise ValueError("it does not begin like one")
             # Mapping compares the size the header claims with the bytes there are, before anything is
             # allocated.
-            return {"X": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            if mapped.size and not mapped.nbytes:  # as many as the header says, in no byte
+                raise ValueError(f"{mapped.dtype} is no number")
+            return {"X": np.array(mapped)}
         _check_members(path)
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -309,6 +347,9 @@ def _check_members(path: Path) -> None:
         members = archive.infolist()
         unfolding = Unfolding(path, sum(member.compress_size for member in members), advice=advice)
         unfolding.add(sum(member.file_size for member in members))
+        twice = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
+        if twice:
+            raise ValueError(f"it has two arrays {twice[0]!r}")
         for member in members:
             if not member.filename.endswith(".npy"):
                 continue

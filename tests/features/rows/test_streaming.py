@@ -84,6 +84,8 @@ def test_a_stateless_chain_says_so():
         ),
         ({"1.last": np.zeros(3, np.int64)}, "must hold float64 .* got int64"),
         ({"1.last": np.full(3, np.nan)}, "the array '1.last' holds NaN."),
+        ({"1.last": np.full(3, np.inf)}, "the array '1.last' holds infinity."),
+        ({"1.last": np.full(3, -np.inf)}, "the array '1.last' holds infinity."),
     ],
 )
 def test_a_state_that_does_not_fit(state, text):

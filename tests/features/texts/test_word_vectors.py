@@ -69,3 +69,19 @@ def test_rows_are_scaled_over_the_training_words_and_zero_where_there_is_none():
     np.testing.assert_allclose(rows, [[0, 0], [-1, 0], [1, 0], [3, 8], [0, 0]])
     assert found == {"words": 3, "with_vector": 2}
     assert "none of the 1 word " in message(lambda: scaled_rows(words, ["x"], ["x"]))
+
+
+def test_an_array_that_claims_what_it_has_not(tmp_path):
+    head = b"{'descr':'<f4','fortran_order':False,'shape':(9999999999,100)}"
+    (tmp_path / "v.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + b"\0" * 16
+    )
+    (tmp_path / "w.txt").write_text("a\nb\n")
+    assert "v.npy: cannot be read as numpy arrays: " in message(
+        lambda: WordVectors.load(tmp_path / "v.npy", words=tmp_path / "w.txt"), DataError
+    )
+    np.save(tmp_path / "v.npy", np.eye(2))
+    (tmp_path / "w.txt").write_bytes(b"a\n\xff\n")
+    assert "w.txt: is not utf-8 text" in message(
+        lambda: WordVectors.load(tmp_path / "v.npy", words=tmp_path / "w.txt"), DataError
+    )

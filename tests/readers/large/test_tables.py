@@ -1,5 +1,7 @@
 """Large tables say what the reader of text says: the same records and notes, or the same sentence."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -227,3 +229,30 @@ def test_levels_of_an_index_without_a_name(stored, order, tmp_path):
     assert f"{who}: 2 levels of the index hold times and have no name, so which" in str(caught.value)
     with pytest.raises(DataError, match=r"column 'level_0' must hold numbers; row 0 has '.'\. .* with.* id="):
         load(list("ab") * 20, list("cd") * 20)
+
+
+@pytest.mark.parametrize("least", [0, 1 << 20])
+def test_a_zone_that_is_none(tmp_path, monkeypatch, least):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(tables, "LARGE_BYTES", least)
+    times = pa.array([60 * 10**6 * i for i in range(9)], pa.timestamp("us", "Mars/Phobos"))
+    parquet.write_table(pa.table({"time": times, "a": np.arange(9.0)}), tmp_path / "a.parquet")
+    with pytest.raises(DataError) as caught:
+        load_any(tmp_path / "a.parquet")
+    assert str(caught.value).endswith(
+        "a.parquet: cannot be read as Parquet: its times are of the zone 'Mars/Phobos', which is not known"
+    )
+
+
+def test_the_time_for_many_columns_does_not_grow_with_their_square(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({f"c{i}": np.arange(2.0) for i in range(6000)}), path)
+    begun = time.process_time()
+    data = load_any(path)
+    assert data.lengths.tolist() == [6000, 6000]
+    assert time.process_time() - begun < 10  # 1 s, and 30 s where the schema was made for every column

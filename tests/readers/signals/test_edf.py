@@ -168,3 +168,42 @@ def test_signals_of_one_name_and_different_rates_can_be_chosen_as_they_are_told(
     said = message(lambda: read_edf(tmp_path / "a.edf"), DataError)
     assert "'EMG (1)' at 100 Hz, 'EMG (2)' at 200 Hz. Choose some with channels=" in said
     assert read_edf(tmp_path / "a.edf", channels=["EMG (2)"]).sample_rate_hz == 200
+
+
+def lies(path, *, at, field):
+    """Write a whole EDF file of one signal, then one field of its header."""
+    write(path, waves()[:, :1].T, rates=(100,))
+    data = bytearray(path.read_bytes())
+    data[at : at + 8] = field.ljust(8).encode()
+    path.write_bytes(data)
+
+
+# Where the header of a signal and its annotations says its own length, that of a record, and the lowest value.
+OWN_LENGTH, SECONDS, LOWEST = 184, 244, 256 + 104 * 2
+
+
+@pytest.mark.parametrize(
+    ("at", "field", "said"),
+    [
+        (OWN_LENGTH, "0", "header says that it has 0 bytes; with 2 signals it takes 768"),
+        (OWN_LENGTH, "99999999", "header says that it has 99,999,999 bytes"),
+        (SECONDS, "0", "a data record lasts 0 seconds"),
+        (SECONDS, "-1", "a data record lasts -1 seconds"),
+        (SECONDS, "nan", "a data record lasts nan seconds"),
+        (SECONDS, "1e-300", "sample rate must be a number of steps a second"),
+        (SECONDS, "1e300", "sample rate must be a number of steps a second"),
+        (LOWEST, "nan", "its header gives 'lead 1' a range of nan to 2; both ends must be finite"),
+    ],
+)
+def test_a_header_that_lies(tmp_path, at, field, said):
+    path = tmp_path / "a.edf"
+    lies(path, at=at, field=field)
+    assert said in message(lambda: recurra.load(path), DataError)
+
+
+def test_a_range_of_one_value_is_told(tmp_path):
+    lies(tmp_path / "a.edf", at=LOWEST, field="2")
+    (note,) = (note for note in recurra.load(tmp_path / "a.edf").notes if "range" in note)
+    assert note.endswith(
+        "its header gives 'lead 1' a range of one value, so the numbers are those that were stored, in no unit."
+    )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 import recurra
 from recurra.errors import DataError
@@ -267,3 +268,17 @@ def test_texts_in_cells_of_their_own_are_labels_of_whole_sequences(tmp_path):
     labels = cells_of([cells_of([text]) for text in told])
     savemat(tmp_path / "a.mat", {"X": cells_of([waves(steps=20)] * 9), "labels": labels})
     assert recurra.load(tmp_path / "a.mat").y.tolist() == told
+
+
+@pytest.mark.parametrize("rate", [0.0, -5.0, np.nan, np.inf, 1e300])
+def test_a_rate_that_is_none(tmp_path, rate):
+    savemat(tmp_path / "a.mat", {"X": waves(), "fs": rate})
+    assert "a.mat: fs: the sample rate must be a number of steps a second" in message(
+        lambda: recurra.load(tmp_path / "a.mat"), DataError
+    )
+
+
+def test_a_sparse_matrix_is_refused(tmp_path):
+    savemat(tmp_path / "a.mat", {"X": csc_matrix((2**30, 200))})  # 2 TB as a full one
+    said = message(lambda: recurra.load(tmp_path / "a.mat"), DataError)
+    assert said.endswith("X is a sparse matrix, which is not read. In MATLAB, save full(X).")

@@ -187,3 +187,50 @@ def test_a_run_that_was_to_replace_one_that_is_gone_is_not_taken_for_the_next(tm
         run.write_json("config.json", {"task": "classify"})
     assert ownership.unfinished(folder).path == folder
     assert not left.exists()
+
+
+ODD = [None, -1, "zz", [], {}, [1, "a", None], 1.5, True, "a\0b", 10**400]
+
+
+@pytest.mark.parametrize(
+    ("key", "takes"),
+    [
+        ("data", [None, "zz", "a\0b"]),
+        ("data_words", [{}]),
+        ("words", [{}]),
+        ("beside", [{}]),
+        ("seed", [10**400]),
+        ("n_test", [10**400]),
+        ("test", [None, -1, "zz", 1.5, "a\0b", 10**400]),
+        ("kind", ["zz", "a\0b"]),
+        ("python_words", [[]]),
+        ("channel_names", [None, []]),
+    ],
+)
+def test_a_config_is_input_like_any_other(tmp_path, key, takes):
+    path = tmp_path / "config.json"
+    for value in ODD:
+        path.write_text(json.dumps({"recurra": "0.1.0", key: value}))
+        if any(type(value) is type(other) and value == other for other in takes):
+            assert RunFolder(tmp_path).config()[key] == value
+            continue
+        with pytest.raises(StoreError) as caught:
+            RunFolder(tmp_path).config()
+        assert str(caught.value).startswith(f"{path}: is damaged: {key!r} must be ")
+        assert len(str(caught.value)) < len(str(path)) + 200
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.jsonl"])
+def test_a_run_whose_files_never_end_is_refused(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match="is a device, not a"):
+        {"config.json": RunFolder.config, "metrics.json": RunFolder.metrics}.get(name, RunFolder.history)(
+            RunFolder(tmp_path)
+        )
+
+
+def test_damaged_lines_of_a_history_are_left_out(tmp_path):
+    (tmp_path / "history.jsonl").write_bytes(
+        b'{"epoch": 1}\n\xff\xfe\n[]\n5\nnull\n' + b"[" * 100_000 + b'\n{"epoch": 2}\n{"epo'
+    )
+    assert RunFolder(tmp_path).history() == [{"epoch": 1}, {"epoch": 2}]

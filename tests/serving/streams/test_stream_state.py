@@ -93,6 +93,15 @@ def made_up(change):
             lambda m, a: a.update({"network.pool.mass": np.array(np.nan, np.float32)}),
             "stream state, network: the array 'pool.mass' holds NaN.",
         ),
+        *(
+            (
+                lambda m, a, name=name, bad=bad: a.update(
+                    {f"network.{name}": np.full_like(a[f"network.{name}"], bad)}
+                ),
+                f"stream state, network: the array {name!r} holds infinity.",
+            )
+            for name, bad in (("h", np.inf), ("h", -np.inf), ("pool.mass", np.inf), ("pool.total", np.inf))
+        ),
         (
             lambda m, a: a.update({"network.pool.count": np.array(-3)}),
             "stream state, network: the array 'pool.count' holds a negative count.",

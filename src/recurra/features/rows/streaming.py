@@ -160,7 +160,10 @@ class ChainStream:
 
 
 def check_state(found: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], who: str) -> None:
-    """Raise StoreError unless names and shapes agree, kinds too, and no number is NaN."""
+    """Raise StoreError unless names and shapes agree, kinds too, and no number is NaN or infinite.
+
+    Poolings alone hold -inf, the greatest of no number yet.
+    """
     if set(found) != set(own):
         odd = min(set(found) ^ set(own))
         raise StoreError(f"{who}: the array {odd!r} is {'missing' if odd in own else 'not known here'}.")
@@ -173,3 +176,6 @@ def check_state(found: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], 
             )
         if given.dtype.kind == "f" and np.isnan(given).any():
             raise StoreError(f"{who}: the array {name!r} holds NaN.")
+        infinite = given[np.isinf(given)] if given.dtype.kind == "f" else np.empty(0)
+        if infinite.size and not ("pool" in name and (infinite < 0).all()):
+            raise StoreError(f"{who}: the array {name!r} holds infinity.")

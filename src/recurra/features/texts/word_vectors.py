@@ -10,6 +10,8 @@ import numpy as np
 
 from recurra.checks import check_number, counted, did_you_mean, listing
 from recurra.errors import DataError, MissingDataError, UsageError
+from recurra.readers.arrays import load
+from recurra.readers.files.encodings import read_text
 
 GLOVE = "glove-6b-50d"
 
@@ -146,8 +148,8 @@ class WordVectors:
 def _from_array(path: Path, words: Any) -> WordVectors:
     if words is None:
         raise UsageError(f"WordVectors.load: {path} needs words=, the file with a word a line.")
-    names = Path(words).read_text(encoding="utf-8").split("\n")
-    return WordVectors(names[:-1] if names[-1] == "" else names, np.load(path, allow_pickle=False))
+    names = read_text(Path(words)).split("\n")
+    return WordVectors(names[:-1] if names[-1] == "" else names, load(path)["X"])
 
 
 def _from_lines(path: Path, stream: IO[str]) -> WordVectors:

@@ -114,8 +114,20 @@ def unnamed_levels(
 
 
 def arrow_cells(column: Any) -> np.ndarray:
-    """Return a column of Arrow; times with a zone as objects, which keep it."""
-    if getattr(column.type, "tz", None):
+    """Return a column of Arrow; times with a zone as objects, which keep it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such zone.
+    """
+    if zone := getattr(column.type, "tz", None):
+        from pyarrow import lib
+
+        try:
+            lib.string_to_tzinfo(zone)
+        except (ValueError, LookupError):
+            raise ValueError(f"its times are of the zone {zone!r}, which is not known") from None
         return np.array(column.to_pylist(), dtype=object)
     return np.asarray(column.to_numpy())
 

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import re
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,24 @@ def read_text(path: Path, *, encoding: str = "utf-8") -> str:
         If it is empty, binary, or not in this encoding.
     """
     try:
+        check_no_device(path)
         data = path.read_bytes()
     except FileNotFoundError:
         raise MissingDataError(f"{path}: there is no such file.") from None
     return decode(data, who=str(path), encoding=encoding)
+
+
+def check_no_device(path: Path) -> None:
+    """Raise DataError at a device, or a link to one: ``/dev/zero`` never ends.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise DataError(f"{path}: is a device, which is not read. Give a file.")
 
 
 def decode(data: bytes, *, who: str, encoding: str = "utf-8") -> str:

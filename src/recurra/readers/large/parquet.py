@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recurra.errors import DataError
 from recurra.readers.arrow.parquet_file import arrow_cells, open_parquet
 from recurra.readers.large.filling import Filling, NotPlainError
 from recurra.readers.tables.columns import Columns
@@ -28,7 +29,8 @@ def read(path: Path, apart: Sequence[str]) -> Columns | None:
     """
     file, called = open_parquet(path)
     stored, names = list(called), list(called.values())
-    kinds = [_kind(file.schema_arrow.field(own).type, name.lower() in apart) for own, name in called.items()]
+    schema = file.schema_arrow  # made anew at every access, of all columns
+    kinds = [_kind(schema.field(own).type, name.lower() in apart) for own, name in called.items()]
     numbers = [j for j, kind in enumerate(kinds) if kind == "number"]
     words = [j for j, kind in enumerate(kinds) if kind == "words"]
     others = [j for j, kind in enumerate(kinds) if kind == "other"]
@@ -41,8 +43,11 @@ def read(path: Path, apart: Sequence[str]) -> Columns | None:
         return None
     found = filling.columns()
     if others:
-        table = file.read(columns=[stored[j] for j in others])
-        found |= {j: arrow_cells(column) for j, column in zip(others, table.columns, strict=True)}
+        try:
+            table = file.read(columns=[stored[j] for j in others])
+            found |= {j: arrow_cells(column) for j, column in zip(others, table.columns, strict=True)}
+        except (ArithmeticError, ValueError, OSError) as error:  # pyarrow's own derive from these
+            raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     return Columns(
         str(path),
         names,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import listing, missing_extra
+from recurra.checks import check_sample_rate, counted, listing, missing_extra
 from recurra.errors import DataError
 from recurra.readers.signals.recording import Event, Recording, cut_short, first_bytes, named_apart, resample
 
@@ -67,7 +67,7 @@ def read_edf(
                 events = _without_gaps(events, _record_starts(path), float(file.data_record_duration))
     except DataError:
         raise
-    except (ValueError, IndexError, KeyError, OverflowError, OSError) as error:
+    except (ValueError, IndexError, KeyError, ArithmeticError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: cannot be read as EDF: {reason}. It may be damaged.") from None
     rate = float(resample_hz or signals[0].sampling_frequency)
@@ -82,6 +82,7 @@ def _chosen(
     if not signals:
         raise DataError(f"{path}: holds no signal, only annotations.")
     names, notes = named_apart([str(signal.label) for signal in signals], str(path))
+    notes += _uncalibrated(signals, names, path)
     if not channels:
         return signals, names, notes
     absent = [name for name in channels if name not in names]
@@ -90,9 +91,31 @@ def _chosen(
     return [signals[names.index(name)] for name in channels], list(channels), notes
 
 
+def _uncalibrated(signals: list[Any], names: Sequence[str], path: Path) -> tuple[str, ...]:
+    """Say which signals have no range to calibrate by, and refuse a range that is none."""
+    without = []
+    for signal, name in zip(signals, names, strict=True):
+        lowest, highest = map(float, signal.physical_range)
+        if not (np.isfinite(lowest) and np.isfinite(highest)):
+            raise DataError(
+                f"{path}: its header gives {name!r} a range of {lowest:g} to {highest:g}; both ends must be finite. "
+                "It may be damaged."
+            )
+        if lowest == highest or signal.digital_min == signal.digital_max:
+            without.append(name)
+    if not without:
+        return ()
+    return (
+        f"{path}: its header gives {listing(without)} a range of one value, so the numbers are those that were stored, in "
+        "no unit.",
+    )
+
+
 def _columns(signals: list[Any], names: Sequence[str], resample_hz: float | None, path: Path) -> np.ndarray:
     """Return the signals side by side, (time, channels), at one rate."""
     rates = [float(signal.sampling_frequency) for signal in signals]
+    for rate in rates:
+        check_sample_rate(str(path), rate)
     if resample_hz is None and len(set(rates)) > 1:
         shown = ", ".join(
             f"{name!r} at {rate:g} Hz" for name, rate in list(zip(names, rates, strict=True))[:4]
@@ -154,7 +177,8 @@ def _check_size(path: Path) -> None:
     """Compare what the header promises with the bytes there are, before anything is read."""
     head = first_bytes(path, _HEADER)
     try:
-        signals, records = int(head[252:256]), int(head[236:244])
+        signals, records, told = int(head[252:256]), int(head[236:244]), int(head[184:192])
+        seconds = float(head[244:252])
         with path.open("rb") as stream:
             stream.seek(_HEADER + 216 * signals)
             counts = [int(stream.read(8)) for _ in range(signals)]
@@ -169,6 +193,15 @@ def _check_size(path: Path) -> None:
     width = 3 if path.suffix.lower() == ".bdf" else 2
     size, header = path.stat().st_size, _HEADER * (1 + signals)
     promised = header + max(records, 0) * width * sum(counts)
+    if not seconds > 0:
+        raise DataError(
+            f"{path}: its header says that a data record lasts {seconds:g} seconds. It may be damaged."
+        )
+    if told != header:
+        raise DataError(
+            f"{path}: its header says that it has {told:,} bytes; with {counted(signals, 'signal')} it takes {header:,}. "
+            "It may be damaged."
+        )
     if size < promised:
         raise cut_short(path, promised, size, "bytes")
     if records < 1 and size < header + width * sum(counts):

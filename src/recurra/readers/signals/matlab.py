@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from recurra.checks import counted, listing, missing_extra
+from recurra.checks import check_sample_rate, counted, listing, missing_extra
 from recurra.errors import DataError
 from recurra.readers.files.unpacked_size import Unfolding
 from recurra.readers.signals.recording import Recording, first_bytes, turned
@@ -76,7 +76,7 @@ def read_mat(path: Path, *, label: str | None = None, channels_first: bool = Fal
     given = variables.pop(label, None) if label else None
     if label and given is None:
         raise DataError(f"{path}: has no variable {label!r}; it has {listing(variables)}.")
-    rate = _rate(variables)
+    rate = _rate(variables, path)
     usual = "" if label else _usual_labels(variables, channels_first)
     found_labels = variables.pop(usual) if usual else None
     if label is None and usual:
@@ -147,12 +147,14 @@ def _holds_signals(value: Any) -> bool:
     return _numeric(value) if isinstance(value, list) else value.ndim == 2 and value.size > 1
 
 
-def _rate(variables: dict[str, Any]) -> float | None:
+def _rate(variables: dict[str, Any], path: Path) -> float | None:
     for name in list(variables):
         value = variables[name]
         if name.lower() in RATES and isinstance(value, np.ndarray) and value.size == 1:
             del variables[name]
-            return float(value.reshape(()))
+            rate = float(value.reshape(()))
+            check_sample_rate(f"{path}: {name}", rate)
+            return rate
     return None
 
 
@@ -276,6 +278,10 @@ def _plain(path: Path, name: str, value: Any) -> Any:
         raise DataError(
             f"{path}: {name} is an object of a MATLAB class, which is never loaded. In MATLAB, save a matrix or a cell "
             "array of matrices: cellstr(labels) for a categorical, table2array(t) for a table."
+        )
+    if hasattr(value, "toarray"):  # what it claims to be may be a million times as large as the file
+        raise DataError(
+            f"{path}: {name} is a sparse matrix, which is not read. In MATLAB, save full({name})."
         )
     array = np.asarray(value)
     if array.dtype.kind in "biuf":

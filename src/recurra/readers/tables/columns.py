@@ -506,9 +506,10 @@ def read_parquet(path: Path) -> Columns:
     file, names = open_parquet(path)
     try:
         table = file.read(columns=list(names))
+        cells = [arrow_cells(column) for column in table.columns]
     except (ArithmeticError, ValueError, OSError) as error:  # pyarrow's own derive from these
         raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return Columns(str(path), list(names.values()), [arrow_cells(column) for column in table.columns])
+    return Columns(str(path), list(names.values()), cells)
 
 
 def is_frame(source: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from recurra.checks import check_choice, did_you_mean
+from recurra.checks import check_choice, check_sample_rate, did_you_mean
 from recurra.errors import UsageError
 from recurra.options import LAYOUTS
 
@@ -213,6 +213,7 @@ class TableOptions:
         )
         told = frozenset(w for w, value in words.items() if value is not None and w != "keep_stamps")
         made = cls(**words, given=told)
+        check_sample_rate("load", made.sample_rate_hz)
         check_choice("load", "layout", made.layout, LAYOUTS)
         check_choice("load", "kind", made.kind, ["sequence", "series"])
         check_choice("load", "label_per", made.label_per, ["auto", "sequence", "step"])

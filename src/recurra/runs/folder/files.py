@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import DataError
+from recurra.checks import shortened
+from recurra.errors import DataError, StoreError
 from recurra.runs.folder.json_files import read_json
-from recurra.store import make_lasting, write_text
+from recurra.store import make_lasting, read_bytes, write_text
 
 CONFIG, HISTORY, MODEL, METRICS, REPORT, FIGURES, CHECKPOINTS, TRAINED_ON = OURS = (
     "config.json", "history.jsonl", "model.recurra", "metrics.json", "report.html", "figures", "checkpoints",
@@ -60,20 +61,22 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """Return ``config.json``; paths in it are absolute, of files that moved together with the run the new ones."""
-        return _moved(read_json(self / CONFIG), self.path)
+        config = read_json(self / CONFIG)
+        _check_config(config, self / CONFIG)
+        return _moved(config, self.path)
 
     def metrics(self) -> dict[str, Any]:
         """Return ``metrics.json``."""
         return read_json(self / METRICS)
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the rows of ``history.jsonl``; a last line that was cut is left out."""
+        """Return the rows of ``history.jsonl``; lines that are cut or damaged are left out."""
         rows = []
         with contextlib.suppress(FileNotFoundError):
-            for line in (self / HISTORY).read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):
+            for line in read_bytes(self / HISTORY, what="history").decode(errors="replace").splitlines():
+                with contextlib.suppress(ValueError, RecursionError):
                     rows.append(json.loads(line))
-        return rows
+        return [row for row in rows if isinstance(row, dict)]
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Replace a JSON file in one step."""
@@ -102,6 +105,39 @@ class RunFolder:
             except OSError as error:
                 file.truncate(before)
                 raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+_TEXT, _TEXT_OR_NONE = ("a text", str), ("a text or null", str | None)
+_COUNT, _OBJECT, _LIST = (
+    ("a whole number of at least 0", int),
+    ("a JSON object", dict),
+    ("a list of texts", list),
+)
+# What the keys of config.json hold; one that is absent is missed where it is needed.
+_KEYS: dict[str, tuple[str, Any]] = {
+    "recurra": _TEXT, "command": _TEXT, "started": _TEXT, "data": _TEXT_OR_NONE, "data_kind": _TEXT,
+    "data_words": _OBJECT, "data_summary": _OBJECT, "test": ("a text, a number or null", str | int | float | None),
+    "by": _TEXT_OR_NONE, "split": _TEXT, "n_train": _COUNT, "n_test": _COUNT, "identity": _TEXT,
+    "data_digest": _TEXT_OR_NONE, "test_digest": _TEXT_OR_NONE, "task": _TEXT, "kind": _TEXT, "estimator": _TEXT,
+    "seed": _COUNT, "words": _OBJECT, "python_words": _LIST, "params": _OBJECT,
+    "channel_names": ("a list of texts or null", list | None), "licence": _TEXT, "citation": _TEXT,
+    "versions": _OBJECT, "beside": _OBJECT,
+}  # fmt: skip
+
+
+def _check_config(config: Mapping[str, Any], path: Path) -> None:
+    """Raise StoreError at a key that holds something else than a run writes there: a run folder may be anybody's."""
+    for key, (rule, kinds) in _KEYS.items():
+        value: Any = config.get(key)
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if fits and isinstance(value, list):
+            fits = all(isinstance(name, str) for name in value)
+        if fits and kinds is int:
+            fits = value >= 0
+        if key in config and not fits:
+            raise StoreError(
+                f"{path}: is damaged: {key!r} must be {rule}; got {shortened(value)}. Use a backup."
+            )
 
 
 def _moved(config: dict[str, Any], folder: Path) -> dict[str, Any]:

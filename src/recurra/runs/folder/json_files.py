@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import MissingDataError, StoreError
+from recurra.store import read_bytes
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -20,9 +21,11 @@ def read_json(path: Path) -> dict[str, Any]:
         If it is no JSON object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path, what="JSON file").decode())
     except (FileNotFoundError, NotADirectoryError):
         raise MissingDataError(f"{path}: there is no such file.") from None
+    except StoreError:
+        raise
     except (ValueError, RecursionError) as error:
         raise StoreError(
             f"{path}: is damaged: it cannot be read as JSON ({str(error)[:80]}). Use a backup."

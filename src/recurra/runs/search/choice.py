@@ -92,9 +92,11 @@ def _read(path: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Choice, int]:
     try:
         content = json.loads(path.read_text())
         choice = Choice(int(content["trial"]), str(content["why"]))
+        if choice.trial < 0:
+            raise ValueError
         rows[choice.trial]
         return choice, int(content.get("ended", _ended(rows)))
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         raise StoreError(f"{path}: is damaged. Remove it to decide again.") from None
 
 

@@ -101,7 +101,7 @@ class Study:
         try:
             found = json.loads(path.read_text())
             differing = [name for name in about if found[name] != json.loads(json.dumps(about[name]))]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreError(f"{path}: is damaged. Begin another search with out=.") from None
         if differing:
             name = differing[0]
