@@ -1,4 +1,4 @@
-"""A share to hold out that was given and holds nothing out is refused, in every estimator that has one and by `train`."""
+"""A share to hold out that was given and holds nothing out is told of, in every estimator that has one and by `train`."""
 
 import inspect
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import recurra
-from recurra.errors import UsageError
+from recurra.errors import RecurraWarning
 from recurra.options import ESTIMATORS, options_of
 
 RNG = np.random.default_rng(0)
@@ -30,7 +30,7 @@ CASES = [
 @pytest.mark.parametrize(("estimator", "inputs", "y"), CASES, ids=lambda own: getattr(own, "__name__", ""))
 def test_too_few(estimator, inputs, y):
     says = rf"{estimator.__name__}: validation_fraction=0.3 holds nothing out of the 40 records: equal ones and groups stay"
-    with pytest.raises(UsageError, match=says):
+    with pytest.warns(RecurraWarning, match=says):
         estimator(**QUICK, validation_fraction=0.3).fit(inputs[:SHORT], y[:SHORT])
     for share, many in (
         (0.3, 120),
@@ -47,8 +47,8 @@ def test_too_few(estimator, inputs, y):
     ids=lambda own: getattr(own, "__name__", ""),
 )
 def test_one_group(estimator, inputs, y):
-    says = "holds nothing out of the 120 records in 1 group: .*or pass validation_fraction=0 to train on everything"
-    with pytest.raises(UsageError, match=says):
+    says = "holds nothing out of the 120 records in 1 group: .* as with validation_fraction=0"
+    with pytest.warns(RecurraWarning, match=says):
         estimator(**QUICK, validation_fraction=0.3).fit(inputs, y, groups=[1] * 120)
     fitted = estimator(**QUICK, validation_fraction=0.3).fit(inputs, y, groups=[i % 12 for i in range(120)])
     assert "valid_loss" in fitted.history_[0]
@@ -57,15 +57,16 @@ def test_one_group(estimator, inputs, y):
 
 def test_a_short_text_and_a_short_series():
     text = "all work and no play makes a dull boy. " * 40
-    with pytest.raises(
-        UsageError, match=r"validation_fraction=0.2 .*: fewer than 500 tokens are not enough\. Give more"
+    with pytest.warns(
+        RecurraWarning,
+        match=r"validation_fraction=0.2 .*: fewer than 500 tokens are not enough\. Training goes on",
     ):
         recurra.TextGenerator(**QUICK, validation_fraction=0.2).fit([text])
     assert "valid_loss" in recurra.TextGenerator(**QUICK, validation_fraction=0.4).fit([text]).history_[0]
     words = {**QUICK, "horizon": 12, "context": 12}
     series = np.sin(np.arange(100) / 3)
-    with pytest.raises(
-        UsageError, match=r"of the 1 record: its part of each series is shorter than the horizon\."
+    with pytest.warns(
+        RecurraWarning, match=r"of the 1 record: its part of each series is shorter than the horizon\."
     ):
         recurra.Forecaster(**words, validation_fraction=0.05).fit(series)
     assert "valid_loss" in recurra.Forecaster(**words, validation_fraction=0.2).fit(series).history_[0]
@@ -96,5 +97,5 @@ def test_by_the_verb(tmp_path):
         "hidden_size": 2,
         "verbose": 0,
     }
-    with pytest.raises(UsageError, match="validation_fraction=0.3 holds nothing out of the 50 records"):
+    with pytest.warns(RecurraWarning, match="validation_fraction=0.3 holds nothing out of the 50 records"):
         recurra.train(tmp_path / "t.csv", out=tmp_path / "run", validation_fraction=0.3, **words)

@@ -1,10 +1,11 @@
 """`fit`: the one way in which every estimator is trained."""
 
+import warnings
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from recurra.checks import check_torch, check_values, counted
-from recurra.errors import UsageError
+from recurra.errors import RecurraWarning
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.option_checks import check_together
@@ -38,7 +39,7 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     MissingExtraError
         If torch is not installed.
     UsageError
-        At an option that is out of its range, or that cannot act on these data.
+        At an option that is out of its range.
     """
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
@@ -68,7 +69,7 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
             prepared = task.prepare(estimator, data, start)
             share = as_given.get("validation_fraction")
             if share and prepared.validation is None and share != options["validation_fraction"].default:
-                raise _nothing_held_out(who, share, data, task.too_little)
+                _warn_of_nothing_held_out(who, share, data, task.too_little)
             if budget and prepared.ahead:
                 budget.tell("linear part")
                 prepared.ahead()
@@ -91,12 +92,13 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         return estimator
 
 
-def _nothing_held_out(who: str, share: float, data: TrainingData, too_little: str) -> UsageError:
-    """Return what to raise where a share to hold out was given, other than the default, and nothing is held out."""
+def _warn_of_nothing_held_out(who: str, share: float, data: TrainingData, too_little: str) -> None:
+    """Warn that a share to hold out was given, other than the default, and nothing is held out."""
     groups = getattr(data.given, "groups", None)
     among = "" if groups is None else f" in {counted(len(set(groups.tolist())), 'group')}"
-    return UsageError(
+    warnings.warn(
         f"{who}: validation_fraction={share:g} holds nothing out of the {counted(len(data.contents), 'record')}{among}: "
-        f"{too_little}. Give more data, leave it out, or pass validation_fraction=0 to train on everything without "
-        "early stopping."
+        f"{too_little}. Training goes on without early stopping, as with validation_fraction=0.",
+        RecurraWarning,
+        stacklevel=4,
     )
