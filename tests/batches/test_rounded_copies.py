@@ -75,6 +75,9 @@ def test_steps_of_series_wherever_they_are_cut(make, form):
         lambda rng, n: (
             np.maximum(0, np.sin(np.arange(n) * np.pi / 12))[:, None] * (5 + 0.05 * rng.normal(size=(n, 1)))
         ),
+        lambda rng, n: (
+            3 + 0.1 * rng.normal() + 0.01 * np.arange(n)[:, None] + 0.001 * rng.normal(size=(n, 1))
+        ),
         lambda rng, n: rng.integers(0, 2, (n, 1)) + 1e-3 * rng.normal(size=(n, 1)),
     ],
 )
