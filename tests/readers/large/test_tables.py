@@ -256,3 +256,24 @@ def test_the_time_for_many_columns_does_not_grow_with_their_square(tmp_path):
     data = load_any(path)
     assert data.lengths.tolist() == [6000, 6000]
     assert time.process_time() - begun < 10  # 1 s, and 30 s where the schema was made for every column
+
+
+@pytest.mark.parametrize("least", [0, 1 << 20])
+def test_a_text_that_stands_there_many_times_is_a_bomb(tmp_path, monkeypatch, least):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(tables, "LARGE_BYTES", least)
+    path = tmp_path / "a.parquet"
+    for copies, refused in ((2, False), (20_000, True)):
+        texts = pa.array(["good film " * 100_000]).dictionary_encode().take(pa.array([0] * copies))
+        parquet.write_table(pa.table({"text": texts}), path, compression="zstd")
+        assert path.stat().st_size < 10_000
+        if not refused:
+            assert len(load_any(path, text="text")) == 2
+            continue
+        with pytest.raises(DataError) as caught:
+            load_any(path, text="text")
+        assert str(caught.value).endswith(
+            "its texts unfold to 20,000,000,000 bytes; at most 8,589,934,592 are read"
+        )

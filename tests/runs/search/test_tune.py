@@ -187,8 +187,18 @@ def test_what_is_chosen_stands_however_often_a_search_is_killed_and_whoever_asks
     assert sum(trained for _, _, trained in told) == 1
     (tmp_path / "s" / "choice.json").unlink()  # as when it was killed before
     assert asked(words)[:2] == (content["trial"], content["why"])
-    (tmp_path / "s" / "choice.json").write_text('{"trial": 7, "why": "x"}')
-    with pytest.raises(StoreError, match=r"choice\.json: is damaged\. Remove it to decide again\."):
+    odd = (
+        "[" * 100_000,
+        '{"trial": Infinity, "why": "x"}',
+        '{"trial": -1, "why": "x"}',
+        '{"trial": 7, "why": "x"}',
+    )
+    for content in odd:
+        (tmp_path / "s" / "choice.json").write_text(content)
+        with pytest.raises(StoreError, match=r"choice\.json: is damaged\. Remove it to decide again\."):
+            asked(words)
+    (tmp_path / "s" / "search.json").write_text("[" * 100_000)
+    with pytest.raises(StoreError, match=r"search\.json: is damaged\. Begin another search"):
         asked(words)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from recurra.checks import counted
 from recurra.errors import DataError, MissingDataError, MissingExtraError
-from recurra.readers.files.unpacked_size import Unfolding
+from recurra.readers.files.unpacked_size import LIMIT_BYTES, Unfolding
 
 # What pandas calls an index without a name in the file.
 _INDEX = re.compile(r"__index_level_(\d+)__")
@@ -119,8 +119,15 @@ def arrow_cells(column: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no such zone.
+        If there is no such zone, or texts that are stored once each unfold to more than `LIMIT_BYTES`.
     """
+    from pyarrow import compute, types
+
+    if types.is_dictionary(column.type) and types.is_string(column.type.value_type):
+        sizes = (compute.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
+        size = sum(compute.sum(each).as_py() or 0 for each in sizes)
+        if size > LIMIT_BYTES:
+            raise ValueError(f"its texts unfold to {size:,} bytes; at most {LIMIT_BYTES:,} are read")
     if zone := getattr(column.type, "tz", None):
         from pyarrow import lib
 
