@@ -262,7 +262,7 @@ class Stopping(Options):
 
     validation_fraction: float = option(0.1, "Share of the training data held out for early stopping; 0 switches off. "
         "Groups are never cut in two. Where it would hold fewer than 25 sequences, or there are fewer than 5 groups, "
-        "nothing is held out, and another share than the default is refused.", **SHARE)
+        "nothing is held out, and a share other than the default is warned of.", **SHARE)
     patience: int | None = option(10, "Epochs without a better validation loss before training stops; None switches off. "
         "The best weights are kept.", low=1)
 
@@ -522,8 +522,8 @@ class TextGeneratorOptions(Seed, Running, Stopping, Training, Recurrence, Embedd
     max_epochs: int = 10
     batch_size: int = option(32, "Stretches of the text read side by side.")
     validation_fraction: float = option(0.1, "Share at the end of the text that decides which epoch's weights are kept; "
-        "0 trains on everything. Where it would hold fewer than 500 tokens, nothing is held out, and another share than the "
-        "default is refused.")
+        "0 trains on everything. Where it would hold fewer than 500 tokens, nothing is held out, and a share other than the "
+        "default is warned of.")
     patience: int | None = None
 
 @dataclass(kw_only=True, eq=False, repr=False)
