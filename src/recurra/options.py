@@ -535,8 +535,8 @@ class TranslatorOptions(Seed, Running, Stopping, Training, Directions, Recurrenc
     dropout: float = option(0.2, "Share of features in [0, 1) zeroed in training, after every part.")
     batch_size: int = option(32, "Pairs per training step.")
     validation_fraction: float = option(0.1, "Share held out for early stopping, equal sources on one side; 0 switches "
-        "off. Where it would hold fewer than 25 sources, nothing is held out, and another share than the default is "
-        "refused.")
+        "off. Where it would hold fewer than 25 sources, nothing is held out, and a share other than the default is "
+        "warned of.")
     embedding_size: int = option(64, "Channels of an embedded symbol.")
 
 @dataclass(kw_only=True, eq=False, repr=False)
