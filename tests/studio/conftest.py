@@ -89,7 +89,7 @@ def write_gestures(path, n=24, seed=0):
 
 
 READ = {"id": "recording", "label": "gesture"}
-QUICK = {"max_epochs": 4, "hidden_size": 6, "validation_fraction": 0.25, "verbose": 0}
+QUICK = {"max_epochs": 4, "hidden_size": 6, "validation_fraction": 0.0, "verbose": 0}
 
 
 @pytest.fixture(scope="session")
