@@ -1,4 +1,6 @@
 import xml.etree.ElementTree as ElementTree
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -167,3 +169,10 @@ def test_a_sample_rate_is_a_number_time_can_be_counted_with(rate, tmp_path):
             DataError, match=r"^\S+: the sample rate must be a number of steps a second, from 1e-12 to"
         ):
             make()
+
+
+@pytest.mark.parametrize(
+    "rate", [8, 8.0, np.int16(8), np.float16(8), np.array(8.0), Fraction(8), Decimal(8), 1e-9, 1e9]
+)
+def test_numbers_of_any_kind_are_sample_rates(rate):
+    assert Record(np.zeros((2, 1)), sample_rate_hz=rate).sample_rate_hz == rate

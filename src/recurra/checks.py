@@ -6,6 +6,7 @@ build a message return it; functions named ``check_`` raise.
 
 import difflib
 import importlib.util
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -87,8 +88,13 @@ SLOWEST_HZ, FASTEST_HZ = 1e-12, 1e12
 
 def check_sample_rate(who: str, rate: Any) -> None:
     """Raise DataError unless a sample rate is None or a number above 0 that time can be counted with."""
-    number = isinstance(rate, int | float | np.integer | np.floating) and not isinstance(rate, bool)
-    if rate is not None and not (number and SLOWEST_HZ <= rate <= FASTEST_HZ):
+    if rate is None:
+        return
+    try:
+        number = math.nan if isinstance(rate, bool | np.bool_ | str | bytes) or np.ndim(rate) else float(rate)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not SLOWEST_HZ <= number <= FASTEST_HZ:
         raise DataError(
             f"{who}: the sample rate must be a number of steps a second, from {SLOWEST_HZ:g} to {FASTEST_HZ:g}; got "
             f"{shortened(rate)}. Correct it, or leave it out."

@@ -314,18 +314,20 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
 
 
 def check_time_order(value: Any, who: str) -> None:
-    """Raise DataError where the dates beside the rows of a Series or DataFrame go back: rows are read as they lie."""
+    """Raise DataError where the dates beside the rows of a Series or DataFrame fall or are mixed: rows are read as they lie.
+
+    That they go back here and there, as an hour of a local clock does in autumn, is no reason.
+    """
     index: Any = getattr(value, "index", None)
-    if (
-        type(index).__name__ not in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
-        or index.is_monotonic_increasing
-    ):
+    if type(index).__name__ not in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex"):
         return
-    at = int(np.flatnonzero(index[1:] < index[:-1])[0]) if index.notna().all() else None
-    came = "one is missing" if at is None else f"{index[at + 1]} comes after {index[at]}"
+    back = np.flatnonzero(index[1:] < index[:-1])
+    if len(back) <= len(index) / 4:
+        return
+    at = int(back[0])
     raise DataError(
-        f"{who}: the dates of its index must rise, as the rows are read in their order; {came}. Sort it with "
-        "frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
+        f"{who}: the dates of its index must rise, as the rows are read in their order; {index[at + 1]} comes after "
+        f"{index[at]}. Sort it with frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
     )
 
 

@@ -1,4 +1,4 @@
-"""Frames whose dates go back are refused: their rows would be read in the order they lie in, without a word."""
+"""Frames whose dates fall or are mixed are refused: their rows would be read in the order they lie in, without a word."""
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ INDEXES = {
     "months": pd.period_range("2024-01", periods=9, freq="M"),
     "durations": pd.timedelta_range("0s", periods=9, freq="10ms"),
 }
+# of a local clock without its zone: the hour from 2 comes twice
+HOURS = ("01:00", "01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30", "04:00")
 CASES = {
     "classifier": (recurra.SequenceClassifier, list("ab") * 6),
     "regressor": (recurra.SequenceRegressor, list(range(12))),
@@ -50,7 +52,7 @@ def test_dates_that_go_back_are_refused(estimator, y, index, make):
     given = (X,) if y is None else (X, y)
     fitted = estimator(**QUICK).fit(*given)
     says = r"X: sequence 3: the dates of its index must rise, .*; .* comes after .*\. Sort it with frame\.sort_index\(\)"
-    for turned in (X[3][::-1], X[3].iloc[[0, 1, 2, 4, 3, 5, 6, 7, 8]]):
+    for turned in (X[3][::-1], X[3].iloc[[1, 0, 5, 4, 3, 2, 6, 8, 7]]):
         odd = [*X[:3], turned, *X[4:]]
         with pytest.raises(DataError, match=says):
             estimator(**QUICK).fit(odd, *given[1:])
@@ -72,5 +74,9 @@ def test_other_indexes_say_nothing_of_time():
     recurra.SequenceClassifier(**QUICK).fit(X, list("ab") * 6).predict(X)
     X = [own.reset_index(drop=True)[::-1] for own in X]
     recurra.SequenceClassifier(**QUICK).fit(X, list("ab") * 6).predict(X)
+    autumn = frames(pd.to_datetime([f"2024-10-27 {h}" for h in HOURS]), frame)
+    recurra.SequenceClassifier(**QUICK).fit(autumn, list("ab") * 6).predict(autumn)
+    gap = frames(INDEXES["dates"].where(np.arange(9) != 4), frame)
+    recurra.SequenceClassifier(**QUICK).fit(gap, list("ab") * 6).predict(gap)
     twice = frames(INDEXES["dates"][[0, 0, 1, 2, 3, 3, 3, 4, 5]], frame)  # ticks that agree
     recurra.SequenceClassifier(**QUICK).fit(twice, list("ab") * 6).predict(twice)

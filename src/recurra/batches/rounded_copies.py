@@ -5,7 +5,7 @@ the digits of the data that are judged say how much that is; other data change i
 (Johnson and Lindenstrauss, 1984), compared within that bound.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,11 @@ class Sketch:
         pieces = sum(len(value) // block if block else 1 for value in rows)
         every = -(-pieces // _MOST) if block else 1
         empty = cls(np.empty((0, 1 + _SUMS), np.float32), channels, block, every)
-        sums = [empty._sums(empty._scaled(_float32(value)), block * every) for value in rows]
+        sums = [
+            empty._sums(empty._scaled(_float32(part)), block * every)
+            for value in rows
+            for part in (_portions(value, block * every) if block else (value,))
+        ]
         return cls(np.concatenate([empty.sums, *sums]), channels, block, every)
 
     @staticmethod
@@ -149,15 +153,16 @@ class Sketch:
 
     def _sums(self, scaled: np.ndarray, step: int = 1) -> np.ndarray:
         """Return the sums of a sequence, or of a block of a series at every so many steps."""
-        signed = scaled @ _signs(scaled.shape[1], 1 << 32)
+        of_channels = _signs(scaled.shape[1], 1 << 32)
         length = self.block or len(scaled)
         signs = _signs(min(length, _PERIOD))
         if not self.block:
-            portions = (signed[first : first + _PERIOD] for first in range(0, length, _PERIOD))
+            portions = (scaled[first : first + _PERIOD] @ of_channels for first in range(0, length, _PERIOD))
             sums = sum((own * signs[: len(own)]).sum(axis=0) for own in portions)[None]
         elif len(scaled) < length:
             sums = np.empty((0, _SUMS))
         else:
+            signed = scaled @ of_channels
             windows = np.lib.stride_tricks.sliding_window_view(signed, length, axis=0)[::step]
             sums = np.einsum("pst,ts->ps", windows, signs)
         return np.column_stack([np.full(len(sums), length * 1e6), sums]).astype(np.float32)
@@ -174,6 +179,13 @@ class Sketch:
             return own.sum(keepdims=True)
         total = np.concatenate([[0], np.cumsum(own)])
         return total[self.block :] - total[: -self.block] if len(own) >= self.block else np.empty(0)
+
+
+def _portions(value: np.ndarray, step: int) -> Iterator[np.ndarray]:
+    """Yield a series a portion at a time, each a whole number of steps."""
+    size = max(_LOOKED_AT // step, 1) * step
+    for first in range(0, len(value), size):
+        yield value[first : first + size]
 
 
 def _float32(value: np.ndarray) -> np.ndarray:
