@@ -262,7 +262,7 @@ class Stopping(Options):
 
     validation_fraction: float = option(0.1, "Share of the training data held out for early stopping; 0 switches off. "
         "Groups are never cut in two. Where it would hold fewer than 25 sequences, or there are fewer than 5 groups, "
-        "nothing is held out, and a share other than the default is warned of.", **SHARE)
+        "nothing is held out.", **SHARE)
     patience: int | None = option(10, "Epochs without a better validation loss before training stops; None switches off. "
         "The best weights are kept.", low=1)
 
@@ -522,8 +522,7 @@ class TextGeneratorOptions(Seed, Running, Stopping, Training, Recurrence, Embedd
     max_epochs: int = 10
     batch_size: int = option(32, "Stretches of the text read side by side.")
     validation_fraction: float = option(0.1, "Share at the end of the text that decides which epoch's weights are kept; "
-        "0 trains on everything. Where it would hold fewer than 500 tokens, nothing is held out, and a share other than the "
-        "default is warned of.")
+        "0 trains on everything. Where it would hold fewer than 500 tokens, nothing is held out.")
     patience: int | None = None
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -535,8 +534,7 @@ class TranslatorOptions(Seed, Running, Stopping, Training, Directions, Recurrenc
     dropout: float = option(0.2, "Share of features in [0, 1) zeroed in training, after every part.")
     batch_size: int = option(32, "Pairs per training step.")
     validation_fraction: float = option(0.1, "Share held out for early stopping, equal sources on one side; 0 switches "
-        "off. Where it would hold fewer than 25 sources, nothing is held out, and a share other than the default is "
-        "warned of.")
+        "off. Where it would hold fewer than 25 sources, nothing is held out.")
     embedding_size: int = option(64, "Channels of an embedded symbol.")
 
 @dataclass(kw_only=True, eq=False, repr=False)

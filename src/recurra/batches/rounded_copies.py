@@ -57,7 +57,7 @@ class Sketch:
 
     @classmethod
     def of(cls, values: Sequence[np.ndarray], *, series: bool) -> "Sketch | None":
-        """Sum distinct sequences or series (time, channels); None where they have no channels in common."""
+        """Sum distinct sequences or series (time, channels); None where channels differ or all are shorter than a piece."""
         rows = [value.reshape(len(value), -1) for value in values if len(value)]
         if not rows or len({value.shape[1] for value in rows}) > 1:
             return None
@@ -66,6 +66,8 @@ class Sketch:
         channels = np.array([some.mean(axis=0), np.where(spread > 0, spread, 1.0), *_digits(some)])
         block = _BLOCK if series else 0
         pieces = sum(len(value) // block if block else 1 for value in rows)
+        if not pieces:
+            return None
         every = -(-pieces // _MOST) if block else 1
         empty = cls(np.empty((0, 1 + _SUMS), np.float32), channels, block, every)
         sums = [
@@ -73,7 +75,7 @@ class Sketch:
             for value in rows
             for part in (_portions(value, block * every) if block else (value,))
         ]
-        return cls(np.concatenate([empty.sums, *sums]), channels, block, every)
+        return cls(np.concatenate(sums), channels, block, every)
 
     @staticmethod
     def fits(facts: Any, arrays: Mapping[str, np.ndarray]) -> bool:

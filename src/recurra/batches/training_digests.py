@@ -141,11 +141,14 @@ class TrainedOn:
         every = _thinning(sum(map(len, numbers)))
         seldom, share = (_SELDOM_OF_SERIES, _SHARE_OF_SERIES) if series else (_SELDOM, _SHARE)
         steps, found = _STEPS[0], np.empty(0, np.uint64)
-        for steps in _STEPS:
-            found, counts = np.unique(_all_stretches(numbers, steps, every), return_counts=True)
+        for longer in _STEPS:
+            these, counts = np.unique(_all_stretches(numbers, longer, every), return_counts=True)
+            if series and not len(these):  # of what repeats itself the longest there are
+                break
+            steps, found = longer, these
             if not len(found) or counts[counts <= seldom].sum() >= share * counts.sum():
                 break
-            if not (series and steps == _STEPS[-1]):
+            if not series:
                 found = found[:0]
         while len(found) > _MOST:
             every *= 2

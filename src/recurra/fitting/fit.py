@@ -1,15 +1,13 @@
 """`fit`: the one way in which every estimator is trained."""
 
-import warnings
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from recurra.checks import check_torch, check_values, counted
-from recurra.errors import RecurraWarning
+from recurra.checks import check_torch, check_values
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.option_checks import check_together
-from recurra.fitting.task import Member, Start, TrainingData
+from recurra.fitting.task import Member, Start
 from recurra.fitting.train_member import train_member
 from recurra.inputs.request import Request
 from recurra.options import options_of
@@ -38,13 +36,10 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     ------
     MissingExtraError
         If torch is not installed.
-    UsageError
-        At an option that is out of its range.
     """
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
-    options = options_of(type(estimator))
-    check_values(who, as_given, options)
+    check_values(who, as_given, options_of(type(estimator)))
     check_together(who, as_given)
     import torch
 
@@ -67,9 +62,6 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
             estimator.set_params(**decided)
             start = replace(start, decided=decided, compared=budget.compared if budget else "")
             prepared = task.prepare(estimator, data, start)
-            share = as_given.get("validation_fraction")
-            if share and prepared.validation is None and share != options["validation_fraction"].default:
-                _warn_of_nothing_held_out(who, share, data, task.too_little)
             if budget and prepared.ahead:
                 budget.tell("linear part")
                 prepared.ahead()
@@ -90,15 +82,3 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
         estimator._learned()
         task.remember(estimator, data, start)
         return estimator
-
-
-def _warn_of_nothing_held_out(who: str, share: float, data: TrainingData, too_little: str) -> None:
-    """Warn that a share to hold out was given, other than the default, and nothing is held out."""
-    groups = getattr(data.given, "groups", None)
-    among = "" if groups is None else f" in {counted(len(set(groups.tolist())), 'group')}"
-    warnings.warn(
-        f"{who}: validation_fraction={share:g} holds nothing out of the {counted(len(data.contents), 'record')}{among}: "
-        f"{too_little}. Training goes on without early stopping, as with validation_fraction=0.",
-        RecurraWarning,
-        stacklevel=4,
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -130,11 +130,6 @@ class Prepared:
 
 class Task(Protocol):
     """The steps of `recurra.fitting.fit.fit` that differ; each task is a frozen dataclass of this class, without state."""
-
-    # Why a share of the data may be too little to hold out, in words.
-    too_little: ClassVar[str] = (
-        "equal ones and groups stay on one side, and fewer than 25 held out, or than 5 groups in all, are not enough"
-    )
 
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the data, checked; the estimator learns the names of its features here."""

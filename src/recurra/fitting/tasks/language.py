@@ -77,8 +77,6 @@ def _of_file(path: Path, who: str) -> str:
 class LanguageTask(Task):
     """A network that foretells the next token of one long text."""
 
-    too_little = "fewer than 500 tokens are not enough"
-
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the texts as one, and one to judge by where it is given."""
         text = one_text(request.X, start.who)

@@ -34,8 +34,6 @@ MOST_LOOKED_AT = 100  # series that are asked whether they have a week beside th
 class SeriesTask(Task):
     """Members that forecast windows of one series or many."""
 
-    too_little = "its part of each series is shorter than the horizon"
-
     def read(self, estimator: Any, request: Request, start: Start) -> TrainingData:
         """Return the series, their attributes as numbers."""
         given = read_series(start.who, request.X, request.known, request.static)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import MissingDataError, StoreError
-from recurra.store import read_bytes
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -20,6 +19,8 @@ def read_json(path: Path) -> dict[str, Any]:
     StoreError
         If it is no JSON object.
     """
+    from recurra.store import read_bytes  # which needs numpy; `recurra doctor` runs without
+
     try:
         content = json.loads(read_bytes(path, what="JSON file").decode())
     except (FileNotFoundError, NotADirectoryError):
