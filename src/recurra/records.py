@@ -100,8 +100,6 @@ class Dataset:
         One name per static input of sequences.
     label_columns : sequence of str
         Columns of a table of texts without a label that hold classes or numbers to predict, the likeliest first.
-    time_format : str
-        How the times of a table were found to be written, where a part of its rows would not show it.
     """
 
     records: Sequence[Record]
@@ -114,7 +112,6 @@ class Dataset:
     known_names: Sequence[str] | None = None
     static_names: Sequence[str] | None = None
     label_columns: Sequence[str] = ()
-    time_format: str = ""
 
     def __len__(self) -> int:
         return len(self.records)

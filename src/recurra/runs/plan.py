@@ -143,10 +143,6 @@ def prepare(
             "and target=."
         )
     dataset: Dataset = RunData.of(load_any(data, **data_options), Findings())
-    if dataset.time_format and not isinstance(
-        data, Dataset
-    ):  # later files, and the rest of this one, are read as it was
-        data_options["time_format"] = dataset.time_format
     if task is None:
         _question_numbers(dataset)
         dataset = replace(dataset, notes=(*dataset.notes, *told_as_classes(dataset)))

@@ -1,6 +1,5 @@
 """Numbers that are dates: read as what they spell, else refused with both readings; never taken for seconds unsaid."""
 
-import json
 import warnings
 
 import numpy as np
@@ -11,8 +10,6 @@ import recurra
 from recurra.errors import DataError
 from recurra.readers.times import dates
 from recurra.readers.times.calendar import stamps
-from recurra.runs.data.sources import load_like
-from recurra.runs.predict import predict
 
 ROWS = 40
 
@@ -284,30 +281,3 @@ def test_reading_dates_leaves_the_filters_of_warnings_alone(tmp_path, monkeypatc
             dates.read_dates(cells, name="time")  # a warning is an error in these tests
     for form in ("%d %b %Y", "%d-%b-%y", "%d %B %Y %H:%M"):
         dates.read_dates(index.strftime(form).tolist(), name="time")
-
-
-@pytest.mark.usefixtures("no_charts")
-@pytest.mark.parametrize("form", LATE)
-def test_a_later_file_of_few_rows_is_read_as_the_one_trained_on(tmp_path, form):
-    """Of one month, or one year, the numbers do not show that they are dates: the series began anew, without a word."""
-    index = pd.date_range("2023-10-02", periods=171, freq="W-MON" if "V" in form else "D")
-    cells = index.strftime(form)
-    rows = [f"{cell},{np.sin(row):.3f}\n" for row, cell in enumerate(cells[:170])]
-    (tmp_path / "first.csv").write_text("time,y\n" + "".join(rows[:130]))
-    within = [
-        row for row in range(130, 170) if cells[row][: len(cells[0]) - 2] == cells[160][: len(cells[0]) - 2]
-    ]
-    (tmp_path / "later.csv").write_text("time,y\n" + "".join(rows[row] for row in within))
-    small = {"horizon": 2, "context": 4, "max_epochs": 1, "hidden_size": 2, "verbose": 0, "seed": 0}
-    run = recurra.train(tmp_path / "first.csv", out=tmp_path / "run", task="forecast", time="time", **small)
-    command = json.loads((tmp_path / "run" / "config.json").read_text())["command"]
-    assert f"--time-format {form} " in command
-    (record,) = load_like(tmp_path / "later.csv", run_words(run), {}).records
-    made = stamps(record.start, record.freq, record.zone, 0, len(within))
-    assert (made.tz_localize(None) == index[within]).all()
-    rows = predict(run.path, tmp_path / "later.csv")
-    assert str(rows[0]["time"])[:10] == str(index[within[-1] + 1])[:10]
-
-
-def run_words(run):
-    return json.loads((run.path / "config.json").read_text())["data_words"]

@@ -86,7 +86,6 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
         kind="series",
         source=columns.who,
         notes=tuple(notes),
-        time_format=clock.form,
     )
 
 

@@ -51,8 +51,6 @@ class Clock:
         Time zone of the dates, such as "Europe/Berlin" or "+01:00".
     note : str
         What was decided that the user should know, empty if nothing was.
-    form : str
-        Format that reads the column so where fewer of its numbers are there; empty where none is needed.
     """
 
     seconds: np.ndarray
@@ -61,7 +59,6 @@ class Clock:
     stamps: np.ndarray | None = None
     zone: str | None = None
     note: str = ""
-    form: str = ""
 
     def since_first(self) -> np.ndarray:
         """Return the seconds, shape (rows,); of dates since the earliest: since 1970 a float ends at a fifth of 1 µs."""
@@ -242,7 +239,7 @@ def _from_numbers(
         found = read_number_dates(columns.who, numbers, name, form, series)
         if found is not None:
             note = f"{columns.who}: in {name!r} {found.note}." if found.note else ""
-            return replace(_of_stamps(found.stamps, name, zone), note=note, form=found.form)
+            return replace(_of_stamps(found.stamps, name, zone), note=note)
     size = float(np.median(np.abs(there), overwrite_input=True)) if there.size else 0.0
     # Times since 1970 of the years 1973 to 5138, in s, ms, us, ns.
     epoch = next(

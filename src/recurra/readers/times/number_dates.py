@@ -49,13 +49,10 @@ class NumberDates:
         NaT where the number is missing.
     note : str
         How they were read, as the end of a sentence; empty where it can be nothing else.
-    form : str
-        A format that says so of numbers that do not show it, as those of one month; empty where there is none.
     """
 
     stamps: np.ndarray
     note: str = ""
-    form: str = ""
 
 
 def present(numbers: np.ndarray) -> np.ndarray:
@@ -216,32 +213,27 @@ def _even_dates(numbers: np.ndarray, whole: bool) -> NumberDates | None:
     there = np.unique(present(numbers)) if float(np.nanmax(numbers)) < _MOST_OF_PARTS else numbers[:0]
     if len(there) < 3 or not _ratio(np.diff(there)) > _UNEVEN:
         return None
-    spelled: tuple[tuple[str, str, np.ndarray, bool], ...]
+    spelled: tuple[tuple[str, np.ndarray, bool], ...]
     if whole:
         number = there.astype(np.int64)
         spelled = (
-            ("a year and a week", "%G%V", *_weeks(number)),
-            ("a year and a day of the year", "%Y%j", *_days_of_year(number, 1000, 0)),
-            ("two digits of the year and a day of the year", "%y%j", *_days_of_year(number, 1000, 100)),
-            ("two digits each of year, month and day", "%y%m%d", *_two_digits(number)),
+            ("a year and a week", *_weeks(number)),
+            ("a year and a day of the year", *_days_of_year(number, 1000, 0)),
+            ("two digits of the year and a day of the year", *_days_of_year(number, 1000, 100)),
+            ("two digits each of year, month and day", *_two_digits(number)),
         )
     else:
-        spelled = (  # of 2020.1 no format tells October from January
-            ("a year and a month", "", *_year_and_part(there, 100, 12)),
-            ("a year and a quarter", "", *_year_and_part(there, 10, 4)),
+        spelled = (
+            ("a year and a month", *_year_and_part(there, 100, 12)),
+            ("a year and a quarter", *_year_and_part(there, 10, 4)),
         )
-    for words, form, days, fits in spelled:
+    for words, days, fits in spelled:
         steps = np.diff(days.astype("datetime64[D]").astype(np.int64))
         if fits and (steps > 0).all() and _ratio(steps) <= _EVEN:
             stamps = np.full(len(numbers), np.datetime64("NaT"), "datetime64[s]")
             places = np.searchsorted(there, present(numbers))
             stamps[~np.isnan(numbers)] = days.astype("datetime64[s]")[places]
-            note = f"numbers such as {first:.10g} are read as {words}"
-            if (
-                not form or len(str(int(there[0]))) != len(str(int(there[-1]))) or there[0] < 10_000
-            ):  # zeros before the year are lost
-                return NumberDates(stamps, note)
-            return NumberDates(stamps, f"{note}; a part of them is with time_format={form!r}", form)
+            return NumberDates(stamps, f"numbers such as {first:.10g} are read as {words}")
     return None
 
 
