@@ -39,23 +39,41 @@ def test_a_line_that_holds_no_row_is_told_of_and_left_out(model):
         answered(model, "[1, 2]\n[1]\n", strict=True)
 
 
-@pytest.mark.parametrize("bad", [1, 2, 3, 4, 5, 50])
-@pytest.mark.parametrize("then", ["", "[3, 4]\n", "x\n[3, 4]\n"])
-def test_the_same_fault_line_after_line_is_told_of_a_few_times_and_counted(model, bad, then):
-    steps, told, _ = answered(model, "[1, 2]\n" + "[1]\n" * bad + then + "[1]\n")
-    assert steps == [0] + [1] * ("[3" in then)
-    named = [f"Skipped line {n}: it has 1 number, the network reads 2." for n in range(2, 2 + min(bad, 3))]
-    last = bad + 1 + (not then)  # the line at the end follows on at once
-    rest = {0: [], 1: [f"Skipped line {last}: the same."]}
-    more = last - 1 - 3
-    if then or bad >= 3:
-        named += rest.get(max(more, 0), [f"Skipped {more} more up to line {last}: the same."])
-    if "x" in then:
-        named.append(f"Skipped line {bad + 2}: it is not JSON: 'x'.")
-    if then or bad < 3:
-        number = 1 + bad + then.count("\n") + 1
-        named.append(f"Skipped line {number}: it has 1 number, the network reads 2.")
-    assert told == named
+BAD = "it has 1 number, the network reads 2."
+
+
+@pytest.mark.parametrize(
+    ("bad", "rest"),
+    [
+        (1, []),
+        (3, []),
+        (4, ["Skipped line 5: the same fault."]),
+        (5, ["Skipped 2 more up to line 6: the same fault."]),
+        (10, ["Skipped 7 more up to line 11: the same fault."]),
+        (
+            50,
+            [
+                "Skipped 7 more up to line 11: the same fault.",
+                "Skipped 40 more up to line 51: the same fault.",
+            ],
+        ),
+    ],
+)
+@pytest.mark.parametrize("then", ["[3, 4]", "x"])
+def test_the_same_fault_line_after_line_is_told_of_a_few_times_and_counted(model, bad, rest, then):
+    steps, told, _ = answered(model, "[1, 2]\n" + "[1]\n" * bad + f"{then}\n[1]\n")
+    assert steps == [0, 1][: 1 + (then != "x")]
+    named = [f"Skipped line {2 + n}: {BAD}" for n in range(min(bad, 3))]
+    other = [f"Skipped line {bad + 2}: it is not JSON: 'x'."] if then == "x" else []
+    assert told == [*named, *rest, *other, f"Skipped line {bad + 3}: {BAD}"]
+
+
+def test_faults_that_differ_in_what_stood_there_alone_are_the_same(model):
+    _, told, _ = answered(model, "[1, 2]\n" + "".join(f"x{n}\n" for n in range(6)))
+    assert told[2:] == [
+        "Skipped line 4: it is not JSON: 'x2'.",
+        "Skipped 3 more up to line 7: the same fault.",
+    ]
 
 
 @pytest.mark.parametrize(("column", "written"), [("who", "who"), ("who is it", "'who is it'")])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -222,28 +223,34 @@ class _Skipped:
 
     def __init__(self, unit: str, tell: Callable[[str], None]) -> None:
         self._unit, self._tell = unit, tell
-        self._reason, self._count, self._last = "", 0, 0
+        self._fault, self._count, self._said, self._last = "", 0, 0, 0
 
     def add(self, number: int, message: str) -> None:
         """Tell of one; ``message`` begins with its number."""
-        reason = message.partition(": ")[2]
-        if reason != self._reason:
+        fault = re.sub(r"'.*?'|\d+", "", message.partition(": ")[2])  # whatever stood there
+        if fault != self._fault:
             self.close()
-        self._reason, self._count, self._last = reason, self._count + 1, number
+        self._fault, self._count, self._last = fault, self._count + 1, number
         if self._count <= SAID_OF_A_FAULT:
+            self._said = self._count
             self._tell(f"Skipped {message}")
+        elif str(self._count).strip("0") == "1":  # ten, a hundred, a thousand: a fault may have no end
+            self._tell_rest()
 
     def close(self) -> None:
         """Tell of those not told of yet."""
-        more = self._count - SAID_OF_A_FAULT
+        self._tell_rest()
+        self._fault, self._count, self._said = "", 0, 0
+
+    def _tell_rest(self) -> None:
+        more, self._said = self._count - self._said, self._count
         if more > 0:
             what = (
                 f"{self._unit} {self._last}"
                 if more == 1
                 else f"{more:,} more up to {self._unit} {self._last}"
             )
-            self._tell(f"Skipped {what}: the same.")
-        self._reason, self._count = "", 0
+            self._tell(f"Skipped {what}: the same fault.")
 
 
 def _nothing(session: Session | TextSession, lines: Any) -> str:
