@@ -115,6 +115,18 @@ def test_one_that_goes_on_learns_from_the_same_windows():
     assert (kept["window"], kept["batch_size"], kept["lr_schedule"]) == (128, 16, "cosine")
 
 
+def test_a_file_that_names_nothing_of_what_was_decided_goes_on_the_same():
+    X, y = recordings(4)
+    model = bare().fit(X, y)
+    assert set(model.model_.manifest["training"].pop("decided")) >= {"window", "batch_size", "lr_schedule"}
+    kept = model.fit(X, y, resume=True).model_.manifest["params"]
+    assert (kept["window"], kept["batch_size"], kept["lr_schedule"]) == (128, 16, "cosine")
+    by_hand = bare(hidden_size=4, window=64, batch_size=8, max_epochs=1).fit(X, y)
+    assert by_hand.model_.manifest["training"]["decided"] == []
+    kept = by_hand.set_params(batch_size=2).fit(X, y, resume=True).model_.manifest["params"]
+    assert kept["batch_size"] == 2
+
+
 def test_options_given_by_hand_and_words_leave_signals_rules_out():
     facts = recipe.Facts(10, 1000, False, "labeling", True, stretch=100.0)
     for option in ({"hidden_size": 8}, {"window": 50}, {"crf": True}, {"frontend": "patches"}):

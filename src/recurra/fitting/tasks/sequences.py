@@ -159,7 +159,9 @@ class SequenceTask(Task):
             return recipe.decided(options, recipe.Facts.of(data.given, data.target))
         kept, training = (start.fitted.manifest[part] for part in ("params", "training"))
         decided = [name for name in recipe.DECIDED if name in kept and hasattr(options, name)]
-        of_training = [name for name in recipe.DECIDED_OF_TRAINING if name in training.get("decided", ())]
+        # Files of before 2026-12 name none; of those that have a window the recipe of steps decided all.
+        named = training.get("decided", recipe.DECIDED_OF_TRAINING if kept.get("window") is not None else ())
+        of_training = [name for name in recipe.DECIDED_OF_TRAINING if name in named]
         decided += recipe.left_to_data(options, of_training)
         return {name: kept[name] for name in decided if name in kept}
 
@@ -245,8 +247,8 @@ def _decided(options: Any, start: Start, wide: WidePart | None, members: int) ->
     """Return what a model file says of what was left to the data: which options, and a sentence."""
     said = (recipe.in_words(start.decided, wide), start.compared, _of_budget(options, members))
     sentence = " ".join(filter(None, said))
-    found = {"recipe": sentence, "decided": sorted(start.decided)}
-    return {name: value for name, value in found.items() if value}
+    found: dict[str, Any] = {"decided": sorted(start.decided)}
+    return found | ({"recipe": sentence} if sentence else {})
 
 
 def _of_budget(options: Any, members: int) -> str:
