@@ -1,5 +1,6 @@
 """The table of all runs, in one pass, kept by the times of the files; what cannot be put side by side is said."""
 
+import gc
 import json
 import os
 import time
@@ -45,12 +46,16 @@ def many(root, n):
 def test_a_thousand_runs_appear_in_a_second(tmp_path):
     many(tmp_path, 1000)
     table = Table(Below.of(tmp_path))
+    gc.collect()
     began = time.process_time()
     rows = table_of(table.rows())
     first = time.process_time() - began
-    began = time.process_time()
-    again = table_of(table.rows())
-    second = time.process_time() - began
+    seconds = []
+    for _ in range(3):  # a collection of all garbage of a long test run may fall into one
+        began = time.process_time()
+        again = table_of(table.rows())
+        seconds.append(time.process_time() - began)
+    second = min(seconds)
     print(f"1,000 runs: {first:.2f} s, again {second:.2f} s, {len(json.dumps(rows)) / 1e6:.1f} MB")
     assert len(rows["runs"]) == len(again["runs"]) == 1000
     assert first < 1
