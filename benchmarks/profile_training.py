@@ -99,10 +99,9 @@ def main() -> None:
     profile = cProfile.Profile()
     profile.runcall(estimator, train, 4)
     out = io.StringIO()
-    pstats.Stats(profile, stream=out).sort_stats("tottime").print_stats(25)
+    pstats.Stats(profile, stream=out).strip_dirs().sort_stats("tottime").print_stats(25)
     lines = [line for line in out.getvalue().splitlines() if line.strip()]
-    text += [line.split("/site-packages/")[0][:60] + line.split("/site-packages/")[1] if "/site-packages/" in line
-             else line for line in lines]  # fmt: skip
+    text += lines
     measure.write("profile_training", chosen.out, measure.machine(chosen.threads), rows, text)
 
 
