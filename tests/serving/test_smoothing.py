@@ -115,6 +115,8 @@ def test_a_week_is_told_from_days_that_are_alike(seed):
     assert not recurs(hours(seed, drift=3.0), 24, 168)
     yearly = np.sin(2 * np.pi * np.arange(6 * 168) / 8766) * 20
     assert not recurs(hours(seed, drift=0.02) + yearly, 24, 168)
+    growing = (1 + np.arange(6 * 168) / 300) * (hours(seed, drift=0.0, noise=0.0) - 50)
+    assert not recurs(growing + np.random.default_rng(seed).normal(0, 0.3, len(growing)), 24, 168)
     holed = hours(seed, week=6.0)
     holed[np.random.default_rng(seed).random(len(holed)) < 0.1] = np.nan
     assert recurs(holed, 24, 168)

@@ -239,8 +239,8 @@ def recurs(values: np.ndarray, season: int, longer: int) -> bool:
         size = float(np.sqrt((later * later).sum() * (earlier * earlier).sum()))
         return float((later * earlier).sum()) / size if size > 0 else 0.0
 
-    # One season before it says what is alike for another reason: a drift, the time of year.
-    return correlation(longer) > max(LEAST_CORRELATION, correlation(longer - season))
+    # One season before it says what is alike for another reason: days that grow, the time of year.
+    return correlation(longer) - max(correlation(longer - season), 0.0) > LEAST_CORRELATION
 
 
 def _repeats(values: np.ndarray, season: int) -> bool:
