@@ -121,11 +121,11 @@ def request(case: Case, seed: int) -> dict[str, Any]:
     return out
 
 
-def asked(python: Path, method: str, case: Case, seed: int, threads: int) -> tuple[Any, float]:
-    """Return the answer of a peer and its seconds."""
+def answered(python: Path, method: str, threads: int, **words: Any) -> tuple[Any, float]:
+    """Return the answer of a method of `peers.py` to a request, and its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         question, reply = Path(folder, "request.npz"), Path(folder, "reply.npz")
-        np.savez(question, **request(case, seed))
+        np.savez(question, **words)
         limits = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
         worker = [python, "-W", "ignore", Path(__file__).with_name("peers.py"), method, question, reply]
         subprocess.run(worker, check=True, env=os.environ | limits)
@@ -226,7 +226,7 @@ def measured(
         "peers": {},
     }
     for method in PEERS[task]:
-        found = [asked(chosen.python, method, case, 0, chosen.threads) for case in given]
+        found = [answered(chosen.python, method, chosen.threads, **request(case, 0)) for case in given]
         figure = np.mean([score(case, answer) for case, (answer, _) in zip(given, found, strict=True)])
         row["peers"][method] = {"score": float(figure), "seconds": float(np.mean([s for _, s in found]))}
     if task == "forecast":

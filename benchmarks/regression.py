@@ -59,7 +59,11 @@ def along(x: np.ndarray) -> np.ndarray:
 
 def peers(case: Case, python: Path, threads: int) -> dict[str, float]:
     """Return the errors of the others."""
-    out = {"MiniRocket, ridge": defaults.asked(python, "MiniRocket, ridge", case, 0, threads)[0]}
+    out = {
+        "MiniRocket, ridge": defaults.answered(
+            python, "MiniRocket, ridge", threads, **defaults.request(case, 0)
+        )[0]
+    }
     for name, read, model in (
         ("statistics, ridge", statistics, RidgeCV(alphas=STRENGTHS)),
         ("values, ridge", along, RidgeCV(alphas=STRENGTHS)),
