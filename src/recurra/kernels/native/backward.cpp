@@ -73,7 +73,7 @@ template <class T> void step_back(const Weights<T>& weights, const VariantBackwa
   }
   table.variant_backward(v, VariantPart::gru_candidate);
   const T* const* gates = const_cast<const T* const*>(r.gates.data());
-  multiply_all<T>(weights, v.rows, gates, weights.hn_back, nullptr, r.dreset.data(), s.padded, (s.traits.together + 1) * s.padded);
+  multiply_all<T>(weights, v.rows, gates, weights.hn_back, nullptr, r.dreset.data(), s.padded);
   table.variant_backward(v, VariantPart::gru_gates);
 }
 
@@ -114,7 +114,6 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
   Multiply<T> back{};
   back.a = const_cast<const T* const*>(r.gates.data());
   back.b = &weights.hh_back;
-  back.parts = 1;
   const bool zoned = lane.batch.zone || s.variant.zone_h != 0 || s.variant.zone_c != 0;
   back.onto = s.traits.blends || zoned;
   back.c = r.dh.data();
@@ -178,7 +177,6 @@ template <class T> void run_back(const Lane<T>& lane, Slots slots, const Span& s
       project.rows = b.rows;
       project.a = const_cast<const T* const*>(r.hidden.data());
       project.b = &weights.hr_back;
-      project.parts = 1;
       project.c = r.m.data();
       project.columns = s.padded;
       project.last = (weights.hr_back.total + 3) / 4;
@@ -217,22 +215,22 @@ template <class T> struct Sum {
   int64_t H;
   int64_t tiles;
 
-  void unpack(int64_t first, int64_t last, int64_t w, int64_t rows) const {
-    const int64_t M = outer.rows(), per_block = (M + rows - 1) / rows;
-    for (int64_t tile = first; tile < last; ++tile) {
-      const int64_t block = tile / per_block, begin = tile % per_block * rows, end = std::min(begin + rows, M);
-      const T* c = outer.c + (block * M + begin) * outer.vectors * w;
+  void unpack(int64_t first, int64_t last, const Table<T>& table) const {
+    const int64_t w = table.lanes, M = outer.rows(), rows = table.outer_rows(outer), per_block = (M + rows - 1) / rows;
+    while (first < last) {
+      const int64_t block = first / per_block, stop = std::min(last, (block + 1) * per_block);
+      const int64_t begin = first % per_block * rows, end = std::min((stop - block * per_block) * rows, M);
       int64_t before = 0;
       for (const Part& part : parts) {
         const int64_t low = std::max(begin, before), high = std::min(end, before + part.width);
         for (int64_t v = 0; v < outer.vectors && low < high; ++v) {
-          const int64_t unit = unit_start[v] + block * unit_step, lanes = std::min(w, H - unit);
-          T* row = part.to + (gate[v] * H + unit) * part.width - before;
-          for (int64_t lane = 0; lane < lanes; ++lane, row += part.width)
-            for (int64_t m = low; m < high; ++m) row[m] = c[((m - begin) * outer.vectors + v) * w + lane];
+          const int64_t unit = unit_start[v] + block * unit_step;
+          table.transpose(outer.c + ((block * M + low) * outer.vectors + v) * w, high - low, std::min(w, H - unit),
+                          outer.vectors * w, part.to + (gate[v] * H + unit) * part.width + low - before, part.width);
         }
         before += part.width;
       }
+      first = stop;
     }
   }
 };
@@ -279,7 +277,7 @@ template <class T> struct BackwardCall {
       const int64_t from = std::max<int64_t>(first - at, 0), to = std::min(last - at, s.tiles);
       if (from < to) {
         table.outer(s.outer, work, from, to);
-        s.unpack(from, to, table.lanes, table.outer_rows(s.outer));
+        s.unpack(from, to, table);
       }
       at += s.tiles;
     }
@@ -305,14 +303,11 @@ template <class T> struct BackwardCall {
         Multiply<T> m{};
         m.rows = end - row;
         m.a = a.data();
-        m.b = lane.weights.ih_back;
-        m.parts = s.traits.candidate ? 2 : 1;
-        m.offset[0] = s.by_input;
-        m.offset[1] = s.by_input + (s.traits.together + !s.variant.norm) * s.padded;
+        m.b = &lane.weights.ih_back;
         m.onto = lane.direction == 1;
         m.c = c.data();
         m.columns = s.I;
-        m.last = (lane.weights.ih_back[0].total + 3) / 4;
+        m.last = (lane.weights.ih_back.total + 3) / 4;
         lane.weights.table.multiply(m);
       }
     }

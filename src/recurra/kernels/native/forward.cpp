@@ -57,7 +57,6 @@ template <class T> void project_ahead(const ForwardJob<T>& job, Slots slots, Row
   m.rows = int64_t(r.ahead_x.size());
   m.a = r.ahead_x.data();
   m.b = &weights.ih;
-  m.parts = 1;
   m.bias = weights.sizes.variant.norm ? nullptr : weights.bias;
   m.c = r.ahead_pre.data();
   m.columns = width;
@@ -151,7 +150,6 @@ template <class T> void run_forward(const ForwardJob<T>& job, Slots slots, const
       project.rows = f.rows;
       project.a = r.m.data();
       project.b = &weights.hr;
-      project.parts = 1;
       project.c = r.out.data();
       project.columns = s.P;
       project.last = (weights.hr.total + 3) / 4;

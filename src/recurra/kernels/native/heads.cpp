@@ -14,13 +14,13 @@ LinearHead<T>::LinearHead(const Table<T>& table, const T* weight, const T* bias,
   T* data = static_cast<T*>(memory_.reserve(size_t((k + 1) * vectors * w + 64) * sizeof(T)));
   for (int64_t v = 0; v < vectors; ++v) {
     const int64_t panel = v / 4, width = std::min<int64_t>(4, vectors - panel * 4);
-    table.transpose_into(weight + v * w * k, std::min(w, o - v * w), k, k, data + panel * 4 * w * k + (v - panel * 4) * w,
-                         width * w);
+    T* dst = data + panel * 4 * w * k + (v - panel * 4) * w;
+    pack_vector(table, weight + v * w * k, std::min(w, o - v * w), k, dst, width * w);
   }
   T* sums = data + k * vectors * w;
   std::fill(sums, sums + vectors * w, T(0));
   if (bias) std::copy_n(bias, o, sums);
-  panels_ = Panels<T>{data, k, 4, vectors};
+  panels_ = Panels<T>{data, k, 4, vectors, {1, {{0, k}}}};
   bias_ = sums;
 }
 
@@ -38,7 +38,6 @@ template <class T> void LinearHead<T>::apply(const T* x, int64_t rows, T* y) con
     m.rows = n;
     m.a = a;
     m.b = &panels_;
-    m.parts = 1;
     m.bias = bias_;
     m.c = c;
     m.columns = outputs;

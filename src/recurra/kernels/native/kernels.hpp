@@ -11,6 +11,14 @@
 
 namespace recurra {
 
+// Where in a row the numbers lie that a matrix is multiplied by, one run after the other.
+struct Runs {
+  int64_t count;
+  struct {
+    int64_t offset, length;
+  } run[5];  // four gates of the units of whole blocks, then those of the last block, gate by gate
+};
+
 // A matrix of K rows and N columns cut into panels of `vectors` * W columns, each panel contiguous: K rows of
 // `vectors` * W numbers. The last panel is narrower when the columns run out.
 template <class T> struct Panels {
@@ -18,15 +26,15 @@ template <class T> struct Panels {
   int64_t K = 0;
   int64_t vectors = 4;  // per panel
   int64_t total = 0;    // vectors in all panels together
+  Runs runs = {};       // of K numbers together
 };
 
-// c[r][n] = start + sum over k rising of a[r][k] * b[k][n], where start is bias[n], or c[r][n] itself, or 0.
+// c[r][n] = start + sum over k rising of a[r][k] * b[k][n], where start is bias[n], or c[r][n] itself, or 0, and k counts
+// along the runs of b.
 template <class T> struct Multiply {
   int64_t rows;
   const T* const* a;    // rows pointers
-  const Panels<T>* b;   // one or two matrices, summed one after the other
-  int64_t parts;        // 1 or 2
-  int64_t offset[2];    // where in a row of `a` the part starts
+  const Panels<T>* b;
   const T* bias;        // laid out as the columns of b, or null
   bool onto;            // start from c
   T* const* c;          // rows pointers; must not overlap a
@@ -172,8 +180,8 @@ template <class T> struct Table {
   void (*backward[CELLS])(const Backward<T>&);
   void (*outer)(const Outer<T>&, T* work, int64_t first, int64_t last);  // range of tiles
   int64_t (*outer_rows)(const Outer<T>&);  // m of a tile; the tiles of a block are counted before those of the next
-  // dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; zero for the lanes beyond
-  void (*transpose_into)(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride);
+  // dst[k * dst_stride + r] = src[r * stride + k] for r < rows and k < columns
+  void (*transpose)(const T* src, int64_t rows, int64_t columns, int64_t stride, T* dst, int64_t dst_stride);
   // `rounds` times 24 fused multiply-adds of whole vectors in registers: what the machine can do at best
   T (*peak)(int64_t rounds);
   void (*exp_rows)(T* x, int64_t n);

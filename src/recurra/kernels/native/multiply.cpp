@@ -21,10 +21,13 @@ template <class T, int R, int NV> RECURRA_INLINE void multiply_tile(const Multip
         acc[r][v] = s.bias ? load<T>(s.bias + at) : zero<T>();
     }
   }
-  for (int64_t part = 0; part < s.parts; ++part) {
+  const T* b = s.b->data + column * s.b->K;
+  for (int64_t k = 0; k < s.b->runs.count; ++k) {
+    const auto& run = s.b->runs.run[k];
     RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) a[r] = s.a[row + r] + s.offset[part];
-    accumulate<T, R, NV>(acc, a, s.b[part].data + column * s.b[part].K, s.b[part].K);
+    for (int r = 0; r < R; ++r) a[r] = s.a[row + r] + run.offset;
+    accumulate<T, R, NV>(acc, a, b, run.length);
+    b += run.length * NV * w;
   }
   RECURRA_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -58,9 +61,12 @@ template <class T, int P> static inline void multiply_row(const Multiply<T>& s, 
         acc[p][v] = s.bias ? load<T>(s.bias + at) : zero<T>();
     }
   }
-  for (int64_t part = 0; part < s.parts; ++part)
-    accumulate_row<T, P, 4>(acc, s.a[0] + s.offset[part], s.b[part].data + column * s.b[part].K, 4 * w * s.b[part].K,
-                            s.b[part].K);
+  const T* b = s.b->data + column * s.b->K;
+  for (int64_t k = 0; k < s.b->runs.count; ++k) {
+    const auto& run = s.b->runs.run[k];
+    accumulate_row<T, P, 4>(acc, s.a[0] + run.offset, b, 4 * w * s.b->K, run.length);
+    b += run.length * 4 * w;
+  }
   RECURRA_UNROLL
   for (int p = 0; p < P; ++p) {
     RECURRA_UNROLL
@@ -221,26 +227,17 @@ template <class T> void outer(const Outer<T>& s, T* work, int64_t first, int64_t
   }
 }
 
-// dst[k * dst_stride + r] = src[r * stride + k] for r < rows <= W; lanes beyond `rows` become zero.
 template <class T>
-void transpose_into(const T* src, int64_t rows, int64_t K, int64_t stride, T* dst, int64_t dst_stride) {
-  constexpr int w = W<T>;
-  int64_t k0 = 0;
-  if (rows == w && w % 8 == 0) {
-    for (; k0 + 8 <= K; k0 += 8)
-      for (int64_t r = 0; r < w; r += 8) {
-        const T* at[8];
-        for (int j = 0; j < 8; ++j) at[j] = src + (r + j) * stride;
-        turn_square(at, k0, dst + k0 * dst_stride + r, dst_stride);
-      }
-  }
-  for (; k0 < K; k0 += w) {
-    const int64_t n = K - k0 < w ? K - k0 : w;
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t k = 0; k < n; ++k) dst[(k0 + k) * dst_stride + r] = src[r * stride + k0 + k];
-    for (int64_t r = rows; r < w; ++r)
-      for (int64_t k = 0; k < n; ++k) dst[(k0 + k) * dst_stride + r] = T(0);
-  }
+void transpose(const T* src, int64_t rows, int64_t columns, int64_t stride, T* dst, int64_t dst_stride) {
+  const int64_t squares = rows / 8 * 8, columns_in_squares = columns / 8 * 8;
+  for (int64_t k = 0; k < columns_in_squares; k += 8)
+    for (int64_t r = 0; r < squares; r += 8) {
+      const T* at[8];
+      for (int j = 0; j < 8; ++j) at[j] = src + (r + j) * stride;
+      turn_square(at, k, dst + k * dst_stride + r, dst_stride);
+    }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t k = r < squares ? columns_in_squares : 0; k < columns; ++k) dst[k * dst_stride + r] = src[r * stride + k];
 }
 
 template <class T> T peak(int64_t rounds) {
@@ -288,7 +285,7 @@ extern const Table<double> table_d;
   {W<T>, ROWS<4>, OUTER_WORK<T>, multiply<T>,                                                             \
    {rnn_forward<T>, rnn_forward<T>, lstm_forward<T>, gru_forward<T>},                                     \
    {rnn_backward<T>, rnn_backward<T>, lstm_backward<T>, gru_backward<T>},                                 \
-   outer<T>, outer_rows<T>, transpose_into<T>, peak<T>, exp_rows<T>, tanh_rows<T>, shares_above<T>,       \
+   outer<T>, outer_rows<T>, transpose<T>, peak<T>, exp_rows<T>, tanh_rows<T>, shares_above<T>,            \
    nearest_windows<T>, variant_forward<T>, variant_backward<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);

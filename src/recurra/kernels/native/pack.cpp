@@ -22,7 +22,6 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   s.gates = s.traits.gates();
   // One vector more than needed: rows a power of two apart would all fall into the same few sets of the cache.
   s.saved = s.traits.saved() * s.padded + lanes;
-  s.gradient = (variant.before ? s.traits.together : s.gates) * s.padded;
   s.variant = variant;
   if (variant.norm) {
     // normalized products of state and input, and four statistics: see variant_units.hpp
@@ -69,9 +68,8 @@ Weights<T>::Weights(const Table<T>& t, const Sizes& s, bool back) : table(t), si
                           (s.projected ? lines(numbers(s.H, p, s.w)) : 0);
   int64_t backward = 0;
   if (back) {
-    backward = lines(numbers(s.gradient, p, s.w)) + lines(numbers(s.gates * s.padded, i, s.w));
-    backward += lines(1);  // with a candidate the input weights stand in two parts
-    if (v.before) backward += lines(numbers(s.padded, p, s.w));
+    backward = lines(numbers(s.gates * s.H, p, s.w)) + lines(numbers(s.gates * s.H, i, s.w));
+    if (v.before) backward += lines(1);  // the candidate's recurrent weights stand apart
     if (s.projected) backward += lines(numbers(s.P, s.blocks, s.w));
   }
   forward_ = static_cast<T*>(memory_.reserve(size_t(forward + backward) * sizeof(T)));
@@ -91,9 +89,9 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
       const int64_t panel = v / per_panel, width = std::min(per_panel, columns - panel * per_panel);
       const int64_t gate = first + v % count, unit = v / count * w;
       T* dst = data + panel * per_panel * w * K + (v - panel * per_panel) * w;
-      table.transpose_into(weight + (gate * s.H + unit) * K, std::min(w, s.H - unit), K, K, dst, width * w);
+      pack_vector(table, weight + (gate * s.H + unit) * K, std::min(w, s.H - unit), K, dst, width * w);
     }
-    return Panels<T>{data, K, per_panel, columns};
+    return Panels<T>{data, K, per_panel, columns, {1, {{0, K}}}};
   };
   ih = pack(raw.weight_ih, s.I, 0, G);
   hh = pack(raw.weight_hh, s.P, 0, s.variant.before ? together : G);
@@ -138,9 +136,9 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
     for (int64_t v = 0; v < p; ++v) {
       const int64_t panel = v / 4, width = std::min<int64_t>(4, p - panel * 4);
       T* dst = data + panel * 4 * w * s.H + (v - panel * 4) * w;
-      table.transpose_into(raw.weight_hr + v * w * s.H, std::min(w, s.P - v * w), s.H, s.H, dst, width * w);
+      pack_vector(table, raw.weight_hr + v * w * s.H, std::min(w, s.P - v * w), s.H, dst, width * w);
     }
-    hr = Panels<T>{data, s.H, 4, p};
+    hr = Panels<T>{data, s.H, 4, p, {1, {{0, s.H}}}};
   }
 }
 
@@ -149,39 +147,48 @@ template <class T> void Weights<T>::pack_back(const Raw<T>& raw) {
   Lines<T> lines{back_};
   auto take = [&](int64_t count) { return lines.take(count); };
   const int64_t w = s.w;
-  // Rows (gate, unit) of `weight` in the order row_of gives them, its columns in panels of four vectors.
-  auto pack = [&](const T* weight, int64_t K, int64_t columns, auto row_of) {
+  // Rows of `weight`, that of each number in a run as row_of gives it, its columns in panels of four vectors.
+  auto pack = [&](const T* weight, int64_t columns, const Runs& runs, auto row_of) {
+    int64_t K = 0;
+    for (int64_t j = 0; j < runs.count; ++j) K += runs.run[j].length;
     const int64_t total = vectors_of(columns, w);
     T* data = take(numbers(K, total, w));
     for (int64_t panel = 0; panel * 4 < total; ++panel) {
       const int64_t width = std::min<int64_t>(4, total - panel * 4) * w;
       const int64_t valid = std::min(width, columns - panel * 4 * w);
       T* dst = data + panel * 4 * w * K;
-      for (int64_t k = 0; k < K; ++k, dst += width) {
-        const int64_t row = row_of(k);
-        const T* src = row < 0 ? nullptr : weight + row * columns + panel * 4 * w;
-        if (src) std::memcpy(dst, src, size_t(valid) * sizeof(T));
-        std::fill(dst + (src ? valid : 0), dst + width, T(0));
+      for (int64_t j = 0; j < runs.count; ++j) {
+        const auto& run = runs.run[j];
+        for (int64_t k = run.offset; k < run.offset + run.length; ++k, dst += width) {
+          std::memcpy(dst, weight + row_of(k) * columns + panel * 4 * w, size_t(valid) * sizeof(T));
+          std::fill(dst + valid, dst + width, T(0));
+        }
       }
     }
-    return Panels<T>{data, K, 4, total};
+    return Panels<T>{data, K, 4, total, runs};
   };
-  auto row = [&](int64_t gate, int64_t unit) { return unit < s.H ? gate * s.H + unit : -1; };
-  const int64_t G = s.gates, together = s.traits.together, summed = together * s.padded;
-  auto interleaved = [&](int64_t k) { return row(k / w % G, k / w / G * w + k % w); };
-  auto added = [&](int64_t k) { return row(k / w % together, k / w / together * w + k % w); };
-  auto candidate = [&](int64_t k) { return row(together, k); };
-  if (s.traits.candidate) {
-    hh_back = pack(raw.weight_hh, s.gradient, s.P,
-                   [&](int64_t k) { return k < summed ? added(k) : candidate(k - summed); });
-    if (s.variant.before) hn_back = pack(raw.weight_hh, s.padded, s.P, candidate);
-    ih_back[0] = pack(raw.weight_ih, summed, s.I, added);
-    ih_back[1] = pack(raw.weight_ih, s.padded, s.I, candidate);
-  } else {
-    hh_back = pack(raw.weight_hh, s.gradient, s.P, interleaved);
-    ih_back[0] = pack(raw.weight_ih, s.gradient, s.I, interleaved);
-  }
-  if (s.projected) hr_back = pack(raw.weight_hr, s.P, s.H, [](int64_t k) { return k; });
+  const int64_t H = s.H, together = s.traits.together, summed = together * s.padded;
+  // The gates that are added up, from `at` on, block by block, of the last block only the units there are; then the
+  // candidate from `apart` on, unless that is negative.
+  auto gates = [&](const T* weight, int64_t columns, int64_t at, int64_t apart) {
+    const int64_t whole = H / w * together * w, rest = H % w;
+    Runs runs{};
+    if (whole) runs.run[runs.count++] = {at, whole};
+    for (int64_t gate = 0; rest && gate < together; ++gate) runs.run[runs.count++] = {at + whole + gate * w, rest};
+    if (apart >= 0) runs.run[runs.count++] = {apart, H};
+    return pack(weight, columns, runs, [=](int64_t k) {
+      if (k >= at + summed) return together * H + k - apart;
+      k -= at;
+      return k / w % together * H + k / w / together * w + k % w;
+    });
+  };
+  const bool candidate = s.traits.candidate, before = s.variant.before;
+  const int64_t by_product = summed + (s.variant.norm ? 0 : s.padded);  // of the candidate, by what the input adds
+  hh_back = gates(raw.weight_hh, s.P, 0, candidate && !before ? summed : -1);
+  if (before)
+    hn_back = pack(raw.weight_hh, s.P, {1, {{by_product, H}}}, [=](int64_t k) { return together * H + k - by_product; });
+  ih_back = gates(raw.weight_ih, s.I, s.by_input, candidate ? s.by_input + by_product : -1);
+  if (s.projected) hr_back = pack(raw.weight_hr, H, {1, {{0, s.P}}}, [](int64_t k) { return k; });
 }
 
 template class Weights<float>;

@@ -39,7 +39,6 @@ struct Sizes {
   int64_t w, blocks, padded;  // lanes of a vector, ceil(H / w), blocks * w
   int64_t gates;        // traits.gates()
   int64_t saved;        // stride of a saved row of gates
-  int64_t gradient;     // numbers of a row of recurrent gate gradients: K of the product that goes back in time
   Variant variant;
   int64_t by_input;     // where in a saved row the gradients by the input's product begin
   int64_t sums;         // numbers of a sequence's sums of gradients by gains, biases and peepholes
@@ -62,7 +61,7 @@ template <class T> class Weights {
   const Sizes sizes;
   Panels<T> ih, hh, hr;
   const T *bias, *bias_n;
-  Panels<T> hh_back, ih_back[2], hr_back;
+  Panels<T> hh_back, ih_back, hr_back;
   Panels<T> hn, hn_back;  // the candidate's recurrent weights, where the reset gate acts before their product
   const T *peephole = nullptr, *gain_ih = nullptr, *gain_hh = nullptr, *gain_c = nullptr, *bias_c = nullptr;
   bool has_back;
@@ -74,6 +73,14 @@ template <class T> class Weights {
 
 // Lays out all directions of a layer, of equal sizes.
 template <class T> void pack(Weights<T>* const* weights, const Raw<T>* raw, int64_t directions, int threads);
+
+// One vector of a panel: dst[k * stride + r] = src[r * K + k] for r < rows, and zero for the lanes beyond.
+template <class T>
+void pack_vector(const Table<T>& table, const T* src, int64_t rows, int64_t K, T* dst, int64_t stride) {
+  table.transpose(src, rows, K, K, dst, stride);
+  for (int64_t k = 0; k < K && rows < table.lanes; ++k)
+    for (int64_t r = rows; r < table.lanes; ++r) dst[k * stride + r] = T(0);
+}
 
 // A batch of sequences and where their rows lie. All strides and offsets count numbers, not bytes.
 template <class T> struct Batch {

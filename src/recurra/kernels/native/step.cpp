@@ -69,7 +69,6 @@ template <class T> const T* Step<T>::step(const T* x) noexcept {
       project.rows = batch_;
       project.a = m_.data();
       project.b = &weights.hr;
-      project.parts = 1;
       project.c = out_.data();
       project.columns = s.P;
       project.last = (weights.hr.total + 3) / 4;

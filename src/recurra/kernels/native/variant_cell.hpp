@@ -25,13 +25,11 @@ template <class T> int64_t panels_of(const Panels<T>& b) { return (b.total + b.v
 // c = a * b + bias, or c += a * b with `onto`, over all panels.
 template <class T>
 void multiply_all(const Weights<T>& weights, int64_t rows, const T* const* a, const Panels<T>& b, const T* bias, T* const* c,
-                  int64_t columns, int64_t offset = 0, bool onto = false) {
+                  int64_t columns, bool onto = false) {
   Multiply<T> m{};
   m.rows = rows;
   m.a = a;
   m.b = &b;
-  m.parts = 1;
-  m.offset[0] = offset;
   m.bias = bias;
   m.onto = onto;
   m.c = c;
