@@ -36,6 +36,8 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
 
     def plain(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
         with torch.no_grad():
+            if closure is None and isinstance(self, torch.optim.Adam) and _adam_together(self):
+                return None
             return own_step(self, closure)
 
     marked = torch.optim.Optimizer.profile_hook_step(plain)
@@ -56,6 +58,53 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
     own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     return bool(own or hooks._global_optimizer_pre_hooks or hooks._global_optimizer_post_hooks)
+
+
+def _adam_together(optimizer: torch.optim.Adam) -> bool:
+    """Take a step of torch's fused Adam with one count of steps for all parameters; return False where that cannot be.
+
+    Around the operation torch sorts the arrays at every step, and counts the steps of each on its own: for ten small
+    arrays 0.10 ms around one of 0.01.
+    """
+    first, *others = optimizer.param_groups
+    parameters = first["params"]
+    states, gradients = [optimizer.state.get(p, {}) for p in parameters], [p.grad for p in parameters]
+    if not all(states):
+        return False  # torch makes them at the first step
+    counts = {id(state["step"]): state["step"] for state in states}
+    alike = not others and all(
+        [
+            g is not None and g.is_cpu and g.layout is torch.strided and p.dtype is parameters[0].dtype
+            for g, p in zip(gradients, parameters, strict=True)
+        ]
+    )
+    if not alike or len({float(count) for count in counts.values()}) > 1:
+        if len(counts) < len(states):
+            for state in states:
+                state["step"] = state["step"].clone()
+        return False
+    count = next(iter(counts.values()))
+    if len(counts) > 1:
+        for state in states:
+            state["step"] = count
+    count += 1
+    fused = torch._fused_adamw_ if first["decoupled_weight_decay"] else torch._fused_adam_
+    fused(
+        parameters,
+        gradients,
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [],
+        [count] * len(states),
+        amsgrad=False,
+        lr=first["lr"],
+        beta1=first["betas"][0],
+        beta2=first["betas"][1],
+        weight_decay=first["weight_decay"],
+        eps=first["eps"],
+        maximize=first["maximize"],
+    )
+    return True
 
 
 def check_optimizer(optimizer: Any, *, weight_decay: float) -> None:
