@@ -86,6 +86,7 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
         kind="series",
         source=columns.who,
         notes=tuple(notes),
+        time_spelling=clock.spelling,
     )
 
 

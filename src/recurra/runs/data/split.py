@@ -109,7 +109,7 @@ def divide(
             f"Nothing is held out: {f'the one {one_of(data.kind)} trains' if len(data) == 1 else f'all {many} train'}.",
         )
     if test is not None and not isinstance(test, float):
-        other = aligned(load_like(test, options, {}), data.channel_names)
+        other = aligned(load_like(test, options, {}, time_spelling=data.time_spelling), data.channel_names)
         found = findings_of(data)
         other = other if found is None else RunData.of(other, found)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
