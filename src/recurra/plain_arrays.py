@@ -1,6 +1,8 @@
 """Arrays of other libraries and kinds become plain numpy arrays that mean the same, or are refused in one sentence."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
 
+_ISO = re.compile(r"[12]\d{3}-[01]\d(-[0-3]\d([T ]\d\d:\d\d.*)?)?\Z")
 PADDING = "nan"  # what `lengths=` says where sequences end before their last steps without a value
 
 
@@ -316,19 +319,40 @@ def as_sequences(X: Any, *, names: Sequence[str | None] | None = None, who: str 
 def check_time_order(value: Any, who: str) -> None:
     """Raise DataError where the dates beside the rows of a Series or DataFrame fall or are mixed: rows are read as they lie.
 
-    That they go back here and there, as an hour of a local clock does in autumn, is no reason.
+    That they go back here and there, as an hour of a local clock does in autumn, is no reason. Dates are those of an index
+    of pandas, or of a level of it, also as Python's dates and times, and texts such as 2024-05-31.
     """
     index: Any = getattr(value, "index", None)
-    if type(index).__name__ not in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex"):
+    if not type(index).__module__.startswith("pandas"):
         return
-    back = np.flatnonzero(index[1:] < index[:-1])
-    if len(back) <= len(index) / 4:
-        return
-    at = int(back[0])
-    raise DataError(
-        f"{who}: the dates of its index must rise, as the rows are read in their order; {index[at + 1]} comes after "
-        f"{index[at]}. Sort it with frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
-    )
+    for level in [index.get_level_values(n) for n in range(index.nlevels)] if index.nlevels > 1 else [index]:
+        times = _times_of(level)
+        if times is None:
+            continue
+        back = np.flatnonzero(times[1:] < times[:-1])
+        if len(back) > len(times) / 4:
+            at = int(back[0])
+            raise DataError(
+                f"{who}: the dates of its index must rise, as the rows are read in their order; {level[at + 1]} comes after "
+                f"{level[at]}. Sort it with frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
+            )
+
+
+def _times_of(index: Any) -> Any:
+    """Return dates of an index as what can be compared, None where it holds others, or of several kinds."""
+    if type(index).__name__ in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex"):
+        return index
+    if type(index).__name__ != "Index" or getattr(index.dtype, "kind", "O") in "iufb":
+        return None
+    cells = index.to_numpy(dtype=object)
+    first = cells[0] if len(cells) else None
+    if isinstance(first, str):
+        dated = all(isinstance(cell, str) and len(cell) == len(first) and _ISO.match(cell) for cell in cells)
+        return cells.astype(str) if dated else None
+    if isinstance(first, date) and all(isinstance(cell, date) and cell == cell for cell in cells):
+        zones = {getattr(cell, "tzinfo", None) is None for cell in cells}
+        return cells if len(zones) == 1 and len({isinstance(cell, datetime) for cell in cells}) == 1 else None
+    return None
 
 
 def as_sequence(

@@ -100,6 +100,9 @@ class Dataset:
         One name per static input of sequences.
     label_columns : sequence of str
         Columns of a table of texts without a label that hold classes or numbers to predict, the likeliest first.
+    time_spelling : str
+        What the numbers of the time column were found to spell, such as "a year and a week", where a later table of few
+        rows would not show it.
     """
 
     records: Sequence[Record]
@@ -112,6 +115,7 @@ class Dataset:
     known_names: Sequence[str] | None = None
     static_names: Sequence[str] | None = None
     label_columns: Sequence[str] = ()
+    time_spelling: str = ""
 
     def __len__(self) -> int:
         return len(self.records)

@@ -86,8 +86,7 @@ def test_what_comes_again_by_nature_is_not_known(again, form):
     rng = np.random.default_rng(2)
     known = TrainedOn.of_values([again(rng, n) for n in rng.integers(24, 27, 80)])
     fresh = [written(again(rng, n), form) for n in rng.integers(24, 27, 80)]
-    exact = {own.tobytes() for own in fresh}
-    assert known.overlap(fresh).known == 0 or len(exact) < 10
+    assert known.overlap(fresh).known == 0
     series = TrainedOn.of_values([again(rng, 3000)], series=True)
     assert series.overlap([written(again(rng, 3000)[11:], form)], things="steps").known == 0
 

@@ -209,7 +209,7 @@ def test_a_state_goes_on_in_the_next_run(cli, make, tmp_path):
     (tmp_path / "state").write_bytes(b"damaged")
     done = cli("stream", path, tmp_path / "part.jsonl", "--state", tmp_path / "state")
     assert done.code == 3
-    assert "stream state: not a recurra file" in done.err
+    assert f"{tmp_path / 'state'}: stream state: not a recurra file" in done.err
     assert (tmp_path / "state").read_bytes() == b"damaged"
 
 

@@ -1,11 +1,15 @@
 """Frames whose dates fall or are mixed are refused: their rows would be read in the order they lie in, without a word."""
 
+import re
+import warnings
+from datetime import date, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import recurra
-from recurra.errors import DataError
+from recurra.errors import DataError, RecurraWarning
 
 RNG = np.random.default_rng(0)
 QUICK = {"max_epochs": 1, "hidden_size": 2, "random_state": 0, "verbose": 0}
@@ -13,6 +17,16 @@ INDEXES = {
     "dates": pd.date_range("2024-03-30", periods=9, freq="h", tz="Europe/Berlin"),
     "months": pd.period_range("2024-01", periods=9, freq="M"),
     "durations": pd.timedelta_range("0s", periods=9, freq="10ms"),
+    "dates of Python": pd.Index(
+        [date(2024, 2, 25 + day) if day < 5 else date(2024, 3, day) for day in range(9)]
+    ),
+    "moments of Python": pd.Index([datetime(2024, 1, 1, hour) for hour in range(9)], dtype=object),
+    "texts": pd.date_range("2024-02-27", periods=9, freq="D").strftime("%Y-%m-%d"),
+    "texts with hours": pd.date_range("2024-02-27", periods=9, freq="h").strftime("%Y-%m-%dT%H:%M"),
+    "texts of months": pd.period_range("2023-07", periods=9, freq="M").astype(str),
+    "a name beside dates": pd.MultiIndex.from_product(
+        [["a"], pd.date_range("2024-01-01", periods=9, freq="D")]
+    ),
 }
 # of a local clock without its zone: the hour from 2 comes twice
 HOURS = ("01:00", "01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30", "04:00")
@@ -62,6 +76,75 @@ def test_dates_that_go_back_are_refused(estimator, y, index, make):
         assert answers(fitted, asked) == answers(fitted, X)
 
 
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_labels_and_numbers_of_each_step_whose_dates_go_back_are_refused(index):
+    X = frames(index, frame)
+    says = r"y: sequence 3: the dates of its index must rise"
+    for estimator, own in (
+        (recurra.SequenceLabeler, list("abcabcabc")),
+        (recurra.SequenceRegressor, range(9)),
+    ):
+        y = [pd.Series(own, index=index) for _ in X]
+        estimator(**QUICK).fit(X, y)
+        with pytest.raises(DataError, match=says):
+            estimator(**QUICK).fit(X, [*y[:3], y[3][::-1], *y[4:]])
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_rows_pushed_into_a_stream_whose_dates_go_back_are_refused(index):
+    X = frames(index, frame)
+    fitted = recurra.SequenceLabeler(**QUICK).fit(X, [list("abcabcabc")] * 12)
+    stream, ahead, several = fitted.stream(), fitted.stream(look_ahead=1), recurra.Streams(fitted)
+    for push in (stream.push, ahead.push, lambda rows: several.push("a", rows)):
+        push(X[0])
+        with pytest.raises(DataError, match="stream: the rows: the dates of its index must rise"):
+            push(X[0][::-1])
+    assert stream.steps == 9
+
+
+# Indexes of whole numbers of a series' rows, and whether something is said.
+COUNTS = {
+    "rows": (pd.RangeIndex(60), None),
+    "from 300 on": (pd.RangeIndex(300, 360), None),
+    "every third": (pd.Index(range(0, 180, 3)), None),
+    "two tables": (pd.Index([*range(30), *range(30)]), None),
+    "of several series": (pd.Index(np.cumsum(np.random.default_rng(3).integers(1, 4, 60))), None),
+    "all alike": (pd.Index([7] * 60), None),
+    "mixed": (pd.Index(RNG.permutation(60)), "not the order of its index"),
+    "newest first": (pd.RangeIndex(59, -1, -1), "not the order of its index"),
+    "unsigned": (pd.Index(RNG.permutation(60).astype("u1")), "not the order of its index"),
+    "left out": (
+        pd.Index(np.delete(np.arange(65), [3, 9, 10, 31, 50])),
+        r"2\. If steps are missing, .*reindex\(range\(0, 65, 1\)",
+    ),
+    "a hole": (
+        pd.Index([*range(0, 60, 2), *range(200, 260, 2)]),
+        r"200 comes after 58\. .*reindex\(range\(0, 260, 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("index", "says"), COUNTS.values(), ids=COUNTS)
+def test_an_index_of_whole_numbers_that_is_passed_over_is_told(index, says):
+    values = np.sin(np.arange(60.0))
+    small = {"horizon": 2, "context": 4, **QUICK}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fitted = recurra.Forecaster(**small).fit(pd.Series(values, index=index))
+    told = [str(one.message) for one in told if issubclass(one.category, RecurraWarning)]
+    assert len(told) == (says is not None), told
+    if says is not None:
+        assert re.search(says, told[0])
+    plain = recurra.Forecaster(**small).fit(values)
+    assert np.array_equal(fitted.predict(), plain.predict())
+
+
+def test_a_date_column_is_the_order_whatever_the_index_counts():
+    days = pd.date_range("2024-01-01", periods=60, freq="D")
+    table = pd.DataFrame({"day": days, "y": np.sin(np.arange(60.0))}, index=RNG.permutation(60))
+    recurra.Forecaster(horizon=2, context=4, **QUICK).fit(table)  # a warning is an error in these tests
+
+
 def test_rows_of_a_table_and_labels_may_have_dates_in_any_order():
     days = pd.date_range("2024-01-01", periods=12, freq="D")[::-1]
     table = pd.DataFrame(RNG.normal(size=(12, 5)), index=days)
@@ -80,3 +163,11 @@ def test_other_indexes_say_nothing_of_time():
     recurra.SequenceClassifier(**QUICK).fit(gap, list("ab") * 6).predict(gap)
     twice = frames(INDEXES["dates"][[0, 0, 1, 2, 3, 3, 3, 4, 5]], frame)  # ticks that agree
     recurra.SequenceClassifier(**QUICK).fit(twice, list("ab") * 6).predict(twice)
+
+
+def test_days_that_fall_are_no_change_of_the_clock():
+    days = pd.date_range("2024-09-05", periods=60, freq="D")[::-1]
+    with pytest.raises(
+        DataError, match=r"time stamps must rise; .* Sort the rows by time, or give sort=True\.\Z"
+    ):
+        recurra.Forecaster(horizon=2, context=4, **QUICK).fit(pd.Series(np.arange(60.0), index=days))

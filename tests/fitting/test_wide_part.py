@@ -1,6 +1,7 @@
 """The linear part: of classes two ridges mixed, of kernels and of shapelets, of numbers one; what is kept and refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,13 +207,14 @@ def test_limits_that_make_no_sense_are_refused():
             WidePart.from_manifest(description, {**arrays, "limits": broken}, channels=1, outputs=2)
 
 
+EARLIER = Path(__file__).parents[1] / "data/earlier"
+
+
 def test_a_file_from_before_numbers_had_shapelets_and_limits_answers_as_it_did():
-    wide = fitted("SequenceRegressor", np.arange(40.0)).model_.wide
-    description, arrays = wide.to_manifest()
-    old = {name: array for name, array in arrays.items() if "shapelets" not in name and name != "limits"}
-    own = wide.features.without_shapelets
-    old["weight"] = np.ascontiguousarray(old["weight"][:, :own])
-    again = WidePart.from_manifest(description, old, channels=1, outputs=1)
-    x = 30 * X[0].astype(np.float32)
-    found = wide.features.transform(x)[:own].astype(np.float64) @ old["weight"].T.astype(np.float64)
-    np.testing.assert_allclose(again.scores([x])[0], found + old["bias"], rtol=1e-3)
+    """The file and its answers, some far beyond what was learned from, are of the version before (0b727a7)."""
+    model = recurra.load_model(EARLIER / "numbers-before-limits.recurra").model_
+    with np.load(EARLIER / "numbers-before-limits.npz") as asked:
+        x, answers = list(asked["X"]), asked["answers"]
+    assert model.wide.limits is None
+    assert answers.max() > 15  # learned from -10 to 10, beyond which a quarter of the range is the limit now
+    np.testing.assert_allclose(model.predict(x), answers, rtol=1e-4)

@@ -21,7 +21,7 @@ from recurra.readers.large.tables import read_table
 from recurra.readers.signals import signal
 from recurra.readers.tables import table, tokens
 from recurra.readers.tables.columns import is_frame
-from recurra.readers.tables.table_options import TableOptions, UnusedWordError, refuse
+from recurra.readers.tables.table_options import KEPT, TableOptions, UnusedWordError, refuse
 from recurra.records import Dataset, Record
 
 _FILE_SUFFIXES = (
@@ -34,9 +34,6 @@ _FILE_SUFFIXES = (
     *archive.SUFFIXES,
     *video.IMAGE_SUFFIXES,
 )
-
-# What callers may ask to be kept of tables, alone or in a folder; no word for users, and of other data there is none.
-KEPT = ("keep_stamps",)
 
 
 def load_any(source: Any, /, **words: Any) -> Dataset:

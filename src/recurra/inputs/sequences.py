@@ -532,6 +532,7 @@ def check_step_labels(who: str, labels: Iterable[Any], names: Sequence[str] | No
                 "Give a list with a label for each of its steps, or train a SequenceClassifier, which learns one label per "
                 "sequence."
             )
+        check_time_order(own, f"{who}: y: {where(index, names)}")
 
 
 def check_steps(

@@ -22,7 +22,7 @@ from recurra.errors import DataError, ShapeError, UsageError
 from recurra.features.chain import Chain
 from recurra.inputs.sequences import Given, check_labels_present, check_step_labels
 from recurra.options import ClassWeights, ForecasterOptions, SequenceLabelerOptions, SequenceLoss
-from recurra.plain_arrays import check_exact, plain
+from recurra.plain_arrays import check_exact, check_time_order, plain
 from recurra.serving.models.fitted_model import classes_from_manifest, classes_to_manifest, middle
 
 
@@ -232,6 +232,8 @@ class NumberTarget:
     def encode(self, y: Any, names: Sequence[str] | None = None) -> Any:
         """Return numbers in their own units: float64 of shape (sequences, targets), or a list of (time, targets)."""
         if self.per_step:
+            for i, own in enumerate(y):
+                check_time_order(own, f"y: {where(i, names)}")
             return [self._columns(f"y: {where(i, names)}", own) for i, own in enumerate(y)]
         return self._columns("y", y)
 

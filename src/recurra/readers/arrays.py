@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import check_sample_rate, check_whole_characters, did_you_mean, listing, shortened
+from recurra.checks import (
+    check_sample_rate,
+    check_whole_characters,
+    counted,
+    did_you_mean,
+    listing,
+    shortened,
+    where,
+)
 from recurra.errors import DataError, MissingDataError, ShapeError
 from recurra.plain_arrays import (
     PADDING,
@@ -95,6 +103,9 @@ def from_arrays(
         sequences = _checked(sequences, names, channel_names, who)
     if labels is not None:
         _check_labels(each["labels"], who)
+        _check_shapes(each["labels"], sequences, names, who)
+    _check_groups(each["groups"], names, who)
+    each["parts"] = [_part(part, index, names, who) for index, part in enumerate(each["parts"])]
     records = [
         Record(
             values,
@@ -164,6 +175,40 @@ def _check_labels(labels: Sequence[Any], who: str) -> None:
             raise DataError(
                 f"{who}: the label of sequence {index} is missing. Give it, or leave the sequence out."
             )
+
+
+def _check_shapes(
+    labels: Sequence[Any], sequences: Sequence[Any], names: Sequence[str] | None, who: str
+) -> None:
+    """Raise ShapeError at a label of several axes that has no row for each step."""
+    for index, (label, values) in enumerate(zip(labels, sequences, strict=True)):
+        shape = np.shape(label) if isinstance(label, np.ndarray) else ()
+        if len(shape) > 1 and (len(shape) > 2 or shape[0] != len(values)):
+            raise ShapeError(
+                f"{who}: the label of {where(index, names)} must be one label or number, several numbers, or one or several "
+                f"for each of its {counted(len(values), 'step')}; got an array of shape {shape}."
+            )
+
+
+def _check_groups(groups: Sequence[Any], names: Sequence[str] | None, who: str) -> None:
+    """Raise DataError at a group that is missing where others are not: no two of such could be told to be one."""
+    missing = [index for index, group in enumerate(groups) if group is None or group != group]
+    if missing and (len(missing) < len(groups) or groups[0] is not None):
+        raise DataError(
+            f"{who}: the group of {where(missing[0], names)} is missing. Give it, a name of its own for each that belongs "
+            "to no other, or leave the groups out."
+        )
+
+
+def _part(part: Any, index: int, names: Sequence[str] | None, who: str) -> str | None:
+    """Return the side of the official split, as a table of files has it."""
+    name = part if part is None else str(part).lower()
+    if name not in (None, "train", "test"):
+        raise DataError(
+            f"{who}: the part of {where(index, names)} must be 'train' or 'test'; got {part!r}. Leave out what belongs to "
+            "neither."
+        )
+    return name
 
 
 def _all_missing(labels: Sequence[Any]) -> bool:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import recurra
+from recurra.records import Dataset
 from recurra.runs.command_line import can_be_written
 from recurra.runs.data import sources
 from recurra.runs.data.identity import digest, fingerprint
@@ -23,7 +24,7 @@ def config_of(prepared: Prepared) -> dict[str, Any]:
         "data": sources.place(plan.source),
         "data_kind": sources.kind(plan.source),
         "data_words": dict(plan.data_options),
-        "data_summary": {**dataset.summary(), "source": dataset.source},
+        "data_summary": {**dataset.summary(), "source": dataset.source, **_times(dataset)},
         "test": test if test is None or isinstance(test, float) else sources.place(test) or "given in Python",
         "by": plan.by,
         "split": split.how,
@@ -45,3 +46,11 @@ def config_of(prepared: Prepared) -> dict[str, Any]:
         "versions": installed_versions(),
     }
     return {**config, "beside": sources.beside(plan.folder, config)}
+
+
+def _times(dataset: Dataset) -> dict[str, Any]:
+    """Return what later files of few rows may not show of their times."""
+    out: dict[str, Any] = {"time_spelling": dataset.time_spelling} if dataset.time_spelling else {}
+    if dataset.kind == "series":
+        out["dated"] = all(record.start is not None for record in dataset.records)
+    return out

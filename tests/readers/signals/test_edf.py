@@ -207,3 +207,15 @@ def test_a_range_of_one_value_is_told(tmp_path):
     assert note.endswith(
         "its header gives 'lead 1' a range of one value, so the numbers are those that were stored, in no unit."
     )
+
+
+@pytest.mark.parametrize("kind", ["EDF", "BDF"])
+@pytest.mark.parametrize(("says", "told"), [("", False), ("+C", False), ("+D", True)])
+def test_gaps_that_nothing_places_are_told(tmp_path, kind, says, told):
+    path = tmp_path / f"a.{kind.lower()}"
+    signal, file = getattr(edfio, f"{kind.title()}Signal"), getattr(edfio, kind.title())
+    file([signal(waves()[:, 0], 100, label="lead", physical_range=(-2, 2))]).write(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:192] + f"{kind}{says}".ljust(44).encode() + data[236:])
+    notes = [note for note in recurra.load(path).notes if "nothing says where" in note]
+    assert len(notes) == told

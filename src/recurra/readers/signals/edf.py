@@ -65,6 +65,11 @@ def read_edf(
                     f"{path}: the recording has gaps (EDF+D); its parts stand one after the other without them.",
                 )
                 events = _without_gaps(events, _record_starts(path), float(file.data_record_duration))
+            elif _gaps_without_stamps(path):
+                notes += (
+                    f"{path}: its header says that the recording has gaps ({path.suffix[1:].upper()}+D), and nothing says "
+                    "where; it is read as one.",
+                )
     except DataError:
         raise
     except (ValueError, IndexError, KeyError, ArithmeticError, OSError) as error:
@@ -137,6 +142,14 @@ def _columns(signals: list[Any], names: Sequence[str], resample_hz: float | None
     ]
     steps = min(map(len, columns))
     return np.column_stack([column[:steps] for column in columns])
+
+
+def _gaps_without_stamps(path: Path) -> bool:
+    """Return whether the header tells of gaps, and no annotations say when a data record begins."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEADER)
+        labels = stream.read(16 * int(head[252:256]))
+    return head[192:197] in (b"EDF+D", b"BDF+D") and b"DF Annotations" not in labels
 
 
 def _record_starts(path: Path) -> np.ndarray:

@@ -21,6 +21,8 @@ from recurra.records import Dataset, Record
 NAMED_GAPS = 5
 # Times that go down at this share of the steps, of so many at least, are values.
 FEWEST_TO_TELL, SHARE_OF_VALUES = 8, 0.2
+# Of an index that counts, fewer steps than this are gaps; where more are uneven, rows of several series were mixed.
+SHARE_OF_GAPS = 0.3
 # What the index of a frame is called among its columns.
 INDEX = "the index"
 
@@ -86,6 +88,7 @@ def series_from_columns(columns: Columns, words: TableOptions) -> Dataset:
         kind="series",
         source=columns.who,
         notes=tuple(notes),
+        time_spelling=clock.spelling,
     )
 
 
@@ -327,9 +330,35 @@ def from_frame(who: str, given: Any) -> tuple[Record, list[str], list[str]]:
     values = np.column_stack([columns.channel(name, advice=advice) for name in names])
     clock = read_clock(replace(columns, who=who), time, series=True) if time else None
     if clock is None or (clock.counter and time == INDEX):
-        return Record(values), names if named is None else named, []
+        notes = _told_of_counts(who, getattr(given, "index", None))
+        return Record(values), names if named is None else named, notes
     record, notes = on_grid(who, clock, np.arange(len(values)), values, None)
     return record, names if named is None else named, notes
+
+
+def _told_of_counts(who: str, index: Any) -> list[str]:
+    """Return a sentence where an index of whole numbers falls, or leaves some out: rows are read as they lie."""
+    if getattr(getattr(index, "dtype", None), "kind", "O") not in "iu" or len(index) < FEWEST_TO_TELL:
+        return []
+    steps = np.diff(index.to_numpy().astype(np.int64))
+    back = np.flatnonzero(steps < 0)
+    if len(back) > len(index) / 4:
+        at = int(back[0])
+        return [
+            f"{who}: its rows are read as they lie, which is not the order of its index: {index[at + 1]} comes after "
+            f"{index[at]}. If the index counts the steps, sort it with .sort_index(); if not, leave it out with "
+            ".reset_index(drop=True)."
+        ]
+    usual = int(np.median(steps))
+    gaps = np.flatnonzero(steps != usual)
+    if usual < 1 or (steps < 1).any() or not 0 < len(gaps) < SHARE_OF_GAPS * len(steps):
+        return []
+    at = int(gaps[0])
+    return [
+        f"{who}: its rows are read one after the other, though its index leaves out numbers: {index[at + 1]} comes after "
+        f"{index[at]}. If steps are missing, put NaN there with .reindex(range({index[0]}, {index[-1] + usual}, {usual})); "
+        "if not, leave the index out with .reset_index(drop=True)."
+    ]
 
 
 def _frame_columns(given: Any) -> tuple[Columns, str | None, list[str]]:

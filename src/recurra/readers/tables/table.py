@@ -508,7 +508,8 @@ def _long(columns: Columns, words: TableOptions, channels: list[str]) -> Dataset
         for i, (first, last) in enumerate(bounds)
     ]
     notes = (*rows.notes, *label_notes, *rate_notes, *odd_values(columns.who, [matrix]))
-    return Dataset(records, channel_names=channels, notes=notes)
+    spelling = "" if rows.clock is None else rows.clock.spelling
+    return Dataset(records, channel_names=channels, notes=notes, time_spelling=spelling)
 
 
 def _long_labels(

@@ -41,6 +41,9 @@ SERIES = (
 )  # fmt: skip
 LINES = ("labels", "layout", "encoding", "label_per")
 
+# What callers may ask of tables, alone or in a folder; no words for users, and of other data there are none.
+KEPT = ("keep_stamps", "time_spelling")
+
 
 class UnusedWordError(UsageError):
     """A word was given that changes nothing of how such data are read.
@@ -156,6 +159,8 @@ class TableOptions:
         Matrices of MATLAB files are (channels, time).
     keep_stamps : bool, default=False
         Keep the time of every step of a long table as it is written, see `recurra.records.Record`.
+    time_spelling : str, optional
+        What the numbers of the time column of a like table were found to spell, see `recurra.records.Dataset`.
     given : frozenset of str
         Which of these words the user gave, by name; those that do not act on the data are refused.
     """
@@ -188,6 +193,7 @@ class TableOptions:
     resample_hz: float | None = None
     channels_first: bool = False
     keep_stamps: bool = False
+    time_spelling: str | None = None
     given: frozenset[str] = frozenset()
 
     @property
@@ -209,9 +215,11 @@ class TableOptions:
     def from_dict(cls, words: dict[str, Any], *, who: str) -> "TableOptions":
         """Build from keywords; unknown ones are refused with the nearest known."""
         refuse(
-            words, [field.name for field in fields(cls) if field.name != "given"], f"{who}, a table or folder"
+            [word for word in words if word not in KEPT],
+            [field.name for field in fields(cls) if field.name not in ("given", *KEPT)],
+            f"{who}, a table or folder",
         )
-        told = frozenset(w for w, value in words.items() if value is not None and w != "keep_stamps")
+        told = frozenset(w for w, value in words.items() if value is not None and w not in KEPT)
         made = cls(**words, given=told)
         check_sample_rate("load", made.sample_rate_hz)
         check_choice("load", "layout", made.layout, LAYOUTS)

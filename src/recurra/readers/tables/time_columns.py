@@ -51,6 +51,8 @@ class Clock:
         Time zone of the dates, such as "Europe/Berlin" or "+01:00".
     note : str
         What was decided that the user should know, empty if nothing was.
+    spelling : str
+        What numbers were found to spell, where fewer of them would not show it.
     """
 
     seconds: np.ndarray
@@ -59,6 +61,7 @@ class Clock:
     stamps: np.ndarray | None = None
     zone: str | None = None
     note: str = ""
+    spelling: str = ""
 
     def since_first(self) -> np.ndarray:
         """Return the seconds, shape (rows,); of dates since the earliest: since 1970 a float ends at a fifth of 1 µs."""
@@ -89,6 +92,7 @@ def read_clock(
     form: str | None = None,
     zone: str | None = None,
     series: bool = False,
+    spelling: str | None = None,
 ) -> Clock:
     """Read a time column: numbers, dates, durations, or a frame's dates.
 
@@ -110,6 +114,8 @@ def read_clock(
         Time zone of dates that carry none; the one to answer in for those that do.
     series : bool, default=False
         The steps of a series, whose whole numbers may be years, months or days of a spreadsheet.
+    spelling : str, optional
+        What the numbers of a like column were found to spell, see `Clock`.
 
     Raises
     ------
@@ -123,7 +129,7 @@ def read_clock(
         check_choice(columns.who, "time_unit", unit, list(SECONDS))
     if zone is not None:
         dates.check_zone(zone)
-    clock = _read(columns, name, (unit, named), form, zone, series)
+    clock = _read(columns, name, (unit, named), form, zone, series, spelling)
     if not clock.dates and (form is not None or zone is not None):
         word = f"time_format={form!r}" if form is not None else f"time_zone={zone!r}"
         raise UsageError(
@@ -148,6 +154,7 @@ def _read(
     form: str | None,
     zone: str | None,
     series: bool,
+    spelling: str | None,
 ) -> Clock:
     column = columns[name]
     if column.dtype.kind == "m":
@@ -166,7 +173,7 @@ def _read(
     except DataError:
         numbers = None
     if numbers is not None:
-        return _from_numbers(columns, numbers, name, units, form, zone, series)
+        return _from_numbers(columns, numbers, name, units, form, zone, series, spelling)
     return _from_text(columns, name, form, zone)
 
 
@@ -229,6 +236,7 @@ def _from_numbers(
     form: str | None,
     zone: str | None,
     series: bool,
+    spelling: str | None,
 ) -> Clock:
     unit, named = units
     ending = re.search(r"[_ (\[](ns|us|ms|s|sec|seconds|min|h|d)[)\]]?\Z", name.lower())
@@ -236,10 +244,10 @@ def _from_numbers(
         named = {"sec": "s", "seconds": "s"}.get(ending.group(1), ending.group(1))
     there = present(numbers)
     if unit is None and named is None and there.size:
-        found = read_number_dates(columns.who, numbers, name, form, series)
+        found = read_number_dates(columns.who, numbers, name, form, series, spelling)
         if found is not None:
             note = f"{columns.who}: in {name!r} {found.note}." if found.note else ""
-            return replace(_of_stamps(found.stamps, name, zone), note=note)
+            return replace(_of_stamps(found.stamps, name, zone), note=note, spelling=found.spelling)
     size = float(np.median(np.abs(there), overwrite_input=True)) if there.size else 0.0
     # Times since 1970 of the years 1973 to 5138, in s, ms, us, ns.
     epoch = next(
@@ -311,6 +319,7 @@ def of_words(columns: Columns, words: TableOptions, *, series: bool = False) -> 
         form=words.time_format,
         zone=words.time_zone,
         series=series,
+        spelling=words.time_spelling,
     )
 
 

@@ -31,6 +31,8 @@ JITTER_OF_DAY, JITTER_OF_MONTH = 6 * 3600.0, 4
 DAY = 86400
 # Days between stamps, on the average, from which on they may be twice a month.
 _HALF_A_MONTH = 12
+# Seconds that a local clock is turned back by, at most.
+_TURNED_BACK = 3 * 3600
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def read_grid(who: str, index: Any) -> Grid:
 def _clock_change(index: Any, at: int) -> str:
     """Explain an hour that comes twice in autumn, where there is no zone to tell them apart."""
     stamp = index[at]
+    if (stamp - index[at + 1]).total_seconds() > _TURNED_BACK or (index == index.normalize()).all():
+        return ""
     if index.tz is None and stamp.month in (3, 4, 9, 10, 11) and stamp.hour <= 3 and stamp.second == 0:
         return " If these are local times, the clocks were put back in this hour: give time_zone=, such as 'Europe/Berlin'."
     return ""

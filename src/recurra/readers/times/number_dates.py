@@ -49,10 +49,13 @@ class NumberDates:
         NaT where the number is missing.
     note : str
         How they were read, as the end of a sentence; empty where it can be nothing else.
+    spelling : str
+        What they spell, where fewer of them would not show it; empty where each does.
     """
 
     stamps: np.ndarray
     note: str = ""
+    spelling: str = ""
 
 
 def present(numbers: np.ndarray) -> np.ndarray:
@@ -89,7 +92,7 @@ def _below_one(there: np.ndarray) -> bool:
 
 
 def read_number_dates(
-    who: str, numbers: np.ndarray, name: str, form: str | None, series: bool
+    who: str, numbers: np.ndarray, name: str, form: str | None, series: bool, spelling: str | None = None
 ) -> NumberDates | None:
     """Return dates of numbers written like 20240131, 202401 or 2024, and of a spreadsheet's days; None if they are none.
 
@@ -103,6 +106,9 @@ def read_number_dates(
         "excel" for the days of a spreadsheet.
     series : bool
         They are the time of a series.
+    spelling : str, optional
+        What other numbers of the same kind were found to spell: `NumberDates.spelling`. It acts where all of these are
+        such dates too.
 
     Raises
     ------
@@ -112,6 +118,8 @@ def read_number_dates(
     there = present(numbers)
     low, high = float(there.min()), float(there.max())
     whole = are_whole(there)
+    if form is None and spelling and (found := _spelled_alike(numbers, spelling)) is not None:
+        return found
     dated = bool(_DATE_NAMES.search(name)) or series
     if form == EXCEL or (_EXCEL_DAYS[0] <= low and high <= _EXCEL_DAYS[1] and dated and form is None):
         if form is None and (found := _even_dates(numbers, whole)) is not None:
@@ -208,32 +216,55 @@ def _refuse_odd(
 
 def _even_dates(numbers: np.ndarray, whole: bool) -> NumberDates | None:
     """Read numbers whose own steps are uneven where those of the dates they spell are even: 202452 and 202501."""
-    first = present(numbers)[0]
     # In order and once each: there may be several series, one after the other or mixed, and rows that are sorted later.
     there = np.unique(present(numbers)) if float(np.nanmax(numbers)) < _MOST_OF_PARTS else numbers[:0]
     if len(there) < 3 or not _ratio(np.diff(there)) > _UNEVEN:
         return None
-    spelled: tuple[tuple[str, np.ndarray, bool], ...]
+    for words, days, fits in _spellings(there, whole):
+        steps = np.diff(days.astype("datetime64[D]").astype(np.int64))
+        if fits and (steps > 0).all() and _ratio(steps) <= _EVEN:
+            return _spelled(numbers, there, days, words)
+    return None
+
+
+def _spellings(there: np.ndarray, whole: bool) -> tuple[tuple[str, np.ndarray, bool], ...]:
+    """Return what numbers, that rise, may spell, the first days of it, and whether all are such."""
     if whole:
         number = there.astype(np.int64)
-        spelled = (
+        return (
             ("a year and a week", *_weeks(number)),
             ("a year and a day of the year", *_days_of_year(number, 1000, 0)),
             ("two digits of the year and a day of the year", *_days_of_year(number, 1000, 100)),
             ("two digits each of year, month and day", *_two_digits(number)),
         )
-    else:
-        spelled = (
-            ("a year and a month", *_year_and_part(there, 100, 12)),
-            ("a year and a quarter", *_year_and_part(there, 10, 4)),
-        )
-    for words, days, fits in spelled:
-        steps = np.diff(days.astype("datetime64[D]").astype(np.int64))
-        if fits and (steps > 0).all() and _ratio(steps) <= _EVEN:
-            stamps = np.full(len(numbers), np.datetime64("NaT"), "datetime64[s]")
-            places = np.searchsorted(there, present(numbers))
-            stamps[~np.isnan(numbers)] = days.astype("datetime64[s]")[places]
-            return NumberDates(stamps, f"numbers such as {first:.10g} are read as {words}")
+    return (
+        ("a year and a month", *_year_and_part(there, 100, 12)),
+        ("a year and a quarter", *_year_and_part(there, 10, 4)),
+    )
+
+
+def _spelled(numbers: np.ndarray, there: np.ndarray, days: np.ndarray, words: str) -> NumberDates:
+    """Return the dates of numbers, of which those that are there, in order and once each, are these days."""
+    stamps = np.full(len(numbers), np.datetime64("NaT"), "datetime64[s]")
+    places = np.searchsorted(there, present(numbers))
+    stamps[~np.isnan(numbers)] = days.astype("datetime64[s]")[places]
+    return NumberDates(stamps, f"numbers such as {present(numbers)[0]:.10g} are read as {words}", words)
+
+
+def _spelled_alike(numbers: np.ndarray, spelling: str) -> NumberDates | None:
+    """Return dates of numbers that spell what others were found to spell; None where one of these does not."""
+    if not 0 < float(np.nanmin(numbers)) <= float(np.nanmax(numbers)) < _MOST_OF_PARTS:
+        return None
+    there = np.unique(present(numbers))
+    # 2020.1 is a whole number nowhere, but of no month and no quarter either.
+    spellings = (
+        (*_spellings(there, whole=True), *_spellings(there, whole=False))
+        if are_whole(there)
+        else _spellings(there, whole=False)
+    )
+    for words, days, fits in spellings:
+        if words == spelling and fits:
+            return _spelled(numbers, there, days, words)
     return None
 
 

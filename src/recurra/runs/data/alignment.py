@@ -1,5 +1,6 @@
 """Data put as a trained network knows them: its channels in its order, labels written as its classes are."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import check_rate, did_you_mean, listing
-from recurra.errors import DataError
+from recurra.errors import DataError, RecurraWarning
 from recurra.readers.clips.clip_folders import ROW_BY_ROW
 from recurra.records import Dataset, Record
 
@@ -49,8 +50,23 @@ def as_trained(data: Dataset, config: Mapping[str, Any]) -> Dataset:
     """
     _check_kind(data, str(config.get("kind")))
     _check_width(data, config.get("data_summary", {}).get("n_channels"))
+    _tell_undated(data, config)
     check_rate(data.source or "the data", config.get("sample_rate_hz"), data.sample_rate_hz)
     return aligned(data, config.get("channel_names"))
+
+
+def _tell_undated(data: Dataset, config: Mapping[str, Any]) -> None:
+    """Warn of series whose times only count, where those trained on had dates."""
+    if data.kind != "series" or not config.get("data_summary", {}).get("dated"):
+        return
+    if any(record.start is None for record in data.records):
+        warnings.warn(
+            f"{data.source or 'the data'}: the time column holds numbers that count; the network was trained on dates. Its "
+            "forecasts bear no dates. Write the times as in the training, such as 2024-05-31, or say how they are written "
+            "with time_format=.",
+            RecurraWarning,
+            stacklevel=4,
+        )
 
 
 # What a network reads, by the kind of its data; and what of it a message may want to say besides.

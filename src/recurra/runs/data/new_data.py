@@ -32,6 +32,7 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
     if config.get("kind") == "video" and not options and (clips := _folder_of_clips(data)) is not None:
         return clips
     stored = dict(config.get("data_words", {}))
+    spelling = str(config.get("data_summary", {}).get("time_spelling", ""))
     if config.get("kind") == "pairs" and is_table(data) and "source" not in {**stored, **options}:
         raise UsageError(
             f"{data}: the network reads pairs of texts; name the column of what it reads with source=, and to judge the "
@@ -47,9 +48,11 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             and not {"id", "layout"} & set(options)
         ):
             with _folder_of(Path(data)) as folder, _named(folder, str(data)):
-                dataset = replace(load_like(folder, stored, options), source=str(data))
+                dataset = replace(
+                    load_like(folder, stored, options, time_spelling=spelling), source=str(data)
+                )
         else:
-            dataset = load_like(data, stored, options)
+            dataset = load_like(data, stored, options, time_spelling=spelling)
     except DataError:
         if config.get("kind") == "text" and is_table(data) and "text" not in {**stored, **options}:
             raise DataError(

@@ -52,10 +52,18 @@ def load_again(config: Mapping[str, Any]) -> Dataset:
     return load_like(config["data"], options, {})  # an earlier version let options pass that did nothing
 
 
-def load_like(source: Any, stored: Mapping[str, Any], options: Mapping[str, Any]) -> Dataset:
+def load_like(
+    source: Any, stored: Mapping[str, Any], options: Mapping[str, Any], *, time_spelling: str = ""
+) -> Dataset:
     """Load data with the options that other data were read with, and those given for these.
 
     Of the former those that do not apply to this kind of data are left out: a folder has no id column.
+
+    Parameters
+    ----------
+    time_spelling : str
+        What the numbers of the time column of the other data spell, see `recurra.records.Dataset`: a few rows of one month
+        would not show it. Dates in text, and numbers that spell something else, are read as ever.
 
     Raises
     ------
@@ -63,9 +71,10 @@ def load_like(source: Any, stored: Mapping[str, Any], options: Mapping[str, Any]
         If one of the latter does not apply.
     """
     kept = dict(stored)
+    told = {"time_spelling": time_spelling} if time_spelling and not isinstance(source, Dataset) else {}
     while True:
         try:
-            return load_any(source, **{**kept, **options})
+            return load_any(source, **{**kept, **options}, **told)
         except DataError as error:
             raise _of_the_run(error, [word for word in kept if word not in options]) from None
         except UnusedWordError as error:

@@ -109,7 +109,7 @@ def divide(
             f"Nothing is held out: {f'the one {one_of(data.kind)} trains' if len(data) == 1 else f'all {many} train'}.",
         )
     if test is not None and not isinstance(test, float):
-        other = aligned(load_like(test, options, {}), data.channel_names)
+        other = aligned(load_like(test, options, {}, time_spelling=data.time_spelling), data.channel_names)
         found = findings_of(data)
         other = other if found is None else RunData.of(other, found)
         name = str(test) if isinstance(test, str | os.PathLike) else other.source or "given data"
@@ -120,7 +120,15 @@ def divide(
     if test is None and (by is None or data.kind == "series"):
         train, official = data.part("train"), data.part("test")
         if len(train) and len(official):
-            return Split(train, official, f"The data's own split: {len(train)} train, {len(official)} test.")
+            rest = len(data) - len(train) - len(official)
+            left = (
+                f"; {records(rest, data.kind)} of no part {'is' if rest == 1 else 'are'} in neither"
+                if rest
+                else ""
+            )
+            return Split(
+                train, official, f"The data's own split: {len(train)} train, {len(official)} test{left}."
+            )
     share = DEFAULT_SHARE if test is None else test
     if by is None and data.kind == "text" and data.y is None and len(data) > 1:
         return _end_held_out(data, share)

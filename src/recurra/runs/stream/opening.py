@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra import store
-from recurra.errors import UsageError
+from recurra.errors import StoreError, UsageError
 from recurra.estimators.loading import load_model
 from recurra.interrupts import held_back_interrupt
 from recurra.readers.clips.clip_folders import is_clip
@@ -161,7 +161,10 @@ def restore_state(session: Session, path: str | None) -> None:
     if path is not None and Path(path).exists():
         if not Path(path).is_file():
             raise UsageError(f"stream: state must be a file, to be read and written again; {path} is none.")
-        session.stream.state = Path(path).read_bytes()
+        try:
+            session.stream.state = Path(path).read_bytes()
+        except StoreError as error:
+            raise StoreError(f"{path}: {error}") from None
 
 
 def keep_state(session: Session, path: str | None) -> None:

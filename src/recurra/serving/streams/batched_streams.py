@@ -150,7 +150,7 @@ class Streams:
         """Take in rows (time, channels) of one stream; see `Stream.push`."""
         start = time.perf_counter()
         slot = self._places([name])
-        values = as_rows(self._model, plain_rows(chunk, self._model), int(self._steps[slot[0]]))
+        values = as_rows(self._model, plain_rows(chunk, self._model, in_time=True), int(self._steps[slot[0]]))
         answer = self._push(int(slot[0]), values)
         self.latency.record(time.perf_counter() - start)
         return answer

@@ -67,7 +67,7 @@ class LookAheadStream:
     def push(self, chunk: Any) -> Answer:
         """Take in rows; see `Stream.push`."""
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model), self.steps))
+        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model, in_time=True), self.steps))
         self.latency.record(time.perf_counter() - start)
         return answer
 

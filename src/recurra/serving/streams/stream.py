@@ -10,7 +10,7 @@ from recurra.checks import check_number, did_you_mean, listing
 from recurra.errors import DataError, ShapeError, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.features.static import one_row
-from recurra.plain_arrays import plain
+from recurra.plain_arrays import check_time_order, plain
 from recurra.serving.streams import stream_state
 from recurra.serving.streams.answer import Answer
 from recurra.serving.streams.ensemble import running
@@ -135,7 +135,7 @@ class Stream:
             If a row cannot be used; the stream is then as it was before.
         """
         start = time.perf_counter()
-        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model), self.steps))
+        answer = self._take(as_rows(self._model, plain_rows(chunk, self._model, in_time=True), self.steps))
         self.latency.record(time.perf_counter() - start)
         return answer
 
@@ -287,18 +287,26 @@ def check_causal(model: "FittedModel") -> None:
         )
 
 
-def plain_rows(given: Any, model: "FittedModel") -> np.ndarray:
+def plain_rows(given: Any, model: "FittedModel", *, in_time: bool = False) -> np.ndarray:
     """Return rows of any kind of array as a plain one, masked values as NaN; what is plain already is not looked at.
 
     Of a labelled row, such as one of a DataFrame, and of a DataFrame the numbers are taken by the names of the channels.
 
+    Parameters
+    ----------
+    in_time : bool, default=False
+        They are rows that follow each other.
+
     Raises
     ------
     DataError
-        If the network was trained on channels with names and one of them is not there.
+        If the network was trained on channels with names and one of them is not there, or the dates beside rows that follow
+        each other fall.
     """
     if type(given) in (np.ndarray, list, tuple, float, int):
         return np.asarray(given)
+    if in_time:
+        check_time_order(given, "stream: the rows")
     labels = getattr(given, "columns", None) if np.ndim(given) == 2 else getattr(given, "index", None)
     if labels is not None and not callable(labels):
         given = _by_name(given, list(labels), model.manifest.get("channel_names"))
