@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from recurra.cli import flags
 from recurra.cli.verbs.train import command as train_command
 from recurra.options import OPTIONS as WORDS
-from recurra.readers.tables.table_options import TableOptions
+from recurra.readers.tables.table_options import KEPT, TableOptions
 from recurra.runs.command_line import PYTHON_ONLY, as_arguments, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
 from recurra.runs.tasks import TASKS, all_defaults, estimator_class
@@ -104,8 +104,9 @@ def test_a_number_or_none_is_nothing_else():
     assert "'much' is neither a number nor none." in done.output
 
 
-# What a program says to the reader and no user does: which words were given, and that time stamps are kept for answers.
-OF_PROGRAMS = ("given", "keep_stamps")
+# What a program says to the reader and no user does: which words were given, that time stamps are kept for answers, and what
+# the numbers of a like table were found to spell.
+OF_PROGRAMS = ("given", *KEPT)
 
 
 def test_words_of_a_table_are_the_flags_of_the_data():
