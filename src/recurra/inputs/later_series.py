@@ -87,10 +87,27 @@ def known_ahead(
     out = []
     for index, (given, state) in enumerate(zip(listed, states, strict=True)):
         start = next_stamp(model, state) if freq and is_dated(given) else None
-        out.append(
-            future_of(f"Forecaster: known of {where(index)}", given, names, start, freq, state.known.zone)
-        )
+        place = f"Forecaster: known of {where(index)}"
+        out.append(future_of(place, given, names, start, freq, state.known.zone))
+        if start is None:
+            _check_begins_ahead(place, out[-1][0], state)
     return out
+
+
+def _check_begins_ahead(place: str, rows: np.ndarray, state: SeriesState) -> None:
+    """Raise DataError if rows without dates begin with those of the history, as they did in ``fit``."""
+    seen = state.phase_ahead - state.known.begin
+    held = state.known.future
+    if held is None or not 0 < seen < len(rows):
+        return
+    real = min(seen, len(state.tail))
+    own, ahead = held[len(state.tail) - real : len(state.tail)], rows[seen:]
+    # Rows that come again after the history, such as days of a week, say the same wherever they begin.
+    if np.array_equal(rows[seen - real : seen], own) and not np.array_equal(ahead, rows[: len(ahead)]):
+        raise DataError(
+            f"{place}: the first row must be of the first step ahead where X is not given; these begin with the "
+            f"{counted(seen, 'step')} of the history. Give known[{seen}:], or nothing where fit was told."
+        )
 
 
 def update(model: ForecastModel, states: States, observed: Any, known: Any) -> None:

@@ -65,10 +65,12 @@ def test_what_the_season_or_a_line_tells_is_no_effect():
     assert effects(series, days) is not None
 
 
-@pytest.mark.parametrize("unit", [(1000.0, 0.0), (1e-6, 3.0), (-1.0, 1e4)])
+@pytest.mark.parametrize("unit", [(1000.0, 0.0), (1e-6, 3.0), (-1.0, 1e4), ([1e3, 1e-3], 0.0)])
 def test_units_do_not_matter(unit):
     series, known, _ = effect_and_truth(3, 0.6)
-    np.testing.assert_allclose(effects(series, known * unit[0] + unit[1]), effects(series, known), atol=1e-6)
+    np.testing.assert_allclose(
+        effects(series, known * np.array(unit[0]) + unit[1]), effects(series, known), atol=1e-6
+    )
     np.testing.assert_allclose(effects(1e5 * series + 7, known) / 1e5, effects(series, known), atol=1e-6)
 
 
