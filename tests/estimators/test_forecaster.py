@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -313,6 +314,17 @@ def test_known_that_begins_with_the_history_is_refused_where_the_steps_ahead_are
             np.testing.assert_array_equal(one, other)
 
 
+def test_the_whole_series_is_judged_with_all_that_is_known():
+    """`evaluate` leaves out what the model has seen, of both."""
+    rng = np.random.default_rng(0)
+    known = (rng.random((60, 1)) < 0.3).astype(float)
+    series = pd.Series(rng.normal(size=60) + 5 * known[:, 0], pd.date_range("2020-01-01", periods=60))
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit(series[:50], known=known)
+    with pytest.warns(RecurraWarning, match="they are left out"):
+        whole = model.evaluate(series, known=known)
+    assert whole.metrics["mae"] == model.evaluate(series[50:], known=known[50:]).metrics["mae"]
+
+
 def test_days_of_a_week_for_a_year_ahead_are_no_history():
     days = np.resize(np.eye(7), (400, 7))
     rng = np.random.default_rng(0)
@@ -320,3 +332,10 @@ def test_days_of_a_week_for_a_year_ahead_are_no_history():
     model = Forecaster(horizon=4, random_state=0, verbose=0).fit(series, known=days)
     np.testing.assert_array_equal(model.predict(known=days[35:]), model.predict())
     np.testing.assert_array_equal(model.predict(known=days), model.predict())
+
+
+def test_days_without_a_holiday_are_no_history():
+    holidays = np.zeros((100, 1))
+    holidays[[40, 70]] = 1.0
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit(np.arange(30.0), known=holidays[:34])
+    assert np.isfinite(model.predict(known=holidays)).all()
