@@ -145,6 +145,29 @@ def _regular(times: Any, values: Any, freq: str) -> np.ndarray:
     return found[~found.index.duplicated()].asfreq(freq).to_numpy()
 
 
+def series_with_inputs(request: Any) -> np.ndarray:
+    """Return one of the series of `known_cases`, its values in the first column."""
+    import known_cases
+
+    return known_cases.read(str(request["name"]))
+
+
+def arima_with_inputs(request: Any) -> np.ndarray:
+    """ARIMA of the order AICc chooses, whose mean follows the inputs; forecasts from one history after another."""
+    from statsforecast.models import AutoARIMA
+
+    season, horizon = int(request["season"]), int(request["horizon"])
+    out = []
+    for table in unpacked(request, "tables"):  # the history, and the inputs of the steps ahead
+        values, inputs = table[:-horizon, 0], table[:, 1:]
+        inputs = inputs[:, inputs[:-horizon].std(axis=0) > 0]
+        own = season if len(values) >= 2 * season else 1
+        model = AutoARIMA(season_length=own, max_p=3, max_q=3, max_P=1, max_Q=1)
+        words = {"X": inputs[:-horizon], "X_future": inputs[-horizon:]} if inputs.shape[1] else {}
+        out.append(model.forecast(y=values, h=horizon, **words)["mean"])
+    return np.array(out)
+
+
 def around(sequence: np.ndarray) -> np.ndarray:
     """Return statistics of the windows around every step: its values, mean, deviation, least and largest."""
     import pandas as pd
@@ -245,6 +268,8 @@ METHODS = {
     "AutoTheta": auto_theta,
     "MSTL": mstl,
     "series of hours": series_of_hours,
+    "series with inputs": series_with_inputs,
+    "ARIMA with inputs": arima_with_inputs,
     "boosting on windows": boosted_steps,
     "isolation forest": isolated_windows,
     "logistic regression on the mean frame": mean_frame,

@@ -554,7 +554,7 @@ class ForecasterOptions(Seed, Running, Stopping, Training, Ensemble, Recurrence,
         "autoregressions, last value, seasonal naive), each with the weight that rolling origins inside the history give "
         "it. ``\"auto\"`` does so for series of one target where nothing of the network or its training is set by hand: "
         "horizon, season, loss and its intervals do not count. A short series is then forecast without the network, and "
-        "many windows or inputs known in advance may leave it to the network.", auto=True)
+        "many windows may leave it to the network. A regression there tells what inputs known in advance add.", auto=True)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnomalyDetectorOptions(Seed, Running, Training, Recurrence, Anomalies):

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -285,3 +286,56 @@ def recurra_callback():
 def test_validation_is_the_newest_part():
     model = Forecaster(horizon=2, **QUICK | {"validation_fraction": 0.2, "max_epochs": 3}).fit(wave())
     assert all("valid_loss" in row for row in model.history_)
+
+
+@pytest.mark.parametrize("moved", [0, 5])
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("n", [10, 60])
+def test_known_that_begins_with_the_history_is_refused_where_the_steps_ahead_are_asked_for(n, count, moved):
+    """It was read as if its first row were of the first step ahead: other numbers, without a word."""
+    rng = np.random.default_rng(n + count)
+    known = [(rng.random((n + 20, 1)) < 0.3).astype(float) for _ in range(count)]
+    series = [rng.normal(size=n + moved) + 5 * k[: n + moved, 0] for k in known]
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit([s[:n] for s in series], known=known)
+    if moved:
+        model.update([s[n:] for s in series])
+    expected = model.predict()
+    steps = n + moved
+    with pytest.raises(DataError) as raised:
+        model.predict(known=known)
+    assert str(raised.value) == (
+        "Forecaster: known of sequence 0: the first row must be of the first step ahead where X is not given; these begin "
+        f"with the {steps} steps of the history. Give known[{steps}:], or nothing where fit was told."
+    )
+    for one, other in zip(model.predict(known=[k[steps:] for k in known]), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    if not moved:
+        for one, other in zip(model.predict(series, known=known), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_whole_series_is_judged_with_all_that_is_known():
+    """`evaluate` leaves out what the model has seen, of both."""
+    rng = np.random.default_rng(0)
+    known = (rng.random((60, 1)) < 0.3).astype(float)
+    series = pd.Series(rng.normal(size=60) + 5 * known[:, 0], pd.date_range("2020-01-01", periods=60))
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit(series[:50], known=known)
+    with pytest.warns(RecurraWarning, match="they are left out"):
+        whole = model.evaluate(series, known=known)
+    assert whole.metrics["mae"] == model.evaluate(series[50:], known=known[50:]).metrics["mae"]
+
+
+def test_days_of_a_week_for_a_year_ahead_are_no_history():
+    days = np.resize(np.eye(7), (400, 7))
+    rng = np.random.default_rng(0)
+    series = days[:35] @ rng.normal(size=7) + 0.1 * rng.normal(size=35)
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit(series, known=days)
+    np.testing.assert_array_equal(model.predict(known=days[35:]), model.predict())
+    np.testing.assert_array_equal(model.predict(known=days), model.predict())
+
+
+def test_days_without_a_holiday_are_no_history():
+    holidays = np.zeros((100, 1))
+    holidays[[40, 70]] = 1.0
+    model = Forecaster(horizon=4, random_state=0, verbose=0).fit(np.arange(30.0), known=holidays[:34])
+    assert np.isfinite(model.predict(known=holidays)).all()

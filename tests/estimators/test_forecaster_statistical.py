@@ -1,6 +1,7 @@
 """The statistical part of a forecaster: its weight, its files, its states, and no bit moved by other series."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 import recurra
 from recurra import Forecaster, store
 from recurra.errors import StoreError, UsageError
-from recurra.serving import smoothing
+from recurra.serving.statistical import smoothing
 
 BARE = {"random_state": 0, "verbose": 0}
 
@@ -109,13 +110,57 @@ def test_what_is_set_by_hand_leaves_the_network_alone():
 
 
 def test_inputs_known_in_advance_leave_it_to_the_network():
+    """What two inputs do together no regression on each sees."""
     rng = np.random.default_rng(0)
-    promotion = rng.normal(size=(640, 1))
-    values = 5 * promotion[:, 0] + 0.1 * rng.normal(size=640)
+    promotion = rng.choice([-1.0, 1.0], size=(640, 2))
+    values = 5 * promotion[:, 0] * promotion[:, 1] + 0.1 * rng.normal(size=640)
     model = Forecaster(horizon=6, **BARE).fit(values[:600], known=promotion)
     assert weight(model) == 0
     assert model.model_.manifest["statistical"]["sentence"].startswith("Recipe: the network alone, because")
     assert model.evaluate(values[600:]).metrics["skill"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return 60 days of sales, their promotions with 8 days more, and a model of the first 50."""
+    rng = np.random.default_rng(0)
+    promotion = (rng.random((68, 1)) < 0.3).astype(float)
+    sales = np.cumsum(rng.normal(size=60)) + 40 + 12 * promotion[:60, 0]
+    model = Forecaster(horizon=8, loss="quantile", **BARE).fit(sales[:50], known=promotion)
+    return sales, promotion, model
+
+
+def test_a_short_series_reads_what_is_known_in_advance(shop):
+    sales, _, model = shop
+    assert weight(model) == 1
+    assert "with what the inputs known in advance add" in model.recipe_
+    judged = model.evaluate(sales[50:]).metrics
+    assert judged["mae"] < 0.5 * judged["mae_last_value"]
+    with_it, without = (model.predict(known=np.full((8, 1), there)) for there in (1.0, 0.0))
+    np.testing.assert_allclose(with_it - without, 12, atol=2)
+
+
+def test_a_series_that_moved_on_is_forecast_as_its_whole_history(shop):
+    sales, promotion, model = shop
+    moved = model.model_.begin(sales[:50, None], replace(model.states_[0].known, future=promotion))
+    model.model_.advance(moved, sales[50:, None])
+    whole = model.model_.at(sales[:, None], replace(moved.known, future=promotion), moved.scale, 60)
+    np.testing.assert_array_equal(*(model.model_.outputs([state], 8) for state in (moved, whole)))
+
+
+def test_files_with_and_without_inputs_known_in_advance(shop, tmp_path):
+    _, promotion, model = shop
+    model.save(tmp_path / "m.rcr")
+    np.testing.assert_array_equal(recurra.load_model(tmp_path / "m.rcr").predict(), model.predict())
+    manifest, arrays = store.load(tmp_path / "m.rcr")
+    assert manifest["statistical"].pop("known") is True
+    store.save(tmp_path / "old.rcr", manifest, arrays)
+    old = recurra.load_model(tmp_path / "old.rcr")
+    np.testing.assert_array_equal(old.predict(known=promotion[50:58] * 0), old.predict())
+    manifest["statistical"]["known"] = 1
+    store.save(tmp_path / "bad.rcr", manifest, arrays)
+    with pytest.raises(StoreError):
+        recurra.load_model(tmp_path / "bad.rcr")
 
 
 def test_a_file_gives_the_same_bits(several, tmp_path):

@@ -195,7 +195,7 @@ class Forecaster(ForecasterOptions, Estimator):
                 states = [
                     SeriesState(s.scale, s.tail, with_future(s.known, len(s.tail), f, names), s.name)
                     for s, (f, names) in zip(
-                        states, later_series.known_ahead(self.model_, self.states_, known), strict=True
+                        states, later_series.known_next(self.model_, self.states_, known), strict=True
                     )
                 ]
             return states, steps, self.one_series_, self.flat_

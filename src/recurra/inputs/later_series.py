@@ -93,6 +93,39 @@ def known_ahead(
     return out
 
 
+def known_next(model: ForecastModel, states: States, known: Any) -> list[tuple[np.ndarray, list[str] | None]]:
+    """Return `known_ahead` of rows that must begin with the first step ahead.
+
+    Raises
+    ------
+    DataError
+        If rows begin with those of the history, as they did in ``fit``.
+    """
+    found = known_ahead(model, states, known)
+    for index, ((rows, _), state) in enumerate(zip(found, states, strict=True)):
+        if is_dated(known[index] if len(states) > 1 or isinstance(known, list | tuple) else known):
+            continue  # placed by their dates
+        _check_begins_ahead(f"Forecaster: known of {where(index)}", rows, state)
+    return found
+
+
+def _check_begins_ahead(place: str, rows: np.ndarray, state: SeriesState) -> None:
+    seen = state.phase_ahead - state.known.begin
+    held = state.known.future
+    if held is None or not 0 < seen < len(rows):
+        return
+    real = min(seen, len(state.tail))
+    own, ahead = held[len(state.tail) - real : len(state.tail)], rows[seen:]
+    # Rows that come again after the history, such as days of a week, say the same wherever they begin; a stretch without
+    # any holiday is like many others.
+    again = np.array_equal(ahead, rows[: len(ahead)]) or bool((own == own[0]).all())
+    if np.array_equal(rows[seen - real : seen], own) and not again:
+        raise DataError(
+            f"{place}: the first row must be of the first step ahead where X is not given; these begin with the "
+            f"{counted(seen, 'step')} of the history. Give known[{seen}:], or nothing where fit was told."
+        )
+
+
 def update(model: ForecastModel, states: States, observed: Any, known: Any) -> None:
     """Move the states on by what was observed since; see `Forecaster.update`."""
     if isinstance(observed, Dataset):
@@ -108,7 +141,7 @@ def update(model: ForecastModel, states: States, observed: Any, known: Any) -> N
         raise DataError(
             f"Forecaster.update: observed must have one array per training series, {len(states)}; got {len(listed)}."
         )
-    futures = [(None, None)] * len(listed) if known is None else known_ahead(model, states, known)
+    futures = [(None, None)] * len(listed) if known is None else known_next(model, states, known)
     taken = [_observed(model, state, values) for state, values in zip(states, listed, strict=True)]
     for state, rows, (future, names) in zip(states, taken, futures, strict=True):
         model.advance(state, rows, future, names)
@@ -118,7 +151,7 @@ def _update_by_dataset(model: ForecastModel, states: States, data: Dataset, know
     """Take in the records of a table that go on from the training series."""
     later = read_series("Forecaster.update", data, trained=model.manifest["input"])
     check_same_series(model, states, "update", later)
-    futures = [(k.future, None) for k in later.known] if known is None else known_ahead(model, states, known)
+    futures = [(k.future, None) for k in later.known] if known is None else known_next(model, states, known)
     for state, values, own, (future, names) in zip(states, later.values, later.known, futures, strict=True):
         lag = _lag(model, "update", state, own.start, own.zone)
         if lag < 0:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import counted
+from recurra.features.series import Known
 from recurra.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
-from recurra.serving import smoothing
 from recurra.serving.models.forecast_model import ForecastModel
+from recurra.serving.statistical import dynamic_regression
+from recurra.serving.statistical.smoothing import StatisticalForecast
 
 # Options that say what is asked for, not how the network is made.
 ASKED = {
@@ -20,7 +22,9 @@ ASKED = {
 MOST_SERIES = 8  # that the weight is decided on
 ORIGINS = 3
 LEAST_WINDOWS = 200  # a network that learns from fewer is not tried
-LEAST_WINDOWS_KNOWN = 50  # nor with inputs known in advance, which the statistical part cannot read
+LEAST_WINDOWS_KNOWN = (
+    50  # nor with inputs known in advance, of which it may read more than a regression tells
+)
 MOST_WINDOWS = 2000  # that the network on trial learns from
 WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the statistical part
 GAIN = 0.98  # the network's share grows only where the error falls below this share of the former
@@ -77,6 +81,7 @@ def decide(
         return None
     horizon = int(estimator.horizon)
     part = {"seasons": [int(s) for s in seasons], "search": estimator.season is None}
+    part["known"] = given.known[0].future is not None
     trial = _trial(given, horizon, max(seasons, default=1))
     model = None
     least = LEAST_WINDOWS if given.known[0].future is None else LEAST_WINDOWS_KNOWN
@@ -127,10 +132,7 @@ def _tried(
         values, known = given.values[index], given.known[index]
         scale = model.features.scale(values[: trial.first[index]], known)
         states.append(model.at(values[:origin], known, scale, origin))
-        rows = [
-            smoothing.forecast(column, horizon, seasons=part["seasons"], search=part["search"]).point
-            for column in values[:origin].T
-        ]
+        rows = [_statistical(column, known, horizon, part).point for column in values[:origin].T]
         statistical.append(np.array(rows).T)
         truth.append(values[origin : origin + horizon])
         usual = np.nanmean(np.abs(values[horizon:] - values[:-horizon]), axis=0)
@@ -144,11 +146,21 @@ def _tried(
     return np.where(there, true, mean), mean, np.where(there, np.stack(network), mean), np.stack(sizes)
 
 
+def _statistical(column: np.ndarray, known: Known, horizon: int, part: dict[str, Any]) -> StatisticalForecast:
+    rows = known.future
+    if (
+        rows is not None and len(rows) < len(column) + horizon
+    ):  # of the steps ahead, known at the forecast alone
+        rows = np.concatenate([rows, np.repeat(rows[-1:], len(column) + horizon - len(rows), axis=0)])
+    words = {"seasons": part["seasons"], "search": part["search"]}
+    return dynamic_regression.forecast(column, horizon, known=rows, **words)
+
+
 def _sentence(given: GivenSeries, horizon: int, part: dict[str, Any], weight: float, why: str) -> str:
     """Return in words what is decided for good, the weight, and what at every forecast, with one instance of it."""
     if weight == 0:
         return f"Recipe: the network alone, because {why}."
-    one = smoothing.forecast(given.values[0][:, 0], horizon, seasons=part["seasons"], search=part["search"])
+    one = _statistical(given.values[0][:, 0], given.known[0], horizon, part)
     season = f", season {one.season}" if one.season > 1 else ""
     channel = "" if given.values[0].shape[1] == 1 else ", first channel"
     end = f"at the end of the {'history' if len(given) == 1 else 'first series'}{channel}"

@@ -12,7 +12,7 @@
 - `schema`: Typed descriptions of what a file holds: a frozen class a part
 - `segments`: Labels per time step as segments: from when to when, and what
 - `shapelets`: Which short pieces of training sequences are looked for; `kernels.fronts` computes how near they come
-- `smoothing`: A statistical forecast of one series: exponential smoothing and autoregressions
+- `statistical/`: What forecasts a series beside the network of a forecaster
 - `streams/`: Sequences whose rows come one by one, answered with the numbers of the whole
 - `summaries`: A whole sequence as one vector, which a linear map can answer from: the wide part beside a recurrence
 """

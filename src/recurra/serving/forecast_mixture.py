@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.serving import smoothing
+from recurra.serving.statistical import dynamic_regression, smoothing
 
 if TYPE_CHECKING:
     from recurra.serving.models.forecast_model import ForecastModel, SeriesState
@@ -59,8 +59,13 @@ def _of_state(
     history = model.features.restored(state.tail, state.scale, state.known.phase)
     points, edges = [], []
     for column in history.T:
-        one = smoothing.forecast(
-            column, steps, horizon=model.horizon, seasons=found["seasons"], search=found["search"]
+        one = dynamic_regression.forecast(
+            column,
+            steps,
+            known=state.known.future if found.get("known") else None,
+            horizon=model.horizon,
+            seasons=found["seasons"],
+            search=found["search"],
         )
         points.append(one.point)
         wide = (

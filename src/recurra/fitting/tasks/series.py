@@ -23,8 +23,8 @@ from recurra.inputs.targets import rising_quantiles
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import seasons_of
 from recurra.recipes import interval_calibration, weighing
-from recurra.serving import smoothing
 from recurra.serving.models.forecast_model import ForecastModel, padded
+from recurra.serving.statistical import smoothing
 
 LEAST_CONTEXT = 24
 MOST_LOOKED_AT = 100  # series that are asked whether they have a week beside the day

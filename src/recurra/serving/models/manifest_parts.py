@@ -420,6 +420,7 @@ class Statistical(Part):
     seasons: Annotated[tuple[Season, ...], Length(0, 100)]
     search: bool
     sentence: str = ""
+    known: bool = False  # files of before inputs known in advance were read do without them
 
 
 class SeriesStanding(Part):

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from recurra.serving import smoothing
-from recurra.serving.smoothing import candidate_seasons, forecast, interpolated, recurs
+from recurra.serving.statistical import smoothing
+from recurra.serving.statistical.smoothing import candidate_seasons, forecast, interpolated, recurs
 
 
 def passengers(seed, n=144):
