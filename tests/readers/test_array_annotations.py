@@ -1,6 +1,7 @@
 """What stands beside arrays is used or refused: parts, groups and labels that make no sense were taken without a word."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import recurra
@@ -13,7 +14,6 @@ PARTS = {
     "a word": ["hello"] * 12,
     "a third": ["train", "test", "valid"] * 4,
     "numbers": [0, 1] * 6,
-    "missing numbers": [np.nan] * 12,
     "empty": ["train", ""] * 6,
     "None as text": ["train", "None"] * 6,
 }
@@ -22,6 +22,8 @@ GROUPS = {
     "all": [np.nan] * 12,
     "objects": ["a", None, *"bcdefghijk"],
     "dates": np.array(["2024-01-01", "NaT"] * 6, "M8[D]"),
+    "pandas": ["a", pd.NA] * 6,
+    "all of pandas": [pd.NA] * 12,
 }
 SHAPES = [(3, 2), (9, 2, 2), (8, 2), (1, 9), (2, 9)]
 
@@ -46,6 +48,17 @@ def test_parts_are_train_or_test(tmp_path, way, parts):
 def test_parts_in_capital_letters_are_the_split(tmp_path, way):
     data = given(tmp_path, way, part=["Train", "TEST", "train"] * 4)
     assert [record.part for record in data] == ["train", "test", "train"] * 4
+
+
+@pytest.mark.parametrize("absent", [None, np.nan, pd.NA, pd.NaT, float("nan")], ids=repr)
+def test_a_part_that_is_absent_is_none(absent):
+    data = recurra.load(list(X), parts=["train", "test", absent] * 4)
+    assert [record.part for record in data] == ["train", "test", None] * 4
+
+
+def test_parts_of_bytes_are_read_as_text(tmp_path):
+    data = given(tmp_path, "file", part=np.array(["train", "test"] * 6, "S"))
+    assert [record.part for record in data] == ["train", "test"] * 6
 
 
 def test_what_is_of_no_part_is_told():

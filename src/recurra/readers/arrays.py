@@ -192,7 +192,7 @@ def _check_shapes(
 
 def _check_groups(groups: Sequence[Any], names: Sequence[str] | None, who: str) -> None:
     """Raise DataError at a group that is missing where others are not: no two of such could be told to be one."""
-    missing = [index for index, group in enumerate(groups) if group is None or group != group]
+    missing = [index for index, group in enumerate(groups) if _is_absent(group)]
     if missing and (len(missing) < len(groups) or groups[0] is not None):
         raise DataError(
             f"{who}: the group of {where(missing[0], names)} is missing. Give it, a name of its own for each that belongs "
@@ -201,14 +201,22 @@ def _check_groups(groups: Sequence[Any], names: Sequence[str] | None, who: str) 
 
 
 def _part(part: Any, index: int, names: Sequence[str] | None, who: str) -> str | None:
-    """Return the side of the official split, as a table of files has it."""
-    name = part if part is None else str(part).lower()
-    if name not in (None, "train", "test"):
+    """Return the side of the official split, as a table of files has it; None of what belongs to neither."""
+    if _is_absent(part):
+        return None
+    name = (part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part)).lower()
+    if name not in ("train", "test"):
         raise DataError(
             f"{who}: the part of {where(index, names)} must be 'train' or 'test'; got {part!r}. Leave out what belongs to "
-            "neither."
+            "neither, or give it None."
         )
     return name
+
+
+def _is_absent(cell: Any) -> bool:
+    """Return whether a cell is what Python, numpy or pandas write where there is none."""
+    unequal = isinstance(cell, float | np.floating | np.datetime64) and bool(cell != cell)
+    return cell is None or unequal or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def _all_missing(labels: Sequence[Any]) -> bool:
