@@ -39,6 +39,8 @@ def plain(value: Any, who: str) -> Any:
         return _from_torch(value, who)
     if room == "pandas":
         return _from_pandas(value, who)
+    if room in ("pyarrow", "polars"):
+        check_columns(value, who)
     if hasattr(value, "tocsr"):
         raise DataError(f"{who} is a sparse array; pass it as a full one with toarray().")
     dims = getattr(value, "dims", None)
@@ -117,6 +119,31 @@ def _from_pandas(value: Any, who: str) -> Any:
     if not np.asarray(value.isna()).any():
         return np.asarray(value.to_numpy(dtype=np.result_type(*(_numpy_dtype(d) for d in dtypes))))
     return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def check_columns(frame: Any, who: str) -> None:
+    """Raise DataError at a column of times, which numpy may take as a count since 1970, and at a table that has no names.
+
+    Parameters
+    ----------
+    frame : object
+        What a user gave; anything but a frame of pandas or polars and a table of pyarrow passes.
+    """
+    room, kind = type(frame).__module__.split(".")[0], type(frame).__name__
+    if room == "pyarrow" and kind in ("Table", "RecordBatch"):
+        raise DataError(
+            f"{who} is a table of pyarrow; pass it as a frame, whose columns have names: table.to_pandas()."
+        )
+    if room == "polars" and kind == "LazyFrame":
+        raise DataError(f"{who} is a frame that is not yet computed; pass frame.collect().")
+    if room not in ("pandas", "polars") or not hasattr(frame, "columns"):
+        return
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if dtype.is_temporal() if room == "polars" else getattr(dtype, "kind", "O") in "mM":
+            raise DataError(
+                f"{who} must hold numbers; its column {name!r} holds times, of type {dtype}. Leave it out: rows are read in "
+                "their order."
+            )
 
 
 def _check_whole_columns(frame: Any, positions: Sequence[int], who: str) -> None:
@@ -385,10 +412,12 @@ def as_sequence(
         except (TypeError, ValueError, OverflowError):
             array = np.array([str(cell) for cell in array.flat], dtype=str).reshape(array.shape)
     if array.dtype.kind in "USmM":
-        sample = str(array.reshape(-1)[0])[:40] if array.size else ""
+        sample = next((cell for cell in array.reshape(-1).tolist() if not _is_number(cell)), "")
+        sample = str(sample)[:40]
+        advice = ", or use TextClassifier for text" if " " in sample.lstrip("0123456789-: ") else ""
         raise DataError(
             f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "
-            f"Convert it to numbers first{', or use TextClassifier for text' if ' ' in sample else ''}."
+            f"Convert it to numbers first{advice}."
         )
     if array.dtype.kind == "c":
         raise DataError(
@@ -411,6 +440,14 @@ def as_sequence(
             f"{who}: {where(index, names)} has no channel: its shape is {array.shape}. Give at least one."
         )
     return floats(array, f"{who}: {where(index, names)}")
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _is_row(cell: Any) -> bool:

@@ -144,6 +144,23 @@ def test_a_label_that_changed_is_seen(forms, tmp_path):
         recurra.train(resume=run)
 
 
+def test_names_that_changed_places_are_seen(forms, tmp_path):
+    """The values are the same: the network would have answered later files by the wrong names."""
+    words = {"id": "recording", "label": "gesture", "group": "who"}
+    text = (forms / "old.csv").read_text()
+    (tmp_path / "data.csv").write_text(text)
+    run = stopped(str(tmp_path / "data.csv"), tmp_path / "run", **words)
+    head, rest = text.split("\n", 1)
+    columns = head.split(",")
+    named = [name for name in columns if name not in words.values()]
+    turned = {named[0]: named[-1], named[-1]: named[0]} if len(named) > 1 else {named[0]: "other"}
+    (tmp_path / "data.csv").write_text(",".join(turned.get(name, name) for name in columns) + "\n" + rest)
+    with pytest.raises(DataError, match=r"its channels are .*; .* was begun with .*\. Restore the names"):
+        recurra.train(resume=run)
+    (tmp_path / "data.csv").write_text(text)
+    recurra.train(resume=run)
+
+
 def test_objects_of_python_are_given_again(tmp_path):
     def numbers():
         values = [(v, label) for v, label, _ in waves(30, seed=2)]

@@ -107,7 +107,7 @@ def load_any(source: Any, /, **words: Any) -> Dataset:
         return _with_words(arrays.from_arrays, source, words, "arrays")
     raise UsageError(
         "load: source must be a path, the name of a data set, a DataFrame, or a list of arrays; got "
-        f"{type(source).__name__}."
+        f"{type(source).__name__}.{' Pass frame.collect().' if type(source).__name__ == 'LazyFrame' else ''}"
     )
 
 

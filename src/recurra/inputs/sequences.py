@@ -20,6 +20,7 @@ from recurra.plain_arrays import (
     PADDING,
     as_sequence,
     as_sequences,
+    check_columns,
     check_padding,
     check_same_channels,
     check_time_order,
@@ -107,6 +108,7 @@ def read_sequences(estimator: Any, X: Any, *, reset: bool) -> tuple[list[np.ndar
         # What fills wants to see NaN; infinity is refused either way.
         finite = "allow-nan" if estimator.missing in FILLING else True
         options = {"dtype": "numeric", "ensure_all_finite": finite}
+        check_columns(X, "X")
         _check_no_texts(X)
         if reset or hasattr(estimator, "n_features_in_"):
             X = validate_data(estimator, X, reset=reset, **options)
@@ -258,9 +260,11 @@ def _channel_names(X: Any) -> list[str] | None:
 def _by_name(estimator: Any, frame: Any, index: int) -> np.ndarray:
     """Return a DataFrame's values, its columns in the order of the training."""
     check_time_order(frame, f"X: {where(index)}")
-    values = np.asarray(plain(frame, f"X: {where(index)}"))
-    order = _order(estimator, list(frame.columns), f"X: {where(index)}")
-    return values if order is None else values[:, order]
+    there = list(frame.columns)
+    order = _order(estimator, there, f"X: {where(index)}")
+    frame = frame if order is None else frame[[there[place] for place in order]]
+    check_columns(frame, f"X: {where(index)}")
+    return np.asarray(plain(frame, f"X: {where(index)}"))
 
 
 def _order(estimator: Any, there: list[str], who: str) -> list[int] | None:

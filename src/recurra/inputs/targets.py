@@ -6,6 +6,7 @@ together from the functions below: one that learns a target, and one that gives 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -567,15 +568,19 @@ def _numbers(who: str, y: Any) -> np.ndarray:
         ("text", "TextClassifier") if who.startswith("Text") else ("sequence", "SequenceClassifier")
     )
     for index, value in enumerate(y if np.ndim(y) == 1 else ()):
-        if isinstance(value, str | set | frozenset):
+        if isinstance(value, str | set | frozenset | date | timedelta):
             raise DataError(
                 f"{who}: y must hold numbers; {one} {index} has {value!r}. For classes use {classifier}."
             )
     y = plain(y, f"{who}: y")
-    if getattr(getattr(y, "dtype", None), "kind", "") == "c":
-        raise DataError(
-            f"{who}: y must hold real numbers; got complex ones. Give real and imaginary part as two targets."
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    if kind in ("c", "m", "M"):
+        what, advice = (
+            ("complex ones", "real and imaginary part as two targets")
+            if kind == "c"
+            else ("times", "seconds")
         )
+        raise DataError(f"{who}: y must hold real numbers; got {what}. Give {advice}.")
     _check_whole_numbers(who, y, one)
     _check_finite(who, y, one)
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=who)

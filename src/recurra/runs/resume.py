@@ -80,6 +80,14 @@ def _prepare_again(folder: Path, data: Any, test: Any, options: dict[str, Any]) 
     team({"shards": estimator.shards})
     again = sources.load_again(config) if data is None else sources.load_like(data, plan.data_options, {})
     dataset = RunData.of(again, Findings())
+    there = None if dataset.channel_names is None else list(dataset.channel_names)
+    if (
+        named := config.get("channel_names", there)
+    ) != there:  # which the digest of their values does not tell
+        raise DataError(
+            f"{plan.source if config['data'] else 'data'}: its channels are {listing(there or ['nothing'])}; {folder} "
+            f"was begun with {listing(named or ['nothing'])}. Restore the names, or begin anew with force=True."
+        )
     how = {"test": plan.test, "by": plan.by, "seed": plan.seed, "options": plan.data_options}
     for keys in split_keys({**config, "data": sources.place(plan.source)}, dataset):
         split = divide(dataset, **how, keys=keys)

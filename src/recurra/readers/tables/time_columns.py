@@ -29,6 +29,8 @@ SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.
 # Times of at least so many seconds (1973) count from 1970.
 _SINCE_1970 = 1e8
 
+# Types of moments in a column of objects.
+_MOMENTS = ("Timestamp", "datetime", "date", "datetime64")
 # What a date in text has: a digit, and more than a number would.
 _DIGIT_AND_MORE = re.compile(r"(?=.*\d)(?!\s*[+-]?\d*[.,]?\d*([eE][+-]?\d+)?\s*\Z)", re.DOTALL)
 
@@ -206,7 +208,7 @@ def _of_objects(columns: Columns, name: str, zone: str | None) -> Clock | None:
         texts = [None if cell is None else str(cell) for cell in cells.tolist()]
         found = dates.read_durations(texts)
         return None if found is None else Clock(found, False, False)
-    if kind not in ("Timestamp", "datetime", "date", "datetime64"):
+    if kind not in _MOMENTS:
         return None
     pd = pandas("dates with a time zone")
     if getattr(there, "tzinfo", None) is None:
@@ -330,6 +332,8 @@ def holds_dates(columns: Columns, name: str) -> bool:
         return column.dtype.kind == "M"
     there = (cell for cell in column if not is_missing(cell))
     first = next(there, None)  # which tells a column of numbers in text at once
+    if type(first).__name__ in _MOMENTS:  # with a time zone, or of Python
+        return all(type(cell).__name__ in _MOMENTS for cell in there)
     if not isinstance(first, str) or not _DIGIT_AND_MORE.match(first):
         return False
     cells = [first, *there]

@@ -323,6 +323,8 @@ def _by_name(given: Any, there: list[Any], wanted: Sequence[str] | None) -> Any:
             f"stream: the row has no channel {listing(absent)}; the network is trained on {listing(wanted)}, here are "
             f"{listing(there)}.{did_you_mean(absent[0], there)} Rename its labels, or give its numbers alone."
         )
+    if hasattr(given, "columns"):
+        return given[list(wanted)]
     order = [there.index(name) for name in wanted]
     return np.asarray(plain(given, "stream: the row"))[..., order]
 
