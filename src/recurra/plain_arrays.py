@@ -10,7 +10,8 @@ import numpy as np
 from recurra.checks import counted, where
 from recurra.errors import DataError, ShapeError
 
-_ISO = re.compile(r"[12]\d{3}-[01]\d(-[0-3]\d([T ]\d\d:\d\d.*)?)?\Z")
+# A date with its day, perhaps with a time, and then the offset of its zone.
+_ISO = re.compile(r"[12]\d{3}-(?:0[1-9]|1[0-2])-[0-3]\d(?:[T ]\d\d:\d\d[\d:.,]*(Z|[+-]\d\d:?\d\d)?)?\Z")
 PADDING = "nan"  # what `lengths=` says where sequences end before their last steps without a value
 
 
@@ -347,22 +348,27 @@ def check_time_order(value: Any, who: str) -> None:
     """Raise DataError where the dates beside the rows of a Series or DataFrame fall or are mixed: rows are read as they lie.
 
     That they go back here and there, as an hour of a local clock does in autumn, is no reason. Dates are those of an index
-    of pandas, or of a level of it, also as Python's dates and times, and texts such as 2024-05-31.
+    of pandas, or of the first level of it that holds some, where the levels before stay the same; also Python's dates and
+    times, and texts such as 2024-05-31.
     """
     index: Any = getattr(value, "index", None)
     if not type(index).__module__.startswith("pandas"):
         return
-    for level in [index.get_level_values(n) for n in range(index.nlevels)] if index.nlevels > 1 else [index]:
+    levels = [index.get_level_values(n) for n in range(index.nlevels)] if index.nlevels > 1 else [index]
+    same = np.ones(max(len(index) - 1, 0), bool)
+    for level in levels:
         times = _times_of(level)
         if times is None:
+            same &= np.asarray(level[1:] == level[:-1])
             continue
-        back = np.flatnonzero(times[1:] < times[:-1])
+        back = np.flatnonzero(same & np.asarray(times[1:] < times[:-1]))
         if len(back) > len(times) / 4:
             at = int(back[0])
             raise DataError(
                 f"{who}: the dates of its index must rise, as the rows are read in their order; {level[at + 1]} comes after "
                 f"{level[at]}. Sort it with frame.sort_index(), or leave the dates out with frame.reset_index(drop=True)."
             )
+        return
 
 
 def _times_of(index: Any) -> Any:
@@ -374,8 +380,15 @@ def _times_of(index: Any) -> Any:
     cells = index.to_numpy(dtype=object)
     first = cells[0] if len(cells) else None
     if isinstance(first, str):
-        dated = all(isinstance(cell, str) and len(cell) == len(first) and _ISO.match(cell) for cell in cells)
-        return cells.astype(str) if dated else None
+        found = [
+            _ISO.match(cell) if isinstance(cell, str) and len(cell) == len(first) else None for cell in cells
+        ]
+        # of several offsets the texts do not lie as the times do
+        return (
+            cells.astype(str)
+            if None not in found and len({match[1] for match in found if match}) == 1
+            else None
+        )
     if isinstance(first, date) and all(isinstance(cell, date) and cell == cell for cell in cells):
         zones = {getattr(cell, "tzinfo", None) is None for cell in cells}
         return cells if len(zones) == 1 and len({isinstance(cell, datetime) for cell in cells}) == 1 else None
@@ -412,8 +425,8 @@ def as_sequence(
         except (TypeError, ValueError, OverflowError):
             array = np.array([str(cell) for cell in array.flat], dtype=str).reshape(array.shape)
     if array.dtype.kind in "USmM":
-        sample = next((cell for cell in array.reshape(-1).tolist() if not _is_number(cell)), "")
-        sample = str(sample)[:40]
+        cells = array.reshape(-1).tolist() or [""]
+        sample = str(next((cell for cell in cells if not _is_number(cell)), cells[0]))[:40]
         advice = ", or use TextClassifier for text" if " " in sample.lstrip("0123456789-: ") else ""
         raise DataError(
             f"{who}: {where(index, names)} must hold numbers; got {sample!r} of dtype {np.asarray(value).dtype}. "

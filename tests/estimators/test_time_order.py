@@ -23,7 +23,6 @@ INDEXES = {
     "moments of Python": pd.Index([datetime(2024, 1, 1, hour) for hour in range(9)], dtype=object),
     "texts": pd.date_range("2024-02-27", periods=9, freq="D").strftime("%Y-%m-%d"),
     "texts with hours": pd.date_range("2024-02-27", periods=9, freq="h").strftime("%Y-%m-%dT%H:%M"),
-    "texts of months": pd.period_range("2023-07", periods=9, freq="M").astype(str),
     "a name beside dates": pd.MultiIndex.from_product(
         [["a"], pd.date_range("2024-01-01", periods=9, freq="D")]
     ),
@@ -163,6 +162,25 @@ def test_other_indexes_say_nothing_of_time():
     recurra.SequenceClassifier(**QUICK).fit(gap, list("ab") * 6).predict(gap)
     twice = frames(INDEXES["dates"][[0, 0, 1, 2, 3, 3, 3, 4, 5]], frame)  # ticks that agree
     recurra.SequenceClassifier(**QUICK).fit(twice, list("ab") * 6).predict(twice)
+
+
+DAYS = pd.date_range("2024-01-01", periods=9, freq="D")
+NO_ORDER = {
+    "several series, each in order": pd.MultiIndex.from_product([list("abcde"), DAYS[:2]])[:9],
+    "a second date": pd.MultiIndex.from_arrays([DAYS, DAYS[::-1]]),
+    "steps, and dates that fall": pd.MultiIndex.from_arrays([range(9), DAYS[::-1]]),
+    "numbers of articles": pd.Index([f"1999-{n}" for n in range(19, 10, -1)]),
+    "months, or no months": pd.Index([f"1998-{n:02}" for n in range(12, 3, -1)]),
+    "offsets of several zones": pd.Index(
+        [f"2024-01-01 {12 + h // 2 - h % 2}:00+{2 - h % 2:02}:00" for h in range(9)]
+    ),
+}
+
+
+@pytest.mark.parametrize("index", NO_ORDER.values(), ids=NO_ORDER)
+def test_what_is_not_the_order_of_the_rows_is_not_taken_for_it(index):
+    X = frames(index, frame)
+    recurra.SequenceClassifier(**QUICK).fit(X, list("ab") * 6).predict(X)
 
 
 def test_days_that_fall_are_no_change_of_the_clock():

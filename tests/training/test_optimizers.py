@@ -84,6 +84,28 @@ def test_adam_notices_what_lies_elsewhere_now():
         torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("changed", ["a state is gone", "amsgrad", "foreach"])
+def test_adam_leaves_to_torch_what_is_not_as_it_was_made(name, changed):
+    ours, theirs = parameters(), parameters()
+    one = make_optimizer(name, ours, learning_rate=0.01, weight_decay=0.1)
+    other = PLAIN[name](theirs)
+    for optimizer, params in ((one, ours), (other, theirs)):
+        steps(optimizer, params, 3)
+        if changed == "a state is gone":
+            optimizer.state.pop(params[1])
+        elif changed == "amsgrad":
+            optimizer.param_groups[0]["amsgrad"] = True
+            for p in params:
+                optimizer.state[p]["max_exp_avg_sq"] = torch.full_like(p, 100.0)
+        else:
+            optimizer.param_groups[0] |= {"fused": None, "foreach": True}
+        steps(optimizer, params, 3)
+    for p, q in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+        assert set(one.state[p]) == set(other.state[q])
+
+
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
 def test_clipping_agrees_with_torch(scale):
     ours, theirs = gradients(scale), parameters()

@@ -69,18 +69,23 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     first, *others = optimizer.param_groups
     parameters = first["params"]
     states, gradients = [optimizer.state.get(p, {}) for p in parameters], [p.grad for p in parameters]
-    if not all(states):
-        return False  # torch makes them at the first step
-    counts = {id(state["step"]): state["step"] for state in states}
-    alike = not others and all(
-        [
-            g is not None and g.is_cpu and g.layout is torch.strided and p.dtype is parameters[0].dtype
-            for g, p in zip(gradients, parameters, strict=True)
-        ]
+    counted = [state for state in states if state]  # torch makes them at the first step
+    counts = {id(state["step"]): state["step"] for state in counted}
+    usual = first["fused"] and not first["amsgrad"] and getattr(optimizer, "grad_scale", None) is None
+    alike = (
+        usual
+        and not others
+        and len(counted) == len(states)
+        and all(
+            [
+                g is not None and g.is_cpu and g.layout is torch.strided and p.dtype is parameters[0].dtype
+                for g, p in zip(gradients, parameters, strict=True)
+            ]
+        )
     )
     if not alike or len({float(count) for count in counts.values()}) > 1:
-        if len(counts) < len(states):
-            for state in states:
+        if len(counts) < len(counted):
+            for state in counted:
                 state["step"] = state["step"].clone()
         return False
     count = next(iter(counts.values()))
