@@ -94,3 +94,11 @@ def test_numbers_that_spell_nothing_of_the_kind_are_read_as_ever(tmp_path, numbe
     assert told[0].start is None
     assert plain[0].start is None
     assert np.array_equal(told.X[0], plain.X[0], equal_nan=True)
+
+
+@pytest.mark.parametrize("months", [3, 14, 60])
+def test_months_are_no_weeks_because_those_trained_on_were(tmp_path, months):
+    index = pd.date_range("2015-11-01", periods=months, freq="MS")
+    data = table_at(tmp_path / "months.csv", index, lambda day: day.strftime("%Y%m"))
+    (record,) = recurra.load(data, kind="series", time="time", time_spelling="a year and a week").records
+    assert (stamps(record.start, record.freq, record.zone, 0, months).tz_localize(None) == index).all()

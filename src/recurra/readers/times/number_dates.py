@@ -263,9 +263,19 @@ def _spelled_alike(numbers: np.ndarray, spelling: str) -> NumberDates | None:
         else _spellings(there, whole=False)
     )
     for words, days, fits in spellings:
-        if words == spelling and fits:
+        if words == spelling and fits and not _are_months(there, days):
             return _spelled(numbers, there, days, words)
     return None
+
+
+def _are_months(there: np.ndarray, days: np.ndarray) -> bool:
+    """Return whether rising numbers are even as a year and a month, and not as these days: 201511, 201512, 201601."""
+    if len(there) < 3 or not are_whole(there):
+        return False
+    years, part = np.divmod(there.astype(np.int64), 100)
+    steps = np.diff(days.astype("datetime64[D]").astype(np.int64))
+    even = _ratio(np.diff(years * 12 + part)) <= _EVEN
+    return bool((part >= 1).all() and (part <= 12).all() and even and _ratio(steps) > _EVEN)
 
 
 def _ratio(steps: np.ndarray) -> float:
