@@ -304,7 +304,7 @@ def test_known_that_begins_with_the_history_is_refused_where_the_steps_ahead_are
     with pytest.raises(DataError) as raised:
         model.predict(known=known)
     assert str(raised.value) == (
-        "Forecaster: known of sequence 0: the first row must be of the first step ahead where X is not given; these begin "
+        "Forecaster: known of sequence 0: the first row must be of the first step ahead; these begin "
         f"with the {steps} steps of the history. Give known[{steps}:], or nothing where fit was told."
     )
     for one, other in zip(model.predict(known=[k[steps:] for k in known]), expected, strict=True):

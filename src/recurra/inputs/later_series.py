@@ -121,7 +121,7 @@ def _check_begins_ahead(place: str, rows: np.ndarray, state: SeriesState) -> Non
     again = np.array_equal(ahead, rows[: len(ahead)]) or bool((own == own[0]).all())
     if np.array_equal(rows[seen - real : seen], own) and not again:
         raise DataError(
-            f"{place}: the first row must be of the first step ahead where X is not given; these begin with the "
+            f"{place}: the first row must be of the first step ahead; these begin with the "
             f"{counted(seen, 'step')} of the history. Give known[{seen}:], or nothing where fit was told."
         )
 

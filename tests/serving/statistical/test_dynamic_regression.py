@@ -6,7 +6,7 @@ import scipy.linalg
 import scipy.signal
 
 from recurra.serving.statistical import smoothing
-from recurra.serving.statistical.dynamic_regression import effects, forecast
+from recurra.serving.statistical.dynamic_regression import MOST_COLUMNS, effects, forecast
 
 
 def errors(rng, share, n):
@@ -125,3 +125,15 @@ def test_without_inputs_it_is_the_smoothed_forecast():
     plain = smoothing.forecast(series, 6)
     for rows in (None, nothing):
         np.testing.assert_array_equal(forecast(series, 6, known=rows).point, plain.point)
+
+
+@pytest.mark.parametrize(
+    ("columns", "bent"), [(5, True), (MOST_COLUMNS // 2, True), (MOST_COLUMNS // 2 + 1, False)]
+)
+def test_of_many_columns_squares_are_not_tried(columns, bent):
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(910, columns))
+    square = 5 * known[:, 0] ** 2
+    found = effects(square[:900] + rng.normal(size=900), known)
+    correlation = 0.0 if found is None else np.corrcoef(found, square)[0, 1]
+    assert (correlation > 0.9) == bent

@@ -20,6 +20,7 @@ GAIN = 0.95  # further columns are taken only where its figure falls below this 
 LEAST_FREE = 8  # values beyond the parameters
 LEAST_SEASONS = 3  # of which a profile is learned
 CURVED = 12  # a column of fewer different values has no square
+MOST_COLUMNS = 100  # squares and columns of one step before are tried up to so many: beyond, a forecast would take seconds
 ROOM = 0.25  # of the range of the effects in the history: ahead they go no further beyond it
 
 
@@ -95,6 +96,8 @@ def effects(history: np.ndarray, known: np.ndarray, seasons: Sequence[int] = ())
     best, taken, found = _judged(y, columns[:time, :0], season)[0], columns[:, :0], None
     for kind in ("plain", "bent", "later"):
         tried = _further(kind, columns, taken, time)
+        if kind != "plain" and tried.shape[1] > MOST_COLUMNS:
+            break
         figure, weights = _judged(y, tried[:time], season)
         if figure < GAIN * best:
             best, taken, found = figure, tried, weights
