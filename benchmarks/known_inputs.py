@@ -10,7 +10,6 @@ benchmarks/results/known_inputs.json.
 
 import argparse
 import json
-import os
 import subprocess
 import time
 import warnings
@@ -94,8 +93,9 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="names of series")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "recurra", "peers")
-    parser.add_argument("--peers", type=Path, default=cache, help=f"folder of their environment ({cache})")
+    parser.add_argument(
+        "--peers", type=Path, default=defaults.CACHE, help=f"folder of their environment ({defaults.CACHE})"
+    )
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
     chosen = parser.parse_args()
     measure.torch.set_num_threads(chosen.threads)
@@ -110,11 +110,8 @@ def main() -> None:
         figures = ", ".join(f"{who} {ratio:.3f}" for who, ratio in rows[-1]["relative"].items())
         text.append(f"{rows[-1]['half']}: {name}: {figures}")
         print(text[-1], flush=True)
-    for half in ("made on", "aside"):
-        own = [r["relative"] for r in rows if r["half"] == half]
-        means = {who: np.exp(np.mean([np.log(r[who]) for r in own])) for who in (own[0] if own else ())}
-        text.append(f"{half}, geometric mean: " + ", ".join(f"{who} {m:.3f}" for who, m in means.items()))
-        print(text[-1])
+    text += measure.of_halves(rows)
+    print("\n".join(text[-2:]))
     measure.write("known_inputs", chosen.out, measure.machine(chosen.threads), rows, text)
 
 

@@ -133,6 +133,16 @@ def geometric_mean(values: list[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
+def of_halves(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a line for the rows a rule was made on and one for those aside: the geometric mean of each one's ratios."""
+    lines = []
+    for half in ("made on", "aside"):
+        own = [row["relative"] for row in rows if row["half"] == half]
+        means = {who: geometric_mean([one[who] for one in own]) for who in (own[0] if own else ())}
+        lines.append(f"{half}, geometric mean: " + ", ".join(f"{who} {m:.3f}" for who, m in means.items()))
+    return lines
+
+
 def machine(threads: int) -> dict[str, Any]:
     """Where and with what a result was measured."""
     model = platform.processor()

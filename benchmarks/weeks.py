@@ -9,7 +9,6 @@ the correlations that it compares had been seen on all of them. Mean absolute er
 """
 
 import argparse
-import os
 import time
 import warnings
 from pathlib import Path
@@ -81,8 +80,9 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[*MADE_ON, *ASIDE])
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "recurra", "peers")
-    parser.add_argument("--peers", type=Path, default=cache, help=f"folder of their environment ({cache})")
+    parser.add_argument(
+        "--peers", type=Path, default=defaults.CACHE, help=f"folder of their environment ({defaults.CACHE})"
+    )
     parser.add_argument("--out", type=Path, default=measure.RESULTS)
     chosen = parser.parse_args()
     python = defaults.environment(chosen.peers)
@@ -94,10 +94,7 @@ def main() -> None:
         figures = ", ".join(f"{who} {ratio:.3f}" for who, ratio in rows[-1]["relative"].items())
         text.append(f"{name}, seasons {rows[-1]['seasons']}: {figures}; {rows[-1]['seconds']['ours']:.1f} s")
         print(text[-1], flush=True)
-    for half in ("made on", "aside"):
-        own = [r["relative"] for r in rows if r["half"] == half]
-        means = {who: np.exp(np.mean([np.log(r[who]) for r in own])) for who in (own[0] if own else ())}
-        text.append(f"{half}, geometric mean: " + ", ".join(f"{who} {m:.3f}" for who, m in means.items()))
+    text += measure.of_halves(rows)
     measure.write("weeks", chosen.out, measure.machine(chosen.threads), rows, text)
 
 

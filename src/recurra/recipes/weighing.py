@@ -22,9 +22,8 @@ ASKED = {
 MOST_SERIES = 8  # that the weight is decided on
 ORIGINS = 3
 LEAST_WINDOWS = 200  # a network that learns from fewer is not tried
-LEAST_WINDOWS_KNOWN = (
-    50  # nor with inputs known in advance, of which it may read more than a regression tells
-)
+# The same with inputs known in advance, of which a network may read more than a regression tells.
+LEAST_WINDOWS_KNOWN = 50
 MOST_WINDOWS = 2000  # that the network on trial learns from
 WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the statistical part
 GAIN = 0.98  # the network's share grows only where the error falls below this share of the former
@@ -147,11 +146,11 @@ def _tried(
 
 
 def _statistical(column: np.ndarray, known: Known, horizon: int, part: dict[str, Any]) -> StatisticalForecast:
+    """Forecast one channel; what is not known of the steps ahead before they are asked for is as in the last row."""
     rows = known.future
-    if (
-        rows is not None and len(rows) < len(column) + horizon
-    ):  # of the steps ahead, known at the forecast alone
-        rows = np.concatenate([rows, np.repeat(rows[-1:], len(column) + horizon - len(rows), axis=0)])
+    lacking = 0 if rows is None else len(column) + horizon - len(rows)
+    if rows is not None and lacking > 0:
+        rows = np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)])
     words = {"seasons": part["seasons"], "search": part["search"]}
     return dynamic_regression.forecast(column, horizon, known=rows, **words)
 
