@@ -148,6 +148,18 @@ def test_a_series_that_moved_on_is_forecast_as_its_whole_history(shop):
     np.testing.assert_array_equal(*(model.model_.outputs([state], 8) for state in (moved, whole)))
 
 
+@pytest.mark.parametrize("steps", [30, 60, 100])
+def test_static_inputs_of_short_series_are_told_to_change_nothing(steps):
+    series = [passengers(seed, steps) for seed in range(3)]
+    told = Forecaster(horizon=6, season=12, **BARE).fit(series, static=[[1.0], [2.0], [3.0]])
+    plain = Forecaster(horizon=6, season=12, **BARE).fit(series)
+    assert weight(told) == weight(plain) == 1
+    for one, other in zip(told.predict(), plain.predict(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert told.recipe_.endswith("Static inputs change nothing there: each series is forecast by itself.")
+    assert "Static" not in plain.recipe_
+
+
 def test_files_with_and_without_inputs_known_in_advance(shop, tmp_path):
     _, promotion, model = shop
     model.save(tmp_path / "m.rcr")

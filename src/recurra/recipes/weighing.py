@@ -166,4 +166,9 @@ def _sentence(given: GivenSeries, horizon: int, part: dict[str, Any], weight: fl
     share = "alone" if weight == 1 else f"with weight {weight:g}, the network with {1 - weight:g}"
     # The weight is of this model; what the statistical part is follows from each history that a forecast goes on from.
     anew = f"chosen anew from each history that is forecast from ({end}: {one.method}{season})"
-    return f"Recipe: the statistical forecast {share}, {anew}, because {why}."
+    idle = (
+        " Static inputs change nothing there: each series is forecast by itself."
+        if weight == 1 and given.known[0].static is not None
+        else ""
+    )
+    return f"Recipe: the statistical forecast {share}, {anew}, because {why}.{idle}"
