@@ -271,8 +271,8 @@ class Scaling(Options):
     """How numbers are scaled, and how much of them training keeps."""
 
     scaling: str = option("zscore", "Scaling per channel, learned on the training part.", choices=SCALINGS)
-    memory: str = option("full", 'What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, for up '
-        'to 1.4 times the time. The rest is computed again; very long sequences need "sqrt".', choices=("full", "sqrt"))
+    memory: str = option("auto", 'What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, the '
+        'rest computed again, for up to 1.4 times the time; "auto" does so beyond 1 GiB a batch.', choices=("auto", "full", "sqrt"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Signals(Scaling):

@@ -392,7 +392,7 @@ def test_memory_sqrt_learns_the_same_in_less():
     words = {"hidden_size": 5, "max_epochs": 3, "patience": None, "random_state": 0, "verbose": 0}
     full, sqrt = (SequenceClassifier(memory=memory, **words).fit(X, y) for memory in ("full", "sqrt"))
     np.testing.assert_allclose(sqrt.predict_proba(X), full.predict_proba(X), atol=1e-4)
-    with pytest.raises(UsageError, match=r"memory must be one of 'full', 'sqrt'; got 'less'"):
+    with pytest.raises(UsageError, match=r"memory must be one of 'auto', 'full', 'sqrt'; got 'less'"):
         SequenceClassifier(memory="less", **words).fit(X, y)
 
 

@@ -7,6 +7,7 @@ import torch
 import oracles
 import recurra.nn
 from recurra.errors import UsageError
+from recurra.nn.layers import gradient_checkpointing
 from recurra.nn.layers.gradient_checkpointing import segments
 
 pytestmark = oracles.needs_native
@@ -60,7 +61,9 @@ def test_values_and_gradients_are_those_of_full_memory(name, form):
 def test_unknown_word_is_refused():
     layer = recurra.nn.GRU(1, 1)
     layer.memory = "squrt"
-    with pytest.raises(UsageError, match=r"GRU: memory must be one of 'full', 'sqrt'; got 'squrt'\. Did you"):
+    with pytest.raises(
+        UsageError, match=r"GRU: memory must be one of 'full', 'sqrt', 'auto'; got 'squrt'\. Did you"
+    ):
         layer(torch.zeros(1, 1, 1))
 
 
@@ -74,3 +77,28 @@ def test_what_is_kept_is_a_tenth():
     # states between segments, and the gates of the one segment that is computed again at a time
     segment = 50 * 2 * 5 * 16
     assert numbers + segment < 0.1 * 2500 * 2 * 5 * 16
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("more", [{}, {"bidirectional": True, "num_layers": 2}, {"dtype": torch.float64}])
+def test_auto_keeps_every_step_up_to_a_limit(name, more, monkeypatch):
+    torch.manual_seed(0)
+    layer = getattr(recurra.nn, name)(3, 16, **more)
+    lengths = [200, 90, 0, 160]
+    x = torch.randn(sum(lengths), 3, dtype=layer.weight_ih_l0.dtype)
+    gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[name]
+    directions = (2 if layer.bidirectional else 1) * layer.num_layers
+    exactly = sum(lengths) * (gates + 1) * 16 * directions * x.element_size()
+
+    def gradients(memory, limit):
+        monkeypatch.setattr(gradient_checkpointing, "FULL_BYTES", limit)
+        layer.memory = memory
+        output, _ = layer(recurra.Ragged(x, lengths))
+        return torch.autograd.grad((output.values**2).sum(), list(layer.parameters()))
+
+    full, sqrt = gradients("full", 0), gradients("sqrt", exactly)
+    for limit, expected in ((exactly, full), (exactly - 1, sqrt)):
+        found = gradients("auto", limit)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    # the two differ in their last bits, or nothing was compared
+    assert not all(torch.equal(a, b) for a, b in zip(full, sqrt, strict=True))

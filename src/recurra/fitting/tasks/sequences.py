@@ -338,7 +338,7 @@ def build_network(
     if first_vectors is not None and fitted is None:
         with torch.no_grad():
             network.front.words.copy_(torch.from_numpy(first_vectors))
-    memory = options.memory if isinstance(options, Scaling) else "full"
+    memory = options.memory if isinstance(options, Scaling) else "auto"
     for layer in network.modules():
         if isinstance(layer, DropIn):  # in a network of the user's own, too
             layer.memory = memory

@@ -61,9 +61,10 @@ class GRU(torch.nn.GRU, DropIn):  # type: ignore[misc] # both name properties th
 
     Attributes
     ----------
-    memory : {"full", "sqrt"}
+    memory : {"full", "sqrt", "auto"}
         "sqrt" trains long sequences in little memory: of T steps only about 4 sqrt(T) are kept, for one more
-        forward pass. Set it on a layer: ``layer.memory = "sqrt"``. Native kernels only.
+        forward pass; "auto" does so where all steps of a batch would take more than 1 GiB. Set it on a layer:
+        ``layer.memory = "sqrt"``. Native kernels only.
 
     References
     ----------

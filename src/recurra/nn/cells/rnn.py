@@ -40,7 +40,7 @@ class RNN(torch.nn.RNN, DropIn):  # type: ignore[misc] # both name properties th
 
     Attributes
     ----------
-    memory : {"full", "sqrt"}
+    memory : {"full", "sqrt", "auto"}
         "sqrt" trains long sequences in little memory, see `recurra.nn.LSTM`.
 
     References

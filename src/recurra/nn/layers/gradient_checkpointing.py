@@ -18,7 +18,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.checks import check_choice
+from recurra.kernels.cell import CELLS
 from recurra.kernels.dispatch import native_module
+
+# What a layer may keep for its gradients.
+MEMORIES = ("full", "sqrt", "auto")
+# Up to this much "auto" keeps every step. It asks the batch and not the machine: the two sum the gradients of the weights
+# in another order, and the same data must train to the same bits everywhere.
+FULL_BYTES = 1 << 30
+
+
+def what_to_keep(layer: torch.nn.RNNBase, cell: str, steps: int, itemsize: int) -> str:
+    """Return "full" or "sqrt": what a layer keeps while training on so many time steps, of all sequences together.
+
+    Raises
+    ------
+    UsageError
+        If its ``memory`` is none of `MEMORIES`.
+    """
+    memory: str = getattr(layer, "memory", "full")
+    if memory not in MEMORIES:
+        check_choice(type(layer).__name__, "memory", memory, MEMORIES)
+    if memory != "auto":
+        return memory
+    numbers = steps * (CELLS[cell].blocks + 1) * layer.hidden_size  # gates, and the state
+    directions = layer.num_layers * (2 if layer.bidirectional else 1)
+    return "sqrt" if directions * numbers * itemsize > FULL_BYTES else "full"
 
 
 @dataclass(frozen=True)
