@@ -8,6 +8,7 @@ import torch
 
 import recurra
 from recurra.errors import RecurraWarning, StoreError, UsageError
+from recurra.recipes import recipe
 
 load_light = partial(recurra.load_model, runtime="light")
 
@@ -59,6 +60,19 @@ def test_the_decided_options_given_by_hand_repeat_the_bits(fitted):
     names = ("wide", "bidirectional", "pooling", "dropout", "max_epochs")
     again = recurra.SequenceClassifier(random_state=0, **{name: kept[name] for name in names}).fit(X, y)
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_batches_of_long_sequences_are_small():
+    rng = np.random.default_rng(0)
+    X, y = [rng.normal(size=(n, 1)) for n in (5000, 7000)] * 6, ["a", "b"] * 6
+    found = recurra.SequenceClassifier(random_state=0).fit(X, y)
+    assert found.model_.manifest["params"]["batch_size"] == 2**16 // 6000
+    assert "batch_size=10" in found.recipe_
+    decided = [
+        recipe.decided(recurra.SequenceRegressor(), recipe.Facts(40, 40 * mean, False, "regression", False))
+        for mean in (2048, 2049, 10**6)
+    ]
+    assert [own.get("batch_size") for own in decided] == [None, 31, 4]
 
 
 def test_batch_mates_order_and_threads_move_no_bit(fitted):
