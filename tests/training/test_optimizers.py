@@ -1,11 +1,16 @@
 import copy
+import os
 import subprocess
 import sys
+import types
 
 import pytest
 import torch
 
+import oracles
+import recurra
 from recurra.errors import UsageError
+from recurra.training import optimizers
 from recurra.training.optimizers import NAMED, clip, global_norm, make_optimizer
 
 PLAIN = {
@@ -66,6 +71,79 @@ def test_adam_agrees_with_torchs_fused_one_through_all_that_may_happen(name, tor
         for key, value in other.state[q].items():
             torch.testing.assert_close(one.state[p][key], value, rtol=1e-5, atol=1e-6)
     assert [float(one.state[p]["step"]) for p in ours] == [11, 9, 11]
+
+
+WIDE = """
+import hashlib, torch
+from recurra.training.optimizers import make_optimizer
+torch.manual_seed(0)
+found = hashlib.sha256()
+for dtype in (torch.float32, torch.float64):
+    weights = [torch.nn.Parameter(torch.randn(s, dtype=dtype)) for s in [(300, 401), (7,), (), (0,), (33, 3)]]
+    optimizer = make_optimizer("adamw", weights, learning_rate=0.01, weight_decay=0.1)
+    optimizer.param_groups[0]["maximize"] = True
+    theirs = [torch.nn.Parameter(w.detach().clone()) for w in weights]
+    other = torch.optim.AdamW(theirs, lr=0.01, weight_decay=0.1, maximize=True, foreach=False)
+    for at in range(4):
+        for p, q in zip(weights, theirs, strict=True):
+            p.grad = torch.randn_like(p) * 10.0 ** (at - 3)
+            q.grad = p.grad.clone()
+        torch.set_num_threads(1 + at % THREADS)
+        optimizer.step()
+        other.step()
+    for p, q in zip(weights, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+        found.update(p.detach().numpy().tobytes())
+print(found.hexdigest())
+"""
+
+
+@oracles.needs_native
+def test_adam_gives_the_same_bits_on_every_instruction_set_and_any_number_of_threads():
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", WIDE.replace("THREADS", threads)],
+            env={**os.environ, "RECURRA_ISA": isa},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for isa in recurra.kernels.describe()["isas"]
+        for threads in ("1", "2")
+    ]
+    assert len(found[0]) == 65
+    assert set(found) == {found[0]}
+
+
+@oracles.needs_native
+def test_a_step_of_adam_is_one_native_call_that_a_graph_notices(monkeypatch):
+    calls = []
+    real = optimizers.native_module().adam
+    monkeypatch.setattr(
+        optimizers,
+        "native_module",
+        lambda: types.SimpleNamespace(adam=lambda *a: calls.append(1) or real(*a)),
+    )
+    weights = parameters()
+    optimizer = make_optimizer("adam", weights, learning_rate=0.01, weight_decay=0.0)
+    steps(optimizer, weights, 3)
+    assert len(calls) == 2  # torch takes the first, which makes the states
+    loss = (weights[0] ** 2).sum()
+    steps(optimizer, weights, 1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+    with recurra.kernels.use("reference"):
+        steps(optimizer, weights, 1)
+    turned = [
+        torch.nn.Parameter(torch.ones(3, 5).t()),
+        torch.nn.Parameter(torch.ones(3, dtype=torch.float64)),
+    ]
+    for one in turned:
+        other = make_optimizer("adam", [one], learning_rate=0.01, weight_decay=0.0)
+        for _ in range(2):
+            one.grad = torch.ones_like(one)
+            other.step()
+    assert len(calls) == 4
 
 
 def test_adam_notices_what_lies_elsewhere_now():

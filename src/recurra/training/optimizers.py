@@ -10,6 +10,8 @@ from torch.optim import optimizer as hooks
 
 from recurra.checks import check_choice, check_number
 from recurra.errors import UsageError
+from recurra.kernels.dispatch import current, native_module
+from recurra.nn.layers.autograd_bridge import DTYPES
 
 # For a bidirectional LSTM of 100 units, one Adam step took 0.15 ms fused, 0.37 ms foreach, 0.42 ms as a plain
 # loop (one core). RMSprop has no fused variant. Plain SGD hardly trains a recurrent network, so momentum is
@@ -61,10 +63,11 @@ def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _adam_together(optimizer: torch.optim.Adam) -> bool:
-    """Take a step of torch's fused Adam with one count of steps for all parameters; return False where that cannot be.
+    """Take a step of Adam in one native call with one count of steps; return False where torch has to take it.
 
-    Around the operation torch sorts the arrays at every step, and counts the steps of each on its own: for ten small
-    arrays 0.10 ms around one of 0.01.
+    torch's fused operation makes a parallel region of every array, however small, and each waits for the other thread: on
+    a machine whose cores are busy that was nine tenths of a training. Around it torch sorts the arrays at every step,
+    and counts the steps of each on its own.
     """
     first, *others = optimizer.param_groups
     parameters = first["params"]
@@ -72,18 +75,12 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     counted = [state for state in states if state]  # torch makes them at the first step
     counts = {id(state["step"]): state["step"] for state in counted}
     usual = first["fused"] and not first["amsgrad"] and getattr(optimizer, "grad_scale", None) is None
-    alike = (
-        usual
-        and not others
-        and len(counted) == len(states)
-        and all(
-            [
-                g is not None and g.is_cpu and g.layout is torch.strided and p.dtype is parameters[0].dtype
-                for g, p in zip(gradients, parameters, strict=True)
-            ]
-        )
-    )
-    if not alike or len({float(count) for count in counts.values()}) > 1:
+    ours = usual and not others and len(counted) == len(states) and current() == "native"
+    if (
+        not ours
+        or not _in_rows(parameters, gradients, states)
+        or len({float(c) for c in counts.values()}) > 1
+    ):
         if len(counts) < len(counted):
             for state in counted:
                 state["step"] = state["step"].clone()
@@ -92,23 +89,49 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     if len(counts) > 1:
         for state in states:
             state["step"] = count
-    count += 1
-    fused = torch._fused_adamw_ if first["decoupled_weight_decay"] else torch._fused_adam_
-    fused(
-        parameters,
-        gradients,
-        [state["exp_avg"] for state in states],
-        [state["exp_avg_sq"] for state in states],
-        [],
-        [count] * len(states),
-        amsgrad=False,
-        lr=first["lr"],
-        beta1=first["betas"][0],
-        beta2=first["betas"][1],
-        weight_decay=first["weight_decay"],
-        eps=first["eps"],
-        maximize=first["maximize"],
+    count.numpy()[...] += (
+        1  # without torch's way to an operation, which takes longer than the step of a small array
     )
+    steps, lr, (beta1, beta2) = float(count), float(first["lr"]), first["betas"]
+    decay, decoupled = first["weight_decay"], first["decoupled_weight_decay"]
+    arrays = [*parameters, *gradients, *[s["exp_avg"] for s in states], *[s["exp_avg_sq"] for s in states]]
+    native_module().adam(
+        parameters[0].dtype is torch.float64,
+        [array.data_ptr() for array in arrays],
+        [p.numel() for p in parameters],
+        [
+            -1.0 if first["maximize"] else 1.0,
+            1.0 - lr * decay if decoupled else 1.0,
+            0.0 if decoupled else decay,
+            1.0 - beta1,
+            1.0 - beta2,
+            beta2,
+            lr / (1.0 - beta1**steps),
+            math.sqrt(1.0 - beta2**steps),
+            first["eps"],
+        ],
+        torch.get_num_threads(),
+    )
+    torch.autograd.graph.increment_version(
+        parameters
+    )  # a graph that still needs the weights as they were shall notice
+    return True
+
+
+def _in_rows(
+    parameters: list[torch.nn.Parameter], gradients: list[torch.Tensor | None], states: list[dict[str, Any]]
+) -> bool:
+    """Return whether the numbers of all arrays lie in memory one after another, of one dtype."""
+    dtype = parameters[0].dtype
+    if dtype not in DTYPES:
+        return False
+    for p, g, state in zip(parameters, gradients, states, strict=True):
+        if g is None or g.layout is not torch.strided:
+            return False
+        for array in (p, g, state["exp_avg"], state["exp_avg_sq"]):
+            usual = array.dtype is dtype and array.is_cpu and array.is_contiguous()
+            if not usual or array.shape != p.shape:
+                return False
     return True
 
 

@@ -172,6 +172,18 @@ template <class T> struct Shapelets {
 };
 inline constexpr int64_t SHAPELET_TILE = 256;
 
+// A step of Adam, the same for all arrays: see training/optimizers.py.
+template <class T> struct Adam {
+  T sign;           // -1 where the loss is to grow
+  T decay;          // weights are multiplied by it
+  T penalty;        // so many times the weights join their gradient
+  T first, second;  // what the gradient and its square add to their running means: 1 - beta1, 1 - beta2
+  T kept;           // of the mean of squares: beta2
+  T rate;           // lr / (1 - beta1^t)
+  T correction;     // sqrt(1 - beta2^t)
+  T eps;
+};
+
 template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
@@ -190,6 +202,7 @@ template <class T> struct Table {
   void (*nearest_windows)(const Shapelets<T>&);
   void (*variant_forward)(const VariantForward<T>&, VariantPart);
   void (*variant_backward)(const VariantBackward<T>&, VariantPart);
+  void (*adam)(const Adam<T>&, T* weights, const T* gradient, T* mean, T* square, int64_t n);
 };
 
 struct Isa {

@@ -341,6 +341,41 @@ struct PyLinear {
   }
 };
 
+// Numbers below which a second thread would save nothing.
+constexpr int64_t ADAM_ALONE = 1 << 16;
+
+template <class T>
+void adam_all(const std::vector<int64_t>& at, const std::vector<int64_t>& sizes, const Adam<T>& step, int threads) {
+  const size_t arrays = sizes.size();
+  int64_t total = 0;
+  for (int64_t n : sizes) total += n;
+  auto array = [&](size_t kind, size_t j) { return reinterpret_cast<T*>(at[kind * arrays + j]); };
+  run_in_team(total < ADAM_ALONE ? 1 : threads, [&](Team team) {
+    FlushDenormals flush;
+    const int64_t first = total * team.index / team.size, last = total * (team.index + 1) / team.size;
+    int64_t begin = 0;
+    for (size_t j = 0; j < arrays; begin += sizes[j++]) {
+      const int64_t low = std::max<int64_t>(first - begin, 0), high = std::min(last - begin, sizes[j]);
+      if (low < high)
+        table<T>().adam(step, array(0, j) + low, array(1, j) + low, array(2, j) + low, array(3, j) + low, high - low);
+    }
+  });
+}
+
+// `at`: addresses of the weights of every array, then of the gradients, running means and means of squares.
+void py_adam(bool is_double, const std::vector<int64_t>& at, const std::vector<int64_t>& sizes,
+             const std::vector<double>& n, int threads) {
+  if (at.size() != 4 * sizes.size() || n.size() != 9) throw std::invalid_argument("adam: four addresses an array, nine numbers");
+  nb::gil_scoped_release nogil;
+  if (is_double) {
+    adam_all<double>(at, sizes, {n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}, threads);
+  } else {
+    float f[9];
+    std::copy_n(n.data(), 9, f);
+    adam_all<float>(at, sizes, {f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]}, threads);
+  }
+}
+
 void py_shares_above(nb::handle columns, int64_t steps, int64_t dilation, int64_t n_channels, nb::handle channels,
                      int64_t width, nb::handle limits, int64_t n_limits, nb::handle out) {
   Address own(columns), seen(channels), at(limits), found(out, true);
@@ -511,6 +546,7 @@ NB_MODULE(_native, m) {
   m.def("pool", &py_pool, nb::arg("kind"), nb::arg("is_double"), nb::arg("score").none(), nb::arg("context").none(),
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
+  m.def("adam", &py_adam, nb::arg("is_double"), nb::arg("at"), nb::arg("sizes"), nb::arg("numbers"), nb::arg("threads"));
   m.def("apply", &py_apply);
   // For the benchmarks: operations of one call of peak(rounds).
   m.def("peak", [](int64_t rounds) {
