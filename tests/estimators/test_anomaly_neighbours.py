@@ -5,6 +5,7 @@ import pickle
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.spatial.distance import cdist
@@ -12,8 +13,8 @@ from sklearn.metrics import average_precision_score
 
 import recurra
 from recurra import AnomalyDetector, store
-from recurra.errors import StoreError, UsageError
-from recurra.recipes.anomalies import with_threshold
+from recurra.errors import RecurraWarning, StoreError, UsageError
+from recurra.recipes.anomalies import DRIFT, drift_of, warn_of_drift, with_threshold
 from recurra.serving.anomalies.neighbours import USUAL, Neighbours
 
 LIGHT = partial(recurra.load_model, runtime="light")
@@ -185,3 +186,39 @@ def test_a_detector_that_goes_on_does_what_is_asked(asked):
     )
     detector.set_params(neighbours=asked).fit([beats(300)], resume=True)
     assert (detector.model_.neighbours is not None) == asked
+
+
+def drifting(steps=300, channels=2):
+    """Return a recording whose second channel rises."""
+    values = np.random.default_rng(0).normal(size=(steps, channels))
+    values[:, 1] += 0.1 * np.arange(steps)
+    return values
+
+
+def test_one_that_drifts_is_named_with_the_share_pandas_finds():
+    values = drifting()
+    column = pd.Series(values[:, 1])
+    share = (column[200:] > column[:200].max()).mean()
+    with pytest.warns(
+        RecurraWarning, match=f"X drifts in channel 1: {share:.0%} of the last third"
+    ) as caught:
+        detector = recurra.AnomalyDetector(max_epochs=1, random_state=0, verbose=0).fit([values])
+    assert caught[0].filename == __file__
+    with pytest.warns(RecurraWarning, match="AnomalyDetector: X drifts: "):
+        recurra.AnomalyDetector(max_epochs=1, random_state=0, verbose=0).fit([values[:, 1:]])
+    detector.fit([np.diff(values, axis=0)])  # what the sentence advises says nothing more
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_wanders_about_a_level_does_not_drift(seed):
+    rng = np.random.default_rng(seed)
+    wave = np.sin(np.arange(75 + 20 * seed) / 9)[:, None] + 0.3 * rng.normal(size=(75 + 20 * seed, 3))
+    assert drift_of(wave).max() < DRIFT
+    assert drift_of(-wave).max() < DRIFT
+
+
+def test_several_that_rise_alike_and_a_few_steps_are_no_drift():
+    warn_of_drift([drifting(), drifting()], "AnomalyDetector")
+    warn_of_drift([drifting(74)], "AnomalyDetector")
+    with pytest.warns(RecurraWarning, match="AnomalyDetector: X drifts"):
+        warn_of_drift([-drifting(75)], "AnomalyDetector")

@@ -8,6 +8,7 @@ from sklearn.model_selection import cross_val_predict
 import recurra
 from recurra import SequenceLabeler
 from recurra.errors import DataError, UsageError
+from recurra.recipes import recipe
 
 pytest.importorskip("tokenizers")
 NAMES = {"Ann": "B", "Lee": "I", "Bob": "B", "met": "O", "saw": "O", "we": "O"}
@@ -143,3 +144,60 @@ def test_labels_are_those_of_the_likeliest_path_not_of_each_step():
     assert scores.argmax(axis=1).tolist() == [labeler.classes_.tolist().index("O")] * 4
     found = labeler.predict([["we", "we", "we", "we"]])[0]
     assert all(found[:-1] != found[1:])
+
+
+def endings(seed, count=60):
+    """Return sentences of made-up words whose ending, or capital, tells the label; nearly every word is there once."""
+    rng = np.random.default_rng(seed)
+    sentences, labels = [], []
+    for _ in range(count):
+        kinds = rng.choice(["ing", "ed", "name"], rng.integers(4, 9)).tolist()
+        stems = ["".join(rng.choice(list("bcdfghklmnprst"), 4)) for _ in kinds]
+        sentences.append([s.title() if k == "name" else s + k for s, k in zip(stems, kinds, strict=True)])
+        labels.append(kinds)
+    return sentences, labels
+
+
+@pytest.fixture(scope="module")
+def bare():
+    return SequenceLabeler(random_state=0, verbose=0).fit(*endings(0))
+
+
+def test_a_bare_one_reads_words_it_never_saw_by_their_letters(bare, tmp_path):
+    new, truth = endings(1)
+    assert bare.score(new, truth) > 0.95
+    assert "letters=24, subwords=32, lowercase=False" in bare.recipe_
+    assert (bare.letters, bare.subwords, bare.lowercase) == (0, 0, True)
+    bare.save(tmp_path / "m.recurra")
+    for runtime in ("full", "light"):
+        found = recurra.load_model(tmp_path / "m.recurra", runtime=runtime).predict_proba(new)
+        for one, other in zip(found, bare.predict_proba(new), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_one_that_goes_on_reads_the_same_letters(bare):
+    again = clone(bare).fit(*endings(0))
+    again.fit(*endings(0), resume=True)
+    kept = again.model_.manifest["params"]
+    assert (kept["letters"], kept["subwords"], kept["lowercase"]) == (24, 32, False)
+    assert again.score(*endings(1)) > 0.95
+
+
+def test_words_are_read_whole_where_all_are_known_or_an_option_says_how():
+    sentences, _ = endings(0)
+    for X_, options in ((X, {}), (sentences, {"min_count": 2}), (sentences, {"letters": 8})):
+        tagger = SequenceLabeler(random_state=0, verbose=0, **options)
+        facts = recipe.Facts(len(X_), 0, True, "labeling", True, unseen=recipe.unseen_of(X_))
+        assert "letters" not in recipe.decided(tagger, facts)
+
+
+def test_the_share_of_new_words_is_what_good_and_turing_say():
+    rng = np.random.default_rng(0)
+    chances = 1 / np.arange(1, 20001)
+    chances /= chances.sum()
+    words = rng.choice(20000, (400, 25), p=chances).astype(str).tolist()
+    known = {word for sentence in words for word in sentence}
+    new = chances[[str(number) not in known for number in range(20000)]].sum()
+    assert recipe.unseen_of(words) == pytest.approx(new, abs=0.02)
+    assert recipe.unseen_of(words + words[:200]) == recipe.unseen_of(words)
+    assert recipe.unseen_of([["a", "b", "a"], ["c"]]) == 0.5

@@ -1,5 +1,6 @@
 """What is decided of sequences and texts where no option of network and training is given."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,12 @@ CHARACTERS = 1.2e6
 WINDOW = 128
 DILATIONS = ((64, (1, 4, 16)), (0, (1, 1, 1)))  # stretches of at least so many steps
 SHARE_OF_STEPS = 0.3  # of STEPS: small batches of windows through convolutions take as much longer
+# Of words with a label each: where more words to come than this will be new ones, they are read by their letters, capitals
+# told apart. Units that read letters, numbers of a vector of their runs.
+UNSEEN, LETTERS, SUBWORDS = 0.01, 24, 32
 # What the recipe of labels per step, or a budget, may decide beside DECIDED. A network that goes on takes these from the
 # options where they are given, or where they were not decided.
-DECIDED_OF_TRAINING = ("window", "batch_size", "lr_schedule")
+DECIDED_OF_TRAINING = ("window", "batch_size", "lr_schedule", "letters", "subwords", "lowercase")
 # What a budget may take in place of the usual network. Beside a linear part that tells classes apart a network of
 # convolutions is no riskier than the usual one: on seven sets that the rule was made on, the mix had the lower test loss
 # with it on five (beside kernels over running sums as well, before there were shapelets). So the lower loss decides.
@@ -106,6 +110,8 @@ class Facts:
         Of texts that are single words: letters of all of them together; 0 of others.
     stretch : float, default=0.0
         Of labels per step: mean steps until the label changes or the sequence ends.
+    unseen : float, default=0.0
+        Of words with a label each: how likely the next word is a new one.
     """
 
     sequences: int
@@ -115,6 +121,7 @@ class Facts:
     per_step: bool
     characters: int = 0
     stretch: float = 0.0
+    unseen: float = 0.0
 
     @classmethod
     def of(cls, given: "Given", target: "Target") -> "Facts":
@@ -123,7 +130,10 @@ class Facts:
         steps = sum(len(sequence) for sequence in given.sequences)
         characters = characters_of(given.sequences) if texts else 0
         stretch = stretch_of(given.y) if target.task == "labeling" else 0.0
-        return cls(len(given.sequences), steps, texts, target.task, target.per_step, characters, stretch)
+        unseen = unseen_of(given.sequences) if texts and target.task == "labeling" else 0.0
+        return cls(
+            len(given.sequences), steps, texts, target.task, target.per_step, characters, stretch, unseen
+        )
 
 
 def facts_of_part(part: Any, task: str) -> Facts:
@@ -132,7 +142,8 @@ def facts_of_part(part: Any, task: str) -> Facts:
     steps = 0 if texts else sum(len(record.values) for record in part.records)
     characters = characters_of(part.X) if texts else 0
     stretch = stretch_of(part.y) if task == "labeling" else 0.0
-    return Facts(len(part), steps, texts, task, bool(part.labels_per_step), characters, stretch)
+    unseen = unseen_of(part.X) if texts and task == "labeling" else 0.0
+    return Facts(len(part), steps, texts, task, bool(part.labels_per_step), characters, stretch, unseen)
 
 
 def stretch_of(labels: Sequence[Any]) -> float:
@@ -140,6 +151,15 @@ def stretch_of(labels: Sequence[Any]) -> float:
     each = [np.asarray(own) for own in labels]
     stretches = sum(1 + np.count_nonzero(own[1:] != own[:-1]) for own in each if len(own))
     return sum(map(len, each)) / max(stretches, 1)
+
+
+def unseen_of(sentences: Sequence[Any]) -> float:
+    """Return how likely the next word is one that was never there: the share of those there once (Good and Turing).
+
+    A sentence given twice counts once.
+    """
+    counts = Counter(word for sentence in {tuple(sentence) for sentence in sentences} for word in sentence)
+    return sum(count == 1 for count in counts.values()) / max(counts.total(), 1)
 
 
 def characters_of(texts: Sequence[Any]) -> int:
@@ -173,7 +193,7 @@ def _of_steps(estimator: Any, facts: Facts) -> dict[str, Any]:
         return {}
     found = {"bidirectional": not estimator.causal, "dropout": 0.3}
     if facts.texts:
-        return found
+        return found | _by_letters(estimator, facts)
     dilations = next(own for least, own in DILATIONS if facts.stretch >= least)
     ends = ("", "_2", "_3")
     apart = {
@@ -227,6 +247,14 @@ def _spelled(estimator: Any, facts: Facts) -> dict[str, Any]:
         return {}
     epochs = int(np.clip(CHARACTERS // facts.characters, 5, 30))
     return {"tokens": "character", "hidden_size": 64, "max_epochs": epochs}
+
+
+def _by_letters(estimator: Any, facts: Facts) -> dict[str, Any]:
+    """Return options by which words with a label each are read where many to come are unknown ones."""
+    names = [name for name in OF_WORDS if name in options_of(type(estimator))]
+    if facts.unseen < UNSEEN or len(left_to_data(estimator, names)) < len(names):
+        return {}
+    return {"letters": LETTERS, "subwords": SUBWORDS, "lowercase": False}
 
 
 def _causal(facts: Facts) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class AnomalyTask(Task):
         check_same_channels(sequences, names=names)
         check_finite(sequences, names=names, advice=NO_NAN)
         check_not_tiny(sequences, "X")
+        anomalies.warn_of_drift(sequences, start.who)
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")
         sequences = [sequences[i] for i in order.tolist()]
         return TrainingData(sequences, sequences)
