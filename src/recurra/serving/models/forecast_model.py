@@ -19,7 +19,7 @@ from recurra.readers.times.dates import check_zone
 from recurra.serving import forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.models import interval_factors
-from recurra.serving.models.manifest_check import check
+from recurra.serving.models.manifest_check import check, whole
 from recurra.serving.models.manifest_parts import ForecastFile, SeriesStanding
 from recurra.serving.prediction import portions
 
@@ -290,8 +290,7 @@ class ForecastModel:
             "features": self.features.to_manifest(),
             "states": listed,
         }
-        check(manifest)
-        store.save(path, manifest, arrays)
+        store.save(path, whole(manifest), arrays)
 
     @classmethod
     def from_parts(

@@ -69,6 +69,8 @@ class Convolutions(Part):
 class TextFront(Part):
     """Vectors of words, of runs of letters, and a network that spells."""
 
+    told = frozenset({"dropout"})
+
     name: Literal["text"]
     words: Count
     size: Count
@@ -124,6 +126,8 @@ class EncoderDecoder(Part):
 
 class ForecastNetwork(Part):
     """The network of every member of a forecaster: `recurra.nn.networks.forecast_network.ForecastConfig`."""
+
+    told = frozenset({"dropout", "noise"})
 
     cell: Cell
     input_size: Size
@@ -289,7 +293,9 @@ class Training(Part):
 
 
 class ModelFile(Part):
-    """What the manifest of every model file says: who wrote it, with which options, for what."""
+    """What the manifest of every model file says: who wrote it, with which options, for what, and which keys it needs."""
+
+    told = frozenset({"kind", "schema", "needs", "recurra", "versions", "training"})
 
     estimator: str
     params: dict[str, Json]
@@ -298,6 +304,7 @@ class ModelFile(Part):
     seed: Annotated[int, Range(0)]
     recurra: str = ""
     versions: dict[str, str] | None = None
+    needs: tuple[str, ...] = ()  # from `recurra.serving.schema.needed`; earlier versions wrote none
 
 
 class TableInput(Part):
@@ -415,6 +422,8 @@ class Calibration(Part):
 
 class Statistical(Part):
     """With which weight the statistical forecast is mixed in."""
+
+    told = frozenset({"sentence"})
 
     weight: Share
     seasons: Annotated[tuple[Season, ...], Length(0, 100)]
