@@ -178,8 +178,9 @@ def needed(part: type[Part], given: Mapping[str, Any]) -> list[str]:
 
 def check_needed(part: type[Part], given: Mapping[str, Any], needs: Sequence[str]) -> None:
     """Raise StoreError at a key that a file says its reader must know and that this version does not read."""
-    known, _ = _paths(part, given)
-    foreign = sorted(set(needs) - known)
+    known, must = _paths(part, given)
+    # A key that this version reads and the file lacks is no foreign one, but one that is there and not read is.
+    foreign = sorted(set(needs) - known - (_typed(part) - must))
     if foreign:
         raise StoreError(
             f"its answers need {foreign[0][:60]!r}, which is unknown to this version. Update recurra, or make the file anew "
@@ -220,6 +221,16 @@ def _paths(kind: Any, given: Any, path: str = "") -> tuple[set[str], set[str]]:
         more, needs = _paths(*one) if _has_parts(one[0]) else (set(), set())
         known, must = known | more, must | needs
     return known, must
+
+
+def _typed(kind: Any, path: str = "") -> set[str]:
+    """Return the paths of all keys that parts of a type may have."""
+    if not _has_parts(kind):
+        return set()
+    if not (isinstance(kind, type) and issubclass(kind, Part)):
+        return set().union(*(_typed(one, path) for one in get_args(kind)))
+    found = {name: f"{path}.{name}" if path else name for name in kind.annotated}
+    return {*found.values()}.union(*(_typed(kind.annotated[name], own) for name, own in found.items()))
 
 
 def _has_parts(kind: Any) -> bool:
