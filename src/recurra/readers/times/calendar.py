@@ -317,10 +317,11 @@ def place_of(start: float | None, freq: str, zone: str | None = None) -> int:
 
 
 def _hours(freq: str) -> tuple[int, int]:
-    """Return when business hours begin and end, in seconds of the day."""
+    """Return when business hours begin and end, in seconds of the day; beyond 86,400 where they end at or after midnight."""
     found = re.search(r"\[(\d\d):(\d\d)-(\d\d):(\d\d)\]", freq)
     a, b, c, d = (int(part) for part in found.groups()) if found else (9, 0, 17, 0)
-    return a * 3600 + b * 60, c * 3600 + d * 60
+    opens, closes = a * 3600 + b * 60, c * 3600 + d * 60
+    return opens, closes if closes > opens else closes + 86400
 
 
 def start_of(place: int, freq: str) -> float:
