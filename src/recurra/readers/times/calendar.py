@@ -351,6 +351,26 @@ def steps_between(start: float, later: float, freq: str, zone: str | None = None
     return int(about - reach + np.abs(near - later).argmin())
 
 
+def clock_offsets(start: float, freq: str, zone: str | None, first: int, count: int) -> np.ndarray | None:
+    """Return by how many whole steps the local clock is ahead of universal time at each step; int64 of shape (count,).
+
+    None where a season of steps and one of the clock are the same: without a zone, of days and longer steps, and of steps
+    that are counted on the local clock.
+
+    Parameters
+    ----------
+    start : float
+        Time stamp of the step at place 0, in seconds since 1970.
+    first : int
+        Place of the first step.
+    """
+    if zone is None or not freq or freq.endswith("@local") or step_of(freq)[0] != "s":
+        return None
+    index = stamps(start, freq, zone, first, count)
+    ahead = seconds_of(index.tz_localize(None)) - seconds_of(index)
+    return np.asarray(np.round(ahead / step_of(freq)[1]), dtype=np.int64)
+
+
 def places_on(start: float, freq: str, zone: str | None, index: Any) -> tuple[np.ndarray, float]:
     """Return how many steps after a first stamp others lie, and by what share of a step at most they lie beside it.
 

@@ -229,6 +229,8 @@ def _check_forecast_file(found: ForecastFile) -> None:
             "features: center and spread must be there for scaling='common' alone. Use a backup."
         )
     given = found.input
+    if features.clock not in ("", given.freq):
+        raise StoreError("features.clock must be the step of the series, input.freq, or empty. Use a backup.")
     columns = ((given.channel_names, features.n_targets), (given.known_names, features.n_known))
     if any(names is not None and len(names) != count for names, count in columns):
         raise StoreError("input: the names do not fit the columns. Use a backup.")

@@ -217,6 +217,7 @@ class SeriesFeatures(Part):
     seasonal: Literal["inputs", "adjust", "none"] = "inputs"
     seasons: Annotated[tuple[Season, ...], Length(0, 100)] = ()
     lags: Annotated[tuple[Season, ...], Length(0, 10_000)] = ()
+    clock: str = ""
     n_targets: Size = 1
     n_known: Count = 0
     n_static: Count = 0
@@ -459,6 +460,8 @@ class SeriesStanding(Part):
 class ForecastFile(ModelFile):
     """A forecaster and where its series stand."""
 
+    told = ModelFile.told | {"clock"}
+
     network: ForecastNetwork
     features: SeriesFeatures
     members: Annotated[int, Range(1, 1000)]
@@ -469,6 +472,7 @@ class ForecastFile(ModelFile):
     states: Annotated[tuple[SeriesStanding, ...], Length(1)]
     calibration: Calibration | None = None
     statistical: Statistical | None = None
+    clock: str = ""  # a sentence
 
 
 class BlocksPart(Part):
