@@ -48,14 +48,14 @@ def test_places_are_those_of_the_wall_clock(zone, freq):
 
 
 def test_an_hour_that_comes_twice_is_one_place_and_one_left_out_is_as_a_season_before():
-    values = np.array([0.0, 1, 2, 3, 10, 11, 12.5, 13.5, 20, 21, 23])[:, None]
+    values = np.array([0.0, 1, 5, 3, 10, 11, 12.5, 13.5, 20, 21, 23])[:, None]
     at = np.array([0, 1, 2, 3, 4, 5, 7, 7, 8, 9, 11])
     grid = local_clock.laid(values, at, seasons=[4])[:, 0]
     np.testing.assert_allclose(grid[[7, 8]], [13.0, 20.0])
     np.testing.assert_allclose(
-        grid[6], 2 + (10 + 10) / 2
+        grid[6], 5 + (10 + 10) / 2
     )  # one season before, and by how much its neighbours moved
-    np.testing.assert_allclose(grid[10], 12 + 10)  # that of the place before it, which was filled itself
+    np.testing.assert_allclose(grid[10], 15 + 10)  # that of the place before it, which was filled itself
     np.testing.assert_allclose(local_clock.laid(values, at)[6, 0], 12.0)
     values[6] = np.nan
     assert local_clock.laid(values, at)[7, 0] == 13.5

@@ -74,6 +74,14 @@ def test_without_changes_of_the_clock_nothing_is_said(zone):
     assert local_clock.decide(read_series("Forecaster", daily), (7,)) == ("", "")
     later = people(pd.date_range("2024-01-01", periods=1000, freq="h", tz="Europe/Berlin"))
     assert local_clock.decide(read_series("Forecaster", later), ()) == ("", "")
+    tens = pd.Series(
+        np.arange(900.0) % 6, pd.date_range("2024-01-01", periods=900, freq="10min", tz="Europe/Berlin")
+    )
+    assert local_clock.decide(read_series("Forecaster", tens), (6,)) == (
+        "",
+        "",
+    )  # an hour: a change moves it by itself
+    assert local_clock.decide(read_series("Forecaster", tens), (6, 144))[1]
 
 
 @pytest.mark.parametrize(
