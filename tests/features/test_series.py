@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from recurra.errors import DataError, ShapeError
-from recurra.features.series import Known, SeriesFeatures, check_known, fill, seasonal_profile
+from recurra.features.known import Known
+from recurra.features.series import SeriesFeatures, check_known, fill, seasonal_profile
 
 
 def test_missing_values_are_filled_with_the_last_and_before_the_first_with_the_first():
@@ -30,8 +31,8 @@ def test_scaled_values_come_back(scaling, seasonal):
         [values], [known], scaling=scaling, seasonal=seasonal, seasons=(12,), transform="log"
     )
     scale = features.scale(values, known)
-    scaled = features.scaled(values, scale, known.phase)
-    np.testing.assert_allclose(features.restored(scaled, scale, known.phase), values)
+    scaled = features.scaled(values, scale, known)
+    np.testing.assert_allclose(features.restored(scaled, scale, known), values)
     assert features.rows(scaled, scale, known, ahead=3).shape == (63, features.input_size)
     assert SeriesFeatures.from_manifest(features.to_manifest()) == features
 

@@ -34,7 +34,8 @@ class Forecaster(ForecasterOptions, Estimator):
     calibration_ : dict or None
         By how much the intervals were moved (``factors``) and the number of held out ``windows`` that says so.
     recipe_ : str
-        Which part the statistical forecast has and which the network, and why; empty where there is the network alone.
+        Which part the statistical forecast has and which the network, and why; whether seasons follow the local clock,
+        where its changes make a difference. Empty where neither was decided.
     history_ : list of dict
         One flat record per epoch, of the first member.
 
@@ -97,7 +98,9 @@ class Forecaster(ForecasterOptions, Estimator):
     def _learned(self) -> None:
         super()._learned()
         self.calibration_ = self.model_.manifest.get("calibration")
-        self.recipe_ = (self.model_.manifest.get("statistical") or {}).get("sentence", "")
+        manifest = self.model_.manifest
+        said = [(manifest.get("statistical") or {}).get("sentence", ""), manifest.get("clock", "")]
+        self.recipe_ = " ".join(sentence for sentence in said if sentence)
 
     # ------------------------------------------------------------- forecast
 
@@ -168,13 +171,12 @@ class Forecaster(ForecasterOptions, Estimator):
             both = model.restored(shares, state)
             low, high = both[..., 0], both[..., 1]
         point = model.restored(model.point(outputs), state)
-        phase = state.known.phase
         return Forecast(
             point=point,
             low=low,
             high=high,
             coverage=coverage if low is not None else None,
-            history=model.features.restored(state.tail, state.scale, phase),
+            history=model.features.restored(state.tail, state.scale, state.known),
             name=state.name or "",
             **later_series.dated(model, state, len(point)),
             target_names=model.manifest["input"]["channel_names"],

@@ -11,6 +11,8 @@ import numpy as np
 
 from recurra.checks import counted, listing, where
 from recurra.errors import DataError, ShapeError
+from recurra.features import local_clock
+from recurra.features.known import Known
 
 TRANSFORMS = ("none", "log")
 SCALINGS = ("zscore", "robust", "common", "none")
@@ -23,37 +25,6 @@ HARMONICS = 2
 SEASON_TEST = 1.645
 # A spread below this share of the magnitude is rounding noise: the series is constant.
 CONSTANT_SHARE = 1e-7
-
-
-@dataclass(frozen=True)
-class Known:
-    """What comes with a series beside its values.
-
-    Parameters
-    ----------
-    future : ndarray of shape (time or more, n_known), optional
-        What is known in advance, from the first step of the history on.
-    static : ndarray of shape (n_static,), optional
-        Attributes of the whole series.
-    phase : int
-        Place of the first step on a common calendar, in steps.
-    start : float, optional
-        Time stamp of the step at place ``begin``, in seconds since 1970; None where there are none.
-    begin : int
-        A place on that calendar.
-    zone : str, optional
-        Time zone of the stamps.
-    names : tuple of str
-        Of the columns of ``future``, where they have any.
-    """
-
-    future: np.ndarray | None = None
-    static: np.ndarray | None = None
-    phase: int = 0
-    start: float | None = None
-    begin: int = 0
-    zone: str | None = None
-    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +62,8 @@ class SeriesFeatures:
         The place in each season as inputs, or the first season taken out of each series by classical decomposition.
     lags : tuple of int
         How many steps before a value stands beside it; at least the horizon.
+    clock : str
+        Step between time stamps where seasons follow the local clock; empty where they count steps.
     n_targets, n_known, n_static : int
     center, spread : tuple of float
         For scaling "common".
@@ -102,6 +75,7 @@ class SeriesFeatures:
     seasons: tuple[int, ...] = ()
     seasonal: str = "inputs"
     lags: tuple[int, ...] = ()
+    clock: str = ""
     n_targets: int = 1
     n_known: int = 0
     n_static: int = 0
@@ -131,7 +105,7 @@ class SeriesFeatures:
             features = replace(features, static_center=tuple(center), static_spread=tuple(spread))
         if features.scaling == "common":
             adjusted = [
-                features._adjusted(v, *features._profile(v, k)) for v, k in zip(values, known, strict=True)
+                features._adjusted(v, features._profile(v, k), k) for v, k in zip(values, known, strict=True)
             ]
             spreads = np.array([_moments(a)[1] for a in adjusted])
             center = np.nanmean(np.concatenate(adjusted), axis=0)
@@ -175,8 +149,8 @@ class SeriesFeatures:
     def scale(self, values: np.ndarray, known: Known, name: str = "a series") -> SeriesScale:
         """Learn the scale of one series from its history, values of shape (time, n_targets)."""
         self.transformed(values, name)
-        profile, phase = self._profile(values, known)
-        adjusted = self._adjusted(values, profile, phase)
+        profile = self._profile(values, known)
+        adjusted = self._adjusted(values, profile, known)
         if self.scaling == "common":
             center, spread = np.array(self.center), np.array(self.spread)
         elif self.scaling == "none":
@@ -189,18 +163,21 @@ class SeriesFeatures:
         return SeriesScale(center, spread, profile, own)
 
     def scaled(
-        self, values: np.ndarray, scale: SeriesScale, phase: int, name: str = "a series"
+        self, values: np.ndarray, scale: SeriesScale, known: Known, name: str = "a series"
     ) -> np.ndarray:
-        """Return values of shape (time, n_targets) as the network reads them, NaN where missing; float64."""
-        return (self._adjusted(values, scale.profile, phase, name) - scale.center) / scale.spread
+        """Return values of shape (time, n_targets) as the network reads them, NaN where missing; float64.
 
-    def restored(self, scaled: np.ndarray, scale: SeriesScale, phase: int) -> np.ndarray:
-        """Undo `scaled` for steps that begin at ``phase``: shape (steps, n_targets, ...)."""
+        ``known`` is of the first of these steps.
+        """
+        return (self._adjusted(values, scale.profile, known, name) - scale.center) / scale.spread
+
+    def restored(self, scaled: np.ndarray, scale: SeriesScale, known: Known) -> np.ndarray:
+        """Undo `scaled` for steps of which ``known`` tells the first: shape (steps, n_targets, ...)."""
         more = (1,) * (scaled.ndim - 2)
         shape = (1, self.n_targets, *more)
         out = scaled * scale.spread.reshape(shape) + scale.center.reshape(shape)
         if scale.profile.any():
-            places = (phase + np.arange(len(scaled))) % len(scale.profile)
+            places = self._places(known, len(scaled)) % len(scale.profile)
             out = out + scale.profile[places].reshape(len(scaled), self.n_targets, *more)
         return np.exp(out) if self.transform == "log" else out
 
@@ -224,7 +201,7 @@ class SeriesFeatures:
         future = self._future(known, total)
         parts = [filled, mask, *(_lagged(filled, lag) for lag in self.lags)]
         parts += [future, *(_lagged(future, lag) for lag in self.lags)]
-        parts.append(self._calendar(scale, known.phase, total))
+        parts.append(self._calendar(scale, known, total))
         if self.scaling == "common":
             parts.append(np.tile(scale.own, (total, 1)))
         if self.n_static:
@@ -238,10 +215,16 @@ class SeriesFeatures:
         assert known.future is not None
         return (known.future[:total] - np.array(self.known_center)) / np.array(self.known_spread)
 
-    def _calendar(self, scale: SeriesScale, phase: int, total: int) -> np.ndarray:
+    def _places(self, known: Known, count: int) -> np.ndarray:
+        """Return the place of each step on the calendar that seasons follow."""
+        steps = known.phase + np.arange(count)
+        ahead = local_clock.offsets(known, self.clock, count)
+        return steps if ahead is None else steps + ahead
+
+    def _calendar(self, scale: SeriesScale, known: Known, total: int) -> np.ndarray:
         if not self._calendar_size:
             return np.zeros((total, 0))
-        places = phase + np.arange(total)
+        places = self._places(known, total)
         if self.seasonal == "adjust":
             return scale.profile[places % len(scale.profile)] / scale.spread
         parts = []
@@ -250,24 +233,28 @@ class SeriesFeatures:
             parts += [f(k * angle) for k in range(1, HARMONICS + 1) for f in (np.sin, np.cos)]
         return np.stack(parts, axis=1)
 
-    def _profile(self, values: np.ndarray, known: Known) -> tuple[np.ndarray, int]:
+    def _profile(self, values: np.ndarray, known: Known) -> np.ndarray:
         season = self.seasons[0] if self.seasons and self.seasonal == "adjust" else 1
         profile = np.zeros((season, self.n_targets))
         if season > 1:
             moved = self.transformed(values)
+            places = local_clock.places(known, self.clock, len(values))
+            grid = moved if places is None else local_clock.laid(moved, places, seasons=[season])
+            phase = int(self._places(known, 1)[0])
             for target in range(self.n_targets):
-                profile[:, target] = seasonal_profile(moved[:, target], season, known.phase)
-        return profile, known.phase
+                profile[:, target] = seasonal_profile(grid[:, target], season, phase)
+        return profile
 
     def _adjusted(
-        self, values: np.ndarray, profile: np.ndarray, phase: int, name: str = "a series"
+        self, values: np.ndarray, profile: np.ndarray, known: Known, name: str = "a series"
     ) -> np.ndarray:
         moved = self.transformed(values, name)
-        return moved - profile[(phase + np.arange(len(values))) % len(profile)] if profile.any() else moved
+        return moved - profile[self._places(known, len(values)) % len(profile)] if profile.any() else moved
 
     def to_manifest(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        """Return the fields as JSON can hold them; versions without ``clock`` read files of seasons that count steps."""
+        fields = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        return {name: v for name, v in fields.items() if name != "clock" or v}
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Self:

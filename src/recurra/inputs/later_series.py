@@ -219,9 +219,16 @@ def _observed(model: ForecastModel, state: SeriesState, values: Any) -> np.ndarr
     upcoming = next_stamp(model, state)
     if index is None or upcoming is None:
         return rows
-    if len(index) > 2:
-        check_step("Forecaster.update", read_grid("Forecaster.update: observed", index).freq, trained["freq"])
-    places = places_of("Forecaster.update: observed", index, upcoming, trained["freq"], state.known.zone)
+    try:
+        places = places_of("Forecaster.update: observed", index, upcoming, trained["freq"], state.known.zone)
+    except (
+        DataError
+    ):  # which step a few rows have is asked only where they do not lie on that of the training
+        if len(index) > 2:
+            check_step(
+                "Forecaster.update", read_grid("Forecaster.update: observed", index).freq, trained["freq"]
+            )
+        raise
     if places[0] < 0:
         raise DataError(_overlap(model, state, float(seconds_of(index)[0])))
     spread = np.full((int(places[-1]) + 1, n), np.nan)

@@ -11,7 +11,7 @@ import numpy as np
 from recurra.array_summaries import check_finite, check_not_tiny
 from recurra.checks import did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
-from recurra.features.series import Known
+from recurra.features.known import Known
 from recurra.plain_arrays import as_sequences, check_same_channels, plain
 from recurra.readers.tables.series import columns_of_frame, from_frame, is_dated
 from recurra.readers.times.calendar import in_words, place_of, places_on, plain_alias, same_step

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from recurra.checks import counted
-from recurra.features.series import Known
+from recurra.features import local_clock
+from recurra.features.known import Known
 from recurra.inputs.series import GivenSeries
 from recurra.options import ESTIMATORS, options_of
 from recurra.serving.models.forecast_model import ForecastModel
@@ -67,12 +68,15 @@ def decide(
     estimator: Any,
     given: GivenSeries,
     seasons: Sequence[int],
+    clock: str,
     learned: Callable[[GivenSeries, int, int], ForecastModel | None],
 ) -> dict[str, Any] | None:
     """Return the manifest's ``statistical``: weight, seasons, whether to search for one, and a sentence that says why.
 
     Parameters
     ----------
+    clock : str
+        Step between time stamps where seasons follow the local clock; empty where they count steps.
     learned : callable
         From series, the fewest and the most windows: a network that learned from them, or None if there are too few.
     """
@@ -89,7 +93,7 @@ def decide(
         model = learned(replace(given, values=history), least, MOST_WINDOWS)
     if trial is None or model is None:
         why = f"the series are too short for a network to learn from (fewer than {least} windows before the last origins)"
-        return {"weight": 1.0, **part, "sentence": _sentence(given, horizon, part, 1.0, why)}
+        return {"weight": 1.0, **part, "sentence": _sentence(given, horizon, part, clock, 1.0, why)}
     truth, statistical, network, sizes = _tried(model, given, trial, horizon, part)
     errors = {w: float((np.abs(truth - w * statistical - (1 - w) * network) / sizes).mean()) for w in WEIGHTS}
     weight = WEIGHTS[0]
@@ -101,7 +105,7 @@ def decide(
         f"{errors[1.0]:.3g}, the network alone by {errors[0.0]:.3g} and the mix by {errors[weight]:.3g} of the last value's "
         "error"
     )
-    return {"weight": weight, **part, "sentence": _sentence(given, horizon, part, weight, why)}
+    return {"weight": weight, **part, "sentence": _sentence(given, horizon, part, clock, weight, why)}
 
 
 def _trial(given: GivenSeries, horizon: int, season: int) -> Trial | None:
@@ -131,7 +135,10 @@ def _tried(
         values, known = given.values[index], given.known[index]
         scale = model.features.scale(values[: trial.first[index]], known)
         states.append(model.at(values[:origin], known, scale, origin))
-        rows = [_statistical(column, known, horizon, part).point for column in values[:origin].T]
+        rows = [
+            _statistical(column, known, horizon, part, model.features.clock).point
+            for column in values[:origin].T
+        ]
         statistical.append(np.array(rows).T)
         truth.append(values[origin : origin + horizon])
         usual = np.nanmean(np.abs(values[horizon:] - values[:-horizon]), axis=0)
@@ -145,21 +152,26 @@ def _tried(
     return np.where(there, true, mean), mean, np.where(there, np.stack(network), mean), np.stack(sizes)
 
 
-def _statistical(column: np.ndarray, known: Known, horizon: int, part: dict[str, Any]) -> StatisticalForecast:
+def _statistical(
+    column: np.ndarray, known: Known, horizon: int, part: dict[str, Any], clock: str
+) -> StatisticalForecast:
     """Forecast one channel; what is not known of the steps ahead before they are asked for is as in the last row."""
     rows = known.future
     lacking = 0 if rows is None else len(column) + horizon - len(rows)
     if rows is not None and lacking > 0:
         rows = np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)])
     words = {"seasons": part["seasons"], "search": part["search"]}
-    return dynamic_regression.forecast(column, horizon, known=rows, **words)
+    places = local_clock.places(known, clock, len(column) + horizon)
+    return dynamic_regression.forecast(column, horizon, known=rows, places=places, **words)
 
 
-def _sentence(given: GivenSeries, horizon: int, part: dict[str, Any], weight: float, why: str) -> str:
+def _sentence(
+    given: GivenSeries, horizon: int, part: dict[str, Any], clock: str, weight: float, why: str
+) -> str:
     """Return in words what is decided for good, the weight, and what at every forecast, with one instance of it."""
     if weight == 0:
         return f"Recipe: the network alone, because {why}."
-    one = _statistical(given.values[0][:, 0], given.known[0], horizon, part)
+    one = _statistical(given.values[0][:, 0], given.known[0], horizon, part, clock)
     season = f", season {one.season}" if one.season > 1 else ""
     channel = "" if given.values[0].shape[1] == 1 else ", first channel"
     end = f"at the end of the {'history' if len(given) == 1 else 'first series'}{channel}"

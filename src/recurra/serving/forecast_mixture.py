@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.features import local_clock
 from recurra.serving.statistical import dynamic_regression, smoothing
 
 if TYPE_CHECKING:
@@ -56,13 +57,15 @@ def _of_state(
     Without shares, one deviation.
     """
     found = model.manifest["statistical"]
-    history = model.features.restored(state.tail, state.scale, state.known.phase)
+    history = model.features.restored(state.tail, state.scale, state.known)
+    places = local_clock.places(state.known, model.features.clock, len(history) + steps)
     points, edges = [], []
     for column in history.T:
         one = dynamic_regression.forecast(
             column,
             steps,
             known=state.known.future if found.get("known") else None,
+            places=places,
             horizon=model.horizon,
             seasons=found["seasons"],
             search=found["search"],
@@ -78,7 +81,7 @@ def _of_state(
     def scaled(values: np.ndarray) -> np.ndarray:
         if model.features.transform == "log":  # a logarithm needs positive values
             values = np.maximum(values, np.nanmin(history, axis=0) / 10)
-        return model.features.scaled(values, state.scale, state.phase_ahead, state.name or "a series")
+        return model.features.scaled(values, state.scale, state.ahead, state.name or "a series")
 
     center = scaled(np.array(points).T)
     bounds = np.array(edges)  # (n_targets, shares, steps)

@@ -1,12 +1,15 @@
 """Typed descriptions of what a file holds: a frozen class a part, read from JSON and checked whole by its annotations.
 
 A field's annotation says everything: its type, by ``Annotated`` its range or length, by ``Literal`` its choices, by a
-default that it may be absent. Keys that a part does not have are left alone: a later version may have written them. What is
-read are Python objects of the annotated types, so that mypy finds a misspelt key.
+default that it may be absent. What is read are Python objects of the annotated types, so that mypy finds a misspelt key.
+
+A file says itself which of its keys a reader must know (`needed`): all that may be absent and are there with another value
+than the one that stands for absence, but for what only tells (``told``). So an answer is never made without what a later
+version has put into a file; other keys that a part does not have are left alone.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import (
@@ -78,12 +81,17 @@ class Length:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Part:
-    """Base of the parts; each has the fields that are annotated. A dataclass of each would take long to import."""
+    """Base of the parts; each has the fields that are annotated. A dataclass of each would take long to import.
+
+    ``told`` are keys that no answer is made of: a reader that does not know them answers the same.
+    """
 
     annotated: ClassVar[dict[str, Any]] = {}
+    told: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
-        cls.annotated = cls.annotated | {k: v for k, v in cls.__annotations__.items() if k != "annotated"}
+        own = {k: v for k, v in cls.__annotations__.items() if k not in ("annotated", "told")}
+        cls.annotated = cls.annotated | own
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -161,6 +169,79 @@ def value(kind: Any, given: Any, where: str) -> Any:
     if kind is Json:
         return _json(given, where)
     return read(kind, given, where) if issubclass(kind, Part) else _plain(kind, given, where)
+
+
+def needed(part: type[Part], given: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the keys that a reader of a part must know, such as ``statistical.known``; sorted."""
+    return sorted(_paths(part, given)[1])
+
+
+def check_needed(part: type[Part], given: Mapping[str, Any], needs: Sequence[str]) -> None:
+    """Raise StoreError at a key that a file says its reader must know and that this version does not read."""
+    known, must = _paths(part, given)
+    # A key that this version reads and the file lacks is no foreign one, but one that is there and not read is.
+    foreign = sorted(set(needs) - known - (_typed(part) - must))
+    if foreign:
+        raise StoreError(
+            f"its answers need {foreign[0][:60]!r}, which is unknown to this version. Update recurra, or make the file anew "
+            "with this version."
+        )
+
+
+def _paths(kind: Any, given: Any, path: str = "") -> tuple[set[str], set[str]]:
+    """Return the paths of all keys that the parts of a type read, and of those that must be known; `given` is valid."""
+    known: set[str] = set()
+    must: set[str] = set()
+    origin = get_origin(kind)
+    inner: list[tuple[Any, Any, str]] = []
+    if origin is Annotated:
+        inner = [(get_args(kind)[0], given, path)]
+    elif origin in (UnionType, Union):
+        parts = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, Part)]
+        named = given.get("name") if isinstance(given, Mapping) else None
+        chosen = parts if len(parts) == 1 else [p for p in parts if named in get_args(p.annotated["name"])]
+        others = [one for one in get_args(kind) if get_origin(one) is not None]
+        inner = [(one, given, path) for one in (*chosen, *others)]
+    elif origin is tuple and isinstance(given, list | tuple):
+        inner = [(get_args(kind)[0], one, path) for one in given]
+    elif origin is dict and isinstance(given, Mapping):
+        inner = [(get_args(kind)[1], one, path) for one in given.values()]
+    elif isinstance(kind, type) and issubclass(kind, Part) and isinstance(given, Mapping):
+        for name, one in given.items():
+            if name in kind.told:
+                continue
+            own = f"{path}.{name}" if path else name
+            if name in kind.annotated:
+                known.add(own)
+                inner.append((kind.annotated[name], one, own))
+            absent = getattr(kind, name, ...) if name in kind.annotated else None
+            if absent is not ... and not _same(one, absent):
+                must.add(own)
+    for one in inner:
+        more, needs = _paths(*one) if _has_parts(one[0]) else (set(), set())
+        known, must = known | more, must | needs
+    return known, must
+
+
+def _typed(kind: Any, path: str = "") -> set[str]:
+    """Return the paths of all keys that parts of a type may have."""
+    if not _has_parts(kind):
+        return set()
+    if not (isinstance(kind, type) and issubclass(kind, Part)):
+        return set().union(*(_typed(one, path) for one in get_args(kind)))
+    found = {name: f"{path}.{name}" if path else name for name in kind.annotated}
+    return {*found.values()}.union(*(_typed(kind.annotated[name], own) for name, own in found.items()))
+
+
+def _has_parts(kind: Any) -> bool:
+    if isinstance(kind, type) and get_origin(kind) is None:
+        return issubclass(kind, Part)
+    return any(_has_parts(one) for one in get_args(kind))
+
+
+def _same(a: Any, b: Any) -> bool:
+    several = isinstance(a, list | tuple) and isinstance(b, list | tuple)
+    return bool(list(a) == list(b) if several else a == b)
 
 
 def _plain(kind: type, given: Any, where: str) -> Any:

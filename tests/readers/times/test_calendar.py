@@ -336,3 +336,24 @@ def test_a_part_of_the_usual_hours_and_days_side_by_side_have_no_gaps(kind, rows
     assert grid.gaps == []
     made = stamps(grid.start, grid.freq, zone, rows, 20)
     assert (made == index[rows:]).all()
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("10:00", "23:00"), ("10:30", "23:30"), ("14:00", "22:00")])
+def test_business_hours_that_end_at_midnight_are_read(opens, closes):
+    hours = pd.date_range(f"2024-03-01 {opens}", f"2024-03-01 {closes}", freq="h") - pd.Timestamp(
+        "2024-03-01"
+    )
+    index = pd.DatetimeIndex(
+        [day + hour for day in pd.bdate_range("2024-03-01", periods=12) for hour in hours]
+    )
+    grid = read_grid("x", index)
+    assert (grid.places == np.arange(len(index))).all()
+    assert (stamps(seconds_of(index)[0], grid.freq, None, 0, len(index)) == index).all()
+    assert seasons_of(grid.freq) == (len(hours), 5 * len(hours))
+
+
+def test_a_few_hours_before_midnight_with_a_gap_are_hours():
+    assert (
+        read_grid("x", pd.DatetimeIndex(["2024-03-20 20:00", "2024-03-20 22:00", "2024-03-20 23:00"])).freq
+        == "h"
+    )

@@ -231,3 +231,25 @@ def test_what_is_high_every_season_and_levels_that_jump_are_no_outliers():
     np.testing.assert_allclose(forecast(decembers, 12, seasons=[12]).point, expected, atol=1.2)
     level = np.r_[np.zeros(60), np.full(60, 40.0)] + rng.normal(size=120)
     np.testing.assert_allclose(forecast(level, 4).point, 40, atol=3)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_a_rare_event_at_the_very_end_does_not_go_on(share):
+    rng = np.random.default_rng(3)
+    values = (rng.random(300) < share).astype(float)
+    values[-20:] = 0
+    values[-1] = 1
+    found = smoothing.forecast(values, 14, seasons=[7])
+    assert found.point.max() < 0.5
+    assert smoothing.usual_value(values) == 0.0
+    assert smoothing.usual_value(1 - values) == 1.0
+
+
+def test_what_stays_where_it_went_has_no_usual_value():
+    rng = np.random.default_rng(0)
+    price = np.repeat([5.0, 5.5, 6.0], [200, 60, 40])
+    assert smoothing.usual_value(price) is None
+    first_step = np.r_[np.full(100, 2.0), 3.0]  # as likely a new price as an event
+    assert smoothing.usual_value(first_step) is None
+    np.testing.assert_array_equal(smoothing.forecast(price, 5).point, np.full(5, 6.0))
+    assert smoothing.usual_value(rng.normal(size=100)) is None

@@ -53,14 +53,26 @@ def last_value(values: np.ndarray, origin: int, horizon: int) -> np.ndarray:
     return seasonal_naive(values, origin, horizon, season=1)
 
 
-def seasonal_naive(values: np.ndarray, origin: int, horizon: int, *, season: int) -> np.ndarray:
+def seasonal_naive(
+    values: np.ndarray, origin: int, horizon: int, *, season: int, clock: np.ndarray | None = None
+) -> np.ndarray:
     """Return the value of the same place in the last season: shape (horizon, targets).
 
     Parameters
     ----------
     values : ndarray of shape (time, targets)
         Steps from ``origin`` on are not looked at. A missing value is taken from a season before.
+    clock : ndarray of shape (time,), int64, optional
+        Place of each step on the clock that seasons follow, from `recurra.features.local_clock.places`; by default its own
+        number. A place without a step is a missing value.
     """
+    if clock is not None and season > 1:
+        seen = int(clock[:origin].max(initial=-1)) + 1
+        grid = np.full((seen, values.shape[1]), np.nan)
+        grid[clock[:origin]] = values[:origin]
+        ahead = clock[origin : origin + horizon] - seen
+        made = seasonal_naive(grid, seen, max(int(ahead.max()) + 1, 1), season=season)
+        return np.asarray(np.concatenate([grid, made])[ahead + seen])
     out = np.full((horizon, values.shape[1]), np.nan)
     for step in range(horizon):
         at = origin + step - season * (step // season + 1)
@@ -124,12 +136,16 @@ class Backtest(Evaluation):
         target_names: Sequence[str] | None,
         context: ReportContext,
         times: Sequence[np.ndarray | None] | None = None,
+        clocks: Sequence[np.ndarray | None] | None = None,
     ) -> "Backtest":
-        """Judge forecasts beside the naive ones."""
+        """Judge forecasts beside the naive ones; ``clocks`` as `seasonal_naive` reads them, of each series."""
         horizon = origins.point.shape[1]
         where = list(zip(origins.series.tolist(), origins.places.tolist(), strict=True))
         naive = np.stack([last_value(values[i], o, horizon) for i, o in where])
-        seasonal = np.stack([seasonal_naive(values[i], o, horizon, season=season) for i, o in where])
+        clocks = clocks or [None] * len(values)
+        seasonal = np.stack(
+            [seasonal_naive(values[i], o, horizon, season=season, clock=clocks[i]) for i, o in where]
+        )
         seasonal = np.where(np.isnan(seasonal), naive, seasonal)
         metrics = _metrics(origins, naive, seasonal, season, coverage)
         rows = [_row(origins, naive, seasonal, step, coverage) for step in range(horizon)]

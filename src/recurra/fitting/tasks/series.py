@@ -11,7 +11,8 @@ import numpy as np
 from recurra.batches.examples import Examples
 from recurra.checks import counted, where
 from recurra.errors import DataError, RecurraWarning, UsageError
-from recurra.features.series import Known, SeriesFeatures, check_known
+from recurra.features.known import Known
+from recurra.features.series import SeriesFeatures, check_known
 from recurra.fitting import overlap
 from recurra.fitting.manifest import kept_lengths, origin, plain_params, trained_members
 from recurra.fitting.task import Member, Prepared, Start, Task, TrainingData
@@ -22,7 +23,7 @@ from recurra.inputs.series import Attributes, GivenSeries, read_series
 from recurra.inputs.targets import rising_quantiles
 from recurra.options import ForecasterOptions
 from recurra.readers.times.calendar import seasons_of
-from recurra.recipes import interval_calibration, weighing
+from recurra.recipes import interval_calibration, local_clock, weighing
 from recurra.serving.models.forecast_model import ForecastModel, padded
 from recurra.serving.statistical import smoothing
 
@@ -52,7 +53,7 @@ class SeriesTask(Task):
         loss = observed(options.loss, plan.quantiles)
         trial = partial(_on_trial, options, start, plan, config, loss, len(learn))
         wanted = plan.seasons if options.season is None else plan.seasons or (1,)
-        statistical = weighing.decide(options, given, wanted, trial)
+        statistical = weighing.decide(options, given, wanted, features.clock, trial)
         count = int(options.members)
         parts, held = _held(options, count, learn, judge, spans, given)
         params = plain_params(options)
@@ -68,6 +69,7 @@ class SeriesTask(Task):
                 "loss": options.loss,
                 "quantiles": plan.quantiles,
                 "statistical": statistical,
+                "clock": plan.clock[1],
                 "input": _input(given, data.target),
                 "training": {
                     "windows": len(learn),
@@ -193,7 +195,10 @@ def _on_trial(
 
 @dataclass(frozen=True)
 class _Plan:
-    """Seasons, lags, context and quantiles as numbers, and what follows from them."""
+    """Seasons, lags, context and quantiles as numbers, and what follows from them.
+
+    ``clock`` is the step where seasons follow the local clock, else empty, and the sentence that says why.
+    """
 
     horizon: int
     stride: int
@@ -201,6 +206,7 @@ class _Plan:
     lags: tuple[int, ...]
     context: int
     quantiles: list[float]
+    clock: tuple[str, str]
 
     @classmethod
     def made(cls, options: ForecasterOptions, given: GivenSeries) -> "_Plan":
@@ -236,14 +242,15 @@ class _Plan:
         quantiles = rising_quantiles(options, who)
         for index, (values, known) in enumerate(zip(given.values, given.known, strict=True)):
             _check_first(given, index, known, len(values))
-        return cls(
-            horizon, int(options.stride), seasons, tuple(int(lag) for lag in lags), int(context), quantiles
-        )
+        clock = local_clock.decide(given, seasons)
+        reach = tuple(int(lag) for lag in lags)
+        return cls(horizon, int(options.stride), seasons, reach, int(context), quantiles, clock)
 
     def features(self, options: ForecasterOptions, given: GivenSeries) -> SeriesFeatures:
         """Learn how series are scaled."""
         words = {word: getattr(options, word) for word in ("transform", "scaling", "seasonal")}
-        return SeriesFeatures.fit(given.values, given.known, seasons=self.seasons, lags=self.lags, **words)
+        words |= {"seasons": self.seasons, "lags": self.lags, "clock": self.clock[0]}
+        return SeriesFeatures.fit(given.values, given.known, **words)
 
     def network(self, options: ForecasterOptions, features: SeriesFeatures) -> Any:
         """Describe the network of a member."""
@@ -284,7 +291,7 @@ class _Plan:
                 short.append(where(index, given.names))
                 continue
             scale = features.scale(values, known, where(index, given.names))
-            scaled, moved = features.scaled(values, scale, known.phase, name or "a series"), known
+            scaled, moved = features.scaled(values, scale, known, name or "a series"), known
             missing = context + horizon - len(values)
             if missing > 0:
                 scaled, moved = padded(scaled, known, missing)

@@ -10,6 +10,7 @@ from recurra.checks import check_number, counted, where
 from recurra.errors import DataError
 from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.backtest import Backtest, Origins
+from recurra.features import local_clock
 from recurra.inputs.series import GivenSeries
 from recurra.readers.times.calendar import stamps
 from recurra.serving.models.forecast_model import ForecastModel, SeriesState, with_future
@@ -54,7 +55,7 @@ def judge_after(
     """Forecast what followed the states' series."""
     values, known = [], []
     for state, more, future in zip(states, later.values, futures, strict=True):
-        past = model.features.restored(state.tail, state.scale, state.known.phase)
+        past = model.features.restored(state.tail, state.scale, state.known)
         values.append(np.concatenate([past, more]))
         own = state.known
         known.append(own if future is None else with_future(own, len(state.tail), future))
@@ -117,6 +118,10 @@ def _roll(
         target_names=model.manifest["input"]["channel_names"],
         context=report_context(model.manifest, context, _in_words(model)),
         times=[_stamps(given, index) for index in range(len(given))],
+        clocks=[
+            local_clock.places(known, model.features.clock, len(values))
+            for values, known in zip(given.values, given.known, strict=True)
+        ],
     )
 
 
@@ -143,4 +148,6 @@ def _in_words(model: ForecastModel) -> str:
         words += f"; intervals calibrated on {manifest['calibration']['windows']:,} windows held out"
     if manifest.get("statistical"):
         words += f". {manifest['statistical']['sentence']}"
+    if manifest.get("clock"):
+        words += f"{'' if words.endswith('.') else '.'} {manifest['clock']}"
     return words

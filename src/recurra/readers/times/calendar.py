@@ -317,10 +317,11 @@ def place_of(start: float | None, freq: str, zone: str | None = None) -> int:
 
 
 def _hours(freq: str) -> tuple[int, int]:
-    """Return when business hours begin and end, in seconds of the day."""
+    """Return when business hours begin and end, in seconds of the day; beyond 86,400 where they end at or after midnight."""
     found = re.search(r"\[(\d\d):(\d\d)-(\d\d):(\d\d)\]", freq)
     a, b, c, d = (int(part) for part in found.groups()) if found else (9, 0, 17, 0)
-    return a * 3600 + b * 60, c * 3600 + d * 60
+    opens, closes = a * 3600 + b * 60, c * 3600 + d * 60
+    return opens, closes if closes > opens else closes + 86400
 
 
 def start_of(place: int, freq: str) -> float:
@@ -348,6 +349,26 @@ def steps_between(start: float, later: float, freq: str, zone: str | None = None
     reach = max(10, abs(about) // 20)
     near = seconds_of(stamps(start, freq, zone, about - reach, 2 * reach + 1))
     return int(about - reach + np.abs(near - later).argmin())
+
+
+def clock_offsets(start: float, freq: str, zone: str | None, first: int, count: int) -> np.ndarray | None:
+    """Return by how many whole steps the local clock is ahead of universal time at each step; int64 of shape (count,).
+
+    None where a season of steps and one of the clock are the same: without a zone, of days and longer steps, and of steps
+    that are counted on the local clock.
+
+    Parameters
+    ----------
+    start : float
+        Time stamp of the step at place 0, in seconds since 1970.
+    first : int
+        Place of the first step.
+    """
+    if zone is None or not freq or freq.endswith("@local") or step_of(freq)[0] != "s":
+        return None
+    index = stamps(start, freq, zone, first, count)
+    ahead = seconds_of(index.tz_localize(None)) - seconds_of(index)
+    return np.asarray(np.round(ahead / step_of(freq)[1]), dtype=np.int64)
 
 
 def places_on(start: float, freq: str, zone: str | None, index: Any) -> tuple[np.ndarray, float]:

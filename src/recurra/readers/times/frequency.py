@@ -421,6 +421,7 @@ def _business_hours(wall: Any, index: Any) -> Iterator[_Found]:
 
 
 def _of_day(seconds: float) -> str:
+    seconds %= DAY  # hours that end at midnight end at 00:00
     return f"{int(seconds // 3600):02d}:{int(seconds % 3600 // 60):02d}"
 
 

@@ -15,7 +15,7 @@ from recurra.plain_arrays import check_same_channels
 from recurra.ragged import Ragged
 from recurra.serving.anomalies.moving_sums import moving_sums
 from recurra.serving.anomalies.neighbours import Neighbours
-from recurra.serving.models.manifest_check import check
+from recurra.serving.models.manifest_check import check, whole
 from recurra.serving.models.manifest_parts import AnomalyFile
 from recurra.serving.prediction import expected_shapes, network_outputs, portions
 
@@ -95,11 +95,10 @@ class AnomalyModel:
             "task": TASK,
             "blocks": asdict(self.blocks),
         }
-        check(manifest)
         arrays = {f"network.{name}": array for name, array in self.weights.items()}
         if self.neighbours is not None:
             arrays |= {f"neighbours.{name}": array for name, array in self.neighbours.to_arrays().items()}
-        store.save(path, manifest, arrays)
+        store.save(path, whole(manifest), arrays)
 
     @classmethod
     def from_parts(

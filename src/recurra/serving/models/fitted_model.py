@@ -23,7 +23,7 @@ from recurra.plain_arrays import check_same_channels
 from recurra.ragged import Ragged
 from recurra.records import Dataset
 from recurra.serving.inputs import Inputs, Readable, StaticRows
-from recurra.serving.models.manifest_check import check
+from recurra.serving.models.manifest_check import check, whole
 from recurra.serving.models.parts_check import check_fit
 from recurra.serving.models.translation import TranslationModel
 from recurra.serving.models.wide import Wide
@@ -393,8 +393,7 @@ class FittedModel:
         if self.wide is not None:
             manifest["wide"], own = self.wide.to_manifest()
             named |= {f"wide.{name}": array for name, array in own.items()}
-        check(manifest)
-        store.save(path, manifest, named)
+        store.save(path, whole(manifest), named)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "FittedModel":

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from recurra import store
 from recurra.checks import check_number, counted, listing
 from recurra.errors import ShapeError, StoreError, UsageError
-from recurra.features.series import Known, SeriesFeatures, SeriesScale, check_known
+from recurra.features.known import Known
+from recurra.features.series import SeriesFeatures, SeriesScale, check_known
 from recurra.ragged import Ragged
 from recurra.readers.times.calendar import seconds_of, split, stamps, start_of, written
 from recurra.readers.times.dates import check_zone
 from recurra.serving import forecast_mixture
 from recurra.serving.forecasting import expected_shapes, forecast_outputs
 from recurra.serving.models import interval_factors
-from recurra.serving.models.manifest_check import check
+from recurra.serving.models.manifest_check import check, whole
 from recurra.serving.models.manifest_parts import ForecastFile, SeriesStanding
 from recurra.serving.prediction import portions
 
@@ -54,6 +55,11 @@ class SeriesState:
     def phase_ahead(self) -> int:
         """Place of the first step that is not yet seen, on the series' calendar."""
         return self.known.phase + len(self.tail)
+
+    @property
+    def ahead(self) -> Known:
+        """What is known from the first step on that is not yet seen."""
+        return cut(self.known, len(self.tail))
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class ForecastModel:
         """Return the state before step ``origin`` under a scale; values from there on are not looked at."""
         first = origin - max(self.needed, min(origin, self.kept))
         part, moved = values[max(first, 0) : origin], cut(known, max(first, 0))
-        tail = self.features.scaled(part, scale, moved.phase, name or "a series")
+        tail = self.features.scaled(part, scale, moved, name or "a series")
         if first < 0:
             tail, moved = padded(tail, moved, -first)
         return SeriesState(scale, tail, moved, name)
@@ -132,8 +138,7 @@ class ForecastModel:
         names : sequence of str, optional
             Of its columns.
         """
-        phase = state.phase_ahead
-        scaled = self.features.scaled(values, state.scale, phase, state.name or "a series")
+        scaled = self.features.scaled(values, state.scale, state.ahead, state.name or "a series")
         known = state.known
         if future is not None:
             known = with_future(known, len(state.tail), future, names)
@@ -260,7 +265,7 @@ class ForecastModel:
 
     def restored(self, scaled: np.ndarray, state: SeriesState) -> np.ndarray:
         """Return numbers of the next steps, shape (steps, n_targets, ...), in the unit of the series."""
-        return self.features.restored(scaled.astype(np.float64), state.scale, state.phase_ahead)
+        return self.features.restored(scaled.astype(np.float64), state.scale, state.ahead)
 
     # ----------------------------------------------------------------- file
 
@@ -290,8 +295,7 @@ class ForecastModel:
             "features": self.features.to_manifest(),
             "states": listed,
         }
-        check(manifest)
-        store.save(path, manifest, arrays)
+        store.save(path, whole(manifest), arrays)
 
     @classmethod
     def from_parts(

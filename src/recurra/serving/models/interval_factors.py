@@ -68,8 +68,16 @@ def moved(outputs: np.ndarray, median: np.ndarray, factors: Sequence[float]) -> 
 
 
 def widened(quantile: float, factors: Sequence[float]) -> float:
-    """Return the quantile of a normal distribution times the factor for an interval that ends there."""
-    return NormalDist().inv_cdf(quantile) * float(np.interp(abs(2 * quantile - 1), LEVELS, factors))
+    """Return the quantile of a normal distribution times the factor for an interval that ends there.
+
+    Between two levels it lies between theirs, so that an interval of more coverage holds one of less.
+    """
+    level, usual = abs(2 * quantile - 1), NormalDist().inv_cdf(quantile)
+    ends = [NormalDist().inv_cdf((1 + one) / 2) * factor for one, factor in zip(LEVELS, factors, strict=True)]
+    right = int(np.searchsorted(LEVELS, level))
+    low, high = ends[right - 1] if right else 0.0, ends[right] if right < len(ends) else np.inf
+    size = float(np.clip(abs(usual) * np.interp(level, LEVELS, factors), low, high))
+    return float(np.copysign(size, usual))
 
 
 def check(manifest: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from recurra.serving.models.manifest_parts import (
     TranslationFile,
     Words,
 )
-from recurra.serving.schema import MANIFEST, Range, read, value
+from recurra.serving.schema import MANIFEST, Range, check_needed, needed, read, value
 
 # The task of every estimator; that of a class of a user's own is not known.
 TASK_OF = {
@@ -63,13 +63,28 @@ FILES: Mapping[str, type[ModelFile]] = {
 }
 
 
+def whole(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest as it is written: checked, with what its reader must know.
+
+    Raises
+    ------
+    StoreError
+        If `check` would refuse it.
+    """
+    check({**manifest, "needs": []})
+    written = {**manifest, "needs": needed(FILES[manifest["task"]], manifest)}
+    check(written)
+    return written
+
+
 def check(manifest: Mapping[str, Any]) -> Any:
     """Return the typed description of a whole manifest.
 
     Raises
     ------
     StoreError
-        At the first value that is absent, of another type, out of its range, or at odds with another.
+        At the first value that is absent, of another type, out of its range, or at odds with another; or at a key that the
+        file's answers need and this version does not read.
     """
     if "task" not in manifest:
         raise StoreError("the manifest is incomplete or makes no sense: it lacks 'task'. Use a backup.")
@@ -77,6 +92,7 @@ def check(manifest: Mapping[str, Any]) -> Any:
     if task not in FILES:
         raise StoreError(f"the task {task[:40]!r} is unknown to this version. Update recurra.")
     found = read(FILES[task], manifest, MANIFEST)
+    check_needed(FILES[task], manifest, found.needs)
     if TASK_OF.get(found.estimator, task) != task:
         raise StoreError(f"{found.estimator} writes no models of the task {task!r}. Use a backup.")
     _check_params(found)
@@ -213,6 +229,8 @@ def _check_forecast_file(found: ForecastFile) -> None:
             "features: center and spread must be there for scaling='common' alone. Use a backup."
         )
     given = found.input
+    if features.clock not in ("", given.freq):
+        raise StoreError("features.clock must be the step of the series, input.freq, or empty. Use a backup.")
     columns = ((given.channel_names, features.n_targets), (given.known_names, features.n_known))
     if any(names is not None and len(names) != count for names, count in columns):
         raise StoreError("input: the names do not fit the columns. Use a backup.")

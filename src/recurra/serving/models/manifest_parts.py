@@ -69,6 +69,8 @@ class Convolutions(Part):
 class TextFront(Part):
     """Vectors of words, of runs of letters, and a network that spells."""
 
+    told = frozenset({"dropout"})
+
     name: Literal["text"]
     words: Count
     size: Count
@@ -124,6 +126,8 @@ class EncoderDecoder(Part):
 
 class ForecastNetwork(Part):
     """The network of every member of a forecaster: `recurra.nn.networks.forecast_network.ForecastConfig`."""
+
+    told = frozenset({"dropout", "noise"})
 
     cell: Cell
     input_size: Size
@@ -213,6 +217,7 @@ class SeriesFeatures(Part):
     seasonal: Literal["inputs", "adjust", "none"] = "inputs"
     seasons: Annotated[tuple[Season, ...], Length(0, 100)] = ()
     lags: Annotated[tuple[Season, ...], Length(0, 10_000)] = ()
+    clock: str = ""
     n_targets: Size = 1
     n_known: Count = 0
     n_static: Count = 0
@@ -289,7 +294,9 @@ class Training(Part):
 
 
 class ModelFile(Part):
-    """What the manifest of every model file says: who wrote it, with which options, for what."""
+    """What the manifest of every model file says: who wrote it, with which options, for what, and which keys it needs."""
+
+    told = frozenset({"kind", "schema", "needs", "recurra", "versions", "training"})
 
     estimator: str
     params: dict[str, Json]
@@ -298,6 +305,7 @@ class ModelFile(Part):
     seed: Annotated[int, Range(0)]
     recurra: str = ""
     versions: dict[str, str] | None = None
+    needs: tuple[str, ...] = ()  # from `recurra.serving.schema.needed`; earlier versions wrote none
 
 
 class TableInput(Part):
@@ -416,6 +424,8 @@ class Calibration(Part):
 class Statistical(Part):
     """With which weight the statistical forecast is mixed in."""
 
+    told = frozenset({"sentence"})
+
     weight: Share
     seasons: Annotated[tuple[Season, ...], Length(0, 100)]
     search: bool
@@ -450,6 +460,8 @@ class SeriesStanding(Part):
 class ForecastFile(ModelFile):
     """A forecaster and where its series stand."""
 
+    told = ModelFile.told | {"clock"}
+
     network: ForecastNetwork
     features: SeriesFeatures
     members: Annotated[int, Range(1, 1000)]
@@ -460,6 +472,7 @@ class ForecastFile(ModelFile):
     states: Annotated[tuple[SeriesStanding, ...], Length(1)]
     calibration: Calibration | None = None
     statistical: Statistical | None = None
+    clock: str = ""  # a sentence
 
 
 class BlocksPart(Part):

@@ -18,7 +18,7 @@ from recurra.features.texts.symbols import END, Symbols, Text
 from recurra.kernels.dispatch import current
 from recurra.serving.beam_search import Found, search
 from recurra.serving.decoder import Decoder, expected_shapes
-from recurra.serving.models.manifest_check import check
+from recurra.serving.models.manifest_check import whole
 
 SCHEMA = 1
 # In the manifest of every file since scores are divided, see `recurra.nn.heads.attention`.
@@ -284,8 +284,7 @@ class TranslationModel:
         vocabularies = {"source": self.source.to_manifest(), "target": self.target.to_manifest()}
         facts = {"kind": "model", "schema": SCHEMA, "vocabularies": vocabularies, SCALED: True}
         manifest = {**self.manifest, **facts}
-        check(manifest)
-        store.save(path, manifest, {f"network.{name}": array for name, array in self.weights.items()})
+        store.save(path, whole(manifest), {f"network.{name}": array for name, array in self.weights.items()})
 
     @classmethod
     def from_parts(cls, manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "TranslationModel":

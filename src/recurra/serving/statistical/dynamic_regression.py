@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recurra.features import local_clock
 from recurra.serving.statistical import smoothing
 from recurra.serving.statistical.smoothing import TINY, StatisticalForecast
 
@@ -29,6 +30,7 @@ def forecast(
     steps: int,
     *,
     known: np.ndarray | None = None,
+    places: np.ndarray | None = None,
     horizon: int | None = None,
     seasons: Sequence[int] = (),
     search: bool = True,
@@ -39,7 +41,40 @@ def forecast(
     ----------
     known : ndarray of shape (time + steps or more, n_known), optional
         Finite; its first row belongs to the first value of the history.
+    places : ndarray of shape (time + steps,), int64, optional
+        Place of each step on the clock that seasons follow, from `recurra.features.local_clock.places`; by default its own
+        number.
     """
+    if places is None:
+        return _even(history, steps, known=known, horizon=horizon, seasons=seasons, search=search)
+    begin = int(np.argmax(np.isfinite(history)))  # missing steps before the first value say nothing
+    history, places = history[begin:], places[begin:] - places[begin]
+    known = None if known is None else known[begin:]
+    time = len(history)
+    last = int(places[:time].max())
+    seen = local_clock.laid(np.asarray(history, dtype=np.float64)[:, None], places[:time], seasons=seasons)[
+        :, 0
+    ]
+    rows = None if known is None else local_clock.laid(known[: time + steps], places)
+    further = max(int(places[time:].max()) - last, 1)
+    found = _even(seen, further, known=rows, horizon=horizon, seasons=seasons, search=search)
+    # Of an hour that comes twice the second is forecast as the first: as it was, where that was seen already.
+    ahead = places[time:] - last - 1
+    held = smoothing.interpolated(seen)
+    point = np.concatenate([held, found.point])[np.maximum(ahead + len(held), 0)]
+    return replace(found, point=point, scale=np.maximum.accumulate(found.scale[np.maximum(ahead, 0)]))
+
+
+def _even(
+    history: np.ndarray,
+    steps: int,
+    *,
+    known: np.ndarray | None,
+    horizon: int | None,
+    seasons: Sequence[int],
+    search: bool,
+) -> StatisticalForecast:
+    """Forecast a series whose seasons count steps."""
 
     def smoothed(values: np.ndarray) -> StatisticalForecast:
         return smoothing.forecast(values, steps, horizon=horizon, seasons=seasons, search=search)

@@ -132,7 +132,8 @@ def forecast(
     off = float(np.abs(mean[1:, :horizon] - usual).mean())
     if MARGIN * rolled[naive] <= off:
         season = found[naive - len(rolled) + len(found)]
-        return _judged(forecasts[:, naive], truth, steps, _simple_name(season), season)
+        method = _simple_name(season, usual=usual_value(values) is not None)
+        return _judged(forecasts[:, naive], truth, steps, method, season)
     method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
     season = max(found)
     if season > 1 and n < SHORT_SEASONS * season:
@@ -159,8 +160,10 @@ def _judged(rows: np.ndarray, truth: np.ndarray, steps: int, method: str, season
     return StatisticalForecast(rows[0, :steps], scale[:steps], normed, method, season)
 
 
-def _simple_name(season: int) -> str:
-    return f"the value one season of {season} steps before" if season > 1 else "the last value"
+def _simple_name(season: int, *, usual: bool = False) -> str:
+    if season > 1:
+        return f"the value one season of {season} steps before"
+    return "the value that most steps have" if usual else "the last value"
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:
@@ -288,10 +291,26 @@ def _candidates(
 def _simple(
     values: np.ndarray, ends: Sequence[int], steps: int, seasons: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return last value and seasonal naive; `seasons` begins with 1."""
+    """Return last value (or the usual one) and seasonal naive; `seasons` begins with 1."""
     rows = np.stack([[np.resize(values[end - m : end], steps) for m in seasons] for end in ends])
     inside = np.array([[np.abs(values[m:end] - values[: end - m]).mean() for m in seasons] for end in ends])
+    for at, end in enumerate(ends):
+        usual = usual_value(values[:end])
+        if usual is not None:
+            rows[at, 0], inside[at, 0] = usual, np.abs(values[:end] - usual).mean()
     return rows, inside
+
+
+def usual_value(values: np.ndarray) -> float | None:
+    """Return the value that most steps have, where it is nearer to each value than the value before; None elsewhere.
+
+    So of rare events, of which one at the very end does not mean that there is one at every step from now on; but not of
+    what stays where it went, such as prices.
+    """
+    middle = float(np.median(values))
+    if 2 * np.count_nonzero(values == middle) <= len(values):
+        return None
+    return middle if np.abs(values - middle).sum() < np.abs(np.diff(values)).sum() else None
 
 
 def _steady(
