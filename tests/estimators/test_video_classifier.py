@@ -300,6 +300,14 @@ def test_an_explanation_is_of_frames(fitted, arrays):
         fitted.explain(X)
 
 
+@pytest.mark.parametrize("words", [{"start_seconds": 0.2}, {"end_seconds": 1.0}])
+def test_seconds_are_of_video_files_alone(arrays, folder, words):
+    clf = VideoClassifier(backbone=Colours(), **WORDS, **words)
+    for X, y in (arrays, (folder, None)):
+        with pytest.raises(UsageError, match=r"are for video files, .* holds images\. Leave them out"):
+            clf.fit(X, y)
+
+
 def test_rate_of_arrays_is_theirs():
     clf = VideoClassifier(backbone=Colours(), rate_hz=5.0, verbose=0)
     assert len(frame_inputs.sequences_of(clf, [np.zeros((40, 16, 16, 3), np.uint8)])[0][0]) == 40
