@@ -3,6 +3,7 @@
 `Findings` carries what was found with a data set, so that no station looks again.
 """
 
+import numbers
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -266,6 +267,28 @@ def check_not_tiny(arrays: Sequence[np.ndarray], who: str, findings: Findings | 
             f"{who} holds nothing larger than {largest[tiny][0]:.3g} in channel {int(np.argmax(tiny))}; values must reach "
             f"{SMALLEST:g} in magnitude, or be 0. Give them in a smaller unit."
         )
+
+
+def plain_weights(who: str, sample_weight: Any) -> Any:
+    """Return sample weights as they are; DataError at what would be taken for numbers: times, text, what is masked out."""
+    if sample_weight is None or isinstance(sample_weight, int | float):
+        return sample_weight
+    if isinstance(sample_weight, np.ma.MaskedArray) and np.ma.getmaskarray(sample_weight).any():
+        raise DataError(
+            f"{who}: sample_weight has {int(np.ma.getmaskarray(sample_weight).sum())} values that are masked out; give a "
+            "weight of 0 where a sequence is not to count."
+        )
+    given = np.asarray(sample_weight)
+    cells = given.ravel().tolist() if given.dtype.kind == "O" else []
+    wrong = next(
+        (cell for cell in cells if isinstance(cell, complex) or not isinstance(cell, numbers.Number)), None
+    )
+    if given.dtype.kind not in "biufO" or wrong is not None:
+        first = given.ravel()[0] if wrong is None else wrong
+        raise DataError(
+            f"{who}: sample_weight must hold numbers of at least 0; got {str(first)!r}. Leave it out."
+        )
+    return sample_weight
 
 
 def check_weights(weights: np.ndarray, who: str, what: str = "sample_weight") -> None:

@@ -114,6 +114,16 @@ def check_values(who: str, values: Mapping[str, Any], options: "Mapping[str, Opt
             _check_value(who, options[name], value)
 
 
+def by_hand(values: Mapping[str, Any], options: "Mapping[str, Option]", names: Iterable[str]) -> list[str]:
+    """Return those of the names whose values are not the options' defaults; one without a value has its default."""
+
+    def same(value: Any, default: Any) -> bool:
+        several = isinstance(value, list | tuple) and isinstance(default, list | tuple)
+        return bool(list(value) == list(default) if several else value is default or value == default)
+
+    return [name for name in names if name in values and not same(values[name], options[name].default)]
+
+
 def _check_value(who: str, option: "Option", value: Any) -> None:
     if (value is None and option.none) or (option.also and isinstance(value, option.also)):
         return

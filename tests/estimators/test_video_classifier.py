@@ -94,6 +94,59 @@ def test_a_second_run_asks_the_image_network_for_nothing(folder, tmp_path):
     assert second.asked == 0
 
 
+def factor():
+    return 1.0
+
+
+class Scaled(Colours):
+    """The same weights, times a number that is no weight."""
+
+    def __init__(self, by=1.0):
+        super().__init__()
+        self.by = by
+
+    def forward(self, images):
+        return super().forward(images) * self.by * factor()
+
+
+def kept_features(module, clip, cache):
+    clf = VideoClassifier(backbone=module, cache_dir=cache, verbose=0)
+    return frame_inputs.sequences_of(clf, [clip])[0][0]
+
+
+@pytest.mark.parametrize("how", ["attribute", "method", "function beside it", "hook", "part"])
+def test_features_that_another_code_made_are_not_taken(folder, tmp_path, monkeypatch, how):
+    clip = str(sorted((folder / "up").iterdir())[0])
+    first = kept_features(Scaled(), clip, tmp_path)
+    changed = Scaled(2.0 if how == "attribute" else 1.0)
+    if how == "method":
+        monkeypatch.setattr(Scaled, "forward", lambda self, images: 2 * Colours.forward(self, images))
+    elif how == "function beside it":
+        monkeypatch.setitem(globals(), "factor", lambda: 2.0)
+    elif how == "hook":
+        changed.register_forward_hook(lambda module, given, found: 2 * found)
+    elif how == "part":
+        changed.forward = lambda images: 2 * Scaled.forward(changed, images)
+    np.testing.assert_array_equal(kept_features(changed, clip, tmp_path), 2 * first)
+
+
+def test_the_same_code_finds_what_was_kept(folder, tmp_path):
+    clip = str(sorted((folder / "up").iterdir())[0])
+    kept_features(Scaled(3.0), clip, tmp_path)
+    second = Scaled(3.0)
+    kept_features(second, clip, tmp_path)
+    assert second.asked == 0
+
+
+def test_a_cache_that_is_no_folder_is_refused(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    clip = str(sorted((folder / "up").iterdir())[0])
+    with pytest.raises(
+        UsageError, match=r"^cache_dir: features cannot be kept in .*file \(.*Give another one\.$"
+    ):
+        kept_features(Scaled(), clip, tmp_path / "file")
+
+
 def test_a_clip_is_answered_alike_in_any_company(fitted, arrays):
     X, _ = arrays
     together = fitted.predict_proba(X)
@@ -298,6 +351,14 @@ def test_an_explanation_is_of_frames(fitted, arrays):
     assert found.plot() is not None
     with pytest.raises(UsageError, match="explain takes one clip"):
         fitted.explain(X)
+
+
+@pytest.mark.parametrize("words", [{"start_seconds": 0.2}, {"end_seconds": 1.0}])
+def test_seconds_are_of_video_files_alone(arrays, folder, words):
+    clf = VideoClassifier(backbone=Colours(), **WORDS, **words)
+    for X, y in (arrays, (folder, None)):
+        with pytest.raises(UsageError, match=r"are for video files, .* holds images\. Leave them out"):
+            clf.fit(X, y)
 
 
 def test_rate_of_arrays_is_theirs():

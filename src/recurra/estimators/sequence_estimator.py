@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
+from recurra.array_summaries import plain_weights
 from recurra.checks import check_torch
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import ClassifierMixin, Estimator, RegressorMixin
@@ -226,6 +227,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
             raise DataError(
                 f"{type(self).__name__}: score needs y, one label per sequence, or a Dataset with labels."
             )
+        plain_weights(f"{type(self).__name__}: score", sample_weight)
         predicted = self.predict(X, static=static)
         check_answers(self, "score", y, predicted, None)
         if self.model_.per_step:

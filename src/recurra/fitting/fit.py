@@ -40,7 +40,7 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
     check_values(who, as_given, options_of(type(estimator)))
-    check_together(who, as_given)
+    check_together(who, as_given, options_of(type(estimator)))
     import torch
 
     from recurra.training.distributed.workers import join

@@ -6,6 +6,7 @@
 - `later_series`: values that came after the training series: going on, forecasting and judging with them.
 - `clips`: clips as frames, or as features of an image network.
 - `backbones`: image networks by name, file or module.
+- `module_code`: what tells a user's image network apart from another one with the same weights.
 - `pairs`: sources with their targets.
 - `targets`: y: one class, one class per step, or numbers as the network learns them, with the loss that teaches it.
 """

@@ -17,6 +17,7 @@ from recurra.errors import MissingDataError, UsageError
 from recurra.features.frames.clip_features import FrameNetwork
 from recurra.features.frames.map_means import averaged, no_places
 from recurra.features.frames.onnx_network import OnnxNetwork
+from recurra.inputs.module_code import code_digest
 
 OWN = "small-cnn"  # trained with the rest, a front of the network; see `recurra.nn.fronts.front`
 PUBLISHED = {
@@ -174,7 +175,7 @@ def _onnx(model: bytes, who: str, grid: int) -> Backbone:
 
 
 def _module(module: Any, grid: int) -> Backbone:
-    """Return a user's module; its identity is its code's name, structure and weights."""
+    """Return a user's module; its identity is its code's name, structure and weights, and what it computes with them."""
     # Networks of ours are known by where they stood when the first model files were written.
     home = type(module).__module__.replace("recurra.nn.images.", "recurra.nn.")
     digest = hashlib.sha256(f"{home}.{type(module).__qualname__}\n{module}".encode())
@@ -208,5 +209,6 @@ def _module(module: Any, grid: int) -> Backbone:
         return found.flatten(1).float().cpu().numpy()
 
     size = int(getattr(module, "image_size", 224))
-    function = FrameNetwork(run, " ".join(["module", sha256, *_of_grid(grid)]))
+    # What is kept goes by the code as well; a model file goes by the weights, which another Python reads alike.
+    function = FrameNetwork(run, " ".join(["module", sha256, code_digest(module), *_of_grid(grid)]))
     return Backbone("module", sha256, size, function, None, grid=grid)

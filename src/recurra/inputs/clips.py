@@ -15,7 +15,7 @@ from recurra.features.frames.clip_features import FrameNetwork, extract
 from recurra.inputs.backbones import OWN, Backbone, backbone_of
 from recurra.readers.clips.clip_folders import is_clip, read_clips
 from recurra.readers.clips.frame_shape import fitted
-from recurra.readers.clips.video import FrameReader, VideoWords
+from recurra.readers.clips.video import IMAGE_SUFFIXES, FrameReader, VideoWords
 from recurra.readers.clips.video_child import evenly
 from recurra.records import Dataset, Record
 
@@ -193,6 +193,7 @@ def sequences_of(estimator: Any, X: Any) -> tuple[list[np.ndarray], list[str] | 
 def _features(
     estimator: Any, clips: list[Any]
 ) -> tuple[list[np.ndarray | None], dict[int, DataError | MissingDataError]]:
+    _check_seconds(estimator, clips)
     network, words = frame_network(estimator), video_words(estimator)
     features: list[np.ndarray | None] = [None] * len(clips)
     paths = [index for index, clip in enumerate(clips) if not isinstance(clip, np.ndarray)]
@@ -209,6 +210,19 @@ def _features(
     for index, feature in zip(paths, found.features, strict=True):
         features[index] = feature
     return features, {paths[index]: error for index, error in found.errors.items()}
+
+
+def _check_seconds(estimator: Any, clips: list[Any]) -> None:
+    """Raise UsageError where seconds are to be cut from frames of which nobody knows when they were taken."""
+    if not estimator.start_seconds and estimator.end_seconds is None:
+        return
+    for index, clip in enumerate(clips):
+        if isinstance(clip, np.ndarray) or Path(clip).is_dir() or Path(clip).suffix.lower() in IMAGE_SUFFIXES:
+            named = f"clip {index}" if isinstance(clip, np.ndarray) else os.fspath(clip)
+            raise UsageError(
+                "VideoClassifier: start_seconds and end_seconds are for video files, which say when a frame was taken; "
+                f"{named} holds images. Leave them out, and give the images that are meant."
+            )
 
 
 def _chosen(frames: np.ndarray, words: VideoWords) -> np.ndarray:

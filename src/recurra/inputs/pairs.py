@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.array_summaries import check_weights
+from recurra.array_summaries import check_weights, plain_weights
 from recurra.checks import counted, where
 from recurra.errors import DataError
 from recurra.features.texts.symbols import END, Symbols, Text, as_sides
@@ -134,7 +134,11 @@ def read_pairs(who: str, X: Any, y: Any, groups: Any, sample_weight: Any) -> Pai
                     f"{who}: the {side} of {where(index, names)} is empty; a pair needs at least one symbol on each "
                     "side. Leave it out."
                 )
-    weights = np.ones(len(sources)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = (
+        np.ones(len(sources))
+        if sample_weight is None
+        else np.asarray(plain_weights(who, sample_weight), dtype=np.float64)
+    )
     if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
         raise DataError(
             f"{who}: sample_weight must hold numbers of at least 0, one of them positive; got {sample_weight!r:.60}."

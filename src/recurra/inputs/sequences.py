@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from recurra.array_summaries import HEAVIEST, LIGHTEST, Findings, check_weights
+from recurra.array_summaries import HEAVIEST, LIGHTEST, Findings, check_weights, plain_weights
 from recurra.batches.splits import content_keys
 from recurra.checks import check_rate, counted, did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, UsageError
@@ -358,7 +358,7 @@ def read_training(
 def _weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
     """Return sample weights, checked, as float64 of shape (count,)."""
     weights: np.ndarray = _check_sample_weight(
-        sample_weight, np.empty(count), dtype=np.float64, ensure_non_negative=True
+        plain_weights(who, sample_weight), np.empty(count), dtype=np.float64, ensure_non_negative=True
     )
     if not (weights > 0).any():
         raise DataError(

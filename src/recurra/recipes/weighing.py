@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.checks import counted
+from recurra.checks import by_hand, counted
 from recurra.features import local_clock
 from recurra.features.known import Known
 from recurra.inputs.series import GivenSeries
@@ -50,18 +50,14 @@ def wanted(estimator: Any, given: GivenSeries) -> bool:
     """Return whether there is to be a statistical part."""
     if estimator.statistical != "auto":
         return bool(estimator.statistical)
+    return not _of_network(estimator) and given.values[0].shape[1] == 1
+
+
+def _of_network(estimator: Any) -> list[str]:
+    """Return the options of the network and its training that are set by hand."""
     options = options_of(ESTIMATORS["Forecaster"])
-    by_hand = [
-        name
-        for name, one in options.items()
-        if name not in ASKED and not _same(getattr(estimator, name), one.default)
-    ]
-    return not by_hand and given.values[0].shape[1] == 1
-
-
-def _same(value: Any, default: Any) -> bool:
-    several = isinstance(value, list | tuple) and isinstance(default, list | tuple)
-    return bool(list(value) == list(default) if several else value is default or value == default)
+    values = {name: getattr(estimator, name) for name in options}
+    return by_hand(values, options, [name for name in options if name not in ASKED])
 
 
 def decide(
@@ -93,7 +89,7 @@ def decide(
         model = learned(replace(given, values=history), least, MOST_WINDOWS)
     if trial is None or model is None:
         why = f"the series are too short for a network to learn from (fewer than {least} windows before the last origins)"
-        return {"weight": 1.0, **part, "sentence": _sentence(given, horizon, part, clock, 1.0, why)}
+        return {"weight": 1.0, **part, "sentence": _sentence(estimator, given, part, clock, 1.0, why)}
     truth, statistical, network, sizes = _tried(model, given, trial, horizon, part)
     errors = {w: float((np.abs(truth - w * statistical - (1 - w) * network) / sizes).mean()) for w in WEIGHTS}
     weight = WEIGHTS[0]
@@ -105,7 +101,7 @@ def decide(
         f"{errors[1.0]:.3g}, the network alone by {errors[0.0]:.3g} and the mix by {errors[weight]:.3g} of the last value's "
         "error"
     )
-    return {"weight": weight, **part, "sentence": _sentence(given, horizon, part, clock, weight, why)}
+    return {"weight": weight, **part, "sentence": _sentence(estimator, given, part, clock, weight, why)}
 
 
 def _trial(given: GivenSeries, horizon: int, season: int) -> Trial | None:
@@ -166,21 +162,22 @@ def _statistical(
 
 
 def _sentence(
-    given: GivenSeries, horizon: int, part: dict[str, Any], clock: str, weight: float, why: str
+    estimator: Any, given: GivenSeries, part: dict[str, Any], clock: str, weight: float, why: str
 ) -> str:
     """Return in words what is decided for good, the weight, and what at every forecast, with one instance of it."""
     if weight == 0:
         return f"Recipe: the network alone, because {why}."
-    one = _statistical(given.values[0][:, 0], given.known[0], horizon, part, clock)
+    one = _statistical(given.values[0][:, 0], given.known[0], int(estimator.horizon), part, clock)
     season = f", season {one.season}" if one.season > 1 else ""
     channel = "" if given.values[0].shape[1] == 1 else ", first channel"
     end = f"at the end of the {'history' if len(given) == 1 else 'first series'}{channel}"
     share = "alone" if weight == 1 else f"with weight {weight:g}, the network with {1 - weight:g}"
     # The weight is of this model; what the statistical part is follows from each history that a forecast goes on from.
     anew = f"chosen anew from each history that is forecast from ({end}: {one.method}{season})"
-    idle = (
-        " Static inputs change nothing there: each series is forecast by itself."
-        if weight == 1 and given.known[0].static is not None
-        else ""
-    )
+    idle = ""
+    if weight == 1 and given.known[0].static is not None:
+        idle = " Static inputs change nothing there: each series is forecast by itself."
+    if weight == 1 and (idle_options := _of_network(estimator)):
+        # given beside statistical=True; "auto" leaves such a network its say
+        idle += f" What is given of the network changes nothing: {', '.join(idle_options)}."
     return f"Recipe: the statistical forecast {share}, {anew}, because {why}.{idle}"

@@ -17,6 +17,7 @@ from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
 from recurra.fitting.option_checks import check_params
 from recurra.inspection.kinds import KINDS
+from recurra.options import options_of
 from recurra.records import Dataset, RunData
 from recurra.runs.command_line import SEED, as_arguments
 from recurra.runs.data import sources
@@ -152,6 +153,7 @@ def prepare(
     _check_labelled(dataset, task)
     data_options, options = sources.absolute_paths(data_options), sources.absolute_paths(options)
     estimator = estimator_class(task, dataset.kind)(**{**options, SEED: seed})
+    check_params("train", estimator.get_params(deep=False), options_of(type(estimator)))
     named = str(data) if isinstance(data, str | Path) else None
     plan = Plan(named, folder, task, seed, data_options, options, test, by, dataset.kind)
     split = divide(dataset, test=test, by=by, seed=seed, options=data_options)

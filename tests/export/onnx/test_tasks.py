@@ -153,6 +153,18 @@ def test_a_forecast_is_what_the_file_gives_mixed_and_in_units(tmp_path):
     assert json.loads(metadata(file.path)["horizon"]) == 4
 
 
+def test_networks_without_a_say_are_not_exported(tmp_path):
+    series = 20 + 5 * np.sin(np.arange(150) / 3)
+    model = recurra.Forecaster(random_state=0, verbose=0).fit(series)
+    assert model.model_.manifest["statistical"]["weight"] == 1
+    with pytest.raises(
+        UsageError, match=r"the statistical forecast answers alone here, .*train with statistical=False, or"
+    ):
+        model.export(tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+    recurra.Forecaster(random_state=0, verbose=0, statistical=False).fit(series).export(tmp_path / "m.onnx")
+
+
 def test_a_translation_found_with_both_files(tmp_path):
     pairs = [a + b for a in "abcdef" for b in "abcd"]
     model = recurra.Translator(**SMALL).fit(pairs, [p[::-1] for p in pairs])

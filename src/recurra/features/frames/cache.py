@@ -13,7 +13,7 @@ import numpy as np
 
 from recurra import store
 from recurra.checks import check_number
-from recurra.errors import StoreError
+from recurra.errors import StoreError, UsageError
 from recurra.readers.clips.video import IMAGE_SUFFIXES, image_names
 from recurra.records import Dataset
 
@@ -111,9 +111,15 @@ class FrameCache:
         return features
 
     def put(self, key: str, features: np.ndarray) -> None:
-        """Keep features of shape (time, channels) under a key."""
+        """Keep features of shape (time, channels) under a key; UsageError where nothing can be kept."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cache_dir: features cannot be kept in {self.folder} ({error.strerror}); it must be a folder that can be "
+                "written to. Give another one."
+            ) from None
         store.save(path, {"kind": _KIND, "key": key}, {"features": features})
         self._written += 1
         if self._written % _BETWEEN_LOOKS == 1:

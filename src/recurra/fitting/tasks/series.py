@@ -223,6 +223,11 @@ class _Plan:
         else:
             several = [options.season] if isinstance(options.season, int | np.integer) else options.season
             seasons = tuple(int(s) for s in several if s > 1)
+        if options.seasonal == "adjust" and not seasons:
+            raise UsageError(
+                f"{who}: seasonal='adjust' takes a season out, and none is known of these series; got "
+                f"season={options.season!r}. Give its steps as season=, or leave seasonal= out."
+            )
         lags = [options.lags] if isinstance(options.lags, int | np.integer) else options.lags
         for lag in lags:
             if lag < horizon:

@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from recurra.checks import are_token_lists, as_texts, as_token_lists
+from recurra.checks import are_token_lists, as_texts, as_token_lists, by_hand
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
 from recurra.fitting import text_inputs
 from recurra.fitting.tasks import signals
 from recurra.fitting.tasks.sequences import Learned, Reading
 from recurra.inputs.sequences import Given
-from recurra.options import SequenceLabelerOptions, TextOptions
+from recurra.options import SequenceLabelerOptions, TextOptions, Vocabulary, WordVectors, options_of
 
+# What acts on one kind of what a labeler reads.
+OF_SIGNALS = ("features", "frontend", "scaling", "missing")
+OF_WORDS = tuple(name for group in (WordVectors, Vocabulary) for name in options_of(group))
 WordOptions = TextOptions | SequenceLabelerOptions
 
 
@@ -56,8 +59,16 @@ def _are_words(given: Given) -> bool:
 
 
 def check_words(options: SequenceLabelerOptions, given: Given) -> None:
-    """Raise DataError naming the first signal that cannot be learned from; words are checked as they are read."""
-    if not _are_words(given):
+    """Raise DataError naming the first signal that cannot be learned from, UsageError at an option of the other kind.
+
+    Words themselves are checked as they are read.
+    """
+    words, known = _are_words(given), options_of(type(options))
+    values = {name: getattr(options, name) for name in known}
+    for name in by_hand(values, known, OF_SIGNALS if words else OF_WORDS):
+        kinds = ("signals", "words") if words else ("words", "signals")
+        raise UsageError(f"{type(options).__name__}: {name}= is for {kinds[0]}; leave it out for {kinds[1]}.")
+    if not words:
         signals.check(options, given)
 
 
@@ -65,9 +76,6 @@ def features_of_words(options: SequenceLabelerOptions, given: Given) -> Learned:
     """Learn the vocabulary of sentences, or the features of signals."""
     if not _are_words(given):
         return signals.features(options, given)
-    for word in ("features", "frontend"):
-        if getattr(options, word) is not None:
-            raise UsageError(f"{type(options).__name__}: {word}= is for signals; leave it out for words.")
     return features(options, given)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.errors import UsageError
 from recurra.export.model.agreement import Agreement
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.recurrence import Stack, run, zero_state
@@ -20,8 +21,19 @@ OUTPUTS = {"quantile": "quantiles", "gaussian": "mean and logarithm of the devia
 
 
 def part(model: ForecastModel, opset: int) -> Part:
-    """Return the one graph of a forecaster."""
+    """Return the one graph of a forecaster.
+
+    Raises
+    ------
+    UsageError
+        If its networks have no say.
+    """
     manifest = model.manifest
+    if (manifest.get("statistical") or {}).get("weight") == 1:
+        raise UsageError(
+            "export: the statistical forecast answers alone here, found anew in each history, and a file would hold a "
+            "network without a say; train with statistical=False, or run it with recurra.load_model(path)."
+        )
     facts = {
         "task": "forecasting",
         "estimator": manifest["estimator"],

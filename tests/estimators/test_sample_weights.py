@@ -1,0 +1,70 @@
+"""Sample weights: what numpy would turn into numbers and is none is refused, in training and in scores."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import recurra
+from recurra.errors import DataError
+
+N = 12
+DAYS = pd.date_range("2020-01-01", periods=N)
+NO_NUMBERS = {
+    "numpy dates": DAYS.values,
+    "a column of dates": pd.Series(DAYS),
+    "dates with a zone": DAYS.tz_localize("Europe/Berlin"),
+    "a list of dates": [datetime.date(2020, 1, 1 + i) for i in range(N)],
+    "durations": np.arange(N).astype("m8[s]"),
+    "a column of durations": pd.Series(pd.to_timedelta(range(N), "h")),
+    "text": ["1"] * N,
+    "text in objects": np.array([1.0] * (N - 1) + ["2"], dtype=object),
+    "masked out": np.ma.masked_array(np.ones(N), [True] + [False] * (N - 1)),
+    "complex": np.ones(N) + 0j,
+}
+NUMBERS = {
+    "list": [1, 2] * 6,
+    "booleans": [True, False] * 6,
+    "column": pd.Series([1.0, 2.0] * 6),
+    "objects": np.array([1, 2.0] * 6, dtype=object),
+    "nothing masked out": np.ma.masked_array([1.0, 2.0] * 6),
+    "one for all": 2.0,
+}
+RNG = np.random.default_rng(0)
+X = [RNG.normal(size=(5, 2)) for _ in range(N)]
+SMALL = {"hidden_size": 3, "max_epochs": 1, "random_state": 0, "verbose": 0}
+TEXTS = ["north wind", "warm rain again", "calm"] * 4
+KINDS = {
+    "classifier": (recurra.SequenceClassifier, X, list("ab") * 6),
+    "regressor": (recurra.SequenceRegressor, X, list(range(N))),
+    "labeler": (recurra.SequenceLabeler, X, [["a", "b", "b", "a", "a"]] * N),
+    "texts": (recurra.TextClassifier, TEXTS, list("ab") * 6),
+    "translator": (recurra.Translator, TEXTS, TEXTS),
+}
+
+
+@pytest.mark.parametrize("what", NO_NUMBERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_number_is_refused(kind, what):
+    made, data, y = KINDS[kind]
+    with pytest.raises(DataError, match=r"sample_weight (must hold numbers|has 1 values)"):
+        made(**SMALL).fit(data, y, sample_weight=NO_NUMBERS[what])
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_numbers_of_any_kind_are_taken(what):
+    made, data, y = KINDS["classifier"]
+    given = NUMBERS[what]
+    plain = np.full(N, 2.0) if np.ndim(given) == 0 else np.asarray(given, dtype=float)
+    found, same = (made(**SMALL).fit(data, y, sample_weight=w) for w in (given, plain))
+    np.testing.assert_array_equal(found.predict_proba(data), same.predict_proba(data))
+
+
+@pytest.mark.parametrize("what", NO_NUMBERS)
+@pytest.mark.parametrize("kind", ["classifier", "regressor", "labeler"])
+def test_scores_refuse_them_too(kind, what):
+    made, data, y = KINDS[kind]
+    fitted = made(**SMALL).fit(data, y)
+    with pytest.raises(DataError, match=r"score: sample_weight (must hold numbers|has 1 values)"):
+        fitted.score(data, y, sample_weight=NO_NUMBERS[what])
