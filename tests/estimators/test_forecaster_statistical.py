@@ -10,6 +10,7 @@ import pytest
 import recurra
 from recurra import Forecaster, store
 from recurra.errors import StoreError, UsageError
+from recurra.recipes import weighing
 from recurra.serving.statistical import smoothing
 
 BARE = {"random_state": 0, "verbose": 0}
@@ -107,6 +108,24 @@ def test_what_is_set_by_hand_leaves_the_network_alone():
     assert weight(Forecaster(horizon=6, statistical=True, max_epochs=1, **BARE).fit(both)) == 1
     with pytest.raises(UsageError, match="statistical"):
         Forecaster(statistical="always").fit(values)
+
+
+def test_very_many_windows_are_thinned_without_a_rhythm(monkeypatch):
+    monkeypatch.setattr(weighing, "MOST_WINDOWS", 40)
+    monkeypatch.setattr(weighing, "STEPS_OF_EPOCH", 60 * 30)
+    values = passengers(n=600)
+    bare = Forecaster(horizon=6, season=12, **BARE).fit(values)
+    steps = bare.model_.manifest["context"] + 6
+    assert steps == 30
+    most = {1.0: 40}.get(weight(bare), 60)
+    assert bare.model_.manifest["training"]["windows"] == most
+    assert [len(weighing.taught(bare, share, 571, steps)) for share in (1.0, 0.5)] == [40, 60]
+    by_hand = Forecaster(horizon=6, season=12, statistical=True, max_epochs=1, **BARE).fit(values)
+    assert by_hand.model_.manifest["training"]["windows"] == 571
+    chosen = weighing.spread(12 * 500, 500)  # evenly spaced they would all begin in the same month
+    assert np.array_equal(chosen // 12, np.arange(500))
+    assert np.bincount(chosen % 12).min() > 20
+    assert np.array_equal(weighing.spread(7, 7), np.arange(7))
 
 
 def test_inputs_known_in_advance_leave_it_to_the_network():

@@ -25,7 +25,10 @@ ORIGINS = 3
 LEAST_WINDOWS = 200  # a network that learns from fewer is not tried
 # The same with inputs known in advance, of which a network may read more than a regression tells.
 LEAST_WINDOWS_KNOWN = 50
-MOST_WINDOWS = 2000  # that the network on trial learns from
+MOST_WINDOWS = 2000  # that the network on trial learns from, and one that has no say
+# Steps that the windows of an epoch have together at most, unless those are fewer than the network on trial had: so a year
+# of minutes trains for minutes, not for hours.
+STEPS_OF_EPOCH = 2_500_000
 WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the statistical part
 GAIN = 0.98  # the network's share grows only where the error falls below this share of the former
 
@@ -102,6 +105,28 @@ def decide(
         "error"
     )
     return {"weight": weight, **part, "sentence": _sentence(estimator, given, part, clock, weight, why)}
+
+
+def taught(estimator: Any, weight: float, windows: int, steps: int) -> np.ndarray:
+    """Return which windows a network learns from: all but where nothing was given and they are very many.
+
+    Parameters
+    ----------
+    weight : float
+        Of the statistical part; with 1 the network has no say and is trained for the file's sake.
+    windows, steps : int
+        How many there are, and the steps of each.
+    """
+    most = MOST_WINDOWS if weight == 1 else max(MOST_WINDOWS, STEPS_OF_EPOCH // steps)
+    if estimator.statistical != "auto" or windows <= most:
+        return np.arange(windows)
+    return spread(windows, most)
+
+
+def spread(windows: int, most: int) -> np.ndarray:
+    """Return some of many windows: one of each of ``most`` equal stretches, drawn, or all might be of the same hour."""
+    edges = np.linspace(0, windows, most + 1).astype(int)
+    return np.random.default_rng(0).integers(edges[:-1], edges[1:])
 
 
 def _trial(given: GivenSeries, horizon: int, season: int) -> Trial | None:

@@ -54,6 +54,9 @@ class SeriesTask(Task):
         trial = partial(_on_trial, options, start, plan, config, loss, len(learn))
         wanted = plan.seasons if options.season is None else plan.seasons or (1,)
         statistical = weighing.decide(options, given, wanted, features.clock, trial)
+        if statistical is not None:
+            kept = weighing.taught(options, statistical["weight"], len(learn), plan.context + plan.horizon)
+            learn, spans = learn.take(kept), spans[kept]
         count = int(options.members)
         parts, held = _held(options, count, learn, judge, spans, given)
         params = plain_params(options)
@@ -184,7 +187,7 @@ def _on_trial(
     if len(places) < least:
         return None
     if len(places) > most:
-        found = found.take(np.linspace(0, len(places) - 1, most).astype(int))
+        found = found.take(weighing.spread(len(places), most))
     network = build(config, seed=start.seed)
     training = replace(training_config(options, start.seed), verbose=0)
     train(network, found, config=training, loss=loss, validation=None, shared_generator=False)
