@@ -272,7 +272,7 @@ class Scaling(Options):
 
     scaling: str = option("zscore", "Scaling per channel, learned on the training part.", choices=SCALINGS)
     memory: str = option("auto", 'What training keeps of a sequence: every step; or about 4 sqrt(T) of T steps, the '
-        'rest computed again, for up to 1.4 times the time; "auto" does so beyond 1 GiB a batch.',
+        'rest computed again, for up to 1.4 times the time; "auto" does so beyond 1 GiB a layer.',
         choices=("auto", "full", "sqrt"))
 
 @dataclass(kw_only=True, eq=False, repr=False)

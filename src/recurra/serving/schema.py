@@ -211,10 +211,11 @@ def _paths(kind: Any, given: Any, path: str = "") -> tuple[set[str], set[str]]:
             if name in kind.told:
                 continue
             own = f"{path}.{name}" if path else name
-            if name in kind.annotated:
-                known.add(own)
-                inner.append((kind.annotated[name], one, own))
-            absent = getattr(kind, name, ...) if name in kind.annotated else None
+            if name not in kind.annotated:  # read elsewhere
+                continue
+            known.add(own)
+            inner.append((kind.annotated[name], one, own))
+            absent = getattr(kind, name, ...)
             if absent is not ... and not _same(one, absent):
                 must.add(own)
     for one in inner:

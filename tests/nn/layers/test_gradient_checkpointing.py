@@ -87,7 +87,7 @@ def test_auto_keeps_every_step_up_to_a_limit(name, more, monkeypatch):
     lengths = [200, 90, 0, 160]
     x = torch.randn(sum(lengths), 3, dtype=layer.weight_ih_l0.dtype)
     gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[name]
-    directions = (2 if layer.bidirectional else 1) * layer.num_layers
+    directions = 2 if layer.bidirectional else 1
     exactly = sum(lengths) * (gates + 1) * 16 * directions * x.element_size()
 
     def gradients(memory, limit):

@@ -95,8 +95,8 @@ class Call:
     reference : callable or None
         (rows, states, weights) -> (output, final states) in torch operations, for second derivatives; None where no
         graph is built.
-    memory : {"full", "sqrt"}
-        Whether training keeps the gates of every step, or states between segments only: see
+    memory : {"full", "sqrt", "auto"}
+        Whether training keeps the gates of every step, states between segments only, or which follows from the batch: see
         `recurra.nn.layers.gradient_checkpointing`.
     variant : Variant, optional
         Then there are more weights: those of `recurra.nn.layers.cell_variants.VariantWeights`.
@@ -207,11 +207,13 @@ def forward_pass(
     assert weight_hh is not None
     hidden_size, output_size = weight_ih.shape[0] // CELLS[call.cell].blocks, weight_hh.shape[1]
     output = call.end_with_zeros(x.new_empty((*x.shape[:-1], directions * output_size)))
-    if save and call.memory == "sqrt":
+    steps = int(call.lengths.sum())
+    numbers = steps * directions * (CELLS[call.cell].blocks + 1) * hidden_size  # gates, and the state
+    if save and gradient_checkpointing.in_segments(call.memory, numbers, x.element_size()):
         return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
     h_n = x.new_empty((directions, batch, output_size))
     c_n = x.new_empty((directions, batch, hidden_size)) if call.has_cell_state else None
-    memory = native_module().Saved(packed[0], int(call.lengths.sum()), directions) if save else None
+    memory = native_module().Saved(packed[0], steps, directions) if save else None
     native_module().forward(
         packed,
         batch,

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recurra.checks import check_choice
 from recurra.kernels.cell import EPSILON, SLOPES, Variant
 from recurra.nn.layers import autograd_bridge
-from recurra.nn.layers.gradient_checkpointing import what_to_keep
+from recurra.nn.layers.gradient_checkpointing import MEMORIES
 from recurra.nn.layers.layer_input import Batch
 from recurra.nn.layers.layouts import Steps
 from recurra.nn.layers.reference import States, layer_reference, scan
@@ -91,7 +92,8 @@ def run_variant(
 ) -> tuple[Tensor, States]:
     """Walk over the layers of a module whose ``variant`` is not None."""
     values, finals, everything = batch.values, [], all_variant_weights(module)
-    memory = what_to_keep(module, variant.base, batch.steps.total, values.element_size())
+    memory = getattr(module, "memory", "full")
+    check_choice(type(module).__name__, "memory", memory, MEMORIES)
     native = autograd_bridge.runs_native(
         values, [*states, *(w for pair in everything for one in pair for w in one)]
     )

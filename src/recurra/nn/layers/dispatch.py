@@ -24,13 +24,14 @@ from torch._functorch import pyfunctorch
 from torch.fx.experimental import proxy_tensor
 from torch.utils._device import DeviceContext
 
+from recurra.checks import check_choice
 from recurra.errors import UsageError
 from recurra.kernels.cell import MODES
 from recurra.kernels.dispatch import asked_for_reference
 from recurra.nn.layers import autograd_bridge, torch_fused, widened
 from recurra.nn.layers.autograd_bridge import PLAIN, Call, runs_native
 from recurra.nn.layers.cell_variants import run_variant
-from recurra.nn.layers.gradient_checkpointing import what_to_keep
+from recurra.nn.layers.gradient_checkpointing import MEMORIES
 from recurra.nn.layers.layer_input import Batch, all_weights, read_input, read_states, zeros
 from recurra.nn.layers.reference import States, Weights, layer_reference, over_layers, stack_reference
 from recurra.nn.random_generators import dropout
@@ -202,7 +203,9 @@ def _run_native(
     """Walk over layers, each with the native kernels; ``values`` keep their form."""
     values, finals = batch.values, []
     reference = partial(layer_reference, cell, batch.steps, batch.batch_first)
-    memory = what_to_keep(module, cell, batch.steps.total, values.element_size())
+    memory = getattr(module, "memory", "full")
+    if memory not in MEMORIES:
+        check_choice(type(module).__name__, "memory", memory, MEMORIES)
     call = Call(cell, batch.steps.lengths, batch.batch_first, reference, memory)
     for layer, pair in enumerate(weights):
         if layer and module.dropout:

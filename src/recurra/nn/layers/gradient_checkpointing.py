@@ -18,8 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.checks import check_choice
-from recurra.kernels.cell import CELLS
 from recurra.kernels.dispatch import native_module
 
 # What a layer may keep for its gradients.
@@ -29,22 +27,9 @@ MEMORIES = ("full", "sqrt", "auto")
 FULL_BYTES = 1 << 30
 
 
-def what_to_keep(layer: torch.nn.RNNBase, cell: str, steps: int, itemsize: int) -> str:
-    """Return "full" or "sqrt": what a layer keeps while training on so many time steps, of all sequences together.
-
-    Raises
-    ------
-    UsageError
-        If its ``memory`` is none of `MEMORIES`.
-    """
-    memory: str = getattr(layer, "memory", "full")
-    if memory not in MEMORIES:
-        check_choice(type(layer).__name__, "memory", memory, MEMORIES)
-    if memory != "auto":
-        return memory
-    numbers = steps * (CELLS[cell].blocks + 1) * layer.hidden_size  # gates, and the state
-    directions = layer.num_layers * (2 if layer.bidirectional else 1)
-    return "sqrt" if directions * numbers * itemsize > FULL_BYTES else "full"
+def in_segments(memory: str, numbers: int, itemsize: int) -> bool:
+    """Return whether only states between segments are kept of a layer whose gates and states are so many numbers."""
+    return memory == "sqrt" or (memory == "auto" and numbers * itemsize > FULL_BYTES)
 
 
 @dataclass(frozen=True)

@@ -328,6 +328,8 @@ class Backbone(Part):
 
     name: str
     sha256: str
+    layer: Json | None = None
+    grid: Annotated[int, Range(1, 64)] = 1
 
 
 class VideoFacts(Part):
