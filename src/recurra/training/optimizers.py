@@ -92,8 +92,8 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     count.numpy()[...] += (
         1  # without torch's way to an operation, which takes longer than the step of a small array
     )
-    steps, lr, (beta1, beta2) = float(count), float(first["lr"]), first["betas"]
-    decay, decoupled = first["weight_decay"], first["decoupled_weight_decay"]
+    steps, lr, decay = float(count), float(first["lr"]), float(first["weight_decay"])
+    (beta1, beta2), decoupled = map(float, first["betas"]), first["decoupled_weight_decay"]
     arrays = [*parameters, *gradients, *[s["exp_avg"] for s in states], *[s["exp_avg_sq"] for s in states]]
     native_module().adam(
         parameters[0].dtype is torch.float64,
@@ -108,7 +108,7 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
             beta2,
             lr / (1.0 - beta1**steps),
             math.sqrt(1.0 - beta2**steps),
-            first["eps"],
+            float(first["eps"]),
         ],
         torch.get_num_threads(),
     )

@@ -55,8 +55,10 @@ def _mapped(
         MAPPINGS[_address(found)] = pages
         if not in_order:
             pages.madvise(mmap.MADV_RANDOM)
+        # measured here: by the time the thread runs, pages of the file may have come in
+        others = _resident()  # libraries, which are files too
         threading.Thread(
-            target=_give_back, args=(weakref.ref(pages),), name="recurra-pages", daemon=True
+            target=_give_back, args=(weakref.ref(pages), others), name="recurra-pages", daemon=True
         ).start()
     return found
 
@@ -173,8 +175,7 @@ def named(folder: Path, setting: str) -> Iterator[None]:
         raise
 
 
-def _give_back(pages: "weakref.ref[mmap.mmap]") -> None:
-    others = _resident()  # libraries, which are files too
+def _give_back(pages: "weakref.ref[mmap.mmap]", others: int) -> None:
     while True:
         time.sleep(_SECONDS)
         there = pages()
