@@ -66,7 +66,7 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     """Take a step of Adam in one native call with one count of steps; return False where torch has to take it.
 
     torch's fused operation makes a parallel region of every array, however small, and each waits for the other thread: on
-    a machine whose cores are busy that was nine tenths of a training. Around it torch sorts the arrays at every step,
+    a machine whose cores are busy that was four tenths of a training. Around it torch sorts the arrays at every step,
     and counts the steps of each on its own.
     """
     first, *others = optimizer.param_groups
@@ -89,9 +89,8 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     if len(counts) > 1:
         for state in states:
             state["step"] = count
-    count.numpy()[...] += (
-        1  # without torch's way to an operation, which takes longer than the step of a small array
-    )
+    # Not count += 1: torch's way to an operation takes longer than the step of a small array.
+    count.numpy()[...] += 1
     steps, lr, decay = float(count), float(first["lr"]), float(first["weight_decay"])
     (beta1, beta2), decoupled = map(float, first["betas"]), first["decoupled_weight_decay"]
     arrays = [*parameters, *gradients, *[s["exp_avg"] for s in states], *[s["exp_avg_sq"] for s in states]]
@@ -112,9 +111,8 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
         ],
         torch.get_num_threads(),
     )
-    torch.autograd.graph.increment_version(
-        parameters
-    )  # a graph that still needs the weights as they were shall notice
+    # A graph that still needs the weights as they were shall notice.
+    torch.autograd.graph.increment_version(parameters)
     return True
 
 
