@@ -67,6 +67,13 @@ def test_what_may_be_absent_and_is_there_must_be_known(given: dict[str, Any], wa
         check_needed(Whole, given, [*wanted, "one.foreign"])
 
 
+def test_a_key_that_another_part_reads_is_not_read_here():
+    given = {"one": {"name": "large", "size": 3}}  # only `Small` has a size
+    check_needed(Whole, given, needed(Whole, given))
+    with pytest.raises(StoreError, match=r"need 'one\.size', which is unknown to this version"):
+        check_needed(Whole, given, ["one", "one.size"])
+
+
 def test_a_reader_that_lacks_a_key_refuses():
     given = {"named": {"a": []}, "many": [{"name": "large", "later": True}]}
     with pytest.raises(StoreError, match="'named'"):

@@ -5,7 +5,7 @@ default that it may be absent. What is read are Python objects of the annotated 
 
 A file says itself which of its keys a reader must know (`needed`): all that may be absent and are there with another value
 than the one that stands for absence, but for what only tells (``told``). So an answer is never made without what a later
-version has put into a file; other keys that a part does not have are left alone.
+version has put into a file. A key that no part of the writer has is read elsewhere and is not listed.
 """
 
 import math
@@ -17,6 +17,7 @@ from typing import (
     Any,
     ClassVar,
     Literal,
+    NamedTuple,
     TypeVar,
     Union,
     dataclass_transform,
@@ -173,14 +174,14 @@ def value(kind: Any, given: Any, where: str) -> Any:
 
 def needed(part: type[Part], given: Mapping[str, Any]) -> list[str]:
     """Return the paths of the keys that a reader of a part must know, such as ``statistical.known``; sorted."""
-    return sorted(_paths(part, given)[1])
+    return sorted(_paths(part, given).must)
 
 
 def check_needed(part: type[Part], given: Mapping[str, Any], needs: Sequence[str]) -> None:
     """Raise StoreError at a key that a file says its reader must know and that this version does not read."""
-    known, must = _paths(part, given)
+    found = _paths(part, given)
     # A key that this version reads and the file lacks is no foreign one, but one that is there and not read is.
-    foreign = sorted(set(needs) - known - (_typed(part) - must))
+    foreign = sorted(set(needs) - found.known - (_typed(part) - found.unread))
     if foreign:
         raise StoreError(
             f"its answers need {foreign[0][:60]!r}, which is unknown to this version. Update recurra, or make the file anew "
@@ -188,10 +189,17 @@ def check_needed(part: type[Part], given: Mapping[str, Any], needs: Sequence[str
         )
 
 
-def _paths(kind: Any, given: Any, path: str = "") -> tuple[set[str], set[str]]:
-    """Return the paths of all keys that the parts of a type read, and of those that must be known; `given` is valid."""
-    known: set[str] = set()
-    must: set[str] = set()
+class _Paths(NamedTuple):
+    """Paths of keys: those that the parts of a type read, those of them that must be known, and those that none reads."""
+
+    known: set[str]
+    must: set[str]
+    unread: set[str]
+
+
+def _paths(kind: Any, given: Any, path: str = "") -> _Paths:
+    """Return the paths of all keys of what is `given`, which is valid."""
+    found = _Paths(set(), set(), set())
     origin = get_origin(kind)
     inner: list[tuple[Any, Any, str]] = []
     if origin is Annotated:
@@ -211,17 +219,19 @@ def _paths(kind: Any, given: Any, path: str = "") -> tuple[set[str], set[str]]:
             if name in kind.told:
                 continue
             own = f"{path}.{name}" if path else name
-            if name not in kind.annotated:  # read elsewhere
+            if name not in kind.annotated:
+                found.unread.add(own)
                 continue
-            known.add(own)
+            found.known.add(own)
             inner.append((kind.annotated[name], one, own))
             absent = getattr(kind, name, ...)
             if absent is not ... and not _same(one, absent):
-                must.add(own)
+                found.must.add(own)
     for one in inner:
-        more, needs = _paths(*one) if _has_parts(one[0]) else (set(), set())
-        known, must = known | more, must | needs
-    return known, must
+        if _has_parts(one[0]):
+            for paths, more in zip(found, _paths(*one), strict=True):
+                paths |= more
+    return found
 
 
 def _typed(kind: Any, path: str = "") -> set[str]:
