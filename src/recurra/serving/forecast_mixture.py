@@ -71,11 +71,7 @@ def _of_state(
             search=found["search"],
         )
         points.append(one.point)
-        wide = (
-            [one.scale]
-            if shares is None
-            else [one.quantile(0.5) * 0 if s == 0.5 else one.quantile(s) for s in shares]
-        )
+        wide = [one.deviation] if shares is None else [one.quantile(s) for s in shares]
         edges.append([one.point + w for w in wide])
 
     def scaled(values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.signal
+from scipy.signal import lfilter
 
 from recurra.serving.statistical import smoothing
 from recurra.serving.statistical.dynamic_regression import MOST_COLUMNS, effects, forecast
@@ -111,6 +112,24 @@ def test_what_lies_before_the_first_value_changes_nothing(missing):
     np.testing.assert_array_equal(alone.point, padded.point)
     assert "known in advance" in alone.method
     assert np.corrcoef(alone.point, truth[-10:])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("steps", "columns", "correlation"), [(40, 4, 0.0), (60, 1, 0.6), (60, 10, 0.6), (200, 4, 0.9)]
+)
+def test_intervals_hold_what_they_promise(steps, columns, correlation):
+    inside = {0.8: [], 0.95: []}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        known = rng.normal(size=(steps + 7, columns))
+        left = lfilter([1.0], [1.0, -correlation], rng.normal(size=steps + 7))
+        series = left + known.sum(axis=1)
+        found = forecast(series[:steps], 7, known=known, seasons=[7])
+        for coverage, hits in inside.items():
+            low, high = (found.point + found.quantile((1 + side * coverage) / 2) for side in (-1, 1))
+            hits.append(((series[steps:] >= low) & (series[steps:] <= high)).mean())
+    assert 0.7 < np.mean(inside[0.8]) < 0.92
+    assert np.mean(inside[0.95]) > 0.91
 
 
 def test_forecasts_of_one_horizon_agree_in_their_common_steps():

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from recurra.serving.statistical import smoothing
 from recurra.serving.statistical.smoothing import candidate_seasons, forecast, interpolated, recurs
@@ -166,14 +167,66 @@ def test_a_longer_forecast_begins_like_a_shorter_one():
     np.testing.assert_array_equal(long.scale[:3], short.scale)
 
 
-def test_intervals_hold_about_their_share():
-    inside = []
-    for seed in range(20):
-        values = passengers(seed)
-        found = forecast(values[:-6], 6, seasons=[12])
-        low, high = (found.point + found.quantile(share) for share in (0.1, 0.9))
-        inside.append(((values[-6:] >= low) & (values[-6:] <= high)).mean())
-    assert 0.6 < np.mean(inside) < 0.95
+def noise(seed, n):
+    return np.random.default_rng(seed).normal(size=n)
+
+
+def walk(seed, n):
+    return np.cumsum(noise(seed, n))
+
+
+def half_walk(seed, n):
+    return walk(seed, n) + 2 * noise(seed + 1000, n)
+
+
+def week(seed, n):
+    return 3 * np.resize(noise(seed + 1000, 7), n) + noise(seed, n)
+
+
+@pytest.mark.parametrize(
+    ("kind", "n", "seasons"),
+    [(noise, 40, ()), (noise, 200, ()), (walk, 60, ()), (half_walk, 90, ()), (week, 60, (7,)), (passengers, 144, (12,))],
+)  # fmt: skip
+def test_intervals_hold_what_they_promise(kind, n, seasons):
+    """The choice among hundreds of forecasts and a scale of six origins must not make them narrow."""
+    inside = {0.8: [], 0.95: []}
+    for seed in range(100):
+        values = kind(seed, n)
+        found = forecast(values[:-6], 6, seasons=seasons)
+        for coverage, hits in inside.items():
+            low, high = (found.point + found.quantile((1 + side * coverage) / 2) for side in (-1, 1))
+            hits.append(((values[-6:] >= low) & (values[-6:] <= high)).mean())
+    assert 0.7 < np.mean(inside[0.8]) < 0.92
+    assert np.mean(inside[0.95]) > 0.9
+
+
+def test_an_origin_is_judged_by_what_was_best_at_the_others():
+    """Twelve forecasts for each of three origins that are right there and far off elsewhere; the last is the simple one."""
+    right_at = np.repeat(np.arange(3), smoothing.AVERAGED)
+    forecasts = np.where(np.arange(3)[:, None] == right_at, 0.0, 10.0)
+    forecasts = np.concatenate([forecasts, np.full((3, 1), 100.0)], axis=1)
+    forecasts = np.concatenate([np.zeros((1, forecasts.shape[1])), forecasts])[:, :, None]
+    count = forecasts.shape[1]
+    tried = smoothing._Tried(
+        forecasts, np.ones((4, count)), np.ones(count), [], np.zeros((3, 1)), [1], np.arange(9.0)
+    )
+    np.testing.assert_array_equal(tried.answer([0, 1, 2])[0][1:, 0], [0.0, 10.0, 10.0])
+    np.testing.assert_array_equal(tried.unseen(), np.full((3, 1), 10.0))
+    np.testing.assert_array_equal(
+        smoothing._Tried(
+            forecasts[:2], np.ones((2, count)), np.ones(count), [], np.zeros((1, 1)), [1], np.arange(9.0)
+        ).unseen(),
+        [[0.0]],
+    )  # there is no other origin
+
+
+def test_an_interval_of_few_origins_is_wider_than_one_of_many():
+    few, many = (smoothing._judged(np.zeros(2), np.ones((6, 2)), freedom, "", 1) for freedom in (3.5, 1e9))
+    for share, of_normal in ((0.1, -1.2815516), (0.025, -1.959964)):
+        np.testing.assert_allclose(many.quantile(share), -1.0)  # errors of 1, on either side alike
+        np.testing.assert_allclose(few.quantile(share) * of_normal, stats.t(3.5).ppf(share) * -1.0, rtol=1e-6)
+    np.testing.assert_array_equal(few.quantile(0.5), 0.0)
+    np.testing.assert_allclose(few.deviation * 1.2815516, few.quantile(0.9), rtol=1e-6)
 
 
 def test_a_season_that_was_found_is_used():

@@ -8,9 +8,9 @@ was hardly better there than the best simple forecast, the simple forecast is th
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 # Steps of a history that are read; where the longest season is long, as many seasons, yet not more than so many steps.
 MOST_STEPS, MOST_SEASONS, MOST_STEPS_OF_SEASONS = 1500, 10, 4000
@@ -28,6 +28,7 @@ TRENDS = (
 SEASONALS = (0.0, 0.1, 0.3, 0.6, 1.0)
 SEVERAL = 4  # seasons that show a shorter season inside them
 LEAST_CORRELATION = 0.25  # of the differences one season apart, where no frequency tells the season
+LEAST_FREEDOM = 2.0  # of Student's t: with one, an interval of 95 % were six times as wide as a normal one
 MARGIN = 0.9  # the average must err less than this share of what the best simple forecast errs at the origins
 TINY = 1e-12
 # A value further from the median of the seven around it than so many deviations (by the median of all such distances) is
@@ -45,8 +46,11 @@ class StatisticalForecast:
     point : ndarray of shape (steps,)
     scale : ndarray of shape (steps,)
         Root mean squared error at the origins by step ahead; it never falls.
-    errors : ndarray of shape (n,)
-        Errors at the origins over their step's scale, rising; empty where there was no origin.
+    sizes : ndarray of shape (n,)
+        Absolute errors at the origins over their step's scale, rising; empty where there was no origin. A few origins
+        do not tell on which side the next error will be, so that it is taken to be on either alike.
+    freedom : float
+        How many horizons the origins lie on.
     method : str
         Which forecast it is.
     season : int
@@ -55,15 +59,23 @@ class StatisticalForecast:
 
     point: np.ndarray
     scale: np.ndarray
-    errors: np.ndarray
+    sizes: np.ndarray
+    freedom: float
     method: str
     season: int
 
     def quantile(self, share: float) -> np.ndarray:
         """Return by how much the truth lies above the point in this share of cases: shape (steps,)."""
-        if len(self.errors) < 2:
-            return self.scale * NormalDist().inv_cdf(share)
-        return self.scale * float(np.quantile(self.errors, share))
+        if not len(self.sizes) or share == 0.5:
+            return self.scale * float(ndtri(share))
+        size = float(np.quantile(np.concatenate([-self.sizes[::-1], self.sizes]), share))
+        # The scale of few origins is itself uncertain: Student's t over the normal distribution.
+        return self.scale * size * float(stdtrit(self.freedom, share) / ndtri(share))
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Return the deviation of the normal distribution that has the middle 80 % of the truth: shape (steps,)."""
+        return self.quantile(0.9) / float(ndtri(0.9))
 
 
 def forecast(
@@ -97,14 +109,14 @@ def forecast(
     if n < LEAST_STEPS or (resting == resting[0]).all():
         size = float(np.abs(np.diff(values)).mean()) if n > 1 else 0.0
         last = np.full(steps, values[-1] if n else 0.0)
-        return StatisticalForecast(last, np.full(steps, size), np.zeros(0), _simple_name(1), 1)
+        return StatisticalForecast(last, np.full(steps, size), np.zeros(0), 1.0, _simple_name(1), 1)
     found = candidate_seasons(values, seasons, search=search)
     reach = max(steps, horizon)
     simple = _simple(values, [n], reach, found)[0][0]
     exact = [m for m in found if n >= 2 * m + 1 and (m > 1) and _repeats(values, m)]
     if exact:
         row = simple[found.index(exact[0])][:steps]
-        return StatisticalForecast(row, np.zeros(steps), np.zeros(0), _simple_name(exact[0]), exact[0])
+        return StatisticalForecast(row, np.zeros(steps), np.zeros(0), 1.0, _simple_name(exact[0]), exact[0])
     ends = _origins(n, horizon, max(found))
     calm = _without_outliers(values, found)
     within = {m: [k for k in seasons if 1 < k < m and m % k == 0] for m in found}
@@ -120,27 +132,78 @@ def forecast(
         )  # 1.25: of MAE, normal
         point = forecasts[0, best].mean(axis=0)[:steps]
         method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
-        return StatisticalForecast(point, spread, np.zeros(0), method, found[-1])
+        return StatisticalForecast(point, spread, np.zeros(0), 1.0, method, found[-1])
     truth = np.stack([values[end : end + horizon] for end in ends])
     usual = np.stack([calm[end : end + horizon] for end in ends])
-    errors = np.abs(forecasts[1:, :, :horizon] - usual[:, None]).mean(axis=2)
-    rolled = errors.mean(axis=0)
-    naive = len(rolled) - len(found) + int(rolled[-len(found) :].argmin())
-    score = rolled / max(rolled[naive], TINY) * min(1.0, 0.4 + 0.1 * len(ends)) + IN_SAMPLE_SHARE * relative
-    best = np.argsort(score, kind="stable")[:AVERAGED]
-    mean = forecasts[:, best].mean(axis=1)
-    off = float(np.abs(mean[1:, :horizon] - usual).mean())
-    if MARGIN * rolled[naive] <= off:
-        season = found[naive - len(rolled) + len(found)]
-        method = _simple_name(season, usual=usual_value(values) is not None)
-        return _judged(forecasts[:, naive], truth, steps, method, season)
-    method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
-    season = max(found)
-    if season > 1 and n < SHORT_SEASONS * season:
-        # On a few seasons choosing among many is noisy; two that are known to be good steady the choice.
-        mean = (mean + _steady(forecasts, inside, places)) / 3
-        method = f"{method}, a Theta and a damped forecast"
-    return _judged(mean, truth, steps, method, season)
+    tried = _Tried(forecasts, inside, relative, places, usual, found, values)
+    rows, method, season = tried.answer(list(range(len(ends))))
+    return _judged(
+        rows[0, :steps], truth - tried.unseen(), 1 + (ends[0] - ends[-1]) / horizon, method, season
+    )
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What every forecast says from the end of the history and from the origins, and what came after these.
+
+    Parameters
+    ----------
+    forecasts : ndarray of shape (1 + origins, forecasts, reach)
+    inside : ndarray of shape (1 + origins, forecasts)
+        One-step errors.
+    relative : ndarray of shape (forecasts,)
+        Those from the end, over the least of a simple forecast.
+    places
+        Where each grid begins among the forecasts.
+    usual : ndarray of shape (origins, horizon)
+        What came, outliers drawn in.
+    seasons : list of int
+        Of the simple forecasts, which are the last ones.
+    values : ndarray of shape (time,)
+    """
+
+    forecasts: np.ndarray
+    inside: np.ndarray
+    relative: np.ndarray
+    places: Sequence[tuple[int, list[tuple[float, ...]]]]
+    usual: np.ndarray
+    seasons: list[int]
+    values: np.ndarray
+
+    def answer(self, judged: Sequence[int]) -> tuple[np.ndarray, str, int]:
+        """Return what the best at these origins say from every end, (1 + origins, reach), which it is, and its season."""
+        picked, usual = np.add(judged, 1), self.usual[judged]
+        horizon, simple = usual.shape[1], len(self.seasons)
+        rolled = np.abs(self.forecasts[picked, :, :horizon] - usual[:, None]).mean(axis=2).mean(axis=0)
+        naive = len(rolled) - simple + int(rolled[-simple:].argmin())
+        sure = min(1.0, 0.4 + 0.1 * len(picked))
+        score = rolled / max(rolled[naive], TINY) * sure + IN_SAMPLE_SHARE * self.relative
+        best = np.argsort(score, kind="stable")[:AVERAGED]
+        mean = self.forecasts[:, best].mean(axis=1)
+        if MARGIN * rolled[naive] <= float(np.abs(mean[picked, :horizon] - usual).mean()):
+            season = self.seasons[naive - len(rolled) + simple]
+            return (
+                self.forecasts[:, naive],
+                _simple_name(season, usual=usual_value(self.values) is not None),
+                season,
+            )
+        method = f"the mean of {len(best)} of {len(rolled)} smoothings and autoregressions"
+        season = max(self.seasons)
+        if season > 1 and len(self.values) < SHORT_SEASONS * season:
+            # On a few seasons choosing among many is noisy; two that are known to be good steady the choice.
+            mean = (mean + _steady(self.forecasts, self.inside, self.places)) / 3
+            method = f"{method}, a Theta and a damped forecast"
+        return mean, method, season
+
+    def unseen(self) -> np.ndarray:
+        """Return what is said from every origin by what was best at the others: (origins, horizon).
+
+        The best of hundreds err less where they were chosen than where they were not.
+        """
+        origins = range(len(self.usual))
+        others = [[k for k in origins if k != left_out] or [left_out] for left_out in origins]
+        rows = [self.answer(judged)[0][1 + k] for k, judged in zip(origins, others, strict=True)]
+        return np.stack(rows)[:, : self.usual.shape[1]]
 
 
 def most_steps(seasons: Sequence[int]) -> int:
@@ -148,16 +211,17 @@ def most_steps(seasons: Sequence[int]) -> int:
     return max(MOST_STEPS, min(MOST_SEASONS * max(seasons, default=1), MOST_STEPS_OF_SEASONS))
 
 
-def _judged(rows: np.ndarray, truth: np.ndarray, steps: int, method: str, season: int) -> StatisticalForecast:
-    """Return a forecast with its errors; rows of shape (1 + origins, reach)."""
-    horizon = truth.shape[1]
-    errors = truth - rows[1:, :horizon]
+def _judged(
+    point: np.ndarray, errors: np.ndarray, freedom: float, method: str, season: int
+) -> StatisticalForecast:
+    """Return a forecast with its errors; these of shape (origins, horizon)."""
+    steps, horizon = len(point), errors.shape[1]
     scale = np.maximum.accumulate(np.sqrt((errors**2).mean(axis=0)))
-    normed = np.sort((errors / np.maximum(scale, TINY)).reshape(-1))
+    sizes = np.sort(np.abs(errors / np.maximum(scale, TINY)).reshape(-1))
     if steps > horizon:
         more = np.sqrt(np.arange(horizon + 1, steps + 1) / horizon)
         scale = np.concatenate([scale, scale[-1] * more])
-    return StatisticalForecast(rows[0, :steps], scale[:steps], normed, method, season)
+    return StatisticalForecast(point, scale[:steps], sizes, max(freedom, LEAST_FREEDOM), method, season)
 
 
 def _simple_name(season: int, *, usual: bool = False) -> str:
