@@ -1,5 +1,6 @@
 """The linear part: of classes two ridges mixed, of kernels and of shapelets, of numbers one; what is kept and refused."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import recurra
-from recurra.errors import StoreError, UsageError
+from recurra.errors import RecurraWarning, StoreError, UsageError
 from recurra.recipes import recipe, wide_part
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.training import closed_form
@@ -126,6 +127,65 @@ def test_numbers_end_a_quarter_of_their_range_beyond_those_learned_from(outputs)
     near = alone.predict(X)
     np.testing.assert_array_equal(near, replace(alone, wide=replace(alone.wide, limits=None)).predict(X))
     assert fitted().model_.wide.limits is None
+
+
+def noisy(count, seed):
+    """Return waves of some size, and numbers that follow from it but for noise."""
+    own = np.random.default_rng(seed)
+    size = own.uniform(0.5, 2, count)
+    waves = [s * np.sin(np.arange(30)[:, None] / 3) + 0.1 * own.normal(size=(30, 1)) for s in size]
+    return waves, 10 * size + own.normal(size=count)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_quantiles_hold_what_they_promise(outputs, tmp_path):
+    waves, y = noisy(150, 1)
+    unseen, truth = noisy(400, 2)
+    if outputs == 2:
+        y, truth = (np.column_stack([own, -3 * own + 7]) for own in (y, truth))
+    given = {"loss": "quantile", "quantiles": (0.025, 0.1, 0.5, 0.9, 0.975)}
+    reg = recurra.SequenceRegressor(random_state=0, verbose=0, **given).fit(waves, y)
+    found = reg.predict_quantiles(unseen).reshape(400, outputs, 5)
+    truth = truth.reshape(400, outputs, 1)
+    assert 0.74 < np.mean((found[..., [1]] <= truth) & (truth <= found[..., [3]])) < 0.9
+    assert 0.9 < np.mean((found[..., [0]] <= truth) & (truth <= found[..., [4]])) < 0.99
+    assert np.std(found[..., 2] - truth[..., 0], axis=0) == pytest.approx([1.0, 3.0][:outputs], rel=0.2)
+    reg.save(tmp_path / "m.recurra")
+    again = recurra.load_model(tmp_path / "m.recurra").predict_quantiles(unseen[:9])
+    np.testing.assert_array_equal(again.reshape(9, outputs, 5), found[:9])
+
+
+def test_few_sequences_get_quantiles_as_far_apart_as_the_errors_that_were_seen():
+    errors, once = np.array([-4.0, -1.0, 0.0, 1.0, 8.0]), np.ones(5)
+    found = wide_part.distances(errors, once, (0.01, 0.35, 0.5, 0.65, 0.7, 0.9))
+    np.testing.assert_array_equal(
+        found, [-4, -1, 0, 1, 8, 8]
+    )  # 0.7: beyond 1 lie two of six, with the further one
+    np.testing.assert_array_equal(
+        wide_part.distances(errors, np.array([1, 1, 1, 1, 0.0]), (0.1, 0.5, 0.9)), [-4, -0.5, 8]
+    )
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=20_000)
+    np.testing.assert_allclose(
+        wide_part.distances(many, np.ones(20_000), (0.1, 0.9)), [-1.2816, 1.2816], atol=0.04
+    )
+
+
+def test_windows_that_overlap_are_told():
+    own = np.random.default_rng(0)
+    series = np.cumsum(own.normal(size=130))
+    windows = [series[i : i + 30, None] for i in range(100)]
+    words = {"loss": "quantile", "random_state": 0, "verbose": 0}
+    with pytest.warns(
+        RecurraWarning, match=r"sequences have a stretch in common with another one, as windows that overlap"
+    ):
+        recurra.SequenceRegressor(**words).fit(windows, series[30:])
+    apart = [own.normal(size=(30, 1)).cumsum(axis=0) for _ in range(100)]
+    beats = [np.round(one) for one in apart]  # few values, which come again by chance
+    for given in (apart, beats):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RecurraWarning)
+            recurra.SequenceRegressor(**words).fit(given, series[30:])
 
 
 def test_limits_are_kept_in_a_file_and_exported(tmp_path):

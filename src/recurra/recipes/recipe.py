@@ -227,7 +227,7 @@ def _fits(estimator: Any, facts: Facts) -> bool:
     """Return whether a linear part can be learned from these data."""
     if facts.per_step or facts.task not in ("classification", "regression"):
         return False
-    return getattr(estimator, "loss", "mse") == "mse" and facts.sequences <= MOST_SEQUENCES
+    return getattr(estimator, "loss", "mse") in ("mse", "quantile") and facts.sequences <= MOST_SEQUENCES
 
 
 def _network(facts: Facts) -> dict[str, Any]:

@@ -46,6 +46,14 @@ def test_the_numbers_are_learned(fitted):
     assert found["mae"] < 0.6 * found["mae_baseline"]
 
 
+def test_quantiles_hold_what_they_promise():
+    texts, scores = reviews(400)
+    scores = scores + np.random.default_rng(2).normal(size=400)
+    reg = recurra.TextRegressor(random_state=0, verbose=0, loss="quantile").fit(texts[:150], scores[:150])
+    low, _, high = reg.predict_quantiles(texts[150:]).T
+    assert 0.7 < np.mean((low <= scores[150:]) & (scores[150:] <= high)) < 0.9
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"wide": True}, {"loss": "quantile"}, {"tokens": "character"}, {"members": 2}]
 )
