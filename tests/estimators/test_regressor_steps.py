@@ -81,6 +81,31 @@ def test_quantiles_rise_and_the_answer_is_the_median(per_step):
     np.testing.assert_array_equal(quantiles[:, 1], point)
 
 
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("per_step", [False, True])
+def test_how_much_of_the_truth_the_quantiles_hold_is_judged(per_step, targets):
+    X, y = ragged(40)
+    y = y if per_step else [own[-1] for own in y]
+    y = y if targets == 1 else [np.stack([own, 3 - own], axis=-1) for own in y]
+    y = y if per_step else np.array(y)
+    options = QUICK | {"max_epochs": 3}
+    model = SequenceRegressor(**options, loss="quantile", quantiles=(0.05, 0.2, 0.6)).fit(X, y)
+    judged, found = model.evaluate(X, y), model.predict_quantiles(X)
+    found, y = (np.concatenate(list(part)) for part in (found, y)) if per_step else (found, y)
+    inside = (found[..., 0] <= y) & (y <= found[..., 2])
+    assert 0.05 < inside.mean() < 0.95
+    assert judged.metrics["coverage"] == pytest.approx(inside.mean())
+    assert judged.metrics["coverage_nominal"] == 0.55
+    assert f"The 55 % interval holds {100 * inside.mean():.0f} % of the truth." in judged.summary()
+
+
+@pytest.mark.parametrize("loss", [{}, {"loss": "quantile", "quantiles": (0.6, 0.9)}])
+def test_without_quantiles_around_the_median_nothing_is_said_of_an_interval(loss):
+    X, y = ragged()
+    model = SequenceRegressor(**QUICK | {"max_epochs": 1} | loss).fit(X, y)
+    assert "coverage" not in model.evaluate(X, y).metrics
+
+
 def test_messages():
     X, y = ragged()
     with pytest.raises(UsageError, match="loss must be one of 'mse', 'mae', 'quantile'; got 'gaussian'"):

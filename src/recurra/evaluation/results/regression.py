@@ -1,8 +1,8 @@
 """One or several numbers a sequence: their result, `RegressionEvaluation`, and how they are judged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from markupsafe import Markup
@@ -69,7 +69,12 @@ class NumberEvaluation(CaseEvaluation):
             else too_few(self.counted)
         )
         explained = f"It explains {percent(max(0.0, m.get('r2', 0.0)))} of the variance."
-        return [n + ".", *([explained] if "r2" in m else [])]
+        held = ""
+        if "coverage" in m:
+            held = (
+                f"The {percent(m['coverage_nominal'])} interval holds {percent(m['coverage'])} of the truth."
+            )
+        return [n + ".", *([explained] if "r2" in m else []), *([held] if held else [])]
 
     def naive_words(self) -> Markup | None:
         """Say what the naive answer is."""
@@ -119,6 +124,9 @@ class NumberEvaluation(CaseEvaluation):
         caption = f"Each point is one {self.item}; on the dashed line the prediction is exactly right."
         drawn = range(min(len(self.tables["per_target"]), DRAWN))
         return [Picture(Markup(self._scatter(column)), caption) for column in drawn]
+
+
+N = TypeVar("N", bound=NumberEvaluation)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -186,6 +194,23 @@ def evaluate_regression(
         sequences=sequences,
         context=context,
     )
+
+
+def with_coverage(found: N, answers: np.ndarray, quantiles: Sequence[float]) -> N:
+    """Return an evaluation that says how much of the truth lies between the lowest and the highest quantile.
+
+    Parameters
+    ----------
+    answers : ndarray of shape (items, targets, quantiles)
+        In the target's unit, rising.
+    quantiles : sequence of float
+        Their shares; nothing is said unless the median lies between the first and the last.
+    """
+    if not quantiles or not quantiles[0] < 0.5 < quantiles[-1]:
+        return found
+    inside = (answers[..., 0] <= found.y_true) & (found.y_true <= answers[..., -1])
+    told = {"coverage": float(inside.mean()), "coverage_nominal": round(quantiles[-1] - quantiles[0], 9)}
+    return replace(found, metrics={**found.metrics, **told})
 
 
 def checked_numbers(who: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from recurra.evaluation.report.context import ReportContext, report_context
 from recurra.evaluation.results.cases import CaseEvaluation
 from recurra.evaluation.results.classification import evaluate_classification
 from recurra.evaluation.results.labeling import evaluate_labeling
-from recurra.evaluation.results.regression import evaluate_regression
+from recurra.evaluation.results.regression import evaluate_regression, with_coverage
 from recurra.evaluation.results.step_regression import evaluate_step_regression
 from recurra.features.static import Cell
 from recurra.insight.explanations.sequences import trace_raw
@@ -55,10 +55,18 @@ def evaluate(
     }
     if model.task == "regression":
         baseline = NumberBaseline.from_dict(training["baseline"])
-        if model.manifest["target"].get("per_step"):
+        target = model.manifest["target"]
+        judge: Any = evaluate_regression
+        if target.get("per_step"):
             del told["sequences"]
-            return evaluate_step_regression(y, model.predict(inputs), baseline=baseline, **told)
-        return evaluate_regression(y, model.predict(inputs), baseline=baseline, **told)
+            judge = evaluate_step_regression
+        found = judge(y, model.predict(inputs), baseline=baseline, **told)
+        if not (quantiles := target.get("quantiles", ())):
+            return found
+        answers = model.predict_quantiles(inputs)
+        if target.get("per_step"):
+            answers = np.concatenate(list(answers))
+        return with_coverage(found, answers.reshape(*found.y_true.shape, len(quantiles)), quantiles)
     classes = model.classes
     counts = tuple(training["baseline"]["counts"])
     told |= {"classes": classes, "baseline": ClassBaseline(tuple(classes.tolist()), counts)}
