@@ -4,9 +4,12 @@ import csv
 import io
 
 import numpy as np
+import pytest
 
+from recurra import SequenceRegressor
 from recurra.estimators.loading import load_model
 from recurra.runs.answers.long_form import long_form
+from recurra.runs.predict import predict
 
 
 def rows_of(done):
@@ -28,6 +31,36 @@ def test_numbers_per_step(cli, nine):
     assert list(rows[0]) == ["name", "step", "prediction"]
     assert [row["name"] for row in rows] == [row.split(",")[0] for row in table]
     assert [int(row["step"]) for row in rows[:3]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("per_step", [False, True])
+def test_quantiles_stand_beside_the_median(per_step, targets, tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(9, 1)) for _ in range(12)]
+    y = [x.cumsum(axis=0) for x in X] if per_step else [x.sum(axis=0) for x in X]
+    y = [np.concatenate([own, -own], axis=-1) if targets == 2 else own[..., 0] for own in y]
+    words = {"hidden_size": 3, "max_epochs": 2, "random_state": 0, "verbose": 0}
+    model = SequenceRegressor(loss="quantile", quantiles=(0.05, 0.5, 0.95), **words)
+    model.fit(X, y if per_step else np.array(y)).save(tmp_path / "m.recurra")
+    rows = predict(tmp_path / "m.recurra", X)
+    answers = model.predict_quantiles(X)
+    for place, share in enumerate(("0.05", "0.5", "0.95")):
+        for row, own in zip(rows, answers, strict=True):
+            np.testing.assert_array_equal(row["quantiles"][share], own[..., place])
+    table = long_form(rows)
+    names = ["prediction", "q_0.05", "q_0.5", "q_0.95"]
+    if per_step:
+        assert list(table[0]) == ["name", "step", *names]
+    elif targets == 1:
+        assert list(table[0]) == ["name", *names]
+    else:
+        assert list(table[0]) == ["name", *(f"{one}_{target}" for one in names for target in (1, 2))]
+    assert len(table) == (108 if per_step else 12)
+    last, of_last = (
+        (names[-1], answers[-1][..., -1]) if targets == 1 or per_step else ("q_0.95_2", answers[-1][-1, -1])
+    )
+    np.testing.assert_array_equal(table[-1][last], of_last[-1] if per_step else of_last)
 
 
 def test_stamps_follow_the_rows_when_they_are_sorted(cli, nine, tmp_path):

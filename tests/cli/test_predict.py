@@ -176,6 +176,20 @@ def test_whole_and_in_chunks_are_the_same(walking):
         predict(run.path, data, chunk=0)
 
 
+@pytest.mark.parametrize("options", [{}, {"loss": "quantile"}, {"members": 2}, {"frontend": "convolutions"}])
+def test_numbers_per_step_whole_and_in_chunks_are_the_same(options, tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(steps, 2)) for steps in (40, 1, 23)]
+    words = {"causal": True, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "verbose": 0}
+    model = recurra.SequenceRegressor(**words, **options).fit(X, [x.cumsum(axis=0)[:, 0] for x in X])
+    model.save(tmp_path / "m.recurra")
+    whole = predict(tmp_path / "m.recurra", X)
+    for row, own in zip(whole, model.predict(X), strict=True):
+        np.testing.assert_array_equal(row["prediction"], own)
+    for chunk in (1, 7, 1000):
+        assert predict(tmp_path / "m.recurra", X, chunk=chunk) == whole
+
+
 def test_long_recordings_are_read_in_chunks_by_themselves(walking, monkeypatch):
     data, run = walking
     whole = predict(run.path, data)

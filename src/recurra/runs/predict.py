@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from recurra.checks import as_texts, as_token_lists
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import SERIES, load_model
@@ -74,10 +76,12 @@ def predict(
         ``name``, ``step``, ``time``, ``prediction`` (-1 for an anomaly, else 1) and ``score``, the higher the more
         anomalous. Otherwise a row per sequence: ``name``, ``prediction`` (a label, a number, a list of numbers, or a list
         with one per step, beside which ``time`` or ``words`` are lists too), and with ``proba`` ``probabilities``, a
-        dictionary (a list of them with a label per step). With ``segments``, ``segments`` instead of a prediction:
-        dictionaries with ``label``, ``start`` and ``end`` in steps, ``start_s`` and ``end_s``, the time stamps of their
-        first and last step, and of anomalies ``peak``. Of a translator ``source``, ``prediction``, ``score`` and ``cut``,
-        whether the answer had not come to its end. `recurra.runs.answers.long_form.long_form` makes one table of all.
+        dictionary (a list of them with a label per step), and of a network that gives quantiles ``quantiles``, a dictionary
+        from each one's share, as text, to what ``prediction`` is of the median. With ``segments``, ``segments`` instead of a
+        prediction: dictionaries with ``label``, ``start`` and ``end`` in steps, ``start_s`` and ``end_s``, the time stamps
+        of their first and last step, and of anomalies ``peak``. Of a translator ``source``, ``prediction``, ``score`` and
+        ``cut``, whether the answer had not come to its end. `recurra.runs.answers.long_form.long_form` makes one table of
+        all.
     """
     return predicted(
         run,
@@ -168,7 +172,7 @@ def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Prog
     elif not long or progress is None:
         yield in_chunks(model, CHUNK if chunk is None else chunk)
     else:
-        with progress(steps) as advance:
+        with progress(2 * steps if _quantiles(model) else steps) as advance:
             yield in_chunks(model, CHUNK if chunk is None else chunk, advance)
 
 
@@ -186,6 +190,10 @@ def _rows(model: Any, inputs: Inputs, dataset: Any, wanted: Wanted) -> list[dict
         if per_step and model.task == "regression":
             row["steps"] = record.length
         rows.append({**row, "prediction": _plain(answer)})
+    if shares := _quantiles(model):
+        for row, each in zip(rows, model.predict_quantiles(inputs), strict=True):
+            answers = np.moveaxis(each, -1, 0)
+            row["quantiles"] = {f"{q:g}": _plain(one) for q, one in zip(shares, answers, strict=True)}
     if wanted.proba:
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
@@ -193,6 +201,11 @@ def _rows(model: Any, inputs: Inputs, dataset: Any, wanted: Wanted) -> list[dict
         for row, shares in zip(rows, model.predict_proba(inputs), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
+
+
+def _quantiles(model: Any) -> list[float]:
+    """Return the quantiles that a network gives beside the median; most give none."""
+    return list(model.manifest["target"].get("quantiles", ())) if model.task == "regression" else []
 
 
 def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:

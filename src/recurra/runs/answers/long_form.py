@@ -2,7 +2,7 @@
 
 ``name`` comes first, then ``step`` (from 0; of a forecast from 1, the first step ahead), with ``time`` where the data had
 time stamps, as they came in, and ``word`` where words were read. What is answered follows: ``prediction``, or a column for
-each target of a forecast, and what is known beside it.
+each target of a forecast, and what is known beside it: probabilities ``p_...``, quantiles ``q_...``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,11 +37,11 @@ def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(row)
     elif isinstance(row["prediction"], list) and _is_per_step(row):
         yield from _steps(row)
-    elif isinstance(row["prediction"], list):
-        numbers = {f"prediction_{i + 1}": number for i, number in enumerate(row["prediction"])}
-        yield {"name": row["name"], **numbers}
     else:
-        yield {"name": row["name"], "prediction": row["prediction"], **_shares(row.get("probabilities"))}
+        answers = {"prediction": row["prediction"], **_named(row.get("quantiles"))}
+        if isinstance(row["prediction"], list):
+            answers = {f"{k}_{i + 1}": number for k, own in answers.items() for i, number in enumerate(own)}
+        yield {"name": row["name"], **answers, **_shares(row.get("probabilities"))}
 
 
 def _is_per_step(row: Mapping[str, Any]) -> bool:
@@ -51,13 +51,19 @@ def _is_per_step(row: Mapping[str, Any]) -> bool:
 
 def _steps(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     times, words, shares = (row.get(name) for name in ("time", "words", "probabilities"))
+    quantiles = _named(row.get("quantiles"))
     for step, answer in enumerate(row["prediction"]):
         line = {"name": row["name"], "step": step}
         if times is not None:
             line["time"] = times[step]
         if words is not None:
             line["word"] = words[step]
-        yield {**line, "prediction": answer, **(_shares(shares[step]) if shares else {})}
+        line |= {"prediction": answer, **{name: own[step] for name, own in quantiles.items()}}
+        yield {**line, **(_shares(shares[step]) if shares else {})}
+
+
+def _named(quantiles: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {f"q_{share}": answer for share, answer in quantiles.items()} if quantiles else {}
 
 
 def _shares(shares: Mapping[str, float] | None) -> dict[str, float]:

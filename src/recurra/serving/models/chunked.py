@@ -61,13 +61,13 @@ class ChunkedModel(FittedModel):
             states = np.empty((len(rows), network.state_size), np.float32)
             for index in range(len(rows)):
                 states[index] = network.advance(rows[index : index + 1])[0]
-            if self.task == "labeling":
+            if self.per_step:
                 parts.append(network.head(states))
             count += len(rows)
             if self.tell is not None:
                 self.tell(len(piece))
         self.features.check_rows([np.empty(count)], name)
-        return np.concatenate(parts) if self.task == "labeling" else network.outputs(), count
+        return np.concatenate(parts) if self.per_step else network.outputs(), count
 
 
 def in_chunks(model: FittedModel, chunk: int, tell: Tell | None = None) -> ChunkedModel:
