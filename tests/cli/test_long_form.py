@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -45,6 +46,9 @@ def test_quantiles_stand_beside_the_median(per_step, targets, tmp_path):
     model.fit(X, y if per_step else np.array(y)).save(tmp_path / "m.recurra")
     rows = predict(tmp_path / "m.recurra", X)
     answers = model.predict_quantiles(X)
+    light = load_model(tmp_path / "m.recurra", runtime="light").predict_quantiles(X)
+    for own, same in zip(answers, light, strict=True):
+        np.testing.assert_array_equal(own, same)
     for place, share in enumerate(("0.05", "0.5", "0.95")):
         for row, own in zip(rows, answers, strict=True):
             np.testing.assert_array_equal(row["quantiles"][share], own[..., place])
@@ -61,6 +65,20 @@ def test_quantiles_stand_beside_the_median(per_step, targets, tmp_path):
         (names[-1], answers[-1][..., -1]) if targets == 1 or per_step else ("q_0.95_2", answers[-1][-1, -1])
     )
     np.testing.assert_array_equal(table[-1][last], of_last[-1] if per_step else of_last)
+
+
+def test_a_stream_writes_what_predict_writes(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(9, 1)) for _ in range(12)]
+    words = {"causal": True, "hidden_size": 3, "max_epochs": 2, "random_state": 0, "verbose": 0}
+    model = SequenceRegressor(loss="quantile", **words).fit(X, np.array([x.sum() for x in X]))
+    model.save(tmp_path / "m.recurra")
+    (tmp_path / "r.jsonl").write_text("".join(f"{row.tolist()}\n" for row in X[0]))
+    done = cli("stream", tmp_path / "m.recurra", tmp_path / "r.jsonl")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    (expected,) = predict(tmp_path / "m.recurra", X[:1])
+    assert lines[-1]["quantiles"] == expected["quantiles"]
+    assert list(lines[0]["quantiles"]) == ["0.1", "0.5", "0.9"]
 
 
 def test_stamps_follow_the_rows_when_they_are_sorted(cli, nine, tmp_path):

@@ -99,6 +99,32 @@ def test_how_much_of_the_truth_the_quantiles_hold_is_judged(per_step, targets):
     assert f"The 55 % interval holds {100 * inside.mean():.0f} % of the truth." in judged.summary()
 
 
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("per_step", [False, True])
+def test_streams_give_the_quantiles(per_step, targets, tmp_path):
+    X, y = ragged(12)
+    y = y if per_step else [own[-1] for own in y]
+    y = y if targets == 1 else [np.stack([own, 3 - own], axis=-1) for own in y]
+    options = QUICK | {"max_epochs": 2, "causal": True}
+    model = SequenceRegressor(**options, loss="quantile", quantiles=(0.1, 0.5, 0.9)).fit(
+        X, y if per_step else np.array(y)
+    )
+    expected = model.predict_quantiles(X[:1])[0]
+    expected = expected[-1] if per_step else expected
+    answer = model.stream().push(X[0])
+    np.testing.assert_array_equal(answer.quantiles, expected)
+    np.testing.assert_array_equal(answer.value, expected[..., 1])
+    several = recurra.Streams(model)
+    for row in X[0]:
+        found = several.step({"a": row})
+    np.testing.assert_array_equal(found.quantiles[0], expected)
+    plain = SequenceRegressor(**options).fit(X, y if per_step else np.array(y))
+    assert plain.stream().push(X[0]).quantiles is None
+    plain.save(tmp_path / "m.recurra")
+    with pytest.raises(UsageError, match="predict_quantiles: SequenceRegressor has no quantiles"):
+        recurra.load_model(tmp_path / "m.recurra", runtime="light").predict_quantiles(X)
+
+
 @pytest.mark.parametrize("loss", [{}, {"loss": "quantile", "quantiles": (0.6, 0.9)}])
 def test_without_quantiles_around_the_median_nothing_is_said_of_an_interval(loss):
     X, y = ragged()

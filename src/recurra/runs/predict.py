@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from recurra.checks import as_texts, as_token_lists
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import SERIES, load_model
 from recurra.plain_arrays import as_sequences
+from recurra.runs.answers.long_form import by_share
 from recurra.runs.answers.series import anomaly_rows, anomaly_segments, forecast_rows, label_segments
 from recurra.runs.data.new_data import read_unlabelled, stamp_of, with_static
 from recurra.runs.data.sources import check_data_options
@@ -172,7 +171,7 @@ def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Prog
     elif not long or progress is None:
         yield in_chunks(model, CHUNK if chunk is None else chunk)
     else:
-        with progress(2 * steps if _quantiles(model) else steps) as advance:
+        with progress(2 * steps if model.quantiles else steps) as advance:
             yield in_chunks(model, CHUNK if chunk is None else chunk, advance)
 
 
@@ -190,10 +189,9 @@ def _rows(model: Any, inputs: Inputs, dataset: Any, wanted: Wanted) -> list[dict
         if per_step and model.task == "regression":
             row["steps"] = record.length
         rows.append({**row, "prediction": _plain(answer)})
-    if shares := _quantiles(model):
+    if model.quantiles:
         for row, each in zip(rows, model.predict_quantiles(inputs), strict=True):
-            answers = np.moveaxis(each, -1, 0)
-            row["quantiles"] = {f"{q:g}": _plain(one) for q, one in zip(shares, answers, strict=True)}
+            row["quantiles"] = by_share(model.quantiles, each)
     if wanted.proba:
         if model.task == "regression":
             raise UsageError("predict: proba needs classes; this network predicts numbers.")
@@ -201,11 +199,6 @@ def _rows(model: Any, inputs: Inputs, dataset: Any, wanted: Wanted) -> list[dict
         for row, shares in zip(rows, model.predict_proba(inputs), strict=True):
             row["probabilities"] = _shares(classes, shares)
     return rows
-
-
-def _quantiles(model: Any) -> list[float]:
-    """Return the quantiles that a network gives beside the median; most give none."""
-    return list(model.manifest["target"].get("quantiles", ())) if model.task == "regression" else []
 
 
 def _of_clips(run: Any, dataset: Any, proba: bool) -> list[dict[str, Any]]:

@@ -30,6 +30,11 @@ def long_form(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: line.get(name, "") for name in names} for line in flat]
 
 
+def by_share(shares: Sequence[float], quantiles: Any) -> dict[str, Any]:
+    """Return quantiles, an array whose last axis they are, by their shares as text: numbers, or lists of them."""
+    return {f"{share:g}": quantiles[..., place].tolist() for place, share in enumerate(shares)}
+
+
 def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if "segments" in row:
         yield from ({"name": row["name"], **one} for one in row["segments"])

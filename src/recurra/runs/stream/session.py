@@ -10,6 +10,7 @@ from typing import Any
 from recurra.checks import counted, listing
 from recurra.errors import DataError, UsageError
 from recurra.interrupts import Interrupt, held_back_interrupt
+from recurra.runs.answers.long_form import by_share
 from recurra.runs.stream.lines import BadLineError, Row
 from recurra.runs.stream.texts import TextSession
 from recurra.serving.streams.latency import Latency
@@ -128,7 +129,10 @@ class Session:
                 return self._said(step, name, answer.labels.tolist(), answer.probabilities)
             return self._said(step, name, _plain(answer.label), answer.probabilities[-1])
         if self._model.task == "regression":
-            return None if answer.value is None else self._said(step, name, _plain(answer.value), None)
+            if answer.value is None:
+                return None
+            line = self._said(step, name, _plain(answer.value), None)
+            return line | self._quantiles(answer.quantiles)
         if answer.probabilities is None:
             return None
         return self._said(step, name, _plain(answer.label), answer.probabilities)
@@ -139,6 +143,9 @@ class Session:
         if self._proba:
             line["probabilities"] = self._shares(shares)
         return line
+
+    def _quantiles(self, quantiles: Any) -> dict[str, Any]:
+        return {} if quantiles is None else {"quantiles": by_share(self._model.quantiles, quantiles)}
 
     def _shares(self, shares: Any) -> Any:
         if shares.ndim == 2:

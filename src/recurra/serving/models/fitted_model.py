@@ -321,17 +321,25 @@ class FittedModel:
 
         An object array of such arrays with numbers per time step.
         """
-        target = self.manifest["target"]
-        count = len(target["quantiles"])
-        spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
         inputs = Inputs.of(X)
         outputs, rows = self.row_outputs(inputs)
-        each = np.sort(outputs.reshape(len(outputs), -1, count), axis=-1).astype(np.float64)
-        numbers = each * spread + center
-        numbers = numbers[:, 0] if target["single"] else numbers
-        if not target.get("per_step"):
+        numbers = self.quantiles_of(outputs)
+        if not self.manifest["target"].get("per_step"):
             return numbers
         return per_sequence(self._at_steps(numbers, rows, inputs), inputs.sequences)
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Shares of the quantiles that a regressor gives, rising; empty where it gives none."""
+        return tuple(self.manifest["target"].get("quantiles", ())) if self.task == "regression" else ()
+
+    def quantiles_of(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the quantiles in a regressor's outputs, in the units of y: (rows, quantiles), or with targets between."""
+        target = self.manifest["target"]
+        spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
+        each = np.sort(outputs.reshape(len(outputs), -1, len(self.quantiles)), axis=-1).astype(np.float64)
+        numbers = each * spread + center
+        return numbers[:, 0] if target["single"] else numbers
 
     @property
     def of_network(self) -> "FittedModel":

@@ -79,6 +79,17 @@ class LightModel:
             raise UsageError(f"predict_proba: needs classes; {self.estimator} predicts numbers.")
         return self.model_.predict_proba(self._inputs(X, static))
 
+    def predict_quantiles(self, X: Any, *, static: Any = None) -> np.ndarray:
+        """Return a regressor's quantiles of shape (sequences, quantiles) or (sequences, targets, quantiles).
+
+        An object array of such arrays with numbers per time step.
+        """
+        if not self.model_.quantiles:
+            raise UsageError(
+                f"predict_quantiles: {self.estimator} has no quantiles. Train with loss='quantile'."
+            )
+        return self.model_.predict_quantiles(self._inputs(X, static))
+
     def _inputs(self, X: Any, static: Any) -> Inputs:
         return self.model_.read(self.estimator, *self._read(X), static, X)
 

@@ -74,6 +74,13 @@ class Answer:
         return numbers if numbers.ndim else float(numbers)
 
     @property
+    def quantiles(self) -> np.ndarray | None:
+        """Of a regressor with ``loss="quantile"``: its quantiles now, of shape (quantiles,) or (targets, quantiles)."""
+        if self._outputs is None or not self._model.quantiles:
+            return None
+        return self._model.quantiles_of(self._outputs[None])[0]
+
+    @property
     def state(self) -> bytes:
         """The state of the stream after the last row of this answer.
 

@@ -60,6 +60,11 @@ class Answers:
         """Of a regressor: numbers of shape (n,), or (n, targets) with several."""
         return self._model.numbers(self._outputs) if self._model.task == "regression" else None
 
+    @cached_property
+    def quantiles(self) -> np.ndarray | None:
+        """Of a regressor with ``loss="quantile"``: quantiles of shape (n, quantiles), or (n, targets, quantiles)."""
+        return self._model.quantiles_of(self._outputs) if self._model.quantiles else None
+
     def __len__(self) -> int:
         return len(self.names)
 
