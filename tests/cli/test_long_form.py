@@ -81,6 +81,21 @@ def test_a_stream_writes_what_predict_writes(cli, tmp_path):
     assert list(lines[0]["quantiles"]) == ["0.1", "0.5", "0.9"]
 
 
+def test_numbers_that_wait_for_later_rows_are_all_written(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(9, 1)) for _ in range(12)]
+    words = {"bidirectional": True, "hidden_size": 3, "max_epochs": 2, "random_state": 0, "verbose": 0}
+    model = SequenceRegressor(**words).fit(X, [x.cumsum() for x in X])
+    model.save(tmp_path / "m.recurra")
+    (tmp_path / "r.jsonl").write_text("".join(f"{row.tolist()}\n" for row in X[0]))
+    done = cli("stream", tmp_path / "m.recurra", tmp_path / "r.jsonl", "--look-ahead", 8)
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["step"] for line in lines] == list(range(9))
+    np.testing.assert_allclose(
+        [line["prediction"] for line in lines], model.predict(X[:1])[0], rtol=0, atol=1e-6
+    )
+
+
 def test_stamps_follow_the_rows_when_they_are_sorted(cli, nine, tmp_path):
     head, *table = (nine.folder / "steps.csv").read_text().splitlines()
     order = np.random.default_rng(0).permutation(len(table))

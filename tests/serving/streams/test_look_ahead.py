@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import recurra
 from models import random_model, recording_for
 from recurra.errors import StoreError, UsageError
 
@@ -36,6 +37,31 @@ def test_row_t_is_answered_from_the_rows_around_it(missing, steps):
         np.testing.assert_allclose(found[t], expected, rtol=0, atol=1e-7)
     labels = np.concatenate([a.labels for a in answers])
     assert labels.tolist() == model.classes[found.argmax(axis=1)].tolist()
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+def test_a_number_per_row_is_answered_from_the_rows_around_it(loss, targets):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(steps, 2)) for steps in (9, 1, 14, 20)]
+    y = [np.stack([x.cumsum(axis=0)[:, 0], x[:, 1]], axis=1)[:, 0 if targets == 1 else slice(2)] for x in X]
+    words = {"bidirectional": True, "hidden_size": 4, "max_epochs": 2, "random_state": 0, "verbose": 0}
+    model = recurra.SequenceRegressor(loss=loss, **words).fit(X, y)
+    stream, rows = model.stream(look_ahead=AHEAD), X[-1]
+    answers = [stream.step(rows[0])]
+    assert answers[0].value is None
+    answers += [stream.push(rows[1:9]), *(stream.step(row) for row in rows[9:])]
+    newest = answers[-1]
+    answers += [stream.finish()]
+    found = np.concatenate([answer.values for answer in answers])
+    assert len(found) == len(rows)
+    windows = [rows[max(0, t - AHEAD) : t + AHEAD + 1] for t in range(len(rows))]
+    expected = [own[min(t, AHEAD)] for t, own in enumerate(model.predict(windows))]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(newest.value, newest.values[-1])
+    if loss == "quantile":
+        own = model.predict_quantiles(windows[-AHEAD - 1 : -AHEAD])[0][AHEAD]
+        np.testing.assert_allclose(newest.quantiles, own, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

@@ -55,7 +55,7 @@ class Session:
         self._classes = [str(label) for label in model.classes.tolist()] if model.task != "regression" else []
         self._proba = proba
         self._static: dict[str | None, list[Any]] = {}  # as the first row of each sequence gave them
-        self._behind = look_ahead if look_ahead is not None and model.task == "labeling" else 0
+        self._behind = look_ahead if look_ahead is not None and model.per_step else 0
 
     def take(self, row: Row) -> dict[str, Any] | None:
         """Take in what a line says and return what to write, None if there is no answer yet."""
@@ -109,9 +109,11 @@ class Session:
         if not self._behind:
             return
         answer = self.stream.finish()
-        first = answer.steps - len(answer.labels)
-        for index, label in enumerate(answer.labels.tolist()):
-            yield self._said(first + index, None, label, answer.probabilities[index])
+        numbers = answer.labels is None
+        answers = answer.values if numbers else answer.labels
+        for index, one in enumerate(answers.tolist()):
+            shares = None if numbers else answer.probabilities[index]
+            yield self._said(answer.steps - len(answers) + index, None, one, shares)
 
     def _reset(self, name: str | None) -> None:
         self._static.pop(name, None)
@@ -131,6 +133,8 @@ class Session:
         if self._model.task == "regression":
             if answer.value is None:
                 return None
+            if several and answer.values is not None:
+                return self._said(step, name, answer.values.tolist(), None)
             line = self._said(step, name, _plain(answer.value), None)
             return line | self._quantiles(answer.quantiles)
         if answer.probabilities is None:

@@ -477,7 +477,8 @@ def middle(outputs: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
     """Return the median of outputs (rows, targets * quantiles), interpolated: (rows, targets); as they are without."""
     if not len(quantiles):
         return outputs
-    each = np.sort(outputs.reshape(len(outputs), -1, len(quantiles)), axis=-1)
+    targets = outputs.shape[1] // len(quantiles)
+    each = np.sort(outputs.reshape(len(outputs), targets, len(quantiles)), axis=-1)
     at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
     low, high = int(np.floor(at)), int(np.ceil(at))
     share = np.float32(at - low)

@@ -20,7 +20,7 @@ class Answer:
     model : FittedModel
         What answered.
     outputs : ndarray or None
-        Of shape (outputs,), or (rows answered, outputs) with a label per step; None before the first answer.
+        Of shape (outputs,), or (rows answered, outputs) where each row is answered; None before the first answer.
     steps : int
         Rows taken in so far.
     state : callable
@@ -67,18 +67,32 @@ class Answer:
 
     @property
     def value(self) -> Any:
-        """Of a regressor: the number now, or an array of shape (targets,) with several."""
-        if self._outputs is None or self._model.task != "regression":
+        """Of a regressor: the number now, or an array of shape (targets,) with several; of the newest row answered."""
+        newest = self._newest_numbers
+        if newest is None:
             return None
-        numbers = self._model.numbers(self._outputs[None])[0]
+        numbers = self._model.numbers(newest)[0]
         return numbers if numbers.ndim else float(numbers)
+
+    @property
+    def values(self) -> np.ndarray | None:
+        """With a number per step and a look-ahead: those of every row answered by this call, in order."""
+        if self._outputs is None or self._model.task != "regression" or self._outputs.ndim < 2:
+            return None
+        return self._model.numbers(self._outputs)
 
     @property
     def quantiles(self) -> np.ndarray | None:
         """Of a regressor with ``loss="quantile"``: its quantiles now, of shape (quantiles,) or (targets, quantiles)."""
-        if self._outputs is None or not self._model.quantiles:
+        newest = self._newest_numbers
+        return None if newest is None or not self._model.quantiles else self._model.quantiles_of(newest)[0]
+
+    @property
+    def _newest_numbers(self) -> np.ndarray | None:
+        """A regressor's outputs for the newest row answered: shape (1, outputs)."""
+        if self._outputs is None or self._model.task != "regression" or not self._outputs.size:
             return None
-        return self._model.quantiles_of(self._outputs[None])[0]
+        return np.atleast_2d(self._outputs)[-1:]
 
     @property
     def state(self) -> bytes:

@@ -23,8 +23,8 @@ class LookAheadStream:
 
     With N = ``look_ahead`` and rows counted from 0:
 
-    - With a label per step, row t is answered when row t + N has come, by ``predict`` of the rows t - N to t + N (from
-      the first row on where there are fewer), at row t. `finish` answers the last N rows from what is there.
+    - With a label or number per step, row t is answered when row t + N has come, by ``predict`` of the rows t - N to
+      t + N (from the first row on where there are fewer), at row t. `finish` answers the last N rows from what is there.
     - With one answer per sequence, the answer after row t is that of ``predict`` for the newest N + 1 rows.
 
     Every answer costs a run over the window; memory does not grow.
@@ -50,7 +50,7 @@ class LookAheadStream:
         check_look_ahead(look_ahead)
         self._model, self._static = model, static
         self._ahead = int(look_ahead)
-        self._per_step = model.task == "labeling"
+        self._per_step = model.per_step
         self._room = 2 * self._ahead if self._per_step else self._ahead
         self.latency = Latency()
         self.steps = 0
@@ -94,7 +94,7 @@ class LookAheadStream:
     def _run(self, known: np.ndarray, first: int, asked: range) -> np.ndarray:
         """Return the outputs at the rows asked for, each from its own window."""
         if not len(asked):
-            return np.empty((0, len(self._model.classes)), np.float32)
+            return np.empty((0, self._model.manifest["network"]["output_size"]), np.float32)
         starts = [max(0, row - self._ahead) for row in asked]
         windows = [
             known[s - first : row + self._ahead + 1 - first] for s, row in zip(starts, asked, strict=True)
@@ -108,7 +108,7 @@ class LookAheadStream:
         return Answer(self._model, outputs, self.steps, self._counted_state)
 
     def finish(self) -> Answer:
-        """End the sequence: with a label per step, answer the last N rows; else, answer as after the last row."""
+        """End the sequence: with an answer per step, answer the last N rows; else, answer as after the last row."""
         if not self._per_step:
             answer = self._take(np.empty((0, self._model.features.n_channels)))
             self._finished = True
