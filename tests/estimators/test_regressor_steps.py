@@ -125,6 +125,18 @@ def test_streams_give_the_quantiles(per_step, targets, tmp_path):
         recurra.load_model(tmp_path / "m.recurra", runtime="light").predict_quantiles(X)
 
 
+@pytest.mark.parametrize("options", [{}, {"loss": "quantile"}, {"frontend": "patches"}])
+@pytest.mark.parametrize("targets", [1, 2])
+def test_how_far_gradients_reach_is_told(options, targets):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(steps, 2)) for steps in (40, 57, 33, 48)]
+    y = [x.cumsum(axis=0)[:, 0 if targets == 1 else slice(2)] for x in X]
+    model = SequenceRegressor(**QUICK | {"max_epochs": 2} | options).fit(X, y)
+    norms = model.gradient_flow(X, y).layers[0].norms
+    assert len(norms) == 4
+    assert all((own > 0).all() for own in norms)  # every step has an error of its own
+
+
 @pytest.mark.parametrize("loss", [{}, {"loss": "quantile", "quantiles": (0.6, 0.9)}])
 def test_without_quantiles_around_the_median_nothing_is_said_of_an_interval(loss):
     X, y = ragged()

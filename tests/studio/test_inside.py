@@ -7,6 +7,7 @@ import pytest
 
 import recurra
 from recurra.errors import DataError, UsageError
+from recurra.records import Dataset, Record
 from recurra.runs.folder.files import RunFolder
 from recurra.studio import begin, inside, labels
 from recurra.studio.files import Below
@@ -75,6 +76,19 @@ def test_explanation_and_trace_are_those_of_the_estimator(judged):
 def unpacked(heat):
     content = np.frombuffer(base64.b64decode(heat["bytes"]), np.uint8).reshape(heat["rows"], heat["columns"])
     return heat["low"] + content / 255 * (heat["high"] - heat["low"])
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_numbers_per_step_are_drawn_over_time(targets):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(steps, 2)) for steps in (9, 14)]
+    y = [x.cumsum(axis=0)[:, 0 if targets == 1 else slice(2)] for x in X]
+    model = recurra.SequenceRegressor(hidden_size=3, max_epochs=1, random_state=0, verbose=0).fit(X, y)
+    data = Dataset([Record(x, label=own) for x, own in zip(X, y, strict=True)])
+    found = inside.answer(inside.Judged(model, data, None), data[1])
+    assert found["over"]["names"] == (["answer"] if targets == 1 else ["answer 1", "answer 2"])
+    np.testing.assert_array_equal(found["over"]["steps"], np.arange(14))
+    np.testing.assert_allclose(found["over"]["values"], model.predict(X)[1].reshape(14, targets).T)
 
 
 def test_changed_values_change_the_answer(judged):

@@ -257,7 +257,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
         target : label or int, optional
             The class, or the index of the number, to explain; the predicted class by default.
         step : int, optional
-            With a label per time step: the step whose label is explained, all of them together by default.
+            With a label or a number per time step: the step whose answer is explained, the sum of all by default.
         static : sequence or dictionary, optional
             The static inputs of this sequence.
         **options

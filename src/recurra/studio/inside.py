@@ -199,11 +199,7 @@ def answer(judged: Judged, record: Any) -> dict[str, Any]:
     beside = {name: [value] for name, value in beside.items()}
     if not hasattr(estimator, "classes_"):
         number = estimator.predict(one, **beside)[0]
-        over = (
-            np.asarray(number, float).reshape(len(number), -1)
-            if task == "labeling" and np.ndim(number)
-            else None
-        )
+        over = np.asarray(number, float).reshape(len(number), -1) if estimator.model_.per_step else None
         said = _short(number) if over is None else ""
         return {
             "predicted": said,

@@ -283,7 +283,7 @@ def flow_of(estimator: Fitted, inputs: Inputs, encoded: Any, loss: Callable[...,
 
     prepared = estimator.model_.prepare(inputs.first(FLOW_SEQUENCES))
     few = encoded[:FLOW_SEQUENCES]
-    if estimator.model_.task == "labeling":
+    if estimator.model_.per_step:
         alignment = estimator.model_.features.alignment
         if alignment is not None and not estimator.model_.features.keeps_steps:
             few = [own[alignment.middles(len(rows))] for own, rows in zip(few, prepared, strict=True)]

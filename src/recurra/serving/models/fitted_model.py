@@ -179,10 +179,10 @@ class FittedModel:
         self,
         X: Readable,
     ) -> np.ndarray:
-        """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with a label per step."""
+        """Return the network's outputs: shape (sequences, outputs), or (total_steps, outputs) with an answer per step."""
         inputs = Inputs.of(X)
         found, rows = self.row_outputs(inputs)
-        return found if self.task != "labeling" else self._at_steps(found, rows, inputs)
+        return found if not self.per_step else self._at_steps(found, rows, inputs)
 
     def row_outputs(
         self,
