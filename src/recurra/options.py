@@ -448,11 +448,14 @@ class Anomalies(Windowed):
     reach: int = option(0, "A step is as anomalous as the worst within so many steps on either side.", low=0)
     neighbours: bool | str = option("auto", "Whether the distance of windows to the nearest normal ones counts beside the "
         "network. ``\"auto\"`` does so where no option of network, training and method is given.", auto=True)
+    view: str = option("auto", "What is looked at: values, or how far each is from the median of the 25 before, or from the "
+        "one before. ``\"auto\"`` is values, but beside distances to normal windows what tells planted faults best in later "
+        "training steps, if values call over 10 % of these odd.", choices=("auto", "values", "deviations", "differences"))
     contamination: float | None = option(None, "Share of the training steps called anomalous, in (0, 0.5]; None takes "
         "the quantile.", low=0, high=0.5, low_open=True)
     quantile: float | str = option("auto", "The threshold is this quantile of the training scores. ``\"auto\"`` is 0.999; "
-        "but where unusual stretches of the training part alone lie as high, six deviations (of the median) above the "
-        "median, though not below the quantile 0.95.", auto=True, **INSIDE)
+        "but where unusual stretches lie as high, six deviations (of the median) above the median, though not below the "
+        "quantile 0.95, nor, beside distances to normal windows, that of later training steps.", auto=True, **INSIDE)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Ensemble(Options):

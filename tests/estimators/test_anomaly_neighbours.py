@@ -15,7 +15,7 @@ import recurra
 from recurra import AnomalyDetector, store
 from recurra.errors import RecurraWarning, StoreError, UsageError
 from recurra.recipes.anomalies import DRIFT, drift_of, warn_of_drift, with_threshold
-from recurra.serving.anomalies.neighbours import USUAL, Neighbours
+from recurra.serving.anomalies.neighbours import USUAL, Neighbours, compared_lengths
 
 LIGHT = partial(recurra.load_model, runtime="light")
 
@@ -53,7 +53,7 @@ def test_a_bare_call_finds_what_is_like_nothing_normal(fitted):
 
 def test_what_is_decided_is_said_and_by_hand_repeats_the_bits(fitted):
     assert fitted.recipe_.startswith(
-        "Recipe: the distance to the nearest of 801 normal windows of 25, 50, 100 steps has"
+        "Recipe: the distance to the nearest of 851 normal windows of 10, 25, 50 steps has"
     )
     assert fitted.neighbours == "auto"
     assert fitted.model_.manifest["params"]["neighbours"] is True
@@ -110,7 +110,7 @@ def test_a_file_whose_windows_make_no_sense_is_refused(fitted, tmp_path):
     fitted.save(tmp_path / "d.recurra")
     manifest, arrays = store.load(tmp_path / "d.recurra")
     odd = {
-        "windows": arrays["neighbours.windows"][:, :, :50],
+        "windows": arrays["neighbours.windows"][:, :, :20],
         "lengths": arrays["neighbours.lengths"][::-1].copy(),
         "usual": -arrays["neighbours.usual"],
     }
@@ -125,7 +125,7 @@ def test_a_file_whose_windows_make_no_sense_is_refused(fitted, tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_distances_are_those_of_every_window_to_every_kept_one(channels):
     normal = [beats(400, seed=1, channels=channels), beats(130, seed=2, channels=channels)]
-    found, left_out = Neighbours.fit(normal, seed=0)
+    found, left_out = Neighbours.fit(normal, lengths=compared_lengths(normal), seed=0)
     values = odd_beats(channels)[0][:200].astype(np.float32)
     expected = []
     for n, length in enumerate(found.lengths):

@@ -45,7 +45,7 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     """Recurrent network that scores every time step, trained on normal sequences only.
 
     Where no option of network, training or method is given, the distance of windows to the nearest normal ones counts
-    beside it, see ``neighbours``.
+    beside it, see ``neighbours``; of recordings that grow or wander not the values are looked at, see ``view``.
 
     Attributes
     ----------
@@ -213,14 +213,14 @@ class AnomalyDetector(OutlierMixin, AnomalyDetectorOptions, Estimator):
     def _in_words(self) -> str:
         """Return the network in one sentence."""
         manifest, network = self.model_.manifest, self.model_.manifest["network"]
-        neighbours = self.model_.neighbours
+        neighbours, view = self.model_.neighbours, self.model_.blocks.view
         beside = (
             "" if neighbours is None else f", beside distances to {len(neighbours.windows)} normal windows"
         )
         return (
             f"{manifest['method']}: {network['cell'].upper()} of {counted(network['hidden_size'], 'unit')}, "
             f"{'both directions' if network['bidirectional'] else 'one direction'}, "
-            f"blocks of {counted(self.model_.blocks.size, 'step')}{beside}"
+            f"blocks of {counted(self.model_.blocks.size, 'step')}{'' if view == 'values' else f' of {view}'}{beside}"
         )
 
     @classmethod

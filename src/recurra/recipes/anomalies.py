@@ -7,41 +7,64 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import RecurraWarning
+from recurra.errors import RecurraWarning, UsageError
+from recurra.features.windows.views import BEFORE
 from recurra.options import Anomalies, AnomalyDetectorOptions, Recurrence, Training, options_of
 from recurra.ragged import Ragged
 from recurra.recipes.recipe import left_to_data
-from recurra.serving.anomalies.neighbours import USUAL, Neighbours, check_long_enough
+from recurra.recipes.views import LEAST_QUANTILE, above_the_usual, chosen_view, higher_later
+from recurra.serving.anomalies.neighbours import USUAL, Neighbours, check_long_enough, compared_lengths
 from recurra.serving.models.anomaly_model import AnomalyModel, errors, highest_around, mean_around
 from recurra.serving.prediction import network_outputs
 
-# Options that say what is done with scores; given by hand they leave the rest to the data.
-OF_THRESHOLD = {"contamination", "quantile", "reach", "neighbours"}
+# Options that say what is looked at and what is done with scores; given by hand they leave the rest to the data.
+OF_SCORES = {"contamination", "quantile", "reach", "neighbours", "view"}
 # Of the distances to normal windows in the score.
 SHARE = 0.9
-# Of the training scores, for the threshold. Made on internal bleeding, an ECG, a heart and demand with planted faults (F1 of
-# steps 0.32 by the quantile 0.999 alone, 0.51 by these), then tried on ten other recordings with planted faults: 0.21, 0.31.
-QUANTILE, DEVIATIONS, LEAST_QUANTILE = 0.999, 6.0, 0.95
+# Why it is not values that are looked at.
+REASONS = {
+    "deviations": f"How far each value is from the median of the {BEFORE} before it is looked at and not the value",
+    "differences": "Steps from one value to the next are looked at and not values",
+}
+BY_VALUES = ", by which later parts of the training data look unlike earlier ones."
 # A recording drifts where this share of its last third was never reached before. Of 87 normal series, the 28 that drift so
 # had 44 % of the steps after them called anomalous, the others 12 %. A few steps do so by chance.
 DRIFT, LEAST_STEPS = 0.2, 75
 
 
 def decided(
-    options: AnomalyDetectorOptions, sequences: list[np.ndarray], fitted: AnomalyModel | None, who: str
+    options: AnomalyDetectorOptions,
+    sequences: list[np.ndarray],
+    fitted: AnomalyModel | None,
+    *,
+    who: str,
+    seed: int,
 ) -> dict[str, Any]:
-    """Return whether normal windows count beside the network, where that is left to the data.
+    """Return whether normal windows count beside the network, and the view, where these are left to the data.
 
     A ``fitted`` detector that goes on is what it was.
     """
-    if options.neighbours is True:
+    out: dict[str, Any] = {}
+    neighbours = options.neighbours
+    if neighbours is True:
         check_long_enough(sequences, who)
-    if options.neighbours != "auto":
-        return {}
-    if fitted is not None:
-        return {"neighbours": fitted.neighbours is not None}
-    names = {name for group in (Training, Recurrence, Anomalies) for name in options_of(group)} - OF_THRESHOLD
-    return {"neighbours": len(left_to_data(options, names)) == len(names)}
+    elif neighbours == "auto" and fitted is not None:
+        out["neighbours"] = neighbours = fitted.neighbours is not None
+    elif neighbours == "auto":
+        names = {
+            name for group in (Training, Recurrence, Anomalies) for name in options_of(group)
+        } - OF_SCORES
+        out["neighbours"] = neighbours = len(left_to_data(options, names)) == len(names)
+    if fitted is not None and options.view not in ("auto", fitted.blocks.view):
+        raise UsageError(
+            f"{who}: view must be what the fitted detector looks at, {fitted.blocks.view!r}, to go on with resume=True; got "
+            f"{options.view!r}. Leave view out, or call fit without resume."
+        )
+    if options.view == "auto":
+        out["view"] = "values" if fitted is None else fitted.blocks.view
+        if fitted is None and neighbours:
+            out["view"] = chosen_view(sequences, seed=seed)
+    return out
 
 
 def warn_of_drift(sequences: Sequence[np.ndarray], who: str) -> None:
@@ -58,8 +81,8 @@ def warn_of_drift(sequences: Sequence[np.ndarray], who: str) -> None:
     which = "X drifts" if len(shares) == 1 else f"X drifts in channel {channel}"
     warnings.warn(
         f"{who}: {which}: {shares[channel]:.0%} of the last third of its steps lie beyond all that came before, so that "
-        "what comes next may be called anomalous for its level alone. Learn from a longer recording, or give differences "
-        "from step to step, here and later.",
+        "what comes next may be called anomalous for its level alone. Learn from a longer recording, or give "
+        "view='deviations' or view='differences'.",
         RecurraWarning,
         stacklevel=5,
     )
@@ -95,7 +118,8 @@ def beside_neighbours(
     The network's scores are brought to the scale of the distances. One that goes on gets its windows anew, of the
     sequences it goes on with. ``told``: whether the model says why.
     """
-    found = Neighbours.fit([alone.blocks.scaled(sequence) for sequence in sequences], seed=seed)
+    scaled = [alone.blocks.scaled(sequence) for sequence in sequences]
+    found = Neighbours.fit(scaled, lengths=compared_lengths(sequences), seed=seed)
     if found is None:
         return alone, scores
     neighbours, distances = found
@@ -107,38 +131,32 @@ def beside_neighbours(
             f"Recipe: the distance to the nearest of {len(neighbours.windows)} normal windows of "
             f"{', '.join(map(str, neighbours.lengths.tolist()))} steps has {100 * SHARE:.0f} % of the say, the network "
             "the rest, as no option of network, training or method was given."
-        )
+        ) + (f" {REASONS[alone.blocks.view]}{BY_VALUES}" if alone.blocks.view in REASONS else "")
         manifest["training"] = {**manifest["training"], "recipe": sentence}
     model = replace(alone, manifest=manifest, neighbours=neighbours)
     return model, [model.mixed(own, far) for own, far in zip(scores, distances, strict=True)]
 
 
 def with_threshold(
-    model: AnomalyModel, scores: list[np.ndarray], options: AnomalyDetectorOptions
+    model: AnomalyModel,
+    scores: list[np.ndarray],
+    options: AnomalyDetectorOptions,
+    *,
+    sequences: Sequence[np.ndarray] = (),
+    seed: int = 0,
 ) -> AnomalyModel:
-    """Return the detector with a threshold from the scores of the training steps, before their reach."""
+    """Return the detector with a threshold from the scores of the training steps, before their reach.
+
+    Where distances to normal windows count it is not below what of 20 later steps one is usually above.
+    """
     reached = np.concatenate([highest_around(own, int(options.reach)) for own in scores])
     if options.contamination is not None:
         threshold = np.quantile(reached, 1 - options.contamination)
     elif options.quantile == "auto":
-        threshold = _above_the_usual(reached)
+        threshold = above_the_usual(reached)
+        if model.neighbours is not None and len(sequences):
+            higher = higher_later(sequences, model.blocks.view, seed=seed)
+            threshold = max(threshold, float(np.quantile(reached, LEAST_QUANTILE)) * higher)
     else:
         threshold = np.quantile(reached, float(options.quantile))
     return replace(model, manifest={**model.manifest, "threshold": float(threshold)})
-
-
-def _above_the_usual(scores: np.ndarray) -> float:
-    """Return a threshold that some unusual stretches of the training part do not lift over everything else.
-
-    A quantile near 1 of scores is decided by these stretches alone: an artefact in a recording taken as normal hid every
-    fault in another part of it. Median and median absolute deviation hardly know of them [1]_.
-
-    References
-    ----------
-    .. [1] C. Leys et al., "Detecting outliers: Do not use standard deviation around the mean, use absolute deviation around
-       the median", Journal of Experimental Social Psychology 49(4), 2013.
-    """
-    low, high = np.quantile(scores, (LEAST_QUANTILE, QUANTILE))
-    median = np.median(scores)
-    deviation = 1.4826 * np.median(np.abs(scores - median))  # that of normal numbers
-    return float(max(min(high, median + DEVIATIONS * deviation), low))

@@ -6,5 +6,6 @@
 - `sliding`: `Windows`, a signal is cut into overlapping windows, and each becomes a row of numbers, by itself
 - `spectral`: What the spectrum of a window says: log power, power in bands, mel bands, cepstrum, mean frequency, entropy
 - `statistics`: What the samples of a window say without a spectrum: statistics, motion in the frame of gravity
+- `views`: What a detector looks at: values as they are, or what is left of them where a recording grows or wanders
 - `window_features`: The registry of features computed from windows: `statistics`, `spectral`, ... by name
 """

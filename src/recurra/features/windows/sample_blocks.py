@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurra.features.windows.views import VIEWS
+
 # Roughness below this share of the channel's usual one is written as this: a held value has none at all.
 LEAST_ROUGHNESS = 1e-3
 
@@ -20,23 +22,28 @@ class Blocks:
         Of each channel.
     rough : tuple of float
         Usual absolute difference between neighbouring scaled samples of each channel, above 0.
+    view : str
+        What is scaled: a name of `recurra.features.windows.views`.
     """
 
     size: int
     center: tuple[float, ...]
     spread: tuple[float, ...]
     rough: tuple[float, ...]
+    view: str = "values"
 
     @classmethod
-    def fit(cls, sequences: list[np.ndarray], *, size: int) -> "Blocks":
+    def fit(cls, sequences: list[np.ndarray], *, size: int, view: str = "values") -> "Blocks":
         """Learn scale and roughness of every channel from sequences of shape (time, channels)."""
+        sequences = [VIEWS[view](sequence) for sequence in sequences]
         joined = np.concatenate(sequences)
         center, spread = joined.mean(axis=0), joined.std(axis=0)
         spread = np.where(spread > 1e-7 * np.abs(center), spread, 1.0)
         steps = [np.abs(np.diff(s, axis=0)) / spread for s in sequences if len(s) > 1]
         rough = np.concatenate(steps).mean(axis=0) if steps else np.ones(len(center))
         rough = np.where(rough > 0, rough, 1.0)
-        return cls(size, *(tuple(float(v) for v in part) for part in (center, spread, rough)))
+        center, spread, rough = (tuple(float(v) for v in part) for part in (center, spread, rough))
+        return cls(size, center, spread, rough, view)
 
     @property
     def n_channels(self) -> int:
@@ -49,8 +56,8 @@ class Blocks:
         return self.n_channels * (self.size + 1)
 
     def scaled(self, sequence: np.ndarray) -> np.ndarray:
-        """Return samples of mean 0 and deviation 1: float64 of shape (time, channels)."""
-        return (sequence - np.array(self.center)) / np.array(self.spread)
+        """Return what the view shows of samples, of mean 0 and deviation 1: float64 of shape (time, channels)."""
+        return (VIEWS[self.view](sequence) - np.array(self.center)) / np.array(self.spread)
 
     def cut(self, scaled: np.ndarray) -> np.ndarray:
         """Return blocks of shape (blocks, size, channels); the last is filled with its last sample."""

@@ -36,14 +36,16 @@ class AnomalyTask(Task):
         check_same_channels(sequences, names=names)
         check_finite(sequences, names=names, advice=NO_NAN)
         check_not_tiny(sequences, "X")
-        anomalies.warn_of_drift(sequences, start.who)
         order = np.argsort(np.array(content_keys(sequences)), kind="stable")
         sequences = [sequences[i] for i in order.tolist()]
         return TrainingData(sequences, sequences)
 
     def decide(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> dict[str, Any]:
-        """Return whether normal windows count beside the network, where no one said."""
-        return anomalies.decided(options, data.given, start.fitted, start.who)
+        """Return whether normal windows count beside the network, and what is looked at, where no one said."""
+        found = anomalies.decided(options, data.given, start.fitted, who=start.who, seed=start.seed)
+        if found.get("view") == "values":
+            anomalies.warn_of_drift(data.given, start.who)
+        return found
 
     def prepare(self, options: AnomalyDetectorOptions, data: TrainingData, start: Start) -> Prepared:
         """Draw windows, and describe network and model."""
@@ -51,7 +53,8 @@ class AnomalyTask(Task):
         from recurra.training import losses
 
         sequences, fitted = data.given, start.fitted
-        blocks = Blocks.fit(sequences, size=int(options.block)) if fitted is None else fitted.blocks
+        view, size = options.view, int(options.block)
+        blocks = Blocks.fit(sequences, size=size, view=view) if fitted is None else fitted.blocks
         planted = options.method == "planted"
         config = NetworkConfig(
             cell=options.cell,
@@ -91,7 +94,7 @@ class AnomalyTask(Task):
                 alone, scores = anomalies.beside_neighbours(
                     alone, scores, sequences, seed=start.seed, told="neighbours" in start.decided
                 )
-            return anomalies.with_threshold(alone, scores, options)
+            return anomalies.with_threshold(alone, scores, options, sequences=sequences, seed=start.seed)
 
         return Prepared(
             examples=examples,
@@ -117,6 +120,7 @@ def _windows(
     count = options.windows or max(1, round(OVERLAP * steps.sum() / window))
     longest = options.longest or max(1, window // 3)
     inputs, targets = [], []
+    spread = np.array((blocks if blocks.view == "values" else Blocks.fit(sequences, size=1)).spread)
     for index in rng.choice(len(sequences), size=count, p=steps / steps.sum()):
         sequence = sequences[int(index)]
         at = int(rng.integers(0, max(len(sequence) - window, 0) + 1))
@@ -128,9 +132,7 @@ def _windows(
             inputs.append(rows[:-1])
             targets.append(goal[1:].reshape(len(rows) - 1, -1).astype(np.float32))
             continue
-        faulty = plant(
-            clean, rng, count=int(rng.integers(0, 6)), longest=longest, spread=np.array(blocks.spread)
-        )
+        faulty = plant(clean, rng, count=int(rng.integers(0, 6)), longest=longest, spread=spread)
         inputs.append(blocks.rows(faulty.values))
         if options.method == "planted":
             share = blocks.cut(faulty.changed[:, None].astype(np.float64)).mean(axis=1)[:, 0]

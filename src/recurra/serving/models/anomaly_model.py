@@ -95,6 +95,8 @@ class AnomalyModel:
             "task": TASK,
             "blocks": asdict(self.blocks),
         }
+        if self.blocks.view == "values":  # as earlier versions wrote, which read such a file
+            del manifest["blocks"]["view"]
         arrays = {f"network.{name}": array for name, array in self.weights.items()}
         if self.neighbours is not None:
             arrays |= {f"neighbours.{name}": array for name, array in self.neighbours.to_arrays().items()}
@@ -119,9 +121,8 @@ class AnomalyModel:
         try:
             known: AnomalyFile = check({**manifest, "task": TASK})
             part = known.blocks
-            blocks = Blocks(
-                part.size, *(tuple(map(float, p)) for p in (part.center, part.spread, part.rough))
-            )
+            center, spread, rough = (tuple(map(float, p)) for p in (part.center, part.spread, part.rough))
+            blocks = Blocks(part.size, center, spread, rough, part.view)
             own, beside = (
                 {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
                 for part in ("network.", "neighbours.")

@@ -484,6 +484,7 @@ class BlocksPart(Part):
     center: Annotated[tuple[float, ...], Length(1)]
     spread: Annotated[tuple[Rate, ...], Length(1)]
     rough: Annotated[tuple[Rate, ...], Length(1)]
+    view: Literal["values", "deviations", "differences"] = "values"
 
 
 class NeighboursPart(Part):

@@ -22,12 +22,16 @@ def part(model: AnomalyModel, opset: int) -> Part:
     Raises
     ------
     UsageError
-        If distances to normal windows count beside the network.
+        If distances to normal windows count beside the network, or it does not look at values.
     """
     if model.neighbours is not None:
         raise UsageError(
             "export: the distances to normal windows that this detector keeps beside its network have no graph; train with "
             "neighbours=False to export it."
+        )
+    if model.blocks.view != "values":
+        raise UsageError(
+            f"export: what this detector looks at, {model.blocks.view}, has no graph; train with view='values' to export it."
         )
     manifest = model.manifest
     facts = {
