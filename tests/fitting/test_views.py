@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -70,8 +71,6 @@ def test_the_error_left_out_is_that_of_maps_without_the_item():
     rng = np.random.default_rng(2)
     codes, weights = rng.integers(0, 3, 30), rng.uniform(0.5, 2, 30)
     scores, numbers = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
-    from sklearn.metrics import log_loss, mean_squared_error
-
     shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     found = closed_form.error_left_out(scores, scores, codes, weights)
     np.testing.assert_allclose(found, log_loss(codes, shares, sample_weight=weights, labels=[0, 1, 2]))
@@ -99,8 +98,8 @@ def test_marked_gaps_are_crossed_and_their_share_is_told():
     assert found.beside_shapelets.tolist() == list(range(first, first + 11))
 
 
-def test_with_three_values_of_ten_lost_it_is_not_behind_logistic_regression_on_straight_lines():
-    """Bare calls of before 2026-12 read the value before a gap as if it were there: 0.78."""
+def test_with_four_values_of_ten_lost_it_is_not_behind_logistic_regression_on_straight_lines():
+    """Before there were straight lines, the linear part read the value before a gap as if it were there."""
     rng = np.random.default_rng(4)
 
     def drawn(count):
