@@ -100,7 +100,8 @@ def figures(name: str, data: Path, seed: int) -> dict[str, dict[str, float]]:
     classes, codes = np.unique(y, return_inverse=True)
     chain = Chain.fit(X, scaling="zscore", missing="raise", complete=True)
     rows, judged = chain.transform_all(X), chain.transform_all(Z)
-    summary = Summary.fit(rows, random_state=seed + APART, classes=codes)
+    summary = Summary.fit(rows, random_state=seed + APART)
+    summary = summary.with_shapelets(rows, random_state=seed + APART, classes=codes)
     own, theirs = (np.stack([summary.transform(x) for x in part]) for part in (rows, judged))
     targets, weights, emphasis = 2.0 * np.eye(len(classes))[codes] - 1, np.ones(len(X)), summary.emphasis()
 

@@ -20,7 +20,7 @@ from recurra.serving.models.fitted_model import FittedModel, classes_to_manifest
 from recurra.serving.models.wide import Wide
 from recurra.serving.prediction import expected_shapes
 from recurra.serving.streams.ensemble import joined, outputs_of
-from recurra.serving.summaries import Summary
+from recurra.serving.summaries import Summary, View
 
 CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 KINDS = (
@@ -156,11 +156,12 @@ def with_summary(rng, model):
     width, beside = model.features.input_size, model.static_size
     drawn = [rng.normal(size=(n, width + beside)).astype(np.float32) for n in lengths]
     classes = rng.integers(0, 3, 12) if rng.random() < 0.5 else None
-    summary = Summary.fit(
-        drawn, random_state=int(rng.integers(100)), static_size=beside, classes=classes, many=True
-    )
-    if rng.random() < 0.2:  # as regressors once were
-        summary = dataclasses.replace(summary, shapelets=None)
+    marked = isinstance(model.features.steps[-1], MissingMask) and rng.random() < 0.7
+    view = View(marked, int(rng.integers(9, 40)) if rng.random() < 0.5 else None)
+    words = {"random_state": int(rng.integers(100)), "many": True}
+    summary = Summary.fit(drawn, static_size=beside, view=view, **words)
+    if rng.random() < 0.8:  # regressors once had none
+        summary = summary.with_shapelets(drawn, classes=classes, **words)
     return dataclasses.replace(model, wide=linear_part(rng, model, summary))
 
 

@@ -230,9 +230,9 @@ class Wide(Options):
     """A linear answer beside that of the network."""
 
     wide: bool | str = option("auto", "Whether a linear map of the whole sequence answers beside the network: of random "
-        "dilated kernels and shapelets over numbers; of words and runs of letters over text. Auto: yes, "
-        "with a bidirectional network and pooling over all steps, where no option of network or training is given. Such a "
-        "model does not stream.",
+        "dilated kernels and shapelets over numbers, which are stretched to one length where that leaves less error in "
+        "training; of words and runs of letters over text. Auto: yes, with a bidirectional network and pooling over all "
+        "steps, where no option of network or training is given. Such a model does not stream.",
         auto=True, type_doc='bool or "auto"')
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -289,7 +289,8 @@ class Signals(Scaling):
     tbptt: int | None = option(None, "Rows after which backpropagation is cut in training, while the state goes on; None "
         "reaches back to the beginning.", low=1)
     missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value, before the "
-        "first with its mean: marked in a mask channel, or just filled, as ``features`` need it.",
+        "first with its mean: marked in a mask channel, or just filled, as ``features`` need it. A linear part beside the "
+        "network reads straight lines over marked gaps.",
         choices=("error", "mask", "fill"))
 
 @dataclass(kw_only=True, eq=False, repr=False)

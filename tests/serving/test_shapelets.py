@@ -1,7 +1,6 @@
 """Shapelets of a model: how they are drawn, what a vector of them says, what a file of them may hold."""
 
 import tracemalloc
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,9 +163,9 @@ def test_a_file_that_makes_no_sense_is_refused(change):
 @pytest.mark.parametrize("static_size", [0, 2])
 def test_a_summary_with_shapelets_begins_as_one_without(static_size):
     data = recordings(9, 3 + static_size)
-    words = {"random_state": 4, "static_size": static_size, "many": True}
-    more = Summary.fit(data, classes=np.arange(9) % 3, **words)
-    plain = replace(more, shapelets=None)
+    words = {"random_state": 4, "many": True}
+    plain = Summary.fit(data, static_size=static_size, **words)
+    more = plain.with_shapelets(data, classes=np.arange(9) % 3, **words)
     assert plain.size == plain.without_shapelets == more.without_shapelets < more.size == len(more.emphasis())
     np.testing.assert_array_equal(more.emphasis()[: plain.size], plain.emphasis())
     assert (more.emphasis()[plain.size :] == 1).all()

@@ -3,17 +3,18 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.errors import RecurraWarning
+from recurra.features.rows.missing import MissingMask
 from recurra.features.texts.ngrams import NGrams
 from recurra.recipes.recipe import MANY, STRENGTH_OF_SINGLE_WORDS, share_of
 from recurra.serving.models.wide import SUREST
 from recurra.serving.models.wide import Wide as WidePart
-from recurra.serving.summaries import Summary
+from recurra.serving.summaries import LEAST_LENGTH, Summary, View
 
 if TYPE_CHECKING:
     from recurra.inputs.sequences import Given
@@ -40,6 +41,9 @@ SHARE_OF_SHAPELETS = np.float32(0.5)
 # What shapelets are worth beside kernels where numbers are told, by one map of both. On fourteen problems one map had less
 # error than the mean of two.
 EMPHASIS_OF_SHAPELETS = np.float32(0.5)
+# Where the long sequences, those behind nine of ten, have more steps than the short ones times this, all are also tried
+# stretched to the middle length.
+SHORT, SEVERAL_LENGTHS = 0.1, 1.1
 # How far beyond the numbers it learned from a linear part may answer, as a share of their range. Without a limit spectra on
 # another base line than all that it had learned from were told numbers with seventeen times the error of the mean.
 BEYOND = 0.25
@@ -67,36 +71,82 @@ def fit_wide(
     """
     if not model.features.reads_numbers:
         return _of_texts(given, target, weights)
-    from recurra.training.closed_form import best_temperature, ridge
-
-    share = share_of(len(given.sequences), texts=False, single=False)
     prepared = model.prepare(given)
-    classes = np.asarray(given.y) if target.task == "classification" else None
-    summary = Summary.fit(
-        prepared,
-        random_state=seed + APART,
-        static_size=model.static_size,
-        classes=classes,
-        many=len(prepared) > MANY,
-    )
-    features = np.stack([summary.transform(rows) for rows in prepared])
-    if classes is None:
-        numbers = np.asarray(target.scaled(given.y), np.float64).reshape(len(prepared), -1)
-        emphasis = summary.emphasis()
-        emphasis[summary.without_shapelets :] *= EMPHASIS_OF_SHAPELETS
-        found = ridge(features, numbers, weights, emphasis=emphasis)
+    lesson = _Lesson.of(given, target, weights)
+    words: dict[str, Any] = {"random_state": seed + APART, "many": len(prepared) > MANY}
+    views = views_of(model, [len(rows) for rows in prepared])
+    best: tuple[float, Summary, np.ndarray] | None = None
+    for view in views:
+        summary = Summary.fit(prepared, static_size=model.static_size, view=view, **words)
+        features = np.stack([summary.without_nearness(rows) for rows in prepared])
+        error = lesson.error(features, summary.emphasis()) if len(views) > 1 else 0.0
+        if best is None or error < best[0]:
+            best = error, summary, features
+    assert best is not None
+    _, summary, kernels = best
+    summary = summary.with_shapelets(prepared, classes=lesson.classes, **words)
+    features = np.hstack([kernels, np.stack([summary.nearness(rows) for rows in prepared])])
+    emphasis, own = summary.emphasis(), summary.without_shapelets
+    share = share_of(len(prepared), texts=False, single=False)
+    if lesson.classes is None:
+        emphasis[own:] *= EMPHASIS_OF_SHAPELETS
+        both = lesson.learned(features, emphasis)
         if getattr(target, "quantiles", ()):
             _tell_shared(given.sequences)
-        return _of_numbers(summary, found, numbers, weights, target, share)
-    targets = 2.0 * np.eye(target.output_size)[classes] - 1
-    emphasis, own = summary.emphasis(), summary.without_shapelets
-
-    def learned(places: np.ndarray) -> "LinearMap":
-        found = ridge(features[:, places], targets, weights, counts=given.weights, emphasis=emphasis[places])
-        return found.warmed(max(best_temperature(found.left_out, classes, weights), LEAST_TEMPERATURE))
-
+        return _of_numbers(summary, both, lesson.targets, weights, target, share)
     nearest = np.r_[summary.beside_shapelets, own : summary.size]
-    return WidePart(summary, *_mixed(learned(np.arange(own)), learned(nearest), nearest, summary.size), share)
+    first = lesson.learned(kernels, emphasis[:own])
+    second = lesson.learned(features[:, nearest], emphasis[nearest])
+    return WidePart(summary, *_mixed(first, second, nearest, summary.size), share)
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a linear map of sequences is to answer: targets (items, outputs), of numbers or as 1 and -1 for each class."""
+
+    targets: np.ndarray
+    classes: np.ndarray | None
+    weights: np.ndarray
+    counts: np.ndarray | None
+
+    @classmethod
+    def of(cls, given: "Given", target: "Target", weights: np.ndarray) -> "_Lesson":
+        if target.task == "classification":
+            classes = np.asarray(given.y)
+            return cls(2.0 * np.eye(target.output_size)[classes] - 1, classes, weights, given.weights)
+        numbers = np.asarray(target.scaled(given.y), np.float64)
+        return cls(numbers.reshape(len(numbers), -1), None, weights, None)
+
+    def learned(self, features: np.ndarray, emphasis: np.ndarray) -> "LinearMap":
+        """Return the linear map of these features; of classes its scores have the best temperature."""
+        from recurra.training.closed_form import best_temperature, ridge
+
+        found = ridge(features, self.targets, self.weights, counts=self.counts, emphasis=emphasis)
+        if self.classes is None:
+            return found
+        best = best_temperature(found.left_out, self.classes, self.weights)
+        return found.warmed(max(best, LEAST_TEMPERATURE))
+
+    def error(self, features: np.ndarray, emphasis: np.ndarray) -> float:
+        """Return the error of a linear map of these features on items left out."""
+        from recurra.training.closed_form import error_left_out
+
+        return error_left_out(
+            self.learned(features, emphasis).left_out, self.targets, self.classes, self.weights
+        )
+
+
+def views_of(model: "FittedModel", lengths: Sequence[int]) -> list[View]:
+    """Return how the sequences may be read, of which the one with the least error left out is taken.
+
+    Lengths that differ may say something, or be the rate of a clock alone.
+    """
+    marked = bool(model.features.steps) and isinstance(model.features.steps[-1], MissingMask)
+    found = [View(marked)]
+    short, middle, long = np.quantile(lengths, (SHORT, 0.5, 1 - SHORT))
+    if long > SEVERAL_LENGTHS * short:
+        found.append(View(marked, max(int(middle), LEAST_LENGTH)))
+    return found
 
 
 def _mixed(

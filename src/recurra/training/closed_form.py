@@ -116,6 +116,23 @@ def best_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray)
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 
+def error_left_out(
+    left_out: np.ndarray, targets: np.ndarray, codes: np.ndarray | None, weights: np.ndarray
+) -> float:
+    """Return the mean error of what items were given by maps that never saw them.
+
+    Parameters
+    ----------
+    left_out, targets : array of shape (items, outputs)
+    codes : int array of shape (items,), or None
+        The true classes, where outputs are their scores: the error is the log loss. None: it is the squared one.
+    weights : array of shape (items,)
+    """
+    if codes is None:
+        return float(weights @ np.square(left_out - targets).mean(axis=1) / weights.sum())
+    return float(-(weights @ log_softmax(left_out, axis=1)[np.arange(len(codes)), codes]) / weights.sum())
+
+
 def best_share(
     wide: np.ndarray, deep: np.ndarray, codes: np.ndarray, weights: np.ndarray, shares: np.ndarray
 ) -> float:

@@ -166,6 +166,73 @@ def _filling() -> Any:
     return helper.make_graph(nodes, "fill", [info("last"), info("row")], [info("kept"), info("shown")])
 
 
+def interpolated(graph: Graph, rows: Rows, width: int) -> Rows:
+    """Return the first ``width`` channels on straight lines where as many behind them mark missing values.
+
+    With the bits of `recurra.kernels.fronts.resampling.interpolated`.
+    """
+    assert rows.valid is not None
+    values = graph.slice(rows.values, 2, 0, width)
+    marks = graph.add("Greater", graph.slice(rows.values, 2, width, None), _zero(graph))
+    missing = graph.add("Or", marks, graph.add("Not", rows.valid))
+    time = graph.squeeze(graph.size(values, 1), 0)
+    steps = graph.add("Range", graph.constant(0, np.int64), time, graph.constant(1, np.int64))
+    steps = graph.unsqueeze(graph.cast(steps, np.float32), 0, 2)
+    nothing = graph.constant(np.nan, np.float32)
+    known = [graph.add("Where", missing, nothing, each) for each in (values, steps)]
+    there = graph.transpose(graph.concat(known, 2), 1, 0, 2)
+    none_yet = graph.add("Mul", graph.reduce("ReduceSum", there, 0), nothing)
+    ends = []
+    for backward in (0, 1):
+        _, along = graph.several(
+            "Scan",
+            none_yet,
+            there,
+            count=2,
+            body=_filling(),
+            num_scan_inputs=1,
+            scan_input_directions=[backward],
+            scan_output_directions=[backward],
+        )
+        along = graph.transpose(along, 1, 0, 2)
+        ends.append((graph.slice(along, 2, 0, width), graph.slice(along, 2, width, None)))
+    # A gap that has one end alone is as that end, and one that has none is 0.
+    start, low, end, high = (
+        graph.add("Where", graph.add("IsNaN", ends[side][part]), ends[1 - side][part], ends[side][part])
+        for side in (0, 1)
+        for part in (0, 1)
+    )
+    apart = graph.add("Max", graph.add("Sub", high, low), graph.constant(1, np.float32))
+    share = graph.add("Div", graph.add("Sub", steps, low), apart)
+    found = graph.add("Where", missing, _between(graph, start, end, share), values)
+    return rows.within(graph, graph.add("Where", graph.add("IsNaN", found), _zero(graph), found))
+
+
+def stretched(graph: Graph, rows: Rows, length: int) -> Rows:
+    """Return rows of so many steps each, evenly from the first to the last.
+
+    With the bits of `recurra.kernels.fronts.resampling.stretched`.
+    """
+    assert rows.lengths is not None
+    one, steps = graph.constant(1, np.int64), graph.constant(length - 1, np.int64)
+    last = graph.unsqueeze(graph.add("Sub", graph.add("Max", rows.lengths, one), one), 1)
+    places = graph.add("Mul", graph.constant(np.arange(length)[None], np.int64), last)
+    low = graph.add("Div", places, steps)
+    left = graph.cast(graph.add("Sub", places, graph.add("Mul", low, steps)), np.float32)
+    share = graph.unsqueeze(graph.add("Div", left, graph.cast(steps, np.float32)), 2)
+    start, end = (
+        graph.add("GatherND", rows.values, graph.unsqueeze(at, 2), batch_dims=1)
+        for at in (low, graph.add("Min", graph.add("Add", low, one), last))
+    )
+    lengths = graph.add("Mul", rows.lengths, graph.constant(0, np.int64))
+    lengths = graph.add("Add", lengths, graph.constant(length, np.int64))
+    return with_lengths(graph, _between(graph, start, end, share), lengths)
+
+
+def _between(graph: Graph, start: str, end: str, share: str) -> str:
+    return graph.add("Add", start, graph.add("Mul", share, graph.add("Sub", end, start)))
+
+
 def _windows(graph: Graph, rows: Rows, windows: Windows) -> Rows:
     """Return a row for each window: the samples of one channel after those of another."""
     size, hop = windows.window, windows.hop

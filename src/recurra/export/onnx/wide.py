@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recurra.export.onnx.graph import Graph
-from recurra.export.onnx.rows import Rows, zeroed
+from recurra.export.onnx.rows import Rows, interpolated, stretched, zeroed
 from recurra.export.onnx.shapelets import nearest
 from recurra.kernels.fronts.random_kernels import KERNELS, N_KERNELS, TAPS
 from recurra.serving.models.wide import SUREST, Wide
@@ -48,6 +48,11 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
     """
     summary = wide.features
     assert isinstance(summary, Summary)
+    given, width = rows, len(summary.spread)
+    if summary.view.marked:
+        rows = interpolated(graph, rows, width)
+    if summary.view.length is not None:
+        rows = stretched(graph, rows, summary.view.length)
     parts, columns = [], []
     first = 0
     moved = _changes(graph, rows, summary.spread)
@@ -56,8 +61,10 @@ def scores(graph: Graph, wide: Wide, rows: Rows, static: str | None = None) -> s
         parts += found
         columns += [np.where(places < 0, -1, places + first) for places in own]
         first += kernels.size
-    parts.append(_statistics(graph, rows))
-    size = first + 1 + 4 * len(summary.spread)
+    parts += [_length(graph, given), _statistics(graph, rows)]
+    if summary.view.marked:
+        parts.append(graph.cast(_mean(graph, given, graph.slice(given.values, 2, width, None)), np.float32))
+    size = first + 1 + (5 if summary.view.marked else 4) * width
     columns.append(np.arange(first, size))
     places = np.concatenate(columns)
     order = np.empty(size, np.int64)
@@ -170,20 +177,34 @@ def _responses(graph: Graph, x: str, channels: np.ndarray, dilation: int) -> str
     return graph.add("Sub", graph.add("Mul", three, graph.constant(3, np.float32)), total)
 
 
-def _statistics(graph: Graph, rows: Rows) -> str:
-    """Return logarithm of the length, mean, deviation, smallest and largest of each channel: (batch, 1 + 4 * channels)."""
-    assert rows.valid is not None
+def _steps(graph: Graph, rows: Rows) -> str:
+    """Return how many steps each sequence has, at least one: float64 of shape (batch, 1)."""
     assert rows.lengths is not None
     steps = graph.cast(graph.add("Max", rows.lengths, graph.constant(1, np.int64)), np.float64)
-    steps = graph.unsqueeze(steps, 1)
+    return graph.unsqueeze(steps, 1)
+
+
+def _length(graph: Graph, rows: Rows) -> str:
+    """Return the logarithm of the length of each sequence: (batch, 1)."""
+    return graph.cast(graph.add("Log", _steps(graph, rows)), np.float32)
+
+
+def _mean(graph: Graph, rows: Rows, values: str) -> str:
+    """Return the mean of values that are zero after the end: float64 of shape (batch, channels)."""
+    exact = graph.cast(values, np.float64)
+    return graph.add("Div", graph.reduce("ReduceSum", exact, 1), _steps(graph, rows))
+
+
+def _statistics(graph: Graph, rows: Rows) -> str:
+    """Return mean, deviation, smallest and largest of each channel: (batch, 4 * channels)."""
+    assert rows.valid is not None
     exact = graph.cast(rows.values, np.float64)
-    mean = graph.add("Div", graph.reduce("ReduceSum", exact, 1), steps)
+    mean = _mean(graph, rows, rows.values)
     away = zeroed(graph, graph.add("Sub", exact, graph.unsqueeze(mean, 1)), rows.valid, np.float64)
     squares = graph.reduce("ReduceSum", graph.add("Mul", away, away), 1)
-    deviation = graph.add("Sqrt", graph.add("Div", squares, steps))
+    deviation = graph.add("Sqrt", graph.add("Div", squares, _steps(graph, rows)))
     ends = []
     for operator, end in (("ReduceMin", np.inf), ("ReduceMax", -np.inf)):
         inside = graph.add("Where", rows.valid, rows.values, graph.constant(end, np.float32))
         ends.append(graph.reduce(operator, inside, 1))
-    length = graph.cast(graph.add("Log", steps), np.float32)
-    return graph.concat([length, graph.cast(mean, np.float32), graph.cast(deviation, np.float32), *ends], 1)
+    return graph.concat([graph.cast(mean, np.float32), graph.cast(deviation, np.float32), *ends], 1)

@@ -342,7 +342,7 @@ class VideoFacts(Part):
 class WidePart(Part):
     """A linear answer beside the network's; its arrays are those of `recurra.serving.models.wide`."""
 
-    kind: Literal["ngrams", "summary"]
+    kind: Literal["ngrams", "summary", "resampled summary"]
     share: Share
 
 

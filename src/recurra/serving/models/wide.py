@@ -9,8 +9,10 @@ import numpy as np
 from recurra.errors import StoreError
 from recurra.features.texts.ngrams import NGrams
 from recurra.kernels.heads import pooling
-from recurra.serving.summaries import Summary
+from recurra.serving.summaries import Summary, View
 
+# What a linear map reads. Versions that know of no resampled rows refuse them by this name.
+KINDS = ("ngrams", "summary", "resampled summary")
 # The least probability that a network's answer may give to a class.
 SUREST = np.float32(1e-3)
 
@@ -79,7 +81,7 @@ class Wide:
 
     def to_manifest(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return a JSON-able description and arrays for a model file."""
-        kind = "ngrams" if isinstance(self.features, NGrams) else "summary"
+        kind = "ngrams" if isinstance(self.features, NGrams) else _kind_of(self.features)
         arrays = {f"features.{name}": array for name, array in self.features.to_arrays().items()}
         arrays |= {"weight": self.weight, "bias": self.bias}
         if self.limits is not None:
@@ -105,13 +107,15 @@ class Wide:
         """
         own = {n.removeprefix("features."): a for n, a in arrays.items() if n.startswith("features.")}
         kind, share = description.get("kind"), description.get("share")
-        if kind not in ("ngrams", "summary") or type(share) is not float or not 0 <= share <= 1:
+        if kind not in KINDS or type(share) is not float or not 0 <= share <= 1:
             raise StoreError(
                 "the wide part must be of a known kind, with a share from 0 to 1. Update recurra."
             )
         features = (
             NGrams.from_arrays(own) if kind == "ngrams" else Summary.from_arrays(own, channels, static_size)
         )
+        if isinstance(features, Summary) and kind != _kind_of(features):
+            raise StoreError(f"the wide part says it is of kind {kind!r}, and its arrays say otherwise.")
         weight, bias, limits = (arrays.get(name) for name in ("weight", "bias", "limits"))
         shapes = {"weight": (outputs, features.size), "bias": (outputs,)}
         if limits is not None:
@@ -127,3 +131,7 @@ class Wide:
         if limits is not None and not (limits[0] <= limits[1]).all():
             raise StoreError("the limits of the wide part must have the least answer first.")
         return cls(features, weight, bias, share, limits)
+
+
+def _kind_of(features: Summary) -> str:
+    return "summary" if features.view == View() else "resampled summary"
