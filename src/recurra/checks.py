@@ -8,12 +8,14 @@ import difflib
 import importlib.util
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.errors import DataError, MissingExtraError, UsageError
+from recurra.errors import DataError, MissingExtraError, RecurraWarning, UsageError
 
 if TYPE_CHECKING:
     from recurra.options import Option
@@ -122,6 +124,90 @@ def by_hand(values: Mapping[str, Any], options: "Mapping[str, Option]", names: I
         return bool(list(value) == list(default) if several else value is default or value == default)
 
     return [name for name in names if name in values and not same(values[name], options[name].default)]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Options that act only where another one has certain values.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The options.
+    other : str
+        The option that decides.
+    acts : callable (values of all options) -> bool
+    told : str
+        Where they act, after "act only" in the message.
+    """
+
+    names: tuple[str, ...]
+    other: str
+    acts: Callable[[Mapping[str, Any]], bool]
+    told: str
+
+
+def _network_reads_it(params: Mapping[str, Any]) -> bool:
+    """Return whether a front end acts: a network of the user's gets the windows of one, but not its convolutions."""
+    return params["network"] is None or "convolutions" not in str(params["frontend"])
+
+
+_TRAINED_ALREADY = "with an image network that is trained already"
+_OWN_LAYERS = "without network=, which is as you made it"
+CONDITIONS = (
+    Condition(("quantiles",), "loss", lambda p: p["loss"] == "quantile", "with loss='quantile'"),
+    Condition(("train_vectors", "extra_words"), "vectors", lambda p: p["vectors"] is not None, "with vectors="),
+    Condition(("smooth",), "method", lambda p: p["method"] != "planted", "with method='autoencoder' or 'forecaster'"),
+    Condition(("quantile",), "contamination", lambda p: p["contamination"] is None, "without contamination="),
+    Condition(("frames",), "rate_hz", lambda p: p["rate_hz"] is None, "without rate_hz="),
+    Condition(("scaling",), "backbone", lambda p: p["backbone"] != "small-cnn", _TRAINED_ALREADY),
+    Condition(("frontend",), "network", _network_reads_it, _OWN_LAYERS),
+    Condition(
+        ("bidirectional", "initialization", "pooling", "tbptt", "causal", "input_dropout"),
+        "network", lambda p: p["network"] is None, _OWN_LAYERS,
+    ),
+)  # fmt: skip
+
+
+def idle(params: Mapping[str, Any], options: "Mapping[str, Option]") -> list[tuple[list[str], Condition]]:
+    """Return options that are given and change nothing beside the others, each with what it would need."""
+    asked = [one for one in CONDITIONS if one.other in params]
+    found = [(by_hand(params, options, one.names), one) for one in asked]
+    return [(given, one) for given, one in found if given and not one.acts(params)]
+
+
+def warn_of_idle(who: str, params: Mapping[str, Any], options: "Mapping[str, Option]") -> None:
+    """Warn of options that change nothing, as scikit-learn does: a search may vary what they depend on."""
+    for given, where in idle(params, options):
+        warnings.warn(_in_words(who, params, given, where), RecurraWarning, stacklevel=4)
+
+
+def check_none_idle(
+    who: str, params: Mapping[str, Any], options: "Mapping[str, Option]", searched: Collection[str] = ()
+) -> None:
+    """Raise UsageError at the first option that changes nothing: whoever gives it believes in what it does.
+
+    Parameters
+    ----------
+    searched : collection of str
+        Options of which other values are tried as well, beside which it may act.
+    """
+    for given, where in idle(params, options):
+        if where.other not in searched:
+            raise UsageError(_in_words(who, params, given, where))
+
+
+def without_idle(params: Mapping[str, Any], options: "Mapping[str, Option]") -> dict[str, Any]:
+    """Return the options that act; one that is not given has its default."""
+    whole = {**{name: one.default for name, one in options.items()}, **params}
+    names = {name for given, _ in idle(whole, options) for name in given}
+    return {name: value for name, value in params.items() if name not in names}
+
+
+def _in_words(who: str, params: Mapping[str, Any], given: Sequence[str], where: Condition) -> str:
+    told = ", ".join(f"{name}={params[name]!r}" for name in given)
+    acts, changes, them = ("acts", "changes", "it") if len(given) == 1 else ("act", "change", "them")
+    return f"{who}: {told} {acts} only {where.told} and {changes} nothing here. Leave {them} out."
 
 
 def _check_value(who: str, option: "Option", value: Any) -> None:

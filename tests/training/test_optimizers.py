@@ -73,6 +73,54 @@ def test_adam_agrees_with_torchs_fused_one_through_all_that_may_happen(name, tor
     assert [float(one.state[p]["step"]) for p in ours] == [11, 9, 11]
 
 
+def test_adam_counts_steps_apart_where_torch_goes_on_from_its_state():
+    """After a step with a closure, which torch takes, and in an optimizer of torch's that took over the state."""
+    ours, theirs = parameters(), parameters()
+    one = make_optimizer("adam", ours, learning_rate=0.01, weight_decay=0.1)
+    other = torch.optim.Adam(theirs, lr=0.01, weight_decay=0.1, fused=True)
+    for optimizer, params in ((one, ours), (other, theirs)):
+        steps(optimizer, params, 3)
+        optimizer.step(lambda: torch.tensor(0.0))
+        steps(optimizer, params, 2)
+    assert [float(one.state[p]["step"]) for p in ours] == [6, 6, 6]
+    third = [torch.nn.Parameter(p.detach().clone()) for p in ours]
+    after = torch.optim.Adam(third, lr=0.01, weight_decay=0.1, fused=True)
+    after.load_state_dict(copy.deepcopy(one.state_dict()))
+    steps(after, third, 2)
+    steps(one, ours, 2)
+    steps(other, theirs, 2)
+    for p, q, r in zip(ours, theirs, third, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(r, q, rtol=1e-5, atol=1e-6)
+    assert [float(after.state[p]["step"]) for p in third] == [8, 8, 8]
+    network, copied = copy.deepcopy((torch.nn.ParameterList(ours), one))
+    steps(copied, list(network), 1)
+    assert [float(one.state[p]["step"]) for p in ours] == [8, 8, 8]
+    assert [float(copied.state[p]["step"]) for p in network] == [9, 9, 9]
+
+
+@oracles.needs_native
+def test_two_parameters_over_one_memory_are_changed_one_after_the_other():
+    def trained(threads):
+        first = torch.nn.Parameter(torch.randn(300, 400, generator=torch.Generator().manual_seed(0)))
+        second = torch.nn.Parameter(torch.zeros(0))
+        second.data = first.data[10:]  # a part of it
+        optimizer = make_optimizer("adam", [first, second], learning_rate=0.01, weight_decay=0.1)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            for at in range(20):
+                for index, one in enumerate((first, second)):
+                    generator = torch.Generator().manual_seed(2 * at + index)
+                    one.grad = torch.randn(one.shape, generator=generator)
+                optimizer.step()
+        finally:
+            torch.set_num_threads(before)
+        return first.detach()
+
+    assert torch.equal(trained(1), trained(2))
+
+
 WIDE = """
 import hashlib, torch
 from recurra.training.optimizers import make_optimizer

@@ -1,55 +1,15 @@
 """Checks of the options' values: each by itself, as `recurra.options` says, and those that exclude each other."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recurra.checks import by_hand, check_values, listing
+from recurra.checks import check_values, listing
 from recurra.errors import UsageError
 from recurra.features.registry import parse_features
 from recurra.fitting.frontend import parse_frontend
 from recurra.kernels.cell import CELLS
 from recurra.options import OPTIONS, Option
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Options that act only where another one has certain values.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The options.
-    other : str
-        The option that decides.
-    acts : callable (value of ``other``) -> bool
-    told : str
-        Where they act, after "act" in the message.
-    """
-
-    names: tuple[str, ...]
-    other: str
-    acts: Callable[[Any], bool]
-    told: str
-
-
-# An option that is given and cannot act is refused: whoever gives it believes in what it does.
-CONDITIONS = (
-    Condition(("quantiles",), "loss", lambda loss: loss == "quantile", "with loss='quantile'"),
-    Condition(("train_vectors", "extra_words"), "vectors", lambda v: v is not None, "with vectors="),
-    Condition(("smooth",), "method", lambda m: m != "planted", "with method='autoencoder' or 'forecaster'"),
-    Condition(("quantile",), "contamination", lambda share: share is None, "without contamination="),
-    Condition(("frames",), "rate_hz", lambda rate: rate is None, "without rate_hz="),
-    Condition(("scaling",), "backbone", lambda b: b != "small-cnn", "with an image network that is trained already"),
-    Condition(
-        (
-            "bidirectional", "initialization", "pooling", "frontend", "tbptt", "causal", "crf", "subwords",
-            "input_dropout", "train_vectors",
-        ),
-        "network", lambda network: network is None, "without network=, which is as you made it",
-    ),
-)  # fmt: skip
 
 
 def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS) -> None:
@@ -65,10 +25,10 @@ def check_params(who: str, params: Mapping[str, Any], options: Mapping[str, Opti
         Those of an estimator; by default what any of them takes.
     """
     check_values(who, params, options)
-    check_together(who, params, options)
+    check_together(who, params)
 
 
-def check_together(who: str, params: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS) -> None:
+def check_together(who: str, params: Mapping[str, Any]) -> None:
     """Raise UsageError at values, each in its range, that exclude each other, or are not what they are called with."""
     _check_initialization(who, params)
     _check_signal_options(who, params)
@@ -80,13 +40,10 @@ def check_together(who: str, params: Mapping[str, Any], options: Mapping[str, Op
     if directory is not None and (not isinstance(directory, str | os.PathLike) or not str(directory)):
         raise UsageError(f"{who}: checkpoint_dir must be the path of a folder; got {directory!r}.")
     _check_callbacks(who, params.get("callbacks", ()))
-    for one in CONDITIONS:
-        if one.other in params and not one.acts(params[one.other]):
-            given = by_hand(params, options, one.names)
-            if given:
-                told = ", ".join(f"{name}={params[name]!r}" for name in given)
-                acts, them = ("acts", "it") if len(given) == 1 else ("act", "them")
-                raise UsageError(f"{who}: {told} {acts} only {one.told}. Leave {them} out.")
+    if params.get("network") is not None and params.get("train_vectors"):
+        raise UsageError(
+            f"{who}: train_vectors=True is for this class's own network, which holds them; leave out network=."
+        )
 
 
 def _check_initialization(who: str, params: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import glob
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recurra.array_summaries import Findings
-from recurra.checks import check_choice, listing
+from recurra.checks import check_choice, check_none_idle, listing
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
@@ -121,8 +121,14 @@ def prepare(
     test: Any,
     by: str | None,
     seed: int | None,
+    searched: Collection[str] = (),
 ) -> Prepared:
     """Read options and data into what a new run trains; the arguments are those of `recurra.train`.
+
+    Parameters
+    ----------
+    searched : collection of str
+        Options of which `recurra.tune` will try other values.
 
     Raises
     ------
@@ -153,7 +159,7 @@ def prepare(
     _check_labelled(dataset, task)
     data_options, options = sources.absolute_paths(data_options), sources.absolute_paths(options)
     estimator = estimator_class(task, dataset.kind)(**{**options, SEED: seed})
-    check_params("train", estimator.get_params(deep=False), options_of(type(estimator)))
+    check_none_idle("train", estimator.get_params(deep=False), options_of(type(estimator)), searched)
     named = str(data) if isinstance(data, str | Path) else None
     plan = Plan(named, folder, task, seed, data_options, options, test, by, dataset.kind)
     split = divide(dataset, test=test, by=by, seed=seed, options=data_options)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim import optimizer as hooks
 
@@ -72,26 +73,17 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     first, *others = optimizer.param_groups
     parameters = first["params"]
     states, gradients = [optimizer.state.get(p, {}) for p in parameters], [p.grad for p in parameters]
-    counted = [state for state in states if state]  # torch makes them at the first step
-    counts = {id(state["step"]): state["step"] for state in counted}
     usual = first["fused"] and not first["amsgrad"] and getattr(optimizer, "grad_scale", None) is None
-    ours = usual and not others and len(counted) == len(states) and current() == "native"
-    if (
-        not ours
-        or not _in_rows(parameters, gradients, states)
-        or len({float(c) for c in counts.values()}) > 1
-    ):
-        if len(counts) < len(counted):
-            for state in counted:
-                state["step"] = state["step"].clone()
+    # torch makes the states at the first step
+    ours = usual and not others and all(states) and current() == "native"
+    if not ours or not _in_rows(parameters, gradients, states):
         return False
-    count = next(iter(counts.values()))
-    if len(counts) > 1:
-        for state in states:
-            state["step"] = count
-    # Not count += 1: torch's way to an operation takes longer than the step of a small array.
-    count.numpy()[...] += 1
-    steps, lr, decay = float(count), float(first["lr"]), float(first["weight_decay"])
+    counts = _counts(optimizer, states)
+    if (counts != counts[0]).any():
+        return False
+    # Not by torch: its way to an operation takes longer than the step of a small array.
+    counts += 1
+    steps, lr, decay = float(counts[0]), float(first["lr"]), float(first["weight_decay"])
     (beta1, beta2), decoupled = map(float, first["betas"]), first["decoupled_weight_decay"]
     arrays = [*parameters, *gradients, *[s["exp_avg"] for s in states], *[s["exp_avg_sq"] for s in states]]
     native_module().adam(
@@ -114,6 +106,19 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     # A graph that still needs the weights as they were shall notice.
     torch.autograd.graph.increment_version(parameters)
     return True
+
+
+def _counts(optimizer: torch.optim.Adam, states: list[dict[str, Any]]) -> np.ndarray:
+    """Return how many steps each parameter has taken: one array, whose numbers are what the states hold."""
+    held = [state["step"] for state in states]
+    views, counts = getattr(optimizer, "_step_counts", ([], np.zeros(0)))
+    if len(views) != len(held) or any(one is not other for one, other in zip(views, held, strict=True)):
+        together = torch.stack([one.detach().cpu() for one in held])
+        views, counts = list(together.unbind()), together.numpy()
+        for state, view in zip(states, views, strict=True):
+            state["step"] = view
+        optimizer._step_counts = (views, counts)  # type: ignore[attr-defined]
+    return counts
 
 
 def _in_rows(

@@ -350,7 +350,14 @@ void adam_all(const std::vector<int64_t>& at, const std::vector<int64_t>& sizes,
   int64_t total = 0;
   for (int64_t n : sizes) total += n;
   auto array = [&](size_t kind, size_t j) { return reinterpret_cast<T*>(at[kind * arrays + j]); };
-  run_in_team(total < ADAM_ALONE ? 1 : threads, [&](Team team) {
+  // two parameters over one memory are changed one after the other
+  std::vector<std::pair<int64_t, int64_t>> spans;
+  for (size_t j = 0; j < arrays; ++j)
+    if (sizes[j] > 0) spans.emplace_back(at[j], at[j] + sizes[j] * int64_t(sizeof(T)));
+  std::sort(spans.begin(), spans.end());
+  bool apart = total >= ADAM_ALONE;
+  for (size_t j = 1; j < spans.size(); ++j) apart = apart && spans[j - 1].second <= spans[j].first;
+  run_in_team(apart ? threads : 1, [&](Team team) {
     FlushDenormals flush;
     const int64_t first = total * team.index / team.size, last = total * (team.index + 1) / team.size;
     int64_t begin = 0;

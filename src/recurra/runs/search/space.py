@@ -91,6 +91,11 @@ def space(task: str, kind: str, own: Iterable[str], fixed: Iterable[str]) -> dic
     return dict(sorted((name, where) for name, where in found.items() if len(where.choices) != 1))
 
 
+def named(own: Iterable[str]) -> set[str]:
+    """Return the names of the options that a user's ranges are of."""
+    return {text.partition("=")[0].strip().replace("-", "_") for text in own}
+
+
 def _parsed(text: str, known: Mapping[str, Option]) -> tuple[str, Range]:
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recurra.checks import check_number, counted
+from recurra.checks import check_number, counted, without_idle
 from recurra.errors import DataError, TrainingError, UsageError
 from recurra.options import options_of
 from recurra.recipes.recipe import decided, facts_of_part
@@ -21,7 +21,7 @@ from recurra.runs.plan import Prepared, default_folder, prepare
 from recurra.runs.resume import resume_run
 from recurra.runs.search.choice import choose
 from recurra.runs.search.page import write_page
-from recurra.runs.search.space import Range, space
+from recurra.runs.search.space import Range, named, space
 from recurra.runs.search.study import BEST, CLAIMS, PAGE, SEARCH, Claimed, Study
 from recurra.runs.search.trial import INNER_SHARE, StopEarly, attempted, run_trial
 from recurra.runs.tasks import options_class
@@ -158,7 +158,15 @@ def tune(
         check_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(
-        data, task, folder / BEST, data_options, {**own, "verbose": 0}, test=test, by=by, seed=seed
+        data,
+        task,
+        folder / BEST,
+        data_options,
+        {**own, "verbose": 0},
+        test=test,
+        by=by,
+        seed=seed,
+        searched=named(search),
     )
     if prepared.plan.task == "anomaly" and prepared.dataset.y is None:
         raise DataError(
@@ -250,7 +258,7 @@ class _Work:
         """Train and judge a trial."""
         plan, tried = self.prepared.plan, study.parameters(claimed)
         stop = StopEarly(claimed.trial, self.began + (self.budget or float("inf")))
-        given = {**(base if tried else {}), **self.fixed, **tried}
+        given = self._options(base, tried)
         metrics, why = attempted(
             lambda: run_trial(
                 claimed.folder,
@@ -269,6 +277,11 @@ class _Work:
         shown = why or ("stopped early" if stop.pruned else judged)
         words = ", ".join(f"{name}={_short(one)}" for name, one in tried.items()) or "the defaults"
         self.tell(f"Trial {claimed.number + 1} of {trials}: {shown} with {words}")
+
+    def _options(self, base: Mapping[str, Any], tried: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a trial, without those that change nothing beside what it tries."""
+        given = {**(base if tried else {}), **self.fixed, **tried}
+        return without_idle(given, options_of(type(self.prepared.estimator)))
 
     def _time_for_another(self, study: Study) -> bool:
         """Whether one more trial, as slow as the slowest, and the training of the best after it, end in time."""
@@ -304,7 +317,7 @@ class _Work:
                 open_run(place)
                 return None
             tried = best["parameters"]
-            given = {**(base if tried else {}), **self.fixed, **tried}
+            given = self._options(base, tried)
             plan = replace(self.prepared.plan, options={**given, "verbose": 0})
             estimator = type(self.prepared.estimator)(**{**given, "verbose": 0, "random_state": plan.seed})
             with owned(place):
