@@ -83,7 +83,7 @@ PREPARED
 }
 """
 NUMBER = "        const float one = x[c];"
-GAPS = """        const float one = x[c] != x[c] ? state->filled[c] : x[c]; /* NaN: the last value stands in, then the mean */
+GAPS = """        const float one = x[c] != x[c] ? state->filled[c] : x[c]; /* the last value stands in, else the mean */
         const double known = one != one ? gaps[c] : (double)one;
         state->filled[c] = one;"""
 SCALED = "        row[c] = (float)((ONE - center[c]) / spread[c]);"

@@ -9,8 +9,8 @@ import numpy as np
 from recurra.checks import counted
 from recurra.export.model.beside import Beside, drawn_beside
 from recurra.export.model.boundary import Exported
-from recurra.kernels.heads.pooling import softmax
 from recurra.features.rows.scaling import Scaling
+from recurra.kernels.heads.pooling import softmax
 from recurra.serving.inputs import Inputs
 
 # An exported file further from recurra's answers than this is not handed over.

@@ -30,8 +30,8 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     Inputs are ``x`` (batch, time, channels), ``lengths`` (batch,), and the initial states ``h_0`` and, for the LSTM,
     ``c_0``, which may be left out; where the model reads them also ``static``, see `static_codes`, and ``ngrams`` and
     ``counts``, see `ngrams.scores`. Outputs are the answers and ``h_n`` and ``c_n``. Of several members the states are named
-    ``m0_h_0``, ``m1_h_0``, ... A sequence that holds infinity, or NaN where the model takes no missing values, is answered by
-    NaN, the label -1, and hands NaN on as its state.
+    ``m0_h_0``, ``m1_h_0``, ... A sequence that holds infinity, or NaN where the model takes no missing values, is answered
+    by NaN, the label -1, and hands NaN on as its state.
     """
     graph, model = Graph(opset), exported.inside
     network, features = model.manifest["network"], model.features
@@ -203,7 +203,7 @@ def _step_member(
     prefix: str,
     marks: str,
 ) -> tuple[str, dict[str, tuple[str, tuple[int | str, ...]]], str]:
-    """Return the outputs (batch, outputs) of one network after a row, its state (tensors and shapes), and `_member`'s marks."""
+    """Return the outputs (batch, outputs) of one network after a row, its state (tensors, shapes), and `_member`'s marks."""
     stack = _stack(network, weights, prefix)
     read, remembered = step_front(graph, network, weights, rows, prefix)
     initial = _initial(graph, stack, rows.values, {part: f"{prefix}{part}" for part in stack.states})
