@@ -7,7 +7,7 @@ import numpy as np
 from models import random_model
 from recurra.export.model.agreement import TOLERANCE, difference, expected
 from recurra.features.chain import Chain
-from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.static import StaticColumn, StaticInputs, beside_static
 from recurra.features.texts.ngrams import NGrams
@@ -25,7 +25,7 @@ from recurra.serving.summaries import Summary, View
 CELLS = ("rnn", "rnn_relu", "lstm", "gru", *VARIANTS)
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "text", "images", "generation", "wide", "quantiles",
-    "numbers per step", "chain", "members", "static", "wide static", "n-grams",
+    "numbers per step", "chain", "members", "static", "wide static", "n-grams", "gaps",
 )  # fmt: skip
 
 
@@ -48,6 +48,8 @@ def exportable_model(rng, kind=None, *, causal=None):
         given |= {"task": str(rng.choice(["classification", "regression"]))}
     if kind == "n-grams":
         given["task"] = "classification"
+    if kind == "gaps":
+        given |= {"missing": "error", "scaling": str(rng.choice(["zscore", "robust", "none"]))}
     model = random_model(rng, **given)
     if kind in ("generation", "embedding", "text", "images", "n-grams"):
         model = dataclasses.replace(model, features=Chain([], model.features.n_channels))
@@ -217,6 +219,14 @@ def _per_step(rng, model, causal):
     )
 
 
+def _gaps(rng, model, causal):
+    center = rng.normal(size=model.features.n_channels) * 10.0 ** rng.integers(-2, 6)
+    model = with_network(model, Chain([FilledGaps(center), *model.features.steps], model.features.n_channels))
+    return dataclasses.replace(
+        model, manifest={**model.manifest, "params": {**model.manifest["params"], "missing": "fill"}}
+    )
+
+
 def _chain(rng, model, causal):
     labels = model.manifest["network"]["output_size"]
     target = {**classes_to_manifest(np.array([f"{i}" for i in range(labels)])), "chain": True}
@@ -228,6 +238,7 @@ CHANGES = {
     "convolutions": _convolutions, "patches": _patches, "convolution": _convolution, "embedding": _embedding, "text": _text,
     "images": _images, "generation": _generation, "wide": _wide, "quantiles": _quantiles, "numbers per step": _per_step,
     "chain": _chain, "static": _static, "wide static": _wide_static, "n-grams": _ngrams,
+    "gaps": _gaps,
 }  # fmt: skip
 
 

@@ -150,6 +150,44 @@ def test_clips(cli, tmp_path):
     )
 
 
+RENAMED = {
+    "a letter before": lambda name: f"n{name}",
+    "with zeros": lambda name: name.zfill(9),
+    "other words": lambda name: f"frame {int(name[:-4]) + 7:03}.png",
+    "large letters": str.upper,
+}
+
+
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize("renamed", RENAMED)
+def test_clips_whose_images_were_renamed(renamed, cli, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("av")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        clip = tmp_path / "old" / ("dark", "bright")[i % 2] / str(i)
+        clip.mkdir(parents=True)
+        for frame in range(12):
+            image.fromarray(rng.integers(0, 90, (8, 10, 3), dtype=np.uint8)).save(clip / f"{frame}.png")
+    run = recurra.train(tmp_path / "old", out=tmp_path / "run", backbone="small-cnn", image_size=8, **SMALL)
+    n = run.metrics["n_train"]
+    for clip in sorted((tmp_path / "old").glob("*/*")):
+        new = tmp_path / "new" / clip.parent.name / f"clip {clip.name}"
+        new.mkdir(parents=True)
+        for file in clip.iterdir():
+            shutil.copy(file, new / RENAMED[renamed](file.name))
+    done = judged(cli, run.path, tmp_path / "new")
+    assert done.out.startswith(f"{n} of 12 clips were trained on")
+    assert run.estimator.evaluate(recurra.load(tmp_path / "new")).metrics["n_trained_on"] == n
+    for clip in (tmp_path / "new").glob("*/*"):  # the other way round is another clip
+        names = sorted(file.name for file in clip.iterdir())
+        for name in names:
+            (clip / name).rename(clip / f"_{name}")
+        for name, other in zip(names, names[::-1], strict=True):
+            (clip / f"_{name}").rename(clip / other)
+    assert "trained on" not in judged(cli, run.path, tmp_path / "new").out.split("\n")[0]
+
+
 @pytest.mark.filterwarnings("ignore:Forecaster.evaluate")
 def test_series_and_recordings(cli, tmp_path):
     rng = np.random.default_rng(0)

@@ -68,3 +68,40 @@ def test_scores_refuse_them_too(kind, what):
     fitted = made(**SMALL).fit(data, y)
     with pytest.raises(DataError, match=r"score: sample_weight (must hold numbers|has 1 values)"):
         fitted.score(data, y, sample_weight=NO_NUMBERS[what])
+
+
+OUT_OF_RANGE = {
+    "negative": -np.ones(N),
+    "one negative": np.r_[-0.5, np.ones(N - 1)],
+    "NaN": np.r_[np.nan, np.ones(N - 1)],
+    "infinity": np.r_[np.inf, np.ones(N - 1)],
+    "zeros": np.zeros(N),
+    "too few": np.ones(N - 1),
+    "two columns": np.ones((N, 2)),
+    "beyond what a sum holds": np.r_[1e300, np.ones(N - 1)],
+    "below it": np.full(N, 1e-320),
+}
+
+
+@pytest.mark.parametrize("what", OUT_OF_RANGE)
+@pytest.mark.parametrize("kind", ["classifier", "regressor", "labeler", "texts"])
+def test_a_score_takes_the_weights_that_a_fit_takes(kind, what):
+    made, data, y = KINDS[kind]
+    fitted = made(**SMALL).fit(data, y)
+    said = []
+    for weighed in (made(**SMALL).fit, fitted.score):
+        with pytest.raises(ValueError, match=r"[Ww]eight|samples|sample_weight") as raised:
+            weighed(data, y, sample_weight=OUT_OF_RANGE[what])
+        said.append(str(raised.value).replace(": score", ""))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor", "labeler"])
+def test_weights_of_a_score_count_sequences_several_times(kind):
+    made, data, y = KINDS[kind]
+    fitted, counts = made(**SMALL).fit(data, y), np.arange(N) % 3
+    many = [(x, label) for x, label, count in zip(data, y, counts, strict=True) for _ in range(count)]
+    right = fitted.score([x for x, _ in many], [label for _, label in many])
+    for weights in (counts, counts.tolist(), pd.Series(counts)):
+        assert fitted.score(data, y, sample_weight=weights) == pytest.approx(right, rel=1e-12)
+    assert fitted.score(data, y, sample_weight=3.0) == pytest.approx(fitted.score(data, y), rel=1e-12)

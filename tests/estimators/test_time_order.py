@@ -138,6 +138,47 @@ def test_an_index_of_whole_numbers_that_is_passed_over_is_told(index, says):
     assert np.array_equal(fitted.predict(), plain.predict())
 
 
+# Indexes of what comes after the series or stands beside it.
+LATER = {
+    "goes on": (range(60, 66), None),
+    "from 0 on": (range(6), None),
+    "every second": (range(60, 72, 2), None),
+    "one row": ([75], None),
+    "all alike": ([7] * 6, None),
+    "uneven": ([60, 63, 64, 68, 70, 75], None),
+    "newest first": (range(65, 59, -1), "64 comes after 65. .*sort_index"),
+    "two, newest first": ([61, 60], "60 comes after 61. .*sort_index"),
+    "mixed": ([60, 61, 63, 62, 64, 65], "62 comes after 63. .*sort_index"),
+    "left out": ([60, 61, 63, 64, 65, 66], r"63 comes after 61. .*reindex\(range\(60, 67, 1\)"),
+    "twice": ([60, 61, 61, 62, 63, 64], "has 61 twice. .*duplicated"),
+    "unsigned": (np.array([3, 2, 1], "u1"), "2 comes after 3"),
+}
+
+
+@pytest.mark.parametrize("what", ["update", "known"])
+@pytest.mark.parametrize(("index", "says"), LATER.values(), ids=LATER)
+def test_an_index_that_is_passed_over_later_is_told_too(index, says, what):
+    values, known = np.sin(np.arange(60.0)), np.arange(60.0) % 7
+    known = known if what == "known" else None
+    fitted = recurra.Forecaster(horizon=1, context=4, **QUICK).fit(values, known=known)
+    later = pd.DataFrame({"value": 1.0 + np.arange(len(index))}, index=pd.Index(index))
+
+    def asked(rows):
+        if what == "known":
+            return fitted.predict(known=rows)
+        return fitted.update(rows)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = asked(later)
+    told = [str(one.message) for one in told if issubclass(one.category, RecurraWarning)]
+    assert len(told) == (says is not None), told
+    if says is not None:
+        assert re.search(says, told[0])
+    if what == "known":
+        assert np.array_equal(found, asked(later.to_numpy()))
+
+
 def test_a_date_column_is_the_order_whatever_the_index_counts():
     days = pd.date_range("2024-01-01", periods=60, freq="D")
     table = pd.DataFrame({"day": days, "y": np.sin(np.arange(60.0))}, index=RNG.permutation(60))

@@ -18,7 +18,7 @@ from recurra import store
 from recurra.array_summaries import Findings
 from recurra.batches.rounded_copies import Sketch
 from recurra.errors import StoreError
-from recurra.features.frames.cache import contents
+from recurra.features.frames.cache import ImagesHash, contents
 from recurra.features.static import cells_key
 from recurra.readers.large.mapped import read_ahead
 from recurra.records import Dataset, findings_of
@@ -136,7 +136,8 @@ class TrainedOn:
         first: dict[bytes, Any] = {}
         for value, digest in _with_digests(values, static, findings):
             first.setdefault(digest, value)
-        whole = np.array(sorted(first), dtype="V16")
+        nameless = {_nameless(value, digest) for digest, value in first.items()}
+        whole = np.array(sorted(nameless | set(first)), dtype="V16")
         numbers = [value for value in first.values() if _is_numbers(value)] if stretches else []
         every = _thinning(sum(map(len, numbers)))
         seldom, share = (_SELDOM_OF_SERIES, _SHARE_OF_SERIES) if series else (_SELDOM, _SHARE)
@@ -183,7 +184,10 @@ class TrainedOn:
             both = sum(int((own | more).sum()) for own, more in zip(found, coarse, strict=True))
             exact = sum(int(own.sum()) for own in found)
             return Overlap(both, sum(len(value) for value in values), 0, things, both - exact)
-        whole = [digest in known for _, digest in _with_digests(values, static)]
+        whole = [
+            digest in known or _nameless(value, digest) in known
+            for value, digest in _with_digests(values, static)
+        ]
         part = [
             not there
             and _is_numbers(value)
@@ -284,6 +288,11 @@ def _with_digests(
         if static is not None and static[index] is not None:
             digest = hashlib.blake2b(digest + cells_key(static[index]), digest_size=16).digest()
         yield value, digest
+
+
+def _nameless(value: Any, digest: bytes) -> bytes:
+    """Return the digest of a clip that is told apart by its images and not by their names; of anything else its own."""
+    return _digest(value.nameless) if isinstance(value, ImagesHash) else digest
 
 
 def _digest(value: Any, *, complete: bool = False) -> bytes:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
-from recurra.array_summaries import plain_weights
 from recurra.checks import check_torch
 from recurra.errors import DataError, UsageError
 from recurra.estimators.base import ClassifierMixin, Estimator, RegressorMixin
@@ -20,7 +19,7 @@ from recurra.fitting.fit import fit
 from recurra.fitting.own_network import OwnNetwork
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.inputs.request import Request
-from recurra.inputs.sequences import check_answers
+from recurra.inputs.sequences import check_answers, sequence_weights
 from recurra.inputs.targets import target_from_manifest
 from recurra.insight.evaluating.sequences import evaluate
 from recurra.insight.explanations import sequences as explanations
@@ -227,12 +226,13 @@ class SequenceEstimator(Estimator, SequenceOptions):
             raise DataError(
                 f"{type(self).__name__}: score needs y, one label per sequence, or a Dataset with labels."
             )
-        plain_weights(f"{type(self).__name__}: score", sample_weight)
         predicted = self.predict(X, static=static)
+        if sample_weight is not None:
+            sample_weight = sequence_weights(f"{type(self).__name__}: score", sample_weight, len(predicted))
         check_answers(self, "score", y, predicted, None)
         if self.model_.per_step:
             lengths = [len(own) for own in predicted]
-            sample_weight = None if sample_weight is None else np.repeat(np.asarray(sample_weight), lengths)
+            sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
             y, predicted = np.concatenate([np.asarray(own) for own in y]), np.concatenate(list(predicted))
         return float(metric(y, predicted, sample_weight=sample_weight))
 

@@ -180,7 +180,7 @@ def metadata(exported: Exported) -> dict[str, Any]:
         "quantiles": manifest["target"].get("quantiles"),
         "channel_names": exported.channel_names,
         "sample_rate_hz": manifest.get("sample_rate_hz"),
-        "missing_values": manifest["params"].get("missing") == "mask",
+        "missing_values": exported.takes_missing,
         "fingerprint": exported.model.fingerprint,
         "input": "raw sequences" if exported.outside is None else "rows of features",
     }

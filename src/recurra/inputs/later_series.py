@@ -16,6 +16,7 @@ from recurra.inputs.series import (
     ordered,
     places_of,
     read_series,
+    warn_of_counts,
 )
 from recurra.readers.tables.series import columns_of_frame, is_dated
 from recurra.readers.times.calendar import seconds_of, stamps, written
@@ -205,6 +206,8 @@ def _observed(model: ForecastModel, state: SeriesState, values: Any) -> np.ndarr
     n, trained, index = model.features.n_targets, model.manifest["input"], None
     if is_dated(values):
         rows, own, index = columns_of_frame("Forecaster.update", values)
+        if index is None:
+            warn_of_counts("Forecaster.update: observed", values)
         if trained.get("channel_names") and len(own) > 1:
             rows = rows[:, ordered("Forecaster.update: observed", own, trained["channel_names"])]
     else:

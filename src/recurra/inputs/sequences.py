@@ -340,7 +340,7 @@ def read_training(
                 f"{counted(len(sequences), 'sequence')} in X, {counted(len(values), 'entry', 'entries')} in {word}. Give "
                 "one entry per sequence."
             )
-    weights = _weights(who, request.sample_weight, len(sequences))
+    weights = sequence_weights(who, request.sample_weight, len(sequences))
     static, rows = _read_static(who, request, len(sequences), names, model)
     given = Given(
         sequences=sequences,
@@ -355,8 +355,8 @@ def read_training(
     return given, static
 
 
-def _weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
-    """Return sample weights, checked, as float64 of shape (count,)."""
+def sequence_weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
+    """Return sample weights, checked, as float64 of shape (count,); ones where None are given."""
     weights: np.ndarray = _check_sample_weight(
         plain_weights(who, sample_weight), np.empty(count), dtype=np.float64, ensure_non_negative=True
     )

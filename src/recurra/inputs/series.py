@@ -13,7 +13,7 @@ from recurra.checks import did_you_mean, listing, where
 from recurra.errors import DataError, RecurraWarning, ShapeError
 from recurra.features.known import Known
 from recurra.plain_arrays import as_sequences, check_same_channels, plain
-from recurra.readers.tables.series import columns_of_frame, from_frame, is_dated
+from recurra.readers.tables.series import columns_of_frame, from_frame, is_dated, told_of_counts
 from recurra.readers.times.calendar import in_words, place_of, places_on, plain_alias, same_step
 from recurra.records import Dataset, Record
 
@@ -288,9 +288,17 @@ def future_of(
     unnamed = type(given).__name__ == "Series" and given.name is None
     if names is not None and not (unnamed and len(names) == 1):
         array, own = array[:, ordered(who, own, names)], names
+    if index is None:
+        warn_of_counts(who, given)
     if index is not None and start is not None and freq:
         array = _by_date(who, array, index, start, freq, zone)
     return array, own
+
+
+def warn_of_counts(who: str, given: Any) -> None:
+    """Warn where a frame beside a series, or after it, has an index of whole numbers that is not the order of its rows."""
+    for note in told_of_counts(who, getattr(given, "index", None), fewest=2):
+        warnings.warn(note, RecurraWarning, stacklevel=5)
 
 
 def _by_date(

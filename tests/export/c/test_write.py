@@ -21,6 +21,7 @@ from recurra.kernels.cell import VARIANTS
 
 KINDS = (
     "plain", "convolutions", "patches", "convolution", "embedding", "generation", "quantiles", "numbers per step", "members",
+    "gaps",
 )  # fmt: skip
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -183,6 +184,52 @@ def test_ram_is_what_the_compiler_says(tmp_path):
         told = costs(layout, Weights(layout)).state_bytes
         # here a pointer and a count take 8 bytes, and are aligned; on 32 bits 4
         assert told <= size <= told + 8 + 16 * len(layout.exported.inside.members), (kind, told, size)
+
+
+UNANSWERED = """#include <math.h>
+#include <stdio.h>
+#include "net.h"
+static net_state state;
+static float out[16 * NET_OUTPUTS];
+static const float rows[] = {ROWS};
+int main(void)
+{
+    int j;
+    net_init(&state);
+    net_run(&state, rows, 16, out);
+    for (j = 0; j < ANSWERS * NET_OUTPUTS; ++j)
+        printf("%g ", out[j]);
+    LABEL
+    return 0;
+}
+"""
+
+
+@needs_compilers
+@pytest.mark.parametrize("kind", ["plain", "convolutions", "patches", "numbers per step", "members", "gaps"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_has_no_answer_is_answered_by_nan(kind, value, tmp_path):
+    for seed in range(4):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        layout = written(folder, np.random.default_rng(seed), kind)
+        rows = np.random.default_rng(0).normal(size=(16, layout.channels)).astype(np.float32)
+        rows[3, -1] = value
+        per_step = layout.exported.per_step
+        text = UNANSWERED.replace("ROWS", ", ".join({"nan": "NAN", "inf": "INFINITY", "-inf": "-INFINITY"}.get(
+            str(one), f"{one:.9g}") for one in rows.reshape(-1).tolist()))  # fmt: skip
+        chosen = not layout.targets and not per_step
+        text = text.replace("LABEL", 'printf("label %d", net_label(out));' if chosen else "")
+        (folder / "main.c").write_text(text.replace("ANSWERS", "16" if per_step else "1"))
+        command = ["gcc", "-std=c99", "-O2", "net.c", "main.c", "-lm", "-o", "main"]
+        subprocess.run(command, cwd=folder, check=True)
+        said = subprocess.run(["./main"], cwd=folder, capture_output=True, text=True, check=True).stdout
+        numbers, _, label = said.partition("label")
+        # of whole sequences all of it, row by row what comes after
+        found = np.array(numbers.split(), np.float64)[0 if layout.whole else -layout.answers :]
+        answered = np.isnan(value) and layout.exported.takes_missing
+        assert (np.isfinite(found) if answered else np.isnan(found)).all(), (seed, kind, found)
+        assert not chosen or (int(label) == -1) != answered
 
 
 @needs_compilers

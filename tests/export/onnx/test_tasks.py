@@ -140,6 +140,40 @@ def test_a_detector_scores_every_step(tmp_path):
     assert float(metadata(file.path)["threshold"]) == detector.model_.threshold
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("method", ["planted", "forecaster", "autoencoder"])
+def test_a_detector_scores_what_is_no_number_by_nan(method, value, tmp_path):
+    wave = np.sin(np.arange(120)[:, None] / 3)
+    words = {} if method == "planted" else {"neighbours": False}
+    detector = recurra.AnomalyDetector(method=method, window=60, block=4, **words, **SMALL).fit(
+        [wave, wave + 1]
+    )
+    (file,) = detector.export(tmp_path / "m.onnx")
+    x = np.stack([wave[:90], wave[:90]]).astype(np.float32)
+    x[1, 30, 0] = value
+    x[:, 80:] = np.nan
+    found = Runner(file.path.read_bytes())(x=x, lengths=np.array([80, 80]))
+    assert np.isnan(found["score"][1, :80]).all()
+    assert (found["label"][1] == -1).all()
+    right = detector.score_samples([wave[:80]])[0]
+    np.testing.assert_allclose(found["score"][0, :80], -right, rtol=1e-4, atol=1e-4)
+    assert (found["score"][:, 80:] == 0).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_of_a_forecast_that_are_no_numbers_are_answered_by_nan(value, tmp_path):
+    series = 20 + 5 * np.sin(np.arange(150)[:, None] / 3)
+    model = recurra.Forecaster(horizon=4, context=16, **SMALL).fit(series)
+    (file,) = model.export(tmp_path / "m.onnx")
+    (rows,) = model.model_.windows(model.states_)
+    x = np.stack([rows, rows])
+    x[1, 5, 0] = value
+    found = Runner(file.path.read_bytes())(x=x, lengths=np.array([len(rows)] * 2))
+    for name in ("value", "outputs"):
+        assert np.isfinite(found[name][0]).all()
+        assert np.isnan(found[name][1]).all()
+
+
 def test_a_forecast_is_what_the_file_gives_mixed_and_in_units(tmp_path):
     series = 20 + 5 * np.sin(np.arange(150)[:, None] / 3) + np.arange(150)[:, None] / 9
     model = recurra.Forecaster(horizon=4, context=16, **SMALL).fit(series)

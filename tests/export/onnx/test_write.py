@@ -90,6 +90,44 @@ def test_onnxruntime_answers_as_recurra(seed):
     check(seed, KINDS[seed % len(KINDS)])
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("text", "n-grams")])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_has_no_answer_is_answered_by_nan(kind, value):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        exported = cut(exportable_model(rng, kind))
+        if kind in (
+            "embedding",
+            "generation",
+        ):  # numbers of symbols: refused by the runtime where it is asked
+            continue
+        runner = Runner(model_bytes(exported, whole_graph(exported, 17)))
+        rows = random_rows(exported, rng, [40, 40, 40])
+        rows[1][7, -1] = value
+        beside = drawn_beside(exported, 3, rng).inputs(exported)
+        found = runner(**padded(rows), **beside)
+        answered = np.isnan(value) and exported.takes_missing
+        for name, each in found.items():
+            if each.dtype != np.float32 or name in ("transitions", "begin", "end"):
+                continue
+            one = each.swapaxes(0, 1) if name.endswith("_n") else each
+            assert (np.isfinite(one[1]) if answered else np.isnan(one[1])).all(), (seed, name)
+            assert np.isfinite(one[[0, 2]]).all(), (seed, name)  # the others of the batch
+        if "label" in found:
+            assert ((found["label"][1] == -1) != answered).all()
+        try:
+            check_one_step(exported)
+        except UsageError:
+            continue
+        step = Runner(model_bytes(exported, step_graph(exported, 17)))
+        state, own = {}, {name: one[1:2] for name, one in beside.items()}
+        for index, row in enumerate(rows[1][:12]):
+            outputs = step(x=row[None], **own, **state)
+            state = {n.removesuffix("_next"): a for n, a in outputs.items() if n.endswith("_next")}
+            said = np.concatenate([a.ravel() for n, a in outputs.items() if n in ("probabilities", "value")])
+            assert (np.isfinite(said) if index < 7 or answered else np.isnan(said)).all(), (seed, index)
+
+
 @pytest.mark.parametrize("cell", VARIANTS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_cells_beyond_those_of_torch(cell, bidirectional):

@@ -55,8 +55,11 @@ def _pool_fields(layout: Layout) -> list[str]:
 def _state_fields(layout: Layout) -> list[str]:
     network, members = layout.network, len(layout.exported.inside.members)
     states = members * network["num_layers"] * network["hidden_size"]
-    found = ["const float *weights;"]
-    if layout.masks:
+    found = [
+        "const float *weights;",
+        "float no_answer; /* NaN once there is none: infinity, or NaN that is no missing value */",
+    ]
+    if layout.masks or layout.gaps is not None:
         found.append(f"float filled[{layout.channels}]; /* stands in for missing values */")
     if layout.whole:
         longest = f"{layout.name.upper()}_LONGEST"
@@ -116,7 +119,7 @@ def header(layout: Layout, *, weights_file: bool) -> str:
     )
     if model.task != "regression":
         lines.append(
-            f"/* The class of the highest probability, and the names of the classes. */\n"
+            f"/* The class of the highest probability, -1 where there is no answer, and the names of the classes. */\n"
             f"int {name}_label(const float *out);"
         )
     if _named(layout):
@@ -241,6 +244,9 @@ def _tables(layout: Layout, weights: Weights, *, weights_file: bool) -> str:
         for name in ("center", "spread"):
             values = numbers(getattr(layout.scaling, name), double)
             lines.append(f"static const double {name}[@_CHANNELS] = {{\n{values}\n}};\n")
+    if layout.gaps is not None:
+        values = numbers(layout.gaps.center, double)
+        lines.append(f"static const double gaps[@_CHANNELS] = {{\n{values}\n}};\n")
     target: Mapping[str, Any] = layout.exported.inside.manifest["target"]
     if layout.targets:
         lines += [
@@ -273,7 +279,16 @@ def _convolution_table(layout: Layout) -> str:
 
 
 def _row(layout: Layout) -> str:
-    lines = [fragments.SCALED if layout.scaling is not None else fragments.UNSCALED]
+    number = fragments.NUMBER if layout.gaps is None else fragments.GAPS
+    scaled = fragments.SCALED if layout.scaling is not None else fragments.UNSCALED
+    missing = layout.masks or layout.gaps is not None
+    lines = [
+        number,
+        scaled.replace("ONE", "(double)one" if layout.gaps is None else "known").replace(
+            "(float)(double)", ""
+        ),
+        fragments.ANSWERABLE_MISSING if missing else fragments.ANSWERABLE,
+    ]
     if layout.masks:
         lines.append(fragments.FILLED)
     return fragments.ROW.replace("PREPARED", "\n".join(lines))
@@ -316,8 +331,7 @@ def _head(layout: Layout) -> str:
 def _init(layout: Layout, *, weights_file: bool) -> str:
     members = len(layout.exported.inside.members)
     lines = [f"state->weights = {'weights' if weights_file else 'all_weights'};"]
-    if layout.masks:
-        lines.append("clear(state->filled, @_CHANNELS);")
+    lines += _forgotten(layout)
     if not layout.whole:
         parts = ["h", "c"] if layout.cell_state else ["h"]
         lines += [f"clear(state->{part}, MEMBERS * LAYERS * HIDDEN);" for part in parts]
@@ -331,6 +345,16 @@ def _init(layout: Layout, *, weights_file: bool) -> str:
             )
     given = ", const float *weights" if weights_file else ""
     return "\nvoid @_init(@_state *state" + given + ")\n{\n    " + "\n    ".join(lines) + "\n}\n"
+
+
+def _forgotten(layout: Layout) -> list[str]:
+    """Return statements that make a state forget the rows that `prepare` saw."""
+    lines = ["state->no_answer = 0.0f;"]
+    if layout.masks or layout.gaps is not None:
+        lines.append("clear(state->filled, @_CHANNELS);")
+    if layout.gaps is not None:
+        lines.append("add(NAN, state->filled, @_CHANNELS);")
+    return lines
 
 
 def _cleared_pool(layout: Layout, pool: str) -> str:
@@ -375,10 +399,9 @@ def _whole(layout: Layout) -> str:
         "    float h[HIDDEN];", "    float h[HIDDEN], c[HIDDEN];" if lstm else "    float h[HIDDEN];"
     )
     text = text.replace("    CELL_DECLARE\n", "    clear(c, HIDDEN);\n" if lstm else "")
-    filled = "    clear(state->filled, @_CHANNELS);\n" if layout.masks else ""
-    text = text.replace("    clear(state->filled_or_nothing, FILLED);\n", filled)
+    text = text.replace("FORGET", "\n    ".join(_forgotten(layout)))
     count = "length * @_OUTPUTS" if layout.exported.per_step else "@_OUTPUTS"
-    text = text.replace("CLEAR_OUT", f"clear(out, {count});")
+    text = text.replace("CLEAR_OUT", f"clear(out, {count});").replace("COUNT", count)
     rows = "" if layout.windows is None else "    rows = length < WINDOW ? 0 : 1 + (length - WINDOW) / HOP;\n"
     text = text.replace("    ROWS\n", rows)
     return text.replace("FRONT", _front_of_whole(layout)).replace("READ", _read_whole(layout)).replace(

@@ -34,7 +34,8 @@ def costs(layout: Layout, weights: Weights) -> Costs:
     """Return what the C of a model costs."""
     sizes = constants(layout)
     members, layers, hidden, features = (sizes[name] for name in ("MEMBERS", "LAYERS", "HIDDEN", "FEATURES"))
-    state = 1 + (layout.channels if layout.masks else 0)
+    missing = layout.masks or layout.gaps is not None
+    state = 2 + (layout.channels if missing else 0)
     if layout.whole:
         state += layout.longest * (layout.row + 2 * layout.widest)
     else:
@@ -52,6 +53,7 @@ def costs(layout: Layout, weights: Weights) -> Costs:
     if layout.front == "convolution":
         stack += sizes["PLACES"] * sizes["INPUT"]
     doubles = 2 * (layout.channels if layout.scaling is not None else 0) + 2 * layout.targets
+    doubles += layout.channels if layout.gaps is not None else 0
     flash = 4 * len(weights.numbers) + len(weights.rounded) + 8 * doubles
     return Costs(4 * state, 4 * stack, flash, _multiplications(layout))
 

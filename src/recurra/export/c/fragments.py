@@ -73,18 +73,24 @@ static float sigmoid(float x)
 
 # What a raw row goes through: scaling in double, as recurra scales, and missing values.
 ROW = """
-/* Scale a row, and fill what is missing. */
+/* Scale a row, and fill what is missing. 0 times infinity or NaN is NaN, which answers keep from then on. */
 static void prepare(@_state *state, const float *x, float *row)
 {
     int c;
     for (c = 0; c < @_CHANNELS; ++c) {
 PREPARED
     }
-    (void)state;
 }
 """
-SCALED = "        row[c] = (float)(((double)x[c] - center[c]) / spread[c]);"
-UNSCALED = "        row[c] = x[c];"
+NUMBER = "        const float one = x[c];"
+GAPS = """        const float one = x[c] != x[c] ? state->filled[c] : x[c]; /* the last value stands in, else the mean */
+        const double known = one != one ? gaps[c] : (double)one;
+        state->filled[c] = one;"""
+SCALED = "        row[c] = (float)((ONE - center[c]) / spread[c]);"
+UNSCALED = "        row[c] = (float)ONE;"
+# Whether there can be an answer; NaN is none where it is a missing value.
+ANSWERABLE = "        state->no_answer += 0.0f * one;"
+ANSWERABLE_MISSING = "        state->no_answer += one != one ? 0.0f : 0.0f * one;"
 FILLED = """        row[@_CHANNELS + c] = 0.0f;
         if (row[c] != row[c]) { /* NaN: the last value stands in */
             row[c] = state->filled[c];
@@ -277,9 +283,9 @@ static void finish(float *out)
 
 int @_label(const float *out)
 {
-    int best = 0, j;
+    int best = out[0] != out[0] ? -1 : 0, j;
     for (j = 1; j < @_OUTPUTS; ++j)
-        best = out[j] > out[best] ? j : best;
+        best = best >= 0 && out[j] > out[best] ? j : best;
     return best;
 }
 """
@@ -336,6 +342,13 @@ static void clear(float *out, int n)
     for (j = 0; j < n; ++j)
         out[j] = 0.0f;
 }
+
+static void add(float one, float *out, int n)
+{
+    int j;
+    for (j = 0; j < n; ++j)
+        out[j] += one;
+}
 """
 
 # ------------------------------------------------------------------------------- row by row
@@ -362,6 +375,7 @@ static void answer(const @_state *state, float *out)
 READ
     }
     finish(out);
+    add(state->no_answer, out, @_OUTPUTS);
 }
 """
 STEP = """
@@ -429,7 +443,7 @@ int @_run(@_state *state, const float *x, int length, float *out)
     int t, m, layer, rows = length;
     if (length < 0 || length > @_LONGEST)
         return -1;
-    clear(state->filled_or_nothing, FILLED);
+    FORGET
     CLEAR_OUT
     for (t = 0; t < length; ++t)
         prepare(state, x + t * @_CHANNELS, state->rows + t * ROW);
@@ -449,6 +463,7 @@ int @_run(@_state *state, const float *x, int length, float *out)
         READ
     }
     FINISH
+    add(state->no_answer, out, COUNT);
     return rows;
 }
 """

@@ -11,7 +11,7 @@ from recurra.errors import UsageError
 from recurra.export.c.cells import has_step
 from recurra.export.model.boundary import Exported
 from recurra.export.model.rounding import rounded
-from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.windows.sliding import Windows
 from recurra.kernels.cell import CELLS, EXTRAS
@@ -152,6 +152,12 @@ class Layout:
     def masks(self) -> bool:
         """Whether missing values are filled and marked."""
         return any(isinstance(step, MissingMask) for step in self.exported.inside.features.steps)
+
+    @property
+    def gaps(self) -> FilledGaps | None:
+        """What fills missing values without marking them, where that is done."""
+        found = [step for step in self.exported.inside.features.steps if isinstance(step, FilledGaps)]
+        return found[0] if found else None
 
     @property
     def row(self) -> int:

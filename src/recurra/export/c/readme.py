@@ -44,6 +44,8 @@ computes in double, which a processor without double precision emulates: it is @
 To test on the device, add `test_@.c`, and send what it prints to a serial port.
 """
 
+MISSING = ", a missing value is NaN.\nInfinity has no answer: NaN from then on"
+NO_MISSING = ".\nNaN and infinity have no answer: NaN from then on"
 INT8 = "\nThe matrices of the recurrence and of the head have eight bits a number, everything else is float."
 
 
@@ -62,7 +64,7 @@ def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
         call = call.replace("out)", "outs)") + f"\n/* outs: length * {name.upper()}_OUTPUTS numbers */"
     if not layout.targets:
         count = layout.answers
-        answer = f"the {count} probabilities of the classes; `{name}_label(out)` is the highest"
+        answer = f"the {count} probabilities of the classes; `{name}_label(out)` is the highest, -1 of NaN"
     else:
         answer = "numbers in the units of y" + (", behind them their quantiles" if layout.quantiles else "")
     names = layout.exported.channel_names
@@ -80,7 +82,7 @@ def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
         "@@NAME": name.upper(),
         "@@CHANNELS": str(layout.channels),
         "@@NAMES": f": {', '.join(names)}" if names else "",
-        "@@MISSING": ", a missing value is NaN" if layout.masks else "",
+        "@@MISSING": MISSING if layout.exported.takes_missing else NO_MISSING,
         "@@ANSWER": answer,
     }
     text = PAGE

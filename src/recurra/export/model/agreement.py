@@ -9,6 +9,7 @@ import numpy as np
 from recurra.checks import counted
 from recurra.export.model.beside import Beside, drawn_beside
 from recurra.export.model.boundary import Exported
+from recurra.features.rows.scaling import Scaling
 from recurra.kernels.heads.pooling import softmax
 from recurra.serving.inputs import Inputs
 
@@ -119,10 +120,10 @@ def random_rows(
             rows = rng.integers(0, front["vocabulary"], (steps, width)).astype(np.float64)
         elif front.get("name") == "text":
             rows = _random_tokens(front, width, steps, rng)
-        for step in features.steps[:1]:
-            if getattr(step, "kind", "none") != "none":
-                rows = rows * step.spread + step.center  # type: ignore[attr-defined]
-        if exported.model.manifest["params"].get("missing") == "mask":
+        for step in features.steps:
+            if isinstance(step, Scaling) and step.kind != "none":
+                rows = rows * step.spread + step.center
+        if exported.takes_missing:
             rows[rng.random(rows.shape) < 0.2] = np.nan
         found.append(rows.astype(np.float32))
     return found

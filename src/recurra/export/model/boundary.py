@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.errors import UsageError
 from recurra.features.chain import Chain
+from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.serving.models.fitted_model import FittedModel
 
@@ -59,6 +60,11 @@ class Exported:
         return None if names is None or self.outside is not None else list(names)
 
     @property
+    def takes_missing(self) -> bool:
+        """Whether NaN in ``x`` is a missing value; elsewhere there is no answer to a sequence that holds one."""
+        return any(isinstance(step, FilledGaps | MissingMask) for step in self.inside.features.steps)
+
+    @property
     def per_step(self) -> bool:
         """Whether there is an answer for each row of ``x``."""
         return bool(self.inside.manifest["network"]["pooling"] == "none")
@@ -86,6 +92,8 @@ def cut(model: Any) -> Exported:
     steps = list(model.features.steps)
     scaled = [index for index, step in enumerate(steps) if isinstance(step, Scaling)]
     first = scaled[0] if scaled else len(steps)
+    if scaled and first and isinstance(steps[first - 1], FilledGaps):
+        first -= 1
     before = Chain(steps[:first], model.features.n_channels) if first else None
     width = model.features.n_channels if before is None else before.input_size
     inside = replace(model, features=Chain(steps[first:], width))

@@ -84,6 +84,8 @@ def answers(graph: Graph, model: FittedModel, outputs: str) -> list[Answered]:
     if model.task != "regression":
         shares = graph.add("Softmax", outputs, axis=-1)
         label = graph.add("ArgMax", outputs, axis=-1, keepdims=0)
+        no_answer = graph.squeeze(graph.add("IsNaN", graph.slice(outputs, -1, 0, 1)), -1)
+        label = graph.add("Where", no_answer, graph.constant(-1, np.int64), label)
         return [
             Answered("probabilities", shares, np.float32, (size,)),
             Answered("label", label, np.int64, (), past_end=-1),

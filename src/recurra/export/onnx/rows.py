@@ -1,5 +1,6 @@
 """`Rows`: a ragged batch inside of a graph, and the features of a model over it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from recurra.errors import UsageError
 from recurra.export.onnx.graph import Graph
 from recurra.features.chain import Chain
-from recurra.features.rows.missing import MissingMask
+from recurra.features.rows.missing import FilledGaps, MissingMask
 from recurra.features.rows.scaling import Scaling
 from recurra.features.static import StaticInputs
 from recurra.features.windows.sliding import Windows
@@ -63,7 +64,7 @@ def apply_features(graph: Graph, rows: Rows, features: Chain, last: str | None =
     Parameters
     ----------
     features : Chain
-        Scaling, the mark of missing values and windows of samples; others are computed outside.
+        Filling and scaling, the mark of missing values and windows of samples; others are computed outside.
     last : str, optional
         In the graph of one step: what stands in for missing values, float32 of shape (batch, channels).
     """
@@ -73,6 +74,8 @@ def apply_features(graph: Graph, rows: Rows, features: Chain, last: str | None =
             rows = _scaled(graph, rows, step)
         elif isinstance(step, MissingMask):
             rows, filled = _filled(graph, rows, last)
+        elif isinstance(step, FilledGaps):
+            rows, filled = _without_gaps(graph, rows, step, last)
         elif isinstance(step, Windows) and len(step.parts) == 1 and isinstance(step.parts[0], Samples):
             rows = _windows(graph, rows, step)
         else:
@@ -115,7 +118,7 @@ def beside_static(graph: Graph, rows: Rows, codes: str) -> Rows:
 
 def _scaled(graph: Graph, rows: Rows, scaling: Scaling) -> Rows:
     if scaling.kind == "none":
-        return rows
+        return rows.within(graph, graph.cast(rows.values, np.float32))
     # In double, as recurra does it: a channel far from 0 would lose its digits.
     exact = graph.cast(rows.values, np.float64)
     moved = graph.add("Sub", exact, graph.constant(scaling.center, np.float64, name="scaling.center"))
@@ -126,29 +129,55 @@ def _scaled(graph: Graph, rows: Rows, scaling: Scaling) -> Rows:
 def _filled(graph: Graph, rows: Rows, last: str | None) -> tuple[Rows, str]:
     """Return the rows with missing values filled and their marks beside, and the last values of each sequence."""
     missing = graph.add("IsNaN", rows.values)
-    if rows.valid is None:
-        assert last is not None
-        filled = graph.add("Where", missing, graph.unsqueeze(last, 1), rows.values)
-        after = graph.squeeze(filled, 1)
-    else:
-        nothing = graph.add(
-            "Mul", graph.reduce("ReduceSum", graph.cast(missing, np.float32), 1), _zero(graph)
-        )
-        after, along = graph.several(
-            "Scan",
-            nothing,
-            graph.transpose(rows.values, 1, 0, 2),
-            count=2,
-            body=_filling(),
-            num_scan_inputs=1,
-        )
-        filled = graph.transpose(along, 1, 0, 2)
+    filled, after = _last_values(graph, rows, missing, last, 0.0)
     marked = graph.concat([filled, graph.cast(missing, np.float32)], 2)
     return rows.within(graph, marked), after
 
 
-def _zero(graph: Graph) -> str:
-    return graph.constant(0, np.float32)
+def _without_gaps(graph: Graph, rows: Rows, step: FilledGaps, last: str | None) -> tuple[Rows, str]:
+    """Return the rows, in double, with missing values filled, and the last values of each sequence, NaN before the first."""
+    known, after = _last_values(graph, rows, graph.add("IsNaN", rows.values), last, np.nan)
+    before = graph.add("IsNaN", known)
+    center = graph.constant(step.center, np.float64, name="gaps.center")
+    filled = graph.add("Where", before, center, graph.cast(known, np.float64))
+    return rows.within(graph, filled, np.float64), after
+
+
+def _last_values(graph: Graph, rows: Rows, missing: str, last: str | None, first: float) -> tuple[str, str]:
+    """Return rows in which the last value stands in for a missing one, and the last values: (batch, channels)."""
+    if rows.valid is None:
+        assert last is not None
+        filled = graph.add("Where", missing, graph.unsqueeze(last, 1), rows.values)
+        return filled, graph.squeeze(filled, 1)
+    counts = graph.reduce("ReduceSum", graph.cast(missing, np.float32), 1)
+    begin = graph.add("Mul", counts, graph.constant(0, np.float32))
+    begin = graph.add("Add", begin, graph.constant(first, np.float32)) if np.isnan(first) else begin
+    along = graph.transpose(rows.values, 1, 0, 2)
+    after, shown = graph.several("Scan", begin, along, count=2, body=_filling(), num_scan_inputs=1)
+    return graph.transpose(shown, 1, 0, 2), after
+
+
+def unanswerable(graph: Graph, rows: Rows, *, takes_missing: bool) -> str:
+    """Return float32 (batch, 1) to be added to answers: NaN for a sequence that no answer can be given to, else 0.
+
+    It holds infinity, or NaN where that is no missing value. Runtimes compute the gates of such rows as if they were
+    numbers, and answer.
+    """
+    values = rows.values
+    if takes_missing:
+        values = graph.add("Where", graph.add("IsNaN", values), graph.constant(0, np.float32), values)
+    marks = graph.add("Mul", values, graph.constant(0, np.float32))  # 0 times infinity is NaN
+    return graph.reduce("ReduceSum", graph.reduce("ReduceSum", marks, 2), 1, keep=True)
+
+
+def unanswerable_after(graph: Graph, states: Sequence[str]) -> str:
+    """Return the same (batch, 1) for what goes on from states (layers, batch, units): NaN where one of them is."""
+    marks = [graph.add("Mul", state, graph.constant(0, np.float32)) for state in states]
+    sums = [graph.reduce("ReduceSum", graph.reduce("ReduceSum", mark, 2), 0) for mark in marks]
+    total = sums[0]
+    for own in sums[1:]:
+        total = graph.add("Add", total, own)
+    return graph.unsqueeze(total, 1)
 
 
 def _filling() -> Any:

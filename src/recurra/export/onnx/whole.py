@@ -11,7 +11,17 @@ from recurra.export.onnx.fronts import apply_front, step_front
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.pooling import RunningPools, pooled
 from recurra.export.onnx.recurrence import Stack, run
-from recurra.export.onnx.rows import Rows, apply_features, beside_static, ragged, static_codes, zeroed
+from recurra.export.onnx.rows import (
+    Rows,
+    apply_features,
+    beside_static,
+    ragged,
+    static_codes,
+    unanswerable,
+    unanswerable_after,
+    zeroed,
+)
+from recurra.features.rows.missing import MissingMask
 
 
 def whole_graph(exported: Exported, opset: int) -> Graph:
@@ -20,7 +30,8 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     Inputs are ``x`` (batch, time, channels), ``lengths`` (batch,), and the initial states ``h_0`` and, for the LSTM,
     ``c_0``, which may be left out; where the model reads them also ``static``, see `static_codes`, and ``ngrams`` and
     ``counts``, see `ngrams.scores`. Outputs are the answers and ``h_n`` and ``c_n``. Of several members the states are named
-    ``m0_h_0``, ``m1_h_0``, ...
+    ``m0_h_0``, ``m1_h_0``, ... A sequence that holds infinity, or NaN where the model takes no missing values, is answered
+    by NaN, the label -1, and hands NaN on as its state.
     """
     graph, model = Graph(opset), exported.inside
     network, features = model.manifest["network"], model.features
@@ -31,9 +42,10 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
     rows = channels if codes is None else beside_static(graph, channels, codes)
     outputs: list[str] = []
     final: dict[str, str] = {}
+    marks = unanswerable(graph, given, takes_missing=exported.takes_missing)
     for number, weights in enumerate(model.members):
         prefix = _prefix(exported, number)
-        found, states = _member(graph, network, weights, rows, prefix)
+        found, states, marks = _member(graph, network, weights, rows, prefix, marks)
         outputs.append(found)
         final |= {f"{prefix}{part}_n": state for part, state in states.items()}
     chosen = model.task != "regression"
@@ -43,6 +55,7 @@ def whole_graph(exported: Exported, opset: int) -> Graph:
         own = ngrams.scores(graph, model.wide) if texts else wide.scores(graph, model.wide, channels, codes)
         own = wide.limited(graph, model.wide, own)
         combined = wide.mixed(graph, model.wide, combined, own, probabilities=chosen)
+    combined = graph.add("Add", combined, graph.unsqueeze(marks, 2) if exported.per_step else marks)
     _declare_answers(graph, exported, combined, given, rows)
     layers = network["num_layers"] * (2 if network["bidirectional"] else 1)
     for name, state in final.items():
@@ -84,14 +97,27 @@ def _initial(graph: Graph, stack: Stack, like: str, names: Mapping[str, str]) ->
 
 
 def _member(
-    graph: Graph, network: Mapping[str, Any], weights: Mapping[str, np.ndarray], rows: Rows, prefix: str
-) -> tuple[str, dict[str, str]]:
-    """Return the outputs of one network and its final states."""
+    graph: Graph,
+    network: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    rows: Rows,
+    prefix: str,
+    marks: str,
+) -> tuple[str, dict[str, str], str]:
+    """Return the outputs of one network, its final states, and the marks of what cannot be answered, initial states read."""
     stack = _stack(network, weights, prefix)
     initial = _initial(graph, stack, rows.values, {part: f"{prefix}{part}_0" for part in stack.states})
     states, final = run(graph, apply_front(graph, network, weights, rows), stack, initial)
     seen = pooled(graph, network, weights, states, final["h"], stack)
-    return graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head"), final
+    marks = graph.add("Add", marks, unanswerable_after(graph, list(initial.values())))
+    outputs = graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head")
+    return outputs, _marked(graph, final, marks), marks
+
+
+def _marked(graph: Graph, states: Mapping[str, str], marks: str) -> dict[str, str]:
+    """Return states (layers, batch, units), NaN for a sequence that cannot be answered."""
+    over = graph.unsqueeze(marks, 0)
+    return {part: graph.add("Add", state, over) for part, state in states.items()}
 
 
 def _declare_answers(graph: Graph, exported: Exported, outputs: str, given: Rows, rows: Rows) -> None:
@@ -136,9 +162,11 @@ def step_graph(exported: Exported, opset: int) -> Graph:
     rows = Rows(graph.unsqueeze(x, 1), None, None)
     after: dict[str, tuple[str, tuple[int | str, ...]]] = {}
     last = None
-    if any(step.to_manifest()[0]["name"] == "missing_mask" for step in features.steps):
-        zeros = np.zeros((1, features.n_channels), np.float32)
-        known = graph.input("filled", np.float32, ("state_batch", features.n_channels), zeros)
+    marks = unanswerable(graph, rows, takes_missing=exported.takes_missing)
+    if exported.takes_missing:
+        marked = any(isinstance(step, MissingMask) for step in features.steps)
+        nothing = np.full((1, features.n_channels), 0 if marked else np.nan, np.float32)
+        known = graph.input("filled", np.float32, ("state_batch", features.n_channels), nothing)
         last = graph.add("Expand", known, graph.add("Shape", x))
     rows, filled = apply_features(graph, rows, features, last)
     if last is not None:
@@ -147,10 +175,11 @@ def step_graph(exported: Exported, opset: int) -> Graph:
         rows = beside_static(graph, rows, static_codes(graph, model.static))
     outputs = []
     for number, weights in enumerate(model.members):
-        found, own = _step_member(graph, network, weights, rows, _prefix(exported, number))
+        found, own, marks = _step_member(graph, network, weights, rows, _prefix(exported, number), marks)
         outputs.append(found)
         after |= own
     combined = answers.together(graph, outputs, probabilities=model.task != "regression")
+    combined = graph.add("Add", combined, marks)
     for one in answers.answers(graph, _of_step(model), combined):
         graph.output(one.name, one.tensor, one.dtype, ("batch", *one.shape))
     for name, (tensor, shape) in after.items():
@@ -167,13 +196,20 @@ def _of_step(model: Any) -> Any:
 
 
 def _step_member(
-    graph: Graph, network: Mapping[str, Any], weights: Mapping[str, np.ndarray], rows: Rows, prefix: str
-) -> tuple[str, dict[str, tuple[str, tuple[int | str, ...]]]]:
-    """Return the outputs (batch, outputs) of one network after a row, and its state: tensors and shapes."""
+    graph: Graph,
+    network: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    rows: Rows,
+    prefix: str,
+    marks: str,
+) -> tuple[str, dict[str, tuple[str, tuple[int | str, ...]]], str]:
+    """Return the outputs (batch, outputs) of one network after a row, its state (tensors, shapes), and `_member`'s marks."""
     stack = _stack(network, weights, prefix)
     read, remembered = step_front(graph, network, weights, rows, prefix)
     initial = _initial(graph, stack, rows.values, {part: f"{prefix}{part}" for part in stack.states})
     states, final = run(graph, read, stack, initial)
+    marks = graph.add("Add", marks, unanswerable_after(graph, list(initial.values())))
+    final = _marked(graph, final, marks)
     shape = (stack.num_layers, "batch", stack.hidden_size)
     after: dict[str, tuple[str, tuple[int | str, ...]]] = {
         f"{prefix}{part}": (state, shape) for part, state in final.items()
@@ -184,4 +220,4 @@ def _step_member(
         pools = RunningPools(graph, prefix, network, weights)
         seen = pools.step(seen)
         after |= {name: (tensor, ("batch", size)) for name, (tensor, size) in pools.after.items()}
-    return graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head"), after
+    return graph.linear(seen, weights["head.weight"], weights["head.bias"], f"{prefix}head"), after, marks

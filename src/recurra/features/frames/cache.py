@@ -25,13 +25,29 @@ _NAME = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{62}}{re.escape(store.SUFFIX)}"
 _BETWEEN_LOOKS = 64
 
 
+class ImagesHash(str):
+    """Checksum of the images of a folder with their names.
+
+    Attributes
+    ----------
+    nameless : str
+        Checksum of the images alone, in their order: images that are renamed are the same clip.
+    """
+
+    nameless: str
+
+
 def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a clip, or of the images of a folder with their names."""
+    """Return the SHA-256 of a clip, or of the images of a folder with their names, an `ImagesHash`."""
     if path.is_dir():
-        digest = hashlib.sha256()
+        digest, nameless = hashlib.sha256(), hashlib.sha256(b"images")
         for name in image_names(path):
-            digest.update(f"{name}\0{content_hash(path / name)}\0".encode())
-        return digest.hexdigest()
+            own = content_hash(path / name)
+            digest.update(f"{name}\0{own}\0".encode())
+            nameless.update(bytes.fromhex(own))
+        found = ImagesHash(digest.hexdigest())
+        found.nameless = nameless.hexdigest()
+        return found
     kind = b"image" if path.suffix.lower() in IMAGE_SUFFIXES else b""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.sha256(kind)).hexdigest()

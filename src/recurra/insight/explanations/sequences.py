@@ -1,7 +1,7 @@
 """A look inside a fitted estimator: explanations, traces of gates and states, and how far gradients reach."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,39 +57,76 @@ def explain(
         )
     check_choice(who, "method", method, METHODS)
     check_torch(f"{who}.explain")
-    if model.wide is not None and method != "occlusion":
-        warn_of_one_part(who, model.wide)
-        model = model.of_network
     raw = read_sequence(estimator, x, what="explain")
     beside = model.static_rows(who, one_row(static), 1)
     inputs = Inputs([raw], static=beside)
     (prepared,), outputs = model.prepare(inputs), model.outputs(inputs)
-    _check_step(who, model.task, step, len(raw))
-    index = target_index(estimator, outputs if step is None else outputs[[step]], target)
+    per_step = model.task == "labeling" or bool(model.manifest["target"].get("per_step"))
+    _check_step(who, per_step, step, len(raw))
+    index = _predicted(model, inputs, step) if target is None else None
+    if index is None:
+        index = target_index(estimator, outputs if step is None else outputs[[step]], target)
+    if model.wide is not None and method != "occlusion":
+        warn_of_one_part(who, model.wide)
+        model = model.of_network
     row = _row_of(model, step, len(raw), len(prepared))
     network = _whole_network(estimator)
     if getattr(network, "crf", None) is not None:
         network.crf = None  # what is explained are the scores of a step by itself
     if model.wide is not None:
         network = both_parts(network, model.wide, probabilities=model.task == "classification")
+    network = medians(network, model)
     own = _own(method, prepared, raw, options, model.static)
-    found = in_units_of_y(model, _method(method)(network, prepared, target=index, step=row, **own), index)
+    found = _method(method)(network, prepared, target=index, step=row, **own)
+    found = in_units_of_y(model, found, index, answers=len(prepared) if per_step and step is None else 1)
     values, static = _parted(model, found.values, beside)
     return replace(
         found,
         values=folded(model.features, values, (len(raw), raw.shape[1])),
         static=static,
         input=raw,
-        target=_named(estimator, model.task, index, outputs.shape[1]),
+        target=_named(estimator, model, index, outputs.shape[1]),
         channel_names=model.manifest["channel_names"],
         sample_rate_hz=model.manifest["sample_rate_hz"],
     )
 
 
-def in_units_of_y(model: FittedModel, found: Explanation, index: int) -> Explanation:
-    """Return an explanation of a number in the units of y, as predictions are, not of what the network trains on."""
+def medians(network: Any, model: FittedModel) -> Any:
+    """Return a module that answers the median of each number where the network answers quantiles, as `predict` does."""
+    import torch
+
+    quantiles = quantiles_of(model)
+    if not quantiles:
+        return network
+    at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
+    low, high = int(np.floor(at)), int(np.ceil(at))
+
+    class Medians(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, inputs: Any) -> torch.Tensor:
+            outputs: torch.Tensor = self.network(inputs)
+            each = outputs.reshape(len(outputs), -1, len(quantiles)).sort(dim=-1).values
+            return torch.lerp(each[..., low], each[..., high], at - low)
+
+    return Medians()
+
+
+def quantiles_of(model: FittedModel) -> Sequence[float]:
+    """Return the quantiles that a model answers for each number; none where it answers the number."""
+    quantiles: Sequence[float] = (model.manifest.get("target") or {}).get("quantiles", ())
+    return quantiles
+
+
+def in_units_of_y(model: FittedModel, found: Explanation, index: int, *, answers: int = 1) -> Explanation:
+    """Return an explanation of a number in the units of y, as predictions are, not of what the network trains on.
+
+    ``answers`` is of how many steps the numbers are added up.
+    """
     target = model.manifest.get("target") or {}
-    if model.task != "regression" or target.get("quantiles"):
+    if model.task != "regression":
         return found
     spread, center = (float(np.ravel(target[word])[index]) for word in ("spread", "center"))
     details = dict(found.details)
@@ -98,17 +135,25 @@ def in_units_of_y(model: FittedModel, found: Explanation, index: int) -> Explana
     return replace(
         found,
         values=np.asarray(found.values) * spread,
-        output=None if found.output is None else found.output * spread + center,
+        output=None if found.output is None else found.output * spread + answers * center,
         error=None if found.error is None else found.error * spread,
         details=details,
     )
 
 
-def _named(estimator: Fitted, task: str, index: int, outputs: int) -> Any:
+def _named(estimator: Fitted, model: FittedModel, index: int, outputs: int) -> Any:
     """Return the class, or which of several numbers; None for the only number there is, which needs no name."""
-    if task != "regression":
+    if model.task != "regression":
         return estimator.classes_.tolist()[index]
-    return index if outputs > 1 else None
+    return index if outputs > max(1, len(quantiles_of(model))) else None
+
+
+def _predicted(model: FittedModel, inputs: Inputs, step: int | None) -> int | None:
+    """Return the label of a step where labels are chosen together, else None."""
+    if step is None or not (model.manifest["network"] or {}).get("crf"):
+        return None
+    classes: list[Any] = model.manifest["target"]["classes"]
+    return classes.index(model.predict(inputs)[0].tolist()[step])
 
 
 def _parted(
@@ -181,10 +226,10 @@ def _own(
     return own
 
 
-def _check_step(who: str, task: str, step: int | None, steps: int) -> None:
+def _check_step(who: str, per_step: bool, step: int | None, steps: int) -> None:
     if step is None:
         return
-    if task != "labeling":
+    if not per_step:
         raise UsageError(f"{who}: step is for networks with an answer per time step; leave it out.")
     check_number(who, "step", step, integer=True, low=-steps, high=steps - 1)
 
@@ -192,9 +237,10 @@ def _check_step(who: str, task: str, step: int | None, steps: int) -> None:
 def target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
     """Return the output that is explained: of outputs (rows, outputs) the strongest class, or the first number."""
     if estimator.model_.task == "regression":
-        index = 0 if target is None else int(target)
-        if not 0 <= index < outputs.shape[1]:
-            raise UsageError(f"explain: target must be in 0..{outputs.shape[1] - 1}; got {target!r}.")
+        index, count = 0 if target is None else int(target), outputs.shape[1]
+        count //= max(1, len(quantiles_of(estimator.model_)))
+        if not 0 <= index < count:
+            raise UsageError(f"explain: target must be in 0..{count - 1}; got {target!r}.")
         return index
     if target is None:
         return int(outputs.sum(axis=0).argmax())

@@ -10,7 +10,14 @@ from recurra.checks import as_texts, check_choice, check_torch
 from recurra.errors import DataError, MissingExtraError, UsageError
 from recurra.evaluation.explanations.explanation import Explanation
 from recurra.inputs.sequences import only_one
-from recurra.insight.explanations.sequences import in_units_of_y, target_index, warn_of_one_part
+from recurra.insight.explanations.sequences import (
+    in_units_of_y,
+    medians,
+    quantiles_of,
+    target_index,
+    warn_of_one_part,
+)
+from recurra.serving.models.fitted_model import middle
 
 METHODS = ("integrated_gradients", "occlusion")
 MAX_CLOUDS = 4
@@ -29,11 +36,13 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
         raise UsageError(f"{who}: explain takes one text; got {type(x).__name__}.")
     texts, _ = as_texts([x], who=who)
     model: Any = estimator.model_
+    outputs = model.outputs(texts)
+    index = target_index(estimator, outputs, target)
     if model.wide is not None and method != "occlusion":
         warn_of_one_part(who, model.wide)
         model = model.of_network
-    outputs = model.outputs(texts)
-    index = target_index(estimator, outputs, target)
+        outputs = model.outputs(texts)
+    outputs = middle(outputs, quantiles_of(model))
     whole = float(outputs[0, index])
     words = model.features.steps[0].tokens(x)
     if method == "occlusion":
@@ -71,7 +80,8 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
         between = "" if words.level == "character" else " "
         cut = words.tokens(text)
         left = [between.join([*cut[:at], *cut[at + 1 :]]) or "?" for at in range(len(cut))]
-        return whole - np.asarray(model.outputs(left))[:, index].astype(np.float64)
+        without = middle(np.asarray(model.outputs(left)), quantiles_of(model))
+        return whole - without[:, index].astype(np.float64)
     (rows,) = model.prepare([text])
     if len(rows) == 1:
         variants = [np.zeros_like(rows)]
@@ -82,7 +92,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
         inputs = Ragged.from_list(portion)
         run = model.own_network
         found.append(run(inputs) if run is not None else outputs_of(model.manifest, model.members, inputs))
-    return whole - np.concatenate(found)[:, index].astype(np.float64)
+    return whole - middle(np.concatenate(found), quantiles_of(model))[:, index].astype(np.float64)
 
 
 def _along_the_way(
@@ -109,11 +119,15 @@ def _along_the_way(
         with torch.no_grad():
             read = network.front(Ragged(torch.from_numpy(rows), [len(rows)])).values.numpy()
         network.front = None
-        found.append(integrated_gradients(network, read, target=index, **options))
+        found.append(integrated_gradients(medians(network, estimator.model_), read, target=index, **options))
     # Of several networks each tells of its own output; the mean adds up to the mean of the outputs.
     errors = [one.error for one in found if one.error is not None]
     values = np.mean([one.per_step for one in found], axis=0)
-    return values, float(np.mean(errors)) if errors else None, dict(found[0].details)
+    details = dict(found[0].details)
+    details |= {
+        word: float(np.mean([one.details[word] for one in found])) for word in ("change",) if word in details
+    }
+    return values, float(np.mean(errors)) if errors else None, details
 
 
 def word_scores(estimator: Any, texts: Sequence[str]) -> dict[Any, dict[str, float]]:

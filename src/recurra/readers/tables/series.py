@@ -330,28 +330,45 @@ def from_frame(who: str, given: Any) -> tuple[Record, list[str], list[str]]:
     values = np.column_stack([columns.channel(name, advice=advice) for name in names])
     clock = read_clock(replace(columns, who=who), time, series=True) if time else None
     if clock is None or (clock.counter and time == INDEX):
-        notes = _told_of_counts(who, getattr(given, "index", None))
+        notes = told_of_counts(who, getattr(given, "index", None))
         return Record(values), names if named is None else named, notes
     record, notes = on_grid(who, clock, np.arange(len(values)), values, None)
     return record, names if named is None else named, notes
 
 
-def _told_of_counts(who: str, index: Any) -> list[str]:
-    """Return a sentence where an index of whole numbers falls, or leaves some out: rows are read as they lie."""
-    if getattr(getattr(index, "dtype", None), "kind", "O") not in "iu" or len(index) < FEWEST_TO_TELL:
+def told_of_counts(who: str, index: Any, *, fewest: int = FEWEST_TO_TELL) -> list[str]:
+    """Return a sentence where an index of whole numbers falls, or leaves some out: rows are read as they lie.
+
+    Parameters
+    ----------
+    index : Index of pandas, or anything else, of which nothing is said
+    fewest : int, default=8
+        Rows from which on it is told. Fewer than eight, those of an update, may leave out more and must not fall at all;
+        a number that is there twice is told of them too.
+    """
+    if getattr(getattr(index, "dtype", None), "kind", "O") not in "iu" or len(index) < max(2, fewest):
         return []
     steps = np.diff(index.to_numpy().astype(np.int64))
     back = np.flatnonzero(steps < 0)
-    if len(back) > len(index) / 4:
+    few = len(index) < FEWEST_TO_TELL
+    if len(back) > len(index) / 4 or (few and len(back)):
         at = int(back[0])
         return [
             f"{who}: its rows are read as they lie, which is not the order of its index: {index[at + 1]} comes after "
             f"{index[at]}. If the index counts the steps, sort it with .sort_index(); if not, leave it out with "
             ".reset_index(drop=True)."
         ]
+    again = np.flatnonzero(steps == 0)
+    if len(again) and fewest < FEWEST_TO_TELL and not len(back) and len(again) <= len(steps) / 2:
+        return [
+            f"{who}: its rows are read one after the other, though its index has {index[again[0]]} twice. If a step is "
+            "there twice, leave one out with [~frame.index.duplicated()]; if these are several series, give each by itself "
+            "in a list; if not, leave the index out with .reset_index(drop=True)."
+        ]
     usual = int(np.median(steps))
     gaps = np.flatnonzero(steps != usual)
-    if usual < 1 or (steps < 1).any() or not 0 < len(gaps) < SHARE_OF_GAPS * len(steps):
+    most = 0.5 if few else SHARE_OF_GAPS
+    if usual < 1 or (steps < 1).any() or not 0 < len(gaps) <= most * len(steps):
         return []
     at = int(gaps[0])
     return [

@@ -10,7 +10,7 @@ from recurra.export.model.agreement import MOST_SEQUENCES, MOST_STEPS, Agreement
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.pooling import LOWEST
 from recurra.export.onnx.recurrence import Stack, run, zero_state
-from recurra.export.onnx.rows import Rows, ragged, with_lengths, zeroed
+from recurra.export.onnx.rows import Rows, ragged, unanswerable, with_lengths, zeroed
 from recurra.export.onnx.tasks.part import Part, Run, relative
 from recurra.features.windows.sample_blocks import LEAST_ROUGHNESS, Blocks
 from recurra.serving.models.anomaly_model import AnomalyModel
@@ -51,7 +51,8 @@ def part(model: AnomalyModel, opset: int) -> Part:
 def detector_graph(model: AnomalyModel, opset: int) -> Graph:
     """Return the graph: ``x`` (batch, time, channels), ``lengths``; ``score`` and ``label`` (batch, time).
 
-    A label is 1 where the score is above the threshold, 0 where not, -1 after the end.
+    A label is 1 where the score is above the threshold, 0 where not, -1 after the end. A sequence that holds NaN or infinity
+    is scored NaN, and its labels are -1.
     """
     graph, blocks, manifest = Graph(opset), model.blocks, model.manifest
     x = graph.input("x", np.float32, ("batch", "time", blocks.n_channels))
@@ -73,7 +74,10 @@ def detector_graph(model: AnomalyModel, opset: int) -> Graph:
     assert given.valid is not None
     above = graph.add("Greater", score, graph.constant(model.threshold, np.float32))
     within = graph.squeeze(given.valid, 2)
-    label = graph.add("Where", within, graph.cast(above, np.int64), graph.constant(-1, np.int64))
+    marks = unanswerable(graph, given, takes_missing=False)
+    score = graph.add("Where", within, graph.add("Add", score, marks), score)
+    answered = graph.add("And", within, graph.add("Not", graph.add("IsNaN", marks)))
+    label = graph.add("Where", answered, graph.cast(above, np.int64), graph.constant(-1, np.int64))
     graph.output("score", score, np.float32, ("batch", "time"))
     graph.output("label", label, np.int64, ("batch", "time"))
     return graph

@@ -13,7 +13,7 @@ from recurra.errors import UsageError
 from recurra.export.model.agreement import Agreement
 from recurra.export.onnx.graph import Graph
 from recurra.export.onnx.recurrence import Stack, run, zero_state
-from recurra.export.onnx.rows import Rows, ragged
+from recurra.export.onnx.rows import Rows, ragged, unanswerable
 from recurra.export.onnx.tasks.part import Part, Run, relative
 from recurra.serving.models.forecast_model import ForecastModel
 
@@ -60,6 +60,7 @@ def window_graph(model: ForecastModel, opset: int) -> Graph:
     x = graph.input("x", np.float32, ("batch", "time", network["input_size"]))
     given = ragged(graph, x, graph.input("lengths", np.int64, ("batch",)))
     assert given.lengths is not None
+    marks = graph.unsqueeze(unanswerable(graph, given, takes_missing=False), 2, 3)
     past = graph.add("Sub", given.lengths, graph.constant(network["horizon"], np.int64))
     values, level = _leveled(graph, network, given.values, past)
     total = ""
@@ -76,6 +77,7 @@ def window_graph(model: ForecastModel, opset: int) -> Graph:
         center = graph.unsqueeze(_median(graph, mean, manifest["quantiles"]), 3)
         wide = graph.add("Mul", graph.add("Sub", mean, center), graph.constant(found["factors"], np.float32))
         mean = _sorted(graph, graph.add("Add", center, wide), network["n_outputs"])
+    mean = graph.add("Add", mean, marks)
     value = mean
     if manifest["loss"] == "quantile":
         value = graph.unsqueeze(_median(graph, mean, manifest["quantiles"]), 3)
