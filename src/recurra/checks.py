@@ -177,7 +177,7 @@ def idle(params: Mapping[str, Any], options: "Mapping[str, Option]") -> list[tup
 
 
 def warn_of_idle(who: str, params: Mapping[str, Any], options: "Mapping[str, Option]") -> None:
-    """Warn of options that change nothing, as scikit-learn does: a search may vary what they depend on."""
+    """Warn of options that change nothing."""
     for given, where in idle(params, options):
         warnings.warn(_in_words(who, params, given, where), RecurraWarning, stacklevel=4)
 

@@ -1,10 +1,11 @@
-"""An option that is given and cannot act is told: by a warning of fit, by a refusal where a run is begun."""
+"""An option that is given and cannot act is refused, and changes nothing where a training that was begun goes on with it."""
 
 import warnings
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
 import recurra
@@ -103,11 +104,13 @@ def numbers_of(fitted):
 
 
 @pytest.mark.parametrize(("made", "options", "with_it", "where"), IDLE)
-def test_an_option_that_cannot_act_is_told_and_changes_nothing(made, options, with_it, where):
+def test_an_option_that_cannot_act_is_refused_and_changes_nothing(made, options, with_it, where, tmp_path):
     name = next(iter(options))
     sentence = rf"{name}=.* acts? only {where}.* and changes? nothing here\. Leave (it|them) out\.$"
+    with pytest.raises(UsageError, match=sentence):
+        trained(made, **options)
     with pytest.warns(RecurraWarning, match=sentence):
-        beside = trained(made, **options)
+        beside = trained(made, **options, checkpoint_dir=tmp_path)
     without = trained(made, **{key: value for key, value in options.items() if key != name})
     assert numbers_of(beside) == numbers_of(without)
     if with_it is not None:
@@ -144,22 +147,23 @@ def test_what_a_network_of_ones_own_reads_is_no_option_of_the_built_in_layers():
         trained(recurra.TextClassifier, network=Own, vectors="v.txt", train_vectors=True)
 
 
-def test_a_search_may_vary_what_a_given_option_depends_on():
-    for estimator, grid in (
-        (recurra.SequenceRegressor(**SMALL, quantiles=(0.2, 0.5, 0.8)), {"loss": ["quantile", "mse"]}),
-        (recurra.AnomalyDetector(**SMALL, smooth=3), {"method": ["planted", "autoencoder"]}),
-        (recurra.AnomalyDetector(**SMALL, quantile=0.9), {"contamination": [None, 0.1]}),
-    ):
-        searched = GridSearchCV(
-            estimator,
-            grid,
-            cv=2,
-            error_score="raise",
-            scoring=None if isinstance(estimator, recurra.SequenceRegressor) else lambda e, X, y=None: 1.0,
-        )
-        with pytest.warns(RecurraWarning, match=r" only with.* changes nothing here\. Leave it out\.$"):
-            searched.fit(X, NUMBERS)
-        assert np.isfinite(searched.cv_results_["mean_test_score"]).all()
+def test_a_search_names_the_option_that_does_not_act_and_goes_on():
+    searched = GridSearchCV(
+        recurra.SequenceRegressor(**SMALL, quantiles=(0.2, 0.5, 0.8)), {"loss": ["quantile", "mse"]}, cv=2
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        searched.fit(X, NUMBERS)
+    failed = [str(one.message) for one in said if issubclass(one.category, FitFailedWarning)]
+    assert "acts only with loss='quantile' and changes nothing here. Leave it out." in failed[0]
+    assert searched.best_params_ == {"loss": "quantile"}
+    each = GridSearchCV(
+        recurra.SequenceRegressor(**SMALL),
+        [{"loss": ["quantile"], "quantiles": [(0.2, 0.5, 0.8)]}, {"loss": ["mse"]}],
+        cv=2,
+        error_score="raise",
+    )
+    assert np.isfinite(each.fit(X, NUMBERS).cv_results_["mean_test_score"]).all()
 
 
 def test_tune_leaves_out_of_a_trial_what_does_not_act_in_it(tmp_path):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from recurra.checks import check_torch, check_values, warn_of_idle
+from recurra.checks import check_none_idle, check_torch, check_values, warn_of_idle
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.option_checks import check_together
@@ -40,7 +40,9 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
     check_values(who, as_given, options_of(type(estimator)))
-    warn_of_idle(who, as_given, options_of(type(estimator)))
+    # What an earlier version began with an option that changes nothing can go on.
+    tell_of_idle = check_none_idle if as_given.get("checkpoint_dir") is None else warn_of_idle
+    tell_of_idle(who, as_given, options_of(type(estimator)))
     check_together(who, as_given)
     import torch
 

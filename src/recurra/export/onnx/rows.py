@@ -202,7 +202,7 @@ def interpolated(graph: Graph, rows: Rows, width: int) -> Rows:
     """
     assert rows.valid is not None
     values = graph.slice(rows.values, 2, 0, width)
-    marks = graph.add("Greater", graph.slice(rows.values, 2, width, None), _zero(graph))
+    marks = graph.add("Greater", graph.slice(rows.values, 2, width, None), graph.constant(0, np.float32))
     missing = graph.add("Or", marks, graph.add("Not", rows.valid))
     time = graph.squeeze(graph.size(values, 1), 0)
     steps = graph.add("Range", graph.constant(0, np.int64), time, graph.constant(1, np.int64))
@@ -234,7 +234,9 @@ def interpolated(graph: Graph, rows: Rows, width: int) -> Rows:
     apart = graph.add("Max", graph.add("Sub", high, low), graph.constant(1, np.float32))
     share = graph.add("Div", graph.add("Sub", steps, low), apart)
     found = graph.add("Where", missing, _between(graph, start, end, share), values)
-    return rows.within(graph, graph.add("Where", graph.add("IsNaN", found), _zero(graph), found))
+    return rows.within(
+        graph, graph.add("Where", graph.add("IsNaN", found), graph.constant(0, np.float32), found)
+    )
 
 
 def stretched(graph: Graph, rows: Rows, length: int) -> Rows:

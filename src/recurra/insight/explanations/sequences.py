@@ -1,7 +1,7 @@
 """A look inside a fitted estimator: explanations, traces of gates and states, and how far gradients reach."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,8 +61,7 @@ def explain(
     beside = model.static_rows(who, one_row(static), 1)
     inputs = Inputs([raw], static=beside)
     (prepared,), outputs = model.prepare(inputs), model.outputs(inputs)
-    per_step = model.task == "labeling" or bool(model.manifest["target"].get("per_step"))
-    _check_step(who, per_step, step, len(raw))
+    _check_step(who, model.per_step, step, len(raw))
     index = _predicted(model, inputs, step) if target is None else None
     if index is None:
         index = target_index(estimator, outputs if step is None else outputs[[step]], target)
@@ -78,7 +77,9 @@ def explain(
     network = medians(network, model)
     own = _own(method, prepared, raw, options, model.static)
     found = _method(method)(network, prepared, target=index, step=row, **own)
-    found = in_units_of_y(model, found, index, answers=len(prepared) if per_step and step is None else 1)
+    found = in_units_of_y(
+        model, found, index, answers=len(prepared) if model.per_step and step is None else 1
+    )
     values, static = _parted(model, found.values, beside)
     return replace(
         found,
@@ -95,10 +96,10 @@ def medians(network: Any, model: FittedModel) -> Any:
     """Return a module that answers the median of each number where the network answers quantiles, as `predict` does."""
     import torch
 
-    quantiles = quantiles_of(model)
-    if not quantiles:
+    if not model.quantiles:
         return network
-    at = float(np.interp(0.5, quantiles, np.arange(len(quantiles))))
+    count = len(model.quantiles)
+    at = float(np.interp(0.5, model.quantiles, np.arange(count)))
     low, high = int(np.floor(at)), int(np.ceil(at))
 
     class Medians(torch.nn.Module):
@@ -108,16 +109,10 @@ def medians(network: Any, model: FittedModel) -> Any:
 
         def forward(self, inputs: Any) -> torch.Tensor:
             outputs: torch.Tensor = self.network(inputs)
-            each = outputs.reshape(len(outputs), -1, len(quantiles)).sort(dim=-1).values
+            each = outputs.reshape(len(outputs), -1, count).sort(dim=-1).values
             return torch.lerp(each[..., low], each[..., high], at - low)
 
     return Medians()
-
-
-def quantiles_of(model: FittedModel) -> Sequence[float]:
-    """Return the quantiles that a model answers for each number; none where it answers the number."""
-    quantiles: Sequence[float] = (model.manifest.get("target") or {}).get("quantiles", ())
-    return quantiles
 
 
 def in_units_of_y(model: FittedModel, found: Explanation, index: int, *, answers: int = 1) -> Explanation:
@@ -145,7 +140,7 @@ def _named(estimator: Fitted, model: FittedModel, index: int, outputs: int) -> A
     """Return the class, or which of several numbers; None for the only number there is, which needs no name."""
     if model.task != "regression":
         return estimator.classes_.tolist()[index]
-    return index if outputs > max(1, len(quantiles_of(model))) else None
+    return index if outputs > max(1, len(model.quantiles)) else None
 
 
 def _predicted(model: FittedModel, inputs: Inputs, step: int | None) -> int | None:
@@ -238,7 +233,7 @@ def target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
     """Return the output that is explained: of outputs (rows, outputs) the strongest class, or the first number."""
     if estimator.model_.task == "regression":
         index, count = 0 if target is None else int(target), outputs.shape[1]
-        count //= max(1, len(quantiles_of(estimator.model_)))
+        count //= max(1, len(estimator.model_.quantiles))
         if not 0 <= index < count:
             raise UsageError(f"explain: target must be in 0..{count - 1}; got {target!r}.")
         return index

@@ -13,7 +13,6 @@ from recurra.inputs.sequences import only_one
 from recurra.insight.explanations.sequences import (
     in_units_of_y,
     medians,
-    quantiles_of,
     target_index,
     warn_of_one_part,
 )
@@ -42,7 +41,7 @@ def explain(estimator: Any, x: Any, *, method: str, target: Any, options: Mappin
         warn_of_one_part(who, model.wide)
         model = model.of_network
         outputs = model.outputs(texts)
-    outputs = middle(outputs, quantiles_of(model))
+    outputs = middle(outputs, model.quantiles)
     whole = float(outputs[0, index])
     words = model.features.steps[0].tokens(x)
     if method == "occlusion":
@@ -80,7 +79,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
         between = "" if words.level == "character" else " "
         cut = words.tokens(text)
         left = [between.join([*cut[:at], *cut[at + 1 :]]) or "?" for at in range(len(cut))]
-        without = middle(np.asarray(model.outputs(left)), quantiles_of(model))
+        without = middle(np.asarray(model.outputs(left)), model.quantiles)
         return whole - without[:, index].astype(np.float64)
     (rows,) = model.prepare([text])
     if len(rows) == 1:
@@ -92,7 +91,7 @@ def _without_each(model: Any, text: str, index: int, whole: float) -> np.ndarray
         inputs = Ragged.from_list(portion)
         run = model.own_network
         found.append(run(inputs) if run is not None else outputs_of(model.manifest, model.members, inputs))
-    return whole - middle(np.concatenate(found), quantiles_of(model))[:, index].astype(np.float64)
+    return whole - middle(np.concatenate(found), model.quantiles)[:, index].astype(np.float64)
 
 
 def _along_the_way(
