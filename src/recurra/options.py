@@ -289,8 +289,7 @@ class Signals(Scaling):
     tbptt: int | None = option(None, "Rows after which backpropagation is cut in training, while the state goes on; None "
         "reaches back to the beginning.", low=1)
     missing: str = option("error", "Missing values (NaN): an error, or filled with the channel's last value, before the "
-        "first with its mean: marked in a mask channel, or just filled, as ``features`` need it. A linear part beside the "
-        "network reads straight lines over marked gaps.",
+        "first with its mean: marked in a mask channel, or just filled, as ``features`` need it.",
         choices=("error", "mask", "fill"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -392,10 +391,8 @@ class Loss(Options):
 class SequenceLoss(Loss):
     """What numbers of a sequence or a text are learned by."""
 
-    loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median. Without '
-        "any option of network or training they are as far apart as the errors on sequences left out; those of a network "
-        "made by hand, and of numbers per step, are as they were trained: usually too near.",
-        choices=("mse", "mae", "quantile"))
+    loss: str = option("mse", 'What is minimised; "quantile" gives the ``quantiles``, and ``predict`` the median. Those of '
+        "a bare call fit errors on sequences left out, others are usually too near.", choices=("mse", "mae", "quantile"))
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Forecasting(Options):
@@ -450,8 +447,8 @@ class Anomalies(Windowed):
     neighbours: bool | str = option("auto", "Whether the distance of windows to the nearest normal ones counts beside the "
         "network. ``\"auto\"`` does so where no option of network, training and method is given.", auto=True)
     view: str = option("auto", "What is looked at: values, or how far each is from the median of the 25 before, or from the "
-        "one before. ``\"auto\"`` is values, but beside distances to normal windows what tells planted faults best in later "
-        "training steps, if values call over 10 % of these odd.", choices=("auto", "values", "deviations", "differences"))
+        "one before. ``\"auto\"``: values, or where later training steps look odd by these, what tells planted faults.",
+        choices=("auto", "values", "deviations", "differences"))
     contamination: float | None = option(None, "Share of the training steps called anomalous, in (0, 0.5]; None takes "
         "the quantile.", low=0, high=0.5, low_open=True)
     quantile: float | str = option("auto", "The threshold is this quantile of the training scores. ``\"auto\"`` is 0.999; "
