@@ -230,9 +230,10 @@ class Wide(Options):
     """A linear answer beside that of the network."""
 
     wide: bool | str = option("auto", "Whether a linear map of the whole sequence answers beside the network: of random "
-        "dilated kernels and shapelets over numbers, which are stretched to one length where that leaves less error in "
-        "training; of words and runs of letters over text. Auto: yes, with a bidirectional network and pooling over all "
-        "steps, where no option of network or training is given. Such a model does not stream.",
+        "dilated kernels and shapelets over numbers; of words and runs of letters over text. Auto: yes, "
+        "with a bidirectional network and pooling over all steps, where no option of network or training is given. Such a "
+        "model does not stream. Of numbers all sequences are stretched to one length for it where that leaves less error in "
+        "training.",
         auto=True, type_doc='bool or "auto"')
 
 @dataclass(kw_only=True, eq=False, repr=False)

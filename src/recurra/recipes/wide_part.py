@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.features.rows.missing import MissingMask
 from recurra.features.texts.ngrams import NGrams
-from recurra.recipes.recipe import MANY, STRENGTH_OF_SINGLE_WORDS, share_of
+from recurra.recipes.recipe import MANY, SHARE, STRENGTH_OF_SINGLE_WORDS, share_of
 from recurra.serving.models.wide import SUREST
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import LEAST_LENGTH, Summary, View
@@ -83,6 +83,7 @@ def fit_wide(
     if lesson.classes is None:
         emphasis[own:] *= EMPHASIS_OF_SHAPELETS
         both = lesson.learned(features, emphasis)
+        share = max(share, lesson.share_of_sure(both, prepared))
         return WidePart(summary, both.weight, both.bias, share, _limits(lesson.targets))
     nearest = np.r_[summary.beside_shapelets, own : summary.size]
     first = lesson.learned(kernels, emphasis[:own])
@@ -124,6 +125,27 @@ class _Lesson:
         return error_left_out(
             self.learned(features, emphasis).left_out, self.targets, self.classes, self.weights
         )
+
+    def share_of_sure(self, found: "LinearMap", sequences: Sequence[np.ndarray]) -> float:
+        """Return what of the say a linear map of numbers has for the little error that it leaves: 1 less that error.
+
+        The error is that on items left out over that of the mean. It says nothing of windows that overlap, whose
+        neighbours tell what was left out, and 0 is returned; of many sequences also, of which a network learns more.
+        """
+        from recurra.training.closed_form import error_left_out
+
+        left = error_left_out(found.left_out, self.targets, None, self.weights)
+        middle = np.average(self.targets, axis=0, weights=self.weights)
+        usual = error_left_out(np.broadcast_to(middle, self.targets.shape), self.targets, None, self.weights)
+        sure = max(0.0, 1 - float(np.sqrt(left / usual))) if usual > 0 else 0.0
+        return 0.0 if sure <= SHARE or len(sequences) > MANY or overlap(sequences) else sure
+
+
+def overlap(sequences: Sequence[np.ndarray]) -> bool:
+    """Return whether one sequence ends with steps that stand at another place of one: windows cut from one series."""
+    last = max(2, min(map(len, sequences)) // 4)
+    ends = {x[-last:].tobytes() for x in sequences}
+    return any(x[first : first + last].tobytes() in ends for x in sequences for first in range(len(x) - last))
 
 
 def views_of(model: "FittedModel", lengths: Sequence[int]) -> list[View]:
