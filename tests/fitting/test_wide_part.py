@@ -279,3 +279,66 @@ def test_a_file_from_before_numbers_had_shapelets_and_limits_answers_as_it_did()
     assert model.wide.limits is None
     assert answers.max() > 15  # learned from -10 to 10, beyond which a quarter of the range is the limit now
     np.testing.assert_allclose(model.predict(x), answers, rtol=1e-4)
+
+
+def shifts(count, noise, seed=0):
+    """Return sequences that differ by their level, and numbers that the level tells but for noise."""
+    drawn = np.random.default_rng(seed)
+    levels = drawn.uniform(-1, 1, count)
+    return [
+        np.sin(np.arange(30.0))[:, None] * level + 0.01 * drawn.normal(size=(30, 1)) for level in levels
+    ], levels + noise * drawn.normal(size=count)
+
+
+def test_a_linear_part_that_leaves_little_error_has_more_of_the_say(monkeypatch):
+    """Its share is 1 less the error that it leaves of that of the mean; found by leaving each sequence out in turn."""
+    found, true = [], closed_form.ridge
+
+    def kept(features, targets, weights, **words):
+        found.append((features, targets, weights, words, true(features, targets, weights, **words)))
+        return found[-1][-1]
+
+    monkeypatch.setattr(closed_form, "ridge", kept)
+    data, y = shifts(30, 0.02)
+    reg = recurra.SequenceRegressor(random_state=0, verbose=0).fit(data, y)
+    features, targets, weights, words, one = found[-1]
+    monkeypatch.setattr(closed_form, "STRENGTHS", [strength_of(features, targets, words["emphasis"], one)])
+    left = []
+    for out in range(30):
+        rest = np.delete(np.arange(30), out)
+        again = true(features[rest], targets[rest], weights[rest], **words)
+        left.append(features[out] @ again.weight.T + again.bias)
+    expected = 1 - np.sqrt(np.mean(np.square(np.array(left) - targets)) / targets.var())
+    assert 0.85 < expected < 0.99
+    assert reg.model_.wide.share == pytest.approx(expected, abs=0.01)
+    assert f"{100 * reg.model_.wide.share:.0f} % of the say" in reg.recipe_
+    foreseen = recipe.foreseen(recurra.SequenceRegressor(), recipe.Facts(30, 900, False, "regression", False))
+    assert "80 % of the say or more" in foreseen
+    data, y = shifts(30, 0.5)
+    assert recurra.SequenceRegressor(random_state=0, verbose=0).fit(data, y).model_.wide.share == 0.8
+
+
+def strength_of(features, targets, emphasis, one):
+    """Return the strength with which a map was found."""
+    spread = features.std(axis=0, dtype=np.float64)
+    scale = np.where(spread > 1e-6, emphasis / np.where(spread > 1e-6, spread, 1), 0)
+    x = (features - features.mean(axis=0, dtype=np.float64)) * scale
+    maps = [
+        Ridge(alpha=strength).fit(x, targets).coef_.reshape(1, -1) * scale
+        for strength in closed_form.STRENGTHS
+    ]
+    return closed_form.STRENGTHS[int(np.argmin([np.abs(own - one.weight).max() for own in maps]))]
+
+
+def test_windows_that_overlap_and_many_sequences_leave_it_at_its_share(monkeypatch):
+    series = np.cumsum(np.random.default_rng(1).normal(size=200))[:, None]
+    windows = [series[first : first + 30] for first in range(0, 160, 5)]
+    apart = [series[first : first + 30] for first in range(0, 160, 30)]
+    assert wide_part.overlapping(windows) > 0.8 * len(windows)
+    assert wide_part.overlapping(apart) == 0
+    assert wide_part.overlapping([*apart, apart[0]]) == 0  # given twice is no overlap
+    y = [float(x.mean()) for x in windows]
+    assert recurra.SequenceRegressor(random_state=0, verbose=0).fit(windows, y).model_.wide.share == 0.8
+    data, y = shifts(30, 0.02)
+    monkeypatch.setattr(wide_part, "MANY", 29)
+    assert recurra.SequenceRegressor(random_state=0, verbose=0).fit(data, y).model_.wide.share == 0.8

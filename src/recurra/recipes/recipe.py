@@ -275,6 +275,8 @@ def foreseen(estimator: Any, facts: Facts) -> str:
         say = "the share of the say that is best on words held out"
     else:
         say = _say(share_of(facts.sequences, texts=facts.texts, single=single))
+        if facts.task == "regression" and not facts.texts and facts.sequences <= MANY:
+            say += " or more"
     return _sentence(options, say, OF_TEXTS if facts.texts else OF_SEQUENCES)
 
 

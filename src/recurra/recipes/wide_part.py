@@ -11,7 +11,7 @@ import numpy as np
 from recurra.errors import RecurraWarning
 from recurra.features.rows.missing import MissingMask
 from recurra.features.texts.ngrams import NGrams
-from recurra.recipes.recipe import MANY, STRENGTH_OF_SINGLE_WORDS, share_of
+from recurra.recipes.recipe import MANY, SHARE, STRENGTH_OF_SINGLE_WORDS, share_of
 from recurra.serving.models.wide import SUREST
 from recurra.serving.models.wide import Wide as WidePart
 from recurra.serving.summaries import LEAST_LENGTH, Summary, View
@@ -91,8 +91,9 @@ def fit_wide(
     if lesson.classes is None:
         emphasis[own:] *= EMPHASIS_OF_SHAPELETS
         both = lesson.learned(features, emphasis)
+        share = max(share, lesson.share_of_sure(both, prepared))
         if getattr(target, "quantiles", ()):
-            _tell_shared(given.sequences)
+            _tell_overlap(given.sequences)
         return _of_numbers(summary, both, lesson.targets, weights, target, share)
     nearest = np.r_[summary.beside_shapelets, own : summary.size]
     first = lesson.learned(kernels, emphasis[:own])
@@ -134,6 +135,20 @@ class _Lesson:
         return error_left_out(
             self.learned(features, emphasis).left_out, self.targets, self.classes, self.weights
         )
+
+    def share_of_sure(self, found: "LinearMap", sequences: Sequence[np.ndarray]) -> float:
+        """Return what of the say a linear map of numbers has for the little error that it leaves: 1 less that error.
+
+        The error is that on items left out over that of the mean. It says nothing of windows that overlap, whose
+        neighbours tell what was left out, and 0 is returned; of many sequences also, of which a network learns more.
+        """
+        from recurra.training.closed_form import error_left_out
+
+        left = error_left_out(found.left_out, self.targets, None, self.weights)
+        middle = np.average(self.targets, axis=0, weights=self.weights)
+        usual = error_left_out(np.broadcast_to(middle, self.targets.shape), self.targets, None, self.weights)
+        sure = max(0.0, 1 - float(np.sqrt(left / usual))) if usual > 0 else 0.0
+        return 0.0 if sure <= SHARE or len(sequences) > MANY or overlapping(sequences) else sure
 
 
 def views_of(model: "FittedModel", lengths: Sequence[int]) -> list[View]:
@@ -178,15 +193,20 @@ def _of_numbers(
     return WidePart(features, weight, bias, share, limits)
 
 
-def _tell_shared(sequences: Sequence[np.ndarray]) -> None:
-    """Warn where sequences are windows of one recording that overlap: none is left out while its neighbours are learned."""
+def overlapping(sequences: Sequence[np.ndarray]) -> int:
+    """Return how many sequences have a stretch in common with another one, as windows cut from one recording; 0 for few."""
     found = [_landmarks(rows) for rows in sequences]
     counts = Counter(stretch for own in found for stretch in own)
     shared = sum(any(counts[stretch] > 1 for stretch in own) for own in found)
-    if shared >= SHARED * len(found):
+    return shared if shared >= SHARED * len(found) else 0
+
+
+def _tell_overlap(sequences: Sequence[np.ndarray]) -> None:
+    """Warn where sequences are windows that overlap: none is left out while its neighbours are learned."""
+    if count := overlapping(sequences):
         warnings.warn(
-            f"{shared} of {len(found)} sequences have a stretch in common with another one, as windows that overlap have. "
-            "The errors on sequences left out, which quantiles are apart by, are then too small. Cut windows that do not "
+            f"{count} of {len(sequences)} sequences have a stretch in common with another one, as windows that overlap "
+            "have. The errors on sequences left out, which quantiles are apart by, are then too small. Cut windows that do not "
             "overlap, or let Forecaster tell how a series goes on.",
             RecurraWarning,
             stacklevel=2,
