@@ -17,7 +17,14 @@ QUICK = {
     "random_state": 0,
     "verbose": 0,
 }
-CHANGES = {"Europe/Berlin": "2024-03-31", "America/New_York": "2024-11-03", "Australia/Sydney": "2024-04-07"}
+CHANGES = {
+    "Europe/Berlin": "2024-03-31",
+    "America/New_York": "2024-11-03",
+    "Australia/Sydney": "2024-04-07",
+    # half hours beside universal time, ahead of it and behind
+    "Australia/Adelaide": "2024-04-07",
+    "America/St_Johns": "2024-11-03",
+}
 
 
 def people(index: pd.DatetimeIndex) -> pd.Series:
@@ -54,6 +61,16 @@ def test_a_change_in_the_history_tells(zone, after, made, local):
     freq, sentence = local_clock.decide(given, (24, 168))
     assert freq == ("h" if local else "")
     assert f"the local clock of {zone}: over 1 change days differ" in sentence
+
+
+@pytest.mark.parametrize(
+    ("zone", "freq"), [("Europe/Berlin", "2h"), ("Europe/Berlin", "3h"), ("Australia/Lord_Howe", "h")]
+)
+def test_a_clock_that_moves_by_a_part_of_a_step_is_not_followed(zone, freq):
+    """No step after the change is what one before it was: by steps it is an hour off, by the clock up to two."""
+    index = pd.date_range("2024-02-20", "2024-04-20", freq=freq, tz=zone)
+    for made in (people(index[:300]), people(index)):
+        assert local_clock.decide(read_series("Forecaster", made), (24, 168)) == ("", "")
 
 
 @pytest.mark.parametrize(("made", "local"), [(people, True), (shop, False), (sun, False)])

@@ -12,7 +12,7 @@ from recurra.checks import counted
 from recurra.features import local_clock
 from recurra.features.known import Known
 from recurra.inputs.series import GivenSeries
-from recurra.readers.times.calendar import clock_offsets, step_of
+from recurra.readers.times.calendar import clock_offsets, clock_seconds, stamps, step_of
 from recurra.serving.statistical import smoothing
 
 MOST_SERIES = 100  # that are asked
@@ -57,11 +57,18 @@ def decide(given: GivenSeries, seasons: Sequence[int]) -> tuple[str, str]:
 
 
 def _changes(known: Known, freq: str, seasons: Sequence[int]) -> bool:
-    """Return whether a zone changes its clocks within a year after a first step by other than whole seasons."""
+    """Return whether a zone changes its clocks within a year after a first step by whole steps, but not whole seasons.
+
+    Where an hour is a part of a step, no step after a change is what one before it was.
+    """
     if known.start is None or not seasons or not freq or step_of(freq)[0] != "s":
         return False
-    found = clock_offsets(known.start, freq, known.zone, 0, math.ceil(YEAR / step_of(freq)[1]))
+    count = math.ceil(YEAR / step_of(freq)[1])
+    found = clock_offsets(known.start, freq, known.zone, 0, count)
     if found is None:
+        return False
+    ahead = clock_seconds(stamps(known.start, freq, known.zone, 0, count))
+    if ((ahead - ahead[0]) % step_of(freq)[1]).any():
         return False
     moved = np.unique(found - found[0])
     return bool(any((moved % season).any() for season in seasons))
