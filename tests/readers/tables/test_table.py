@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recurra
 from recurra.errors import DataError, UsageError
 from recurra.readers.tables.columns import from_frame, parse
 from recurra.readers.tables.table import MAX_CHANNELS, from_columns, read_table
@@ -321,3 +322,34 @@ def test_wide_what_was_written_is_read(data):
     lines += [",".join(["p", *(repr(v) for v in row), *[""] * (width - len(row))]) for row in data]
     back = table("\n".join(lines) + "\n")
     assert [values[:, 0].tolist() for values in back.X] == data
+
+
+ROWS = "id,t,x,z,label,words,more\n" + "".join(
+    f"r{n // 6},{n % 6},{n}.5,{n % 5},{'ab'[n // 6 % 2]},w{n} v,u{n} q\n" for n in range(48)
+)
+WIDE = "name,c1,c2,c3,label\n" + "".join(f"r{n},{n},{n + 1},{n + 2},{'ab'[n % 2]}\n" for n in range(12))
+TEXTS = "n,words,more,label\n" + "".join(f"r{n},w{n} v,u{n} q,{'ab'[n % 2]}\n" for n in range(12))
+SERIES = "day,x,k\n" + "".join(f"2024-01-{n + 1:02},{n}.5,{n % 7}\n" for n in range(30))
+LAYOUTS_READ = {
+    "long": (ROWS, {"id": "id", "label": "label", "channels": ["x", "z"]}),
+    "wide": (WIDE, {"label": "label", "layout": "wide", "id": "name"}),
+    "texts": (TEXTS, {"text": "words", "label": "label"}),
+    "pairs": (TEXTS, {"source": "words", "target": "more"}),
+    "series": (SERIES, {"time": "day", "target": "x", "kind": "series"}),
+}
+COLUMN_WORDS = (
+    "id", "time", "label", "group", "target", "known", "static", "text", "source", "channels",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", COLUMN_WORDS)
+@pytest.mark.parametrize("layout", LAYOUTS_READ)
+def test_a_column_that_is_not_there_is_said_in_every_layout(layout, word, tmp_path):
+    text, words = LAYOUTS_READ[layout]
+    (tmp_path / "data.csv").write_text(text)
+    recurra.load(tmp_path / "data.csv", **words)
+    with pytest.raises((DataError, UsageError)) as raised:
+        recurra.load(tmp_path / "data.csv", **{**words, word: "nope"})
+    said = str(raised.value)
+    assert "\n" not in said
+    assert "nope" in said or word in said

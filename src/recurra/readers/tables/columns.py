@@ -256,10 +256,11 @@ class Columns:
         Raises
         ------
         DataError
-            If a name is given twice.
+            If a name is given twice, or there is no such column.
         """
         if not name:
             return [None] * self.rows
+        self.check_name(name, "id")
         names = self.words(name)
         seen: dict[str | None, int] = {}
         for row, found in enumerate(names):
