@@ -38,6 +38,16 @@ def test_what_stays_is_seen_as_it_is_and_what_grows_is_not(steps, seed):
     assert chosen_view([-3000 - 500 * growing(steps, seed, channels=2)], seed=0) != "values"
 
 
+def test_faults_that_are_told_and_false_alarms_both_decide():
+    rng = np.random.default_rng(3)
+    steps = np.arange(400)
+    sales = 0.1 * steps + 2 * np.sin(steps * 2 * np.pi / 7) + rng.normal(size=400)
+    # Differences give the fewest false alarms here, and tell the fewest faults; there values tell the most, with a
+    # quarter of the normal steps above the threshold.
+    assert chosen_view([sales[:, None]], seed=0) == "deviations"
+    assert chosen_view([waves(90, seed=3)], seed=0) == "differences"
+
+
 def test_several_are_judged_by_others_and_not_by_time():
     assert chosen_view([growing(200, seed) for seed in range(6)], seed=0) == "values"
     levels = [waves(200, seed) + 30 * seed for seed in range(6)]

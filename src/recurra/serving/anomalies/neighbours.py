@@ -94,7 +94,7 @@ class Neighbours:
         rng = np.random.default_rng([seed, 1])
         most = max(1, min(most, MOST_VALUES // (steps * channels)))
         kept = _drawn(rng, int(counts.sum()), most)
-        judged = _drawn(rng, int(counts.sum()), JUDGED)
+        judged = _drawn(rng, int(counts.sum()), min(JUDGED, most))
         owners, starts = _places(kept, counts)
         windows = np.stack([long[i][at : at + steps].T for i, at in zip(owners, starts, strict=True)])
         whole = cls(windows, np.array(lengths), np.ones((len(lengths), channels), np.float32))
