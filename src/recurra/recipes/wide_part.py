@@ -206,8 +206,8 @@ def _tell_overlap(sequences: Sequence[np.ndarray]) -> None:
     if count := overlapping(sequences):
         warnings.warn(
             f"{count} of {len(sequences)} sequences have a stretch in common with another one, as windows that overlap "
-            "have. The errors on sequences left out, which quantiles are apart by, are then too small. Cut windows that do not "
-            "overlap, or let Forecaster tell how a series goes on.",
+            "have. The errors on sequences left out, which quantiles are apart by, are then too small. Cut windows that do "
+            "not overlap, or let Forecaster tell how a series goes on.",
             RecurraWarning,
             stacklevel=2,
         )
