@@ -224,9 +224,8 @@ def _observed(model: ForecastModel, state: SeriesState, values: Any) -> np.ndarr
         return rows
     try:
         places = places_of("Forecaster.update: observed", index, upcoming, trained["freq"], state.known.zone)
-    except (
-        DataError
-    ):  # which step a few rows have is asked only where they do not lie on that of the training
+    except DataError:
+        # only where rows do not lie on the step of the training is it asked which step they have
         if len(index) > 2:
             check_step(
                 "Forecaster.update", read_grid("Forecaster.update: observed", index).freq, trained["freq"]

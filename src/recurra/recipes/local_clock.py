@@ -50,7 +50,7 @@ def decide(given: GivenSeries, seasons: Sequence[int]) -> tuple[str, str]:
         why = f"{told}, and they {'tell' if people else 'do not tell'} days of the week apart"
     else:
         shown = "tell" if people else "do not tell"
-        why = f"they {shown} days of the week apart, and their history shows no change of the clock"
+        why = f"they {shown} days of the week apart, and their history shows no change of the clock with days to compare"
     if local:
         return given.freq, f"Seasons follow {clock}: {why}."
     return "", f"Seasons count steps, not the hours of {clock}: {why}."
