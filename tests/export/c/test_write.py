@@ -14,6 +14,7 @@ from recurra.export.c import vectors, write
 from recurra.export.c.costs import costs
 from recurra.export.c.layout import Layout, Weights, check_c, check_name
 from recurra.export.c.write import files_of, write_c
+from recurra.export.model import agreement
 from recurra.export.model.agreement import TOLERANCE, random_rows
 from recurra.export.model.boundary import cut
 from recurra.export.model.rounding import in_int8, is_rounded
@@ -320,3 +321,26 @@ def test_a_place_that_is_a_file(tmp_path):
 def test_longest_that_is_no_length(longest, tmp_path):
     with pytest.raises(UsageError, match="export: longest must be"):
         write_c(random_model(np.random.default_rng(0)), tmp_path / "net", longest=longest)
+
+
+@needs_compilers
+@pytest.mark.parametrize("kind", ["plain", "numbers per step", "quantiles", "members"])
+def test_how_far_eight_bits_move_an_answer_is_said(kind, tmp_path):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        exported = accepted(rng, kind)
+        while exported.inside.manifest["network"]["cell"] not in ("lstm", "gru"):
+            exported = accepted(rng, kind)
+        model, rounded = exported.model, in_int8(exported.model)
+        sequences = random_rows(exported, rng, [5, 9, 30])
+        folder = write_c(model, tmp_path / str(seed), int8=True, sequences=sequences, longest=40)
+        name = "value" if model.task == "regression" else "probabilities"
+        right, found = (agreement.expected(cut(one), sequences)[name] for one in (model, rounded))
+        moved = agreement.difference(exported, name, right, found)
+        said = folder.agreement.rounding
+        assert said >= moved > folder.agreement.largest
+        assert f"These weights move an answer by up to {said:.1e}." in str(folder.agreement)
+        assert (
+            f"moves an answer by up to {said:.1e} from recurra's" in (folder.path / "README.md").read_text()
+        )
+    assert write_c(model, tmp_path / "float", sequences=sequences, longest=40).agreement.rounding is None

@@ -88,6 +88,8 @@ def _facts(file: Any) -> dict[str, Any]:
     facts = {"output": str(file.path), "difference": near}
     if not hasattr(file, "costs"):
         return {**facts, "bytes": file.size}
+    if file.agreement is not None and file.agreement.rounding is not None:
+        facts["rounding"] = file.agreement.rounding
     costs = ("state_bytes", "stack_bytes", "flash_bytes", "multiplications")
     return {**facts, "name": file.name, "longest": file.longest, **{c: getattr(file.costs, c) for c in costs}}
 

@@ -46,11 +46,16 @@ To test on the device, add `test_@.c`, and send what it prints to a serial port.
 
 MISSING = ", a missing value is NaN.\nInfinity has no answer: NaN from then on"
 NO_MISSING = ".\nNaN and infinity have no answer: NaN from then on"
-INT8 = "\nThe matrices of the recurrence and of the head have eight bits a number, everything else is float."
+INT8 = """
+The matrices of the recurrence and of the head have eight bits a number, everything else is float@@MOVED."""
+MOVED = (
+    "; that moves an answer by up to {:.1e} from recurra's\n(of numbers, as a share of the largest of 1, the number and the "
+    "spread of the training). The test vectors hold the answers\nof these weights"
+)
 
 
-def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
-    """Return README.md."""
+def readme(layout: Layout, cost: Costs, *, weights_file: bool, rounding: float | None = None) -> str:
+    """Return README.md; ``rounding`` is how far weights of eight bits move an answer, where that is known."""
     model, name = layout.exported.model, layout.name
     given = ", weights" if weights_file else ""
     if layout.whole:
@@ -77,7 +82,9 @@ def readme(layout: Layout, cost: Costs, *, weights_file: bool) -> str:
         "@@WEIGHTS": f"\n- `{name}.bin`: its weights, float32, to be read by the caller"
         if weights_file
         else "",
-        "@@INT8": INT8 if layout.int8 else "",
+        "@@INT8": INT8.replace("@@MOVED", "" if rounding is None else MOVED.format(rounding))
+        if layout.int8
+        else "",
         "@@CALL": call,
         "@@NAME": name.upper(),
         "@@CHANNELS": str(layout.channels),

@@ -19,8 +19,8 @@ from recurra.export.c import code, vectors
 from recurra.export.c.costs import Costs, costs
 from recurra.export.c.layout import Layout, Weights, check_c, check_name
 from recurra.export.c.readme import readme
-from recurra.export.model.agreement import TOLERANCE, Agreement, batches
-from recurra.export.model.boundary import cut
+from recurra.export.model.agreement import TOLERANCE, Agreement, batches, difference, expected
+from recurra.export.model.boundary import Exported, cut
 from recurra.export.model.rounding import in_int8
 
 # Programs that compile C, the first that is there is taken.
@@ -109,11 +109,13 @@ def write_c(
         raise UsageError(
             f"export: longest must be at least {shortest}, the rows of the shortest sequence of the check; got {longest}."
         )
+    rounding = _rounding(cut(model), exported, rows) if int8 else None
     rows = vectors.chosen(layout, rows)
     weights = Weights(layout)
     cost = costs(layout, weights)
-    files = files_of(layout, weights, cost, rows, weights_file=weights_file)
+    files = files_of(layout, weights, cost, rows, weights_file=weights_file, rounding=rounding)
     agreement = _checked(layout, files, rows, of_run=sequences is not None)
+    agreement = None if agreement is None else replace(agreement, rounding=rounding)
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
@@ -125,7 +127,13 @@ def write_c(
 
 
 def files_of(
-    layout: Layout, weights: Weights, cost: Costs, rows: Sequence[np.ndarray], *, weights_file: bool = False
+    layout: Layout,
+    weights: Weights,
+    cost: Costs,
+    rows: Sequence[np.ndarray],
+    *,
+    weights_file: bool = False,
+    rounding: float | None = None,
 ) -> dict[str, bytes]:
     """Return the content of every file by its name; ``rows`` are the sequences of the test."""
     name = layout.name
@@ -135,12 +143,18 @@ def files_of(
         f"{name}.c": code.source(layout, weights, weights_file=weights_file),
         "test_vectors.h": vectors.vectors(layout, rows),
         f"test_{name}.c": vectors.program(layout, weights_file=count),
-        "README.md": readme(layout, cost, weights_file=weights_file),
+        "README.md": readme(layout, cost, weights_file=weights_file, rounding=rounding),
     }
     files = {file: text.encode() for file, text in texts.items()}
     if weights_file:
         files[f"{name}.bin"] = weights.numbers.astype("<f4").tobytes()
     return files
+
+
+def _rounding(plain: Exported, rounded: Exported, rows: Sequence[np.ndarray]) -> float:
+    """Return how far weights of eight bits move an answer, as `Agreement.largest` counts it."""
+    right, found = expected(plain, rows), expected(rounded, rows)
+    return max(difference(plain, name, right[name], found[name]) for name in right)
 
 
 def _checked(

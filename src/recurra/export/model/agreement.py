@@ -36,6 +36,9 @@ class Agreement:
         On how many sequences, and rows of the shortest and the longest.
     beside : str
         What was drawn at random besides.
+    rounding : float, optional
+        How far weights of eight bits move an answer from that of the model itself, counted as ``largest``; None where the
+        file holds the weights as they are.
     """
 
     who: str
@@ -45,6 +48,7 @@ class Agreement:
     shortest: int = 0
     longest: int = 0
     beside: str = ""
+    rounding: float | None = None
 
     def with_difference(self, found: float, batch: Sequence[np.ndarray]) -> "Agreement":
         """Return what is known after one more batch."""
@@ -60,9 +64,13 @@ class Agreement:
 
     def __str__(self) -> str:
         whose = "of the run" if self.of_run else "drawn at random"
+        eight = "" if self.rounding is None else " with weights of eight bits"
+        moved = (
+            "" if self.rounding is None else f" These weights move an answer by up to {self.rounding:.1e}."
+        )
         return (
-            f"Checked: {self.who} gives recurra's answers on {counted(self.sequences, 'sequence')} {whose} of "
-            f"{self.shortest} to {counted(self.longest, 'row')}{self.beside}; largest difference {self.largest:.1e}."
+            f"Checked: {self.who} gives recurra's answers{eight} on {counted(self.sequences, 'sequence')} {whose} of "
+            f"{self.shortest} to {counted(self.longest, 'row')}{self.beside}; largest difference {self.largest:.1e}.{moved}"
         )
 
 
