@@ -152,6 +152,12 @@ def test_no_file_outgrows_its_reader(file):
     assert len(file.read_text().splitlines()) <= 600
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(SOURCE)))
+def test_no_comment_hangs_at_a_bracket(file):
+    """The formatter breaks a condition for a long comment behind it; the comment has a line of its own."""
+    assert [line for line in file.read_text().splitlines() if re.match(r"\s*\):\s+# ", line)] == []
+
+
 TEXTS = {str(file.relative_to(SOURCE)): file.read_text() for file in FILES}
 
 MOST_FILES = 12

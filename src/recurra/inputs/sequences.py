@@ -290,9 +290,8 @@ def _order(estimator: Any, there: list[str], who: str) -> list[int] | None:
 
 
 def _is_table(X: Any) -> bool:
-    if hasattr(X, "columns") or hasattr(
-        X, "tocsr"
-    ):  # DataFrame; a sparse matrix is refused by scikit-learn's check
+    if hasattr(X, "columns") or hasattr(X, "tocsr"):
+        # DataFrame; a sparse matrix is refused by scikit-learn's check
         return True
     if isinstance(X, list | tuple):  # nested lists of numbers; a list of arrays is a list of sequences
         rows = all(isinstance(row, list | tuple) and len(row) == len(X[0]) for row in X)

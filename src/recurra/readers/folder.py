@@ -407,9 +407,8 @@ def _with_stretches(path: Path, labels: Path, words: TableOptions, table: Column
     for name, parts in stretches.items():
         one = read_one(by_name[name], path, of_files)
         as_it_is = one.records[0] if words.resample_hz is None else _at_its_own_rate(by_name[name], words)
-        if (
-            as_it_is is None
-        ):  # of signals of several rates, whose steps are those of the one they are brought to
+        if as_it_is is None:
+            # of signals of several rates, whose steps are those of the one they are brought to
             as_it_is = one.records[0]
         steps = steps_labelled(parts, as_it_is.length, f"{table.who}: {name}")
         if as_it_is.sample_rate_hz != one.records[0].sample_rate_hz:

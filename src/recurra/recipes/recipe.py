@@ -21,9 +21,8 @@ from recurra.options import (
 )
 from recurra.serving.models.wide import Wide as WidePart
 
-if (
-    TYPE_CHECKING
-):  # what `recurra look` asks of a recipe needs none of it, and should not wait for its imports
+if TYPE_CHECKING:
+    # what `recurra look` asks of a recipe needs none of it, and should not wait for its imports
     from recurra.inputs.sequences import Given
     from recurra.inputs.targets import Target
 

@@ -120,9 +120,8 @@ class LanguageTask(Task):
         steps = len(ids) if options.tbptt is None else int(options.tbptt)
         examples = TextStreams.cut(ids, streams=int(options.batch_size), steps=steps)
         validation = None
-        if (
-            judges is not None
-        ):  # in stretches long enough for their first tokens, without a state, not to matter
+        if judges is not None:
+            # in stretches long enough for their first tokens, without a state, not to matter
             later = words.numbers(judges)
             stretches = min(int(options.batch_size), max(1, len(later) // FEWEST_HELD_OUT))
             validation = TextStreams.cut(later, streams=stretches, steps=len(later))

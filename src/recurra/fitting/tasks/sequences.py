@@ -122,9 +122,8 @@ class SequenceTask(Task):
             encoded = target.encode(given.y, given.names)
         if target.task == "labeling" or target.per_step:
             check_steps(start.who, given.sequences, encoded, given.names)
-        if (
-            self.reading.check is not None
-        ):  # before merging, which sorts: a message names the sequence where the user has it
+        if self.reading.check is not None:
+            # before merging, which sorts: a message names the sequence where the user has it
             self.reading.check(estimator, given)
         judges = (
             None

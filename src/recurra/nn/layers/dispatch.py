@@ -97,9 +97,8 @@ def _run_without_torch(
 ) -> tuple[Any, States]:
     """Run a layer that torch has none like: now, outside of a compiled program; arguments as for `run_module`."""
     exporting = torch.compiler.is_exporting()
-    if (
-        "torch._dynamo" in sys.modules and not exporting
-    ):  # a compiler may be about that this frame does not know of
+    if "torch._dynamo" in sys.modules and not exporting:
+        # a compiler may be about that this frame does not know of
         from recurra.nn.layers import torch_compile
 
         return torch_compile.run_uncompiled(

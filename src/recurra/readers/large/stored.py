@@ -64,7 +64,8 @@ class SequenceStore:
         values = folder / _VALUES
         if self.sources and (
             not values.exists() or values.stat().st_size < 8 * self.rows * (self.n_channels or 1)
-        ):  # somebody cleared away what the index tells of
+        ):
+            # somebody cleared away what the index tells of
             (folder / _INDEX).unlink()
             self.sources = []
 

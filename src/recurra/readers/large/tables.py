@@ -57,9 +57,8 @@ def read_columns(path: Path, words: TableOptions, *, header: str) -> Columns | N
     """Return the columns of a text file with separators where they are plain throughout, else None."""
     if words.encoding.lower() not in ("utf-8", "utf8", "ascii") or words.text or words.source:
         return None
-    if words.kind == "series" or not isinstance(
-        words.time, str | None
-    ):  # dates are put together from their text
+    if words.kind == "series" or not isinstance(words.time, str | None):
+        # dates are put together from their text
         return None
     names, times = _apart(words)
     if words.keep_stamps:

@@ -567,9 +567,8 @@ def _kind(index: Any) -> str:
 
 def _cells(column: Any) -> np.ndarray:
     """Return a column of a frame; times with a zone as objects, which keep it."""
-    if (
-        getattr(getattr(column, "dtype", None), "time_zone", None) is not None
-    ):  # of polars, whose to_numpy drops it
+    if getattr(getattr(column, "dtype", None), "time_zone", None) is not None:
+        # of polars, whose to_numpy drops it
         cells = np.empty(len(column), dtype=object)
         cells[:] = column.to_list()
         return cells

@@ -200,9 +200,8 @@ def _ticks(index: Any) -> np.ndarray:
     scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[np.datetime_data(values.dtype)[0]]
     whole = values.astype(np.int64)
     ticks = whole - whole[0]
-    if (
-        ticks.size and abs(int(ticks[-1])) > 2**63 // scale - 1
-    ):  # more than 292 years: seconds are fine enough
+    if ticks.size and abs(int(ticks[-1])) > 2**63 // scale - 1:
+        # more than 292 years: seconds are fine enough
         return np.asarray(ticks.astype(object) * scale, dtype=np.float64)
     return np.asarray(ticks * scale)
 

@@ -40,9 +40,8 @@ def owned(folder: Path) -> Iterator[None]:
     made: list[Path] = []
     lock: FolderLock | None = None
     try:
-        with (
-            held_back_interrupt() as interrupt
-        ):  # which may come between a file that was made and its being known here
+        with held_back_interrupt() as interrupt:
+            # which may come between a file that was made and its being known here
             lock = _locked(folder, made)
         interrupt.check()
         yield
