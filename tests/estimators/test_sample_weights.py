@@ -68,3 +68,10 @@ def test_scores_refuse_them_too(kind, what):
     fitted = made(**SMALL).fit(data, y)
     with pytest.raises(DataError, match=r"score: sample_weight (must hold numbers|has 1 values)"):
         fitted.score(data, y, sample_weight=NO_NUMBERS[what])
+
+
+def test_no_weights_at_all_are_refused_like_too_few():
+    X, y = [np.ones((3, 1)) * i for i in range(4)], list("abab")
+    for none in ([], np.array([], dtype=str)):
+        with pytest.raises(ValueError, match=r"0 sample\(s\)|sample_weight"):
+            recurra.SequenceClassifier(max_epochs=1, verbose=0).fit(X, y, sample_weight=none)
