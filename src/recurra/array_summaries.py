@@ -283,7 +283,7 @@ def plain_weights(who: str, sample_weight: Any) -> Any:
     wrong = next(
         (cell for cell in cells if isinstance(cell, complex) or not isinstance(cell, numbers.Number)), None
     )
-    if given.dtype.kind not in "biufO" or wrong is not None:
+    if given.size and (given.dtype.kind not in "biufO" or wrong is not None):
         first = given.ravel()[0] if wrong is None else wrong
         raise DataError(
             f"{who}: sample_weight must hold numbers of at least 0; got {str(first)!r}. Leave it out."

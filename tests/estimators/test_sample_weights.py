@@ -105,3 +105,10 @@ def test_weights_of_a_score_count_sequences_several_times(kind):
     for weights in (counts, counts.tolist(), pd.Series(counts)):
         assert fitted.score(data, y, sample_weight=weights) == pytest.approx(right, rel=1e-12)
     assert fitted.score(data, y, sample_weight=3.0) == pytest.approx(fitted.score(data, y), rel=1e-12)
+
+
+def test_no_weights_at_all_are_refused_like_too_few():
+    X, y = [np.ones((3, 1)) * i for i in range(4)], list("abab")
+    for none in ([], np.array([], dtype=str)):
+        with pytest.raises(ValueError, match=r"0 sample\(s\)|sample_weight"):
+            recurra.SequenceClassifier(max_epochs=1, verbose=0).fit(X, y, sample_weight=none)
