@@ -210,6 +210,24 @@ def _in_words(who: str, params: Mapping[str, Any], given: Sequence[str], where: 
     return f"{who}: {told} {acts} only {where.told} and {changes} nothing here. Leave {them} out."
 
 
+def python_numbers(values: Mapping[str, Any], options: "Mapping[str, Option]") -> dict[str, Any]:
+    """Return the options that numpy's numbers or arrays are given for, with Python's numbers in their place."""
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+    found = {}
+    for name, option in options.items():
+        value = values.get(name)
+        if option.kind.removesuffix("s") not in ("int", "float", "bool"):
+            continue
+        if isinstance(value, np.generic | np.ndarray):
+            found[name] = plain(value)
+        elif isinstance(value, list | tuple) and any(isinstance(one, np.generic) for one in value):
+            found[name] = type(value)(map(plain, value))
+    return found
+
+
 def _check_value(who: str, option: "Option", value: Any) -> None:
     if (value is None and option.none) or (option.also and isinstance(value, option.also)):
         return
@@ -226,7 +244,7 @@ def _check_value(who: str, option: "Option", value: Any) -> None:
     if number in ("int", "float"):
         many = isinstance(value, list | tuple)
         if option.kind != number and not many and not isinstance(value, int | float):
-            raise UsageError(f"{who}: {name} must be a number or several; got {value!r}.")
+            raise UsageError(f"{who}: {name} must be a number or a list of numbers; got {value!r}.")
         for one in value if many and option.kind != number else [value]:
             check_number(
                 who,

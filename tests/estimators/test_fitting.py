@@ -32,6 +32,54 @@ def two_classes(n=40, seed=0, names=("down", "up")):
     return X, [names[i % 2] for i in range(n)]
 
 
+# ---------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        (SequenceClassifier, {"hidden_size": np.int64(4), "learning_rate": np.float32(0.25), "bidirectional": np.True_}),
+        (SequenceRegressor, {"loss": "quantile", "quantiles": np.array([0.25, 0.5, 0.75]), "dropout": np.float32(0.25)}),
+        (recurra.Forecaster, {"lags": np.array([4, 6]), "season": np.int32(6), "horizon": np.int16(4)}),
+        (recurra.Forecaster, {"lags": np.int64(4), "season": [np.int64(6), 12], "quantiles": (np.float32(0.25), 0.5)}),
+    ],
+)  # fmt: skip
+def test_options_may_be_numpys_numbers(made, options, tmp_path):
+    """They do in the model file what Python's do, and the parameters stay as they were given."""
+    if made is recurra.Forecaster:
+        given, options = (np.sin(np.arange(60.0)),), {"horizon": 4, "loss": "quantile", **options}
+    else:
+        X, y = two_classes(12)
+        given = (X, y if made is SequenceClassifier else np.arange(12.0))
+    fitted = made(**{**QUICK, "max_epochs": 1, **options}).fit(*given)
+    for name, value in options.items():
+        assert fitted.get_params()[name] is value
+    plain = {
+        name: np.asarray(value).tolist() if not isinstance(value, str) else value
+        for name, value in options.items()
+    }
+    same = made(**{**QUICK, "max_epochs": 1, **plain}).fit(*given)
+    for one, name in ((fitted, "one.recurra"), (same, "same.recurra")):
+        one.save(tmp_path / name)
+    one, other = (recurra.load_model(tmp_path / name) for name in ("one.recurra", "same.recurra"))
+    np.testing.assert_array_equal(one.predict(given[0]), other.predict(given[0]))
+    assert one.model_.manifest["params"] == other.model_.manifest["params"]
+
+
+def test_a_run_takes_numpys_numbers(tmp_path):
+    X, y = two_classes(12)
+    words = {
+        "hidden_size": np.int64(4),
+        "learning_rate": np.float32(0.25),
+        "max_epochs": np.int64(1),
+        "verbose": 0,
+    }
+    data = Dataset([Record(x, label=label) for x, label in zip(X, y, strict=True)])
+    run = recurra.train(data, out=tmp_path / "run", seed=np.int64(3), **words)
+    assert run.path.exists()
+    assert recurra.load_model(tmp_path / "run" / "model.recurra").get_params()["hidden_size"] == 4
+
+
 # ---------------------------------------------------------------- learning
 
 

@@ -234,7 +234,7 @@ def test_known_must_reach_the_end_of_the_horizon(fitted):
         ({"context": 4, "highway": 8}, UsageError, "context must be at least level and highway, 8; got 4"),
         ({"loss": "quantile", "quantiles": (0.9, 0.1)}, UsageError, "quantiles must rise"),
         ({"transform": "log"}, DataError, "transform='log' needs positive values"),
-        ({"season": "12"}, UsageError, "season must be a number or several; got '12'"),
+        ({"season": "12"}, UsageError, "season must be a number or a list of numbers; got '12'"),
     ],
 )
 def test_words_that_do_not_fit(words, error, match):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from recurra.checks import check_none_idle, check_torch, check_values, warn_of_idle
+from recurra.checks import check_none_idle, check_torch, check_values, python_numbers, warn_of_idle
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.option_checks import check_together
@@ -37,6 +37,16 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     MissingExtraError
         If torch is not installed.
     """
+    # numpy's numbers are those of Python while it is trained: model files and configurations are JSON
+    numbers = python_numbers(estimator.get_params(deep=False), options_of(type(estimator)))
+    as_given = {name: getattr(estimator, name) for name in numbers}
+    try:
+        return _fitted(estimator.set_params(**numbers), request, resume=resume)
+    finally:
+        estimator.set_params(**as_given)
+
+
+def _fitted(estimator: E, request: Request, *, resume: bool) -> E:
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
     check_values(who, as_given, options_of(type(estimator)))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recurra.array_summaries import Findings
-from recurra.checks import check_choice, check_none_idle, listing
+from recurra.checks import check_choice, check_none_idle, listing, python_numbers
 from recurra.datasets import load_any
 from recurra.errors import DataError, RecurraError, UsageError
 from recurra.features.rows.missing import FILLING
@@ -158,7 +158,9 @@ def prepare(
     _check_options(task, dataset.kind, options)
     _check_labelled(dataset, task)
     data_options, options = sources.absolute_paths(data_options), sources.absolute_paths(options)
-    estimator = estimator_class(task, dataset.kind)(**{**options, SEED: seed})
+    made = estimator_class(task, dataset.kind)
+    options |= python_numbers(options, options_of(made))
+    estimator = made(**{**options, SEED: seed})
     check_none_idle("train", estimator.get_params(deep=False), options_of(type(estimator)), searched)
     named = str(data) if isinstance(data, str | Path) else None
     plan = Plan(named, folder, task, seed, data_options, options, test, by, dataset.kind)
@@ -285,9 +287,9 @@ def seed_of(seed: int | None, random_state: int | None) -> int:
     value = seed if seed is not None else random_state
     if value is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise UsageError(f"train: seed must be a whole number of at least 0; got {value!r}.")
-    return value
+    return int(value)
 
 
 def _check_options(task: str | None, kind: str | None, options: Mapping[str, Any]) -> None:
