@@ -12,6 +12,7 @@ from recurra.errors import DataError, UsageError
 from recurra.features.prepared_rows import PreparedRows
 from recurra.fitting import manifest, resuming
 from recurra.options import options_of
+from recurra.recipes import recipe
 from recurra.training import checkpoints
 from recurra.training.callbacks import Callback
 
@@ -74,6 +75,27 @@ def test_the_seed_that_was_drawn_is_taken_from_the_checkpoint(tmp_path):
     resumed = make(checkpoint_dir=tmp_path, random_state=None).fit(*data(), resume=True)
     assert resumed.seed_ == seed
     assert same(resumed, make(random_state=seed).fit(*data()))
+
+
+def test_what_an_earlier_version_decided_goes_on(tmp_path, monkeypatch):
+    """A bare call whose recipe has other values by now; those that the checkpoint was written with hold."""
+    now = recipe._network
+
+    def bare(folder=None, **words):
+        return recurra.SequenceClassifier(random_state=3, verbose=0, checkpoint_dir=folder, **words)
+
+    with monkeypatch.context() as then:
+        then.setattr(
+            recipe, "_network", lambda facts: {**now(facts), "dropout": 0.6, "max_epochs": 4, "batch_size": 9}
+        )
+        whole = bare().fit(*data())
+        with pytest.raises(KeyboardInterrupt):
+            bare(tmp_path, callbacks=[StopAt(3, 2)]).fit(*data())
+    monkeypatch.setattr(recipe, "_network", lambda facts: {**now(facts), "max_epochs": 4, "batch_size": 7})
+    resumed = bare(tmp_path).fit(*data(), resume=True)
+    assert same(whole, resumed)
+    assert resumed.model_.manifest["params"]["dropout"] == 0.6
+    assert not same(resumed, bare().fit(*data()))
 
 
 def test_resume_begins_where_there_is_no_checkpoint_yet(tmp_path):

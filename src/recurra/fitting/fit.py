@@ -67,6 +67,8 @@ def _fitted(estimator: E, request: Request, *, resume: bool) -> E:
         start = Start(who, seed, fitted)
         data = task.read(estimator, request, start)
         decided, budget = task.decide(estimator, data, start), None
+        if found is not None:  # an earlier version may have decided otherwise
+            decided |= {name: one for name, one in found.identity.get("words", {}).items() if name in decided}
         if getattr(estimator, "budget_s", None) is not None:
             decided, budget = budgets.decide(
                 estimator, task, data, start, decided, resume=resume, workers=workers.count
