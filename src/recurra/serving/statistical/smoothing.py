@@ -28,6 +28,7 @@ TRENDS = (
 SEASONALS = (0.0, 0.1, 0.3, 0.6, 1.0)
 SEVERAL = 4  # seasons that show a shorter season inside them
 LEAST_CORRELATION = 0.25  # of the differences one season apart, where no frequency tells the season
+OF_MAE = 1.25  # the standard deviation of normal errors over their mean absolute one
 LEAST_FREEDOM = 2.0  # of Student's t: with one, an interval of 95 % were six times as wide as a normal one
 MARGIN = 0.9  # the average must err less than this share of what the best simple forecast errs at the origins
 TINY = 1e-12
@@ -47,10 +48,10 @@ class StatisticalForecast:
     scale : ndarray of shape (steps,)
         Root mean squared error at the origins by step ahead; it never falls.
     sizes : ndarray of shape (n,)
-        Absolute errors at the origins over their step's scale, rising; empty where there was no origin. A few origins
-        do not tell on which side the next error will be, so that it is taken to be on either alike.
+        Absolute errors at the origins over their step's scale, rising; empty where there were not two origins. A few
+        origins do not tell on which side the next error will be, so that it is taken to be on either alike.
     freedom : float
-        How many horizons the origins lie on.
+        Of Student's t: how many horizons the origins lie on, or what the history leaves where there were not two.
     method : str
         Which forecast it is.
     season : int
@@ -67,7 +68,7 @@ class StatisticalForecast:
     def quantile(self, share: float) -> np.ndarray:
         """Return by how much the truth lies above the point in this share of cases: shape (steps,)."""
         if not len(self.sizes) or share == 0.5:
-            return self.scale * float(ndtri(share))
+            return self.scale * float(stdtrit(self.freedom, share))
         size = float(np.quantile(np.concatenate([-self.sizes[::-1], self.sizes]), share))
         # The scale of few origins is itself uncertain: Student's t over the normal distribution.
         return self.scale * size * float(stdtrit(self.freedom, share) / ndtri(share))
@@ -107,9 +108,9 @@ def forecast(
     n = len(values)
     resting = values[-max([horizon, 6, *(m for m in seasons if n > m)]) :]
     if n < LEAST_STEPS or (resting == resting[0]).all():
-        size = float(np.abs(np.diff(values)).mean()) if n > 1 else 0.0
-        last = np.full(steps, values[-1] if n else 0.0)
-        return StatisticalForecast(last, np.full(steps, size), np.zeros(0), 1.0, _simple_name(1), 1)
+        size = OF_MAE * float(np.abs(np.diff(values)).mean()) if n > 1 else 0.0
+        last, freedom = np.full(steps, values[-1] if n else 0.0), max(n - 1.0, LEAST_FREEDOM)
+        return StatisticalForecast(last, np.full(steps, size), np.zeros(0), freedom, _simple_name(1), 1)
     found = candidate_seasons(values, seasons, search=search)
     reach = max(steps, horizon)
     simple = _simple(values, [n], reach, found)[0][0]
@@ -125,18 +126,22 @@ def forecast(
     forecasts[:, -len(found) :], inside[:, -len(found) :] = _simple(values, [n, *ends], reach, found)
     smallest = max(min(inside[0, -len(found) :]), TINY)
     relative = np.minimum(inside[0] / smallest, 3.0)
+    best = np.argsort(relative, kind="stable")[:AVERAGED]
+    one_step, freedom = OF_MAE * float(np.median(inside[0, best])), max(n - 3.0, LEAST_FREEDOM)
+    ahead = np.sqrt(np.arange(1, reach + 1))
     if not ends:
-        best = np.argsort(relative, kind="stable")[:AVERAGED]
-        spread = (
-            float(np.median(inside[0, best])) * 1.25 * np.sqrt(np.arange(1, steps + 1))
-        )  # 1.25: of MAE, normal
         point = forecasts[0, best].mean(axis=0)[:steps]
         method = f"the mean of {len(best)} of {forecasts.shape[1]} smoothings and autoregressions"
-        return StatisticalForecast(point, spread, np.zeros(0), 1.0, method, found[-1])
+        return StatisticalForecast(point, one_step * ahead[:steps], np.zeros(0), freedom, method, found[-1])
     truth = np.stack([values[end : end + horizon] for end in ends])
     usual = np.stack([calm[end : end + horizon] for end in ends])
     tried = _Tried(forecasts, inside, relative, places, usual, found, values)
     rows, method, season = tried.answer(list(range(len(ends))))
+    if len(ends) == 1:
+        # What is chosen at the only origin errs least there. What errs least inside the history is judged there instead.
+        off = (truth - forecasts[1:, best, :horizon].mean(axis=1)) / ahead[:horizon]
+        scale = max(one_step, float(np.sqrt(np.square(off).mean()))) * ahead[:steps]
+        return StatisticalForecast(rows[0, :steps], scale, np.zeros(0), freedom, method, season)
     return _judged(
         rows[0, :steps], truth - tried.unseen(), 1 + (ends[0] - ends[-1]) / horizon, method, season
     )
@@ -196,12 +201,12 @@ class _Tried:
         return mean, method, season
 
     def unseen(self) -> np.ndarray:
-        """Return what is said from every origin by what was best at the others: (origins, horizon).
+        """Return what is said from every one of two or more origins by what was best at the others: (origins, horizon).
 
         The best of hundreds err less where they were chosen than where they were not.
         """
         origins = range(len(self.usual))
-        others = [[k for k in origins if k != left_out] or [left_out] for left_out in origins]
+        others = [[k for k in origins if k != left_out] for left_out in origins]
         rows = [self.answer(judged)[0][1 + k] for k, judged in zip(origins, others, strict=True)]
         return np.stack(rows)[:, : self.usual.shape[1]]
 
