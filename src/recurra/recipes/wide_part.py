@@ -324,12 +324,13 @@ def _linear_numbers(rows: Any, numbers: np.ndarray, weights: np.ndarray, *, judg
 
     from recurra.training.closed_form import LinearMap
 
-    few, outputs = rows.shape[0] <= MANY, numbers.shape[1]
+    # One text alone cannot be left out.
+    few, outputs = 1 < rows.shape[0] <= MANY, numbers.shape[1]
     fitted = (RidgeCV(alphas=STRENGTHS) if few else Ridge(alpha=1.0, solver="sparse_cg", random_state=0)).fit(
         rows, numbers, sample_weight=weights
     )
     left_out = numbers
-    if judged:
+    if judged and len(numbers) > 1:
         same = Ridge(alpha=fitted.alpha_ if few else 1.0, solver="sparse_cg", random_state=0)
         parts = KFold(min(FOLDS, len(numbers)), shuffle=True, random_state=0)
         left_out = cross_val_predict(same, rows, numbers, cv=parts, params={"sample_weight": weights})
