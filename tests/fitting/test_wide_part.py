@@ -165,6 +165,11 @@ def test_few_sequences_get_quantiles_as_far_apart_as_the_errors_that_were_seen()
     np.testing.assert_array_equal(
         wide_part.distances(errors, np.array([1, 1, 1, 1, 0.0]), (0.1, 0.5, 0.9)), [-4, -0.5, 8]
     )
+    nine, shares = np.arange(9.0), (0.1, 0.2, 0.3, 0.7, 0.8, 0.9)  # ten parts, with the further one
+    for weight in (1.0, 0.1, 0.3, 1 / 7):
+        np.testing.assert_array_equal(
+            wide_part.distances(nine, np.full(9, weight), shares), [0, 1, 2, 6, 7, 8]
+        )
     rng = np.random.default_rng(0)
     many = rng.normal(size=20_000)
     np.testing.assert_allclose(

@@ -29,6 +29,8 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Windows overlap where this share of them has the same steps around the largest or the smallest value as another one. Of 15
 # real problems it was 0 in those of separate sequences, and 0.78 to 1 in those of windows.
 SHARED, STRETCH = 0.3, 6
+# Sums of weights are off by no more: a common factor of them would move a quantile by an item otherwise.
+ROUNDING = 1e-9
 # In which texts are left out to see how far its answers are off.
 FOLDS = 5
 # Of what is drawn for the linear part, beside the seed.
@@ -242,7 +244,8 @@ def distances(errors: np.ndarray, weights: np.ndarray, quantiles: Sequence[float
     def above(errors: np.ndarray, share: float) -> float:
         order = np.argsort(errors, kind="stable")
         shares = np.cumsum(weights[order]) / (weights.sum() + weights.mean())
-        return float(errors[order][min(int(np.searchsorted(shares, share)), len(errors) - 1)])
+        reached = int(np.searchsorted(shares, share - ROUNDING))
+        return float(errors[order][min(reached, len(errors) - 1)])
 
     ends = [(-above(-errors, 1 - q), above(errors, q)) for q in quantiles]
     return np.array(
@@ -324,12 +327,13 @@ def _linear_numbers(rows: Any, numbers: np.ndarray, weights: np.ndarray, *, judg
 
     from recurra.training.closed_form import LinearMap
 
-    few, outputs = rows.shape[0] <= MANY, numbers.shape[1]
+    # One text alone cannot be left out.
+    few, outputs = 1 < rows.shape[0] <= MANY, numbers.shape[1]
     fitted = (RidgeCV(alphas=STRENGTHS) if few else Ridge(alpha=1.0, solver="sparse_cg", random_state=0)).fit(
         rows, numbers, sample_weight=weights
     )
     left_out = numbers
-    if judged:
+    if judged and len(numbers) > 1:
         same = Ridge(alpha=fitted.alpha_ if few else 1.0, solver="sparse_cg", random_state=0)
         parts = KFold(min(FOLDS, len(numbers)), shuffle=True, random_state=0)
         left_out = cross_val_predict(same, rows, numbers, cv=parts, params={"sample_weight": weights})

@@ -1,11 +1,13 @@
 """`TextRegressor`: numbers from texts, in every form in which a network answers, and whole numbers questioned."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import recurra
+from recurra import TextRegressor
 from recurra.errors import DataError, UsageError
 from recurra.records import Dataset, Record
 from recurra.runs.plan import prepare
@@ -168,3 +170,13 @@ def test_a_missing_number_is_named(odd, said):
         recurra.TextRegressor(verbose=0).fit(["a b", "c d", "e f"], [1.0, 2.0, odd])
     with pytest.raises(DataError, match="text 0 has 'good'. For classes use TextClassifier"):
         recurra.TextRegressor(verbose=0).fit(["a b", "c d"], ["good", "bad"])
+
+
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_texts_are_learned_without_a_warning(loss, count):
+    texts, y = ["good thing", "bad thing"][:count], [1.0, 3.0][:count]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model = TextRegressor(loss=loss, random_state=0, verbose=0).fit(texts, y)
+    assert np.isfinite(model.predict(texts)).all()

@@ -6,6 +6,8 @@ import pytest
 import recurra
 from models import random_model, recording_for
 from recurra.errors import StoreError, UsageError
+from recurra.runs.stream.lines import Row
+from recurra.runs.stream.session import Session
 
 AHEAD = 3
 
@@ -131,3 +133,27 @@ def test_memory_is_the_window():
     stream = model.stream(look_ahead=2)
     stream.push(recording_for(np.random.default_rng(7), model, 50))
     assert len(stream._window) == 4
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_every_line_of_a_stream_that_looks_ahead_has_its_quantiles(targets):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(steps, 2)) for steps in (9, 14, 20)]
+    y = [x.cumsum(axis=0)[:, 0 if targets == 1 else slice(2)] for x in X]
+    words = {"bidirectional": True, "hidden_size": 4, "max_epochs": 2, "random_state": 0, "verbose": 0}
+    model = recurra.SequenceRegressor(loss="quantile", quantiles=(0.1, 0.5, 0.9), **words).fit(X, y)
+    opened = model.stream(look_ahead=AHEAD)
+    session = Session(model.model_, opened, named=False, look_ahead=AHEAD, proba=False)
+    rows = X[-1].tolist()
+    assert session.take(Row(rows[:1])) is None
+    lines = [
+        session.take(Row(rows[1:9])),
+        session.take(Row(rows[9])),
+        *(session.take(Row(row)) for row in rows[10:]),
+    ]
+    lines += session.finish()
+    windows = [X[-1][max(0, t - AHEAD) : t + AHEAD + 1] for t in range(20)]
+    expected = [own[min(t, AHEAD)] for t, own in enumerate(model.predict_quantiles(windows))]
+    for place, share in enumerate(("0.1", "0.5", "0.9")):
+        found = np.concatenate([np.reshape(line["quantiles"][share], (-1, targets)) for line in lines])
+        np.testing.assert_allclose(found, np.array(expected)[..., place].reshape(20, targets), atol=1e-5)

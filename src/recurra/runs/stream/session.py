@@ -113,7 +113,9 @@ class Session:
         answers = answer.values if numbers else answer.labels
         for index, one in enumerate(answers.tolist()):
             shares = None if numbers else answer.probabilities[index]
-            yield self._said(answer.steps - len(answers) + index, None, one, shares)
+            line = self._said(answer.steps - len(answers) + index, None, one, shares)
+            beside = None if answer.row_quantiles is None else answer.row_quantiles[index]
+            yield line | self._quantiles(beside)
 
     def _reset(self, name: str | None) -> None:
         self._static.pop(name, None)
@@ -134,7 +136,8 @@ class Session:
             if answer.value is None:
                 return None
             if several and answer.values is not None:
-                return self._said(step, name, answer.values.tolist(), None)
+                line = self._said(step, name, answer.values.tolist(), None)
+                return line | self._quantiles(answer.row_quantiles)
             line = self._said(step, name, _plain(answer.value), None)
             return line | self._quantiles(answer.quantiles)
         if answer.probabilities is None:

@@ -337,7 +337,9 @@ class FittedModel:
         """Return the quantiles in a regressor's outputs, in the units of y: (rows, quantiles), or with targets between."""
         target = self.manifest["target"]
         spread, center = (np.asarray(target[word])[:, None] for word in ("spread", "center"))
-        each = np.sort(outputs.reshape(len(outputs), -1, len(self.quantiles)), axis=-1).astype(np.float64)
+        each = np.sort(outputs.reshape(len(outputs), len(spread), len(self.quantiles)), axis=-1).astype(
+            np.float64
+        )
         numbers = each * spread + center
         return numbers[:, 0] if target["single"] else numbers
 

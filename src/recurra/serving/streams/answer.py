@@ -88,6 +88,13 @@ class Answer:
         return None if newest is None or not self._model.quantiles else self._model.quantiles_of(newest)[0]
 
     @property
+    def row_quantiles(self) -> np.ndarray | None:
+        """Beside `values` of a regressor with ``loss="quantile"``: the quantiles of each of them, in the last axis."""
+        if self._outputs is None or self.values is None or not self._model.quantiles:
+            return None
+        return self._model.quantiles_of(self._outputs)
+
+    @property
     def _newest_numbers(self) -> np.ndarray | None:
         """A regressor's outputs for the newest row answered: shape (1, outputs)."""
         if self._outputs is None or self._model.task != "regression" or not self._outputs.size:
