@@ -202,7 +202,7 @@ def test_intervals_hold_what_they_promise(kind, n, seasons):
 
 @pytest.mark.parametrize(("n", "horizon"), [(3, 2), (5, 2), (8, 2), (9, 1), (10, 2), (12, 4), (16, 8)])
 def test_intervals_of_a_few_steps_hold_most_of_what_they_promise(n, horizon):
-    """With one origin they held 17 to 50 % of 80: what was chosen there also told how far it is off."""
+    """With one origin they held as little as 17 % of 80: what was chosen there also told how far it is off."""
     inside = {0.8: [], 0.95: []}
     for kind in (noise, walk):
         for seed in range(60):
