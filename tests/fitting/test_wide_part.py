@@ -177,9 +177,10 @@ def test_few_sequences_get_quantiles_as_far_apart_as_the_errors_that_were_seen()
     )
 
 
-def test_windows_that_overlap_are_told():
+@pytest.mark.parametrize("growth", [0.0, 2.0])
+def test_windows_that_overlap_are_told(growth):
     own = np.random.default_rng(0)
-    series = np.cumsum(own.normal(size=130))
+    series = np.cumsum(own.normal(size=130) + growth)
     windows = [series[i : i + 30, None] for i in range(100)]
     words = {"loss": "quantile", "random_state": 0, "verbose": 0}
     with pytest.warns(
@@ -188,6 +189,7 @@ def test_windows_that_overlap_are_told():
         recurra.SequenceRegressor(**words).fit(windows, series[30:])
     apart = [own.normal(size=(30, 1)).cumsum(axis=0) for _ in range(100)]
     beats = [np.round(one) for one in apart]  # few values, which come again by chance
+    assert wide_part.overlapping([*windows, np.ones((1, 1))]) > 0.9 * len(windows)
     for given in (apart, beats):
         with warnings.catch_warnings():
             warnings.simplefilter("error", RecurraWarning)
