@@ -60,15 +60,15 @@ def test_every_vector_of_onnx():
     assert len(vectors()) >= 18
 
 
-# Static inputs and counted n-grams are inputs that no layer of a network reads.
-COMES_BACK = [kind for kind in KINDS if kind not in ("static", "wide static", "n-grams")]
+# Static inputs and counted n-grams are inputs that no layer of a network reads; gaps are filled in a Scan.
+COMES_BACK = [kind for kind in KINDS if kind not in ("static", "wide static", "n-grams", "gaps")]
 
 
 def is_refused(model):
     """Return whether a file holds a Scan: values that are filled, layers that are normalized."""
-    return model.manifest["params"]["missing"] == "mask" or model.manifest["network"]["cell"].endswith(
-        "_norm"
-    )
+    return model.manifest["params"]["missing"] in ("mask", "fill") or model.manifest["network"][
+        "cell"
+    ].endswith("_norm")
 
 
 @pytest.mark.parametrize("kind", COMES_BACK)
@@ -89,6 +89,14 @@ def test_what_recurra_exports_comes_back(kind):
         assert found[name].shape == array.shape
         away = np.abs(found[name].numpy() - array) / np.maximum(1, np.abs(array))
         assert away.max() <= (2e-5 if name in ("h_n", "c_n") else 1e-5), name
+
+
+def test_gaps_that_are_filled_inside_are_refused():
+    exported = cut(exportable_model(np.random.default_rng(0), "gaps"))
+    with pytest.raises(
+        DataError, match=r"\(Scan\) cannot be taken: recurra has nothing that stands for this operator"
+    ):
+        read_onnx(Path("x.onnx"), model_bytes(exported, whole_graph(exported, 17)))
 
 
 def lstm_model(change=lambda nodes, weights: None, **attributes):
