@@ -179,7 +179,7 @@ def idle(params: Mapping[str, Any], options: "Mapping[str, Option]") -> list[tup
 def warn_of_idle(who: str, params: Mapping[str, Any], options: "Mapping[str, Option]") -> None:
     """Warn of options that change nothing."""
     for given, where in idle(params, options):
-        warnings.warn(_in_words(who, params, given, where), RecurraWarning, stacklevel=4)
+        warnings.warn(_in_words(who, params, given, where), RecurraWarning, stacklevel=5)
 
 
 def check_none_idle(
@@ -208,6 +208,18 @@ def _in_words(who: str, params: Mapping[str, Any], given: Sequence[str], where: 
     told = ", ".join(f"{name}={params[name]!r}" for name in given)
     acts, changes, them = ("acts", "changes", "it") if len(given) == 1 else ("act", "change", "them")
     return f"{who}: {told} {acts} only {where.told} and {changes} nothing here. Leave {them} out."
+
+
+def checked_numbers(who: str, params: Mapping[str, Any], options: "Mapping[str, Option]") -> dict[str, Any]:
+    """Return what `python_numbers` does, for options whose values are in their ranges, and of which none is idle.
+
+    An idle one is told in a warning where there is a folder of checkpoints: what an earlier version began can go on.
+    """
+    found = python_numbers(params, options)
+    whole = {**params, **found}
+    check_values(who, whole, options)
+    (check_none_idle if params.get("checkpoint_dir") is None else warn_of_idle)(who, whole, options)
+    return found
 
 
 def python_numbers(values: Mapping[str, Any], options: "Mapping[str, Option]") -> dict[str, Any]:

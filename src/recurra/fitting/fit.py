@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from recurra.checks import check_none_idle, check_torch, check_values, python_numbers, warn_of_idle
+from recurra.checks import check_torch, checked_numbers
 from recurra.fitting import budget as budgets
 from recurra.fitting import resuming
 from recurra.fitting.option_checks import check_together
@@ -37,43 +37,33 @@ def fit(estimator: E, request: Request, *, resume: bool = False) -> E:
     MissingExtraError
         If torch is not installed.
     """
-    # numpy's numbers are those of Python while it is trained: model files and configurations are JSON
-    numbers = python_numbers(estimator.get_params(deep=False), options_of(type(estimator)))
-    as_given = {name: getattr(estimator, name) for name in numbers}
-    try:
-        return _fitted(estimator.set_params(**numbers), request, resume=resume)
-    finally:
-        estimator.set_params(**as_given)
-
-
-def _fitted(estimator: E, request: Request, *, resume: bool) -> E:
     who, task, as_given = type(estimator).__name__, estimator.task, estimator.get_params(deep=False)
     check_torch(f"{who}.fit")
-    check_values(who, as_given, options_of(type(estimator)))
-    # What an earlier version began with an option that changes nothing can go on.
-    tell_of_idle = check_none_idle if as_given.get("checkpoint_dir") is None else warn_of_idle
-    tell_of_idle(who, as_given, options_of(type(estimator)))
-    check_together(who, as_given)
+    # numpy's numbers are those of Python while it is trained: model files and configurations are JSON
+    changed = checked_numbers(who, as_given, options_of(type(estimator)))
+    check_together(who, as_given | changed)
     import torch
 
     from recurra.training.distributed.workers import join
 
     # modes that the caller has switched on are for predictions
     with torch.inference_mode(False), torch.enable_grad():
-        workers = join(estimator.shards)
-        seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
-        if workers.count > 1:
-            seed = workers.shared(seed)
-        start = Start(who, seed, fitted)
-        data = task.read(estimator, request, start)
-        decided, budget = task.decide(estimator, data, start), None
-        if found is not None:  # an earlier version may have decided otherwise
-            decided |= {name: one for name, one in found.identity.get("words", {}).items() if name in decided}
-        if getattr(estimator, "budget_s", None) is not None:
-            decided, budget = budgets.decide(
-                estimator, task, data, start, decided, resume=resume, workers=workers.count
-            )
         try:
+            estimator.set_params(**changed)
+            workers = join(estimator.shards)
+            seed, fitted, found = resuming.begin(estimator, resume, leads=workers.leads)
+            if workers.count > 1:
+                seed = workers.shared(seed)
+            start = Start(who, seed, fitted)
+            data = task.read(estimator, request, start)
+            decided, budget = task.decide(estimator, data, start), None
+            if found is not None:  # an earlier version may have decided otherwise
+                decided |= {k: v for k, v in found.identity.get("words", {}).items() if k in decided}
+            if getattr(estimator, "budget_s", None) is not None:
+                decided, budget = budgets.decide(
+                    estimator, task, data, start, decided, resume=resume, workers=workers.count
+                )
+            changed |= decided
             estimator.set_params(**decided)
             start = replace(start, decided=decided, compared=budget.compared if budget else "")
             prepared = task.prepare(estimator, data, start)
@@ -93,7 +83,7 @@ def _fitted(estimator: E, request: Request, *, resume: bool) -> E:
                 budget.keep()
             estimator.model_ = prepared.model(members)
         finally:
-            estimator.set_params(**{name: as_given[name] for name in decided})
+            estimator.set_params(**{name: as_given[name] for name in changed})
         estimator._learned()
         task.remember(estimator, data, start)
         return estimator
