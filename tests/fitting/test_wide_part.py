@@ -344,6 +344,9 @@ def test_windows_that_overlap_and_many_sequences_leave_it_at_its_share(monkeypat
     assert wide_part.overlapping(windows) > 0.8 * len(windows)
     assert wide_part.overlapping(apart) == 0
     assert wide_part.overlapping([*apart, apart[0]]) == 0  # given twice is no overlap
+    assert (
+        wide_part.overlapping([series[:end] for end in range(30, 190, 5)]) > 25
+    )  # what was there by then is one
     y = [float(x.mean()) for x in windows]
     assert recurra.SequenceRegressor(random_state=0, verbose=0).fit(windows, y).model_.wide.share == 0.8
     data, y = shifts(30, 0.02)

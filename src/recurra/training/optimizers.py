@@ -117,6 +117,7 @@ def _counts(optimizer: torch.optim.Adam, states: list[dict[str, Any]]) -> np.nda
         views, counts = list(together.unbind()), together.numpy()
         for state, view in zip(states, views, strict=True):
             state["step"] = view
+        # No option of torch: kept beside the states, and checked against them above at every step.
         optimizer._step_counts = (views, counts)  # type: ignore[attr-defined]
     return counts
 
