@@ -336,3 +336,21 @@ def test_a_batch_of_no_sequence_under_autocast():
                 output, states = OURS[name](3, 4)(recurra.Ragged(rows, []))
             assert output.values.shape == (0, 4)
             assert all(s.shape[1] == 0 for s in (states if isinstance(states, tuple) else (states,)))
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_a_tensor_left_over_from_a_transform_is_read_as_torch_reads_it(name, grad):
+    ours, theirs = getattr(recurra.nn, name)(3, 4), getattr(torch.nn, name)(3, 4)
+    theirs.load_state_dict(ours.state_dict())
+    left_over = []
+
+    def value(x, h):
+        left_over[:] = [2 * x, 3 * h]
+        return x.pow(2).sum() + h.sum()
+
+    torch.func.grad(value)(torch.randn(5, 2, 3), torch.randn(1, 2, 4))
+    x, h = left_over
+    hx = (h, h) if name == "LSTM" else h
+    with torch.set_grad_enabled(grad):
+        torch.testing.assert_close(ours(x, hx)[0], theirs(x, hx)[0])

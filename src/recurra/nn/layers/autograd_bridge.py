@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import unwrap_if_dead
 
 from recurra.kernels.cell import CELLS, EXTRAS, Variant
 from recurra.kernels.dispatch import current, native_module
@@ -34,9 +35,10 @@ PER_DIRECTION = 5
 
 def runs_native(values: Tensor, others: Sequence[Tensor | None]) -> bool:
     """Return whether the kernels take a layer with these tensors; otherwise torch's own operations compute it."""
-    if values.dtype not in DTYPES or torch.is_autocast_enabled("cpu"):
+    dtype = values.dtype
+    if dtype not in DTYPES or torch.is_autocast_enabled("cpu"):
         return False
-    return all([t is None or t.dtype is values.dtype for t in others]) and in_memory(values, others)
+    return all([t is None or t.dtype is dtype for t in others]) and in_memory(values, others)
 
 
 def in_memory(values: Tensor, others: Sequence[Tensor | None]) -> bool:
@@ -81,7 +83,7 @@ def batched(given: Sequence[Tensor | None]) -> bool:
     return any(g is not None and (wrapped(g) or legacy(g)) for g in given)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: one is made at every call of a layer, and takes three times as long then
 class Call:
     """What a layer needs to know besides its tensors.
 
@@ -122,6 +124,10 @@ class Call:
     def per_direction(self) -> int:
         """Weights of a direction."""
         return PER_DIRECTION if self.variant is None else PER_DIRECTION + len(EXTRAS)
+
+    def steps(self, x: Tensor) -> int:
+        """Return how many steps all sequences of a batch have together."""
+        return len(x) if self.batch_first is None else int(self.lengths.sum())
 
     def grouped(self, flat: Sequence[Tensor | None]) -> list[DirectionWeights]:
         """Return the weights of each direction."""
@@ -174,7 +180,7 @@ def _pack(call: Call, weights: Sequence[DirectionWeights], *, back: bool) -> lis
         weight_ih.shape[1],
         weight_ih.shape[0] // CELLS[call.cell].blocks,
         weight_hh.shape[1],
-        [[_address(w) for w in one] for one in weights],
+        [[None if w is None else w.data_ptr() for w in one] for one in weights],
         back,
         torch.get_num_threads(),
         None if call.variant is None else call.variant.numbers(),
@@ -207,7 +213,7 @@ def forward_pass(
     assert weight_hh is not None
     hidden_size, output_size = weight_ih.shape[0] // CELLS[call.cell].blocks, weight_hh.shape[1]
     output = call.end_with_zeros(x.new_empty((*x.shape[:-1], directions * output_size)))
-    steps = int(call.lengths.sum())
+    steps = call.steps(x)
     numbers = steps * directions * (CELLS[call.cell].blocks + 1) * hidden_size  # gates, and the state
     if save and gradient_checkpointing.in_segments(call.memory, numbers, x.element_size()):
         return _forward_in_segments(call, packed, x, h_0, c_0, output, (output_size, hidden_size))
@@ -322,14 +328,13 @@ def _backward_in_segments(
 
 def _room(call: Call, inputs: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
     """Return tensors for the gradients by x, h_0, c_0 and every weight; None where not ``needed``."""
-    wanted: list[Tensor | None] = [
-        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
+    # where rows of x lie must be as in x; the others are contiguous
+    wanted = [
+        torch.empty_like(t) if need and t is not None else None
         for t, need in zip(inputs, needed, strict=True)
     ]
-    x = inputs[0]
-    if wanted[0] is not None and x is not None:
-        # rows past the end of a sequence have no gradient; where rows lie must be as in x
-        wanted[0] = call.end_with_zeros(torch.empty_like(x))
+    if wanted[0] is not None:
+        call.end_with_zeros(wanted[0])  # rows past the end of a sequence have no gradient
     return wanted
 
 
@@ -373,7 +378,7 @@ def backward_pass(
 def _wanted_addresses(wanted: Sequence[Tensor | None], call: Call) -> list[int | None]:
     addresses = [_address(t) for t in wanted[:3]]
     for own in call.grouped(wanted[3:]):
-        found = [_address(t) for t in own]
+        found = [None if t is None else t.data_ptr() for t in own]
         # between the weights of every layer and those of a variant: the derivative by every state
         addresses += [*found[:PER_DIRECTION], None, *found[PER_DIRECTION:]]
     return addresses
@@ -466,6 +471,17 @@ def _zeros(call: Call, x: Tensor, weights: Sequence[DirectionWeights]) -> tuple[
     return tuple(x.new_zeros(len(weights), len(call.lengths), size) for size in sizes)
 
 
+# Not Function.apply, which looks for the two things that are known here: transforms, under which the kernels do not run,
+# and what a finished one left behind.
+_apply: Callable[..., Any] = super(torch.autograd.Function, _Layer).apply
+
+
+def _as_kernels_read(weight: Tensor) -> Tensor:
+    if type(weight) is not torch.nn.Parameter:
+        weight = unwrap_if_dead(weight)
+    return weight.contiguous()
+
+
 def layer(
     call: Call,
     x: Tensor,
@@ -488,17 +504,18 @@ def layer(
     output : Tensor shaped as x, with num_directions * output_size channels
     states : tuple of Tensor of shape (num_directions, batch, size)
     """
+    x = unwrap_if_dead(x)
     if not x.is_contiguous() and (
         torch.empty_like(x, device="meta").stride() != x.stride() or (x.shape[-1] > 1 and x.stride(-1) != 1)
     ):
         x = x.contiguous()
-    h_0, c_0 = (*(s.contiguous() for s in states), None, None)[:2]
-    flat = [None if w is None else w.contiguous() for one in weights for w in one]
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)):
+    h_0, c_0 = (*[unwrap_if_dead(s).contiguous() for s in states], None, None)[:2]
+    flat = [None if w is None else _as_kernels_read(w) for one in weights for w in one]
+    if torch.is_grad_enabled() and any([t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)]):
         # what `torch.inference_mode` made cannot be saved for a backward pass; a copy can
         x = x.clone() if x.is_inference() else x
         h_0, c_0 = (t.clone() if t is not None and t.is_inference() else t for t in (h_0, c_0))
-        output, h_n, c_n = _Layer.apply(call, x, h_0, c_0, *flat)  # type: ignore[no-untyped-call]
+        output, h_n, c_n = _apply(call, x, h_0, c_0, *flat)
     else:
         output, h_n, c_n, _ = forward_pass(call, x, h_0, c_0, call.grouped(flat), save=False)
     return output, (h_n,) if c_n is None else (h_n, c_n)

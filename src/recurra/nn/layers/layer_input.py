@@ -14,7 +14,7 @@ from recurra.nn.layers.reference import States, Weights
 from recurra.ragged import Ragged
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """What a user passed as input, and how to give the output back.
 
@@ -46,8 +46,10 @@ def _weights(module: torch.nn.RNNBase, layer: int, reverse: bool) -> Weights:
     # By name, not from torch's flat list: so functional_call and parametrizations work. A parameter is where it is
     # looked up first; what torch's own attributes cost shows in a short step.
     own = module._parameters
-    names = [name + suffix for name in Weights._fields]
-    return Weights(*(own[n] if n in own else getattr(module, n, None) for n in names))  # type: ignore[arg-type]
+    # the last one is there only with a projection, and to ask a module for what it has not takes as long as the rest
+    names = [name + suffix for name in Weights._fields[: 5 if module.proj_size else 4]]
+    found = [own[n] if n in own else getattr(module, n, None) for n in names]
+    return Weights(*found, *[None] * (5 - len(found)))  # type: ignore[arg-type]
 
 
 def read_input(who: str, module: torch.nn.RNNBase, input: Any, lengths: Any) -> Batch:

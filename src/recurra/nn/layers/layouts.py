@@ -250,14 +250,15 @@ def to_ragged(sequences: Sequence[Tensor]) -> Ragged:
     """
     if not sequences:
         raise ShapeError("nn.to_ragged: needs at least one sequence; got an empty list.")
-    channels = sequences[0].shape[-1] if sequences[0].ndim else 0
-    for index, sequence in enumerate(sequences):
-        if sequence.ndim != 2 or sequence.shape[1] != channels:
-            raise ShapeError(
-                f"nn.to_ragged: every sequence must have shape (time, channels={channels}); sequence "
-                f"{index} has {tuple(sequence.shape)}. Give every sequence the same channels."
-            )
-    return Ragged(torch.cat(list(sequences)), [len(sequence) for sequence in sequences])
+    shapes = [sequence.shape for sequence in sequences]
+    channels = shapes[0][-1] if shapes[0] else 0
+    if any([len(shape) != 2 or shape[1] != channels for shape in shapes]):
+        index = next(k for k, shape in enumerate(shapes) if len(shape) != 2 or shape[1] != channels)
+        raise ShapeError(
+            f"nn.to_ragged: every sequence must have shape (time, channels={channels}); sequence "
+            f"{index} has {tuple(shapes[index])}. Give every sequence the same channels."
+        )
+    return Ragged(torch.cat(list(sequences)), [shape[0] for shape in shapes])
 
 
 def ragged_values(who: str, ragged: Ragged) -> Tensor:

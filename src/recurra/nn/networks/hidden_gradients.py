@@ -128,12 +128,26 @@ def carried_gradients(direction: DirectionInside, hidden: np.ndarray) -> np.ndar
     hidden : ndarray of shape (total_steps, hidden_size)
         The whole derivative by every h.
     """
+    return _carried(direction, hidden, _into_memory(direction))
+
+
+def _into_memory(direction: DirectionInside) -> tuple[np.ndarray, ...] | None:
+    """Return o, 1 - tanh(c)^2 and f of every step, each (total_steps, hidden_size); None where h carries the memory."""
     if direction.cell != "lstm":  # with normalization or peepholes the way from c to h is another
+        return None
+    gates = direction.gates()
+    return gates["o"], 1 - np.tanh(direction.saved.c) ** 2, gates["f"]
+
+
+def _carried(
+    direction: DirectionInside, hidden: np.ndarray, into_memory: tuple[np.ndarray, ...] | None
+) -> np.ndarray:
+    if into_memory is None:
         return hidden
-    gates, c = direction.gates(), direction.saved.c
-    entering = hidden * gates["o"] * (1 - np.tanh(c) ** 2)
-    forget, carried = gates["f"], np.empty_like(entering)
-    later = np.zeros((len(direction.lengths), c.shape[1]), c.dtype)
+    output_gate, slope, forget = into_memory
+    entering = hidden * output_gate * slope
+    carried = np.empty_like(entering)
+    later = np.zeros((len(direction.lengths), forget.shape[1]), forget.dtype)
     for rows in reversed(Steps(direction.lengths, reverse=direction.reverse)):
         running = len(rows)
         carried[rows] = later[:running] + entering[rows]
@@ -158,11 +172,12 @@ def transported(direction: DirectionInside, seed: np.ndarray) -> list[np.ndarray
     list of ndarray of shape (length,)
         For each sequence with steps and a gradient: its norm after 0, 1, 2, ... steps back, over that of the seed.
     """
+    into_memory = _into_memory(direction)  # before the backward pass, which writes over the gates
     with np.errstate(over="ignore", invalid="ignore"):  # what explodes may leave the range of numbers
         hidden = direction.backward(None, grad_h_n=np.ascontiguousarray(seed, direction.output.dtype))[
             "hidden"
         ]
-        norms = np.linalg.norm(carried_gradients(direction, hidden).astype(np.float64), axis=1)
+        norms = np.linalg.norm(_carried(direction, hidden, into_memory).astype(np.float64), axis=1)
     norms = np.nan_to_num(norms, nan=LARGEST, posinf=LARGEST)
     ends = np.cumsum(direction.lengths)
     out = []
