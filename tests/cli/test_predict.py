@@ -190,6 +190,49 @@ def test_numbers_per_step_whole_and_in_chunks_are_the_same(options, tmp_path):
         assert predict(tmp_path / "m.recurra", X, chunk=chunk) == whole
 
 
+WHOLE = {
+    "linear part": (
+        {"wide": True, "bidirectional": False},
+        "the linear part of this model reads whole sequences",
+    ),
+    "bidirectional": ({"wide": False, "bidirectional": True}, "this network is bidirectional"),
+    "convolutions": (
+        {"wide": False, "bidirectional": False, "frontend": "convolutions", "causal": False},
+        "the convolutions of this network look ahead",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "reason"), WHOLE.values(), ids=WHOLE)
+def test_what_reads_whole_sequences_refuses_chunks_and_reads_long_ones_without(
+    options, reason, cli, tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) + n % 2 for n in rng.integers(20, 30, 24)]
+    y = np.array([len(x) % 2 for x in X])
+    out = tmp_path / "m.recurra"
+    fitted = recurra.SequenceClassifier(
+        hidden_size=4, max_epochs=1, verbose=0, random_state=0, **options
+    ).fit(X, y)
+    fitted.save(out)
+    with pytest.raises(UsageError) as refused:
+        predict(out, X, chunk=5)
+    assert str(refused.value).startswith(f"predict: chunk= reads row by row, as a stream does, and {reason}")
+    assert "; leave chunk= out, or train with " in str(refused.value)
+    np.savetxt(tmp_path / "a.csv", X[0], delimiter=",", header="p,q", comments="")
+    typed = cli("predict", out, tmp_path / "a.csv", "--layout", "long", "--chunk", "5")
+    assert typed.code == 2
+    assert typed.err.startswith("Error: predict: --chunk reads row by row")
+    assert "leave --chunk out" in typed.err
+    (tmp_path / "two.csv").write_text("a,b\n1,2\n3,4\n")
+    as_rows = cli("predict", out, tmp_path / "two.csv")
+    assert "pass [X]" not in as_rows.err
+    assert "read it with --layout long" in as_rows.err
+    whole = predict(out, X)
+    monkeypatch.setattr(prediction, "LONG", 100)
+    assert predict(out, X) == whole
+
+
 def test_long_recordings_are_read_in_chunks_by_themselves(walking, monkeypatch):
     data, run = walking
     whole = predict(run.path, data)

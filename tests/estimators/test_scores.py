@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import recurra
@@ -51,3 +52,23 @@ def test_texts_and_series_of_a_dataset():
     assert forecaster.score(later) == forecaster.score(wave[150:])
     assert np.isfinite(forecaster.score(later))
     assert recurra.Dataset is Dataset
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+@pytest.mark.parametrize("fitted_on_column", [False, True])
+def test_one_number_is_judged_alike_as_a_row_and_as_a_column(loss, fitted_on_column):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(5, 9, 20)]
+    y = np.array([x.sum() for x in X])
+    shapes = [y, y.tolist(), y[:, None], y[:, None].tolist(), pd.DataFrame({"sum": y}), pd.Series(y)]
+    model = recurra.SequenceRegressor(loss=loss, hidden_size=3, max_epochs=2, verbose=0, random_state=0)
+    model.fit(X, y[:, None] if fitted_on_column else y)
+    assert model.predict(X).shape == (20,)
+    found = [
+        (model.score(X, one), model.evaluate(X, one).metrics, model.evaluate(X, one).intervals)
+        for one in shapes
+    ]
+    assert all(one == found[0] for one in found)
+    with pytest.raises(recurra.errors.ShapeError, match=r"got \(20, 2\) and \(20,\)"):
+        model.evaluate(X, np.stack([y, y], axis=1))

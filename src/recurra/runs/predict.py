@@ -18,6 +18,7 @@ from recurra.runs.data.sources import check_data_options
 from recurra.runs.folder.opening import find_model, model_file, open_model, task_of
 from recurra.serving.inputs import Inputs
 from recurra.serving.models.chunked import in_chunks
+from recurra.serving.streams.stream import what_looks_ahead
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
@@ -163,9 +164,7 @@ def _check_steps_only(wanted: Wanted, network: str, *, segments: bool = False) -
 def _reading(model: Any, sequences: list[Any], chunk: int | None, progress: Progress | None) -> Iterator[Any]:
     """Give the model, or one that reads in chunks and says how far it is."""
     steps = sum(map(len, sequences))
-    network = model.manifest["network"]
-    numbers = model.features.reads_numbers and network is not None and not network["bidirectional"]
-    long = steps >= LONG and numbers
+    long = steps >= LONG and model.features.reads_numbers and what_looks_ahead(model) is None
     if chunk is None and not long:
         yield model
     elif not long or progress is None:

@@ -222,6 +222,8 @@ def checked_numbers(who: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.
         If there is none, the shapes differ, or one is not finite.
     """
     true, pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
+    if {true.ndim, pred.ndim} == {1, 2} and true.size == pred.size == len(true) == len(pred):
+        true, pred = true.reshape(-1), pred.reshape(-1)  # one target, as a column or not
     if true.shape != pred.shape or true.ndim not in (1, 2) or not len(true):
         raise ShapeError(
             f"{who}: y_true and y_pred must have the same shape (items,) or (items, targets), at least one "

@@ -7,11 +7,12 @@ import numpy as np
 
 from recurra.array_summaries import check_finite
 from recurra.checks import check_number
+from recurra.errors import UsageError
 from recurra.features.static import beside_static
 from recurra.serving.inputs import Inputs, Readable
 from recurra.serving.models.fitted_model import FittedModel
 from recurra.serving.streams.ensemble import running
-from recurra.serving.streams.stream import check_causal
+from recurra.serving.streams.stream import what_looks_ahead
 
 Tell = Callable[[int], None]
 
@@ -76,9 +77,14 @@ def in_chunks(model: FittedModel, chunk: int, tell: Tell | None = None) -> Chunk
     Raises
     ------
     UsageError
-        If its network is bidirectional or the user's own, or ``chunk`` is below 1.
+        If it cannot answer row by row, as a bidirectional network or one of the user's own, or ``chunk`` is below 1.
     """
-    check_causal(model)
+    found = what_looks_ahead(model)
+    if found is not None:
+        reason, options = found
+        raise UsageError(
+            f"predict: chunk= reads row by row, as a stream does, and {reason}; leave chunk= out, or {options}."
+        )
     check_number("predict", "chunk", chunk, integer=True, low=1)
     own = {field.name: getattr(model, field.name) for field in fields(FittedModel)}
     return ChunkedModel(**own, chunk=chunk, tell=tell)

@@ -254,37 +254,55 @@ def at_steps(model: "FittedModel", outputs: np.ndarray, rows: int) -> np.ndarray
 def check_no_chain(model: "FittedModel") -> None:
     """Raise UsageError if the labels of a sequence are chosen together."""
     if (model.manifest["network"] or {}).get("crf"):
-        raise UsageError(
-            "stream: crf=True chooses the labels of a sequence together, when all of it is there; train with crf=False to "
-            "stream."
-        )
+        check_causal(model)
+
+
+WINDOW = "stream(look_ahead=N)"
 
 
 def check_causal(model: "FittedModel") -> None:
     """Raise UsageError unless the network reads in one direction and its state is known."""
     network = model.manifest["network"]
+    found = what_looks_ahead(model)
+    if found is None:
+        return
+    reason, options = found
     if network is None:
-        raise UsageError(
-            "stream: this network is your own, so what it remembers between steps is not known; train one with cell=, "
-            "or re-run it on a window with stream(look_ahead=N)."
+        way = f"{options}, or re-run it on a window with {WINDOW}"
+    elif network.get("crf") or model.wide is not None:
+        way = f"{options} to stream"
+    else:
+        way = f"{options}, or wait for N more rows with {WINDOW}"
+    raise UsageError(f"stream: {reason}; {way}.")
+
+
+def what_looks_ahead(model: "FittedModel") -> tuple[str, str] | None:
+    """Return why a model cannot answer row by row, and how to train one that can; None where it can."""
+    network = model.manifest["network"]
+    if network is None:
+        return (
+            "this network is your own, so what it remembers between steps is not known",
+            "train one with cell=",
         )
-    check_no_chain(model)
+    if network.get("crf"):
+        return (
+            "crf=True chooses the labels of a sequence together, when all of it is there",
+            "train with crf=False",
+        )
     if model.wide is not None:
-        raise UsageError(
-            "stream: the linear part of this model reads whole sequences; train with wide=False and bidirectional=False "
-            "to stream."
+        return (
+            "the linear part of this model reads whole sequences",
+            "train with wide=False and bidirectional=False",
         )
     if not (network.get("front") or {}).get("causal", True):
-        raise UsageError(
-            "stream: the convolutions of this network look ahead; train with causal=True, or wait for N more rows with "
-            "stream(look_ahead=N)."
-        )
+        return "the convolutions of this network look ahead", "train with causal=True"
     if network["bidirectional"]:
-        raise UsageError(
-            "stream: this network is bidirectional: its backward direction starts at the end of the sequence, which "
-            "a stream has not reached; train with bidirectional=False, or wait for N more rows with "
-            "stream(look_ahead=N)."
+        return (
+            "this network is bidirectional: its backward direction starts at the end of the sequence, which a stream has "
+            "not reached",
+            "train with bidirectional=False",
         )
+    return None
 
 
 def plain_rows(given: Any, model: "FittedModel", *, in_time: bool = False) -> np.ndarray:
