@@ -317,3 +317,41 @@ def test_a_kind_of_file_that_is_not_written_is_refused(cli, forms, trained, tmp_
     said = cli("predict", trained("ts").path, forms / "new.ts", "-o", tmp_path / name, "--format", "csv")
     assert said.code == 0
     assert (tmp_path / name).read_text().startswith("name,prediction\n")
+
+
+@pytest.fixture(scope="module", params=[("u",), ("u", "v")], ids=["one channel", "two channels"])
+def of_channels(request, tmp_path_factory):
+    """Return the run of recordings in memory whose channels have names, and the names."""
+    rng = np.random.default_rng(0)
+    records = [
+        Record(rng.normal(size=(n, len(request.param))) + n % 2, label="ab"[n % 2])
+        for n in rng.integers(9, 14, 24)
+    ]
+    data = Dataset(records, channel_names=list(request.param))
+    words = {"hidden_size": 3, "max_epochs": 1, "verbose": 0, "test": 0, "seed": 0}
+    return recurra.train(data, out=tmp_path_factory.mktemp("channels") / "run", **words), request.param
+
+
+@pytest.mark.parametrize("steps", [1, 2, 12])
+def test_a_table_of_the_channels_trained_on_is_one_recording(of_channels, steps, cli, tmp_path):
+    run, names = of_channels
+    values = np.random.default_rng(steps).normal(size=(steps, len(names)))
+    (expected,) = predict(run.path, [values], proba=True)
+    table, turned = tmp_path / "new.csv", tmp_path / "turned.csv"
+    for path, order in ((table, names), (turned, names[::-1])):
+        rows = values[:, [names.index(name) for name in order]]
+        np.savetxt(path, rows, delimiter=",", header=",".join(order), comments="")
+        (row,) = rows_of(cli("predict", run.path, path, "--proba").out)
+        assert row["prediction"] == expected["prediction"]
+        assert [float(row[f"p_{c}"]) for c in "ab"] == pytest.approx(
+            [expected["probabilities"][c] for c in "ab"], abs=1e-6
+        )
+    other = cli("predict", run.path, table, "--layout", "wide")
+    assert len(rows_of(other.out)) == (steps if len(names) == 1 else 0)
+
+
+def test_a_table_of_other_columns_is_read_as_before(of_channels, cli, tmp_path):
+    run, names = of_channels
+    (tmp_path / "other.csv").write_text("p,q,r\n1,2,3\n4,5,6\n")
+    found = cli("predict", run.path, tmp_path / "other.csv")
+    assert len(rows_of(found.out)) == (2 if len(names) == 1 else 0)

@@ -53,6 +53,8 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
                 )
         else:
             dataset = load_like(data, stored, options, time_spelling=spelling)
+            if dataset.channel_names is None and is_table(data):
+                dataset = _in_channels(dataset, data, config, stored, options)
     except DataError:
         if config.get("kind") == "text" and is_table(data) and "text" not in {**stored, **options}:
             raise DataError(
@@ -66,6 +68,25 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             f"{name}: is a table; the network was trained on clips. Give a video, a folder of images, or a folder of such."
         ) from None
     return as_trained(dataset, config)
+
+
+def _in_channels(
+    dataset: Dataset,
+    data: Any,
+    config: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Dataset:
+    """Return a table whose rows were taken for sequences as one recording, where its columns are the channels trained on."""
+    names = config.get("channel_names")
+    if not names or {"id", "layout"} & {*stored, *options}:
+        return dataset
+    with contextlib.suppress(RecurraError):  # where it is no such table, what was read stands
+        found = load_like(data, {**stored, "layout": "long"}, options)
+        if set(names) <= set(found.channel_names or ()):
+            note = f"{data}: its columns are the channels of the training, so every row is a time step."
+            return replace(found, notes=(*found.notes, f"{note} Pass layout='wide' if a row is a sequence."))
+    return dataset
 
 
 def _is_labelled_lines(config: Mapping[str, Any], data: Any, words: Mapping[str, Any]) -> bool:
