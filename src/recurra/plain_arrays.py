@@ -485,13 +485,14 @@ def check_same_channels(
             )
             looks_turned = sequence.shape[0] == channels and sequence.shape[1] > 1
             turned = " It looks turned round: pass the transpose." if looks_turned else ""
-            if expected is not None and sequence.shape[1] == 1 and names is None:
-                turned = (
-                    f" If {who} is one sequence, pass [{who}]: "
-                    f"a two-dimensional {who} is read as one univariate sequence a row."
-                )
-            elif sequence.shape == (expected, 1):
-                turned = " If a row of the table is a time step, read it with layout='long'."
+            if expected is not None and sequence.shape[1] == 1:
+                if names is None:
+                    turned = (
+                        f" If {who} is one sequence, pass [{who}]: "
+                        f"a two-dimensional {who} is read as one univariate sequence a row."
+                    )
+                elif 0 <= len(sequence) - channels <= 2:  # with an id or a label beside the channels
+                    turned = " If a row of the table is a time step, read it with layout='long'."
             raise ShapeError(
                 f"{who}: {rule}, but {where(index, names)} has {sequence.shape[1]} (shape {sequence.shape}, "
                 f"read as (time, channels)).{turned} Give every sequence the same channels."

@@ -350,6 +350,16 @@ def test_a_table_of_the_channels_trained_on_is_one_recording(of_channels, steps,
     assert len(rows_of(other.out)) == (steps if len(names) == 1 else 0)
 
 
+def test_a_column_that_may_tell_sequences_apart_is_not_passed_over(of_channels, cli, tmp_path):
+    run, names = of_channels
+    rows = "\n".join(",".join(["1.5"] * len(names)) + f",{k // 3}" for k in range(6))
+    (tmp_path / "several.csv").write_text(f"{','.join(names)},patient\n{rows}\n")
+    found = cli("predict", run.path, tmp_path / "several.csv")
+    assert len(rows_of(found.out)) != 1
+    parted = cli("predict", run.path, tmp_path / "several.csv", "--id", "patient")
+    assert len(rows_of(parted.out)) == 2
+
+
 def test_a_table_of_other_columns_is_read_as_before(of_channels, cli, tmp_path):
     run, names = of_channels
     (tmp_path / "other.csv").write_text("p,q,r\n1,2,3\n4,5,6\n")

@@ -77,13 +77,14 @@ def _in_channels(
     stored: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> Dataset:
-    """Return a table whose rows were taken for sequences as one recording, where its columns are the channels trained on."""
+    """Return a table whose rows were taken for sequences as one recording, where its columns are those trained on."""
     names = config.get("channel_names")
     if not names or {"id", "layout"} & {*stored, *options}:
         return dataset
     with contextlib.suppress(RecurraError):  # where it is no such table, what was read stands
         found = load_like(data, {**stored, "layout": "long"}, options)
-        if set(names) <= set(found.channel_names or ()):
+        # no other column: it might tell sequences apart
+        if set(names) == set(found.channel_names or ()):
             note = f"{data}: its columns are the channels of the training, so every row is a time step."
             return replace(found, notes=(*found.notes, f"{note} Pass layout='wide' if a row is a sequence."))
     return dataset
