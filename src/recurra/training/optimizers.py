@@ -2,7 +2,9 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,9 +40,9 @@ def without_wrappers(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     own_step = inspect.unwrap(kind.step)
 
     def plain(self: torch.optim.Optimizer, closure: Callable[[], float] | None = None) -> float | None:
+        if closure is None and isinstance(self, torch.optim.Adam) and _adam_together(self):
+            return None
         with torch.no_grad():
-            if closure is None and isinstance(self, torch.optim.Adam) and _adam_together(self):
-                return None
             return own_step(self, closure)
 
     marked = torch.optim.Optimizer.profile_hook_step(plain)
@@ -71,25 +73,30 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     and counts the steps of each on its own.
     """
     first, *others = optimizer.param_groups
-    parameters = first["params"]
-    states, gradients = [optimizer.state.get(p, {}) for p in parameters], [p.grad for p in parameters]
     usual = first["fused"] and not first["amsgrad"] and getattr(optimizer, "grad_scale", None) is None
-    # torch makes the states at the first step
-    ours = usual and not others and all(states) and current() == "native"
-    if not ours or not _in_rows(parameters, gradients, states):
+    if not usual or others or current() != "native":
         return False
-    counts = _counts(optimizer, states)
-    if (counts != counts[0]).any():
+    arrays = getattr(optimizer, "_arrays", None)
+    if arrays is None or not arrays.lie_as_ever(optimizer):
+        # No option of torch: kept beside the states, and held against them at every step.
+        optimizer._arrays = arrays = _Arrays.of(optimizer)  # type: ignore[attr-defined]
+    gradients = [p.grad for p in first["params"]]
+    if arrays is None or not _in_rows(gradients, arrays.dtype, arrays.sizes):
         return False
+    counts = arrays.counts
+    steps = float(counts[0]) + 1.0
     # Not by torch: its way to an operation takes longer than the step of a small array.
     counts += 1
-    steps, lr, decay = float(counts[0]), float(first["lr"]), float(first["weight_decay"])
+    if (counts != steps).any():
+        counts -= 1
+        return False
+    lr, decay = float(first["lr"]), float(first["weight_decay"])
     (beta1, beta2), decoupled = map(float, first["betas"]), first["decoupled_weight_decay"]
-    arrays = [*parameters, *gradients, *[s["exp_avg"] for s in states], *[s["exp_avg_sq"] for s in states]]
+    n = len(gradients)
     native_module().adam(
-        parameters[0].dtype is torch.float64,
-        [array.data_ptr() for array in arrays],
-        [p.numel() for p in parameters],
+        arrays.dtype is torch.float64,
+        [*arrays.at[:n], *[g.data_ptr() for g in gradients], *arrays.at[n:]],  # type: ignore[union-attr]
+        arrays.sizes,
         [
             -1.0 if first["maximize"] else 1.0,
             1.0 - lr * decay if decoupled else 1.0,
@@ -104,39 +111,87 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
         torch.get_num_threads(),
     )
     # A graph that still needs the weights as they were shall notice.
-    torch.autograd.graph.increment_version(parameters)
+    torch.autograd.graph.increment_version(first["params"])
     return True
 
 
-def _counts(optimizer: torch.optim.Adam, states: list[dict[str, Any]]) -> np.ndarray:
-    """Return how many steps each parameter has taken: one array, whose numbers are what the states hold."""
-    held = [state["step"] for state in states]
-    views, counts = getattr(optimizer, "_step_counts", ([], np.zeros(0)))
-    if len(views) != len(held) or any(one is not other for one, other in zip(views, held, strict=True)):
-        together = torch.stack([one.detach().cpu() for one in held])
-        views, counts = list(together.unbind()), together.numpy()
-        for state, view in zip(states, views, strict=True):
+@dataclass(eq=False)
+class _Arrays:
+    """Where the numbers of an Adam lie, all of one dtype and one after another in memory, and how many steps it took.
+
+    Attributes
+    ----------
+    states : list of dict
+        What the optimizer keeps of its parameters, in its own order.
+    tensors : list of Tensor
+        The parameters, their running means, their means of squares.
+    held : list of Tensor
+        What the states hold of `MOMENTS`, state after state.
+    at, sizes : list of int
+        Addresses of ``tensors``, and the numbers of a parameter.
+    counts : ndarray
+        Steps of each parameter: one array, whose numbers are what the states hold.
+    """
+
+    dtype: torch.dtype
+    states: list[dict[str, Any]]
+    tensors: list[torch.Tensor]
+    held: list[torch.Tensor]
+    at: list[int]
+    sizes: list[int]
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, optimizer: torch.optim.Adam) -> "_Arrays | None":
+        """Find them; None where they lie otherwise, and before torch made the states, which it does at its first step."""
+        parameters = optimizer.param_groups[0]["params"]
+        states, dtype = [optimizer.state.get(p, {}) for p in parameters], parameters[0].dtype
+        if dtype not in DTYPES or not all(set(MOMENTS) <= set(state) for state in states):
+            return None
+        tensors = [*parameters, *[s[MOMENTS[0]] for s in states], *[s[MOMENTS[1]] for s in states]]
+        sizes = [p.numel() for p in parameters]
+        if not _in_rows(tensors, dtype, sizes * 3):
+            return None
+        together = torch.stack([state["step"].detach().cpu() for state in states])
+        for state, view in zip(states, together.unbind(), strict=True):
             state["step"] = view
-        # No option of torch: kept beside the states, and checked against them above at every step.
-        optimizer._step_counts = (views, counts)  # type: ignore[attr-defined]
-    return counts
+        order = list(optimizer.state.values())
+        return cls(
+            dtype, order, tensors, _held(order), [t.data_ptr() for t in tensors], sizes, together.numpy()
+        )
+
+    def lie_as_ever(self, optimizer: torch.optim.Adam) -> bool:
+        """Return whether the optimizer still has these parameters and states, and they lie where they lay."""
+        parameters, states = optimizer.param_groups[0]["params"], list(optimizer.state.values())
+        return (
+            _same(states, self.states)
+            and _same(_held(states), self.held)
+            and _same(parameters, self.tensors[: len(self.sizes)])
+            and [t.data_ptr() for t in self.tensors] == self.at
+        )
 
 
-def _in_rows(
-    parameters: list[torch.nn.Parameter], gradients: list[torch.Tensor | None], states: list[dict[str, Any]]
-) -> bool:
-    """Return whether the numbers of all arrays lie in memory one after another, of one dtype."""
-    dtype = parameters[0].dtype
-    if dtype not in DTYPES:
-        return False
-    for p, g, state in zip(parameters, gradients, states, strict=True):
-        if g is None or g.layout is not torch.strided:
-            return False
-        for array in (p, g, state["exp_avg"], state["exp_avg_sq"]):
-            usual = array.dtype is dtype and array.is_cpu and array.is_contiguous()
-            if not usual or array.shape != p.shape:
-                return False
-    return True
+def _held(states: list[dict[str, Any]]) -> list[Any]:
+    return [state.get(name) for state in states for name in MOMENTS]
+
+
+def _same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _in_rows(arrays: Sequence[torch.Tensor | None], dtype: torch.dtype, sizes: Sequence[int]) -> bool:
+    """Return whether the numbers of each array, so many of one dtype, lie in memory one after another."""
+    return all(
+        [
+            a is not None
+            and a.layout is torch.strided
+            and a.dtype is dtype
+            and a.is_cpu
+            and a.is_contiguous()
+            and a.numel() == size
+            for a, size in zip(arrays, sizes, strict=True)
+        ]
+    )
 
 
 def check_optimizer(optimizer: Any, *, weight_decay: float) -> None:
