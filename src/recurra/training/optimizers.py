@@ -95,7 +95,7 @@ def _adam_together(optimizer: torch.optim.Adam) -> bool:
     n = len(gradients)
     native_module().adam(
         arrays.dtype is torch.float64,
-        [*arrays.at[:n], *[g.data_ptr() for g in gradients], *arrays.at[n:]],  # type: ignore[union-attr]
+        [*arrays.at[:n], *[g.data_ptr() for g in gradients], *arrays.at[n:]],
         arrays.sizes,
         [
             -1.0 if first["maximize"] else 1.0,
@@ -283,6 +283,10 @@ def gradients_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 def global_norm(gradients: list[torch.Tensor]) -> float:
     """Return the Euclidean norm of all gradients together; NaN or infinite if any entry is."""
+    sizes, dtype = [g.numel() for g in gradients], gradients[0].dtype if gradients else None
+    if dtype in DTYPES and current() == "native" and _in_rows(gradients, dtype, sizes):
+        at, threads = [g.data_ptr() for g in gradients], torch.get_num_threads()
+        return float(native_module().norm(dtype is torch.float64, at, sizes, threads))
     return math.hypot(*(norm.item() for norm in torch._foreach_norm(gradients)))
 
 

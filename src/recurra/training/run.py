@@ -6,6 +6,7 @@ decides the next batch is in `Run.state`.
 """
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -397,7 +398,7 @@ class Run:
         row |= figures
         row |= {
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "grad_norm_median": float(np.median(tally.grad_norms)),
+            "grad_norm_median": statistics.median(tally.grad_norms),
             "grad_norm_max": max(tally.grad_norms),
             "clipped_share": tally.clipped / len(batches),
             "seconds": tally.seconds + time.perf_counter() - began,
@@ -487,8 +488,8 @@ class Run:
             tensor.copy_(weights[name])
 
     def _keep(self) -> None:
-        for name, tensor in self._weights().items():
-            self._kept[name].copy_(tensor)
+        weights = self._weights()
+        torch._foreach_copy_([self._kept[name] for name in weights], list(weights.values()))
 
     def _tensor(self, array: Any) -> Any:
         return None if array is None else torch.from_numpy(array).to(self.device)

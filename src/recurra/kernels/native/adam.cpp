@@ -1,5 +1,6 @@
-// A step of Adam. The plain loop below is what the compiler turns into vectors; no product and sum is fused, and roots and
-// quotients are rounded right, so that every instruction set gives the same bits.
+// A step of Adam, and how long a gradient is. The plain loops below are what the compiler turns into vectors; no product
+// and sum is fused, roots and quotients are rounded right, and sums are so many as no vector has lanes, so that every
+// instruction set gives the same bits.
 #include "kernels.hpp"
 #include "vector.hpp"
 
@@ -23,8 +24,21 @@ void adam(const Adam<T>& s, T* __restrict weights, const T* __restrict gradient,
   }
 }
 
+template <class T> double sum_of_squares(const T* x, int64_t n) {
+  constexpr int SUMS = 16;
+  double sum[SUMS] = {};
+  int64_t k = 0;
+  for (; k + SUMS <= n; k += SUMS)
+    for (int j = 0; j < SUMS; ++j) sum[j] += double(x[k + j]) * double(x[k + j]);
+  for (int j = 0; k < n; ++k, ++j) sum[j] += double(x[k]) * double(x[k]);
+  for (int j = 1; j < SUMS; ++j) sum[0] += sum[j];
+  return sum[0];
+}
+
 template void adam<float>(const Adam<float>&, float*, const float*, float*, float*, int64_t);
 template void adam<double>(const Adam<double>&, double*, const double*, double*, double*, int64_t);
+template double sum_of_squares<float>(const float*, int64_t);
+template double sum_of_squares<double>(const double*, int64_t);
 
 }  // namespace RECURRA_TARGET
 }  // namespace recurra

@@ -203,6 +203,7 @@ template <class T> struct Table {
   void (*variant_forward)(const VariantForward<T>&, VariantPart);
   void (*variant_backward)(const VariantBackward<T>&, VariantPart);
   void (*adam)(const Adam<T>&, T* weights, const T* gradient, T* mean, T* square, int64_t n);
+  double (*sum_of_squares)(const T* x, int64_t n);
 };
 
 struct Isa {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "heads.hpp"
+#include "optimizer.hpp"
 #include "pool.hpp"
 #include "recurrence.hpp"
 #include "running.hpp"
@@ -178,19 +179,30 @@ struct Arguments {
   std::vector<std::unique_ptr<Address>> masks;  // drop, zone, zone_start, or none
   int64_t size, x_step, out_step, zone_step = 0;
   bool reverse;
+  std::vector<int64_t> x_follows, out_follows;  // where no start is given: one sequence after the other
   Arguments(nb::sequence w, int64_t n, nb::handle lengths_, nb::handle x_, nb::handle x_start_, int64_t x_step_,
             nb::handle out_, nb::handle out_start_, int64_t out_step_, nb::handle h_0_, nb::handle c_0_, bool reverse_,
             nb::handle masks_)
       : lengths(lengths_), x(x_), x_start(x_start_), out(out_), out_start(out_start_), h_0(h_0_), c_0(c_0_), size(n),
         x_step(x_step_), out_step(out_step_), reverse(reverse_) {
     for (nb::handle one : w) weights.push_back(nb::cast<const PyWeights*>(one));
+    if (x_start_.is_none()) follow(x_follows, x_step);
+    if (out_start_.is_none()) follow(out_follows, out_step);
     if (masks_.is_none()) return;
     const auto given = nb::cast<nb::sequence>(masks_);
     for (size_t k = 0; k < 3; ++k) masks.push_back(std::make_unique<Address>(given[k]));
     zone_step = nb::cast<int64_t>(given[3]);
   }
+  void follow(std::vector<int64_t>& starts, int64_t step) const {
+    const int64_t* steps = lengths;
+    starts.resize(size_t(size));
+    for (int64_t b = 1; b < size; ++b) starts[size_t(b)] = starts[size_t(b - 1)] + steps[b - 1] * step;
+  }
   template <class T> Batch<T> batch() const {
-    Batch<T> b{size, lengths, int64_t(weights.size()), reverse, x, x_start, x_step, out, out_start, out_step,
+    const int64_t *x_at = x_start, *out_at = out_start;
+    if (!x_at) x_at = x_follows.data();
+    if (!out_at) out_at = out_follows.data();
+    Batch<T> b{size, lengths, int64_t(weights.size()), reverse, x, x_at, x_step, out, out_at, out_step,
                h_0, c_0, nullptr, nullptr, nullptr, zone_step};
     if (masks.empty()) return b;
     b.drop = *masks[0];
@@ -341,46 +353,25 @@ struct PyLinear {
   }
 };
 
-// Numbers below which a second thread would save nothing.
-constexpr int64_t ADAM_ALONE = 1 << 16;
-
-template <class T>
-void adam_all(const std::vector<int64_t>& at, const std::vector<int64_t>& sizes, const Adam<T>& step, int threads) {
-  const size_t arrays = sizes.size();
-  int64_t total = 0;
-  for (int64_t n : sizes) total += n;
-  auto array = [&](size_t kind, size_t j) { return reinterpret_cast<T*>(at[kind * arrays + j]); };
-  // two parameters over one memory are changed one after the other
-  std::vector<std::pair<int64_t, int64_t>> spans;
-  for (size_t j = 0; j < arrays; ++j)
-    if (sizes[j] > 0) spans.emplace_back(at[j], at[j] + sizes[j] * int64_t(sizeof(T)));
-  std::sort(spans.begin(), spans.end());
-  bool apart = total >= ADAM_ALONE;
-  for (size_t j = 1; j < spans.size(); ++j) apart = apart && spans[j - 1].second <= spans[j].first;
-  run_in_team(apart ? threads : 1, [&](Team team) {
-    FlushDenormals flush;
-    const int64_t first = total * team.index / team.size, last = total * (team.index + 1) / team.size;
-    int64_t begin = 0;
-    for (size_t j = 0; j < arrays; begin += sizes[j++]) {
-      const int64_t low = std::max<int64_t>(first - begin, 0), high = std::min(last - begin, sizes[j]);
-      if (low < high)
-        table<T>().adam(step, array(0, j) + low, array(1, j) + low, array(2, j) + low, array(3, j) + low, high - low);
-    }
-  });
-}
-
 // `at`: addresses of the weights of every array, then of the gradients, running means and means of squares.
 void py_adam(bool is_double, const std::vector<int64_t>& at, const std::vector<int64_t>& sizes,
              const std::vector<double>& n, int threads) {
   if (at.size() != 4 * sizes.size() || n.size() != 9) throw std::invalid_argument("adam: four addresses an array, nine numbers");
   nb::gil_scoped_release nogil;
   if (is_double) {
-    adam_all<double>(at, sizes, {n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}, threads);
+    adam_all<double>(table<double>(), at, sizes, {n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}, threads);
   } else {
     float f[9];
     std::copy_n(n.data(), 9, f);
-    adam_all<float>(at, sizes, {f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]}, threads);
+    adam_all<float>(table<float>(), at, sizes, {f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]}, threads);
   }
+}
+
+double py_norm(bool is_double, const std::vector<int64_t>& at, const std::vector<int64_t>& sizes, int threads) {
+  if (at.size() != sizes.size()) throw std::invalid_argument("norm: an address an array");
+  nb::gil_scoped_release nogil;
+  return is_double ? norm_of_all<double>(table<double>(), at, sizes, threads)
+                   : norm_of_all<float>(table<float>(), at, sizes, threads);
 }
 
 void py_shares_above(nb::handle columns, int64_t steps, int64_t dilation, int64_t n_channels, nb::handle channels,
@@ -518,13 +509,13 @@ NB_MODULE(_native, m) {
           s.copy_cells<float>(d, a);
       });
   m.def("forward", &py_forward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
-        nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
+        nb::arg("x_start").none(), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start").none(), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("h_n").none(), nb::arg("c_n").none(),
         nb::arg("saved").none(), nb::arg("threads"), nb::arg("mode"), nb::arg("masks") = nb::none());
   m.def("clear_ends", &py_clear_ends, nb::arg("is_double"), nb::arg("rows"), nb::arg("start"), nb::arg("step"),
         nb::arg("lengths"), nb::arg("size"), nb::arg("time"), nb::arg("width"), nb::arg("threads"));
   m.def("backward", &py_backward, nb::arg("weights"), nb::arg("size"), nb::arg("lengths"), nb::arg("x"),
-        nb::arg("x_start"), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start"), nb::arg("out_step"),
+        nb::arg("x_start").none(), nb::arg("x_step"), nb::arg("out"), nb::arg("out_start").none(), nb::arg("out_step"),
         nb::arg("h_0").none(), nb::arg("c_0").none(), nb::arg("reverse"), nb::arg("saved").none(), nb::arg("given"),
         nb::arg("wanted"), nb::arg("threads"), nb::arg("mode"), nb::arg("masks") = nb::none());
   nb::class_<PyStep>(m, "Step", "Stacked layers fed one time step at a time.")
@@ -554,6 +545,7 @@ NB_MODULE(_native, m) {
         nb::arg("values"), nb::arg("lengths"), nb::arg("batch"), nb::arg("features"), nb::arg("total"), nb::arg("top"),
         nb::arg("mass"), nb::arg("count"));
   m.def("adam", &py_adam, nb::arg("is_double"), nb::arg("at"), nb::arg("sizes"), nb::arg("numbers"), nb::arg("threads"));
+  m.def("norm", &py_norm, nb::arg("is_double"), nb::arg("at"), nb::arg("sizes"), nb::arg("threads"));
   m.def("apply", &py_apply);
   // For the benchmarks: operations of one call of peak(rounds).
   m.def("peak", [](int64_t rounds) {

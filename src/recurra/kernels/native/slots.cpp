@@ -108,8 +108,13 @@ Plan::Plan(const int64_t* lengths, int64_t batch, int64_t d, int threads, int mo
       for (int64_t j = 0; j < parts; ++j) shares[size_t(j * d + side)].sequences = heaps[size_t(j)];
     }
   }
-  for (Share& share : shares)
-    if (!share.sequences.empty()) share.slots = best_slots(share.sequences, lengths);
+  const Share* before = nullptr;  // the two directions often have the same sequences
+  for (Share& share : shares) {
+    if (share.sequences.empty()) continue;
+    const bool same = before && before->sequences == share.sequences;
+    share.slots = same ? before->slots : best_slots(share.sequences, lengths);
+    before = &share;
+  }
 }
 
 int worth(int threads, const int64_t* lengths, int64_t batch, int64_t directions, const Sizes& s) {

@@ -45,7 +45,11 @@ def in_memory(values: Tensor, others: Sequence[Tensor | None]) -> bool:
     """Return whether the kernels find the numbers of these tensors in the memory of this machine, whatever their dtypes."""
     if not values.is_cpu or transformed() or not _has_numbers(values):
         return False
-    return all([t is None or (t.is_cpu and _has_numbers(t)) for t in others]) and current() == "native"
+    parameter = (
+        torch.nn.Parameter
+    )  # asked here as well: most are parameters, and a call takes longer than the question
+    found = [t is None or (t.is_cpu and (type(t) is parameter or _has_numbers(t))) for t in others]
+    return all(found) and current() == "native"
 
 
 def _has_numbers(tensor: Tensor) -> bool:
@@ -140,6 +144,10 @@ class Call:
         width = 0 if self.zone is None else self.zone.shape[1]
         return _address(self.drop), _address(self.zone), self._first_rows * width, width
 
+    def starts(self, values: Tensor) -> tuple[np.ndarray | None, int]:
+        """Return `places`, but None where one sequence follows the other, as the extension finds by itself."""
+        return (None, values.stride(0)) if self.batch_first is None else self.places(values)
+
     def places(self, values: Tensor) -> tuple[np.ndarray, int]:
         """Return where each sequence's first row lies in ``values``, and the stride between steps, in numbers."""
         if self.batch_first is None:
@@ -225,9 +233,9 @@ def forward_pass(
         batch,
         call.lengths,
         x.data_ptr(),
-        *call.places(x),
+        *call.starts(x),
         output.data_ptr(),
-        *call.places(output),
+        *call.starts(output),
         _address(h_0),
         _address(c_0),
         False,
@@ -359,9 +367,9 @@ def backward_pass(
         len(call.lengths),
         call.lengths,
         x.data_ptr(),
-        *call.places(x),
+        *call.starts(x),
         output.data_ptr(),
-        *call.places(output),
+        *call.starts(output),
         _address(h_0),
         _address(c_0),
         False,
@@ -476,12 +484,6 @@ def _zeros(call: Call, x: Tensor, weights: Sequence[DirectionWeights]) -> tuple[
 _apply: Callable[..., Any] = super(torch.autograd.Function, _Layer).apply
 
 
-def _as_kernels_read(weight: Tensor) -> Tensor:
-    if type(weight) is not torch.nn.Parameter:
-        weight = unwrap_if_dead(weight)
-    return weight.contiguous()
-
-
 def layer(
     call: Call,
     x: Tensor,
@@ -510,7 +512,12 @@ def layer(
     ):
         x = x.contiguous()
     h_0, c_0 = (*[unwrap_if_dead(s).contiguous() for s in states], None, None)[:2]
-    flat = [None if w is None else _as_kernels_read(w) for one in weights for w in one]
+    parameter = torch.nn.Parameter
+    flat = [
+        None if w is None else (w if type(w) is parameter else unwrap_if_dead(w)).contiguous()
+        for one in weights
+        for w in one
+    ]
     if torch.is_grad_enabled() and any([t is not None and t.requires_grad for t in (x, h_0, c_0, *flat)]):
         # what `torch.inference_mode` made cannot be saved for a backward pass; a copy can
         x = x.clone() if x.is_inference() else x
