@@ -19,41 +19,50 @@ from recurra.errors import ShapeError
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 
-def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
-    """Return the cross entropy of class scores.
+class CrossEntropy:
+    """The cross entropy of class scores; called with outputs (rows, classes), before softmax.
+
+    Targets (rows,) are int64 in [0, classes), weights (rows,) or None.
 
     Parameters
     ----------
     class_weights : sequence of float, shape (classes,), optional
         Each row's weight is multiplied by that of its class.
-
-    Returns
-    -------
-    function
-        Of outputs (rows, classes), before softmax; targets (rows,), int64 in [0, classes); weights (rows,) or
-        None.
     """
-    by_class = (
-        None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
-    )
 
-    def loss(
-        outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    def __init__(self, class_weights: Sequence[float] | np.ndarray | None = None) -> None:
+        self._by_class = (
+            None if class_weights is None else torch.as_tensor(np.asarray(class_weights), dtype=torch.float32)
+        )
+
+    def __call__(
+        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """Return the weighted mean over rows."""
         if outputs.ndim != 2 or outputs.shape[:1] != targets.shape:
             raise ShapeError(
                 f"cross_entropy: outputs must have shape (rows={targets.shape[0]}, classes); got "
                 f"{tuple(outputs.shape)}. "
                 "The network must give one row of class scores per target."
             )
-        if by_class is not None:
-            of_class = by_class.to(outputs.device, outputs.dtype)[targets]
-            weights = of_class if weights is None else of_class * weights
+        weights = self.row_weights(targets, weights, outputs)
         if weights is None:
             return F.cross_entropy(outputs, targets)
         return _weighted_mean(F.cross_entropy(outputs, targets, reduction="none"), weights)
 
-    return loss
+    def row_weights(
+        self, targets: torch.Tensor, weights: torch.Tensor | None, like: torch.Tensor
+    ) -> torch.Tensor | None:
+        """Return each row's weight, with that of its class as ``like`` holds numbers; None where all are one."""
+        if self._by_class is None:
+            return weights
+        of_class = self._by_class.to(like.device, like.dtype)[targets]
+        return of_class if weights is None else of_class * weights
+
+
+def cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:
+    """Return the cross entropy of class scores, see `CrossEntropy`."""
+    return CrossEntropy(class_weights)
 
 
 def chain_cross_entropy(class_weights: Sequence[float] | np.ndarray | None = None) -> Loss:

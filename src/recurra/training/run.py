@@ -28,6 +28,7 @@ from recurra.training.config import TrainingConfig
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
+from recurra.training.linear_cross_entropy import outputs_and_loss
 from recurra.training.losses import Loss
 from recurra.training.schedules.curriculum import as_curriculum, up_to
 from recurra.training.schedules.learning_rate import Schedule
@@ -354,11 +355,13 @@ class Run:
 
     def _backward(self, batch: Batch) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss_of(self._outputs(batch), batch).backward()
+        self._forward(batch)[1].backward()
 
-    def _outputs(self, batch: Batch) -> torch.Tensor:
-        found: torch.Tensor = self.network(batch.inputs.replace(self._tensor(batch.inputs.values)))
-        return found
+    def _forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs for a batch, and their loss."""
+        ragged = batch.inputs.replace(self._tensor(batch.inputs.values))
+        targets, weights = self._tensor(batch.targets), self._tensor(batch.weights)
+        return outputs_and_loss(self.network, self._loss, ragged, targets, weights)
 
     def _step(self, batch: Batch, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""
@@ -367,8 +370,7 @@ class Run:
             for parameter in group["params"]:
                 parameter.grad = None
         if self._sharded is None:
-            outputs = self._outputs(batch)
-            loss = self.loss_of(outputs, batch)
+            outputs, loss = self._forward(batch)
         else:
             outputs, targets, weights = self._sharded.forward(batch.indices, seed)
             loss = self._loss(outputs, self._tensor(targets), self._tensor(weights))

@@ -184,6 +184,16 @@ template <class T> struct Adam {
   T eps;
 };
 
+// The mean cross entropy of a linear head over rows, see training/linear_cross_entropy.py.
+template <class T> struct LinearCrossEntropy {
+  int64_t parts, rows, size, classes;
+  const T* seen;            // parts x rows x size: a row's features are its `size` numbers of every part, side by side
+  const T *weight, *bias;   // classes x (parts * size); classes, or null
+  const int64_t* targets;   // rows, each in [0, classes)
+  const T* row_weights;     // rows, or null
+  T *logits, *slopes;       // rows x classes: of the head; derivative of the loss by them
+};
+
 template <class T> struct Table {
   int64_t lanes, rows;
   int64_t outer_work;  // numbers outer() needs to work in
@@ -204,6 +214,9 @@ template <class T> struct Table {
   void (*variant_backward)(const VariantBackward<T>&, VariantPart);
   void (*adam)(const Adam<T>&, T* weights, const T* gradient, T* mean, T* square, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
+  double (*linear_cross_entropy)(const LinearCrossEntropy<T>&);  // fills logits and slopes
+  // The gradients wanted, those not null, for slopes times factor.
+  void (*linear_gradients)(const LinearCrossEntropy<T>&, T factor, T* by_seen, T* by_weight, T* by_bias);
 };
 
 struct Isa {

@@ -374,6 +374,43 @@ double py_norm(bool is_double, const std::vector<int64_t>& at, const std::vector
                    : norm_of_all<float>(table<float>(), at, sizes, threads);
 }
 
+template <class T>
+LinearCrossEntropy<T> cross_entropy_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& at) {
+  auto array = [&](size_t k) { return reinterpret_cast<T*>(at[k]); };
+  const auto* targets = reinterpret_cast<const int64_t*>(at[3]);
+  return {sizes[0], sizes[1], sizes[2], sizes[3], array(0), array(1), array(2), targets, array(4), array(5), array(6)};
+}
+
+void check_cross_entropy(const std::vector<int64_t>& sizes, const std::vector<int64_t>& at) {
+  if (sizes.size() != 4 || at.size() != 7) throw std::invalid_argument("linear_cross_entropy: four sizes, seven addresses");
+  const auto* targets = reinterpret_cast<const int64_t*>(at[3]);
+  for (int64_t r = 0; r < sizes[1]; ++r)
+    if (targets[r] < 0 || targets[r] >= sizes[3])
+      throw std::out_of_range("linear_cross_entropy: a target must be in [0, " + std::to_string(sizes[3]) + "); got " +
+                              std::to_string(targets[r]));
+}
+
+// `sizes`: parts, rows, size, classes. `at`: addresses of seen, weight, bias, targets, row weights, logits, slopes; 0 for none.
+double py_linear_cross_entropy(bool is_double, const std::vector<int64_t>& sizes, const std::vector<int64_t>& at) {
+  check_cross_entropy(sizes, at);
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  return is_double ? table<double>().linear_cross_entropy(cross_entropy_of<double>(sizes, at))
+                   : table<float>().linear_cross_entropy(cross_entropy_of<float>(sizes, at));
+}
+
+void py_linear_gradients(bool is_double, const std::vector<int64_t>& sizes, const std::vector<int64_t>& at, double factor,
+                         nb::handle by_seen, nb::handle by_weight, nb::handle by_bias) {
+  check_cross_entropy(sizes, at);
+  Address seen(by_seen, true), weight(by_weight, true), bias(by_bias, true);
+  nb::gil_scoped_release nogil;
+  FlushDenormals flush;
+  if (is_double)
+    table<double>().linear_gradients(cross_entropy_of<double>(sizes, at), factor, seen, weight, bias);
+  else
+    table<float>().linear_gradients(cross_entropy_of<float>(sizes, at), float(factor), seen, weight, bias);
+}
+
 void py_shares_above(nb::handle columns, int64_t steps, int64_t dilation, int64_t n_channels, nb::handle channels,
                      int64_t width, nb::handle limits, int64_t n_limits, nb::handle out) {
   Address own(columns), seen(channels), at(limits), found(out, true);
@@ -546,6 +583,9 @@ NB_MODULE(_native, m) {
         nb::arg("mass"), nb::arg("count"));
   m.def("adam", &py_adam, nb::arg("is_double"), nb::arg("at"), nb::arg("sizes"), nb::arg("numbers"), nb::arg("threads"));
   m.def("norm", &py_norm, nb::arg("is_double"), nb::arg("at"), nb::arg("sizes"), nb::arg("threads"));
+  m.def("linear_cross_entropy", &py_linear_cross_entropy, nb::arg("is_double"), nb::arg("sizes"), nb::arg("at"));
+  m.def("linear_gradients", &py_linear_gradients, nb::arg("is_double"), nb::arg("sizes"), nb::arg("at"), nb::arg("factor"),
+        nb::arg("by_seen").none(), nb::arg("by_weight").none(), nb::arg("by_bias").none());
   m.def("apply", &py_apply);
   // For the benchmarks: operations of one call of peak(rounds).
   m.def("peak", [](int64_t rounds) {

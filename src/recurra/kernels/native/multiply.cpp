@@ -280,6 +280,8 @@ template <class T> void variant_forward(const VariantForward<T>&, VariantPart);
 template <class T> void variant_backward(const VariantBackward<T>&, VariantPart);
 template <class T> void adam(const Adam<T>&, T*, const T*, T*, T*, int64_t);
 template <class T> double sum_of_squares(const T*, int64_t);
+template <class T> double linear_cross_entropy(const LinearCrossEntropy<T>&);
+template <class T> void linear_gradients(const LinearCrossEntropy<T>&, T, T*, T*, T*);
 
 extern const Table<float> table_f;
 extern const Table<double> table_d;
@@ -288,7 +290,8 @@ extern const Table<double> table_d;
    {rnn_forward<T>, rnn_forward<T>, lstm_forward<T>, gru_forward<T>},                                     \
    {rnn_backward<T>, rnn_backward<T>, lstm_backward<T>, gru_backward<T>},                                 \
    outer<T>, outer_rows<T>, transpose<T>, peak<T>, exp_rows<T>, tanh_rows<T>, shares_above<T>,            \
-   nearest_windows<T>, variant_forward<T>, variant_backward<T>, adam<T>, sum_of_squares<T>}
+   nearest_windows<T>, variant_forward<T>, variant_backward<T>, adam<T>, sum_of_squares<T>, linear_cross_entropy<T>,           \
+   linear_gradients<T>}
 const Table<float> table_f = RECURRA_TABLE(float);
 const Table<double> table_d = RECURRA_TABLE(double);
 

@@ -182,12 +182,16 @@ class SequenceNetwork(nn.Module):
 
     def features(self, ragged: Ragged) -> Tensor:
         """Return what the head sees, without dropout: shape (batch or total_steps, features)."""
+        return self.pooled(*self.run(ragged))
+
+    def run(self, ragged: Ragged) -> tuple[Ragged, Tensor]:
+        """Return the recurrent output, and its final state as `recurra.nn.LSTM` gives h_n."""
         ragged = self.read(ragged)
         if self.cut_after is not None and self.training:
             output, states = in_pieces(self.recurrent, ragged, self.cut_after)
         else:
             output, states = self.recurrent(ragged)
-        return self.pooled(output, states[0] if isinstance(states, tuple) else states)
+        return output, states[0] if isinstance(states, tuple) else states
 
     def read(self, ragged: Ragged) -> Ragged:
         """Return what the recurrence reads: what the front gives, where there is one, with the static inputs behind."""
