@@ -189,7 +189,12 @@ def dispatch_mode(module, patch):
     return Shifted()
 
 
+def nothing(module, patch):
+    module.head.bias.data[0] += 1
+
+
 CHANGES = [
+    nothing,
     method_of_the_instance, method_of_the_class, forward_of_the_instance, forward_of_the_class, forward_of_linear,
     forward_of_the_layer, call_of_the_class, subclass, forward_hook, forward_hook_of_the_layer,
     forward_hook_of_the_network, forward_pre_hook, forward_pre_hook_of_the_head, hook_of_all_modules, backward_hook,

@@ -21,6 +21,7 @@ from recurra.batches.bucketing import padding_share, plan
 from recurra.batches.examples import Batch, Examples
 from recurra.errors import RecurraError, StoreError, UsageError
 from recurra.interrupts import Interrupt
+from recurra.nn.networks.sequence_network import SequenceNetwork
 from recurra.nn.random_generators import seeded_globally
 from recurra.training import failures, optimizers
 from recurra.training.callbacks import Callback
@@ -28,8 +29,7 @@ from recurra.training.config import TrainingConfig
 from recurra.training.distributed.sharded_step import ShardedStep
 from recurra.training.distributed.workers import Workers
 from recurra.training.gradient_record import GradientRecord, warn_of_gradients
-from recurra.training.linear_cross_entropy import outputs_and_loss
-from recurra.training.losses import Loss
+from recurra.training.losses import CrossEntropy, Loss
 from recurra.training.schedules.curriculum import as_curriculum, up_to
 from recurra.training.schedules.learning_rate import Schedule
 from recurra.training.schedules.stopping import EarlyStopping
@@ -359,9 +359,12 @@ class Run:
 
     def _forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the outputs for a batch, and their loss."""
-        ragged = batch.inputs.replace(self._tensor(batch.inputs.values))
         targets, weights = self._tensor(batch.targets), self._tensor(batch.weights)
-        return outputs_and_loss(self.network, self._loss, ragged, targets, weights)
+        ragged = batch.inputs.replace(self._tensor(batch.inputs.values))
+        if type(self.network) is SequenceNetwork and isinstance(self._loss, CrossEntropy):
+            return self.network.outputs_and_loss(ragged, self._loss, targets, weights)
+        outputs: torch.Tensor = self.network(ragged)
+        return outputs, self._loss(outputs, targets, weights)
 
     def _step(self, batch: Batch, seed: int) -> tuple[float, float, bool]:
         """Change the weights once; return loss, gradient norm before clipping, and whether it was clipped."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as hooks
 
 from recurra.checks import check_choice, check_number, check_values, did_you_mean, listing
 from recurra.errors import ShapeError, UsageError
@@ -17,6 +18,7 @@ from recurra.kernels.heads.pooling import POOLINGS, split_pooling
 from recurra.nn.cells.layers_by_name import LAYERS
 from recurra.nn.fronts.front import make_front
 from recurra.nn.heads.crf import CRF
+from recurra.nn.heads.linear_cross_entropy import fits, linear_cross_entropy
 from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.initialization import initialize
 from recurra.nn.networks.truncated_bptt import in_pieces
@@ -193,6 +195,40 @@ class SequenceNetwork(nn.Module):
             output, states = self.recurrent(ragged)
         return output, states[0] if isinstance(states, tuple) else states
 
+    def outputs_and_loss(
+        self, ragged: Ragged, loss: Any, targets: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs for a batch, and their cross entropy: where it can be, head and loss in one.
+
+        Parameters
+        ----------
+        ragged : Ragged
+            As for `forward`.
+        loss : CrossEntropy
+            See `recurra.training.losses`.
+        targets, weights : Tensor of shape (rows,)
+            As for the loss.
+
+        Returns
+        -------
+        outputs : Tensor of shape (rows, output_size)
+            Outside of the graph where it was done in one.
+        loss : Tensor of shape ()
+        """
+        head, p = self.head, self.config.dropout
+        if self.crf is not None or not _as_written(self) or not _as_written(head):
+            outputs: Tensor = self(ragged)
+            return outputs, loss(outputs, targets, weights)
+        output, h_n = self.run(ragged)
+        if self.config.pooling == "last" and p == 0:
+            seen, parts = h_n, 2 if self.config.bidirectional else 1
+        else:
+            seen, parts = dropout(self, self.pooled(output, h_n), p)[None], 1
+        if not fits(seen, parts, head, targets):
+            outputs = self.answer(seen[0] if seen is not h_n else self.pooled(output, h_n), ragged.lengths)
+            return outputs, loss(outputs, targets, weights)
+        return linear_cross_entropy(seen, parts, head, targets, loss.row_weights(targets, weights, like=seen))
+
     def read(self, ragged: Ragged) -> Ragged:
         """Return what the recurrence reads: what the front gives, where there is one, with the static inputs behind."""
         if self.front is None:
@@ -217,6 +253,28 @@ class SequenceNetwork(nn.Module):
         if name == "attention" and self.pooling is not None:
             return self.pooling(output)
         return mean(output) if name == "mean" else maximum(output)
+
+
+# What would be called if head and loss were not one, and where hooks would be.
+_CALLS = ("__call__", "_call_impl", "_wrapped_call_impl", "forward")
+_METHODS = (*_CALLS, "answer", "features", "run", "read", "pooled", "_pooled_by")
+_KINDS = (SequenceNetwork, nn.Linear)
+_WRITTEN = [(kind, name, vars(kind).get(name)) for kind in (*_KINDS, nn.Module) for name in _METHODS]
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def _as_written(module: nn.Module) -> bool:
+    """Return whether calling a module does what this file and torch say: nothing is replaced, and nothing looks on."""
+    own = vars(module)
+    if type(module) not in _KINDS or not own.keys().isdisjoint(_METHODS):
+        return False
+    if any([own[name] or getattr(hooks, "_global" + name) for name in _HOOKS]):
+        return False
+    watched = torch._C._len_torch_dispatch_stack() > 0 or torch._C._len_torch_function_stack() > 0
+    if watched or torch._C._autograd._top_saved_tensors_default_hooks(False) is not None:
+        return False
+    replaced = any([vars(kind).get(name) is not written for kind, name, written in _WRITTEN])
+    return not replaced and not torch.is_autocast_enabled("cpu")
 
 
 class MeanNetwork(nn.Module):
