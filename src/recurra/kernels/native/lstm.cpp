@@ -1,7 +1,8 @@
 // LSTM, one time step for some rows: see ../cells/lstm.py for the equations.
 //
 // A panel holds the gates i, f, g, o of the same W units, so that a register tile ends with all that the cell needs
-// and the cell is updated in registers. Saved gates lie block by block: i, f, g, o of W units, then the next W units.
+// and the cell is updated in registers. Of a last block of few units all four fit into one vector. Saved gates lie block
+// by block: i, f, g, o of W units, then the next W units.
 #include "kernels.hpp"
 #include "vector.hpp"
 
@@ -27,29 +28,42 @@ RECURRA_INLINE void lstm_cell(const Forward<T>& s, int64_t row, int64_t block, c
   }
 }
 
-template <class T, int R> struct LstmTile {
-  static inline void run(const Forward<T>& s, int64_t row, int64_t block) {
-    constexpr int w = W<T>;
-    V<T> acc[R][4];
-    const T* a[R];
-    const T* start = s.bias + block * 4 * w;
-    RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) {
-      if (s.pre) start = s.pre[row + r] + block * 4 * w;
+// NV is 4, or 1 where the gates of a last block of few units lie side by side in one vector.
+template <int NV> struct LstmPanel {
+  template <class T, int R> struct Tile {
+    static inline void run(const Forward<T>& s, int64_t row, int64_t block) {
+      constexpr int w = W<T>;
+      V<T> acc[R][NV];
+      const T* a[R];
+      const T* start = s.bias + block * 4 * w;
       RECURRA_UNROLL
-      for (int g = 0; g < 4; ++g) acc[r][g] = load<T>(start + g * w);
-    }
-    if (s.x) {
+      for (int r = 0; r < R; ++r) {
+        if (s.pre) start = s.pre[row + r] + block * 4 * w;
+        RECURRA_UNROLL
+        for (int g = 0; g < NV; ++g) acc[r][g] = load<T>(start + g * w);
+      }
+      if (s.x) {
+        RECURRA_UNROLL
+        for (int r = 0; r < R; ++r) a[r] = s.x[row + r];
+        accumulate<T, R, NV>(acc, a, s.w_ih->data + block * 4 * w * s.w_ih->K, s.w_ih->K);
+      }
       RECURRA_UNROLL
-      for (int r = 0; r < R; ++r) a[r] = s.x[row + r];
-      accumulate<T, R, 4>(acc, a, s.w_ih->data + block * 4 * w * s.w_ih->K, s.w_ih->K);
+      for (int r = 0; r < R; ++r) a[r] = s.h[row + r];
+      accumulate<T, R, NV>(acc, a, s.w_hh->data + block * 4 * w * s.w_hh->K, s.w_hh->K);
+      RECURRA_UNROLL
+      for (int r = 0; r < R; ++r) {
+        if constexpr (NV == 4) {
+          lstm_cell<T>(s, row + r, block, acc[r]);
+        } else {
+          const int n = int(s.hidden - block * w);
+          V<T> gates[4];
+          RECURRA_UNROLL
+          for (int g = 0; g < 4; ++g) gates[g] = lanes_from(acc[r][0], g * n, n);
+          lstm_cell<T>(s, row + r, block, gates);
+        }
+      }
     }
-    RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) a[r] = s.h[row + r];
-    accumulate<T, R, 4>(acc, a, s.w_hh->data + block * 4 * w * s.w_hh->K, s.w_hh->K);
-    RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) lstm_cell<T>(s, row + r, block, acc[r]);
-  }
+  };
 };
 
 // A single row, P blocks at once.
@@ -70,14 +84,16 @@ template <class T, int P> static inline void lstm_row(const Forward<T>& s, int64
 }
 
 template <class T> void lstm_forward(const Forward<T>& s) {
+  const int64_t whole = s.w_hh->total / 4, last = s.last < whole ? s.last : whole;
+  if (s.last > whole) each_tile<LstmPanel<1>::template Tile, ROWS<1>, T>(s.rows, s, whole);
   if (s.rows == 1) {
     each_pair(
-        s.first, s.last, s.down, [&](int64_t block) { lstm_row<T, 2>(s, block); },
+        s.first, last, s.down, [&](int64_t block) { lstm_row<T, 2>(s, block); },
         [&](int64_t block) { lstm_row<T, 1>(s, block); });
     return;
   }
-  for (int64_t j = s.first; j < s.last; ++j)
-    each_tile<LstmTile, ROWS<4>, T>(s.rows, s, s.down ? s.first + s.last - 1 - j : j);
+  for (int64_t j = s.first; j < last; ++j)
+    each_tile<LstmPanel<4>::template Tile, ROWS<4>, T>(s.rows, s, s.down ? s.first + last - 1 - j : j);
 }
 
 template <class T> void lstm_backward(const Backward<T>& s) {

@@ -23,6 +23,7 @@ Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int
   // One vector more than needed: rows a power of two apart would all fall into the same few sets of the cache.
   s.saved = s.traits.saved() * s.padded + lanes;
   s.variant = variant;
+  s.narrow = cell == Cell::lstm && !variant.any && s.rest() && s.gates * s.rest() <= lanes;
   if (variant.norm) {
     // normalized products of state and input, and four statistics: see variant_units.hpp
     s.by_input = s.gates * s.padded;
@@ -83,13 +84,20 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   const int64_t w = s.w, G = s.gates, together = s.traits.together, columns = G * s.blocks;
   // Column vector v of the panels belongs to gate first + v % count of block v / count.
   auto pack = [&](const T* weight, int64_t K, int64_t first, int64_t count) {
-    const int64_t columns = count * s.blocks, per_panel = count < 3 ? 4 : count;
+    const int64_t whole = count * (s.narrow ? s.H / w : s.blocks), columns = whole + s.narrow;
+    const int64_t per_panel = count < 3 ? 4 : count;
     T* data = take(numbers(K, columns, w));
-    for (int64_t v = 0; v < columns; ++v) {
+    for (int64_t v = 0; v < whole; ++v) {
       const int64_t panel = v / per_panel, width = std::min(per_panel, columns - panel * per_panel);
       const int64_t gate = first + v % count, unit = v / count * w;
       T* dst = data + panel * per_panel * w * K + (v - panel * per_panel) * w;
       pack_vector(table, weight + (gate * s.H + unit) * K, std::min(w, s.H - unit), K, dst, width * w);
+    }
+    if (s.narrow) {
+      T* dst = data + whole * w * K;
+      std::fill_n(dst, w * K, T(0));
+      for (int64_t gate = 0; gate < count; ++gate)
+        table.transpose(weight + ((gate + 1) * s.H - s.rest()) * K, s.rest(), K, K, dst + gate * s.rest(), w);
     }
     return Panels<T>{data, K, per_panel, columns, {1, {{0, K}}}};
   };
@@ -101,8 +109,9 @@ template <class T> void Weights<T>::pack_forward(const Raw<T>& raw) {
   std::fill(candidate, candidate + s.padded, T(0));
   for (int64_t v = 0; v < columns; ++v) {
     for (int64_t lane = 0; lane < w; ++lane) {
-      const int64_t gate = v % G, unit = v / G * w + lane;
-      const bool valid = unit < s.H;
+      const bool shared = s.narrow && v / G * w + w > s.H;
+      const int64_t gate = shared ? lane / s.rest() : v % G, unit = v / G * w + (shared ? lane % s.rest() : lane);
+      const bool valid = unit < s.H && gate < G && (!shared || v % G == 0);
       const T a = valid && raw.bias_ih ? raw.bias_ih[gate * s.H + unit] : T(0);
       const T b = valid && raw.bias_hh ? raw.bias_hh[gate * s.H + unit] : T(0);
       const bool apart = s.traits.candidate && gate == together && !s.variant.before;

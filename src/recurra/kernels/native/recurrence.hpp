@@ -42,6 +42,8 @@ struct Sizes {
   Variant variant;
   int64_t by_input;     // where in a saved row the gradients by the input's product begin
   int64_t sums;         // numbers of a sequence's sums of gradients by gains, biases and peepholes
+  bool narrow;          // the gates of the last block's units share one vector of the forward panels, see lstm.cpp
+  int64_t rest() const { return H % w; }
 };
 Sizes make_sizes(Cell cell, int64_t I, int64_t H, int64_t P, bool projected, int64_t lanes, const Variant& variant);
 

@@ -65,6 +65,17 @@ RECURRA_INLINE F load_part(const float* p, int n) { return (F)_mm512_maskz_loadu
 RECURRA_INLINE D load_part(const double* p, int n) { return (D)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), p); }
 RECURRA_INLINE void store_part(float* p, F v, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v); }
 RECURRA_INLINE void store_part(double* p, D v, int n) { _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v); }
+// Lanes first .. first + n - 1, and zeros behind them.
+RECURRA_INLINE F lanes_from(F v, int first, int n) {
+  const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return (F)_mm512_maskz_permutexvar_ps(__mmask16((1u << n) - 1), _mm512_add_epi32(count, _mm512_set1_epi32(first)),
+                                        (__m512)v);
+}
+RECURRA_INLINE D lanes_from(D v, int first, int n) {
+  const __m512i count = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+  return (D)_mm512_maskz_permutexvar_pd(__mmask8((1u << n) - 1), _mm512_add_epi64(count, _mm512_set1_epi64(first)),
+                                        (__m512d)v);
+}
 RECURRA_INLINE F reciprocal(F x) {
   // 14 bits from the table, one Newton step: within an ulp, and several times faster than a division
   F r = (F)_mm512_rcp14_ps((__m512)x);
@@ -105,6 +116,11 @@ RECURRA_INLINE void store_part(float* p, F v, int n) {
 }
 RECURRA_INLINE void store_part(double* p, D v, int n) {
   for (int j = 0; j < n; ++j) p[j] = v[j];
+}
+template <class Vector> RECURRA_INLINE Vector lanes_from(Vector v, int first, int n) {
+  Vector found = {};
+  for (int j = 0; j < n; ++j) found[j] = v[first + j];
+  return found;
 }
 RECURRA_INLINE F reciprocal(F x) { return splat(1.0f) / x; }
 #endif
