@@ -162,6 +162,9 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch):
         ("use device='cpu'", "use --device cpu"),
         ("time_unit='ms'", "--time-unit ms"),
         ("delimiter=','", "--delimiter ','"),
+        ("predict: chunk must be at least 1; got 0.", "predict: --chunk must be at least 1; got 0."),
+        ("train: hidden_size must be at least 1.", "train: --hidden-size must be at least 1."),
+        ("predict: X must have rows.", "predict: X must have rows."),
     ],
 )
 def test_messages_speak_in_flags(message, shown):

@@ -85,8 +85,8 @@ def test_a_square_of_the_network_is_the_frame_where_no_size_is_given():
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("-", "--frame-size", "10"), "stream: frame_size must be width x height in pixels"),
-        (("-", "--frame-size", "0x8"), "stream: frame_size must be width x height in pixels"),
+        (("-", "--frame-size", "10"), "stream: --frame-size must be width x height in pixels"),
+        (("-", "--frame-size", "0x8"), "stream: --frame-size must be width x height in pixels"),
         (("-", "--frame-size", "99999x99999"), "at most 33177600 in all; got '99999x99999'"),
         (("-", "--name", "camera"), "stream: name and format are for rows of numbers"),
         (("CLIP", "--frame-size", "10x8"), "stream: frame_size is for pixels on standard input"),

@@ -162,8 +162,8 @@ def test_a_folder_below_a_file_could_not_be_done(cli, forms):
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
-        (["--hidden-size", "0"], 2, "train: hidden_size must be a whole number of at least 1; got 0."),
-        (["--test", "1.5"], 2, "train: test must be a file, a share of at least 0 and less than 1, or 0 for none; got 1.5."),
+        (["--hidden-size", "0"], 2, "train: --hidden-size must be a whole number of at least 1; got 0."),
+        (["--test", "1.5"], 2, "train: --test must be a file, a share of at least 0 and less than 1, or 0 for none; got 1.5."),
         (["--test", "absent.csv"], 3, "load: there is no file or folder 'absent.csv'."),
         (["--task", "label", "--pooling", "max"], 2, "train: the task 'label' takes no 'pooling'. Leave it out, or"
          " train with --task classify."),
@@ -185,6 +185,18 @@ def test_data_without_labels_say_how_to_give_them(cli, forms, tmp_path):
         "has no labels. Name their column with --label or --target, sort the files into one folder per class, or add a "
         "labels.csv."
     )
+
+
+def test_one_table_over_time_without_labels_says_how_to_forecast_it(cli, tmp_path):
+    table, run = tmp_path / "sales.csv", tmp_path / "run"
+    table.write_text(
+        "month,sales\n" + "".join(f"20{10 + i // 12}-{i % 12 + 1:02},{i % 7}\n" for i in range(60))
+    )
+    done = cli("train", table, "-o", run)
+    assert done.code == 3
+    advice = "; or, if its next values are to be forecast, pass --task forecast --target sales."
+    assert done.err.splitlines()[-1].endswith(advice)
+    assert cli("train", table, "--task", "forecast", "--target", "sales", "-o", run).code == 0
 
 
 def test_a_wrong_file_is_named(cli, tmp_path):
@@ -258,4 +270,4 @@ def test_verbose_2_writes_a_line_per_epoch(cli, forms, tmp_path):
 def test_words_are_checked_before_data_are_read(cli, tmp_path):
     done = cli("train", tmp_path / "absent.csv", "--learning-rate", "-1")
     assert done.code == 2
-    assert done.err == "Error: train: learning_rate must be a number greater than 0; got -1.0.\n"
+    assert done.err == "Error: train: --learning-rate must be a number greater than 0; got -1.0.\n"

@@ -152,7 +152,10 @@ def exit_code(error: BaseException) -> int:
 
 
 def in_flags(message: str) -> str:
-    """Return a message of the library in the words of the command line: ``missing='mask'`` is ``--missing mask``."""
+    """Return a message of the library in the words of the command line.
+
+    ``missing='mask'`` is ``--missing mask``, and what begins with ``predict: chunk must be`` speaks of ``--chunk``.
+    """
     from recurra.cli.flags import FLAG_OF
     from recurra.options import OPTIONS
     from recurra.runs.command_line import one_name
@@ -180,6 +183,10 @@ def in_flags(message: str) -> str:
         word = found.group(1)
         return f"{FLAG_OF[word]} {shlex.quote(json.dumps(value))}" if word in FLAG_OF else found.group(0)
 
+    def of_rule(found: re.Match[str]) -> str:
+        return found.group(1) + FLAG_OF.get(found.group(2), found.group(2))
+
+    message = re.sub(r"^([\w .]+: )([a-z_]+)(?= must )", of_rule, message)
     message = re.sub(r"(?<![\w.\[(])([a-z_]+)=(\{[^{}]*\})", as_json, message)
     return re.sub(
         r"""(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|"([^"\n]*)"|(True|False|\d[\d.]*(?:e[+-]?\d+)?\b))?(?=[\s,.;:)]|$)""",

@@ -29,6 +29,7 @@ from recurra.runs.data.split import (
     check_values,
     divide,
     test_of,
+    to_forecast,
 )
 from recurra.runs.folder.task_names import TASK_NAMES
 from recurra.runs.tasks import TASKS, WITHOUT_LABELS, defaults, estimator_class
@@ -362,9 +363,10 @@ def _check_labelled(dataset: Dataset, task: str) -> None:
             if dataset.kind == "text"
             else ""
         )
+        forecast = to_forecast(dataset)
         raise DataError(
             f"train: {dataset.source or 'the data'} has no labels.{writes} Name their column with label= or target=, "
-            "sort the files into one folder per class, or add a labels.csv."
+            f"sort the files into one folder per class, or add a labels.csv{f'; or, {forecast}' if forecast else ''}."
         )
     if task == "label" and not dataset.labels_per_step:
         raise DataError(

@@ -184,7 +184,7 @@ template <class T> struct Adam {
   T eps;
 };
 
-// The mean cross entropy of a linear head over rows, see training/linear_cross_entropy.py.
+// The mean cross entropy of a linear head over rows, see nn/heads/linear_cross_entropy.py.
 template <class T> struct LinearCrossEntropy {
   int64_t parts, rows, size, classes;
   const T* seen;            // parts x rows x size: a row's features are its `size` numbers of every part, side by side

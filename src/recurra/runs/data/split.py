@@ -148,14 +148,21 @@ def divide(
 
 def _other_ways(data: Dataset, options: Mapping[str, Any]) -> str:
     """Return what else makes one sequence fit to be trained and judged on, after a comma; only a table has columns."""
-    source = Path(data.source or "")
-    if data.source and (source.is_dir() or source.suffix.lower() in (*SIGNALS, *ARRAYS)):
+    forecast = to_forecast(data, options.get("target"))
+    if not forecast:
         return "put several recordings into one folder, or hold nothing out with test=0"
-    target = options.get("target") or (data.channel_names or (None,))[0]
-    return (
-        "name the column that tells several sequences apart with id=, or, if its next values are to be forecast, pass "
-        f"task='forecast'{f' target={target!r}' if isinstance(target, str) else ''}"
-    )
+    return f"name the column that tells several sequences apart with id=, or, {forecast}"
+
+
+def to_forecast(data: Dataset, target: Any = None) -> str:
+    """Return how the next values of one table over time are forecast, empty of what has no columns or is several."""
+    source = Path(data.source or "")
+    no_table = data.source and (source.is_dir() or source.suffix.lower() in (*SIGNALS, *ARRAYS))
+    if no_table or data.kind != "sequence" or len(data) != 1:
+        return ""
+    target = target or (data.channel_names or (None,))[0]
+    named = f" target={target!r}" if isinstance(target, str) else ""
+    return f"if its next values are to be forecast, pass task='forecast'{named}"
 
 
 def _end_held_out(data: Dataset, share: float) -> Split:
