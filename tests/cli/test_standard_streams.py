@@ -153,7 +153,7 @@ def test_a_state_is_a_file(places, tmp_path, path):
     done = shell(f"echo 1,2 | {WARM} stream MODEL --state {path}", places)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(
-        "Error: stream: state must be a file, to be read and written"
+        "Error: stream: --state must be a file, to be read and written"
     )
 
 
