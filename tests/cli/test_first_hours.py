@@ -10,7 +10,7 @@ import pytest
 
 from cli.nine import KINDS
 from recurra.checks import duration_in_words, rate_in_words
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.cli.verbs.predict import as_text
 
 WORDS = "id,x,label\n" + "".join(f"{i // 5},{i % 7},{'ab'[i // 5 % 2]}\n" for i in range(100))

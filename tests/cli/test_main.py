@@ -17,7 +17,8 @@ import pytest
 from recurra import errors
 from recurra.cli import main as main_module
 from recurra.cli.flags import given
-from recurra.cli.main import VERBS, Interrupted, desk, exit_code, in_flags, run
+from recurra.cli.main import VERBS, Interrupted, desk, exit_code, run
+from recurra.cli.messages import in_flags
 from recurra.runs.command_line import as_arguments
 from recurra.training.checkpoints import newest
 
@@ -132,7 +133,7 @@ def test_version(cli):
 def test_an_error_is_one_sentence_and_debug_shows_the_traceback(cli, tmp_path):
     plain = cli("look", tmp_path / "absent.csv")
     assert plain.code == 3
-    assert plain.err.startswith("Error: load: there is no file or folder")
+    assert plain.err.startswith("Error: look: there is no file or folder")
     assert "Traceback" not in plain.err
     debug = cli("--debug", "look", tmp_path / "absent.csv")
     assert debug.code == 3
@@ -162,13 +163,63 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch):
         ("use device='cpu'", "use --device cpu"),
         ("time_unit='ms'", "--time-unit ms"),
         ("delimiter=','", "--delimiter ','"),
-        ("predict: chunk must be at least 1; got 0.", "predict: --chunk must be at least 1; got 0."),
-        ("train: hidden_size must be at least 1.", "train: --hidden-size must be at least 1."),
-        ("predict: X must have rows.", "predict: X must have rows."),
     ],
 )
 def test_messages_speak_in_flags(message, shown):
     assert in_flags(message) == shown
+
+
+@pytest.mark.parametrize(
+    ("verb", "message", "shown"),
+    [
+        (
+            "predict",
+            "translate: beam_size must be a number; got 0.",
+            "predict: --beam-size must be a number; got 0.",
+        ),
+        ("predict", "predict: chunk must be a number; got 0.", "predict: --chunk must be a number; got 0."),
+        (
+            "explain",
+            "explain: target must be one of 'a'; got 'b'.",
+            "explain: --for must be one of 'a'; got 'b'.",
+        ),
+        ("explain", "SequenceLabeler: step is for an answer.", "explain: --step is for an answer."),
+        ("stream", "stream: name and format are for lines.", "stream: --name and --format are for lines."),
+        ("train", "load: thousands must be one character.", "train: --thousands must be one character."),
+        ("eval", "SequenceClassifier: evaluate: y must hold labels.", "eval: y must hold labels."),
+        (
+            "eval",
+            "evaluate: For steps use SequenceLabeler.",
+            "eval: For steps use a network trained with --task label.",
+        ),
+        (
+            "explain",
+            "load: id= is idle; it takes label=, target=.",
+            "explain: --id is idle; it takes --label.",
+        ),
+        ("train", "a.csv: not the rate of sample_rate_hz.", "a.csv: not the rate of --sample-rate-hz."),
+        (
+            "train",
+            "train: label is 'hidden_size'; text is long.",
+            "train: label is 'hidden_size'; text is long.",
+        ),
+        ("train", "hidden_size.csv: is empty.", "hidden_size.csv: is empty."),
+        ("train", "features: data must be there.", "features: data must be there."),
+    ],
+)
+def test_messages_begin_with_the_verb_that_was_typed_and_name_its_flags(verb, message, shown):
+    assert in_flags(message, verb) == shown
+
+
+def test_a_file_that_is_called_like_a_function_is_not_taken_for_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "load").touch()
+    assert in_flags("load: horizon must be there.", "predict") == "load: horizon must be there."
+
+
+def test_the_words_of_an_error_are_those_of_its_command(cli):
+    done = cli("tune", "japanese-vowels", "--trials", "0", "-o", "runs/none")
+    assert done.err.startswith("Error: tune: --trials must be a whole number of at least 1; got 0.")
 
 
 @pytest.mark.parametrize(
@@ -282,7 +333,7 @@ def test_warnings_of_other_packages_are_for_who_debugs(capsys):
     for debug in (False, True):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            main_module._own_warnings(debug)
+            main_module._own_warnings(debug, "look")
             warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=1)
             warnings.warn("words of ours", errors.RecurraWarning, stacklevel=1)
         shown = capsys.readouterr().err

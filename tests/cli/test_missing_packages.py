@@ -44,5 +44,8 @@ def test_export_names_the_extra(trained, tmp_path):
 def test_any_other_is_found_among_the_requirements(package, install, capsys):
     from recurra.cli import main
 
-    assert main._failed(ModuleNotFoundError("gone", name=f"{package}.inside"), debug=False) == main.NOT_DONE
+    assert (
+        main._failed(ModuleNotFoundError("gone", name=f"{package}.inside"), debug=False, verb="look")
+        == main.NOT_DONE
+    )
     assert capsys.readouterr().err.endswith(f"which is not installed: {install}\n")

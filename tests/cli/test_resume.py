@@ -130,7 +130,7 @@ def test_changed_data_are_refused(cli, forms, tmp_path):
     (tmp_path / "data").rename(tmp_path / "moved")
     done = cli("resume", run)
     assert done.code == 3
-    assert done.err.startswith(f"Error: load: there is no file or folder {str(tmp_path / 'data')!r}")
+    assert done.err.startswith(f"Error: resume: there is no file or folder {str(tmp_path / 'data')!r}")
     assert cli("resume", run, tmp_path / "moved").code == 0
 
 

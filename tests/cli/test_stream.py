@@ -154,8 +154,8 @@ def test_bad_lines_of_csv(cli, make, tmp_path):
             (),
             "stream: the network reads 2 channels (ax, ay), the columns are a, b, c. Name them as in training",
         ),
-        ("ax,ay", ("--name", "who"), "stream: name is the column 'who', the columns are ax, ay."),
-        ("1,2", ("--name", "who"), "stream: name is the column 'who', but the first line is no header."),
+        ("ax,ay", ("--name", "who"), "stream: --name is the column 'who', the columns are ax, ay."),
+        ("1,2", ("--name", "who"), "stream: --name is the column 'who', but the first line is no header."),
     ],
 )
 def test_headers_that_do_not_fit(cli, make, tmp_path, header, words, text):
@@ -225,15 +225,15 @@ def test_real_speed(cli, make, tmp_path):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("-", "--realtime"), "stream: realtime paces a file; standard input comes at its own pace."),
+        (("-", "--realtime"), "stream: --realtime paces a file; standard input comes at its own pace."),
         (
             ("r.csv", "--realtime"),
             "stream: the network does not know its sample rate; give it with --sample-rate-hz.",
         ),
-        (("r.csv", "--proba"), "stream: proba needs classes; this network predicts numbers."),
+        (("r.csv", "--proba"), "stream: --proba needs classes; this network predicts numbers."),
         (
             ("r.csv", "--name", "a", "--look-ahead", "1"),
-            "stream: look_ahead answers one stream; leave name out.",
+            "stream: --look-ahead answers one stream; leave --name out.",
         ),
     ],
 )

@@ -88,9 +88,9 @@ def test_a_square_of_the_network_is_the_frame_where_no_size_is_given():
         (("-", "--frame-size", "10"), "stream: --frame-size must be width x height in pixels"),
         (("-", "--frame-size", "0x8"), "stream: --frame-size must be width x height in pixels"),
         (("-", "--frame-size", "99999x99999"), "at most 33177600 in all; got '99999x99999'"),
-        (("-", "--name", "camera"), "stream: name and format are for rows of numbers"),
-        (("CLIP", "--frame-size", "10x8"), "stream: frame_size is for pixels on standard input"),
-        (("-", "--realtime"), "stream: realtime paces a file"),
+        (("-", "--name", "camera"), "stream: --name and --format are for rows of numbers"),
+        (("CLIP", "--frame-size", "10x8"), "stream: --frame-size is for pixels on standard input"),
+        (("-", "--realtime"), "stream: --realtime paces a file"),
         (("CLIP", "--realtime"), "stream: the network does not know its sample rate"),
     ],
 )
@@ -106,4 +106,4 @@ def test_rows_of_numbers_have_no_size_of_frames(cli, tmp_path):
     recurra.SequenceClassifier(**words).fit(X, [0, 1] * 3).save(tmp_path / "m.recurra")
     done = cli("stream", tmp_path / "m.recurra", "--frame-size", "10x8")
     assert done.code == 2
-    assert "stream: frame_size is for a network that reads frames" in done.err
+    assert "stream: --frame-size is for a network that reads frames" in done.err

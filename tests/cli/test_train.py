@@ -163,8 +163,9 @@ def test_a_folder_below_a_file_could_not_be_done(cli, forms):
     ("flags", "code", "words"),
     [
         (["--hidden-size", "0"], 2, "train: --hidden-size must be a whole number of at least 1; got 0."),
-        (["--test", "1.5"], 2, "train: --test must be a file, a share of at least 0 and less than 1, or 0 for none; got 1.5."),
-        (["--test", "absent.csv"], 3, "load: there is no file or folder 'absent.csv'."),
+        (["--test", "1.5"], 2, "train: --test must be a file, a share of at least 0 and less "
+         "than 1, or 0 for none; got 1.5."),
+        (["--test", "absent.csv"], 3, "train: there is no file or folder 'absent.csv'."),
         (["--task", "label", "--pooling", "max"], 2, "train: the task 'label' takes no 'pooling'. Leave it out, or"
          " train with --task classify."),
         (["--task", "label"], 3, "train: the task 'label' needs one label per time step; the data have one per sequence."),

@@ -263,5 +263,5 @@ def test_words_without_data_are_refused(cli, table):
         assert done.code == 2
     assert done.err.startswith("Error: compare: ")
     assert cli("eval", run.path, "--label", "gesture").err.startswith(
-        "Error: evaluate: --label says how data are read, and none are given. Give the data, or leave that out."
+        "Error: eval: --label says how data are read, and none are given. Give the data, or leave that out."
     )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import click
 
+from recurra.errors import UsageError
 from recurra.options import OPTIONS
 from recurra.runs.command_line import BUDGET, PYTHON_ONLY, SEED, flag_of
 from recurra.runs.data.options import DATA_OPTIONS
@@ -275,6 +276,23 @@ def _at_commas(names: str) -> list[str]:
         if names
         else [names]
     )
+
+
+def refuse_typed(words: Sequence[str], why: str) -> None:
+    """Raise UsageError at the first of some flags of the running command that was typed.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Names of parameters of the command.
+    why : str
+        When they do nothing: ``without --realtime``.
+    """
+    context = click.get_current_context()
+    flag_by_name = {option.name: option.opts[-1] for option in context.command.params}
+    for word in words:
+        if context.get_parameter_source(word) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{context.info_name}: {flag_by_name[word]} does nothing {why}; leave it out.")
 
 
 def _takes_none(word: str) -> bool:

@@ -3,14 +3,11 @@
 Nothing but click is imported until a verb is chosen, so that ``recurra --help`` answers at once.
 """
 
-import ast
 import errno
 import gc
 import importlib
-import json
 import os
 import re
-import shlex
 import stat
 import sys
 import time
@@ -132,8 +129,9 @@ def run(args: Sequence[str]) -> int:
     0 fine; 1 could not be done; 2 wrong usage; 3 bad data; 4 interrupted but resumable.
     """
     debug = "--debug" in args or os.environ.get("RECURRA_DEBUG", "") not in ("", "0")
+    verb = next((arg for arg in args if not arg.startswith("-")), "")
     with warnings.catch_warnings():
-        _own_warnings(debug)
+        _own_warnings(debug, verb)
         try:
             # Not desk.main: that answers a closed pipe and Ctrl-C in its own way, with codes of its own.
             with desk.make_context("recurra", list(args), obj={"args": [*args]}) as context:
@@ -142,57 +140,13 @@ def run(args: Sequence[str]) -> int:
         except click.exceptions.Exit as end:
             return end.exit_code
         except BaseException as error:
-            return _failed(error, debug)
+            return _failed(error, debug, verb)
     return code if isinstance(code, int) else OK
 
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code that an error stands for."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), NOT_DONE)
-
-
-def in_flags(message: str) -> str:
-    """Return a message of the library in the words of the command line.
-
-    ``missing='mask'`` is ``--missing mask``, and what begins with ``predict: chunk must be`` speaks of ``--chunk``.
-    """
-    from recurra.cli.flags import FLAG_OF
-    from recurra.options import OPTIONS
-    from recurra.runs.command_line import one_name
-
-    def flag(found: re.Match[str]) -> str:
-        word, single, double, number = found.groups()
-        value = single if double is None else double
-        value = number if value is None else value
-        if word not in FLAG_OF:
-            return found.group(0)
-        if value == "False" and word in OPTIONS and OPTIONS[word].kind == "bool":
-            return f"--no-{FLAG_OF[word][2:]}"
-        if value is None or value == "True":
-            return FLAG_OF[word]
-        value = one_name(word, value)
-        # A comma or a stop would be read as part of the sentence.
-        quoted = shlex.quote(value) if any(sign.isalnum() for sign in value) else f"'{value}'"
-        return f"{FLAG_OF[word]} {quoted}"
-
-    def as_json(found: re.Match[str]) -> str:
-        try:
-            value = ast.literal_eval(found.group(2))
-        except (ValueError, SyntaxError):
-            return found.group(0)
-        word = found.group(1)
-        return f"{FLAG_OF[word]} {shlex.quote(json.dumps(value))}" if word in FLAG_OF else found.group(0)
-
-    def of_rule(found: re.Match[str]) -> str:
-        return found.group(1) + FLAG_OF.get(found.group(2), found.group(2))
-
-    message = re.sub(r"^([\w .]+: )([a-z_]+)(?= must )", of_rule, message)
-    message = re.sub(r"(?<![\w.\[(])([a-z_]+)=(\{[^{}]*\})", as_json, message)
-    return re.sub(
-        r"""(?<![\w.\[(])([a-z_]+)=(?:'([^']*)'|"([^"\n]*)"|(True|False|\d[\d.]*(?:e[+-]?\d+)?\b))?(?=[\s,.;:)]|$)""",
-        flag,
-        message,
-    )
 
 
 def _tell(text: str) -> None:
@@ -202,7 +156,7 @@ def _tell(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def _failed(error: BaseException, debug: bool) -> int:
+def _failed(error: BaseException, debug: bool, verb: str) -> int:
     """Say what went wrong in one sentence, on standard error."""
     if isinstance(error, BrokenPipeError) and not error.filename:  # whoever read the output has enough of it
         return OK
@@ -226,7 +180,9 @@ def _failed(error: BaseException, debug: bool) -> int:
     if follows():  # the first worker most likely says the same, and all are ended when it has
         time.sleep(SECONDS_TO_LEAD)
     if isinstance(error, errors.RecurraError):
-        _tell(f"Error: {in_flags(str(error))}")
+        from recurra.cli.messages import in_flags
+
+        _tell(f"Error: {in_flags(str(error), verb)}")
         return exit_code(error)
     if isinstance(error, MemoryError):
         advice = "Use a smaller --batch-size, or shorter or fewer sequences."
@@ -295,14 +251,16 @@ def _wrong_usage(error: click.ClickException) -> int:
     return error.exit_code if not isinstance(error, click.UsageError) else WRONG_USAGE
 
 
-def _own_warnings(debug: bool) -> None:
+def _own_warnings(debug: bool, verb: str) -> None:
     """Show our warnings as one line, without the line of code; others, which tell of code, with --debug only."""
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if follows():
             return
         if issubclass(category, errors.RecurraWarning):
-            _tell(f"Warning: {in_flags(str(message))}")
+            from recurra.cli.messages import in_flags
+
+            _tell(f"Warning: {in_flags(str(message), verb)}")
         elif debug and not issubclass(category, DeprecationWarning):
             _tell(f"Warning ({category.__name__}): {str(message).splitlines()[0]}")
 

@@ -19,8 +19,9 @@ from recurra.fitting.fit import fit
 from recurra.fitting.own_network import OwnNetwork
 from recurra.fitting.tasks.sequences import SequenceTask
 from recurra.inputs.request import Request
-from recurra.inputs.sequences import check_answers, sequence_weights
+from recurra.inputs.sequences import sequence_weights
 from recurra.inputs.targets import target_from_manifest
+from recurra.inputs.true_answers import true_answers
 from recurra.insight.evaluating.sequences import evaluate
 from recurra.insight.explanations import sequences as explanations
 from recurra.options import ClassWeights, SequenceOptions
@@ -208,8 +209,7 @@ class SequenceEstimator(Estimator, SequenceOptions):
     def _labelled(self, what: str, X: Any, y: Any, static: Any) -> tuple[Inputs, Any]:
         inputs = self._inputs(X, static)
         y = X.y if isinstance(X, Dataset) and y is None else y
-        check_answers(self, what, y, inputs.sequences, inputs.names)
-        return inputs, y
+        return inputs, true_answers(self, what, y, inputs.sequences, inputs.names)
 
     def _score(self, metric: Callable[..., float], X: Any, y: Any, sample_weight: Any, static: Any) -> float:
         """Return what a metric makes of the predictions, over all time steps where there is an answer at each.
@@ -229,11 +229,11 @@ class SequenceEstimator(Estimator, SequenceOptions):
         predicted = self.predict(X, static=static)
         if sample_weight is not None:
             sample_weight = sequence_weights(f"{type(self).__name__}: score", sample_weight, len(predicted))
-        check_answers(self, "score", y, predicted, None)
+        y = true_answers(self, "score", y, predicted, None)
         if self.model_.per_step:
             lengths = [len(own) for own in predicted]
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
-            y, predicted = np.concatenate([np.asarray(own) for own in y]), np.concatenate(list(predicted))
+            y, predicted = np.concatenate(y), np.concatenate(list(predicted))
         return float(metric(y, predicted, sample_weight=sample_weight))
 
     def explain(

@@ -8,5 +8,6 @@
 - `backbones`: image networks by name, file or module.
 - `module_code`: what tells a user's image network apart from another one with the same weights.
 - `pairs`: sources with their targets.
+- `true_answers`: y that a fitted network is judged by, read as in training.
 - `targets`: y: one class, one class per step, or numbers as the network learns them, with the loss that teaches it.
 """

@@ -328,7 +328,7 @@ def read_training(
             f"{who}: requires y to be passed, but the target y is None. Give one label per sequence."
         )
     y, groups = plain(y, f"{who}: y"), plain(groups, f"{who}: groups")
-    _check_one_target(who, y, len(sequences), steps=isinstance(estimator, SequenceLabelerOptions))
+    check_one_target(who, y, len(sequences), steps=isinstance(estimator, SequenceLabelerOptions))
     check_collection(f"{who}: y", y, len(sequences))
     y = np.asarray(y) if hasattr(y, "__array__") else y
     groups = np.asarray(groups) if hasattr(groups, "__array__") else groups
@@ -368,7 +368,7 @@ def sequence_weights(who: str, sample_weight: Any, count: int) -> np.ndarray:
     return weights
 
 
-def _check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:
+def check_one_target(who: str, y: Any, count: int, *, steps: bool) -> None:
     """Raise UsageError at several targets of different kinds: columns by name, a list of columns, or mixed rows.
 
     Parameters
@@ -476,7 +476,8 @@ def _digest(sequence: Any, target: Any, group: Any) -> bytes:
 def check_labels_present(who: str, labels: Sequence[Any], names: Sequence[str] | None) -> None:
     """Raise DataError naming the first sequence without a label (None or NaN)."""
     for index, label in enumerate(labels):
-        if label is None or (isinstance(label, float | np.floating) and np.isnan(label)):
+        missing = label is None or type(label).__name__ in ("NAType", "NaTType")
+        if missing or (isinstance(label, float | np.floating) and np.isnan(label)):
             raise DataError(
                 f"{who}: Input y contains NaN: {where(index, names)} has no label (missing values are {label!r}). "
                 "Give it one or leave the sequence out."

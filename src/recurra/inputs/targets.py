@@ -149,7 +149,7 @@ class StepTarget(KnownClasses):
         """Return a list of int64 arrays of shape (time,)."""
         check_step_labels("SequenceLabeler", y, names)
         return [
-            _indices(f"y: {where(i, names)}", np.asarray(labels), self.classes) for i, labels in enumerate(y)
+            _indices(f"y: {where(i, names)}", np.ravel(labels), self.classes) for i, labels in enumerate(y)
         ]
 
     def score(self, outputs: np.ndarray, targets: Any, weights: np.ndarray | None) -> float:
@@ -219,8 +219,8 @@ class NumberTarget:
             Steps of each sequence; an array for each, of as many entries, is a number per step.
         """
         per_step = lengths is not None and _is_per_step(y, lengths)
-        numbers = _numbers(who, y[0] if per_step else y)
-        check_not_tiny([_numbers(who, own) for own in y] if per_step else [numbers], f"{who}: y")
+        numbers = numbers_of(who, y[0] if per_step else y)
+        check_not_tiny([numbers_of(who, own) for own in y] if per_step else [numbers], f"{who}: y")
         size = 1 if numbers.ndim == 1 else numbers.shape[1]
         target = cls(np.zeros(size), np.ones(size), numbers.ndim == 1, per_step, tuple(quantiles))
         return target, target.encode(y, names)
@@ -239,7 +239,7 @@ class NumberTarget:
         return self._columns("y", y)
 
     def _columns(self, who: str, y: Any) -> np.ndarray:
-        numbers = _numbers(who, y)
+        numbers = numbers_of(who, y)
         columns = numbers.reshape(len(numbers), -1)
         if columns.shape[1] != len(self.center):
             what = "time step" if self.per_step else "sequence"
@@ -419,10 +419,10 @@ def _plain(who: str, y: Any) -> Any:
 
 
 def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
-    array = y if isinstance(y, np.ndarray) else _as_array(who, y)
+    array = y if isinstance(y, np.ndarray) else as_labels(who, y)
     if array.dtype == object or array.dtype.kind == "f":
         check_labels_present(who, array.reshape(-1).tolist(), names)
-    _check_can_be_saved(who, array, names)
+    check_can_be_saved(who, array, names)
     if array.ndim > 1 and array.shape[1] > 1:
         raise DataError(
             f"{who}: y must hold one label each; got rows of {array.shape[1]} such as {array[0].tolist()!r:.60}. Several "
@@ -433,7 +433,7 @@ def _labels(who: str, y: Any, names: Sequence[str] | None) -> np.ndarray:
     return labels
 
 
-def _as_array(who: str, y: Any) -> np.ndarray:
+def as_labels(who: str, y: Any) -> np.ndarray:
     """Return labels as an array; such of several types stay what they are, where numpy would make them all text."""
     try:
         array = np.asarray(y)
@@ -450,7 +450,7 @@ def _as_array(who: str, y: Any) -> np.ndarray:
     return array
 
 
-def _check_can_be_saved(who: str, labels: np.ndarray, names: Sequence[str] | None) -> None:
+def check_can_be_saved(who: str, labels: np.ndarray, names: Sequence[str] | None) -> None:
     """Refuse labels a model file cannot hold: they are found before training, not when it is saved.
 
     A file holds text, numbers, and true and false; all of a kind, so that they come back as what they were.
@@ -557,7 +557,8 @@ def _check_whole_numbers(who: str, y: Any, one: str) -> None:
             )
 
 
-def _numbers(who: str, y: Any) -> np.ndarray:
+def numbers_of(who: str, y: Any) -> np.ndarray:
+    """Return numbers to learn, checked, as float64 of shape (sequences,) or (sequences, targets)."""
     sizes = {np.size(own) for own in y} if isinstance(y, list | tuple) else set()
     if len(sizes) > 1:
         raise DataError(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from recurra.checks import as_texts, as_token_lists
+from recurra.checks import as_texts, as_token_lists, check_number
 from recurra.errors import DataError, UsageError
 from recurra.estimators.loading import SERIES, load_model
 from recurra.plain_arrays import as_sequences
@@ -116,6 +116,7 @@ class Predicted:
 def predicted(run: Any, data: Any, wanted: Wanted, options: Mapping[str, Any]) -> Predicted:
     """Return what `predict` does, with what is known of the data."""
     check_data_options("predict", options)
+    check_number("predict", "min_duration_s", wanted.min_duration_s, low=0)
     if wanted.min_duration_s and not wanted.segments:
         raise UsageError(
             "predict: min_duration_s= joins short segments; give segments=True too, or leave it out."

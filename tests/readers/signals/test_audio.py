@@ -86,6 +86,6 @@ def test_another_rate_than_said(tmp_path):
     soundfile.write(tmp_path / "a.wav", waves(), 8000)
     said = message(lambda: recurra.load(tmp_path / "a.wav", sample_rate_hz=300), DataError)
     assert said.endswith(
-        "is sampled at 8000 Hz, not at the 300 Hz of sample_rate_hz. Leave the word out, or bring it there with "
-        "resample_hz=300."
+        "is sampled at 8000 Hz, not at the 300 Hz of sample_rate_hz=. Leave it out; in training, "
+        "resample_hz=300 brings recordings there."
     )

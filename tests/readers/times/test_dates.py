@@ -268,6 +268,6 @@ def test_series_are_resampled_where_asked(tmp_path):
     want = pd.Series(np.sin(np.arange(96) / 3) + 5, index=times).resample("h").mean()
     np.testing.assert_allclose(record.values[:, 0], want)
     with pytest.raises(
-        UsageError, match="resample must be a longer step than that of the time stamps, 900 s; got '5min'"
+        UsageError, match="resample= must be a longer step than that of the time stamps, 900 s; got '5min'"
     ):
         load(tmp_path, {"time": times}, resample="5min")

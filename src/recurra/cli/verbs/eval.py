@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.cli.next_steps import after_judging
 from recurra.runs.evaluate import evaluate, page_name, page_path
 

@@ -72,6 +72,9 @@ def command(
     options = flags.given(given)
     command = ["recurra", "explain", run, *again(data, options)]
     if wordcloud is not None:
+        flags.refuse_typed(
+            ["index", "method", "step", "target", "out"], "beside --wordcloud, which draws all texts"
+        )
         n_texts = write_word_cloud(run, data, Path(wordcloud), **options)
         if as_json:
             return terminal_output.flat_json({"output": str(Path(wordcloud)), "texts": n_texts})

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.cli.next_steps import to_answer
 from recurra.runs.exports.export import export
 from recurra.store import check_place

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.inspection.control_characters import printable_json
 from recurra.runs.look import look
 from recurra.runs.tasks import TASKS

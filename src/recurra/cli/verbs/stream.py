@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from recurra.cli import flags, terminal_output
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.errors import UsageError
 from recurra.interrupts import Interrupted, held_back_interrupt, number_of
 from recurra.runs.command_line import as_arguments
@@ -97,6 +97,8 @@ def command(
     is written, and the exit code is 4.
     """
     options = flags.given(given)
+    if not realtime:
+        flags.refuse_typed(["sample_rate_hz"], "without --realtime, which it paces")
     asked = {"name": name, "look_ahead": look_ahead, "state": state, "realtime": realtime}
     check_place(state)
     session, lines, known = _answering(run, file, kind, proba, frame_size, asked, options)
@@ -138,12 +140,16 @@ def _answering(
     if "video" in model.manifest:
         if named:
             raise UsageError("stream: name and format are for rows of numbers; this network reads frames.")
+        for word in options:
+            raise UsageError(
+                f"stream: {word}= says how numbers and texts are read; this network reads frames."
+            )
         return answering_frames(run, file, size=frame_size, **how)
     if frame_size is not None:
         raise UsageError("stream: frame_size is for a network that reads frames; this one does not.")
     if model.task == "translation" or not model.features.reads_numbers:
         for word, value in asked.items():
-            if value:
+            if value is not None and value is not False:
                 raise UsageError(f"stream: {word} is for rows of numbers; this network reads a text a line.")
         return *answering_texts(model, config, file, kind=kind, proba=proba, options=options), None
     if is_recorded(file, texts=False):

@@ -7,7 +7,7 @@ import click
 
 from recurra.checks import counted
 from recurra.cli import flags, terminal_output
-from recurra.cli.main import in_flags
+from recurra.cli.messages import in_flags
 from recurra.cli.next_steps import after_training
 from recurra.runs.execute import Run
 from recurra.runs.folder.files import MODEL, REPORT

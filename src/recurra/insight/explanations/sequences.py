@@ -232,11 +232,11 @@ def _check_step(who: str, per_step: bool, step: int | None, steps: int) -> None:
 def target_index(estimator: Fitted, outputs: np.ndarray, target: Any) -> int:
     """Return the output that is explained: of outputs (rows, outputs) the strongest class, or the first number."""
     if estimator.model_.task == "regression":
-        index, count = 0 if target is None else int(target), outputs.shape[1]
-        count //= max(1, len(estimator.model_.quantiles))
-        if not 0 <= index < count:
+        count = outputs.shape[1] // max(1, len(estimator.model_.quantiles))
+        number = str(0 if target is None else target)  # of the command line it is a text
+        if not number.isdecimal() or int(number) >= count:
             raise UsageError(f"explain: target must be in 0..{count - 1}; got {target!r}.")
-        return index
+        return int(number)
     if target is None:
         return int(outputs.sum(axis=0).argmax())
     known = estimator.classes_.tolist()

@@ -101,8 +101,8 @@ def _with_rate(recording: Recording, words: TableOptions, who: str) -> Recording
     own, given = recording.sample_rate_hz, words.sample_rate_hz
     if own is not None and given is not None and abs(own - given) > 1e-6 * own:
         raise DataError(
-            f"{who}: is sampled at {own:g} Hz, not at the {given:g} Hz of sample_rate_hz. Leave the word out, or bring it "
-            f"there with resample_hz={given:g}."
+            f"{who}: is sampled at {own:g} Hz, not at the {given:g} Hz of sample_rate_hz=. Leave it out; in "
+            f"training, resample_hz={given:g} brings recordings there."
         )
     recording = replace(recording, sample_rate_hz=own if own is not None else given)
     if words.resample_hz is None or recording.sample_rate_hz == words.resample_hz:

@@ -251,7 +251,7 @@ def resampled(
     usual = float(np.median(np.diff(seconds_of(index)))) if len(index) > 1 else 0.0
     if mean < 0.99 * usual:
         raise UsageError(
-            f"{who}: resample must be a longer step than that of the time stamps, {usual:g} s; got {freq!r}. Train on the "
+            f"{who}: resample= must be a longer step than that of the time stamps, {usual:g} s; got {freq!r}. Train on the "
             "series as it is."
         )
     table = pd.DataFrame(np.column_stack([values] if future is None else [values, future]), index=index)

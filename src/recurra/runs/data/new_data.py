@@ -29,6 +29,7 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
     Options of the run that do not fit the kind of the new data are left out: a folder has no id column. After training on
     a folder, a single file is one recording of it, unless ``id`` or ``layout`` say that it is a table of several.
     """
+    _check_acting(data, config, options)
     if config.get("kind") == "video" and not options and (clips := _folder_of_clips(data)) is not None:
         return clips
     stored = dict(config.get("data_words", {}))
@@ -56,7 +57,14 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             if dataset.channel_names is None and is_table(data):
                 dataset = _in_channels(dataset, data, config, stored, options)
     except DataError:
-        if config.get("kind") == "text" and is_table(data) and "text" not in {**stored, **options}:
+        if (
+            config.get("kind") == "text"
+            and is_table(data)
+            and "text" not in {**stored, **options}
+            and not (
+                options and _holds_texts(data, stored)
+            )  # else an option is wrong, and the message says which
+        ):
             raise DataError(
                 f"{data}: the network reads texts; name the column that holds them with text=, and to judge the answers "
                 "that of the true ones with label=."
@@ -68,6 +76,33 @@ def read_as_trained(config: Mapping[str, Any], data: Any, options: Mapping[str, 
             f"{name}: is a table; the network was trained on clips. Give a video, a folder of images, or a folder of such."
         ) from None
     return as_trained(dataset, config)
+
+
+def _check_acting(data: Any, config: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raise UsageError at an option that contradicts the network, or that no answer of it depends on."""
+    name = data if isinstance(data, str | Path) else "the data"
+    per = {"classify": "sequence", "label": "step"}.get(str(config.get("task")))
+    given = options.get("label_per", "auto")
+    if per is not None and given not in ("auto", per):
+        raise UsageError(
+            f"{name}: label_per={given!r} contradicts the network, which was trained on one label per {per}. Leave it out."
+        )
+    timed = config.get("sample_rate_hz") or config.get("data_summary", {}).get("sample_rate_hz")
+    timed = (
+        timed or config.get("kind") != "sequence" or config.get("task") == "anomaly"
+    )  # segments, by the data
+    if options.get("sample_rate_hz") and not timed:
+        raise UsageError(
+            f"{name}: sample_rate_hz= changes no answer: the network was trained on data without a sample rate. Leave it "
+            "out, or train with it."
+        )
+
+
+def _holds_texts(data: Any, stored: Mapping[str, Any]) -> bool:
+    """Return whether a table is one of texts where no option says otherwise."""
+    with contextlib.suppress(RecurraError):
+        return bool(load_like(data, stored, {}).kind == "text")
+    return False
 
 
 def _in_channels(

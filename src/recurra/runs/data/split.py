@@ -132,10 +132,10 @@ def divide(
     share = DEFAULT_SHARE if test is None else test
     if by is None and data.kind == "text" and data.y is None and len(data) > 1:
         return _end_held_out(data, share)
-    if len(data) == 1 and data.kind == "sequence" and by is None:
+    if len(data) == 1 and data.kind != "series" and by is None:
         raise DataError(
-            f"train: {data.source or 'the data'} holds one sequence, so that none can be held out. Give a test set with "
-            f"test=, {_other_ways(data, options)}."
+            f"train: {data.source or 'the data'} holds one {one_of(data.kind)}, so that none can be held out. Give a test "
+            f"set with test=, {_other_ways(data, options)}."
         )
     train, held = split(data, test=share, by=by, random_state=seed, keys=keys)
     if not len(train) or not len(held):
@@ -148,6 +148,8 @@ def divide(
 
 def _other_ways(data: Dataset, options: Mapping[str, Any]) -> str:
     """Return what else makes one sequence fit to be trained and judged on, after a comma; only a table has columns."""
+    if data.kind != "sequence":
+        return "or hold nothing out with test=0"
     forecast = to_forecast(data, options.get("target"))
     if not forecast:
         return "put several recordings into one folder, or hold nothing out with test=0"

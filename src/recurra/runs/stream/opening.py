@@ -55,7 +55,7 @@ def answering_rows(
 ) -> tuple[Session, Lines]:
     """Return what answers lines of numbers, and how they are read; ``written`` says how numbers are, see `Lines`."""
     if name is not None and look_ahead is not None:
-        raise UsageError("stream: look_ahead answers one stream; leave name out.")
+        raise UsageError("stream: look_ahead answers one stream; leave name= out.")
     if kind == "text":
         raise UsageError(
             "stream: format text is for networks that read texts; this one reads rows of numbers."

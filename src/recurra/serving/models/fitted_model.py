@@ -284,7 +284,7 @@ class FittedModel:
         """
         if self.task != "labeling":
             raise UsageError(
-                f"segments: needs a label per time step; this network has one per sequence ({self.task})."
+                f"segments: an answer per time step is needed; this network has one per sequence ({self.task})."
             )
         inputs = Inputs.of(X)
         outputs, rows = self.row_outputs(inputs)
