@@ -337,6 +337,15 @@ def strength_of(features, targets, emphasis, one):
     return closed_form.STRENGTHS[int(np.argmin([np.abs(own - one.weight).max() for own in maps]))]
 
 
+@pytest.mark.parametrize("first", ["constant", "binary", "hour"])
+def test_windows_are_seen_to_overlap_whatever_their_first_channel_is(first):
+    series = np.cumsum(np.random.default_rng(1).normal(size=(600, 2)), axis=0)
+    own = {"constant": np.ones(600), "binary": series[:, 0] > 0, "hour": np.arange(600) % 24}[first]
+    rows = np.column_stack([own, series]).astype(float)
+    assert wide_part.overlapping([rows[at : at + 50] for at in range(0, 550, 10)]) > 45
+    assert wide_part.overlapping([rows[at : at + 50] for at in range(0, 550, 50)]) == 0
+
+
 def test_windows_that_overlap_and_many_sequences_leave_it_at_its_share(monkeypatch):
     series = np.cumsum(np.random.default_rng(1).normal(size=200))[:, None]
     windows = [series[first : first + 30] for first in range(0, 160, 5)]

@@ -98,3 +98,13 @@ def test_the_threshold_is_lifted_as_far_as_later_steps_lie_higher():
         detector.model_, [scores], recurra.AnomalyDetector(quantile=0.9), sequences=[rougher], seed=0
     )
     assert given.threshold == pytest.approx(np.quantile(scores, 0.9))
+
+
+@pytest.mark.filterwarnings("ignore::recurra.errors.RecurraWarning")  # which view it takes
+def test_a_channel_that_was_dead_at_first_hides_no_fault():
+    values = np.zeros((900, 1))
+    values[600:] = 0.001 * np.random.default_rng(0).normal(size=(300, 1))
+    later = np.zeros((900, 1))
+    later[400:440] = 2.0
+    detector = recurra.AnomalyDetector(random_state=0, verbose=0).fit([values])
+    assert (detector.predict([later])[0][400:440] == -1).all()

@@ -19,6 +19,9 @@ MOST_WINDOWS = 150  # normal ones that are kept
 # Of the training scores, for the threshold. Made on internal bleeding, an ECG, a heart and demand with planted faults (F1 of
 # steps 0.32 by the quantile 0.999 alone, 0.51 by these), then tried on ten other recordings with planted faults: 0.21, 0.31.
 QUANTILE, DEVIATIONS, LEAST_QUANTILE = 0.999, 6.0, 0.95
+# A part that scores more times higher than the one before it is of another kind, such as the signal after a dead channel:
+# that says nothing about what comes next, and a threshold so much higher would hide everything.
+MOST_HIGHER = 10.0
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,10 @@ def chosen_view(sequences: Sequence[np.ndarray], *, seed: int) -> str:
 
 
 def higher_later(sequences: Sequence[np.ndarray], view: str, *, seed: int) -> float:
-    """Return how many times higher than the earlier the later part of the training data scores, at least 1."""
+    """Return how many times higher than the earlier the later part of the training data scores, within 1 and MOST_HIGHER."""
     *_, parts = _origins(sequences)
     found = Later.judged(*parts, lengths=compared_lengths(sequences), view=view, seed=seed)
-    return 1.0 if found is None else max(found.higher, 1.0)
+    return 1.0 if found is None else min(max(found.higher, 1.0), MOST_HIGHER)
 
 
 def above_the_usual(scores: np.ndarray) -> float:
