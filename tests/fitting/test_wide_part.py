@@ -1,5 +1,6 @@
 """The linear part: of classes two ridges mixed, of kernels and of shapelets, of numbers one; what is kept and refused."""
 
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -344,6 +345,30 @@ def test_windows_are_seen_to_overlap_whatever_their_first_channel_is(first):
     rows = np.column_stack([own, series]).astype(float)
     assert wide_part.overlapping([rows[at : at + 50] for at in range(0, 550, 10)]) > 45
     assert wide_part.overlapping([rows[at : at + 50] for at in range(0, 550, 50)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "told"), [((0.01, 0.5, 0.9), "0.01: .* at least 99 sequences"), ((0.1, 0.97), None)]
+)
+def test_quantiles_that_so_few_sequences_cannot_tell_are_named(quantiles, told):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(9, 1)) + i / 10 for i in range(40)]
+    regressor = recurra.SequenceRegressor(
+        loss="quantile",
+        quantiles=quantiles,
+        hidden_size=4,
+        max_epochs=1,
+        random_state=0,
+        verbose=0,
+        wide=True,
+    )
+    y = [x.mean() for x in X]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        regressor.fit(X, y)
+    found = [str(one.message) for one in caught if "too few to tell the quantile" in str(one.message)]
+    assert len(found) == (told is not None)
+    assert told is None or re.search(told, found[0])
 
 
 def test_windows_that_overlap_and_many_sequences_leave_it_at_its_share(monkeypatch):

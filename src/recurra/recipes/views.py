@@ -148,7 +148,7 @@ def average_precision(changed: np.ndarray, scores: np.ndarray) -> float:
     """Return the mean share of changed steps among all that score at least as high as one of them."""
     hits = changed[np.argsort(-scores, kind="stable")]
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
+    return float(precision[hits].mean()) if hits.any() else 0.0
 
 
 def _with_faults(part: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

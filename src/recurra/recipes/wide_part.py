@@ -1,5 +1,6 @@
 """The linear part that answers beside a network: how it is learned, in one step."""
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -190,6 +191,7 @@ def _of_numbers(
     weight, bias, limits = found.weight, found.bias, _limits(numbers)
     quantiles = getattr(target, "quantiles", ())
     if quantiles:
+        _tell_few(weights, quantiles)
         apart = [distances(errors, weights, quantiles) for errors in (numbers - found.left_out).T]
         weight, limits = np.repeat(weight, len(quantiles), axis=0), np.repeat(limits, len(quantiles), axis=1)
         bias = np.repeat(bias, len(quantiles)) + np.concatenate(apart).astype(np.float32)
@@ -215,6 +217,21 @@ def _tell_overlap(sequences: Sequence[np.ndarray]) -> None:
             f"{count} of {len(sequences)} sequences have a stretch in common with another one, as windows that overlap "
             "have. The errors on sequences left out, which quantiles are apart by, are then too small. Cut windows that do "
             "not overlap, or let Forecaster tell how a series goes on.",
+            RecurraWarning,
+            stacklevel=2,
+        )
+
+
+def _tell_few(weights: np.ndarray, quantiles: Sequence[float]) -> None:
+    """Warn where a quantile lies further out than the errors on so few sequences tell."""
+    items = float(weights.sum() / weights.mean())
+    outside = [q for q in quantiles if min(q, 1 - q) * (items + 1) < 1 - ROUNDING * (items + 1)]
+    if outside:
+        least = max(math.ceil(1 / min(q, 1 - q) - 1 - ROUNDING) for q in outside)
+        warnings.warn(
+            f"{items:.0f} sequences are too few to tell the quantile {' or '.join(f'{q:g}' for q in outside)}: it is put at "
+            f"the largest error on those left out, and the truth lies beyond it more often than it says. Give at least "
+            f"{least} sequences, or quantiles nearer to the median.",
             RecurraWarning,
             stacklevel=2,
         )
