@@ -541,4 +541,4 @@ def test_the_command_line_says_flags(capsys, tmp_path):
         assert run(arguments) == 2
         said = capsys.readouterr().err
         word = "--label" if "--task" in arguments else "--group"
-        assert said.startswith(f"Error: load: {word} does not apply to "), said
+        assert said.startswith(f"Error: {arguments[0]}: {word} does not apply to "), said

@@ -231,7 +231,7 @@ def recording(input: Any) -> bool:
         watched = False
     else:
         watched = torch._C._len_torch_dispatch_stack() > 0 or (
-            torch._C._len_torch_function_stack() > 0 and _function_mode()
+            torch._C._len_torch_function_stack() > 0 and function_mode()
         )
     return (
         watched
@@ -240,7 +240,7 @@ def recording(input: Any) -> bool:
     )
 
 
-def _function_mode() -> bool:
+def function_mode() -> bool:
     """Return whether a mode over torch's functions is on, other than that of `torch.set_default_device`."""
     modes = torch.overrides._get_current_function_mode_stack()
     return any(not isinstance(mode, DeviceContext) for mode in modes)

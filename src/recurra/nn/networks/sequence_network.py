@@ -21,6 +21,7 @@ from recurra.nn.heads.crf import CRF
 from recurra.nn.heads.linear_cross_entropy import fits, linear_cross_entropy
 from recurra.nn.heads.pooling import AttentionPooling, last, maximum, mean
 from recurra.nn.initialization import initialize
+from recurra.nn.layers.dispatch import function_mode
 from recurra.nn.networks.truncated_bptt import in_pieces
 from recurra.nn.random_generators import OwnDraws, dropout
 from recurra.options import Option
@@ -270,7 +271,8 @@ def _as_written(module: nn.Module) -> bool:
         return False
     if any([own[name] or getattr(hooks, "_global" + name) for name in _HOOKS]):
         return False
-    watched = torch._C._len_torch_dispatch_stack() > 0 or torch._C._len_torch_function_stack() > 0
+    watched = torch._C._len_torch_function_stack() > 0 and function_mode()
+    watched = watched or torch._C._len_torch_dispatch_stack() > 0
     if watched or torch._C._autograd._top_saved_tensors_default_hooks(False) is not None:
         return False
     replaced = any([vars(kind).get(name) is not written for kind, name, written in _WRITTEN])
