@@ -16,6 +16,7 @@ from recurra.kernels.cells.cell_variants import variant_forward
 from recurra.kernels.cells.gru import gru_backward, gru_forward
 from recurra.kernels.cells.lstm import lstm_backward, lstm_forward
 from recurra.kernels.cells.rnn import rnn_backward, rnn_forward
+from recurra.kernels.dispatch import native_module
 from recurra.kernels.heads import pooling
 from recurra.kernels.networks.stack import StackStep
 from strategies import make_case
@@ -113,12 +114,46 @@ def check_variant(rng):
         stream.step(rng.standard_normal((3, inputs)).astype(dtype))
 
 
+def check_head(rng):
+    """One random case of a linear head with its cross entropy, and of a norm: against numpy."""
+    dtype, module = rng.choice([np.float32, np.float64]), native_module()
+    parts, rows, size, classes = (int(rng.integers(1, most)) for most in (4, 40, 150, 60))
+    seen = rng.standard_normal((parts, rows, size)).astype(dtype)
+    weight = (rng.standard_normal((classes, parts * size)) / np.sqrt(size)).astype(dtype)
+    bias, targets = rng.standard_normal(classes).astype(dtype), rng.integers(0, classes, rows)
+    by_row = rng.uniform(0.1, 2, rows).astype(dtype) if rng.integers(2) else None
+    logits, slopes = np.empty((rows, classes), dtype), np.empty((rows, classes), dtype)
+    given = (seen, weight, bias, targets, by_row, logits, slopes)
+    sizes, at = [parts, rows, size, classes], [0 if a is None else a.ctypes.data for a in given]
+    loss = module.linear_cross_entropy(dtype == np.float64, sizes, at)
+    flat = seen.transpose(1, 0, 2).reshape(rows, -1).astype(np.float64)
+    scores = flat @ weight.T.astype(np.float64) + bias
+    shares = np.exp(scores - scores.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    weights = np.ones(rows) if by_row is None else by_row.astype(np.float64)
+    close = {"rtol": 0, "atol": 1e-3 if dtype == np.float32 else 1e-9}
+    np.testing.assert_allclose(logits, scores, **close)
+    expected = -(weights * np.log(shares[np.arange(rows), targets])).sum() / weights.sum()
+    np.testing.assert_allclose(loss, expected, **close)
+    slope = (shares - np.eye(classes)[targets]) * weights[:, None] / weights.sum()
+    by = [np.empty_like(one) for one in (seen, weight, bias)]
+    module.linear_gradients(dtype == np.float64, sizes, at, 3.0, *[one.ctypes.data for one in by])
+    by_seen = (3 * slope @ weight).reshape(rows, parts, size).transpose(1, 0, 2)
+    for found, wanted in zip(by, (by_seen, 3 * slope.T @ flat, 3 * slope.sum(0)), strict=True):
+        np.testing.assert_allclose(found, wanted, **close)
+    arrays = [a.ctypes.data for a in by]
+    norms = {module.norm(dtype == np.float64, arrays, [a.size for a in by], n) for n in (1, 2)}
+    assert len(norms) == 1
+    np.testing.assert_allclose(norms.pop(), np.sqrt(sum((a.astype(np.float64) ** 2).sum() for a in by)))
+
+
 def main(count, seed=0):
     rng = np.random.default_rng(seed)
     with recurra.kernels.use("native"):
         for _ in range(count):
             check(rng)
             check_variant(rng)
+            check_head(rng)
     print(f"{recurra.kernels.describe()['isa']}: {count} cases")
 
 
