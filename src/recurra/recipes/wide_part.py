@@ -226,7 +226,7 @@ def _tell_few(weights: np.ndarray, quantiles: Sequence[float]) -> None:
     """Warn where a quantile lies further out than the errors on so few sequences tell."""
     items = float(weights.sum() / weights.mean())
     outside = [q for q in quantiles if min(q, 1 - q) * (items + 1) < 1 - ROUNDING * (items + 1)]
-    if outside:
+    if outside and items > 2:  # of one or two nobody expects it
         least = max(math.ceil(1 / min(q, 1 - q) - 1 - ROUNDING) for q in outside)
         warnings.warn(
             f"{items:.0f} sequences are too few to tell the quantile {' or '.join(f'{q:g}' for q in outside)}: it is put at "
